@@ -1,0 +1,69 @@
+"""Configuration of the lit suite.
+
+ATTN_VERIFY_ROUNDTRIP=1 in the environment runs every attn-opt of the suite
+with --verify-roundtrip, so that each test's input also tests the printer, the
+parser and the bytecode of the dialect.
+"""
+
+import os
+import shutil
+
+import lit.formats
+
+config.name = "attn-mlir"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "execution", "package", "python", "unit"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.attn_build_dir, "test")
+
+# The build's tools come first, then FileCheck and friends of the LLVM that is
+# built against; another installation on the PATH is never picked up.
+config.environment["PATH"] = os.pathsep.join(
+    [
+        os.path.join(config.attn_build_dir, "bin"),
+        config.llvm_tools_dir,
+        config.environment["PATH"],
+    ]
+)
+config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input-filter=error"
+for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "CUDA_HOME"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+config.substitutions += [
+    ("%attn_src", config.attn_source_dir),
+    ("%attn_build", config.attn_build_dir),
+    ("%cc", config.attn_c_compiler),
+    ("%python", config.python_executable),
+]
+if os.environ.get("ATTN_VERIFY_ROUNDTRIP", "0") not in ("", "0"):
+    config.substitutions.append(
+        (r"(?<![-./\w])attn-opt(?![-./\w])", "attn-opt --verify-roundtrip")
+    )
+
+
+def cpu_flags():
+    """The instruction set extensions of this machine, as Linux names them."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as info:
+            for line in info:
+                if line.startswith("flags"):
+                    return set(line.split(":", 1)[1].split())
+    except OSError:
+        pass
+    return set()
+
+
+# What a test may require: nothing else is a reason not to run, and
+# scripts/check fails on a test that was left out for any other.
+flags = cpu_flags()
+if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+    config.available_features.add("avx512")
+if "avx512_bf16" in flags:
+    config.available_features.add("avx512bf16")
+cuda_home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+if shutil.which("ptxas") or os.path.exists(os.path.join(cuda_home, "bin", "ptxas")):
+    config.available_features.add("cuda")
+if os.path.exists("/dev/nvidiactl"):
+    config.available_features.add("gpu")
