@@ -1,0 +1,68 @@
+//===- Attn.h - Public header of the attn dialect ----------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_DIALECT_ATTN_IR_ATTN_H
+#define ATTN_DIALECT_ATTN_IR_ATTN_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/AffineMap.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/IntegerSet.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/MapVector.h"
+
+#include "attn/Dialect/Attn/IR/AttnDialect.h.inc"
+#include "attn/Dialect/Attn/IR/AttnEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "attn/Dialect/Attn/IR/AttnAttributes.h.inc"
+
+namespace mlir::attn {
+
+/// One operand of an einsum with its index expressions, written over its own
+/// list of rank names: dimension i of `map` is rank `ranks[i]`, symbol j is the
+/// extent of rank `extents[j]`.
+struct EinsumAccess {
+  Value tensor;
+  AffineMap map;
+  SmallVector<StringAttr> ranks;
+  SmallVector<StringAttr> extents;
+
+  EinsumAccess() = default;
+  EinsumAccess(Value tensor, AffineMap map, ArrayRef<StringAttr> ranks,
+               ArrayRef<StringAttr> extents = {})
+      : tensor(tensor), map(map), ranks(ranks), extents(extents) {}
+
+  /// The access `tensor[ranks...]`.
+  static EinsumAccess get(Value tensor, ArrayRef<StringAttr> ranks);
+};
+
+/// A reduction of an einsum: the operation and the ranks it collapses.
+struct EinsumReduction {
+  ReductionKind kind;
+  SmallVector<StringAttr> ranks;
+};
+
+/// The float type in which an einsum with results of type `element` computes:
+/// f64 for f64, f32 for every other type.
+Type getComputeType(Type element);
+
+} // namespace mlir::attn
+
+#define GET_OP_CLASSES
+#include "attn/Dialect/Attn/IR/AttnOps.h.inc"
+
+#endif // ATTN_DIALECT_ATTN_IR_ATTN_H

@@ -1,0 +1,34 @@
+//===- AttnDialect.td - The attn dialect ----------*- tablegen -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_DIALECT_ATTN_IR_ATTNDIALECT_TD
+#define ATTN_DIALECT_ATTN_IR_ATTNDIALECT_TD
+
+include "mlir/IR/OpBase.td"
+
+def Attn_Dialect : Dialect {
+  let name = "attn";
+  let cppNamespace = "::mlir::attn";
+  let summary = "Attention operators and cascades of extended einsums";
+  let description = [{
+    The `attn` dialect states *what* an attention operator computes. It has two
+    levels: `attn.attention`, the declarative operator with its modifiers,
+    sparsity and normaliser; and `attn.cascade`, the general language of
+    cascades of extended einsums over named ranks (FuseMax, arXiv 2406.10491;
+    EDGE, arXiv 2404.11591). The dialect knows no target. `docs/spec.md`
+    numbers the rules of its semantics.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+  let useDefaultAttributePrinterParser = 1;
+  let extraClassDeclaration = [{
+    void registerAttributes();
+  }];
+}
+
+#endif // ATTN_DIALECT_ATTN_IR_ATTNDIALECT_TD

@@ -1,0 +1,39 @@
+//===- AttnEnums.td - Enumerations of the attn dialect ----------*- tablegen -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_DIALECT_ATTN_IR_ATTNENUMS_TD
+#define ATTN_DIALECT_ATTN_IR_ATTNENUMS_TD
+
+include "mlir/IR/EnumAttr.td"
+include "attn/Dialect/Attn/IR/AttnDialect.td"
+
+def Attn_ReductionKind : I32Enum<"ReductionKind",
+    "how an einsum collapses a rank", [
+  I32EnumCase<"Add", 0, "add">, I32EnumCase<"Mul", 1, "mul">,
+  I32EnumCase<"Max", 2, "max">, I32EnumCase<"Min", 3, "min">, I32EnumCase<"And", 4, "and">,
+  I32EnumCase<"Or", 5, "or">]> {
+  let cppNamespace = "::mlir::attn";
+}
+
+def Attn_Alignment : I32Enum<"Alignment",
+    "how query positions line up with key positions", [
+  I32EnumCase<"TopLeft", 0, "top_left">,
+  I32EnumCase<"BottomRight", 1, "bottom_right">]> {
+  let cppNamespace = "::mlir::attn";
+}
+
+def Attn_ReductionKindAttr : EnumAttr<Attn_Dialect, Attn_ReductionKind,
+                                      "reduction">;
+def Attn_AlignmentAttr : EnumAttr<Attn_Dialect, Attn_Alignment, "alignment"> {
+  let description = [{
+    `pos(m) = m + offset`: the offset is 0 for `top_left` and
+    `len_n - len_m` for `bottom_right`, per batch row where lengths are given.
+  }];
+}
+
+#endif // ATTN_DIALECT_ATTN_IR_ATTNENUMS_TD

@@ -1,0 +1,319 @@
+//===- AttnOps.td - Operations of the attn dialect -----*- tablegen -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_DIALECT_ATTN_IR_ATTNOPS_TD
+#define ATTN_DIALECT_ATTN_IR_ATTNOPS_TD
+
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "attn/Dialect/Attn/IR/AttnAttributes.td"
+
+class Attn_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Attn_Dialect, mnemonic, traits>;
+
+def Attn_FloatTensor : RankedTensorOf<[AnyFloat]>;
+def Attn_Tile : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
+def Attn_LengthTensor : TensorRankOf<[I32, I64], [1]>;
+
+//===----------------------------------------------------------------------===//
+// attn.attention
+//===----------------------------------------------------------------------===//
+
+def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
+  let summary = "an attention operator";
+  let description = [{
+    The textbook operator over queries `[b, h, m, e]`, keys `[b, k, n, e]` and
+    values `[b, k, n, f]`, with `h` a multiple of `k` (grouped heads):
+
+        S[b,h,m,n] = sum_e Q[b,h,m,e] * K[b,k,n,e]
+        S'         = the `score` list, applied in order
+        P          = exp(S' - max_n S')          over live (m, n) only
+        O[b,h,m,f] = sum_n (P / sum_n P) * V[b,k,n,f]
+
+    `score` lists the modifiers in the order in which they apply: `scale(c)`,
+    `softcap(c)` (`c * tanh(s / c)`), `bias(%t[ranks] : type)` and
+    `map(%t[ranks] : type, ...) { region }`, whose region receives the score,
+    one value per operand and the indices b, h, m, n. A list without `scale`
+    gets `scale(1/sqrt(e))` in front, and it is printed.
+
+    `where` holds the sparsity and `align` how positions line up (bottom right
+    unless given; always printed). `lengths` bounds keys and queries per batch
+    row. `sinks` holds one logit per head that joins the denominator alone.
+
+    The second result, if asked for, is the natural log-sum-exp `[b, h, m]` of
+    every term of the denominator. Rows without a live key give 0 and -inf.
+
+    ```mlir
+    %o, %lse = attn.attention(%q, %k, %v)
+        score [scale(0.125), bias(%bias[h, m, n] : tensor<8x?x?xf32>)]
+        where causal and window(255, 0) align bottom_right
+        : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>)
+        -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>)
+    ```
+  }];
+  let arguments = (ins
+    Attn_FloatTensor:$query, Attn_FloatTensor:$key, Attn_FloatTensor:$value,
+    Variadic<AnyRankedTensor>:$extras,
+    Optional<Attn_LengthTensor>:$keyLengths,
+    Optional<Attn_LengthTensor>:$queryLengths,
+    Optional<Attn_FloatTensor>:$sinks,
+    ArrayAttr:$score,
+    OptionalAttr<Attn_SparsityAttr>:$sparsity,
+    Attn_AlignmentAttr:$alignment);
+  let results = (outs Attn_FloatTensor:$output, Optional<Attn_FloatTensor>:$lse);
+  let regions = (region VariadicRegion<SizedRegion<1>>:$scoreMaps);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Query heads per key head.
+    int64_t getGroupSize();
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// attn.merge
+//===----------------------------------------------------------------------===//
+
+def Attn_MergeOp : Attn_Op<"merge", [Pure, AttrSizedOperandSegments]> {
+  let summary = "combine attention results over disjoint sets of keys";
+  let description = [{
+    Combines partial results `O_i [b, h, m, f]` with their natural log-sum-exps
+    `L_i [b, h, m]`:
+
+        L = log(sum_i exp(L_i) [+ exp(sink)])
+        O = sum_i exp(L_i - L) * O_i
+
+    Partial results are computed without sinks; `sinks` adds them once. A row
+    whose every L_i is -inf gives 0 and -inf.
+  }];
+  let arguments = (ins Variadic<Attn_FloatTensor>:$outputs,
+                       Variadic<Attn_FloatTensor>:$lses,
+                       Optional<Attn_FloatTensor>:$sinks);
+  let results = (outs Attn_FloatTensor:$output, Optional<Attn_FloatTensor>:$lse);
+  let assemblyFormat = [{
+    `(` $outputs `)` `lse` `(` $lses `)` (`sinks` `(` $sinks^ `)`)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// attn.cascade
+//===----------------------------------------------------------------------===//
+
+def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
+    SingleBlock]> {
+  let summary = "a cascade of extended einsums";
+  let description = [{
+    A directed acyclic graph of einsums over named ranks; a name means the same
+    rank in the whole cascade, and every tensor indexed by it has its extent.
+    The body names the inputs; `attn.yield` returns the results.
+
+    `where ... over (m, n)` removes points of the (m, n) plane from every einsum
+    whose iteration space holds both ranks; there an einsum contributes its
+    reduction's identity. `lengths` bounds the key rank, the query rank or both
+    by an input indexed by batch.
+
+    ```mlir
+    %o = attn.cascade (%Q = %q, %K = %k, %V = %v)
+        where causal over (m, n) align bottom_right : (...) -> tensor<...> {
+      %s = attn.einsum [b,h,m,n] = mul(%Q[b,h,m,e], %K[b,h,n,e])
+          reduce add(e) : (...) -> tensor<...>
+      ...
+      attn.yield %o : tensor<...>
+    }
+    ```
+  }];
+  let arguments = (ins
+    Variadic<AnyRankedTensor>:$inputs,
+    OptionalAttr<Attn_SparsityAttr>:$sparsity,
+    OptionalAttr<StrAttr>:$queryRank,
+    OptionalAttr<StrAttr>:$keyRank,
+    OptionalAttr<Attn_AlignmentAttr>:$alignment,
+    OptionalAttr<Attn_AccessAttr>:$keyLengths,
+    OptionalAttr<Attn_AccessAttr>:$queryLengths,
+    OptionalAttr<Attn_MappingAttr>:$mapping);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The extent of each rank, kDynamic where no tensor fixes it, in the order
+    /// in which the ranks first appear.
+    ::llvm::MapVector<::mlir::StringAttr, int64_t> getRankExtents();
+    /// Whether the cascade restricts the (query, key) plane at all.
+    bool hasSpace() { return getQueryRankAttr() != nullptr; }
+    /// The terminator's operands.
+    ::mlir::OperandRange getYielded();
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// attn.einsum
+//===----------------------------------------------------------------------===//
+
+def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    DeclareOpInterfaceMethods<ConditionallySpeculatable>]> {
+  let summary = "an extended einsum: map, then reduce";
+  let description = [{
+    For every point of the iteration space, loads each operand at its index
+    expressions, applies the scalar map region, and combines the values along
+    the reduced ranks:
+
+    ```mlir
+    %qk = attn.einsum [b,h,m,n] = mul(%Q[b,h,m,e], %K[b,h,n,e]) reduce add(e)
+        : (tensor<...>, tensor<...>) -> tensor<...>
+    %sn = attn.einsum [b,h,m,n] = map(%qk[b,h,m,n], %gm[b,h,m]) {
+      ^bb0(%s: f32, %x: f32):
+        %d = arith.subf %s, %x : f32
+        %e = math.exp %d : f32
+        attn.yield %e : f32
+    } : (tensor<...>, tensor<...>) -> tensor<...>
+    ```
+
+    The bracket lists the ranks of the result in the order of its dimensions.
+    Index expressions are affine in ranks; the extent of rank `n0` is written
+    `N0`. Float operands are converted to the compute type (f64 for f64 results,
+    else f32) before the map. `mul`, `add`, `sub`, `div`, `max`, `min` and a bare
+    access are short for a region with that one operation; a quotient whose
+    divisor is 0 is 0, as only points where the divisor is not empty exist.
+
+    With `outs` the einsum works on tiles: it writes its result into a memref,
+    or, with `accumulate`, combines it with what is there by the reduction.
+    `clamp [m]` lists ranks whose tile may be larger than the operands: reads
+    past the end repeat the last element.
+  }];
+  let arguments = (ins
+    Variadic<Attn_Tile>:$inputs,
+    Optional<Attn_Tile>:$init,
+    ArrayAttr:$ranks,
+    I64Attr:$outputRank,
+    AffineMapArrayAttr:$maps,
+    ArrayAttr:$extents,
+    OptionalAttr<Attn_ReductionKindAttr>:$reduction,
+    ArrayAttr:$reducedRanks,
+    UnitAttr:$accumulate,
+    ArrayAttr:$clampedRanks);
+  let results = (outs Optional<AnyRankedTensor>:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [
+    // The body builder receives the compute-typed values of the accesses.
+    OpBuilder<(ins "::mlir::Type":$result,
+      "::llvm::ArrayRef<::mlir::StringAttr>":$outputRanks,
+      "::llvm::ArrayRef<::mlir::attn::EinsumAccess>":$accesses,
+      "std::optional<::mlir::attn::EinsumReduction>":$reduction,
+      "::llvm::function_ref<::mlir::Value(::mlir::OpBuilder &, ::mlir::Location, ::mlir::ValueRange)>":$body)>,
+    // Tile form: `init` is a memref that receives the result.
+    OpBuilder<(ins "::mlir::Value":$init,
+      "::llvm::ArrayRef<::mlir::StringAttr>":$outputRanks,
+      "::llvm::ArrayRef<::mlir::attn::EinsumAccess>":$accesses,
+      "std::optional<::mlir::attn::EinsumReduction>":$reduction,
+      "bool":$accumulate,
+      "::llvm::ArrayRef<::mlir::StringAttr>":$clampedRanks,
+      "::llvm::function_ref<::mlir::Value(::mlir::OpBuilder &, ::mlir::Location, ::mlir::ValueRange)>":$body)>
+  ];
+  let extraClassDeclaration = [{
+    /// Names of the ranks: of the result, then reduced, then those that an
+    /// enclosing attn.iterate binds.
+    ::llvm::SmallVector<::mlir::StringAttr> getRankNames();
+    ::llvm::SmallVector<::mlir::StringAttr> getOutputRanks();
+    ::llvm::SmallVector<::mlir::StringAttr> getReduced();
+    /// Ranks that are neither in the result nor reduced.
+    ::llvm::SmallVector<::mlir::StringAttr> getBoundRanks();
+    ::llvm::SmallVector<::mlir::StringAttr> getExtentNames();
+    /// The access of input `index`, over this op's ranks and extents.
+    ::mlir::attn::EinsumAccess getAccess(unsigned index);
+    ::std::optional<::mlir::attn::EinsumReduction> getEinsumReduction();
+    /// Position of `rank` among the ranks, or -1.
+    int64_t findRank(::mlir::StringAttr rank);
+    /// Whether input `index` mentions `rank` in an index expression.
+    bool inputUsesRank(unsigned index, ::mlir::StringAttr rank);
+    /// Whether the iteration space holds `rank`.
+    bool hasRank(::mlir::StringAttr rank) { return findRank(rank) >= 0; }
+    bool isTileForm() { return getInit() != nullptr; }
+    /// The shaped type that the einsum produces.
+    ::mlir::ShapedType getOutputType();
+    ::mlir::Block *getMap() { return &getBody().front(); }
+    /// The value that the map yields.
+    ::mlir::Value getMapResult();
+    /// The single operation of a map that is one operation on the arguments in
+    /// order, or null.
+    ::mlir::Operation *getSingleMapOp();
+    /// Whether the map returns its first argument unchanged.
+    bool isIdentityMap();
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// attn.iterate
+//===----------------------------------------------------------------------===//
+
+def Attn_IterateOp : Attn_Op<"iterate", [SingleBlock, Pure]> {
+  let summary = "the generative rank of a cascade";
+  let description = [{
+    Partitions rank `parent` into steps of rank `rank` with points `point`, and
+    runs the body once per step with the carried tensors. In the body, tensors
+    over the parent are read at `rank*POINT+point`, where `POINT` is the extent of
+    `point` (a mapping fixes it); points past the parent's extent do not exist.
+    `rank` is at once iterative and, in the body's index expressions, ordinary.
+
+    ```mlir
+    %rm = attn.iterate n1 of n by n0 init(%minf : tensor<?x8x?xf32>) {
+    ^bb0(%RM: tensor<?x8x?xf32>):
+      ... %K[b,h,n1*N0+n0,e] ...
+      attn.yield %next : tensor<?x8x?xf32>
+    }
+    ```
+
+    `plan` holds the key ranges to visit, once a sparsity is planned.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$inits,
+                       StrAttr:$rank, StrAttr:$parent, StrAttr:$point,
+                       OptionalAttr<Attn_PlanAttr>:$plan);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::OperandRange getYielded();
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// attn.index, attn.yield
+//===----------------------------------------------------------------------===//
+
+def Attn_IndexOp : Attn_Op<"index", [Pure]> {
+  let summary = "the coordinate of a rank at the current point";
+  let description = [{
+    Inside a map: the coordinate of `rank`, counted from the rank's origin. In a
+    tile it is the coordinate within the tile.
+  }];
+  let arguments = (ins StrAttr:$rank);
+  let results = (outs Index:$result);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Attn_YieldOp : Attn_Op<"yield", [Pure, ReturnLike, Terminator,
+    ParentOneOf<["AttentionOp", "CascadeOp", "EinsumOp", "IterateOp"]>]> {
+  let summary = "ends a region of the dialect";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+}
+
+#endif // ATTN_DIALECT_ATTN_IR_ATTNOPS_TD

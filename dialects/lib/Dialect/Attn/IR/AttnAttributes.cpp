@@ -1,0 +1,322 @@
+//===- AttnAttributes.cpp - Attributes of the attn dialect ------------- -===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+#include "attn/Dialect/Attn/IR/AttnEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "attn/Dialect/Attn/IR/AttnAttributes.cpp.inc"
+
+void AttnDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "attn/Dialect/Attn/IR/AttnAttributes.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Sparsity atoms and connectives
+//===----------------------------------------------------------------------===//
+
+// spec: SP-2
+LogicalResult WindowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 int64_t left, int64_t right) {
+  if (left < 0 || right < 0)
+    return emitError() << "window(" << left << ", " << right
+                       << "): both sides must be 0 or more";
+  return success();
+}
+
+// spec: SP-3
+LogicalResult PrefixAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 int64_t length) {
+  if (length < 0)
+    return emitError() << "prefix(" << length
+                       << "): the length must be 0 or more";
+  return success();
+}
+
+static LogicalResult verifyTerms(function_ref<InFlightDiagnostic()> emitError,
+                                 StringRef connective,
+                                 ArrayRef<Attribute> terms) {
+  if (terms.size() < 2)
+    return emitError() << "'" << connective << "' needs at least two terms";
+  for (Attribute term : terms)
+    if (!SparsityAttr::isTerm(term))
+      return emitError() << "'" << connective << "' joins sparsity terms; got "
+                         << term;
+  return success();
+}
+
+// spec: SP-4
+LogicalResult AndAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                              ArrayRef<Attribute> terms) {
+  return verifyTerms(emitError, "and", terms);
+}
+
+// spec: SP-4
+LogicalResult OrAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                             ArrayRef<Attribute> terms) {
+  return verifyTerms(emitError, "or", terms);
+}
+
+// spec: SP-4
+LogicalResult NotAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                              Attribute term) {
+  if (!SparsityAttr::isTerm(term))
+    return emitError() << "'not' negates a sparsity term; got " << term;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Sparsity expressions
+//===----------------------------------------------------------------------===//
+
+bool SparsityAttr::isTerm(Attribute attribute) {
+  return isa_and_nonnull<CausalAttr, WindowAttr, PrefixAttr, AndAttr, OrAttr,
+                         NotAttr>(attribute);
+}
+
+// spec: SP-4
+LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   Attribute expression) {
+  if (!isTerm(expression))
+    return emitError() << "expected a sparsity expression; got " << expression;
+  return success();
+}
+
+static FailureOr<Attribute> parseTerm(AsmParser &parser) {
+  MLIRContext *context = parser.getContext();
+  if (succeeded(parser.parseOptionalLParen())) {
+    FailureOr<Attribute> inner = SparsityAttr::parseExpression(parser);
+    if (failed(inner) || parser.parseRParen())
+      return failure();
+    return inner;
+  }
+
+  SMLoc location = parser.getCurrentLocation();
+  auto emitError = [&] { return parser.emitError(location); };
+  StringRef keyword;
+  if (failed(parser.parseOptionalKeyword(&keyword)))
+    return parser.emitError(location,
+                            "expected a sparsity term: causal, window(left, "
+                            "right), prefix(length), not or a parenthesis"),
+           failure();
+
+  auto checked = [](Attribute attribute) -> FailureOr<Attribute> {
+    if (!attribute)
+      return failure();
+    return attribute;
+  };
+  if (keyword == "causal")
+    return Attribute(CausalAttr::get(context));
+  if (keyword == "not") {
+    FailureOr<Attribute> inner = parseTerm(parser);
+    if (failed(inner))
+      return failure();
+    return checked(NotAttr::getChecked(emitError, context, *inner));
+  }
+  if (keyword == "window") {
+    int64_t left, right;
+    if (parser.parseLParen() || parser.parseInteger(left) ||
+        parser.parseComma() || parser.parseInteger(right) ||
+        parser.parseRParen())
+      return failure();
+    return checked(WindowAttr::getChecked(emitError, context, left, right));
+  }
+  if (keyword == "prefix") {
+    int64_t length;
+    if (parser.parseLParen() || parser.parseInteger(length) ||
+        parser.parseRParen())
+      return failure();
+    return checked(PrefixAttr::getChecked(emitError, context, length));
+  }
+  return parser.emitError(location)
+             << "unknown sparsity term '" << keyword
+             << "'; known are causal, window(left, right), prefix(length), "
+                "and, or, not",
+         failure();
+}
+
+static FailureOr<Attribute> parseConjunction(AsmParser &parser) {
+  SmallVector<Attribute> terms;
+  do {
+    FailureOr<Attribute> term = parseTerm(parser);
+    if (failed(term))
+      return failure();
+    terms.push_back(*term);
+  } while (succeeded(parser.parseOptionalKeyword("and")));
+  if (terms.size() == 1)
+    return terms.front();
+  return Attribute(AndAttr::get(parser.getContext(), terms));
+}
+
+FailureOr<Attribute> SparsityAttr::parseExpression(AsmParser &parser) {
+  SmallVector<Attribute> terms;
+  do {
+    FailureOr<Attribute> term = parseConjunction(parser);
+    if (failed(term))
+      return failure();
+    terms.push_back(*term);
+  } while (succeeded(parser.parseOptionalKeyword("or")));
+  if (terms.size() == 1)
+    return terms.front();
+  return Attribute(OrAttr::get(parser.getContext(), terms));
+}
+
+void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression) {
+  // A nested connective is parenthesised, so that the text shows the tree.
+  auto printTerm = [&](Attribute term) {
+    bool nested = isa<AndAttr, OrAttr>(term);
+    if (nested)
+      printer << "(";
+    printExpression(printer, term);
+    if (nested)
+      printer << ")";
+  };
+  llvm::TypeSwitch<Attribute>(expression)
+      .Case([&](CausalAttr) { printer << "causal"; })
+      .Case([&](WindowAttr window) {
+        printer << "window(" << window.getLeft() << ", " << window.getRight()
+                << ")";
+      })
+      .Case([&](PrefixAttr prefix) {
+        printer << "prefix(" << prefix.getLength() << ")";
+      })
+      .Case([&](AndAttr conjunction) {
+        llvm::interleave(conjunction.getTerms(), printer, printTerm, " and ");
+      })
+      .Case([&](OrAttr disjunction) {
+        llvm::interleave(disjunction.getTerms(), printer, printTerm, " or ");
+      })
+      .Case([&](NotAttr negation) {
+        printer << "not ";
+        printTerm(negation.getTerm());
+      });
+}
+
+Attribute SparsityAttr::parse(AsmParser &parser, Type) {
+  SMLoc location = parser.getCurrentLocation();
+  if (parser.parseLess())
+    return {};
+  FailureOr<Attribute> expression = parseExpression(parser);
+  if (failed(expression) || parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(location); },
+                    parser.getContext(), *expression);
+}
+
+void SparsityAttr::print(AsmPrinter &printer) const {
+  printer << "<";
+  printExpression(printer, getExpression());
+  printer << ">";
+}
+
+//===----------------------------------------------------------------------===//
+// Plans and mappings
+//===----------------------------------------------------------------------===//
+
+// spec: PL-1
+LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               ArrayRef<StringAttr> symbols,
+                               AffineMap liveLower, AffineMap liveUpper,
+                               AffineMap fullLower, AffineMap fullUpper,
+                               IntegerSet constraints) {
+  for (AffineMap map : {liveLower, liveUpper, fullLower, fullUpper})
+    if (map.getNumDims() != 2 || map.getNumSymbols() != symbols.size() ||
+        map.getNumResults() == 0)
+      return emitError() << "a plan's bounds take the first and the last row "
+                            "and one symbol per name; got "
+                         << AffineMapAttr::get(map);
+  if (constraints.getNumDims() != 2 ||
+      constraints.getNumSymbols() != symbols.size())
+    return emitError() << "a plan's constraints take row, key and one symbol "
+                          "per name";
+  return success();
+}
+
+Attribute PlanAttr::parse(AsmParser &parser, Type) {
+  SMLoc location = parser.getCurrentLocation();
+  SmallVector<StringAttr> symbols;
+  auto parseSymbol = [&]() -> ParseResult {
+    std::string name;
+    if (parser.parseKeywordOrString(&name))
+      return failure();
+    symbols.push_back(StringAttr::get(parser.getContext(), name));
+    return success();
+  };
+  AffineMap maps[4];
+  auto parseMap = [&](AffineMap &map) -> ParseResult {
+    AffineMapAttr attribute;
+    if (parser.parseAttribute(attribute))
+      return failure();
+    map = attribute.getValue();
+    return success();
+  };
+  IntegerSetAttr constraintsAttr;
+  if (parser.parseLess() || parser.parseKeyword("symbols") ||
+      parser.parseEqual() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                     parseSymbol) ||
+      parser.parseComma() || parser.parseKeyword("live") ||
+      parser.parseEqual() || parseMap(maps[0]) || parser.parseKeyword("to") ||
+      parseMap(maps[1]) || parser.parseComma() || parser.parseKeyword("full") ||
+      parser.parseEqual() || parseMap(maps[2]) || parser.parseKeyword("to") ||
+      parseMap(maps[3]) || parser.parseComma() ||
+      parser.parseKeyword("constraints") || parser.parseEqual() ||
+      parser.parseAttribute(constraintsAttr) || parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(location); },
+                    parser.getContext(), symbols, maps[0], maps[1], maps[2],
+                    maps[3], constraintsAttr.getValue());
+}
+
+void PlanAttr::print(AsmPrinter &printer) const {
+  printer << "<symbols = [";
+  llvm::interleaveComma(getSymbols(), printer, [&](StringAttr name) {
+    printer.printKeywordOrString(name.getValue());
+  });
+  printer << "], live = ";
+  printer.printAttribute(AffineMapAttr::get(getLiveLower()));
+  printer << " to ";
+  printer.printAttribute(AffineMapAttr::get(getLiveUpper()));
+  printer << ", full = ";
+  printer.printAttribute(AffineMapAttr::get(getFullLower()));
+  printer << " to ";
+  printer.printAttribute(AffineMapAttr::get(getFullUpper()));
+  printer << ", constraints = ";
+  printer.printAttribute(IntegerSetAttr::get(getConstraints()));
+  printer << ">";
+}
+
+// spec: MP-1
+LogicalResult MappingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  StringAttr lanes, ArrayRef<int64_t> laneTiles,
+                                  int64_t streamTile, int64_t rowTile,
+                                  ArrayRef<StringAttr> parallel) {
+  if (laneTiles.empty())
+    return emitError() << "a mapping needs at least one lane tile";
+  for (auto [index, tile] : llvm::enumerate(laneTiles))
+    if (tile != 16 && tile != 32 && tile != 48)
+      return emitError() << "lane tiles are 16, 32 or 48; got " << tile;
+    else if (index > 0 && tile >= laneTiles[index - 1])
+      return emitError() << "lane tiles come largest first; got " << tile
+                         << " after " << laneTiles[index - 1];
+  if (streamTile < 1)
+    return emitError() << "the stream tile must be positive; got "
+                       << streamTile;
+  if (rowTile < 1 || rowTile > 8)
+    return emitError() << "a register tile has 1 to 8 rows; got " << rowTile;
+  return success();
+}

@@ -1,0 +1,69 @@
+// RUN: attn-opt %s | attn-opt | FileCheck %s
+// RUN: attn-opt --mlir-print-op-generic %s | attn-opt | FileCheck %s
+
+// The 3-pass cascade of FuseMax (Einsums 33-38), grouped heads as ranks k, g.
+// CHECK-LABEL: func @three_pass
+// CHECK: attn.cascade (%[[Q:.*]] = %{{.*}}, %[[K:.*]] = %{{.*}}, %[[V:.*]] = %{{.*}}) where causal over (m, n) align bottom_right
+// CHECK: attn.einsum [b,k,g,m,n] = mul(%[[Q]][b,k,g,m,e], %[[K]][b,k,n,e]) reduce add(e)
+// CHECK: attn.einsum [b,k,g,m] = %{{.*}}[b,k,g,m,n] reduce max(n)
+// CHECK: attn.einsum [b,k,g,m,n] = map(
+// CHECK: attn.einsum [b,k,g,m,n] = div(
+func.func @three_pass(%q: tensor<?x2x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x32xf32>) -> tensor<?x2x4x?x32xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where causal over (m, n) align bottom_right
+      : (tensor<?x2x4x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x32xf32>) -> tensor<?x2x4x?x32xf32> {
+    %qk = attn.einsum [b,k,g,m,n] = mul(%Q[b,k,g,m,e], %K[b,k,n,e]) reduce add(e)
+        : (tensor<?x2x4x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x2x4x?x?xf32>
+    %gm = attn.einsum [b,k,g,m] = %qk[b,k,g,m,n] reduce max(n) : (tensor<?x2x4x?x?xf32>) -> tensor<?x2x4x?xf32>
+    %sn = attn.einsum [b,k,g,m,n] = map(%qk[b,k,g,m,n], %gm[b,k,g,m]) {
+    ^bb0(%s: f32, %x: f32):
+      %d = arith.subf %s, %x : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x2x4x?x?xf32>, tensor<?x2x4x?xf32>) -> tensor<?x2x4x?x?xf32>
+    %sd = attn.einsum [b,k,g,m] = %sn[b,k,g,m,n] reduce add(n) : (tensor<?x2x4x?x?xf32>) -> tensor<?x2x4x?xf32>
+    %a = attn.einsum [b,k,g,m,n] = div(%sn[b,k,g,m,n], %sd[b,k,g,m]) : (tensor<?x2x4x?x?xf32>, tensor<?x2x4x?xf32>) -> tensor<?x2x4x?x?xf32>
+    %av = attn.einsum [b,k,g,m,f] = mul(%a[b,k,g,m,n], %V[b,k,n,f]) reduce add(n) : (tensor<?x2x4x?x?xf32>, tensor<?x2x?x32xf32>) -> tensor<?x2x4x?x32xf32>
+    attn.yield %av : tensor<?x2x4x?x32xf32>
+  }
+  return %o : tensor<?x2x4x?x32xf32>
+}
+
+// Rotary embedding reads the partner element through an affine index.
+// CHECK-LABEL: func @rotary
+// CHECK: map(%{{.*}}[b,h,n,e], %{{.*}}[b,h,n,(e+32) mod 64], %{{.*}}[n,e mod 32], %{{.*}}[n,e mod 32])
+func.func @rotary(%k: tensor<?x2x?x64xf32>, %c: tensor<?x32xf32>, %s: tensor<?x32xf32>) -> tensor<?x2x?x64xf32> {
+  %o = attn.cascade (%K = %k, %C = %c, %S = %s) : (tensor<?x2x?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?x2x?x64xf32> {
+    %r = attn.einsum [b,h,n,e] = map(%K[b,h,n,e], %K[b,h,n,(e+32) mod 64], %C[n,e mod 32], %S[n,e mod 32]) {
+    ^bb0(%x: f32, %y: f32, %cos: f32, %sin: f32):
+      %i = attn.index e : index
+      %c32 = arith.constant 32 : index
+      %first = arith.cmpi ult, %i, %c32 : index
+      %neg = arith.negf %y : f32
+      %z = arith.select %first, %neg, %y : f32
+      %xc = arith.mulf %x, %cos : f32
+      %zs = arith.mulf %z, %sin : f32
+      %o2 = arith.addf %xc, %zs : f32
+      attn.yield %o2 : f32
+    } : (tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?x2x?x64xf32>
+    attn.yield %r : tensor<?x2x?x64xf32>
+  }
+  return %o : tensor<?x2x?x64xf32>
+}
+
+// CHECK-LABEL: func @iterate
+// CHECK: attn.iterate n1 of n by n0 init(
+// CHECK: attn.einsum [m] = %{{.*}}[m,n1*N0+n0] reduce max(n0)
+func.func @iterate(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %cst = arith.constant 0xFF800000 : f32
+    %i = attn.einsum [m] = map() { attn.yield %cst : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%RM: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%RM[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
