@@ -123,8 +123,8 @@ endfunction()
 # attn_add_tool(name SOURCES ... LINKS ...): an executable in bin/.
 function(attn_add_tool name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
-  # Executables are compiled as PIE, so the libraries' header does not fit.
   add_executable(${name} ${ARG_SOURCES})
+  attn_use_precompiled_header(${name})
   attn_set_sanitizer_defaults(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} MLIR LLVM)
   install(TARGETS ${name}
