@@ -38,9 +38,7 @@ config.substitutions += [
     ("%python", config.python_executable),
 ]
 if os.environ.get("ATTN_VERIFY_ROUNDTRIP", "0") not in ("", "0"):
-    config.substitutions.append(
-        (r"(?<![-./\w])attn-opt(?![-./\w])", "attn-opt --verify-roundtrip")
-    )
+    config.substitutions.append((r"(?<![-./\w])attn-opt(?![-./\w])", "attn-opt --verify-roundtrip"))
 
 
 def cpu_flags():

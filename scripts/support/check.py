@@ -1,0 +1,162 @@
+# ===- check.py - The three tiers of tests -------------------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""The steps of scripts/check, which says what they are for."""
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+
+from runner import BUILD, ROOT, Runner, configure_and_build, main_guard
+
+LLVM = Path("/usr/lib/llvm-22")
+DESCRIPTION = """\
+Builds attn-mlir and tests it. Missing Debian and Python packages are installed
+first; a second call builds only what changed. The last line is the result:
+N passed, N failed, N skipped."""
+TIERS = """\
+tiers:
+  --quick   lit, unit tests, 100 execution cases; for every edit
+  (none)    and a covering grid, sanitizers, the documentation's examples, an
+            installation; what continuous integration runs
+  --full    and the whole grid, lit with --verify-roundtrip, clang-tidy over all
+            files; before an issue is resolved
+
+Tests are left out only where the machine has no CUDA toolkit, no GPU, or no CPU
+with AVX-512 or AVX-512 BF16; the summary names each reason. A run that executed
+no kernel fails."""
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        prog="scripts/check",
+        description=DESCRIPTION,
+        epilog=TIERS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    tier = parser.add_mutually_exclusive_group()
+    for name in ("quick", "full"):
+        tier.add_argument(
+            f"--{name}", dest="tier", action="store_const", const=name, default="default"
+        )
+    return parser.parse_args()
+
+
+class Check:
+    def __init__(self, tier):
+        self.tier = tier
+        self.reports = BUILD / "check"
+        self.runner = Runner(self.reports / "logs")
+        self.count_file = self.reports / "executed-kernels"
+
+    def run(self):
+        runner = self.runner
+        runner.say(f"scripts/check, tier {self.tier}")
+        runner.command("format", ["scripts/format", "--check"], "run scripts/format")
+        if configure_and_build(runner):
+            self.lit()
+            self.unit_tests()
+            self.python_tests()
+            if self.tier != "quick":
+                self.documentation()
+                self.package()
+                self.sanitizers()
+            if self.tier == "full":
+                self.lit(name="lit roundtrip", env={"ATTN_VERIFY_ROUNDTRIP": "1"})
+                runner.command(
+                    "clang-tidy",
+                    ["scripts/tidy"],
+                    "mend the findings; `scripts/tidy FILE` repeats it for one file",
+                )
+        else:
+            runner.say("nothing was tested, since the build failed")
+        return runner.finish()
+
+    def report(self, name):
+        return self.reports / (name.replace(" ", "-") + ".xml")
+
+    def lit(self, build=BUILD, name="lit", env=None):
+        report = self.report(name)
+        self.runner.command(
+            name,
+            [LLVM / "bin" / "lit", "-sv", f"--xunit-xml-output={report}", build / "test"],
+            f"`{LLVM}/bin/lit -v {os.path.relpath(build, ROOT)}/test --filter NAME` repeats a test",
+            env=env,
+            junit=report,
+        )
+
+    def unit_tests(self, build=BUILD, name="unit tests"):
+        report = self.report(name)
+        binary = build / "bin" / "attn-unit-tests"
+        self.runner.command(
+            name,
+            [binary, "--gtest_brief=1", f"--gtest_output=xml:{report}"],
+            f"`{os.path.relpath(binary, ROOT)} --gtest_filter=NAME` repeats a test",
+            junit=report,
+        )
+
+    def python_tests(self):
+        """The Python package's own tests, and with them every executed kernel."""
+        name = "execution"
+        report = self.report(name)
+        self.count_file.unlink(missing_ok=True)
+        self.runner.command(
+            name,
+            [
+                *("python", "-m", "pytest", "-q", "-ra", "-n", os.cpu_count()),
+                f"--junit-xml={report}",
+                *("test/python", "test/execution"),
+            ],
+            "repeat a test with `.venv/bin/python -m pytest NAME`; its seed is in its output",
+            env={
+                "ATTN_TIER": self.tier,
+                "ATTN_EXECUTION_COUNT": str(self.count_file),
+                "ATTN_BUILD_DIR": str(BUILD),
+            },
+            junit=report,
+        )
+        executed = 0
+        if self.count_file.exists():
+            executed = sum(map(int, self.count_file.read_text().split()))
+        self.runner.say(f"executed {executed} kernels")
+        if executed == 0:
+            self.runner.counts.fail("no kernel was executed")
+
+    def documentation(self):
+        report = self.report("documentation")
+        self.runner.command(
+            "documentation",
+            ["python", "scripts/support/docs.py", f"--junit={report}"],
+            "mend the example or the code; the log names its file and line",
+            junit=report,
+        )
+
+    def package(self):
+        """A host project finds, links and uses what `cmake --install` wrote."""
+        prefix = self.reports / "install"
+        for part in ("dialects", "whole"):
+            tree = self.reports / f"package-{part}"
+            shutil.rmtree(prefix, ignore_errors=True)
+            shutil.rmtree(tree, ignore_errors=True)
+            self.runner.command(
+                f"package {part}",
+                ["bash", "test/package/run.sh", part, BUILD, prefix, tree],
+                "see test/package: what is installed must suffice to build against",
+            )
+
+    def sanitizers(self):
+        """The compiler itself under AddressSanitizer and UBSan. What generated
+        kernels do is covered by the execution tests, some of which compile with
+        --sanitize."""
+        build = ROOT / "build-asan"
+        if configure_and_build(self.runner, "asan"):
+            self.lit(build, "lit asan")
+            self.unit_tests(build, "unit tests asan")
+
+
+main_guard(lambda: Check(parse_arguments().tier).run())

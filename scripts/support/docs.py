@@ -1,0 +1,139 @@
+# ===- docs.py - Runs the examples of the documents ----------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Runs the examples in README.md, CONTRIBUTING.md and docs/.
+
+A fenced block whose first line carries the word `test` is executed:
+
+    ```sh test       a shell script; it fails at the first command that does
+    ```mlir test     attn-opt must parse, verify and reprint it
+    ```python test   a Python program
+    ```c test        gcc must accept it
+
+`file=NAME` beside it writes the block to that file instead, for later blocks of
+the same document. The blocks of a document share one temporary directory, in
+which `examples` is the folder of the repository and the built tools are on the
+PATH.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_SECONDS = 300
+COMMANDS = {
+    "sh": ["bash", "-euo", "pipefail"],
+    "mlir": ["attn-opt", "--verify-roundtrip"],
+    "python": ["python"],
+    "c": ["gcc", "-std=c11", "-Wall", "-Werror", "-fsyntax-only", "-x", "c"],
+}
+FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<info>[^`]*)$")
+
+
+@dataclass
+class Block:
+    document: Path
+    line: int
+    language: str
+    file: str | None
+    text: str
+
+    @property
+    def name(self):
+        return f"{self.document.relative_to(ROOT)}:{self.line}"
+
+
+def documents():
+    named = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    return [d for d in named if d.exists()] + sorted((ROOT / "docs").rglob("*.md"))
+
+
+def blocks(document):
+    """The blocks of a document that are marked for execution."""
+    lines = document.read_text(encoding="utf-8").splitlines()
+    number = 0
+    while number < len(lines):
+        match = FENCE.match(lines[number])
+        number += 1
+        if not match:
+            continue
+        start, closing = number, match["indent"] + match["ticks"]
+        while number < len(lines) and lines[number].rstrip() != closing:
+            number += 1
+        words = match["info"].split()
+        if "test" in words[1:]:
+            indent = len(match["indent"])
+            text = "\n".join(line[indent:] for line in lines[start:number]) + "\n"
+            files = [word.removeprefix("file=") for word in words if word.startswith("file=")]
+            yield Block(document, start, words[0], files[0] if files else None, text)
+        number += 1
+
+
+def run(block, directory):
+    """Executes one block. Returns the message of its failure, or None."""
+    if block.file:
+        (directory / block.file).write_text(block.text, encoding="utf-8")
+        return None
+    if block.language not in COMMANDS:
+        return f"no way to run a block in `{block.language}`: use {', '.join(COMMANDS)}"
+    script = directory / f"block-{block.line}"
+    script.write_text(block.text, encoding="utf-8")
+    try:
+        result = subprocess.run(
+            [*COMMANDS[block.language], script.name],
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return f"still running after {TIMEOUT_SECONDS} s"
+    if result.returncode == 0:
+        return None
+    return f"exit status {result.returncode}\n{result.stdout.decode(errors='replace')[-4000:]}"
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--junit", help="write the results to this JUnit file")
+    arguments = parser.parse_args()
+    suite = ElementTree.Element("testsuite", name="documentation")
+    failed = 0
+    os.environ["PATH"] = os.pathsep.join([str(ROOT / "build" / "bin"), os.environ["PATH"]])
+    for document in documents():
+        with tempfile.TemporaryDirectory(prefix="attn-docs-") as directory:
+            (Path(directory) / "examples").symlink_to(ROOT / "examples")
+            for block in blocks(document):
+                began = time.monotonic()
+                failure = run(block, Path(directory))
+                spent = f"{time.monotonic() - began:.2f}"
+                case = ElementTree.SubElement(
+                    suite, "testcase", classname="documentation", name=block.name, time=spent
+                )
+                print(f"{'FAILED' if failure else 'ok'} {block.name} ({spent} s)", flush=True)
+                if failure:
+                    failed += 1
+                    print(failure)
+                    ElementTree.SubElement(case, "failure", message=failure.splitlines()[0])
+    if arguments.junit:
+        ElementTree.ElementTree(suite).write(arguments.junit)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
