@@ -1,0 +1,120 @@
+//===- KernelSignature.h - What a compiled kernel takes ---------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A kernel module implements one function on tensors as functions on strided
+// memrefs, which the C ABI calls:
+//
+//   i64  NAME_items<p>(memrefs...)                       items of phase p
+//   void NAME_run<p>(memrefs..., i64 begin, i64 end,     items [begin, end)
+//                    ptr workerWorkspace, ptr sharedWorkspace)
+//   i64  NAME_shared(memrefs...)                         bytes of shared
+//   workspace
+//
+// All of them take every tensor: the arguments in order, then the results. The
+// module attribute `attn.kernels` describes them. Both routes, fused and
+// unfused, use this file:
+//
+//   FailureOr<KernelSignature> signature = KernelSignature::get(function);
+//   func::FuncOp run = signature->createRun(builder, loc, /*phase=*/0);
+//   KernelSignature::Run args = signature->getRunArguments(run);
+//   ... args.tensors, args.begin, args.end, args.worker, args.shared ...
+//   signature->attachTo(module, /*phases=*/1, /*workerWorkspace=*/bytes);
+//
+// The pass `attn-describe-kernel` attaches the signature before the cascades
+// are lowered; later passes read it back with `getFromModule`.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_CONVERSION_KERNELSIGNATURE_H
+#define ATTN_CONVERSION_KERNELSIGNATURE_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+namespace mlir::attn {
+
+/// The module attribute that holds the description of the kernels.
+inline constexpr StringLiteral kKernelsAttrName = "attn.kernels";
+/// Argument and result attribute that names a tensor of the kernel.
+inline constexpr StringLiteral kNameAttrName = "attn.name";
+
+struct KernelTensor {
+  std::string name;
+  RankedTensorType type;
+  /// One per dimension: a decimal number, or a symbol. Equal symbols are equal
+  /// extents.
+  SmallVector<std::string> dims;
+  bool isOutput;
+};
+
+class KernelSignature {
+public:
+  /// The arguments of a run function.
+  struct Run {
+    ValueRange tensors;
+    Value begin, end;
+    Value worker, shared;
+  };
+
+  /// Derives the signature from a function on ranked tensors. Extents that must
+  /// be equal get one symbol, found by following the function's operations:
+  /// the ranks of cascades and attention operators, reshapes, casts, linalg and
+  /// elementwise operations. Fails, with a diagnostic, for functions that are
+  /// no kernel: arguments that are no tensors, element types that the C ABI
+  /// does not know, results whose extents the arguments do not determine.
+  static FailureOr<KernelSignature> get(func::FuncOp function);
+
+  /// Reads the description of kernel `name` back from the module.
+  static FailureOr<KernelSignature> getFromModule(ModuleOp module,
+                                                  StringRef name);
+
+  StringRef getName() const { return name; }
+  ArrayRef<KernelTensor> getTensors() const { return tensors; }
+  unsigned getNumInputs() const;
+
+  /// memref<..., strided<[?, ..., 1], offset: ?>> of tensor `index`.
+  MemRefType getMemRefType(unsigned index) const;
+  SmallVector<Type> getMemRefTypes() const;
+
+  /// Creates the empty public function with its entry block.
+  func::FuncOp createItems(OpBuilder &builder, Location loc, int64_t phase);
+  func::FuncOp createRun(OpBuilder &builder, Location loc, int64_t phase);
+  func::FuncOp createShared(OpBuilder &builder, Location loc);
+  static Run getRunArguments(func::FuncOp run);
+
+  std::string getItemsName(int64_t phase) const;
+  std::string getRunName(int64_t phase) const;
+  std::string getSharedName() const;
+
+  DictionaryAttr getAttr(MLIRContext *context, int64_t phases,
+                         int64_t workerWorkspace) const;
+  /// Adds this kernel to the module's description, replacing one of the same
+  /// name.
+  void attachTo(ModuleOp module, int64_t phases, int64_t workerWorkspace) const;
+
+private:
+  func::FuncOp create(OpBuilder &builder, Location loc, StringRef symbol,
+                      ArrayRef<Type> extra, TypeRange results) const;
+
+  std::string name;
+  SmallVector<KernelTensor> tensors;
+};
+
+/// The memory behind a workspace pointer as memref<?xi8> of `bytes` (index)
+/// bytes, for memref.view.
+Value createWorkspaceBuffer(OpBuilder &builder, Location loc, Value pointer,
+                            Value bytes);
+
+/// The only public function of the module that has a body and takes or returns
+/// tensors, or null with a diagnostic.
+func::FuncOp getKernelFunction(ModuleOp module);
+
+} // namespace mlir::attn
+
+#endif // ATTN_CONVERSION_KERNELSIGNATURE_H

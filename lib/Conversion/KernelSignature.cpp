@@ -1,0 +1,616 @@
+//===- KernelSignature.cpp - What a compiled kernel takes ------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Conversion/KernelSignature.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/EquivalenceClasses.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+//===----------------------------------------------------------------------===//
+// Which extents are equal
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Classes of dimensions with equal extents.
+class ExtentClasses {
+public:
+  /// Follows every operation of `function`.
+  void build(func::FuncOp function);
+
+  unsigned find(Value tensor, int64_t dim) {
+    return classes.getLeaderValue(getNode(tensor, dim));
+  }
+  /// The static extent of a class, or kDynamic.
+  int64_t getSize(unsigned leader) const {
+    auto found = sizes.find(leader);
+    return found == sizes.end() ? ShapedType::kDynamic : found->second;
+  }
+  StringRef getName(unsigned leader) const {
+    auto found = names.find(leader);
+    return found == names.end() ? StringRef() : StringRef(found->second);
+  }
+  /// The first contradiction met: two extents that should be equal.
+  std::optional<std::pair<int64_t, int64_t>> getConflict() const {
+    return conflict;
+  }
+
+private:
+  unsigned getNode(Value tensor, int64_t dim);
+  void unite(unsigned a, unsigned b);
+  void uniteAll(Value a, Value b);
+  void uniteRanks(Value tensor, ArrayRef<StringRef> ranks, Operation *scope);
+  void uniteRanks(Value tensor, ArrayRef<StringAttr> ranks, Operation *scope);
+  void uniteRank(Value tensor, int64_t dim, StringRef rank, Operation *scope);
+  void uniteReassociation(Value grouped, Value split,
+                          ArrayRef<ReassociationIndices> groups);
+  void visit(AttentionOp op);
+  void visit(MergeOp op);
+  void visit(CascadeOp op);
+  void visit(EinsumOp op);
+  void visit(IterateOp op);
+  void visit(linalg::LinalgOp op);
+  void visit(tensor::EmptyOp op);
+
+  llvm::EquivalenceClasses<unsigned> classes;
+  llvm::DenseMap<std::pair<Value, int64_t>, unsigned> nodes;
+  llvm::DenseMap<std::pair<Operation *, StringRef>, unsigned> ranks;
+  llvm::DenseMap<unsigned, int64_t> sizes;
+  llvm::DenseMap<unsigned, std::string> names;
+  unsigned numNodes = 0;
+  std::optional<std::pair<int64_t, int64_t>> conflict;
+};
+
+} // namespace
+
+unsigned ExtentClasses::getNode(Value tensor, int64_t dim) {
+  auto [it, inserted] = nodes.insert({{tensor, dim}, numNodes});
+  if (inserted) {
+    classes.insert(numNodes);
+    int64_t size = cast<ShapedType>(tensor.getType()).getDimSize(dim);
+    if (!ShapedType::isDynamic(size))
+      sizes[numNodes] = size;
+    ++numNodes;
+  }
+  return it->second;
+}
+
+void ExtentClasses::unite(unsigned a, unsigned b) {
+  a = classes.getLeaderValue(a);
+  b = classes.getLeaderValue(b);
+  if (a == b)
+    return;
+  int64_t sizeA = getSize(a), sizeB = getSize(b);
+  if (!ShapedType::isDynamic(sizeA) && !ShapedType::isDynamic(sizeB) &&
+      sizeA != sizeB && !conflict)
+    conflict = {sizeA, sizeB};
+  // The first name given stays.
+  std::string name = getName(a).empty() ? getName(b).str() : getName(a).str();
+  classes.unionSets(a, b);
+  unsigned leader = classes.getLeaderValue(a);
+  int64_t size = ShapedType::isDynamic(sizeA) ? sizeB : sizeA;
+  if (!ShapedType::isDynamic(size))
+    sizes[leader] = size;
+  if (!name.empty())
+    names[leader] = std::move(name);
+}
+
+void ExtentClasses::uniteAll(Value a, Value b) {
+  auto typeA = dyn_cast<RankedTensorType>(a.getType());
+  auto typeB = dyn_cast<RankedTensorType>(b.getType());
+  if (!typeA || !typeB || typeA.getRank() != typeB.getRank())
+    return;
+  for (int64_t dim = 0; dim < typeA.getRank(); ++dim)
+    unite(getNode(a, dim), getNode(b, dim));
+}
+
+void ExtentClasses::uniteRank(Value tensor, int64_t dim, StringRef rank,
+                              Operation *scope) {
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (!type || dim >= type.getRank())
+    return;
+  auto [it, inserted] = ranks.insert({{scope, rank}, numNodes});
+  if (inserted) {
+    classes.insert(numNodes);
+    names[numNodes] = rank.str();
+    ++numNodes;
+  }
+  unite(getNode(tensor, dim), it->second);
+}
+
+void ExtentClasses::uniteRanks(Value tensor, ArrayRef<StringRef> ranks,
+                               Operation *scope) {
+  if (!tensor)
+    return;
+  for (auto [dim, rank] : llvm::enumerate(ranks))
+    uniteRank(tensor, dim, rank, scope);
+}
+
+void ExtentClasses::uniteRanks(Value tensor, ArrayRef<StringAttr> ranks,
+                               Operation *scope) {
+  for (auto [dim, rank] : llvm::enumerate(ranks))
+    uniteRank(tensor, dim, rank.getValue(), scope);
+}
+
+/// A dimension that is split only into itself and units keeps its extent.
+void ExtentClasses::uniteReassociation(Value grouped, Value split,
+                                       ArrayRef<ReassociationIndices> groups) {
+  auto type = cast<RankedTensorType>(split.getType());
+  for (auto [dim, group] : llvm::enumerate(groups)) {
+    SmallVector<int64_t> proper;
+    for (int64_t inner : group)
+      if (type.getDimSize(inner) != 1)
+        proper.push_back(inner);
+    if (proper.size() == 1)
+      unite(getNode(grouped, dim), getNode(split, proper.front()));
+  }
+}
+
+void ExtentClasses::visit(AttentionOp op) {
+  using Ranks = ArrayRef<StringRef>;
+  uniteRanks(op.getQuery(), Ranks{"b", "h", "m", "e"}, op);
+  uniteRanks(op.getKey(), Ranks{"b", "k", "n", "e"}, op);
+  uniteRanks(op.getValue(), Ranks{"b", "k", "n", "f"}, op);
+  uniteRanks(op.getOutput(), Ranks{"b", "h", "m", "f"}, op);
+  uniteRanks(op.getLse(), Ranks{"b", "h", "m"}, op);
+  uniteRanks(op.getKeyLengths(), Ranks{"b"}, op);
+  uniteRanks(op.getQueryLengths(), Ranks{"b"}, op);
+  uniteRanks(op.getSinks(), Ranks{"h"}, op);
+  for (Attribute modifier : op.getScore()) {
+    if (auto bias = dyn_cast<BiasAttr>(modifier))
+      uniteRanks(op.getExtras()[bias.getSlot()], bias.getRanks(), op);
+    auto map = dyn_cast<ScoreMapAttr>(modifier);
+    if (!map)
+      continue;
+    for (auto [slot, slotRanks] : llvm::zip(map.getSlots(), map.getRanks()))
+      for (auto [dim, rank] : llvm::enumerate(cast<ArrayAttr>(slotRanks)))
+        uniteRank(op.getExtras()[slot], dim, cast<StringAttr>(rank).getValue(),
+                  op);
+  }
+}
+
+void ExtentClasses::visit(MergeOp op) {
+  using Ranks = ArrayRef<StringRef>;
+  for (Value output : op.getOutputs())
+    uniteRanks(output, Ranks{"b", "h", "m", "f"}, op);
+  for (Value lse : op.getLses())
+    uniteRanks(lse, Ranks{"b", "h", "m"}, op);
+  uniteRanks(op.getSinks(), Ranks{"h"}, op);
+  uniteRanks(op.getOutput(), Ranks{"b", "h", "m", "f"}, op);
+  uniteRanks(op.getLse(), Ranks{"b", "h", "m"}, op);
+}
+
+void ExtentClasses::visit(CascadeOp op) {
+  for (auto [input, argument] :
+       llvm::zip(op.getInputs(), op.getBody().getArguments()))
+    uniteAll(input, argument);
+  for (auto [result, yielded] : llvm::zip(op.getResults(), op.getYielded()))
+    uniteAll(result, yielded);
+  for (std::optional<AccessAttr> access :
+       {op.getKeyLengths(), op.getQueryLengths()})
+    if (access)
+      uniteRanks(op.getInputs()[access->getInput()], access->getRanks(), op);
+}
+
+void ExtentClasses::visit(EinsumOp op) {
+  auto cascade = op->getParentOfType<CascadeOp>();
+  if (!cascade || !op.getResult())
+    return;
+  uniteRanks(op.getResult(), op.getOutputRanks(), cascade);
+  for (auto [index, input] : llvm::enumerate(op.getInputs())) {
+    EinsumAccess access = op.getAccess(index);
+    for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
+      if (auto rank = dyn_cast<AffineDimExpr>(expr))
+        uniteRank(input, dim, access.ranks[rank.getPosition()].getValue(),
+                  cascade);
+  }
+}
+
+void ExtentClasses::visit(IterateOp op) {
+  for (auto [init, argument, result, yielded] :
+       llvm::zip(op.getInits(), op.getBody().getArguments(), op.getResults(),
+                 op.getYielded())) {
+    uniteAll(init, argument);
+    uniteAll(init, result);
+    uniteAll(init, yielded);
+  }
+}
+
+void ExtentClasses::visit(linalg::LinalgOp op) {
+  llvm::SmallDenseMap<unsigned, unsigned> loops;
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<RankedTensorType>(operand.get().getType()))
+      continue;
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+      auto loop = dyn_cast<AffineDimExpr>(expr);
+      if (!loop)
+        continue;
+      unsigned node = getNode(operand.get(), dim);
+      auto [it, inserted] = loops.insert({loop.getPosition(), node});
+      if (!inserted)
+        unite(it->second, node);
+    }
+  }
+  for (auto [init, result] : llvm::zip(op.getDpsInits(), op->getResults()))
+    uniteAll(init, result);
+}
+
+void ExtentClasses::visit(tensor::EmptyOp op) {
+  for (int64_t dim = 0, rank = op.getType().getRank(); dim < rank; ++dim) {
+    if (!op.getType().isDynamicDim(dim))
+      continue;
+    auto source = op.getDynamicSize(dim).getDefiningOp<tensor::DimOp>();
+    if (!source || !isa<RankedTensorType>(source.getSource().getType()))
+      continue;
+    if (std::optional<int64_t> index = source.getConstantIndex())
+      unite(getNode(op, dim), getNode(source.getSource(), *index));
+  }
+}
+
+void ExtentClasses::build(func::FuncOp function) {
+  function.walk([&](Operation *op) {
+    llvm::TypeSwitch<Operation *>(op)
+        .Case<AttentionOp, MergeOp, CascadeOp, EinsumOp, IterateOp,
+              linalg::LinalgOp, tensor::EmptyOp>([&](auto op) { visit(op); })
+        .Case<tensor::CastOp>(
+            [&](auto cast) { uniteAll(cast.getSource(), cast.getDest()); })
+        .Case<tensor::ExpandShapeOp>([&](auto reshape) {
+          uniteReassociation(reshape.getSrc(), reshape.getResult(),
+                             reshape.getReassociationIndices());
+        })
+        .Case<tensor::CollapseShapeOp>([&](auto reshape) {
+          uniteReassociation(reshape.getResult(), reshape.getSrc(),
+                             reshape.getReassociationIndices());
+        })
+        .Default([&](Operation *op) {
+          if (!op->hasTrait<OpTrait::Elementwise>() || op->getNumResults() != 1)
+            return;
+          for (Value operand : op->getOperands())
+            uniteAll(op->getResult(0), operand);
+        });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Derivation
+//===----------------------------------------------------------------------===//
+
+static bool isIdentifier(StringRef name) {
+  auto isLetter = [](char c) { return llvm::isAlpha(c) || c == '_'; };
+  return !name.empty() && isLetter(name.front()) &&
+         llvm::all_of(name,
+                      [&](char c) { return isLetter(c) || llvm::isDigit(c); });
+}
+
+static bool isSupportedElement(Type type) {
+  return type.isF32() || type.isBF16() || type.isF16() || type.isF64() ||
+         type.isSignlessInteger(32) || type.isSignlessInteger(64);
+}
+
+/// Checks the type of a tensor that crosses the C ABI.
+static FailureOr<RankedTensorType> checkTensorType(func::FuncOp function,
+                                                   StringRef what,
+                                                   unsigned index, Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return function.emitError()
+               << "kernel '" << function.getName() << "': " << what << " #"
+               << index << " is " << type
+               << "; kernels take and return ranked tensors",
+           failure();
+  if (!isSupportedElement(tensor.getElementType()))
+    return function.emitError()
+               << "kernel '" << function.getName() << "': " << what << " #"
+               << index << " holds " << tensor.getElementType()
+               << "; kernels take f32, bf16, f16, f64, i32 and i64",
+           failure();
+  if (tensor.getEncoding())
+    return function.emitError()
+               << "kernel '" << function.getName() << "': " << what << " #"
+               << index << " has an encoding; kernels take plain tensors",
+           failure();
+  return tensor;
+}
+
+FailureOr<KernelSignature> KernelSignature::get(func::FuncOp function) {
+  KernelSignature signature;
+  signature.name = function.getName().str();
+  if (!isIdentifier(signature.name))
+    return LogicalResult(function.emitError()
+                         << "kernel '" << signature.name
+                         << "' needs a name that is a C identifier");
+  if (function.isExternal() || !function.getBody().hasOneBlock())
+    return LogicalResult(function.emitError() << "kernel '" << signature.name
+                                              << "' needs a body of one block");
+
+  auto add = [&](StringRef what, unsigned index, Type type, Attribute given,
+                 StringRef prefix) -> LogicalResult {
+    FailureOr<RankedTensorType> tensor =
+        checkTensorType(function, what, index, type);
+    if (failed(tensor))
+      return failure();
+    std::string name = prefix.str() + std::to_string(index);
+    if (given) {
+      auto string = dyn_cast<StringAttr>(given);
+      if (!string || !isIdentifier(string.getValue()))
+        return function.emitError()
+               << what << " #" << index << ": '" << kNameAttrName << "' is "
+               << given << "; it holds a C identifier";
+      name = string.str();
+    }
+    for (const KernelTensor &other : signature.tensors)
+      if (other.name == name)
+        return function.emitError() << what << " #" << index << ": the name '"
+                                    << name << "' is taken";
+    signature.tensors.push_back({name, *tensor, {}, what == "result"});
+    return success();
+  };
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (failed(add("argument", index, type,
+                   function.getArgAttr(index, kNameAttrName), "arg")))
+      return failure();
+  for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
+    if (failed(add("result", index, type,
+                   function.getResultAttr(index, kNameAttrName), "out")))
+      return failure();
+
+  ExtentClasses classes;
+  classes.build(function);
+  if (auto conflict = classes.getConflict())
+    return LogicalResult(function.emitError()
+                         << "kernel '" << signature.name
+                         << "': one extent is both " << conflict->first
+                         << " and " << conflict->second);
+
+  // Name the classes in the order in which the tensors show them.
+  SmallVector<Value> values(function.getArguments());
+  Operation *terminator = function.getBody().front().getTerminator();
+  llvm::append_range(values, terminator->getOperands());
+  llvm::DenseMap<unsigned, std::string> symbols;
+  llvm::StringSet<> taken;
+  unsigned numUnnamed = 0;
+  for (auto [position, pair] :
+       llvm::enumerate(llvm::zip(values, signature.tensors))) {
+    auto &[value, tensor] = pair;
+    for (int64_t dim = 0; dim < tensor.type.getRank(); ++dim) {
+      unsigned leader = classes.find(value, dim);
+      if (int64_t size = classes.getSize(leader);
+          !ShapedType::isDynamic(size)) {
+        tensor.dims.push_back(std::to_string(size));
+        continue;
+      }
+      auto [it, inserted] = symbols.insert({leader, std::string()});
+      if (inserted) {
+        if (tensor.isOutput)
+          return terminator->emitError()
+                     << "dimension " << dim << " of result #"
+                     << position - function.getNumArguments()
+                     << " is not the extent of an argument; the caller could "
+                        "not know the size of the output",
+                 failure();
+        std::string base = classes.getName(leader).str();
+        if (base.empty())
+          base = "d" + std::to_string(numUnnamed++);
+        std::string symbol = base;
+        for (unsigned copy = 2; !taken.insert(symbol).second; ++copy)
+          symbol = base + "_" + std::to_string(copy);
+        it->second = symbol;
+      }
+      tensor.dims.push_back(it->second);
+    }
+  }
+  return signature;
+}
+
+FailureOr<KernelSignature> KernelSignature::getFromModule(ModuleOp module,
+                                                          StringRef name) {
+  auto kernels = module->getAttrOfType<ArrayAttr>(kKernelsAttrName);
+  for (Attribute attr : kernels ? kernels.getValue() : ArrayRef<Attribute>()) {
+    auto kernel = dyn_cast<DictionaryAttr>(attr);
+    auto kernelName = kernel ? kernel.getAs<StringAttr>("name") : StringAttr();
+    if (!kernelName || kernelName != name)
+      continue;
+    KernelSignature signature;
+    signature.name = name.str();
+    auto tensors = kernel.getAs<ArrayAttr>("tensors");
+    for (Attribute tensorAttr :
+         tensors ? tensors.getValue() : ArrayRef<Attribute>()) {
+      auto tensor = dyn_cast<DictionaryAttr>(tensorAttr);
+      auto tensorName = tensor ? tensor.getAs<StringAttr>("name") : nullptr;
+      auto type = tensor ? tensor.getAs<TypeAttr>("type") : nullptr;
+      auto dims = tensor ? tensor.getAs<ArrayAttr>("dims") : nullptr;
+      auto output = tensor ? tensor.getAs<BoolAttr>("output") : nullptr;
+      auto ranked = type ? dyn_cast<RankedTensorType>(type.getValue())
+                         : RankedTensorType();
+      if (!tensorName || !ranked || !dims || !output ||
+          static_cast<int64_t>(dims.size()) != ranked.getRank() ||
+          !llvm::all_of(dims, llvm::IsaPred<StringAttr>))
+        return LogicalResult(module.emitError()
+                             << "'" << kKernelsAttrName << "' of kernel '"
+                             << name
+                             << "' has a malformed tensor: " << tensorAttr);
+      SmallVector<std::string> dimNames;
+      for (Attribute dim : dims)
+        dimNames.push_back(cast<StringAttr>(dim).str());
+      signature.tensors.push_back(
+          {tensorName.str(), ranked, std::move(dimNames), output.getValue()});
+    }
+    return signature;
+  }
+  return module.emitError() << "'" << kKernelsAttrName
+                            << "' does not describe kernel '" << name
+                            << "'; run attn-describe-kernel before the cascades"
+                               " are lowered",
+         failure();
+}
+
+unsigned KernelSignature::getNumInputs() const {
+  return llvm::count_if(
+      tensors, [](const KernelTensor &tensor) { return !tensor.isOutput; });
+}
+
+//===----------------------------------------------------------------------===//
+// Functions of the kernel
+//===----------------------------------------------------------------------===//
+
+MemRefType KernelSignature::getMemRefType(unsigned index) const {
+  RankedTensorType type = tensors[index].type;
+  SmallVector<int64_t> strides(type.getRank(), ShapedType::kDynamic);
+  if (!strides.empty())
+    strides.back() = 1;
+  auto layout =
+      StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides);
+  return MemRefType::get(type.getShape(), type.getElementType(), layout);
+}
+
+SmallVector<Type> KernelSignature::getMemRefTypes() const {
+  SmallVector<Type> types;
+  for (unsigned index = 0; index < tensors.size(); ++index)
+    types.push_back(getMemRefType(index));
+  return types;
+}
+
+std::string KernelSignature::getItemsName(int64_t phase) const {
+  return name + "_items" + std::to_string(phase);
+}
+
+std::string KernelSignature::getRunName(int64_t phase) const {
+  return name + "_run" + std::to_string(phase);
+}
+
+std::string KernelSignature::getSharedName() const { return name + "_shared"; }
+
+func::FuncOp KernelSignature::create(OpBuilder &builder, Location loc,
+                                     StringRef symbol, ArrayRef<Type> extra,
+                                     TypeRange results) const {
+  SmallVector<Type> arguments = getMemRefTypes();
+  llvm::append_range(arguments, extra);
+  auto function = func::FuncOp::create(
+      builder, loc, symbol, builder.getFunctionType(arguments, results));
+  function->setAttr("llvm.emit_c_interface", builder.getUnitAttr());
+  function.addEntryBlock();
+  return function;
+}
+
+func::FuncOp KernelSignature::createItems(OpBuilder &builder, Location loc,
+                                          int64_t phase) {
+  return create(builder, loc, getItemsName(phase), {}, builder.getI64Type());
+}
+
+func::FuncOp KernelSignature::createRun(OpBuilder &builder, Location loc,
+                                        int64_t phase) {
+  Type integer = builder.getI64Type();
+  Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  return create(builder, loc, getRunName(phase),
+                {integer, integer, pointer, pointer}, {});
+}
+
+func::FuncOp KernelSignature::createShared(OpBuilder &builder, Location loc) {
+  return create(builder, loc, getSharedName(), {}, builder.getI64Type());
+}
+
+KernelSignature::Run KernelSignature::getRunArguments(func::FuncOp run) {
+  Block::BlockArgListType arguments = run.getArguments();
+  size_t numTensors = arguments.size() - 4;
+  return {ValueRange(arguments.take_front(numTensors)), arguments[numTensors],
+          arguments[numTensors + 1], arguments[numTensors + 2],
+          arguments[numTensors + 3]};
+}
+
+Value attn::createWorkspaceBuffer(OpBuilder &builder, Location loc,
+                                  Value pointer, Value bytes) {
+  // A memref descriptor by hand: the pointer twice, offset 0, size, stride 1.
+  // The cast disappears when the memref is lowered to the same descriptor.
+  MLIRContext *context = builder.getContext();
+  Type i64 = builder.getI64Type();
+  auto array = LLVM::LLVMArrayType::get(i64, 1);
+  auto descriptorType = LLVM::LLVMStructType::getLiteral(
+      context, {pointer.getType(), pointer.getType(), i64, array, array});
+  auto constant = [&](int64_t value) -> Value {
+    return LLVM::ConstantOp::create(builder, loc, i64, value);
+  };
+  Value size = arith::IndexCastOp::create(builder, loc, i64, bytes);
+  Value descriptor = LLVM::PoisonOp::create(builder, loc, descriptorType);
+  auto insert = [&](Value value, ArrayRef<int64_t> position) {
+    descriptor =
+        LLVM::InsertValueOp::create(builder, loc, descriptor, value, position);
+  };
+  insert(pointer, {0});
+  insert(pointer, {1});
+  insert(constant(0), {2});
+  insert(size, {3, 0});
+  insert(constant(1), {4, 0});
+  auto type = MemRefType::get({ShapedType::kDynamic}, builder.getI8Type());
+  return UnrealizedConversionCastOp::create(builder, loc, type, descriptor)
+      .getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Description
+//===----------------------------------------------------------------------===//
+
+DictionaryAttr KernelSignature::getAttr(MLIRContext *context, int64_t phases,
+                                        int64_t workerWorkspace) const {
+  Builder builder(context);
+  SmallVector<Attribute> tensorAttrs;
+  for (const KernelTensor &tensor : tensors) {
+    SmallVector<Attribute> dims;
+    for (StringRef dim : tensor.dims)
+      dims.push_back(builder.getStringAttr(dim));
+    tensorAttrs.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("name", builder.getStringAttr(tensor.name)),
+         builder.getNamedAttr("type", TypeAttr::get(tensor.type)),
+         builder.getNamedAttr("dims", builder.getArrayAttr(dims)),
+         builder.getNamedAttr("output",
+                              builder.getBoolAttr(tensor.isOutput))}));
+  }
+  return builder.getDictionaryAttr(
+      {builder.getNamedAttr("name", builder.getStringAttr(name)),
+       builder.getNamedAttr("tensors", builder.getArrayAttr(tensorAttrs)),
+       builder.getNamedAttr("phases", builder.getI64IntegerAttr(phases)),
+       builder.getNamedAttr("worker_workspace",
+                            builder.getI64IntegerAttr(workerWorkspace))});
+}
+
+void KernelSignature::attachTo(ModuleOp module, int64_t phases,
+                               int64_t workerWorkspace) const {
+  SmallVector<Attribute> kernels;
+  if (auto present = module->getAttrOfType<ArrayAttr>(kKernelsAttrName))
+    for (Attribute attr : present)
+      if (auto kernel = dyn_cast<DictionaryAttr>(attr))
+        if (kernel.getAs<StringAttr>("name") != name)
+          kernels.push_back(kernel);
+  kernels.push_back(getAttr(module.getContext(), phases, workerWorkspace));
+  module->setAttr(kKernelsAttrName, Builder(module).getArrayAttr(kernels));
+}
+
+func::FuncOp attn::getKernelFunction(ModuleOp module) {
+  func::FuncOp kernel;
+  for (func::FuncOp function : module.getOps<func::FuncOp>()) {
+    if (!function.isPublic() || function.isExternal())
+      continue;
+    if (kernel) {
+      InFlightDiagnostic error =
+          function.emitError()
+          << "a kernel module has one public function; this is the second";
+      error.attachNote(kernel.getLoc()) << "the first is here";
+      return nullptr;
+    }
+    kernel = function;
+  }
+  if (!kernel)
+    module.emitError("the module has no public function to compile");
+  return kernel;
+}

@@ -1,0 +1,65 @@
+// RUN: attn-opt %s --split-input-file --verify-diagnostics --attn-describe-kernel
+
+// expected-error@+1 {{kernel 'scalar': argument #1 is 'f32'; kernels take and return ranked tensors}}
+func.func @scalar(%x: tensor<?xf32>, %s: f32) -> tensor<?xf32> {
+  return %x : tensor<?xf32>
+}
+
+// -----
+
+// expected-error@+1 {{kernel 'element': result #0 holds 'i8'; kernels take f32, bf16, f16, f64, i32 and i64}}
+func.func @element(%x: tensor<?xf32>) -> tensor<4xi8> {
+  %c = arith.constant dense<0> : tensor<4xi8>
+  return %c : tensor<4xi8>
+}
+
+// -----
+
+// expected-error@+1 {{'attn.name' is "1x"; it holds a C identifier}}
+func.func @badname(%x: tensor<?xf32> {attn.name = "1x"}) -> tensor<?xf32> {
+  return %x : tensor<?xf32>
+}
+
+// -----
+
+// expected-error@+1 {{argument #1: the name 'arg0' is taken}}
+func.func @taken(%x: tensor<?xf32>, %y: tensor<?xf32> {attn.name = "arg0"}) -> tensor<?xf32> {
+  return %x : tensor<?xf32>
+}
+
+// -----
+
+// expected-error@+1 {{kernel 'a.b' needs a name that is a C identifier}}
+func.func @a.b(%x: tensor<?xf32>) -> tensor<?xf32> {
+  return %x : tensor<?xf32>
+}
+
+// -----
+
+func.func @unknown(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %p = tensor.concat dim(0) %x, %x : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  // expected-error@+1 {{dimension 0 of result #0 is not the extent of an argument}}
+  return %p : tensor<?xf32>
+}
+
+// -----
+
+// expected-note@+1 {{the first is here}}
+func.func @one(%x: tensor<?xf32>) -> tensor<?xf32> {
+  return %x : tensor<?xf32>
+}
+// expected-error@+1 {{a kernel module has one public function; this is the second}}
+func.func @two(%x: tensor<?xf32>) -> tensor<?xf32> {
+  return %x : tensor<?xf32>
+}
+
+// -----
+
+// expected-error@+1 {{one extent is both 4 and 8}}
+func.func @conflict(%x: tensor<4xf32>, %y: tensor<?xf32>, %z: tensor<8xf32>) -> tensor<?xf32> {
+  %a = tensor.cast %x : tensor<4xf32> to tensor<?xf32>
+  %b = arith.addf %a, %y : tensor<?xf32>
+  %c = tensor.cast %z : tensor<8xf32> to tensor<?xf32>
+  %d = arith.addf %b, %c : tensor<?xf32>
+  return %d : tensor<?xf32>
+}

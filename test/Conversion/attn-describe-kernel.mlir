@@ -1,0 +1,61 @@
+// RUN: attn-opt %s --split-input-file --attn-describe-kernel | FileCheck %s
+
+// The ranks of an attention operator name the extents; a shared head count and
+// extents that only one tensor fixes are written as numbers everywhere.
+// CHECK: module attributes {attn.kernels = [{name = "attention", phases = 0 : i64, tensors = [
+// CHECK-SAME: {dims = ["b", "8", "m", "64"], name = "q", output = false, type = tensor<?x8x?x64xf32>},
+// CHECK-SAME: {dims = ["b", "2", "n", "64"], name = "arg1", output = false, type = tensor<?x2x?x64xf32>},
+// CHECK-SAME: {dims = ["b", "2", "n", "32"], name = "arg2", output = false, type = tensor<?x2x?x32xf32>},
+// CHECK-SAME: {dims = ["8", "m", "n"], name = "arg3", output = false, type = tensor<8x?x?xf32>},
+// CHECK-SAME: {dims = ["b"], name = "arg4", output = false, type = tensor<?xi32>},
+// CHECK-SAME: {dims = ["b", "8", "m", "32"], name = "o", output = true, type = tensor<?x8x?x32xf32>},
+// CHECK-SAME: {dims = ["b", "8", "m"], name = "out1", output = true, type = tensor<?x8x?xf32>}], worker_workspace = 0 : i64}]}
+func.func @attention(%q: tensor<?x8x?x64xf32> {attn.name = "q"}, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x32xf32>, %bias: tensor<8x?x?xf32>, %kl: tensor<?xi32>)
+    -> (tensor<?x8x?x32xf32> {attn.name = "o"}, tensor<?x8x?xf32>) {
+  %o, %lse = attn.attention(%q, %k, %v) score [bias(%bias[h, m, n] : tensor<8x?x?xf32>)] lengths key(%kl : tensor<?xi32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x32xf32>) -> (tensor<?x8x?x32xf32>, tensor<?x8x?xf32>)
+  return %o, %lse : tensor<?x8x?x32xf32>, tensor<?x8x?xf32>
+}
+
+// -----
+
+// A cascade behind a split of the heads; the extent 4 of the keys reaches the
+// batch of the queries.
+// CHECK: {dims = ["4", "6", "t"], name = "arg0", output = false, type = tensor<?x6x?xf32>}
+// CHECK-SAME: {dims = ["4", "t"], name = "arg1", output = false, type = tensor<4x?xf32>}
+// CHECK-SAME: {dims = ["4", "6", "t"], name = "out0", output = true, type = tensor<?x6x?xf32>}
+func.func @split(%x: tensor<?x6x?xf32>, %y: tensor<4x?xf32>) -> tensor<?x6x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %b = tensor.dim %x, %c0 : tensor<?x6x?xf32>
+  %t = tensor.dim %x, %c2 : tensor<?x6x?xf32>
+  %e = tensor.expand_shape %x [[0], [1, 2], [3]] output_shape [%b, 2, 3, %t] : tensor<?x6x?xf32> into tensor<?x2x3x?xf32>
+  %r = attn.cascade (%X = %e, %Y = %y) : (tensor<?x2x3x?xf32>, tensor<4x?xf32>) -> tensor<?x2x3x?xf32> {
+    %z = attn.einsum [p,k,g,t] = mul(%X[p,k,g,t], %Y[p,t]) : (tensor<?x2x3x?xf32>, tensor<4x?xf32>) -> tensor<?x2x3x?xf32>
+    attn.yield %z : tensor<?x2x3x?xf32>
+  }
+  %c = tensor.collapse_shape %r [[0], [1, 2], [3]] : tensor<?x2x3x?xf32> into tensor<?x6x?xf32>
+  return %c : tensor<?x6x?xf32>
+}
+
+// -----
+
+// Two ranks of one name in two cascades stay two symbols; extents that nothing
+// relates get symbols of their own.
+// CHECK: {dims = ["n"], name = "arg0"
+// CHECK-SAME: {dims = ["n_2"], name = "arg1"
+// CHECK-SAME: {dims = ["d0"], name = "arg2"
+// CHECK-SAME: {dims = ["n"], name = "out0"
+// CHECK-SAME: {dims = ["n_2"], name = "out1"
+func.func @names(%x: tensor<?xf32>, %y: tensor<?xf32>, %unused: tensor<?xi64>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %a = attn.cascade (%X = %x) : (tensor<?xf32>) -> tensor<?xf32> {
+    %z = attn.einsum [n] = add(%X[n], %X[n]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %z : tensor<?xf32>
+  }
+  %b = attn.cascade (%X = %y) : (tensor<?xf32>) -> tensor<?xf32> {
+    %z = attn.einsum [n] = add(%X[n], %X[n]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %z : tensor<?xf32>
+  }
+  %c = arith.negf %b : tensor<?xf32>
+  return %a, %c : tensor<?xf32>, tensor<?xf32>
+}
