@@ -10,11 +10,13 @@
 import argparse
 import os
 import shutil
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from runner import BUILD, ROOT, Runner, configure_and_build, main_guard
 
 LLVM = Path("/usr/lib/llvm-22")
+TARGETS = ("all", "attn-test-depends")
 DESCRIPTION = """\
 Builds attn-mlir and tests it. Missing Debian and Python packages are installed
 first; a second call builds only what changed. The last line is the result:
@@ -47,21 +49,28 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def count_property(report, name):
+    """The sum of a property that the test cases of a JUnit report carry."""
+    if not report.exists():
+        return 0
+    properties = ElementTree.parse(report).getroot().iter("property")
+    return sum(int(p.get("value")) for p in properties if p.get("name") == name)
+
+
 class Check:
     def __init__(self, tier):
         self.tier = tier
         self.reports = BUILD / "check"
         self.runner = Runner(self.reports / "logs")
-        self.count_file = self.reports / "executed-kernels"
 
     def run(self):
         runner = self.runner
         runner.say(f"scripts/check, tier {self.tier}")
         runner.command("format", ["scripts/format", "--check"], "run scripts/format")
-        if configure_and_build(runner):
+        if configure_and_build(runner, targets=TARGETS):
             self.lit()
             self.unit_tests()
-            self.python_tests()
+            self.execution()
             if self.tier != "quick":
                 self.documentation()
                 self.package()
@@ -91,38 +100,32 @@ class Check:
         )
 
     def unit_tests(self, build=BUILD, name="unit tests"):
-        report = self.report(name)
-        binary = build / "bin" / "attn-unit-tests"
+        """The GoogleTest programs, each of which leaves a report of its own."""
+        reports = self.reports / name.replace(" ", "-")
+        directory = os.path.relpath(build, ROOT)
         self.runner.command(
             name,
-            [binary, "--gtest_brief=1", f"--gtest_output=xml:{report}"],
-            f"`{os.path.relpath(binary, ROOT)} --gtest_filter=NAME` repeats a test",
-            junit=report,
+            ["ctest", "--test-dir", build, "--output-on-failure", "-j", os.cpu_count()],
+            f"`ctest --test-dir {directory} -R NAME --output-on-failure` repeats a program",
+            env={"GTEST_OUTPUT": f"xml:{reports}/"},
+            junit=reports,
         )
 
-    def python_tests(self):
+    def execution(self):
         """The Python package's own tests, and with them every executed kernel."""
         name = "execution"
         report = self.report(name)
-        self.count_file.unlink(missing_ok=True)
         self.runner.command(
             name,
             [
-                *("python", "-m", "pytest", "-q", "-ra", "-n", os.cpu_count()),
-                f"--junit-xml={report}",
+                *("python", "-m", "pytest", "-q", "-n", os.cpu_count(), "--dist=loadgroup"),
+                *(f"--tier={self.tier}", f"--junit-xml={report}"),
                 *("test/python", "test/execution"),
             ],
-            "repeat a test with `.venv/bin/python -m pytest NAME`; its seed is in its output",
-            env={
-                "ATTN_TIER": self.tier,
-                "ATTN_EXECUTION_COUNT": str(self.count_file),
-                "ATTN_BUILD_DIR": str(BUILD),
-            },
+            "repeat a test with `.venv/bin/python -m pytest NAME --seed=SEED`",
             junit=report,
         )
-        executed = 0
-        if self.count_file.exists():
-            executed = sum(map(int, self.count_file.read_text().split()))
+        executed = count_property(report, "kernel executions")
         self.runner.say(f"executed {executed} kernels")
         if executed == 0:
             self.runner.counts.fail("no kernel was executed")
@@ -154,7 +157,7 @@ class Check:
         kernels do is covered by the execution tests, some of which compile with
         --sanitize."""
         build = ROOT / "build-asan"
-        if configure_and_build(self.runner, "asan"):
+        if configure_and_build(self.runner, "asan", TARGETS):
             self.lit(build, "lit asan")
             self.unit_tests(build, "unit tests asan")
 

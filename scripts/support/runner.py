@@ -13,6 +13,7 @@ that fails shows the end of its log, where the log is, and what to do.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,8 +72,13 @@ class Counts:
 
 
 def read_junit(path):
-    """The counts in a JUnit file, as lit, GoogleTest and pytest write them."""
+    """The counts in a JUnit file, as lit, GoogleTest and pytest write them, or in
+    all files of a folder."""
     counts = Counts()
+    if path.is_dir():
+        for report in sorted(path.glob("*.xml")):
+            counts.add(read_junit(report))
+        return counts
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         name = f"{case.get('classname')}.{case.get('name')}"
         skipped = case.find("skipped")
@@ -122,7 +128,6 @@ class Runner:
         env = dict(os.environ)
         paths = [ROOT / ".venv" / "bin", BUILD / "bin"]
         env["PATH"] = os.pathsep.join([*map(str, paths), env.get("PATH", "")])
-        env["PYTHONPATH"] = str(ROOT / "python")
         env.update(extra or {})
         return env
 
@@ -131,8 +136,10 @@ class Runner:
         it the step is one test, or none where `test` is false. Returns whether it
         succeeded."""
         log = self.logs / (name.replace(" ", "-") + ".log")
-        if junit:
-            Path(junit).unlink(missing_ok=True)
+        if junit and junit.is_dir():
+            shutil.rmtree(junit)
+        elif junit:
+            junit.unlink(missing_ok=True)
         self.say(f"{name} ...")
         began = time.monotonic()
         code = self._wait(name, argv, log, self.environment(env), cwd, began)
@@ -140,7 +147,7 @@ class Runner:
         self.times.append((name, spent))
 
         counts = Counts()
-        if junit and Path(junit).exists():
+        if junit and junit.exists():
             counts = read_junit(junit)
             if code == 0 and counts.passed + counts.failed + sum(counts.skipped.values()) == 0:
                 counts.fail(f"{name}: there was no test to run")
