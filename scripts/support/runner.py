@@ -66,6 +66,9 @@ class Counts:
         self.failed += 1
         self.failures.append(what)
 
+    def total(self):
+        return self.passed + self.failed + sum(self.skipped.values())
+
     def line(self):
         skipped = sum(self.skipped.values())
         return f"{self.passed} passed, {self.failed} failed, {skipped} skipped"
@@ -147,9 +150,10 @@ class Runner:
         self.times.append((name, spent))
 
         counts = Counts()
-        if junit and junit.exists():
-            counts = read_junit(junit)
-            if code == 0 and counts.passed + counts.failed + sum(counts.skipped.values()) == 0:
+        if junit:
+            if junit.exists():
+                counts = read_junit(junit)
+            if code == 0 and counts.total() == 0:
                 counts.fail(f"{name}: there was no test to run")
         elif code == 0 and test:
             counts.passed += 1
