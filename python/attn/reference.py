@@ -1,0 +1,331 @@
+# ===- reference.py - Attention from its definition ----------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""The textbook attention operator, straight from its definition.
+
+Two evaluations share one description of the operator:
+
+* ``attention`` computes in float64 (long double for float64 inputs). It is what
+  kernels are judged against.
+* ``naive`` computes with sequential sums in the accumulation type and rounds the
+  weights to the input type. It is the yardstick of the accuracy contract: a
+  kernel may be off by twice what this textbook program is off by.
+
+Tensors have the layout [b, h, m, e], [b, k, n, e] and [b, k, n, f], where the
+query head h belongs to the key head h // (H / K). Nothing here knows about
+tiles, streaming or kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import ml_dtypes
+import numpy as np
+
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+# A block of scores this large fits in a few megabytes.
+_BLOCK_ELEMENTS = 1 << 20
+
+
+def accumulation_type(dtype) -> np.dtype:
+    """The type sums and statistics of an operator on `dtype` are kept in."""
+    return np.dtype(np.float64) if dtype == np.float64 else np.dtype(np.float32)
+
+
+def reference_type(dtype) -> np.dtype:
+    """The type of the reference: one step wider than the accumulation type."""
+    return np.dtype(np.longdouble) if dtype == np.float64 else np.dtype(np.float64)
+
+
+# ===----------------------------------------------------------------------===//
+# Score modifiers: an ordered list, applied as written
+# ===----------------------------------------------------------------------===//
+
+
+@dataclass(frozen=True)
+class Scale:
+    factor: float
+
+    def __call__(self, scores, b, h, m, n):
+        return scores * scores.dtype.type(self.factor)
+
+
+@dataclass(frozen=True)
+class SoftCap:
+    cap: float
+
+    def __call__(self, scores, b, h, m, n):
+        cap = scores.dtype.type(self.cap)
+        return cap * np.tanh(scores / cap)
+
+
+@dataclass(frozen=True)
+class Bias:
+    """Adds `values`, indexed by those of the ranks b, h, m, n named in `ranks`."""
+
+    values: np.ndarray
+    ranks: str
+
+    def __call__(self, scores, b, h, m, n):
+        index = {"b": b, "h": h, "m": m, "n": n}
+        if self.ranks:
+            picked = self.values[tuple(index[rank] for rank in self.ranks)]
+        else:
+            picked = self.values[()]
+        return scores + np.asarray(picked).astype(scores.dtype)
+
+
+@dataclass(frozen=True)
+class Map:
+    """Applies `function(scores, b, h, m, n)`.
+
+    The indices are arrays that broadcast against the scores; the function must
+    compute in the type of the scores it is given.
+    """
+
+    function: Callable
+
+    def __call__(self, scores, b, h, m, n):
+        return self.function(scores, b, h, m, n)
+
+
+# ===----------------------------------------------------------------------===//
+# Sparsity: predicates over positions; every one removes points
+# ===----------------------------------------------------------------------===//
+
+
+@dataclass(frozen=True)
+class Causal:
+    def __call__(self, pos_m, pos_n):
+        return pos_n <= pos_m
+
+
+@dataclass(frozen=True)
+class Window:
+    left: int
+    right: int
+
+    def __call__(self, pos_m, pos_n):
+        return (pos_m - self.left <= pos_n) & (pos_n <= pos_m + self.right)
+
+
+@dataclass(frozen=True)
+class Prefix:
+    length: int
+
+    def __call__(self, pos_m, pos_n):
+        return np.broadcast_to(pos_n < self.length, np.broadcast(pos_m, pos_n).shape)
+
+
+@dataclass(frozen=True)
+class And:
+    atoms: tuple
+
+    def __call__(self, pos_m, pos_n):
+        live = np.ones(np.broadcast(pos_m, pos_n).shape, bool)
+        for atom in self.atoms:
+            live = live & atom(pos_m, pos_n)
+        return live
+
+
+# ===----------------------------------------------------------------------===//
+# The operator
+# ===----------------------------------------------------------------------===//
+
+
+@dataclass
+class Operator:
+    """What is computed, apart from q, k and v themselves.
+
+    `modifiers` None means the default scale 1/sqrt(e). `align` says where query
+    position 0 lies: "top_left" at key 0, "bottom_right" so that the last query
+    sits on the last key, where a given length of a row counts as its end.
+    """
+
+    modifiers: Sequence[Callable] | None = None
+    where: Callable | None = None
+    align: str = "bottom_right"
+    key_lengths: np.ndarray | None = None
+    query_lengths: np.ndarray | None = None
+    sinks: np.ndarray | None = None
+
+    def score_modifiers(self, features: int) -> Sequence[Callable]:
+        if self.modifiers is None:
+            return [Scale(1.0 / np.sqrt(features))]
+        return self.modifiers
+
+    def live(self, b: int, rows: np.ndarray, num_queries: int, num_keys: int):
+        """Which (row, key) points of batch entry `b` exist."""
+        len_m = num_queries if self.query_lengths is None else self.query_lengths[b]
+        len_n = num_keys if self.key_lengths is None else self.key_lengths[b]
+        if self.align not in ("top_left", "bottom_right"):
+            raise ValueError(f"unknown alignment {self.align!r}")
+        offset = int(len_n) - int(len_m) if self.align == "bottom_right" else 0
+        m = np.asarray(rows, np.int64)[:, None]
+        n = np.arange(num_keys, dtype=np.int64)[None, :]
+        live = (m < int(len_m)) & (n < int(len_n))
+        if self.where is not None:
+            live = live & self.where(m + offset, n)
+        return live
+
+
+@dataclass
+class Result:
+    out: np.ndarray
+    lse: np.ndarray
+    # Number of live keys of each row [b, h, m] (equal over h here, kept per row
+    # so that counting tests need no broadcasting).
+    counts: np.ndarray
+    # max |V| over finite values that some computed row sees.
+    live_value_max: float = 0.0
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+def check_operands(q, k, v):
+    if not (q.ndim == k.ndim == v.ndim == 4):
+        raise ValueError("q, k and v must have rank 4")
+    batch, heads, _, features = q.shape
+    if k.shape[0] != batch or v.shape[0] != batch:
+        raise ValueError("q, k and v must have the same batch extent")
+    if k.shape[1] != v.shape[1] or k.shape[2] != v.shape[2]:
+        raise ValueError("k and v must have the same heads and keys")
+    if k.shape[3] != features:
+        raise ValueError("q and k must have the same features")
+    if k.shape[1] == 0 or heads % k.shape[1]:
+        raise ValueError("the key heads must divide the query heads")
+
+
+def softmax_rows(scores, live, sink=None):
+    """Weights, denominator and log-sum-exp of each row of `scores`.
+
+    Dead points weigh nothing. A row whose maximum score is -inf, so also one
+    without a live point, has denominator 0 and log-sum-exp -inf; a sink is not a
+    score and does not change that.
+    """
+    dtype = scores.dtype
+    minus_inf = dtype.type(-np.inf)
+    masked = np.where(live, scores, minus_inf)
+    if masked.shape[1]:
+        maximum = masked.max(axis=1)
+    else:
+        maximum = np.full(masked.shape[0], minus_inf, dtype)
+    empty = maximum == minus_inf
+    # exp must see finite numbers where the row is empty or all -inf.
+    pivot = np.where(empty, dtype.type(0), maximum)
+    if sink is not None:
+        pivot = np.maximum(pivot, dtype.type(sink))
+    weights = np.where(live, np.exp(masked - pivot[:, None]), dtype.type(0))
+    total = np.zeros(masked.shape[0], dtype)
+    if masked.shape[1]:
+        # accumulate adds one element after the other; sum would add in pairs.
+        total = np.add.accumulate(weights, axis=1)[:, -1]
+    if sink is not None:
+        total = total + np.exp(dtype.type(sink) - pivot)
+    total = np.where(empty, dtype.type(0), total)
+    lse = np.where(empty, minus_inf, pivot + np.log(total))
+    return weights, total, lse
+
+
+def _weighted_values_blas(weights, live, values):
+    """sum_n weights * values where a dead point contributes nothing at all."""
+    finite = np.isfinite(values).all(axis=1)
+    out = weights @ np.where(finite[:, None], values, 0)
+    for n in np.flatnonzero(~finite):
+        rows = np.flatnonzero(live[:, n])
+        out[rows] += weights[rows, n, None] * values[n]
+    return out
+
+
+def _weighted_values_sequential(weights, live, values):
+    out = np.zeros((weights.shape[0], values.shape[1]), weights.dtype)
+    everything = live.all(axis=0)
+    for n in range(values.shape[0]):
+        if everything[n]:
+            out += weights[:, n, None] * values[n]
+        else:
+            rows = live[:, n]
+            out[rows] += weights[rows, n, None] * values[n]
+    return out
+
+
+def _scores_sequential(q, k):
+    scores = np.zeros((q.shape[0], k.shape[0]), q.dtype)
+    for e in range(q.shape[1]):
+        scores += q[:, e, None] * k[None, :, e]
+    return scores
+
+
+def _evaluate(q, k, v, operator, dtype, rows, scores_of, values_of, round_weights, out_dtype):
+    check_operands(q, k, v)
+    batch, heads, num_queries, features = q.shape
+    num_keys, value_features = v.shape[2], v.shape[3]
+    group = heads // k.shape[1]
+    rows = np.arange(num_queries) if rows is None else np.asarray(rows, np.int64)
+    out = np.zeros((batch, heads, len(rows), value_features), out_dtype)
+    lse = np.full((batch, heads, len(rows)), -np.inf, dtype)
+    counts = np.zeros((batch, heads, len(rows)), np.int64)
+    live_value_max = 0.0
+    step = max(1, _BLOCK_ELEMENTS // max(1, num_keys))
+    n_index = np.arange(num_keys)[None, :]
+    modifiers = operator.score_modifiers(features)
+    for b in range(batch):
+        seen = np.zeros(num_keys, bool)
+        for begin in range(0, len(rows), step):
+            block = rows[begin : begin + step]
+            part = slice(begin, begin + len(block))
+            live = operator.live(b, block, num_queries, num_keys)
+            seen |= live.any(axis=0)
+            counts[b, :, part] = live.sum(axis=1)
+            for h in range(heads):
+                key = k[b, h // group].astype(dtype)
+                value = v[b, h // group].astype(dtype)
+                scores = scores_of(q[b, h, block].astype(dtype), key)
+                b_index, h_index = np.full((1, 1), b), np.full((1, 1), h)
+                for modifier in modifiers:
+                    scores = modifier(scores, b_index, h_index, block[:, None], n_index)
+                    if scores.dtype != dtype:
+                        raise TypeError(f"{modifier} changed the type of the scores")
+                sink = None if operator.sinks is None else operator.sinks[h]
+                weights, total, lse[b, h, part] = softmax_rows(scores, live, sink)
+                if round_weights is not None:
+                    weights = weights.astype(round_weights).astype(dtype)
+                # A row without a single weight gives 0, whatever its values are.
+                empty = total == 0
+                normal = weights / np.where(empty, 1, total)[:, None]
+                product = values_of(normal, live, value)
+                product[empty] = 0
+                out[b, h, part] = product.astype(out_dtype)
+        visible = np.abs(v[b][:, seen].astype(np.float64))
+        visible = visible[np.isfinite(visible)]
+        live_value_max = max(live_value_max, float(visible.max(initial=0.0)))
+    return Result(out, lse, counts, live_value_max, rows)
+
+
+def attention(q, k, v, operator: Operator | None = None, rows=None) -> Result:
+    """The operator in the reference type of the inputs, on all rows or `rows`."""
+    operator = operator or Operator()
+    dtype = reference_type(q.dtype)
+    with np.errstate(all="ignore"):
+        return _evaluate(
+            q, k, v, operator, dtype, rows,
+            lambda query, key: query @ key.T, _weighted_values_blas, None, dtype,
+        )  # fmt: skip
+
+
+def naive(q, k, v, operator: Operator | None = None, rows=None, out_dtype=None) -> Result:
+    """The textbook program in the accumulation type, on all rows or `rows`."""
+    operator = operator or Operator()
+    dtype = accumulation_type(q.dtype)
+    narrow = q.dtype if q.dtype.itemsize < dtype.itemsize else None
+    with np.errstate(all="ignore"):
+        return _evaluate(
+            q, k, v, operator, dtype, rows,
+            _scores_sequential, _weighted_values_sequential, narrow, out_dtype or q.dtype,
+        )  # fmt: skip

@@ -1,0 +1,328 @@
+# ===- operators.py - Operators under test -------------------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Attention operators as MLIR text, with their operands and their reference.
+
+This is the one place of the execution tests that knows how `attn.attention` is
+spelled. A `Spec` is what a compiled kernel is specialised for; batch and lengths
+are dynamic in every one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ml_dtypes
+import numpy as np
+from attn import reference
+
+DTYPES = {
+    "f32": np.dtype(np.float32),
+    "bf16": np.dtype(ml_dtypes.bfloat16),
+    "f16": np.dtype(np.float16),
+    "f64": np.dtype(np.float64),
+}
+
+
+# ===----------------------------------------------------------------------===//
+# Score regions: the same function as MLIR and as NumPy
+# ===----------------------------------------------------------------------===//
+
+
+@dataclass(frozen=True)
+class Region:
+    """`ranks` are those of the operand, empty where the region takes none."""
+
+    ranks: str
+    body: str
+    function: Callable  # (scores, operand or None, b, h, m, n) -> scores
+
+
+def _pick(operand, ranks, dtype, **indices):
+    picked = operand[tuple(indices[rank] for rank in ranks)]
+    return picked.astype(dtype)
+
+
+def _alibi(s, x, b, h, m, n):
+    return s + _pick(x, "h", s.dtype, h=h) * (n - m).astype(s.dtype)
+
+
+def _silu(s, x, b, h, m, n):
+    return s / (s.dtype.type(1) + np.exp(-s))
+
+
+def _weigh(s, x, b, h, m, n):
+    return s * _pick(x, "bn", s.dtype, b=b, n=n)
+
+
+def _every_third(s, x, b, h, m, n):
+    lowered = s - s.dtype.type(1.5)
+    return np.where((m + n + h + b) % 3 == 0, lowered, s)
+
+
+REGIONS = {
+    "alibi": Region(
+        "h",
+        """
+          %mi = arith.index_cast %m : index to i32
+          %ni = arith.index_cast %n : index to i32
+          %d = arith.subi %ni, %mi : i32
+          %df = arith.sitofp %d : i32 to f32
+          %t = arith.mulf %x, %df : f32
+          %r = arith.addf %s, %t : f32
+          attn.yield %r : f32""",
+        _alibi,
+    ),
+    "silu": Region(
+        "",
+        """
+          %one = arith.constant 1.0 : f32
+          %neg = arith.negf %s : f32
+          %exp = math.exp %neg : f32
+          %den = arith.addf %one, %exp : f32
+          %r = arith.divf %s, %den : f32
+          attn.yield %r : f32""",
+        _silu,
+    ),
+    "weigh": Region(
+        "bn",
+        """
+          %r = arith.mulf %s, %x : f32
+          attn.yield %r : f32""",
+        _weigh,
+    ),
+    "every_third": Region(
+        "",
+        """
+          %c3 = arith.constant 3 : index
+          %c0 = arith.constant 0 : index
+          %less = arith.constant 1.5 : f32
+          %mn = arith.addi %m, %n : index
+          %mnh = arith.addi %mn, %h : index
+          %sum = arith.addi %mnh, %b : index
+          %rem = arith.remui %sum, %c3 : index
+          %is = arith.cmpi eq, %rem, %c0 : index
+          %low = arith.subf %s, %less : f32
+          %r = arith.select %is, %low, %s : f32
+          attn.yield %r : f32""",
+        _every_third,
+    ),
+}
+
+
+# ===----------------------------------------------------------------------===//
+# Specs
+# ===----------------------------------------------------------------------===//
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One operator. `scale` None leaves the score list without a scale."""
+
+    e: int
+    f: int
+    heads: int = 1
+    key_heads: int = 1
+    dtype: str = "f32"
+    scale: float | None = None
+    softcap: float | None = None
+    bias: str | None = None
+    region: str | None = None
+    where: tuple = ()
+    align: str = "bottom_right"
+    key_lengths: bool = False
+    query_lengths: bool = False
+    sinks: bool = False
+    lse: bool = False
+
+    @property
+    def key(self) -> str:
+        """A short name that is unique per spec."""
+        digest = hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+        return f"e{self.e}_f{self.f}_{self.dtype}_{digest}"
+
+    def describe(self) -> str:
+        parts = [f"e={self.e}", f"f={self.f}", f"h={self.heads}/{self.key_heads}", self.dtype]
+        for name in ("scale", "softcap", "bias", "region"):
+            if getattr(self, name) is not None:
+                parts.append(f"{name}={getattr(self, name)}")
+        if self.where:
+            parts.append(" and ".join(atom_text(a) for a in self.where) + " " + self.align)
+        for name in ("key_lengths", "query_lengths", "sinks", "lse"):
+            if getattr(self, name):
+                parts.append(name)
+        return " ".join(parts)
+
+
+def atom_text(atom: tuple) -> str:
+    name, *arguments = atom
+    return f"{name}({', '.join(map(str, arguments))})" if arguments else name
+
+
+_ATOMS = {
+    "causal": reference.Causal,
+    "window": reference.Window,
+    "prefix": reference.Prefix,
+}
+
+_STATIC = {"b": "?", "m": "?", "n": "?"}
+
+
+def _ranks_type(spec: Spec, ranks: str, element: str) -> str:
+    extents = dict(_STATIC, h=str(spec.heads))
+    return f"tensor<{''.join(extents[rank] + 'x' for rank in ranks)}{element}>"
+
+
+def text(spec: Spec, name: str = "attention") -> str:
+    """The operator as a module with one public function."""
+    q_type = f"tensor<?x{spec.heads}x?x{spec.e}x{spec.dtype}>"
+    k_type = f"tensor<?x{spec.key_heads}x?x{spec.e}x{spec.dtype}>"
+    v_type = f"tensor<?x{spec.key_heads}x?x{spec.f}x{spec.dtype}>"
+    o_type = f"tensor<?x{spec.heads}x?x{spec.f}x{spec.dtype}>"
+    statistics = "f64" if spec.dtype == "f64" else "f32"
+    arguments = [f"%q: {q_type}", f"%k: {k_type}", f"%v: {v_type}"]
+    results, result_names = [o_type], "%o"
+    score, clauses = [], []
+    if spec.scale is not None:
+        score.append(f"scale({spec.scale!r})")
+    if spec.softcap is not None:
+        score.append(f"softcap({spec.softcap!r})")
+    if spec.bias is not None:
+        bias_type = _ranks_type(spec, spec.bias, statistics)
+        arguments.append(f"%bias: {bias_type}")
+        score.append(f"bias(%bias[{', '.join(spec.bias)}] : {bias_type})")
+    if spec.region is not None:
+        region = REGIONS[spec.region]
+        inputs, operand = "", ""
+        if region.ranks:
+            operand_type = _ranks_type(spec, region.ranks, statistics)
+            arguments.append(f"%table: {operand_type}")
+            operand = f"%table[{', '.join(region.ranks)}] : {operand_type}"
+            inputs = f"%x: {statistics}, "
+        body = region.body.replace("f32", statistics)
+        score.append(
+            f"map({operand}) {{\n        ^bb0(%s: {statistics}, {inputs}%b: index, %h: index, "
+            f"%m: index, %n: index):{body}\n      }}"
+        )
+    if score:
+        clauses.append(f"score [{', '.join(score)}]")
+    if spec.where:
+        atoms = " and ".join(atom_text(atom) for atom in spec.where)
+        clauses.append(f"where {atoms} align {spec.align}")
+    lengths = []
+    if spec.key_lengths:
+        arguments.append("%kl: tensor<?xi32>")
+        lengths.append("key(%kl : tensor<?xi32>)")
+    if spec.query_lengths:
+        arguments.append("%ql: tensor<?xi32>")
+        lengths.append("query(%ql : tensor<?xi32>)")
+    if lengths:
+        clauses.append(f"lengths {' '.join(lengths)}")
+    if spec.sinks:
+        sink_type = _ranks_type(spec, "h", statistics)
+        arguments.append(f"%sink: {sink_type}")
+        clauses.append(f"sinks(%sink : {sink_type})")
+    if spec.lse:
+        results.append(f"tensor<?x{spec.heads}x?x{statistics}>")
+        result_names = "%o, %lse"
+    middle = "".join(f"\n      {clause}" for clause in clauses)
+    types = ", ".join(results)
+    result_type = f"({types})" if spec.lse else types
+    return (
+        f"func.func @{name}({', '.join(arguments)}) -> {result_type} {{\n"
+        f"  {result_names} = attn.attention(%q, %k, %v){middle}\n"
+        f"      : ({q_type}, {k_type}, {v_type}) -> {result_type}\n"
+        f"  return {result_names} : {types}\n"
+        f"}}\n"
+    )
+
+
+# ===----------------------------------------------------------------------===//
+# Operands and references
+# ===----------------------------------------------------------------------===//
+
+
+@dataclass
+class Operands:
+    """Inputs in the order of the function's arguments, by name."""
+
+    spec: Spec
+    arrays: dict[str, np.ndarray]
+
+    def inputs(self) -> list[np.ndarray]:
+        return list(self.arrays.values())
+
+    def output_shapes(self) -> list[tuple[tuple[int, ...], np.dtype]]:
+        batch, heads, queries, _ = self.arrays["q"].shape
+        statistics = reference.accumulation_type(DTYPES[self.spec.dtype])
+        shapes = [((batch, heads, queries, self.spec.f), DTYPES[self.spec.dtype])]
+        if self.spec.lse:
+            shapes.append(((batch, heads, queries), statistics))
+        return shapes
+
+    def operator(self) -> reference.Operator:
+        return reference_operator(self.spec, self.arrays)
+
+
+def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
+    """Random operands. Lengths are between 0 and the extent, each end likely."""
+    dtype = DTYPES[spec.dtype]
+    statistics = reference.accumulation_type(dtype)
+    extents = {"b": batch, "h": spec.heads, "m": queries, "n": keys}
+
+    def normal(shape, kind):
+        return rng.standard_normal(shape, np.float32).astype(kind)
+
+    def lengths(extent):
+        drawn = rng.integers(0, extent + 1, batch)
+        return np.where(rng.random(batch) < 0.25, extent, drawn).astype(np.int32)
+
+    arrays = {
+        "q": normal((batch, spec.heads, queries, spec.e), dtype),
+        "k": normal((batch, spec.key_heads, keys, spec.e), dtype),
+        "v": normal((batch, spec.key_heads, keys, spec.f), dtype),
+    }
+    if spec.bias is not None:
+        arrays["bias"] = normal(tuple(extents[r] for r in spec.bias), statistics)
+    if spec.region is not None and REGIONS[spec.region].ranks:
+        shape = tuple(extents[r] for r in REGIONS[spec.region].ranks)
+        table = normal(shape, statistics)
+        # Slopes that grow with the distance stay small, as in practice.
+        arrays["table"] = table * np.float32(0.01) if spec.region == "alibi" else table
+    if spec.key_lengths:
+        arrays["kl"] = lengths(keys)
+    if spec.query_lengths:
+        arrays["ql"] = lengths(queries)
+    if spec.sinks:
+        arrays["sink"] = normal((spec.heads,), statistics)
+    return Operands(spec, arrays)
+
+
+def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.Operator:
+    modifiers = [reference.Scale(spec.e**-0.5 if spec.scale is None else spec.scale)]
+    if spec.softcap is not None:
+        modifiers.append(reference.SoftCap(spec.softcap))
+    if spec.bias is not None:
+        modifiers.append(reference.Bias(arrays["bias"], spec.bias))
+    if spec.region is not None:
+        function, table = REGIONS[spec.region].function, arrays.get("table")
+
+        def region(scores, b, h, m, n):
+            return function(scores, table, b, h, m, n)
+
+        modifiers.append(reference.Map(region))
+    atoms = tuple(_ATOMS[name](*arguments) for name, *arguments in spec.where)
+    return reference.Operator(
+        modifiers=modifiers,
+        where=reference.And(atoms) if atoms else None,
+        align=spec.align,
+        key_lengths=arrays.get("kl"),
+        query_lengths=arrays.get("ql"),
+        sinks=arrays.get("sink"),
+    )
