@@ -22,10 +22,22 @@ from .dlpack import DLDataType, DLTensor, Tensor, TensorList
 ABI_VERSION = 1
 WORKSPACE_ALIGNMENT = 64
 
-_STATUS_NAMES = (
-    "OK ARGUMENT_COUNT NULL RANK SHAPE STRIDE DTYPE DEVICE ALIGNMENT ALIAS WORKSPACE VALUE "
-    "MEMORY TARGET"
-).split()
+_STATUS_NAMES = [
+    "OK",
+    "ARGUMENT_COUNT",
+    "NULL",
+    "RANK",
+    "SHAPE",
+    "STRIDE",
+    "DTYPE",
+    "DEVICE",
+    "ALIGNMENT",
+    "ALIAS",
+    "WORKSPACE",
+    "VALUE",
+    "MEMORY",
+    "TARGET",
+]
 STATUS = {name: code for code, name in enumerate(_STATUS_NAMES)}
 _MESSAGE_SIZE = 1024
 
@@ -219,9 +231,8 @@ class Kernel:
         try:
             function = getattr(self._library, self.name + suffix)
         except AttributeError:
-            raise KernelError(
-                -1, f"{self.path.name} has no symbol {self.name}{suffix}; is the kernel's name right?"
-            ) from None
+            what = f"{self.path.name} has no symbol {self.name}{suffix}"
+            raise KernelError(-1, f"{what}; is the kernel's name right?") from None
         function.restype, function.argtypes = result, arguments
         return function
 
@@ -263,7 +274,8 @@ class Kernel:
 
     def allocate_outputs(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         extents = self.extents(inputs)
-        missing = [d for t in self.outputs for d in t.dims if isinstance(d, str) and d not in extents]
+        open_dims = [d for t in self.outputs for d in t.dims if isinstance(d, str)]
+        missing = [d for d in open_dims if d not in extents]
         if missing:
             # Inputs of wrong rank leave symbols open; the kernel says which.
             self.check([*inputs, *(np.empty((0,) * len(t.dims), t.dtype) for t in self.outputs)])

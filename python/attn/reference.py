@@ -212,10 +212,7 @@ def softmax_rows(scores, live, sink=None):
     dtype = scores.dtype
     minus_inf = dtype.type(-np.inf)
     masked = np.where(live, scores, minus_inf)
-    if masked.shape[1]:
-        maximum = masked.max(axis=1)
-    else:
-        maximum = np.full(masked.shape[0], minus_inf, dtype)
+    maximum = masked.max(axis=1, initial=minus_inf)
     empty = maximum == minus_inf
     # exp must see finite numbers where the row is empty or all -inf.
     pivot = np.where(empty, dtype.type(0), maximum)
@@ -237,7 +234,7 @@ def _weighted_values_blas(weights, live, values):
     """sum_n weights * values where a dead point contributes nothing at all."""
     finite = np.isfinite(values).all(axis=1)
     out = weights @ np.where(finite[:, None], values, 0)
-    for n in np.flatnonzero(~finite):
+    for n in np.flatnonzero(~finite & live.any(axis=0)):
         rows = np.flatnonzero(live[:, n])
         out[rows] += weights[rows, n, None] * values[n]
     return out
@@ -246,7 +243,7 @@ def _weighted_values_blas(weights, live, values):
 def _weighted_values_sequential(weights, live, values):
     out = np.zeros((weights.shape[0], values.shape[1]), weights.dtype)
     everything = live.all(axis=0)
-    for n in range(values.shape[0]):
+    for n in np.flatnonzero(live.any(axis=0)):
         if everything[n]:
             out += weights[:, n, None] * values[n]
         else:

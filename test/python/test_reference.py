@@ -25,7 +25,7 @@ def exp(x):
 
 def brute_force(q, k, v, live, score, sinks=None):
     """live(b, h, m, n) and score(s, b, h, m, n) are functions of integers."""
-    batch, heads, queries, features = q.shape
+    batch, heads, queries, _ = q.shape
     keys, group = k.shape[2], heads // k.shape[1]
     out = np.zeros((batch, heads, queries, v.shape[3]))
     lse = np.full((batch, heads, queries), -INF)
@@ -33,7 +33,8 @@ def brute_force(q, k, v, live, score, sinks=None):
         terms = {}
         for n in range(keys):
             if live(b, h, m, n):
-                s = sum(float(q[b, h, m, e]) * float(k[b, h // group, n, e]) for e in range(features))
+                products = q[b, h, m].astype(float) * k[b, h // group, n].astype(float)
+                s = sum(float(x) for x in products)
                 terms[n] = score(s, b, h, m, n)
         if any(math.isnan(s) or s == INF for s in terms.values()):
             out[b, h, m], lse[b, h, m] = math.nan, math.nan

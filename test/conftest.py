@@ -1,0 +1,114 @@
+# ===- conftest.py - Tiers, seeds and the kernel count -------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Options of the Python tests.
+
+    pytest test/execution --tier=quick -n 2
+
+The seed of the random configurations is new in every run and printed; pass it
+back with --seed to see the same ones again.
+"""
+
+import os
+from pathlib import Path
+
+# Test processes fill the cores; BLAS threads on top only get in their way. This
+# has to happen before NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+_TOTAL = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("attn-mlir")
+    group.addoption("--tier", choices=["quick", "default", "full"], default="default")
+    group.addoption("--seed", type=int, help="seed of the random configurations")
+    group.addoption("--kernel-cache", help="folder of compiled kernels", metavar="DIR")
+
+
+def pytest_configure(config):
+    config.stash[_TOTAL] = 0
+    if config.getoption("--seed") is None:
+        # Worker processes inherit the environment, and with it one common seed.
+        inherited = os.environ.get("ATTN_TEST_SEED")
+        in_worker = hasattr(config, "workerinput")
+        fresh = int.from_bytes(os.urandom(4), "little")
+        config.option.seed = int(inherited) if in_worker and inherited else fresh
+    os.environ["ATTN_TEST_SEED"] = str(config.option.seed)
+
+
+def pytest_report_header(config):
+    return f"attn-mlir: tier {config.getoption('--tier')}, --seed={config.option.seed}"
+
+
+@pytest.fixture(scope="session")
+def tier(request):
+    return request.config.getoption("--tier")
+
+
+@pytest.fixture(scope="session")
+def seed(request):
+    return request.config.option.seed
+
+
+@pytest.fixture(scope="session")
+def kernels(request):
+    from attn.compiler import find_compiler
+    from runner import KernelCache
+
+    folder = request.config.getoption("--kernel-cache")
+    if folder is None:
+        folder = find_compiler().resolve().parents[1] / "test-kernels"
+    return KernelCache(Path(folder))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    if "execution" not in item.path.parts:
+        return (yield)
+    from runner import Counter
+
+    before = Counter.executions
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append(("kernel executions", Counter.executions - before))
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" and _config is not None:
+        _config.stash[_TOTAL] += dict(report.user_properties).get("kernel executions", 0)
+
+
+_config = None
+
+
+def pytest_sessionstart(session):
+    global _config
+    _config = session.config
+
+
+def pytest_sessionfinish(session):
+    """A run of the execution tests that executed no kernel has tested nothing."""
+    config = session.config
+    if hasattr(config, "workerinput") or config.getoption("collectonly"):
+        return
+    wanted = any("execution" in str(argument) for argument in config.args)
+    if wanted and not config.stash[_TOTAL] and session.exitstatus in (0, 5):
+        session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    count = config.stash[_TOTAL]
+    seed = config.option.seed
+    if any("execution" in str(argument) for argument in config.args):
+        terminalreporter.write_line(f"{count} kernel executions, --seed={seed}", green=bool(count))
+        if not count:
+            terminalreporter.write_line("no kernel was executed: this is a failure", red=True)

@@ -1,0 +1,229 @@
+# ===- cases.py - What the grid consists of ------------------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Configurations: an operator, lengths, a memory layout and a kind of values."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import dataclass
+
+import numpy as np
+from cover import pairs_design, values_design
+from memory import LAYOUTS
+from operators import DTYPES, REGIONS, Operands, Spec, operands
+
+LENGTHS = [1, 2, 47, 48, 49, 63, 64, 65, 113, 239, 799, 1023, 1024, 4096]
+HEAD_SIZES = [1, 8, 32, 40, 59, 64, 80, 96, 111, 128, 160, 192, 224, 256]
+WHERES = [
+    (),
+    (("causal",),),
+    (("window", 255, 0),),
+    (("window", 31, 17),),
+    (("window", 0, 0),),
+    (("causal",), ("window", 100, 100)),
+    (("prefix", 70),),
+    (("causal",), ("prefix", 500)),
+]
+BIASES = [None] + [
+    "".join(ranks) for count in range(1, 5) for ranks in itertools.combinations("bhmn", count)
+]
+HEADS = [(1, 1), (2, 1), (2, 2), (4, 2), (3, 1), (6, 2)]
+VALUES = ["normal", "peaked", "rising", "planted"]
+
+FACTORS = {
+    "queries": LENGTHS,
+    "keys": LENGTHS,
+    "e": HEAD_SIZES,
+    "f": HEAD_SIZES,
+    "dtype": ["f32", "bf16"],
+    "where": WHERES,
+    "align": ["bottom_right", "top_left"],
+    "bias": BIASES,
+    "region": [None, *REGIONS],
+    "softcap": [None, 20.0],
+    "scale": [None, 0.25],
+    "lengths": ["", "k", "m", "km"],
+    "statistics": ["", "s", "l", "sl"],
+    "heads": HEADS,
+    "batch": [1, 2, 3],
+    "layout": list(LAYOUTS),
+    "guard": ["end", "begin"],
+    "values": VALUES,
+}
+
+# Scores of one case; more would only make the reference slow.
+_MOST_SCORES = 12 << 20
+
+
+@dataclass(frozen=True)
+class Case:
+    spec: Spec
+    batch: int
+    queries: int
+    keys: int
+    layout: str
+    guard: str
+    values: str
+    seed: int
+
+    def describe(self) -> str:
+        return (
+            f"{self.spec.describe()} | b={self.batch} m={self.queries} n={self.keys} "
+            f"{self.layout} {self.guard} {self.values} seed={self.seed}"
+        )
+
+    @property
+    def id(self) -> str:
+        spec = self.spec
+        return (
+            f"{spec.key}-b{self.batch}m{self.queries}n{self.keys}-{self.layout}-{self.guard}"
+            f"-{self.values}"
+        )
+
+
+def _unequal(row) -> bool:
+    return not ("queries" in row and "keys" in row and row["queries"] == row["keys"])
+
+
+def make_spec(row) -> Spec:
+    heads, key_heads = row["heads"]
+    return Spec(
+        e=row["e"],
+        f=row["f"],
+        heads=heads,
+        key_heads=key_heads,
+        dtype=row["dtype"],
+        scale=row["scale"],
+        softcap=row["softcap"],
+        bias=row["bias"],
+        region=row["region"],
+        where=row["where"],
+        align=row["align"],
+        key_lengths="k" in row["lengths"],
+        query_lengths="m" in row["lengths"],
+        sinks="s" in row["statistics"],
+        lse="l" in row["statistics"],
+    )
+
+
+def make_case(row, seed: int) -> Case:
+    spec = make_spec(row)
+    batch = row["batch"]
+    while batch > 1 and batch * spec.heads * row["queries"] * row["keys"] > _MOST_SCORES:
+        batch -= 1
+    return Case(
+        spec, batch, row["queries"], row["keys"], row["layout"], row["guard"], row["values"], seed
+    )
+
+
+def grid_cases(tier: str) -> list[Case]:
+    """The covering grid: fixed, so the same cases in every run."""
+    if tier == "quick":
+        cases = []
+        rng = random.Random(11)
+        for row in values_design(FACTORS, _unequal, seed=5):
+            cases.append(make_case(row, len(cases)))
+            for _ in range(2):
+                # The same kernel on other lengths, which costs no compilation.
+                other = dict(row)
+                for name in ("queries", "keys", "batch", "layout", "guard", "values"):
+                    other[name] = rng.choice(FACTORS[name])
+                if _unequal(other):
+                    cases.append(make_case(other, len(cases)))
+        return cases
+    rows = []
+    for seed in range(1 if tier == "default" else 3):
+        rows += pairs_design(FACTORS, _unequal, seed=seed, tries=3)
+    return [make_case(row, i) for i, row in enumerate(rows)]
+
+
+def random_cases(seed: int, count: int) -> list[Case]:
+    """Fresh configurations, two lengths for every kernel."""
+    rng = random.Random(seed)
+
+    def length():
+        if rng.random() < 0.3:
+            return rng.choice(LENGTHS)
+        return int(2 ** rng.uniform(0, 10.2))
+
+    cases = []
+    while len(cases) < count:
+        row = {name: rng.choice(levels) for name, levels in FACTORS.items()}
+        for name in ("e", "f"):
+            if rng.random() < 0.5:
+                row[name] = rng.randint(1, 256)
+        key_heads, group = rng.randint(1, 3), rng.randint(1, 4)
+        row["heads"] = (key_heads * group, key_heads)
+        if rng.random() < 0.5:
+            left, right = int(2 ** rng.uniform(0, 9)) - 1, int(2 ** rng.uniform(0, 8)) - 1
+            row["where"] = rng.choice([(), (("causal",),)]) + (("window", left, right),)
+        for _ in range(2):
+            row["queries"], row["keys"] = length(), length()
+            for name in ("batch", "layout", "guard", "values"):
+                row[name] = rng.choice(FACTORS[name])
+            cases.append(make_case(row, rng.randrange(1 << 30)))
+    return cases[:count]
+
+
+# ===----------------------------------------------------------------------===//
+# Values
+# ===----------------------------------------------------------------------===//
+
+
+def case_operands(case: Case) -> Operands:
+    """The operands of a case before they are laid out in memory."""
+    rng = np.random.default_rng(case.seed)
+    result = operands(case.spec, case.batch, case.queries, case.keys, rng)
+    arrays = result.arrays
+    dtype = DTYPES[case.spec.dtype]
+    if case.values == "peaked":
+        # Nearly all weight on a few keys, and scores of both signs far from 0.
+        arrays["q"] = (arrays["q"].astype(np.float32) * 6).astype(dtype)
+    elif case.values == "rising":
+        # Later keys score higher, so a running maximum moves in every block.
+        ramp = np.linspace(0, 3, case.keys, dtype=np.float32)[None, None, :, None]
+        arrays["k"] = (np.abs(arrays["k"].astype(np.float32)) * ramp).astype(dtype)
+        arrays["q"] = np.abs(arrays["q"].astype(np.float32)).astype(dtype)
+    elif case.values == "planted":
+        plant(result, rng)
+    return result
+
+
+def plant(result: Operands, rng):
+    """NaN and Inf in K and V: everywhere it is dead, and at some live places."""
+    arrays, spec = result.arrays, result.spec
+    bad = [np.nan, np.inf, -np.inf]
+    k, v = arrays["k"], arrays["v"]
+    batch, key_heads, keys, _ = k.shape
+    queries = arrays["q"].shape[2]
+    operator = result.operator()
+    for b in range(batch):
+        live = operator.live(b, np.arange(queries), queries, keys)
+        dead = np.flatnonzero(~live.any(axis=0))
+        for tensor in (k, v):
+            tensor[b, :, dead] = rng.choice(bad, (len(dead), 1, 1))
+        seen = np.flatnonzero(live.any(axis=0))
+        if not len(seen):
+            continue
+        for h in range(key_heads):
+            # Values: at the end of what the last row sees (the diagonal, where
+            # there is one), at the start, and somewhere inside.
+            for n in {seen[-1], seen[0], rng.choice(seen)}:
+                v[b, h, n, rng.integers(spec.f)] = rng.choice(bad)
+            # A key poisons whole rows, so mostly late ones, which few rows see.
+            if rng.random() < 0.7:
+                late = seen[-1 - min(len(seen) - 1, int(rng.integers(0, 3)))]
+                k[b, h, late, rng.integers(spec.e)] = rng.choice(bad)
+    for name in ("bias", "table"):
+        # Bias is read at live points only: what no row sees may hold anything.
+        if name == "bias" and spec.bias is not None and spec.bias.endswith("n"):
+            dead = np.ones(keys, bool)
+            for b in range(batch):
+                dead &= ~operator.live(b, np.arange(queries), queries, keys).any(axis=0)
+            arrays[name][..., dead] = np.nan

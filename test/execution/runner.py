@@ -1,0 +1,144 @@
+# ===- runner.py - Compiling and judging operators -----------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Compiles each operator once and runs kernels in hostile memory."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import itertools
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from attn import contract
+from attn.compiler import CompileError, compile_file, find_compiler
+from attn.kernel import Kernel, PythonParallelFor
+from cases import Case, case_operands
+from memory import GuardedArray, isolated, place
+from operators import Operands, Spec, text
+
+
+class Counter:
+    """How many kernels ran; a run of the suite with none is a failure."""
+
+    executions = 0
+
+
+class KernelCache:
+    """Kernels by operator and flags, compiled once and shared by test processes.
+
+    The folder is named after the compiler's bytes, so a new compiler starts with
+    an empty one.
+    """
+
+    def __init__(self, folder: Path):
+        digest = hashlib.sha256(find_compiler().read_bytes()).hexdigest()[:16]
+        self.folder = folder / digest
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._loaded: dict[str, Kernel] = {}
+
+    def get(self, spec: Spec, *flags: str) -> Kernel:
+        return self.compile(text(spec), spec.key, *flags)
+
+    def compile(self, source: str, stem: str, *flags: str) -> Kernel:
+        digest = hashlib.sha256("\0".join([source, *flags]).encode()).hexdigest()[:12]
+        stem = f"{stem}_{digest}"
+        if stem in self._loaded:
+            return self._loaded[stem]
+        library, refused = self.folder / f"{stem}.so", self.folder / f"{stem}.err"
+        with open(self.folder / f"{stem}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not library.exists() and not refused.exists():
+                program = self.folder / f"{stem}.mlir"
+                program.write_text(source)
+                try:
+                    compile_file(program, library, "attention", flags)
+                except CompileError as error:
+                    library.unlink(missing_ok=True)
+                    refused.write_text(str(error))
+        if refused.exists():
+            raise CompileError(f"{refused.read_text()}\nin\n{source}")
+        self._loaded[stem] = Kernel(library, "attention")
+        return self._loaded[stem]
+
+
+def shuffled(seed: int) -> PythonParallelFor:
+    """A schedule of uneven pieces in random order over three workers."""
+    rng = random.Random(seed)
+
+    def schedule(items, workers):
+        cuts = sorted({0, items, *(rng.randint(0, items) for _ in range(5))})
+        pieces = [(*piece, rng.randrange(workers)) for piece in itertools.pairwise(cuts)]
+        rng.shuffle(pieces)
+        return pieces
+
+    return PythonParallelFor(schedule, 3)
+
+
+def run(kernel: Kernel, operands: Operands, parallel=None) -> list[np.ndarray]:
+    """Plainly: the outputs of one call, which must overwrite all of the poison."""
+    outputs = []
+    for shape, dtype in operands.output_shapes():
+        out = np.empty(shape, dtype)
+        out.view(np.uint8)[...] = 0xFF
+        outputs.append(out)
+    Counter.executions += 1
+    kernel.run([*operands.inputs(), *outputs], parallel)
+    return outputs
+
+
+def run_guarded(kernel: Kernel, operands: Operands, layout, guard, seed) -> list[np.ndarray]:
+    """In a child process: read-only inputs and poisoned outputs at page borders.
+
+    `operands` is updated to the values that the layout leaves.
+    """
+    inputs = {}
+    for name, value in operands.arrays.items():
+        # Lengths and sinks have one dimension and no layout to speak of.
+        guarded = place(value, layout, guard)
+        inputs[name] = guarded
+        operands.arrays[name] = guarded.array
+    poison = 0xAA if seed % 2 else 0xFF
+    outputs = [
+        GuardedArray(shape, dtype, layout, guard, poison, is_output=True)
+        for shape, dtype in operands.output_shapes()
+    ]
+    arrays = [*(g.array for g in inputs.values()), *(g.array for g in outputs)]
+    parallel = shuffled(seed) if seed % 3 == 0 else None
+    Counter.executions += 1
+    isolated(lambda: kernel.run(arrays, parallel))
+    for guarded in outputs:
+        assert guarded.gaps_untouched(), "the kernel wrote between the elements of an output"
+    return [guarded.array for guarded in outputs]
+
+
+def judge(operands: Operands, outputs: list[np.ndarray], seed: int = 0):
+    arrays = operands.arrays
+    lse = outputs[1] if operands.spec.lse else None
+    return contract.check_attention(
+        arrays["q"], arrays["k"], arrays["v"], operands.operator(), outputs[0], lse,
+        rng=np.random.default_rng(seed),
+    )  # fmt: skip
+
+
+def check_case(kernels: KernelCache, case: Case):
+    """Runs one configuration and judges it; failures say how to see it again."""
+    try:
+        kernel = kernels.get(case.spec)
+        operands = case_operands(case)
+        outputs = run_guarded(kernel, operands, case.layout, case.guard, case.seed)
+        judge(operands, outputs, case.seed)
+    except (AssertionError, RuntimeError) as error:
+        error.add_note(f"{case.describe()}\n{case!r}\n{text(case.spec)}")
+        raise
+
+
+def with_lse(spec: Spec) -> Spec:
+    return replace(spec, lse=True)
