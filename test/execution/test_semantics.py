@@ -1,0 +1,228 @@
+# ===- test_semantics.py - The rules, one at a time ----------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Counting, emptiness, infinities and dead values: each with an exact answer."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from memory import isolated
+from operators import DTYPES, Operands, Spec, operands
+from runner import Counter, judge, run, run_guarded
+
+NO_KEYS = Spec(8, 64, heads=2, key_heads=1, lse=True)
+FORMS = {
+    "everything": NO_KEYS,
+    "causal": replace(NO_KEYS, where=(("causal",),)),
+    "causal_top_left": replace(NO_KEYS, where=(("causal",),), align="top_left"),
+    "window": replace(NO_KEYS, where=(("window", 37, 21),)),
+    "window_top_left": replace(NO_KEYS, where=(("window", 37, 21),), align="top_left"),
+    "one_key": replace(NO_KEYS, where=(("window", 0, 0),)),
+    "prefix": replace(NO_KEYS, where=(("prefix", 70),)),
+    "mixed": replace(
+        NO_KEYS, where=(("causal",), ("window", 100, 9), ("prefix", 200)), key_lengths=True
+    ),
+    "lengths": replace(NO_KEYS, key_lengths=True, query_lengths=True, where=(("causal",),)),
+    "bf16": replace(NO_KEYS, dtype="bf16", where=(("window", 50, 0),)),
+}
+QUICK_FORMS = ["causal", "mixed"]
+SHAPES = [(113, 239), (239, 113), (64, 48), (1, 300), (300, 1), (33, 1024)]
+
+
+def pytest_generate_tests(metafunc):
+    if "form" in metafunc.fixturenames:
+        quick = metafunc.config.getoption("--tier") == "quick"
+        metafunc.parametrize("form", QUICK_FORMS if quick else list(FORMS))
+
+
+def bits(array: np.ndarray) -> bytes:
+    return np.ascontiguousarray(array).tobytes()
+
+
+def same_bits(a, b):
+    return all(bits(x) == bits(y) for x, y in zip(a, b, strict=True))
+
+
+def test_counting(kernels, form):
+    """K = 0 and V = key indicators: O times the live count counts live keys.
+
+    Batch entry 0 tells keys apart by n mod f, entry 1 by n div 5 mod f: together
+    they name each key.
+    """
+    spec = FORMS[form]
+    kernel = kernels.get(spec)
+    for queries, keys in SHAPES:
+        rng = np.random.default_rng([queries, keys])
+        case = operands(spec, 2, queries, keys, rng)
+        case.arrays["k"][...] = 0
+        v = np.zeros(case.arrays["v"].shape, np.float32)
+        n = np.arange(keys)
+        v[0, :, n, n % spec.f] = 1
+        v[1, :, n, n // 5 % spec.f] = 1
+        case.arrays["v"] = v.astype(DTYPES[spec.dtype])
+        out, lse = run(kernel, case)
+        operator = case.operator()
+        for b in range(2):
+            live = operator.live(b, np.arange(queries), queries, keys)
+            expected = live.astype(np.float64) @ v[b, 0].astype(np.float64)
+            count = live.sum(axis=1)
+            sums = out[b].astype(np.float64) * count[:, None]
+            if spec.dtype == "bf16":
+                assert (np.abs(sums - expected) <= 2.0**-8 * expected).all()
+            else:
+                assert (np.rint(sums) == expected).all()
+                assert np.abs(sums - expected).max() < 1e-3
+            with np.errstate(divide="ignore"):
+                log_count = np.log(count.astype(np.float64))
+            assert (np.isneginf(lse[b]) == np.isneginf(log_count)).all()
+            some = count > 0
+            assert np.allclose(lse[b][:, some], log_count[some], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["everything", "lengths"])
+def test_empty_extents_succeed(kernels, name):
+    spec = FORMS[name]
+    kernel = kernels.get(spec)
+    for batch, queries, keys in itertools.product([0, 2], [0, 1, 65], [0, 1, 65]):
+        case = operands(spec, batch, queries, keys, np.random.default_rng(0))
+        out, lse = run_guarded(kernel, case, "bhmd", "end", batch)
+        if keys == 0:
+            assert (out == 0).all() and np.isneginf(lse).all()
+        if out.size:
+            judge(case, [out, lse])
+
+
+def test_single_tokens(kernels):
+    spec = Spec(64, 64, heads=4, key_heads=2, where=(("causal",),), lse=True)
+    kernel = kernels.get(spec)
+    for queries, keys in [(1, 1), (1, 2), (2, 1), (1, 1023), (1, 4096)]:
+        case = operands(spec, 2, queries, keys, np.random.default_rng(keys))
+        judge(case, run_guarded(kernel, case, "bmhd", "begin", keys))
+
+
+BIASED = Spec(16, 40, heads=2, key_heads=2, bias="hmn", lse=True)
+
+
+def test_infinite_scores(kernels):
+    """-inf weighs nothing, a row of it gives 0 and -inf, +inf gives NaN."""
+    kernel = kernels.get(BIASED)
+    for queries, keys in [(70, 130), (130, 70)]:
+        case = operands(BIASED, 1, queries, keys, np.random.default_rng(1))
+        bias = case.arrays["bias"]
+        bias[0, :, 3] = -np.inf
+        bias[0, :, : keys // 2] = -np.inf
+        bias[1, 5] = -np.inf
+        bias[1, 7, : keys - 1] = -np.inf
+        bias[0, 9, keys - 1] = np.inf
+        bias[1, 11, 0] = np.inf
+        out, lse = run(kernel, case)
+        judge(case, [out, lse])
+        assert (out[0, 1, 5] == 0).all() and np.isneginf(lse[0, 1, 5])
+        assert np.isnan(out[0, 0, 9]).all() and np.isnan(out[0, 1, 11]).all()
+        # One key is left, so its values come out unchanged.
+        assert bits(out[0, 1, 7]) == bits(case.arrays["v"][0, 1, keys - 1])
+
+
+def test_sinks(kernels):
+    spec = Spec(16, 32, heads=4, key_heads=2, sinks=True, lse=True, where=(("causal",),))
+    kernel = kernels.get(spec)
+    case = operands(spec, 2, 50, 40, np.random.default_rng(2))
+    case.arrays["sink"][:] = [-np.inf, -3, 5, 60]
+    out, lse = run(kernel, case)
+    judge(case, [out, lse])
+    # Bottom right: the first ten rows see no key, and a sink is none.
+    assert (out[:, :, :10] == 0).all() and np.isneginf(lse[:, :, :10]).all()
+    # A sink far above every score takes all the weight.
+    assert np.abs(out[:, 3]).max() < 1e-15
+    assert np.allclose(lse[:, 3, 10:], 60)
+
+
+def planted_everywhere_dead(case: Operands, bad) -> Operands:
+    """A copy with `bad` in every key and query that no live point touches."""
+    arrays = {name: value.copy() for name, value in case.arrays.items()}
+    operator = case.operator()
+    batch, _, queries, _ = arrays["q"].shape
+    keys = arrays["k"].shape[2]
+    for b in range(batch):
+        live = operator.live(b, np.arange(queries), queries, keys)
+        dead_keys = np.flatnonzero(~live.any(axis=0))
+        arrays["k"][b, :, dead_keys] = bad
+        arrays["v"][b, :, dead_keys] = bad
+        arrays["q"][b, :, np.flatnonzero(~live.any(axis=1))] = bad
+    return Operands(case.spec, arrays)
+
+
+def test_dead_values_change_no_bit(kernels, form):
+    spec = FORMS[form]
+    kernel = kernels.get(spec)
+    for queries, keys in SHAPES[:3]:
+        case = operands(spec, 2, queries, keys, np.random.default_rng([3, keys]))
+        clean = run(kernel, case)
+        for bad in (np.nan, np.inf):
+            assert same_bits(run(kernel, planted_everywhere_dead(case, bad)), clean)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_non_finite_values_at_every_tile_border(kernels, bad):
+    """One bad value spoils its feature in the rows that see it and nothing else:
+    on the diagonal of a causal tile, in full tiles and outside."""
+    spec = FORMS["causal"]
+    kernel = kernels.get(spec)
+    queries, keys = 113, 239
+    case = operands(spec, 1, queries, keys, np.random.default_rng(4))
+    clean, clean_lse = run(kernel, case)
+    clean_v = case.arrays["v"].copy()
+    for n in (0, 15, 16, 47, 48, 63, 64, 126, 127, 128, 174, 175, 200, keys - 1):
+        case.arrays["v"][...] = clean_v
+        case.arrays["v"][0, 0, n, 11] = bad
+        out, lse = run(kernel, case)
+        sees = np.arange(queries) + keys - queries >= n
+        assert not np.isfinite(out[0, :, sees, 11]).any()
+        out[0, :, sees, 11] = clean[0, :, sees, 11]
+        assert np.allclose(out, clean, rtol=1e-5, atol=1e-6)
+        assert bits(out[0, :, ~sees]) == bits(clean[0, :, ~sees])
+        assert bits(lse) == bits(clean_lse)
+
+
+def test_lengths_out_of_range_read_nothing(kernels):
+    """Refused or clamped: a length beyond its tensor must not be followed."""
+    spec = FORMS["lengths"]
+    kernel = kernels.get(spec)
+    for bad in (-1, 66, 1 << 30, -(1 << 31)):
+        case = operands(spec, 2, 65, 65, np.random.default_rng(5))
+        case.arrays["kl"][1] = bad
+        try:
+            run_guarded(kernel, case, "bhmd", "end", 0)
+        except RuntimeError as error:
+            assert "length" in str(error) or "kl" in str(error)
+
+
+def _peak_bytes() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("no VmHWM")
+
+
+def test_no_quadratic_memory(kernels, tier):
+    """32k x 32k: the process grows by inputs, outputs and 64 MiB at most."""
+    length = 8192 if tier == "quick" else 32768
+    spec = Spec(8, 8, lse=True)
+    kernel = kernels.get(spec)
+    case = operands(spec, 1, length, length, np.random.default_rng(6))
+    tensors = sum(a.nbytes for a in case.inputs()) + length * 9 * 4
+    Counter.executions += 1
+
+    def measure():
+        before = _peak_bytes()
+        run(kernel, case)
+        return _peak_bytes() - before
+
+    assert isolated(measure, 300) <= tensors + (64 << 20)
