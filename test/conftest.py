@@ -10,7 +10,9 @@
     pytest test/execution --tier=quick -n 2
 
 The seed of the random configurations is new in every run and printed; pass it
-back with --seed to see the same ones again.
+back with --seed to see the same ones again. The environment may set the tier
+(ATTN_TIER), the build folder (ATTN_BUILD_DIR), and a file that receives the
+number of executed kernels (ATTN_EXECUTION_COUNT).
 """
 
 import os
@@ -28,7 +30,8 @@ _TOTAL = pytest.StashKey[int]()
 
 def pytest_addoption(parser):
     group = parser.getgroup("attn-mlir")
-    group.addoption("--tier", choices=["quick", "default", "full"], default="default")
+    tier = os.environ.get("ATTN_TIER", "default")
+    group.addoption("--tier", choices=["quick", "default", "full"], default=tier)
     group.addoption("--seed", type=int, help="seed of the random configurations")
     group.addoption("--kernel-cache", help="folder of compiled kernels", metavar="DIR")
 
@@ -100,6 +103,9 @@ def pytest_sessionfinish(session):
     config = session.config
     if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
+    report = os.environ.get("ATTN_EXECUTION_COUNT")
+    if report:
+        Path(report).write_text(f"{config.stash[_TOTAL]}\n")
     wanted = any("execution" in str(argument) for argument in config.args)
     if wanted and not config.stash[_TOTAL] and session.exitstatus in (0, 5):
         session.exitstatus = 1

@@ -23,13 +23,14 @@ class CompileError(RuntimeError):
 
 
 def find_compiler() -> Path:
-    """ATTN_COMPILE, else the build folder beside this package, else PATH."""
+    """ATTN_COMPILE, else ATTN_BUILD_DIR or the build folder of this tree, else PATH."""
     given = os.environ.get("ATTN_COMPILE")
     if given:
         if not Path(given).is_file():
             raise FileNotFoundError(f"ATTN_COMPILE names {given}, which is no file")
         return Path(given)
-    built = Path(__file__).resolve().parents[2] / "build" / "bin" / "attn-compile"
+    build = os.environ.get("ATTN_BUILD_DIR") or Path(__file__).resolve().parents[2] / "build"
+    built = Path(build) / "bin" / "attn-compile"
     if built.is_file():
         return built
     found = shutil.which("attn-compile")

@@ -162,7 +162,7 @@ def random_cases(seed: int, count: int) -> list[Case]:
         row["heads"] = (key_heads * group, key_heads)
         if rng.random() < 0.5:
             left, right = int(2 ** rng.uniform(0, 9)) - 1, int(2 ** rng.uniform(0, 8)) - 1
-            row["where"] = rng.choice([(), (("causal",),)]) + (("window", left, right),)
+            row["where"] = (*rng.choice([(), (("causal",),)]), ("window", left, right))
         for _ in range(2):
             row["queries"], row["keys"] = length(), length()
             for name in ("batch", "layout", "guard", "values"):

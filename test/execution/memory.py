@@ -132,7 +132,7 @@ def place(value: np.ndarray, layout: str, guard: str) -> GuardedArray:
     return guarded
 
 
-class Crash(AssertionError):
+class CrashError(AssertionError):
     """Isolated code ended by a signal."""
 
 
@@ -167,7 +167,7 @@ def isolated(function: Callable, seconds: int = 120):
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
         meaning = f" (no answer within {seconds} s)" if name == "SIGALRM" else ""
-        raise Crash(f"the kernel was killed by {name}{meaning}")
+        raise CrashError(f"the kernel was killed by {name}{meaning}")
     done, value = pickle.loads(payload)
     if not done:
         raise value
