@@ -1,0 +1,154 @@
+//===- KernelAbi.h - Generic half of a kernel's C ABI -------------*- C -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Everything a compiled kernel does around its machine code: checking tensors,
+// building memref descriptors, dividing the workspace and driving the phases.
+// It is written once, in C, against the tables below. The compiler emits the
+// tables and the public NAME* functions, links this code in as LLVM bitcode and
+// makes it internal, so an object carries its own copy and needs libc alone.
+// Nothing here may keep state, allocate (but for the workspace the caller asked
+// for) or run before main.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_KERNEL_KERNELABI_H
+#define ATTN_RUNTIME_KERNEL_KERNELABI_H
+
+#include "attn-c/kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// A tensor as the generated code sees it: a pointer to an MLIR strided memref
+// descriptor { void *allocated, *aligned; int64_t offset, sizes[], strides[] }.
+typedef void *const *attn_descriptors;
+
+// Number of items of a phase. A negative result says that the values of the
+// operands (lengths, offsets) make no sense.
+typedef int64_t (*attn_phase_items_fn)(attn_descriptors descriptors);
+
+typedef void (*attn_phase_run_fn)(attn_descriptors descriptors, int64_t begin,
+                                  int64_t end, void *workerWorkspace,
+                                  void *sharedWorkspace);
+
+typedef struct attn_phase_code {
+  attn_phase_items_fn items;
+  attn_phase_run_fn run;
+} attn_phase_code;
+
+// An instruction set extension: bit `bit` of register `reg` (0 eax .. 3 edx)
+// of CPUID leaf `leaf`, subleaf `subleaf`.
+typedef struct attn_cpu_feature {
+  const char *name;
+  uint32_t leaf;
+  uint32_t subleaf;
+  uint32_t reg;
+  uint32_t bit;
+} attn_cpu_feature;
+
+// What the compiler emits for a kernel. Read by lib/Target/CPU, field by field.
+typedef struct attn_kernel_code {
+  const attn_kernel_info *info;
+  const attn_phase_code *phases;
+  int64_t (*sharedWorkspace)(attn_descriptors descriptors); // may be NULL
+  const attn_cpu_feature *features;
+  int64_t featureCount;
+  uint64_t extendedState; // bits of XCR0 the operating system must have set
+} attn_kernel_code;
+
+// Each of these implements the public function of the same name.
+int32_t attn_abi_call(const attn_kernel_code *code,
+                      const DLTensor *const *tensors, int32_t count,
+                      const attn_parallel_for *parallel, void *workspace,
+                      size_t workspaceSize, char *message, size_t messageSize);
+int32_t attn_abi_check(const attn_kernel_code *code,
+                       const DLTensor *const *tensors, int32_t count,
+                       char *message, size_t messageSize);
+size_t attn_abi_workspace_size(const attn_kernel_code *code,
+                               const DLTensor *const *tensors, int32_t count,
+                               int32_t workers);
+int32_t attn_abi_phases(const attn_kernel_code *code);
+int64_t attn_abi_items(const attn_kernel_code *code,
+                       const DLTensor *const *tensors, int32_t count,
+                       int32_t phase);
+int32_t attn_abi_run_items(const attn_kernel_code *code,
+                           const DLTensor *const *tensors, int32_t count,
+                           int32_t phase, int64_t begin, int64_t end,
+                           int32_t worker, void *workspace,
+                           size_t workspaceSize, char *message,
+                           size_t messageSize);
+int32_t attn_abi_supported(const attn_kernel_code *code, char *message,
+                           size_t messageSize);
+
+//===----------------------------------------------------------------------===//
+// Between the files of this folder
+//===----------------------------------------------------------------------===//
+
+// Where an error text goes.
+typedef struct attn_abi_message {
+  const attn_kernel_code *code;
+  char *text; // may be NULL
+  size_t size;
+} attn_abi_message;
+
+// The bytes [begin, end) that a tensor's elements lie in; empty when it has
+// none.
+typedef struct attn_abi_span {
+  int64_t begin;
+  int64_t end;
+} attn_abi_span;
+
+// The results of checking a call's tensors. The arrays lie in storage of
+// attn_abi_storage_words() words that the caller owns.
+typedef struct attn_abi_tensors {
+  void **descriptors;
+  attn_abi_span *spans;
+} attn_abi_tensors;
+
+// Words of a memref descriptor before its sizes.
+enum { AttnDescriptorHeader = 3 };
+
+static inline int64_t *attn_abi_sizes(const attn_abi_tensors *tensors,
+                                      int32_t index) {
+  return (int64_t *)tensors->descriptors[index] + AttnDescriptorHeader;
+}
+
+static inline int64_t *attn_abi_strides(const attn_abi_tensors *tensors,
+                                        const attn_kernel_info *info,
+                                        int32_t index) {
+  return attn_abi_sizes(tensors, index) + info->tensors[index].rank;
+}
+
+static inline int64_t attn_abi_element_size(const attn_tensor_info *tensor) {
+  return (tensor->dtype.bits + 7) / 8;
+}
+
+// Writes "<kernel>: <text>" where the caller wants it and returns `status`.
+int32_t attn_abi_fail(const attn_abi_message *message, int32_t status,
+                      const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold, noinline));
+
+int64_t attn_abi_storage_words(const attn_kernel_info *info);
+
+// Checks `tensors` and fills `result`, which points into `storage`.
+int32_t attn_abi_prepare(const attn_kernel_code *code,
+                         const DLTensor *const *tensors, int32_t count,
+                         int64_t *storage, attn_abi_tensors *result,
+                         const attn_abi_message *message);
+
+// Refuses outputs that overlap themselves or any other tensor.
+int32_t attn_abi_check_overlap(const attn_kernel_code *code,
+                               const attn_abi_tensors *tensors,
+                               const attn_abi_message *message);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // ATTN_RUNTIME_KERNEL_KERNELABI_H

@@ -1,0 +1,44 @@
+//===- KernelTarget.c - Does this CPU have what a kernel needs? -----------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelAbi.h"
+
+#include <cpuid.h>
+
+int32_t attn_abi_supported(const attn_kernel_code *code, char *message,
+                           size_t messageSize) {
+  attn_abi_message target = {code, message, messageSize};
+  if (message && messageSize > 0)
+    message[0] = '\0';
+  for (int64_t i = 0; i < code->featureCount; ++i) {
+    const attn_cpu_feature *feature = &code->features[i];
+    unsigned registers[4] = {0, 0, 0, 0};
+    __get_cpuid_count(feature->leaf, feature->subleaf, &registers[0],
+                      &registers[1], &registers[2], &registers[3]);
+    if (!(registers[feature->reg] >> feature->bit & 1))
+      return attn_abi_fail(
+          &target, ATTN_ERR_TARGET,
+          "compiled for %s, which needs %s; this CPU does not have it",
+          code->info->cpu, feature->name);
+  }
+  // A CPU may have vector registers that the operating system does not save.
+  if (code->extendedState) {
+    unsigned eax = 0, ebx, ecx = 0, edx = 0;
+    uint64_t enabled = 0;
+    if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx >> 27 & 1)) {
+      __asm__("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+      enabled = (uint64_t)edx << 32 | eax;
+    }
+    if ((enabled & code->extendedState) != code->extendedState)
+      return attn_abi_fail(&target, ATTN_ERR_TARGET,
+                           "compiled for %s; the operating system does not "
+                           "save its vector registers",
+                           code->info->cpu);
+  }
+  return ATTN_OK;
+}
