@@ -130,9 +130,9 @@ protected:
       call.o.strides[pick(0, 2)] = pick(-3, 3);
       return ATTN_ERR_ALIAS;
     default:
-      call.o.view.data = any(call).view.data;
-      if (call.o.view.data == call.o.memory.data())
-        call.o.view.data = call.q.view.data;
+      call.o.view.data = std::array<Tensor *, 4>{&call.q, &call.k, &call.p,
+                                                 &call.l}[pick(0, 3)]
+                             ->view.data;
       return ATTN_ERR_ALIAS;
     }
   }
