@@ -10,7 +10,6 @@
 import argparse
 import os
 import shutil
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from runner import BUILD, ROOT, Runner, configure_and_build, main_guard
@@ -47,14 +46,6 @@ def parse_arguments():
             f"--{name}", dest="tier", action="store_const", const=name, default="default"
         )
     return parser.parse_args()
-
-
-def count_property(report, name):
-    """The sum of a property that the test cases of a JUnit report carry."""
-    if not report.exists():
-        return 0
-    properties = ElementTree.parse(report).getroot().iter("property")
-    return sum(int(p.get("value")) for p in properties if p.get("name") == name)
 
 
 class Check:
@@ -115,17 +106,23 @@ class Check:
         """The Python package's own tests, and with them every executed kernel."""
         name = "execution"
         report = self.report(name)
+        count = self.reports / "executed-kernels"
+        count.unlink(missing_ok=True)
         self.runner.command(
             name,
             [
-                *("python", "-m", "pytest", "-q", "-n", os.cpu_count(), "--dist=loadgroup"),
-                *(f"--tier={self.tier}", f"--junit-xml={report}"),
-                *("test/python", "test/execution"),
+                *("python", "-m", "pytest", "-q", "-n", os.cpu_count()),
+                *(f"--junit-xml={report}", "test/python", "test/execution"),
             ],
             "repeat a test with `.venv/bin/python -m pytest NAME --seed=SEED`",
+            env={
+                "ATTN_TIER": self.tier,
+                "ATTN_BUILD_DIR": str(BUILD),
+                "ATTN_EXECUTION_COUNT": str(count),
+            },
             junit=report,
         )
-        executed = count_property(report, "kernel executions")
+        executed = int(count.read_text()) if count.exists() else 0
         self.runner.say(f"executed {executed} kernels")
         if executed == 0:
             self.runner.counts.fail("no kernel was executed")

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const attn_dim_info x_dims[] = {{"b", -1, 0}, {"m", -1, 1}, {"4", 4, -1}};
+static const attn_dim_info x_dims[] = {
+    {"b", -1, 0}, {"m", -1, 1}, {"4", 4, -1}};
 static const attn_dim_info factor_dims[] = {{"b", -1, 0}};
 static const attn_tensor_info tensor_infos[] = {
     {"x", x_dims, 3, 0, {kDLFloat, 32, 1}},
@@ -13,9 +14,19 @@ static const attn_tensor_info tensor_infos[] = {
     {"out", x_dims, 3, 1, {kDLFloat, 32, 1}},
 };
 static const char *const symbols[] = {"b", "m"};
-static const attn_kernel_info info = {
-    ATTN_ABI_VERSION, 3, 2, 2, 2, 0, "sample", tensor_infos, symbols,
-    "x86_64-pc-linux-gnu", "generic", "none", 64};
+static const attn_kernel_info info = {ATTN_ABI_VERSION,
+                                      3,
+                                      2,
+                                      2,
+                                      2,
+                                      0,
+                                      "sample",
+                                      tensor_infos,
+                                      symbols,
+                                      "x86_64-pc-linux-gnu",
+                                      "generic",
+                                      "none",
+                                      64};
 
 const attn_kernel_info *sample_info(void) { return &info; }
 int32_t sample_phases(void) { return 2; }
@@ -36,7 +47,8 @@ int32_t sample_check(const DLTensor *const *t, int32_t count, char *message,
                      size_t size) {
   int64_t extents[2] = {-1, -1};
   if (count != 3)
-    return fail(ATTN_ERR_ARGUMENT_COUNT, "sample takes 3 tensors", message, size);
+    return fail(ATTN_ERR_ARGUMENT_COUNT, "sample takes 3 tensors", message,
+                size);
   for (int i = 0; i < 3; ++i) {
     if (!t[i])
       return fail(ATTN_ERR_NULL, "a tensor is NULL", message, size);
