@@ -243,6 +243,8 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       constraints.getNumSymbols() != symbols.size())
     return emitError() << "a plan's constraints take row, key and one symbol "
                           "per name";
+  if (llvm::is_contained(constraints.getEqFlags(), true))
+    return emitError() << "a plan's constraints are inequalities";
   return success();
 }
 
@@ -264,7 +266,7 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
     map = attribute.getValue();
     return success();
   };
-  IntegerSetAttr constraintsAttr;
+  AffineMap functions;
   if (parser.parseLess() || parser.parseKeyword("symbols") ||
       parser.parseEqual() ||
       parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
@@ -274,30 +276,38 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
       parseMap(maps[1]) || parser.parseComma() || parser.parseKeyword("full") ||
       parser.parseEqual() || parseMap(maps[2]) || parser.parseKeyword("to") ||
       parseMap(maps[3]) || parser.parseComma() ||
-      parser.parseKeyword("constraints") || parser.parseEqual() ||
-      parser.parseAttribute(constraintsAttr) || parser.parseGreater())
+      parser.parseKeyword("nonnegative") || parser.parseEqual() ||
+      parseMap(functions) || parser.parseGreater())
     return {};
-  return getChecked([&] { return parser.emitError(location); },
-                    parser.getContext(), symbols, maps[0], maps[1], maps[2],
-                    maps[3], constraintsAttr.getValue());
+  return getChecked(
+      [&] { return parser.emitError(location); }, parser.getContext(), symbols,
+      maps[0], maps[1], maps[2], maps[3],
+      IntegerSet::get(functions.getNumDims(), functions.getNumSymbols(),
+                      functions.getResults(),
+                      SmallVector<bool>(functions.getNumResults(),
+                                        /*isEquality=*/false)));
 }
 
 void PlanAttr::print(AsmPrinter &printer) const {
+  // The maps are written out, not as aliases: a plan reads as one sentence.
+  raw_ostream &os = printer.getStream();
+  auto printBounds = [&](StringRef name, AffineMap lower, AffineMap upper) {
+    os << ", " << name << " = affine_map<" << lower << "> to affine_map<"
+       << upper << ">";
+  };
   printer << "<symbols = [";
   llvm::interleaveComma(getSymbols(), printer, [&](StringAttr name) {
     printer.printKeywordOrString(name.getValue());
   });
-  printer << "], live = ";
-  printer.printAttribute(AffineMapAttr::get(getLiveLower()));
-  printer << " to ";
-  printer.printAttribute(AffineMapAttr::get(getLiveUpper()));
-  printer << ", full = ";
-  printer.printAttribute(AffineMapAttr::get(getFullLower()));
-  printer << " to ";
-  printer.printAttribute(AffineMapAttr::get(getFullUpper()));
-  printer << ", constraints = ";
-  printer.printAttribute(IntegerSetAttr::get(getConstraints()));
-  printer << ">";
+  printer << "]";
+  printBounds("live", getLiveLower(), getLiveUpper());
+  printBounds("full", getFullLower(), getFullUpper());
+  // An affine_set holds '>=', which dialect attributes may not contain bare.
+  IntegerSet set = getConstraints();
+  os << ", nonnegative = affine_map<"
+     << AffineMap::get(set.getNumDims(), set.getNumSymbols(),
+                       set.getConstraints(), getContext())
+     << ">>";
 }
 
 // spec: MP-1

@@ -22,8 +22,33 @@ OperandRange CascadeOp::getYielded() {
   return getBody().front().getTerminator()->getOperands();
 }
 
+/// The rank that `expr` walks: a rank by itself, or the parent of an enclosing
+/// attn.iterate read at `rank*POINT+point`. Null for any other expression.
+static StringAttr getWalkedRank(EinsumOp einsum, AffineExpr expr) {
+  SmallVector<StringAttr> ranks = einsum.getRankNames();
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return ranks[dim.getPosition()];
+  SmallVector<StringAttr> extents = einsum.getExtentNames();
+  for (auto iterate = einsum->getParentOfType<IterateOp>(); iterate;
+       iterate = iterate->getParentOfType<IterateOp>()) {
+    int64_t step = einsum.findRank(iterate.getRankAttr());
+    int64_t point = einsum.findRank(iterate.getPointAttr());
+    auto *extent = llvm::find(extents, iterate.getPointAttr());
+    if (step < 0 || point < 0 || extent == extents.end())
+      continue;
+    MLIRContext *context = expr.getContext();
+    AffineExpr offset = getAffineDimExpr(step, context) *
+                        getAffineSymbolExpr(extent - extents.begin(), context);
+    AffineExpr within = getAffineDimExpr(point, context);
+    if (expr == offset + within || expr == within + offset)
+      return iterate.getParentAttr();
+  }
+  return {};
+}
+
 /// Calls `fn` with every (rank, extent) that the dimensions of the cascade's
-/// tensors state; dimensions indexed by more than one rank name state nothing.
+/// tensors state; dimensions indexed by more than one rank name state nothing,
+/// unless they walk the parent of an iterative rank.
 static void
 forEachStatedExtent(CascadeOp cascade,
                     function_ref<void(StringAttr, int64_t, Operation *)> fn) {
@@ -31,13 +56,12 @@ forEachStatedExtent(CascadeOp cascade,
     for (auto [rank, size] :
          llvm::zip(einsum.getOutputRanks(), einsum.getOutputType().getShape()))
       fn(rank, size, einsum);
-    SmallVector<StringAttr> ranks = einsum.getRankNames();
     for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
       AffineMap map = cast<AffineMapAttr>(einsum.getMaps()[index]).getValue();
       auto type = cast<ShapedType>(input.getType());
       for (auto [expr, size] : llvm::zip(map.getResults(), type.getShape()))
-        if (auto dim = dyn_cast<AffineDimExpr>(expr))
-          fn(ranks[dim.getPosition()], size, einsum);
+        if (StringAttr rank = getWalkedRank(einsum, expr))
+          fn(rank, size, einsum);
     }
   });
   auto fromAccess = [&](std::optional<AccessAttr> access) {

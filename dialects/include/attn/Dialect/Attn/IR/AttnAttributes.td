@@ -142,14 +142,21 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
   let description = [{
     The result of planning a sparsity for one iterative rank: closed forms over
     a tile of query rows. The dimensions of the four maps are the first and the
-    last row of the tile; `symbols` names their symbols: the extent of the query
-    rank, the extent of the key rank, and one for each runtime length.
+    last row of the tile, 0 <= first <= last < M; `symbols` names their symbols:
+    `M` and `N`, the extents of the query and the key rank, then `KL` and `QL`,
+    this batch row's numbers of keys and queries, where there are such.
 
     - keys in [max of `liveLower`, min of `liveUpper`) may be live for some row;
       no key outside is,
     - keys in [max of `fullLower`, min of `fullUpper`) are live for every row
       and need no test,
-    - `constraints` is the element test over (row, key) for all others.
+    - `constraints`, inequalities over (row, key), are the element test for all
+      others; what 0 <= row < M and 0 <= key < N already say is left out. The
+      assembly lists the functions that must be nonnegative.
+
+    A range is empty where its end is not past its begin, by however much. A
+    condition c >= 0 on the tile alone, such as first < QL, stands among the
+    upper bounds as N * (c + 1).
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$symbols,
                         "::mlir::AffineMap":$liveLower,
