@@ -1,0 +1,82 @@
+//===- SparsityPlan.h - Closed-form key ranges of a sparsity ---*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Planning a sparsity is arithmetic on integer sets: the live points of the
+// (row, key) plane form a union of polyhedra whose symbols are the extents and
+// the runtime lengths, and the key ranges of a tile of rows follow by
+// projection. Nothing here depends on how long the sequences are.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_ANALYSIS_SPARSITYPLAN_H
+#define ATTN_ANALYSIS_SPARSITYPLAN_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+
+namespace mlir::attn {
+
+/// What removes points from a (row, key) plane.
+struct PlaneRestriction {
+  /// A sparsity expression (the contents of a SparsityAttr), or null.
+  Attribute expression;
+  Alignment alignment = Alignment::BottomRight;
+  /// Whether each batch row has its own number of keys or of queries.
+  bool hasKeyLengths = false;
+  bool hasQueryLengths = false;
+
+  bool restricts() const {
+    return expression || hasKeyLengths || hasQueryLengths;
+  }
+};
+
+/// The names of a plan's symbols: the extent of the row rank and of the key
+/// rank, and this batch row's number of keys and of queries. A plan lists the
+/// extents always and a length where there is one, in this order.
+struct PlanSymbols {
+  static constexpr llvm::StringLiteral rowExtent = "M";
+  static constexpr llvm::StringLiteral keyExtent = "N";
+  static constexpr llvm::StringLiteral keyLength = "KL";
+  static constexpr llvm::StringLiteral rowLength = "QL";
+};
+
+/// Plans `restriction`. The result is null where nothing is restricted;
+/// expressions that cannot be planned yet are reported through `emitError`.
+FailureOr<PlanAttr> planSparsity(MLIRContext *context,
+                                 const PlaneRestriction &restriction,
+                                 function_ref<InFlightDiagnostic()> emitError);
+
+/// Whether `plan` says that no point is live whatever the sizes are.
+bool isEmptyPlan(PlanAttr plan);
+
+/// Keys in [begin, end); empty where end <= begin.
+struct KeyRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+
+  bool empty() const { return end <= begin; }
+  bool contains(int64_t key) const { return begin <= key && key < end; }
+};
+
+/// The key ranges of one tile of rows.
+struct TileRanges {
+  KeyRange live;
+  KeyRange full;
+};
+
+/// The ranges of the rows `first` to `last` (inclusive; 0 <= first <= last <
+/// M) for the given values of the plan's symbols.
+TileRanges evaluatePlan(PlanAttr plan, int64_t first, int64_t last,
+                        ArrayRef<int64_t> symbols);
+
+/// The plan's element test.
+bool passesConstraints(PlanAttr plan, int64_t row, int64_t key,
+                       ArrayRef<int64_t> symbols);
+
+} // namespace mlir::attn
+
+#endif // ATTN_ANALYSIS_SPARSITYPLAN_H

@@ -1,0 +1,75 @@
+//===- PlanSparsity.cpp - Attach key ranges to iterative ranks ------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Analysis/SparsityPlan.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Transforms/Passes.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNPLANSPARSITYPASS
+#include "attn/Transforms/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+struct PlanSparsityPass
+    : attn::impl::AttnPlanSparsityPassBase<PlanSparsityPass> {
+  void runOnOperation() override {
+    WalkResult result = getOperation()->walk([&](CascadeOp cascade) {
+      return failed(plan(cascade)) ? WalkResult::interrupt()
+                                   : WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      signalPassFailure();
+  }
+
+private:
+  LogicalResult plan(CascadeOp cascade);
+};
+} // namespace
+
+LogicalResult PlanSparsityPass::plan(CascadeOp cascade) {
+  if (!cascade.hasSpace())
+    return success();
+  // Einsums outside of an iteration test every point; only loops need ranges.
+  SmallVector<IterateOp> iterations;
+  cascade.getBody().walk([&](IterateOp iterate) {
+    if (iterate.getParentAttr() == cascade.getKeyRankAttr())
+      iterations.push_back(iterate);
+  });
+  if (iterations.empty())
+    return success();
+
+  PlaneRestriction restriction;
+  if (cascade.getSparsity())
+    restriction.expression = cascade.getSparsity()->getExpression();
+  if (cascade.getAlignment())
+    restriction.alignment = *cascade.getAlignment();
+  restriction.hasKeyLengths = cascade.getKeyLengths().has_value();
+  restriction.hasQueryLengths = cascade.getQueryLengths().has_value();
+  FailureOr<PlanAttr> plan = planSparsity(&getContext(), restriction, [&] {
+    return cascade.emitOpError("cannot be planned: ");
+  });
+  if (failed(plan))
+    return failure();
+  if (*plan && isEmptyPlan(*plan))
+    cascade.emitWarning("no point (")
+        << *cascade.getQueryRank() << ", " << *cascade.getKeyRank()
+        << ") is live, whatever the sizes; reductions over '"
+        << *cascade.getKeyRank() << "' give their identities";
+
+  for (IterateOp iterate : iterations) {
+    if (*plan)
+      iterate.setPlanAttr(*plan);
+    else
+      iterate.removePlanAttr();
+  }
+  return success();
+}

@@ -1,0 +1,453 @@
+// RUN: attn-opt --attn-plan-sparsity --split-input-file --verify-diagnostics %s | FileCheck %s
+
+// The smallest cascade with a plane and an iterative rank: a running maximum.
+
+// The last row sees every key: no bound on N is needed.
+// CHECK-LABEL: func @causal_bottom_right(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 - s0 + s1 + 1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d0 - s0 + s1 + 1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - s0 + s1)>> {
+func.func @causal_bottom_right(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Rows past the last key see them all.
+// CHECK-LABEL: func @causal_top_left(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d0 + 1, s1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1)>> {
+func.func @causal_top_left(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Live: the first row reaches left, the last one right. Full: the other way.
+// CHECK-LABEL: func @window_bottom_right(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - s0 + s1 - 255)> to affine_map<(d0, d1)[s0, s1] -> (s1, d1 - s0 + s1 + 8)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0, d1 - s0 + s1 - 255)> to affine_map<(d0, d1)[s0, s1] -> (s1, d0 - s0 + s1 + 8)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - s0 + s1 + 7, -d0 + d1 + s0 - s1 + 255)>> {
+func.func @window_bottom_right(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where window(255, 7) over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @window_top_left(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - 255)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 8, s1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0, d1 - 255)> to affine_map<(d0, d1)[s0, s1] -> (d0 + 8, s1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 + 7, -d0 + d1 + 255)>> {
+func.func @window_top_left(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where window(255, 7) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// The right side of the window adds nothing to causal: each constraint once.
+// CHECK-LABEL: func @causal_window(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - s0 + s1 - 255)> to affine_map<(d0, d1)[s0, s1] -> (d1 - s0 + s1 + 1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0, d1 - s0 + s1 - 255)> to affine_map<(d0, d1)[s0, s1] -> (d0 - s0 + s1 + 1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - s0 + s1, -d0 + d1 + s0 - s1 + 255)>> {
+func.func @causal_window(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where causal and window(255, 0) over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @nested_and(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - s0 + s1 - 9)> to affine_map<(d0, d1)[s0, s1] -> (7, d1 - s0 + s1 + 1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0, d1 - s0 + s1 - 9)> to affine_map<(d0, d1)[s0, s1] -> (7, d0 - s0 + s1 + 1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (-d1 + 6, d0 - d1 - s0 + s1, -d0 + d1 + s0 - s1 + 9)>> {
+func.func @nested_and(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where (causal and window(9, 3)) and prefix(7) over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// A bound that no row moves is at once live and full.
+// CHECK-LABEL: func @prefix(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (100, s1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (100, s1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (-d1 + 99)>> {
+func.func @prefix(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where prefix(100) over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Lengths alone restrict the plane.
+// CHECK-LABEL: func @key_lengths(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N, KL],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, s2)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, s2)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (-d1 + s2 - 1)>> {
+func.func @key_lengths(%s: tensor<2x?x?xf32>, %kl: tensor<2xi32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s, %KL = %kl) over (m, n) lengths key(%KL[b])
+      : (tensor<2x?x?xf32>, tensor<2xi32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// A condition on rows is a bound that is N or more where it holds, else 0 or
+// less: live while the first row exists, full while the last one does.
+// CHECK-LABEL: func @query_lengths(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N, QL],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, (-d0 + s2) * s1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, (-d1 + s2) * s1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (-d0 + s2 - 1)>> {
+func.func @query_lengths(%s: tensor<2x?x?xf32>, %ql: tensor<2xi32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s, %QL = %ql) over (m, n) lengths query(%QL[b])
+      : (tensor<2x?x?xf32>, tensor<2xi32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Positions line up at the ends of this batch row.
+// CHECK-LABEL: func @both_lengths(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N, KL, QL],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (s1, s2, d1 + s2 - s3 + 1, (-d0 + s3) * s1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (s1, s2, d0 + s2 - s3 + 1, (-d1 + s3) * s1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (-d0 + s3 - 1, d0 - d1 + s2 - s3)>> {
+func.func @both_lengths(%s: tensor<2x?x?xf32>, %kl: tensor<2xi32>, %ql: tensor<2xi32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s, %KL = %kl, %QL = %ql) where causal over (m, n) lengths key(%KL[b]) query(%QL[b])
+      : (tensor<2x?x?xf32>, tensor<2xi32>, tensor<2xi32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// The last row that exists bounds the keys.
+// CHECK-LABEL: func @both_lengths_top_left(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N, KL, QL],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d1 + 1, s1, s2, s3, (-d0 + s3) * s1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 + 1, s1, s2, (-d1 + s3) * s1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 - d1, -d1 + s2 - 1, -d0 + s3 - 1)>> {
+func.func @both_lengths_top_left(%s: tensor<2x?x?xf32>, %kl: tensor<2xi32>, %ql: tensor<2xi32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s, %KL = %kl, %QL = %ql) where causal over (m, n) align top_left lengths key(%KL[b]) query(%QL[b])
+      : (tensor<2x?x?xf32>, tensor<2xi32>, tensor<2xi32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @everything(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N, KL, QL],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0, d0 + s2 - s3 - 64)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (1000, s1, s2, d1 + s2 - s3 + 1, (-d0 + s3) * s1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0, d1 + s2 - s3 - 64)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (1000, s1, s2, d0 + s2 - s3 + 1, (-d1 + s3) * s1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (-d1 + 999, -d0 + s3 - 1, d0 - d1 + s2 - s3, -d0 + d1 - s2 + s3 + 64)>> {
+func.func @everything(%s: tensor<2x?x?xf32>, %kl: tensor<2xi32>, %ql: tensor<2xi32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s, %KL = %kl, %QL = %ql) where causal and window(64, 3) and prefix(1000) over (m, n) lengths key(%KL[b]) query(%QL[b])
+      : (tensor<2x?x?xf32>, tensor<2xi32>, tensor<2xi32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// A side that no tensor reaches restricts nothing.
+// CHECK-LABEL: func @far_window(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (s1, d1 - s0 + s1 + 5)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (s1, d0 - s0 + s1 + 5)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - s0 + s1 + 4)>> {
+func.func @far_window(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where window(9223372036854775807, 4) over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Ranks go by their roles, not by their names.
+// CHECK-LABEL: func @rank_names(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 - s0 + s1 + 1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d0 - s0 + s1 + 1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - s0 + s1)>> {
+func.func @rank_names(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (row, key)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,row] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate key1 of key by key0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,row] = %S[b,row,key1*Key0+key0] reduce max(key0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,row] = max(%RM[b,row], %lm[b,row]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @nothing_live(
+// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (0)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (0)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (-1)>> {
+// expected-warning @+2 {{no point (m, n) is live, whatever the sizes; reductions over 'n' give their identities}}
+func.func @nothing_live(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where prefix(0) and causal over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Nothing restricts the plane, so there is no plan.
+// CHECK-LABEL: func @plane_without_restriction(
+// CHECK: attn.iterate
+// CHECK-NOT: plan
+func.func @plane_without_restriction(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @no_plane(
+// CHECK: attn.iterate
+// CHECK-NOT: plan
+func.func @no_plane(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// expected-error @+2 {{cannot be planned: 'or' is not planned yet; allowed here are causal, window, prefix joined by and}}
+func.func @disjunction(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where prefix(3) or causal over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// expected-error @+2 {{cannot be planned: 'not' is not planned yet; allowed here are causal, window, prefix joined by and}}
+func.func @negation(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where causal and not prefix(3) over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Without an iteration every point is tested, so any expression will do.
+// CHECK-LABEL: func @no_iteration
+// CHECK-NOT: plan
+func.func @no_iteration(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where causal or prefix(3) over (m, n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %r = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
