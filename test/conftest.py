@@ -114,7 +114,8 @@ def pytest_sessionfinish(session):
 def pytest_terminal_summary(terminalreporter, config):
     count = config.stash[_TOTAL]
     seed = config.option.seed
-    if any("execution" in str(argument) for argument in config.args):
+    executing = any("execution" in str(argument) for argument in config.args)
+    if executing and not config.getoption("collectonly"):
         terminalreporter.write_line(f"{count} kernel executions, --seed={seed}", green=bool(count))
         if not count:
             terminalreporter.write_line("no kernel was executed: this is a failure", red=True)
