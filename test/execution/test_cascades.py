@@ -50,9 +50,8 @@ def call(kernel, inputs, shape, dtype):
     return out
 
 
-@pytest.mark.parametrize("spec", [PLAIN, CAUSAL, replace(CAUSAL, dtype="bf16")],
-                         ids=["plain", "causal", "bf16"])  # fmt: skip
-def test_the_spelled_out_cascade_gives_the_bits_of_the_op(kernels, spec):
+def test_the_spelled_out_cascade_gives_the_bits_of_the_op(kernels, where, dtype):
+    spec = replace(CAUSAL if where else PLAIN, dtype=dtype)
     program = programs.softmax(HEADS, E, F, SCALE, where, dtype)
     kernel = kernels.get(spec)
     forms = {
