@@ -52,8 +52,9 @@ def passes(*pipeline):
     return int(find(r"(\d+) pass", text, "attn-opt --attn-print-passes"))
 
 
-def milliseconds(text):
-    return float(find(r"median\s+([\d.]+) ms", text, "attn-run --bench"))
+def bench(form, text):
+    """Milliseconds of one form, as attn-run --bench prints them."""
+    return float(find(rf"bench {form}: median ([\d.]+) ms", text, "attn-run --bench"))
 
 
 def operands(folder):
@@ -80,13 +81,15 @@ def main():
 
     arrays = operands(folder)
     where = folder.relative_to(ROOT)
-    inputs = [word for name in arrays for word in ("--input", f"{where}/{name}.npy")]
-    run("attn-compile", EXAMPLE, "-o", f"{where}/attention.so")
-    fused = milliseconds(
-        run("attn-run", EXAMPLE, *inputs, "--output", f"{where}/o.npy", "--threads=1", "--bench")
+    files = [word for name in arrays for word in ("--input", f"{where}/{name}.npy")]
+    print(run("attn-compile", EXAMPLE, "-o", f"{where}/attention.so"), end="")
+    text = run(
+        *("attn-run", EXAMPLE, *files, "--output", f"{where}/o.npy"),
+        *("--threads=1", "--bench", "--unfused"),
     )
-    unfused = milliseconds(run("attn-run", EXAMPLE, *inputs, "--threads=1", "--bench", "--unfused"))
+    print(text, end="")
     peak = float(run("peak", "--fma"))
+    print("comparing with float64 ...", flush=True)
     report = contract.check_attention(
         *arrays.values(),
         reference.Operator(where=reference.Causal()),
@@ -94,15 +97,15 @@ def main():
         rng=np.random.default_rng(0),
     )
 
-    live = TOKENS * (TOKENS + 1) // 2
-    gflops = 4 * BATCH * HEADS * live * FEATURES / (fused * 1e6)
+    fused, unfused = bench("fused", text), bench("unfused", text)
+    gflops = float(find(r"bench fused: .* ([\d.]+) GFLOP/s", text, "attn-run --bench"))
     print(f"""
 operator   causal attention, {HEADS} query heads on {KEY_HEADS} key heads, f32
 shape      q {arrays["q"].shape}, k and v {arrays["k"].shape}
 passes     {before} over the keys as defined, {after} as compiled
 error      {report.error:.1e} at most from float64 (allowed: {report.allowed:.1e})
-time       {fused:.1f} ms on one thread: {gflops:.0f} GFLOP/s of {peak:.0f}, \
-{gflops / peak:.0%} of this core's peak
+time       {fused:.1f} ms on one thread: {gflops:.0f} GFLOP/s, \
+{gflops / peak:.0%} of this core's peak of {peak:.0f}
 unfused    {unfused:.1f} ms, einsum by einsum: {unfused / fused:.0f} times as long""")
     return 0
 
