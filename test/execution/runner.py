@@ -13,7 +13,6 @@ import fcntl
 import hashlib
 import itertools
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,17 +41,27 @@ class KernelCache:
         digest = hashlib.sha256(find_compiler().read_bytes()).hexdigest()[:16]
         self.folder = folder / digest
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._loaded: dict[str, Kernel] = {}
+        self._loaded: dict[Path, Kernel] = {}
 
     def get(self, spec: Spec, *flags: str) -> Kernel:
         return self.compile(text(spec), spec.key, *flags)
 
     def compile(self, source: str, stem: str, *flags: str) -> Kernel:
+        library = self.build(source, stem, *flags)
+        if library not in self._loaded:
+            self._loaded[library] = Kernel(library, "attention")
+        return self._loaded[library]
+
+    def path(self, spec: Spec, *flags: str) -> Path:
+        """The shared object alone, for those that this process cannot load."""
+        return self.build(text(spec), spec.key, *flags)
+
+    def build(self, source: str, stem: str, *flags: str) -> Path:
         digest = hashlib.sha256("\0".join([source, *flags]).encode()).hexdigest()[:12]
         stem = f"{stem}_{digest}"
-        if stem in self._loaded:
-            return self._loaded[stem]
         library, refused = self.folder / f"{stem}.so", self.folder / f"{stem}.err"
+        if library in self._loaded:
+            return library
         with open(self.folder / f"{stem}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not library.exists() and not refused.exists():
@@ -65,8 +74,7 @@ class KernelCache:
                     refused.write_text(str(error))
         if refused.exists():
             raise CompileError(f"{refused.read_text()}\nin\n{source}")
-        self._loaded[stem] = Kernel(library, "attention")
-        return self._loaded[stem]
+        return library
 
 
 def shuffled(seed: int) -> PythonParallelFor:
@@ -138,7 +146,3 @@ def check_case(kernels: KernelCache, case: Case):
     except (AssertionError, RuntimeError) as error:
         error.add_note(f"{case.describe()}\n{case!r}\n{text(case.spec)}")
         raise
-
-
-def with_lse(spec: Spec) -> Spec:
-    return replace(spec, lse=True)
