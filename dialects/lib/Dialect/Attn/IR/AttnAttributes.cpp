@@ -15,6 +15,50 @@ using namespace mlir::attn;
 
 #include "attn/Dialect/Attn/IR/AttnEnums.cpp.inc"
 
+//===----------------------------------------------------------------------===//
+// Names and lists in assembly
+//===----------------------------------------------------------------------===//
+
+/// A name is printed bare where it can be.
+static ParseResult parseName(AsmParser &parser, StringAttr &name) {
+  std::string text;
+  if (parser.parseKeywordOrString(&text))
+    return failure();
+  name = StringAttr::get(parser.getContext(), text);
+  return success();
+}
+
+static void printName(AsmPrinter &printer, StringAttr name) {
+  printer.printKeywordOrString(name.getValue());
+}
+
+static ParseResult parseNames(AsmParser &parser,
+                              SmallVector<StringAttr> &names) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() {
+    return parseName(parser, names.emplace_back());
+  });
+}
+
+static void printNames(AsmPrinter &printer, ArrayRef<StringAttr> names) {
+  printer << "[";
+  llvm::interleaveComma(names, printer,
+                        [&](StringAttr name) { printName(printer, name); });
+  printer << "]";
+}
+
+static ParseResult parseIntegers(AsmParser &parser,
+                                 SmallVector<int64_t> &integers) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() {
+    return parser.parseInteger(integers.emplace_back());
+  });
+}
+
+static void printIntegers(AsmPrinter &printer, ArrayRef<int64_t> integers) {
+  printer << "[";
+  llvm::interleaveComma(integers, printer);
+  printer << "]";
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "attn/Dialect/Attn/IR/AttnAttributes.cpp.inc"
 
@@ -251,13 +295,6 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 Attribute PlanAttr::parse(AsmParser &parser, Type) {
   SMLoc location = parser.getCurrentLocation();
   SmallVector<StringAttr> symbols;
-  auto parseSymbol = [&]() -> ParseResult {
-    std::string name;
-    if (parser.parseKeywordOrString(&name))
-      return failure();
-    symbols.push_back(StringAttr::get(parser.getContext(), name));
-    return success();
-  };
   AffineMap maps[4];
   auto parseMap = [&](AffineMap &map) -> ParseResult {
     AffineMapAttr attribute;
@@ -268,9 +305,7 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   };
   AffineMap functions;
   if (parser.parseLess() || parser.parseKeyword("symbols") ||
-      parser.parseEqual() ||
-      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
-                                     parseSymbol) ||
+      parser.parseEqual() || parseNames(parser, symbols) ||
       parser.parseComma() || parser.parseKeyword("live") ||
       parser.parseEqual() || parseMap(maps[0]) || parser.parseKeyword("to") ||
       parseMap(maps[1]) || parser.parseComma() || parser.parseKeyword("full") ||
@@ -295,11 +330,8 @@ void PlanAttr::print(AsmPrinter &printer) const {
     os << ", " << name << " = affine_map<" << lower << "> to affine_map<"
        << upper << ">";
   };
-  printer << "<symbols = [";
-  llvm::interleaveComma(getSymbols(), printer, [&](StringAttr name) {
-    printer.printKeywordOrString(name.getValue());
-  });
-  printer << "]";
+  printer << "<symbols = ";
+  printNames(printer, getSymbols());
   printBounds("live", getLiveLower(), getLiveUpper());
   printBounds("full", getFullLower(), getFullUpper());
   // An affine_set holds '>=', which dialect attributes may not contain bare.

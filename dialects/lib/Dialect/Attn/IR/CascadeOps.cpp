@@ -105,6 +105,14 @@ static ParseResult parseAccessClause(OpAsmParser &parser,
          << "'" << name.name << "' is no input of the cascade";
 }
 
+/// Parses the parameters of an attribute whose kind is known. With its
+/// mnemonic, a colon after it would be taken for the attribute's type.
+template <typename AttrT>
+static ParseResult parseStripped(AsmParser &parser, AttrT &attribute) {
+  attribute = llvm::cast_or_null<AttrT>(AttrT::parse(parser, Type()));
+  return success(attribute != nullptr);
+}
+
 ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
   MLIRContext *context = parser.getContext();
   auto &properties = result.getOrAddProperties<Properties>();
@@ -152,7 +160,7 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
       return failure();
   }
   if (succeeded(parser.parseOptionalKeyword("mapping")) &&
-      parser.parseAttribute(properties.mapping))
+      parseStripped(parser, properties.mapping))
     return failure();
 
   SmallVector<Type> types;
@@ -203,7 +211,7 @@ void CascadeOp::print(OpAsmPrinter &printer) {
   }
   if (getMapping()) {
     printer << " mapping ";
-    printer.printAttribute(*getMapping());
+    getMapping()->print(printer);
   }
   printer.printOptionalAttrDictWithKeyword(
       (*this)->getDiscardableAttrDictionary().getValue());
@@ -350,7 +358,7 @@ ParseResult IterateOp::parse(OpAsmParser &parser, OperationState &result) {
   properties.parent = names[1];
   properties.point = names[2];
   if (succeeded(parser.parseOptionalKeyword("plan")) &&
-      parser.parseAttribute(properties.plan))
+      parseStripped(parser, properties.plan))
     return failure();
   result.addTypes(types);
   return failure(
@@ -367,7 +375,7 @@ void IterateOp::print(OpAsmPrinter &printer) {
   printer << ")";
   if (getPlan()) {
     printer << " plan ";
-    printer.printAttribute(*getPlan());
+    getPlan()->print(printer);
   }
   printer.printOptionalAttrDictWithKeyword(
       (*this)->getDiscardableAttrDictionary().getValue());

@@ -110,7 +110,7 @@ def Attn_BiasAttr : Attn_Attr<"Bias", "bias"> {
   let summary = "adds an operand, broadcast over the ranks it lacks";
   let parameters = (ins "int64_t":$slot,
                         ArrayRefParameter<"::mlir::StringAttr">:$ranks);
-  let assemblyFormat = "`<` $slot `,` `[` $ranks `]` `>`";
+  let assemblyFormat = "`<` $slot `,` custom<Names>($ranks) `>`";
 }
 
 def Attn_ScoreMapAttr : Attn_Attr<"ScoreMap", "score_map"> {
@@ -123,7 +123,9 @@ def Attn_ScoreMapAttr : Attn_Attr<"ScoreMap", "score_map"> {
   let parameters = (ins "int64_t":$region,
                         ArrayRefParameter<"int64_t">:$slots,
                         "::mlir::ArrayAttr":$ranks);
-  let assemblyFormat = "`<` $region `,` `[` $slots `]` `,` $ranks `>`";
+  let assemblyFormat = [{
+    `<` $region `,` custom<Integers>($slots) `,` $ranks `>`
+  }];
 }
 
 //===----------------------------------------------------------------------===//
@@ -134,7 +136,7 @@ def Attn_AccessAttr : Attn_Attr<"Access", "access"> {
   let summary = "an input of a cascade and the ranks that index it";
   let parameters = (ins "int64_t":$input,
                         ArrayRefParameter<"::mlir::StringAttr">:$ranks);
-  let assemblyFormat = "`<` $input `,` `[` $ranks `]` `>`";
+  let assemblyFormat = "`<` $input `,` custom<Names>($ranks) `>`";
 }
 
 def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
@@ -182,8 +184,9 @@ def Attn_MappingAttr : Attn_Attr<"Mapping", "mapping"> {
                         "int64_t":$streamTile, "int64_t":$rowTile,
                         ArrayRefParameter<"::mlir::StringAttr">:$parallel);
   let assemblyFormat = [{
-    `<` `lanes` `=` $lanes `by` `[` $laneTiles `]` `,` `stream` `=` $streamTile
-    `,` `rows` `=` $rowTile `,` `parallel` `=` `[` $parallel `]` `>`
+    `<` `lanes` `=` custom<Name>($lanes) `by` custom<Integers>($laneTiles) `,`
+    `stream` `=` $streamTile `,` `rows` `=` $rowTile `,`
+    `parallel` `=` custom<Names>($parallel) `>`
   }];
   let genVerifyDecl = 1;
 }
