@@ -4,7 +4,7 @@
 
 // The last row sees every key: no bound on N is needed.
 // CHECK-LABEL: func @causal_bottom_right(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 - s0 + s1 + 1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d0 - s0 + s1 + 1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - s0 + s1)>> {
@@ -28,7 +28,7 @@ func.func @causal_bottom_right(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // Rows past the last key see them all.
 // CHECK-LABEL: func @causal_top_left(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d0 + 1, s1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1)>> {
@@ -52,7 +52,7 @@ func.func @causal_top_left(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // Live: the first row reaches left, the last one right. Full: the other way.
 // CHECK-LABEL: func @window_bottom_right(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - s0 + s1 - 255)> to affine_map<(d0, d1)[s0, s1] -> (s1, d1 - s0 + s1 + 8)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0, d1 - s0 + s1 - 255)> to affine_map<(d0, d1)[s0, s1] -> (s1, d0 - s0 + s1 + 8)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - s0 + s1 + 7, -d0 + d1 + s0 - s1 + 255)>> {
@@ -75,7 +75,7 @@ func.func @window_bottom_right(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 // -----
 
 // CHECK-LABEL: func @window_top_left(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - 255)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 8, s1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0, d1 - 255)> to affine_map<(d0, d1)[s0, s1] -> (d0 + 8, s1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 + 7, -d0 + d1 + 255)>> {
@@ -99,7 +99,7 @@ func.func @window_top_left(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // The right side of the window adds nothing to causal: each constraint once.
 // CHECK-LABEL: func @causal_window(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - s0 + s1 - 255)> to affine_map<(d0, d1)[s0, s1] -> (d1 - s0 + s1 + 1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0, d1 - s0 + s1 - 255)> to affine_map<(d0, d1)[s0, s1] -> (d0 - s0 + s1 + 1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - s0 + s1, -d0 + d1 + s0 - s1 + 255)>> {
@@ -122,7 +122,7 @@ func.func @causal_window(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 // -----
 
 // CHECK-LABEL: func @nested_and(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - s0 + s1 - 9)> to affine_map<(d0, d1)[s0, s1] -> (7, d1 - s0 + s1 + 1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0, d1 - s0 + s1 - 9)> to affine_map<(d0, d1)[s0, s1] -> (7, d0 - s0 + s1 + 1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (-d1 + 6, d0 - d1 - s0 + s1, -d0 + d1 + s0 - s1 + 9)>> {
@@ -146,7 +146,7 @@ func.func @nested_and(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // A bound that no row moves is at once live and full.
 // CHECK-LABEL: func @prefix(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (100, s1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (100, s1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (-d1 + 99)>> {
@@ -170,7 +170,7 @@ func.func @prefix(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // Lengths alone restrict the plane.
 // CHECK-LABEL: func @key_lengths(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N, KL],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N, KL],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, s2)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, s2)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (-d1 + s2 - 1)>> {
@@ -195,7 +195,7 @@ func.func @key_lengths(%s: tensor<2x?x?xf32>, %kl: tensor<2xi32>) -> tensor<2x?x
 // A condition on rows is a bound that is N or more where it holds, else 0 or
 // less: live while the first row exists, full while the last one does.
 // CHECK-LABEL: func @query_lengths(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N, QL],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N, QL],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, (-d0 + s2) * s1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, (-d1 + s2) * s1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (-d0 + s2 - 1)>> {
@@ -219,7 +219,7 @@ func.func @query_lengths(%s: tensor<2x?x?xf32>, %ql: tensor<2xi32>) -> tensor<2x
 
 // Positions line up at the ends of this batch row.
 // CHECK-LABEL: func @both_lengths(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N, KL, QL],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N, KL, QL],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (s1, s2, d1 + s2 - s3 + 1, (-d0 + s3) * s1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (s1, s2, d0 + s2 - s3 + 1, (-d1 + s3) * s1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (-d0 + s3 - 1, d0 - d1 + s2 - s3)>> {
@@ -243,7 +243,7 @@ func.func @both_lengths(%s: tensor<2x?x?xf32>, %kl: tensor<2xi32>, %ql: tensor<2
 
 // The last row that exists bounds the keys.
 // CHECK-LABEL: func @both_lengths_top_left(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N, KL, QL],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N, KL, QL],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d1 + 1, s1, s2, s3, (-d0 + s3) * s1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 + 1, s1, s2, (-d1 + s3) * s1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 - d1, -d1 + s2 - 1, -d0 + s3 - 1)>> {
@@ -266,7 +266,7 @@ func.func @both_lengths_top_left(%s: tensor<2x?x?xf32>, %kl: tensor<2xi32>, %ql:
 // -----
 
 // CHECK-LABEL: func @everything(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N, KL, QL],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N, KL, QL],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0, d0 + s2 - s3 - 64)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (1000, s1, s2, d1 + s2 - s3 + 1, (-d0 + s3) * s1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0, d1 + s2 - s3 - 64)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (1000, s1, s2, d0 + s2 - s3 + 1, (-d1 + s3) * s1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (-d1 + 999, -d0 + s3 - 1, d0 - d1 + s2 - s3, -d0 + d1 - s2 + s3 + 64)>> {
@@ -290,7 +290,7 @@ func.func @everything(%s: tensor<2x?x?xf32>, %kl: tensor<2xi32>, %ql: tensor<2xi
 
 // A side that no tensor reaches restricts nothing.
 // CHECK-LABEL: func @far_window(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (s1, d1 - s0 + s1 + 5)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (s1, d0 - s0 + s1 + 5)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - s0 + s1 + 4)>> {
@@ -314,7 +314,7 @@ func.func @far_window(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // Ranks go by their roles, not by their names.
 // CHECK-LABEL: func @rank_names(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 - s0 + s1 + 1)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d0 - s0 + s1 + 1)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - s0 + s1)>> {
@@ -337,7 +337,7 @@ func.func @rank_names(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 // -----
 
 // CHECK-LABEL: func @nothing_live(
-// CHECK: attn.iterate {{.*}} plan #attn.plan<symbols = [M, N],
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (0)>,
 // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (0)>,
 // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (-1)>> {

@@ -26,4 +26,33 @@ def AttnPlanSparsityPass : Pass<"attn-plan-sparsity"> {
   }];
 }
 
+def AttnChooseMappingPass : Pass<"attn-choose-mapping"> {
+  let summary = "Choose lanes, tiles and work items for cascades";
+  let description = [{
+    Attaches a `mapping` to every cascade that has none. Lanes are a rank of
+    every result and every carried tensor that is neither reduced nor iterated
+    and that the streamed operands of contractions do not depend on, so that one
+    load serves all lanes. The other such ranks are independent work items. Tile
+    sizes come from the number of vector registers and the sizes of the caches;
+    the options describe the machine compiled for, never the one that compiles.
+    A cascade without a rank for lanes gets a remark and no mapping.
+  }];
+  let options = [
+    Option<"vectorRegisters", "vector-registers", "int64_t", "32",
+           "Vector registers of the target">,
+    Option<"vectorBits", "vector-bits", "int64_t", "512",
+           "Bits of a vector register">,
+    Option<"l1Bytes", "l1-bytes", "int64_t", "32768",
+           "Bytes of the first level data cache">,
+    Option<"l2Bytes", "l2-bytes", "int64_t", "1048576",
+           "Bytes of the second level cache of a core">,
+    ListOption<"laneTiles", "lane-tiles", "int64_t",
+               "Tile sizes along the lanes, largest first (48,32,16)">,
+    Option<"streamTile", "stream-tile", "int64_t", "0",
+           "Points of the iterative rank in a step; 0 is the model's choice">,
+    Option<"rowTile", "row-tile", "int64_t", "0",
+           "Accumulator rows of a register tile; 0 is the model's choice">
+  ];
+}
+
 #endif // ATTN_TRANSFORMS_PASSES_TD

@@ -1,0 +1,78 @@
+//===- CostModel.h - Choosing the mapping of a cascade ---------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A mapping follows from how a cascade uses its ranks and from a few numbers
+// of the machine. docs/rationale/mapping.md explains the model.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_ANALYSIS_COSTMODEL_H
+#define ATTN_ANALYSIS_COSTMODEL_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+
+namespace mlir::attn {
+
+/// What the model knows of a machine. The defaults are those of a core with
+/// AVX-512; they never come from the machine that compiles.
+struct MachineModel {
+  int64_t vectorRegisters = 32;
+  int64_t vectorBits = 512;
+  int64_t l1Bytes = 32 * 1024;
+  int64_t l2Bytes = 1024 * 1024;
+};
+
+/// Parts of a mapping that are given; the model chooses the others.
+struct MappingOverrides {
+  SmallVector<int64_t> laneTiles;
+  std::optional<int64_t> streamTile;
+  std::optional<int64_t> rowTile;
+};
+
+/// The roles of a cascade's ranks.
+struct RankRoles {
+  /// The rank whose points lie side by side in registers; null if none can.
+  StringAttr lanes;
+  /// Ranks of independent work items, in the order of the results.
+  SmallVector<StringAttr> parallel;
+};
+
+RankRoles assignRankRoles(CascadeOp cascade);
+
+/// Bytes that one work item of a cascade touches in a step of its iteration.
+struct WorkingSet {
+  /// The largest intermediate over lanes and points, per point of the step.
+  int64_t scorePerPoint = 0;
+  /// That, and the streamed inputs, per point of the step.
+  int64_t perPoint = 0;
+  /// Everything that stays from step to step: the lanes' own inputs and the
+  /// carried tensors.
+  int64_t resident = 0;
+};
+
+WorkingSet getWorkingSet(CascadeOp cascade, const RankRoles &roles,
+                         int64_t laneTile);
+
+/// Points per step such that the intermediate stays in the first level of
+/// cache and the working set in the second.
+int64_t chooseStreamTile(const WorkingSet &set, const MachineModel &machine);
+
+/// Accumulator rows of a register tile `laneTile` lanes wide.
+int64_t chooseRowTile(int64_t laneTile, int64_t elementBits,
+                      const MachineModel &machine);
+
+/// The mapping of `cascade`, null if no rank can be lanes. Overrides that no
+/// mapping can have are reported through `emitError`.
+FailureOr<MappingAttr>
+chooseMapping(CascadeOp cascade, const MachineModel &machine,
+              const MappingOverrides &overrides,
+              function_ref<InFlightDiagnostic()> emitError);
+
+} // namespace mlir::attn
+
+#endif // ATTN_ANALYSIS_COSTMODEL_H

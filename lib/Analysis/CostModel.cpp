@@ -1,0 +1,298 @@
+//===- CostModel.cpp - Choosing the mapping of a cascade ------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Analysis/CostModel.h"
+#include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+/// How the einsums of a cascade use its ranks.
+class CascadeRanks {
+public:
+  explicit CascadeRanks(CascadeOp cascade);
+
+  bool hasLoop() const { return !loops.empty(); }
+  ArrayRef<IterateOp> getLoops() const { return loops; }
+  /// The einsums in loops or, without any, all.
+  ArrayRef<EinsumOp> getSteadyEinsums() const {
+    return hasLoop() ? ArrayRef(loopEinsums) : ArrayRef(einsums);
+  }
+  bool isReduced(StringAttr rank) const { return reduced.contains(rank); }
+  bool isStreaming(StringAttr rank) const { return streaming.contains(rank); }
+  /// Whether input `index` of `einsum` is read along an iterative rank.
+  bool isStreamed(EinsumOp einsum, unsigned index) const {
+    return llvm::any_of(loops, [&](IterateOp loop) {
+      return einsum.inputUsesRank(index, loop.getRankAttr());
+    });
+  }
+
+  /// The ranks of a value's dimensions, where an einsum states them.
+  static std::optional<SmallVector<StringAttr>> getRanks(Value value);
+
+  /// Ranks that index every carried tensor and every result, in the order of
+  /// the results. Results over a streaming rank come before the loop and have
+  /// no say.
+  SmallVector<StringAttr> getCommonRanks(CascadeOp cascade) const;
+
+private:
+  SmallVector<IterateOp> loops;
+  SmallVector<EinsumOp> einsums, loopEinsums;
+  llvm::SmallPtrSet<StringAttr, 8> reduced, streaming;
+};
+
+} // namespace
+
+CascadeRanks::CascadeRanks(CascadeOp cascade) {
+  cascade.getBody().walk([&](Operation *op) {
+    if (auto loop = dyn_cast<IterateOp>(op)) {
+      loops.push_back(loop);
+      streaming.insert(loop.getRankAttr());
+      streaming.insert(loop.getParentAttr());
+      streaming.insert(loop.getPointAttr());
+    }
+    auto einsum = dyn_cast<EinsumOp>(op);
+    if (!einsum)
+      return;
+    einsums.push_back(einsum);
+    if (einsum->getParentOfType<IterateOp>())
+      loopEinsums.push_back(einsum);
+    for (StringAttr rank : einsum.getReduced())
+      reduced.insert(rank);
+  });
+}
+
+std::optional<SmallVector<StringAttr>> CascadeRanks::getRanks(Value value) {
+  // A loop may carry its own argument, so arguments are followed to their
+  // initial values only, which lie outside of the loop.
+  while (true) {
+    if (auto einsum = value.getDefiningOp<EinsumOp>())
+      return einsum.getOutputRanks();
+    if (auto loop = value.getDefiningOp<IterateOp>()) {
+      Value yielded =
+          loop.getYielded()[cast<OpResult>(value).getResultNumber()];
+      auto argument = dyn_cast<BlockArgument>(yielded);
+      if (!argument || argument.getOwner() != &loop.getBody().front()) {
+        value = yielded;
+        continue;
+      }
+      value = loop.getInits()[argument.getArgNumber()];
+      continue;
+    }
+    auto argument = dyn_cast<BlockArgument>(value);
+    auto loop = argument
+                    ? dyn_cast<IterateOp>(argument.getOwner()->getParentOp())
+                    : IterateOp();
+    if (!loop)
+      return std::nullopt;
+    value = loop.getInits()[argument.getArgNumber()];
+  }
+}
+
+SmallVector<StringAttr> CascadeRanks::getCommonRanks(CascadeOp cascade) const {
+  std::optional<SmallVector<StringAttr>> common;
+  auto intersect = [&](Value value) {
+    std::optional<SmallVector<StringAttr>> ranks = getRanks(value);
+    if (!ranks)
+      return;
+    if (!common) {
+      common = *ranks;
+      return;
+    }
+    llvm::erase_if(*common, [&](StringAttr rank) {
+      return !llvm::is_contained(*ranks, rank);
+    });
+  };
+  for (Value result : cascade.getYielded()) {
+    std::optional<SmallVector<StringAttr>> ranks = getRanks(result);
+    if (ranks && llvm::none_of(*ranks, [&](StringAttr rank) {
+          return isStreaming(rank);
+        }))
+      intersect(result);
+  }
+  for (IterateOp loop : loops)
+    for (Value carried : loop.getYielded())
+      intersect(carried);
+  return common.value_or(SmallVector<StringAttr>());
+}
+
+RankRoles attn::assignRankRoles(CascadeOp cascade) {
+  CascadeRanks ranks(cascade);
+  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
+  SmallVector<StringAttr> common = ranks.getCommonRanks(cascade);
+
+  // Streamed operands of contractions that do not depend on a rank are loaded
+  // once for all of its points: the more of them, the better the rank fills
+  // lanes.
+  auto countReuse = [&](StringAttr rank) {
+    int64_t count = 0;
+    for (EinsumOp einsum : ranks.getSteadyEinsums()) {
+      if (!einsum.getReduction() || einsum.getInputs().size() < 2)
+        continue;
+      for (unsigned i = 0, e = einsum.getInputs().size(); i < e; ++i)
+        count += ranks.isStreamed(einsum, i) && !einsum.inputUsesRank(i, rank);
+    }
+    return count;
+  };
+  // Then the rows of the sparsity's plane, whose tiles a plan is made for, then
+  // the longest rank; of equals the innermost.
+  auto getScore = [&](StringAttr rank) {
+    int64_t extent = extents.lookup(rank);
+    return std::tuple(countReuse(rank), rank == cascade.getQueryRankAttr(),
+                      ShapedType::isDynamic(extent), extent);
+  };
+  RankRoles roles;
+  for (StringAttr rank : common)
+    if (!ranks.isReduced(rank) && !ranks.isStreaming(rank) &&
+        (!roles.lanes || getScore(rank) >= getScore(roles.lanes)))
+      roles.lanes = rank;
+  if (!roles.lanes)
+    return roles;
+
+  // An item that lacks a rank of its einsums over lanes would repeat their
+  // work. Without a loop every einsum has the ranks, and those inside of the
+  // lanes, next to each other in memory, stay in the item.
+  for (StringAttr rank : common) {
+    if (rank == roles.lanes) {
+      if (!ranks.hasLoop())
+        break;
+      continue;
+    }
+    if (llvm::all_of(ranks.getSteadyEinsums(), [&](EinsumOp einsum) {
+          return !einsum.hasRank(roles.lanes) || einsum.hasRank(rank);
+        }))
+      roles.parallel.push_back(rank);
+  }
+  return roles;
+}
+
+/// The widest float in which an einsum of the cascade computes.
+static int64_t getComputeBits(CascadeOp cascade) {
+  int64_t bits = 32;
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    Type element = einsum.getOutputType().getElementType();
+    if (isa<FloatType>(element))
+      bits = std::max<int64_t>(bits,
+                               getComputeType(element).getIntOrFloatBitWidth());
+  });
+  return bits;
+}
+
+WorkingSet attn::getWorkingSet(CascadeOp cascade, const RankRoles &roles,
+                               int64_t laneTile) {
+  CascadeRanks ranks(cascade);
+  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
+  llvm::SmallPtrSet<StringAttr, 4> points;
+  for (IterateOp loop : ranks.getLoops())
+    points.insert(loop.getPointAttr());
+
+  // Bytes of the part of a tensor that an item holds, per point of the step if
+  // it has any. Unknown extents of ranks that an item walks count as one.
+  constexpr int64_t kPlenty = int64_t(1) << 40;
+  auto countBytes = [&](ArrayRef<StringAttr> tensorRanks, int64_t bits) {
+    int64_t bytes = llvm::divideCeil(bits, 8);
+    for (StringAttr rank : tensorRanks) {
+      int64_t factor = extents.lookup(rank);
+      if (rank == roles.lanes)
+        factor = laneTile;
+      else if (llvm::is_contained(roles.parallel, rank) ||
+               ranks.isStreaming(rank) || factor < 1)
+        continue;
+      if (llvm::MulOverflow(bytes, factor, bytes) || bytes > kPlenty)
+        return kPlenty;
+    }
+    return bytes;
+  };
+
+  WorkingSet set;
+  llvm::SmallDenseSet<Value> counted;
+  for (IterateOp loop : ranks.getLoops())
+    for (Value carried : loop.getYielded())
+      if (auto carriedRanks = CascadeRanks::getRanks(carried))
+        set.resident += countBytes(*carriedRanks, getComputeBits(cascade));
+  for (EinsumOp einsum : ranks.getSteadyEinsums()) {
+    auto isPoint = [&](StringAttr rank) { return points.contains(rank); };
+    SmallVector<StringAttr> outputRanks = einsum.getOutputRanks();
+    if (einsum.hasRank(roles.lanes) && llvm::any_of(outputRanks, isPoint))
+      set.scorePerPoint = std::max(
+          set.scorePerPoint, countBytes(outputRanks, getComputeBits(cascade)));
+    SmallVector<StringAttr> names = einsum.getRankNames();
+    for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+      auto argument = dyn_cast<BlockArgument>(input);
+      if (!argument || argument.getOwner()->getParentOp() != cascade ||
+          !counted.insert(input).second)
+        continue;
+      SmallVector<StringAttr> used;
+      for (StringAttr rank : names)
+        if (einsum.inputUsesRank(index, rank))
+          used.push_back(rank);
+      int64_t bits = std::max<int64_t>(
+          8, getElementTypeOrSelf(input).isIntOrFloat()
+                 ? getElementTypeOrSelf(input).getIntOrFloatBitWidth()
+                 : 64);
+      (ranks.isStreamed(einsum, index) ? set.perPoint : set.resident) +=
+          countBytes(used, bits);
+    }
+  }
+  set.perPoint += set.scorePerPoint;
+  return set;
+}
+
+int64_t attn::chooseStreamTile(const WorkingSet &set,
+                               const MachineModel &machine) {
+  constexpr int64_t kSmallest = 16, kLargest = 512, kUnit = 16;
+  int64_t tile = kLargest;
+  // A quarter of the first level is left to the rows that pass through it, half
+  // of the second to what the next step brings.
+  if (set.scorePerPoint > 0)
+    tile = std::min(tile, machine.l1Bytes / 4 * 3 / set.scorePerPoint);
+  if (set.perPoint > 0)
+    tile = std::min(tile, (machine.l2Bytes / 2 - set.resident) / set.perPoint);
+  return std::max(kSmallest, tile / kUnit * kUnit);
+}
+
+int64_t attn::chooseRowTile(int64_t laneTile, int64_t elementBits,
+                            const MachineModel &machine) {
+  // Accumulators, one loaded vector and one broadcast share the registers. A
+  // power of two divides the stream tile.
+  int64_t vectors = std::max<int64_t>(
+      1, llvm::divideCeil(laneTile * elementBits, machine.vectorBits));
+  int64_t rows = (machine.vectorRegisters - 2) / vectors;
+  if (rows < 1)
+    return 1;
+  return std::min<int64_t>(8, llvm::bit_floor(static_cast<uint64_t>(rows)));
+}
+
+FailureOr<MappingAttr>
+attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
+                    const MappingOverrides &overrides,
+                    function_ref<InFlightDiagnostic()> emitError) {
+  RankRoles roles = assignRankRoles(cascade);
+  if (!roles.lanes)
+    return MappingAttr();
+  SmallVector<int64_t> laneTiles = overrides.laneTiles;
+  if (laneTiles.empty())
+    laneTiles = {48, 32, 16};
+  // Checked before the model computes with them.
+  int64_t streamTile = overrides.streamTile.value_or(1);
+  int64_t rowTile = overrides.rowTile.value_or(1);
+  if (failed(MappingAttr::verify(emitError, roles.lanes, laneTiles, streamTile,
+                                 rowTile, roles.parallel)))
+    return failure();
+  if (!overrides.streamTile)
+    streamTile = chooseStreamTile(
+        getWorkingSet(cascade, roles, laneTiles.front()), machine);
+  if (!overrides.rowTile)
+    rowTile =
+        chooseRowTile(laneTiles.front(), getComputeBits(cascade), machine);
+  return MappingAttr::get(cascade.getContext(), roles.lanes, laneTiles,
+                          streamTile, rowTile, roles.parallel);
+}

@@ -1,0 +1,91 @@
+//===- ChooseMapping.cpp - Attach mappings to cascades --------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Analysis/CostModel.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Transforms/Passes.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNCHOOSEMAPPINGPASS
+#include "attn/Transforms/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+struct ChooseMappingPass
+    : attn::impl::AttnChooseMappingPassBase<ChooseMappingPass> {
+  using AttnChooseMappingPassBase::AttnChooseMappingPassBase;
+
+  void runOnOperation() override {
+    if (failed(readOptions()))
+      return signalPassFailure();
+    WalkResult result = getOperation()->walk([&](CascadeOp cascade) {
+      return failed(map(cascade)) ? WalkResult::interrupt()
+                                  : WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      signalPassFailure();
+  }
+
+private:
+  LogicalResult readOptions();
+  LogicalResult map(CascadeOp cascade);
+
+  MachineModel machine;
+  MappingOverrides overrides;
+};
+} // namespace
+
+LogicalResult ChooseMappingPass::readOptions() {
+  std::pair<StringRef, int64_t> positive[] = {
+      {"vector-registers", vectorRegisters},
+      {"vector-bits", vectorBits},
+      {"l1-bytes", l1Bytes},
+      {"l2-bytes", l2Bytes}};
+  for (auto [name, value] : positive)
+    if (value < 1)
+      return emitError(getOperation()->getLoc())
+             << "option '" << name << "' must be positive; got " << value;
+  std::pair<StringRef, int64_t> optional[] = {{"stream-tile", streamTile},
+                                              {"row-tile", rowTile}};
+  for (auto [name, value] : optional)
+    if (value < 0)
+      return emitError(getOperation()->getLoc())
+             << "option '" << name
+             << "' must be positive, or 0 for the model's choice; got "
+             << value;
+  machine.vectorRegisters = vectorRegisters;
+  machine.vectorBits = vectorBits;
+  machine.l1Bytes = l1Bytes;
+  machine.l2Bytes = l2Bytes;
+  overrides.laneTiles.assign(laneTiles.begin(), laneTiles.end());
+  if (streamTile > 0)
+    overrides.streamTile = streamTile;
+  if (rowTile > 0)
+    overrides.rowTile = rowTile;
+  return success();
+}
+
+LogicalResult ChooseMappingPass::map(CascadeOp cascade) {
+  if (cascade.getMapping())
+    return success();
+  FailureOr<MappingAttr> mapping =
+      chooseMapping(cascade, machine, overrides,
+                    [&] { return cascade.emitOpError("cannot be mapped: "); });
+  if (failed(mapping))
+    return failure();
+  if (!*mapping) {
+    cascade.emitRemark("is not mapped: no rank of every result is free of "
+                       "reductions and of iteration");
+    return success();
+  }
+  cascade.setMappingAttr(*mapping);
+  return success();
+}
