@@ -172,7 +172,10 @@ class Session:
             options.append(f"--cpu={self.arguments.cpu}")
         name = self.arguments.name
         output = self.folder / f"{form}.so"
-        compile_file(self.arguments.source, output, name, [*options, *flags])
+        text = compile_file(self.arguments.source, output, name, [*options, *flags])
+        if form == "fused" and text.strip() and not self.arguments.quiet:
+            # The target, and remarks: what was not fused, and why.
+            print(text.strip(), file=sys.stderr, flush=True)
         kernel = Kernel(output, name)
         kernel.supported()
         return kernel
