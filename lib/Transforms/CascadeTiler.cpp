@@ -1,0 +1,552 @@
+//===- CascadeTiler.cpp - Einsums of a mapped cascade as tiles ------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Classification of index expressions, scratch buffers, and the emission of one
+// einsum on a tile. The loops around them are in CascadeTilerLoops.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeTiler.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// Scratch buffers start on cache lines.
+static constexpr int64_t kAlignment = 64;
+
+CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
+                           ValueRange outputs, Value workspace,
+                           int64_t laneTile)
+    : cascade(cascade), inputs(inputs), outputs(outputs), workspace(workspace),
+      laneTile(laneTile), lane(cascade.getMapping()->getLanes()),
+      parallel(cascade.getMapping()->getParallel()),
+      extents(cascade.getRankExtents()) {
+  for (auto op : cascade.getBody().front().getOps<IterateOp>())
+    iterate = op;
+}
+
+//===----------------------------------------------------------------------===//
+// Classification
+//===----------------------------------------------------------------------===//
+
+bool CascadeTiler::isParallel(StringAttr rank) const {
+  return llvm::is_contained(parallel, rank);
+}
+
+bool CascadeTiler::isPoint(StringAttr rank) const {
+  return iterate && rank == const_cast<IterateOp &>(iterate).getPointAttr();
+}
+
+bool CascadeTiler::isInput(Value value) const {
+  auto argument = dyn_cast<BlockArgument>(value);
+  return argument &&
+         argument.getOwner() ==
+             &const_cast<CascadeOp &>(cascade).getBody().front();
+}
+
+std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
+                                                AffineExpr expr) const {
+  SmallVector<StringAttr> used;
+  for (auto [position, rank] : llvm::enumerate(access.ranks))
+    if (expr.isFunctionOfDim(position))
+      used.push_back(rank);
+  bool plain = isa<AffineDimExpr>(expr);
+  bool hasExtent = false;
+  for (unsigned position = 0; position < access.extents.size(); ++position)
+    hasExtent |= expr.isFunctionOfSymbol(position);
+
+  if (hasExtent) {
+    // The one expression with an extent is n1*N0+n0.
+    if (!iterate || used.size() != 2)
+      return std::nullopt;
+    auto op = const_cast<IterateOp &>(iterate);
+    MLIRContext *context = op.getContext();
+    auto findDim = [&](StringAttr rank) -> AffineExpr {
+      for (auto [position, name] : llvm::enumerate(access.ranks))
+        if (name == rank)
+          return getAffineDimExpr(position, context);
+      return {};
+    };
+    AffineExpr step = findDim(op.getRankAttr());
+    AffineExpr point = findDim(op.getPointAttr());
+    for (auto [position, name] : llvm::enumerate(access.extents))
+      if (name == op.getPointAttr() && step && point &&
+          expr == step * getAffineSymbolExpr(position, context) + point)
+        return IndexRole::Stream;
+    return std::nullopt;
+  }
+  if (!used.empty() && llvm::all_of(used, [&](StringAttr rank) {
+        return isParallel(rank);
+      }))
+    return IndexRole::Parallel;
+  if (plain && used[0] == lane)
+    return IndexRole::Lane;
+  if (plain && isPoint(used[0]))
+    return IndexRole::Stream;
+  for (StringAttr rank : used) {
+    auto found = extents.find(rank);
+    if (isParallel(rank) || rank == lane || isPoint(rank) ||
+        found == extents.end() || ShapedType::isDynamic(found->second))
+      return std::nullopt;
+  }
+  return IndexRole::Local;
+}
+
+bool CascadeTiler::reducesPoints(EinsumOp einsum) const {
+  return llvm::any_of(einsum.getReduced(),
+                      [&](StringAttr rank) { return isPoint(rank); });
+}
+
+bool CascadeTiler::isInSpace(EinsumOp einsum) const {
+  return einsum.hasRank(lane) && iterate &&
+         einsum.hasRank(const_cast<IterateOp &>(iterate).getPointAttr());
+}
+
+LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
+  for (StringAttr rank : einsum.getOutputRanks()) {
+    auto found = extents.find(rank);
+    bool isStatic =
+        found != extents.end() && !ShapedType::isDynamic(found->second);
+    if (!isStatic && !isParallel(rank) && rank != lane && !isPoint(rank))
+      return emit(einsum) << "rank '" << rank.getValue()
+                          << "' of an intermediate has no static extent and is "
+                             "neither parallel, lanes nor streamed";
+  }
+  for (StringAttr rank : einsum.getReduced()) {
+    if (isParallel(rank) || rank == lane)
+      return emit(einsum) << "reduces rank '" << rank.getValue()
+                          << "', which the mapping works on in parallel";
+    auto found = extents.find(rank);
+    if (!isPoint(rank) && (found == extents.end() ||
+                           ShapedType::isDynamic(found->second)))
+      return emit(einsum) << "reduces rank '" << rank.getValue()
+                          << "', which has no static extent and is not "
+                             "streamed";
+  }
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    EinsumAccess access = einsum.getAccess(index);
+    bool isIntermediate = !isInput(access.tensor);
+    for (AffineExpr expr : access.map.getResults()) {
+      std::optional<IndexRole> role = classify(access, expr);
+      if (!role)
+        return emit(einsum)
+               << "operand #" << index
+               << " is indexed by an expression that mixes tiled ranks";
+      if (isIntermediate && *role == IndexRole::Parallel &&
+          !isa<AffineDimExpr>(expr))
+        return emit(einsum) << "operand #" << index
+                            << " reads an intermediate of another work item";
+    }
+  }
+  // A reduction over keys alone sees every key, not those of a query tile.
+  if (iterate && iterate.getPlan() && reducesPoints(einsum) &&
+      !isInSpace(einsum))
+    return emit(einsum) << "reduces the streamed rank of a sparse cascade "
+                           "without the lane rank '"
+                        << lane.getValue() << "'";
+  return success();
+}
+
+LogicalResult CascadeTiler::check(ErrorFn emit) {
+  Block &body = cascade.getBody().front();
+  if (llvm::count_if(body, [](Operation &op) { return isa<IterateOp>(op); }) >
+      1)
+    return emit(cascade) << "more than one streamed pass";
+  for (Value result : cascade.getYielded())
+    if (isInput(result) || isa_and_nonnull<IterateOp>(result.getDefiningOp()))
+      continue;
+    else if (auto einsum = result.getDefiningOp<EinsumOp>())
+      for (StringAttr rank : parallel)
+        if (!llvm::is_contained(einsum.getOutputRanks(), rank))
+          return emit(einsum) << "a result lacks the parallel rank '"
+                              << rank.getValue() << "'";
+  LogicalResult status = success();
+  cascade.getBody().walk([&](Operation *op) {
+    if (failed(status))
+      return;
+    if (auto einsum = dyn_cast<EinsumOp>(op))
+      status = checkEinsum(einsum, emit);
+    else if (auto nested = dyn_cast<IterateOp>(op);
+             nested && nested != iterate)
+      status = emit(nested) << "nested iteration";
+  });
+  return status;
+}
+
+Value CascadeTiler::getExtent(OpBuilder &builder, Location loc,
+                              StringAttr rank) {
+  auto found = extents.find(rank);
+  if (found != extents.end() && !ShapedType::isDynamic(found->second))
+    return arith::ConstantIndexOp::create(builder, loc, found->second);
+
+  // A dynamic extent is a dimension of some input, or of an output.
+  Value extent;
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+      EinsumAccess access = einsum.getAccess(index);
+      if (extent || !isInput(access.tensor))
+        continue;
+      Value input =
+          inputs[cast<BlockArgument>(access.tensor).getArgNumber()];
+      for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+        auto plain = dyn_cast<AffineDimExpr>(expr);
+        bool isParent = iterate && rank == iterate.getParentAttr() && !plain &&
+                        classify(access, expr) == IndexRole::Stream;
+        if ((plain && access.ranks[plain.getPosition()] == rank) || isParent) {
+          extent = memref::DimOp::create(builder, loc, input, dim);
+          break;
+        }
+      }
+    }
+  });
+  if (extent)
+    return extent;
+  for (auto [result, output] : llvm::zip(cascade.getYielded(), outputs))
+    if (auto einsum = result.getDefiningOp<EinsumOp>())
+      for (auto [dim, name] : llvm::enumerate(einsum.getOutputRanks()))
+        if (name == rank)
+          return memref::DimOp::create(builder, loc, output, dim);
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Buffers
+//===----------------------------------------------------------------------===//
+
+TileBuffer CascadeTiler::allocate(OpBuilder &builder, Location loc,
+                                  ArrayRef<StringAttr> ranks, Type element) {
+  TileBuffer buffer;
+  SmallVector<int64_t> shape;
+  int64_t laneDim = -1;
+  for (auto [dim, rank] : llvm::enumerate(ranks)) {
+    if (isParallel(rank))
+      continue;
+    if (rank == lane) {
+      laneDim = dim;
+      continue;
+    }
+    buffer.dims.push_back(dim);
+    buffer.ranks.push_back(rank);
+    shape.push_back(isPoint(rank) ? cascade.getMapping()->getStreamTile()
+                                  : extents.find(rank)->second);
+  }
+  if (laneDim >= 0) {
+    buffer.dims.push_back(laneDim);
+    buffer.ranks.push_back(lane);
+    shape.push_back(laneTile);
+  }
+  if (isa<FloatType>(element))
+    element = getComputeType(element);
+  auto type = MemRefType::get(shape, element);
+  int64_t bytes =
+      llvm::divideCeil(type.getNumElements() * element.getIntOrFloatBitWidth(),
+                       8);
+  Value offset = arith::ConstantIndexOp::create(builder, loc, workspaceBytes);
+  buffer.memref = memref::ViewOp::create(builder, loc, type, workspace, offset,
+                                         ValueRange{});
+  workspaceBytes += llvm::alignTo(bytes, kAlignment);
+  return buffer;
+}
+
+/// The part of a buffer that the points of this step fill.
+Value CascadeTiler::sliceStep(OpBuilder &builder, Location loc,
+                              const TileBuffer &buffer) {
+  if (!llvm::any_of(buffer.ranks,
+                    [&](StringAttr rank) { return isPoint(rank); }))
+    return buffer.memref;
+  auto type = cast<MemRefType>(buffer.memref.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0));
+  SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
+  SmallVector<OpFoldResult> sizes;
+  for (auto [rank, size] : llvm::zip_equal(buffer.ranks, type.getShape()))
+    sizes.push_back(isPoint(rank) ? OpFoldResult(stepCount)
+                                  : builder.getIndexAttr(size));
+  return memref::SubViewOp::create(builder, loc, buffer.memref, offsets, sizes,
+                                   strides);
+}
+
+/// Whether the operand is read at exactly the einsum's result point.
+bool CascadeTiler::readsAtResult(EinsumOp einsum, unsigned operand) {
+  EinsumAccess access = einsum.getAccess(operand);
+  if (access.map.getNumResults() != einsum.getOutputRank())
+    return false;
+  for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+    auto plain = dyn_cast<AffineDimExpr>(expr);
+    if (!plain || plain.getPosition() != dim)
+      return false;
+  }
+  return true;
+}
+
+std::optional<unsigned>
+CascadeTiler::getCarriedInPlace(EinsumOp einsum) const {
+  auto parent = dyn_cast<IterateOp>(einsum->getParentOp());
+  if (!parent || !einsum.getResult().hasOneUse())
+    return std::nullopt;
+  OpOperand &use = *einsum.getResult().getUses().begin();
+  if (!isa<YieldOp>(use.getOwner()))
+    return std::nullopt;
+  BlockArgument old = parent.getBody().getArgument(use.getOperandNumber());
+  // The old value may be overwritten where nothing after this einsum reads it
+  // and this einsum reads it only at the point it writes.
+  for (OpOperand &oldUse : old.getUses()) {
+    auto user = dyn_cast<EinsumOp>(oldUse.getOwner());
+    if (!user)
+      return std::nullopt;
+    auto host = absorbed.find(user);
+    bool isPart = user == einsum ||
+                  (host != absorbed.end() && host->second == einsum);
+    if (isPart) {
+      if (!user.getReduction() &&
+          readsAtResult(user, oldUse.getOperandNumber()))
+        continue;
+      return std::nullopt;
+    }
+    Operation *position =
+        host == absorbed.end() ? user.getOperation() : host->second;
+    if (!position->isBeforeInBlock(einsum))
+      return std::nullopt;
+  }
+  return use.getOperandNumber();
+}
+
+std::optional<TileBuffer> CascadeTiler::getReusedInput(EinsumOp einsum) const {
+  if (einsum.getReduction() || !isInSpace(einsum))
+    return std::nullopt;
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    EinsumAccess access = einsum.getAccess(index);
+    Operation *producer = access.tensor.getDefiningOp();
+    auto buffer = buffers.find(access.tensor);
+    if (!producer || producer->getBlock() != einsum->getBlock() ||
+        buffer == buffers.end() || !readsAtResult(einsum, index))
+      continue;
+    Type element = einsum.getOutputType().getElementType();
+    if (getElementTypeOrSelf(buffer->second.memref.getType()) !=
+        (isa<FloatType>(element) ? getComputeType(element) : element))
+      continue;
+    bool isLast = llvm::all_of(access.tensor.getUses(), [&](OpOperand &use) {
+      Operation *user = use.getOwner();
+      if (auto host = absorbed.find(user); host != absorbed.end())
+        user = host->second;
+      return user == einsum || user->isBeforeInBlock(einsum);
+    });
+    // Another operand of this einsum may read the tensor elsewhere.
+    bool isOnlyRead =
+        llvm::count(einsum.getInputs(), access.tensor) == 1;
+    if (isLast && isOnlyRead)
+      return buffer->second;
+  }
+  return std::nullopt;
+}
+
+TileBuffer CascadeTiler::getResultBuffer(OpBuilder &builder, EinsumOp einsum) {
+  if (std::optional<unsigned> carried = getCarriedInPlace(einsum)) {
+    auto parent = cast<IterateOp>(einsum->getParentOp());
+    return buffers.lookup(parent.getBody().getArgument(*carried));
+  }
+  if (std::optional<TileBuffer> reused = getReusedInput(einsum))
+    return *reused;
+  return allocate(builder, einsum.getLoc(), einsum.getOutputRanks(),
+                  einsum.getOutputType().getElementType());
+}
+
+//===----------------------------------------------------------------------===//
+// One einsum
+//===----------------------------------------------------------------------===//
+
+/// A copy of an input's tile in the compute type, made once per step: converting
+/// in the inner loop would cost as much as the arithmetic.
+EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
+                                      Value input, EinsumAccess tile) {
+  SmallVector<StringAttr> ranks;
+  for (AffineExpr expr : tile.map.getResults())
+    ranks.push_back(tile.ranks[cast<AffineDimExpr>(expr).getPosition()]);
+  auto &copies = staged[input];
+  auto *found =
+      llvm::find_if(copies, [&](auto &copy) { return copy.first == tile.map; });
+  if (found == copies.end()) {
+    TileBuffer buffer = allocate(builder, loc, ranks,
+                                 getElementTypeOrSelf(tile.tensor.getType()));
+    EinsumOp::create(builder, loc, sliceStep(builder, loc, buffer), ranks,
+                     ArrayRef<EinsumAccess>(tile), std::nullopt,
+                     /*accumulate=*/false, ArrayRef<StringAttr>(),
+                     [](OpBuilder &, Location, ValueRange args) {
+                       return args[0];
+                     });
+    copies.emplace_back(tile.map, buffer);
+    found = &copies.back();
+  }
+  return EinsumAccess::get(sliceStep(builder, loc, found->second), ranks);
+}
+
+EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
+                                         const EinsumAccess &access,
+                                         bool &readsLanes) {
+  MLIRContext *context = builder.getContext();
+  auto getPoint = [&]() -> AffineExpr {
+    for (auto [position, rank] : llvm::enumerate(access.ranks))
+      if (isPoint(rank))
+        return getAffineDimExpr(position, context);
+    return {};
+  };
+  SmallVector<AffineExpr> exprs;
+  auto buffer = buffers.find(access.tensor);
+  if (buffer != buffers.end()) {
+    for (int64_t dim : buffer->second.dims)
+      exprs.push_back(access.map.getResult(dim));
+    return EinsumAccess(sliceStep(builder, loc, buffer->second),
+                        AffineMap::get(access.ranks.size(), 0, exprs, context),
+                        access.ranks);
+  }
+
+  Value input = inputs[cast<BlockArgument>(access.tensor).getArgNumber()];
+  auto type = cast<MemRefType>(input.getType());
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+  SmallVector<int64_t> shape;
+  bool isStreamed = false, isPlain = true;
+  for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+    strides.push_back(builder.getIndexAttr(1));
+    IndexRole role = *classify(access, expr);
+    switch (role) {
+    case IndexRole::Parallel: {
+      SmallVector<Value> operands;
+      for (StringAttr rank : access.ranks) {
+        auto *found = llvm::find(parallel, rank);
+        operands.push_back(found == parallel.end()
+                               ? firstRow
+                               : coordinates[found - parallel.begin()]);
+      }
+      offsets.push_back(affine::makeComposedFoldedAffineApply(
+          builder, loc, AffineMap::get(access.ranks.size(), 0, expr),
+          getAsOpFoldResult(operands)));
+      sizes.push_back(builder.getIndexAttr(1));
+      continue;
+    }
+    case IndexRole::Lane:
+      offsets.push_back(firstRow);
+      sizes.push_back(rowCount);
+      shape.push_back(ShapedType::kDynamic);
+      readsLanes = true;
+      exprs.push_back(expr);
+      continue;
+    case IndexRole::Stream:
+      offsets.push_back(stepFirst);
+      sizes.push_back(stepCount);
+      shape.push_back(ShapedType::kDynamic);
+      isStreamed = true;
+      exprs.push_back(getPoint());
+      continue;
+    case IndexRole::Local:
+      offsets.push_back(builder.getIndexAttr(0));
+      sizes.push_back(memref::getMixedSize(builder, loc, input, dim));
+      shape.push_back(type.getDimSize(dim));
+      isPlain &= isa<AffineDimExpr>(expr);
+      exprs.push_back(expr);
+      continue;
+    }
+  }
+  MemRefType viewType = memref::SubViewOp::inferRankReducedResultType(
+      shape, type, offsets, sizes, strides);
+  Value view = memref::SubViewOp::create(builder, loc, viewType, input, offsets,
+                                         sizes, strides);
+  EinsumAccess tile(view,
+                    AffineMap::get(access.ranks.size(), 0, exprs, context),
+                    access.ranks);
+  Type element = type.getElementType();
+  if (isStreamed && isPlain && !readsLanes && isa<FloatType>(element) &&
+      getComputeType(element) != element)
+    return stageInput(builder, loc, access.tensor, tile);
+  return tile;
+}
+
+Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
+                             ValueRange arguments,
+                             std::optional<TypedAttr> maskWith) {
+  IRMapping mapping(constants);
+  mapping.map(einsum.getMap()->getArguments(), arguments);
+  for (Operation &op : einsum.getMap()->without_terminator()) {
+    auto index = dyn_cast<IndexOp>(op);
+    if (!index) {
+      builder.clone(op, mapping);
+      continue;
+    }
+    // Coordinates count from the rank's origin, those of a tile from its first
+    // point.
+    Location loc = index.getLoc();
+    StringAttr rank = index.getRankAttr();
+    auto localIndex = [&](StringAttr local, Value first) -> Value {
+      Value point =
+          IndexOp::create(builder, loc, builder.getIndexType(), local);
+      return arith::AddIOp::create(builder, loc, point, first);
+    };
+    Value value;
+    if (isParallel(rank)) {
+      value = coordinates[llvm::find(parallel, rank) - parallel.begin()];
+    } else if (rank == lane) {
+      value = localIndex(rank, firstRow);
+    } else if (iterate && rank == iterate.getParentAttr()) {
+      value = localIndex(iterate.getPointAttr(), stepFirst);
+    } else if (isPoint(rank)) {
+      Value skipped =
+          arith::SubIOp::create(builder, loc, stepFirst, tileFirst);
+      value = localIndex(rank, skipped);
+    } else if (iterate && rank == iterate.getRankAttr()) {
+      Value size = arith::ConstantIndexOp::create(
+          builder, loc, cascade.getMapping()->getStreamTile());
+      value = arith::DivUIOp::create(builder, loc, tileFirst, size);
+    } else {
+      value = IndexOp::create(builder, loc, builder.getIndexType(), rank);
+    }
+    mapping.map(index.getResult(), value);
+  }
+  Value result = mapping.lookupOrDefault(einsum.getMapResult());
+  if (!maskWith)
+    return result;
+  Location loc = einsum.getLoc();
+  Value live = buildLive(builder, loc);
+  Value dead = arith::ConstantOp::create(builder, loc, *maskWith);
+  return arith::SelectOp::create(builder, loc, live, result, dead);
+}
+
+void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
+                           ArrayRef<StringAttr> outRanks, bool accumulate,
+                           std::optional<TypedAttr> maskWith) {
+  Location loc = einsum.getLoc();
+  bool readsLanes = false;
+  SmallVector<EinsumAccess> accesses;
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    bool reads = false;
+    accesses.push_back(
+        getTileAccess(builder, loc, einsum.getAccess(index), reads));
+    readsLanes |= reads;
+  }
+  SmallVector<StringAttr> clamped;
+  if (readsLanes && llvm::is_contained(outRanks, lane))
+    clamped.push_back(lane);
+  EinsumOp::create(
+      builder, loc, out, outRanks, accesses, einsum.getEinsumReduction(),
+      accumulate, clamped,
+      [&](OpBuilder &nested, Location, ValueRange arguments) {
+        return cloneMap(nested, einsum, arguments, maskWith);
+      });
+}
+
+void CascadeTiler::emitCopy(OpBuilder &builder, Location loc,
+                            const TileBuffer &from, Value to,
+                            ArrayRef<StringAttr> toRanks) {
+  EinsumOp::create(
+      builder, loc, to, toRanks,
+      ArrayRef<EinsumAccess>(
+          EinsumAccess::get(sliceStep(builder, loc, from), from.ranks)),
+      std::nullopt, /*accumulate=*/false, ArrayRef<StringAttr>(),
+      [](OpBuilder &, Location, ValueRange args) { return args[0]; });
+}

@@ -1,0 +1,144 @@
+//===- CascadeTiler.h - The loop nest of one mapped cascade -----*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_TRANSFORMS_CASCADETILER_H
+#define ATTN_LIB_TRANSFORMS_CASCADETILER_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace mlir::attn {
+
+/// What becomes of one dimension of a tensor when its einsum works on a tile.
+enum class IndexRole {
+  Parallel, ///< Fixed by the work item: an offset, and the dimension is gone.
+  Lane,     ///< The lane rank: a slice of the tile's rows.
+  Stream,   ///< The iterated rank: a slice of this step's points.
+  Local     ///< An expression over ranks that a tile holds whole.
+};
+
+/// A tensor of the cascade while a tile is processed: a scratch buffer that
+/// holds the tensor's dimensions without the parallel ones, lanes last.
+struct TileBuffer {
+  Value memref;
+  /// For each dimension of the buffer, the dimension of the tensor.
+  SmallVector<int64_t> dims;
+  /// For each dimension of the buffer, its rank in the defining einsum.
+  SmallVector<StringAttr> ranks;
+};
+
+/// Emits the code that computes one work item of a mapped cascade, a tile of
+/// the lane rank for one point of every parallel rank, as loops around einsums
+/// on memref tiles. One object serves one lane tile size.
+class CascadeTiler {
+public:
+  /// `inputs` and `outputs` are memrefs with the shapes of the cascade's
+  /// operands and results; `workspace` is the worker's scratch, memref<?xi8>.
+  CascadeTiler(CascadeOp cascade, ValueRange inputs, ValueRange outputs,
+               Value workspace, int64_t laneTile);
+
+  /// Checks that every einsum of the cascade fits the tiled form; says which
+  /// does not and why.
+  LogicalResult check(function_ref<InFlightDiagnostic(Operation *)> emit);
+
+  /// The extent of `rank`: a constant, or the dimension of an input or output.
+  Value getExtent(OpBuilder &builder, Location loc, StringAttr rank);
+
+  /// Emits the item at `coordinates` (one index per parallel rank) for the
+  /// lanes [first, first + rows).
+  void emitItem(OpBuilder &builder, Location loc, ValueRange coordinates,
+                Value first, Value rows);
+
+  /// Bytes of scratch that emitItem has laid out.
+  int64_t getWorkspaceBytes() const { return workspaceBytes; }
+
+private:
+  using ErrorFn = function_ref<InFlightDiagnostic(Operation *)>;
+
+  // What the cascade looks like from a tile.
+  bool isParallel(StringAttr rank) const;
+  bool isPoint(StringAttr rank) const;
+  bool isInput(Value value) const;
+  std::optional<IndexRole> classify(const EinsumAccess &access,
+                                    AffineExpr expr) const;
+  LogicalResult checkEinsum(EinsumOp einsum, ErrorFn emit);
+  /// Whether the einsum runs over the lanes and the points of a step.
+  bool isInSpace(EinsumOp einsum) const;
+  bool reducesPoints(EinsumOp einsum) const;
+
+  // Buffers.
+  TileBuffer allocate(OpBuilder &builder, Location loc,
+                      ArrayRef<StringAttr> ranks, Type element);
+  Value sliceStep(OpBuilder &builder, Location loc, const TileBuffer &buffer);
+  TileBuffer getResultBuffer(OpBuilder &builder, EinsumOp einsum);
+  std::optional<unsigned> getCarriedInPlace(EinsumOp einsum) const;
+  std::optional<TileBuffer> getReusedInput(EinsumOp einsum) const;
+
+  // Emission of single einsums.
+  void emitEinsum(OpBuilder &builder, EinsumOp einsum, bool masked);
+  void emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
+               ArrayRef<StringAttr> outRanks, bool accumulate,
+               std::optional<TypedAttr> maskWith);
+  void emitReducing(OpBuilder &builder, EinsumOp einsum, const TileBuffer &out,
+                    bool accumulate, bool masked);
+  void emitCopy(OpBuilder &builder, Location loc, const TileBuffer &from,
+                Value to, ArrayRef<StringAttr> toRanks);
+  EinsumAccess getTileAccess(OpBuilder &builder, Location loc,
+                             const EinsumAccess &access, bool &readsLanes);
+  EinsumAccess stageInput(OpBuilder &builder, Location loc, Value input,
+                          EinsumAccess tile);
+  Value cloneMap(OpBuilder &builder, EinsumOp einsum, ValueRange arguments,
+                 std::optional<TypedAttr> maskWith);
+
+  // Emission of loops.
+  void emitIterate(OpBuilder &builder, IterateOp op);
+  void emitStep(OpBuilder &builder, IterateOp op, bool masked);
+  void buildPlanSymbols(OpBuilder &builder, Location loc, PlanAttr plan);
+  void emitOutputs(OpBuilder &builder, Location loc);
+  void absorbAccumulations(Block &block);
+
+  // Dead points of a partial step.
+  enum class DeadPoints { Absorbed, AbsorbedIfFinite, Masked };
+  static bool readsAtResult(EinsumOp einsum, unsigned operand);
+  DeadPoints getDeadPoints(EinsumOp einsum) const;
+  std::optional<TypedAttr> getProducerMask(EinsumOp einsum) const;
+  Value buildLive(OpBuilder &builder, Location loc);
+  Value buildAllFinite(OpBuilder &builder, Location loc, EinsumAccess tile);
+
+  CascadeOp cascade;
+  SmallVector<Value> inputs, outputs;
+  Value workspace;
+  int64_t laneTile;
+  int64_t workspaceBytes = 0;
+  /// End of the scratch that a step of the stream uses.
+  int64_t stepBytes = 0;
+
+  StringAttr lane;
+  SmallVector<StringAttr> parallel;
+  IterateOp iterate;
+  llvm::MapVector<StringAttr, int64_t> extents;
+
+  // The item being emitted.
+  SmallVector<Value> coordinates;
+  Value firstRow, rowCount;
+  /// First point and number of points of the step, first point of its tile.
+  Value stepFirst, stepCount, tileFirst;
+  SmallVector<Value> planSymbols;
+  IRMapping constants;
+  llvm::DenseMap<Value, TileBuffer> buffers;
+  /// Inputs of this step that were converted to the compute type.
+  llvm::DenseMap<Value, SmallVector<std::pair<AffineMap, TileBuffer>>> staged;
+  /// Einsums that are emitted as part of the einsum they map to.
+  llvm::DenseMap<Operation *, EinsumOp> absorbed;
+};
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_TRANSFORMS_CASCADETILER_H
