@@ -28,4 +28,44 @@ def AttnDescribeKernel : Pass<"attn-describe-kernel", "::mlir::ModuleOp"> {
   }];
 }
 
+def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
+  let summary = "Turn a mapped cascade into loops around einsums on tiles";
+  let description = [{
+    Replaces the module's kernel, a function with one mapped cascade, by the
+    functions of a kernel module (`KernelSignature.h`). A work item is one point
+    of every parallel rank and one tile of the lane rank; its loop runs over the
+    planned key ranges in tiles anchored at the key index. The body is the same
+    `attn.einsum` as before, now on memref tiles with `outs`: slices of the
+    kernel's tensors and buffers in the worker's workspace. Steps that the plan
+    calls partial mask dead points by select; full steps hold no mask code. No
+    buffer has the extent of both the query and the key rank.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
+  let summary = "Lower einsums on memref tiles to vector loops";
+  let description = [{
+    Every `attn.einsum` with a memref in `outs` becomes loops of the `scf`,
+    `vector`, `memref` and `arith` dialects. The last rank of the result lies in
+    vector lanes; products that are summed use register tiles of `row-tile` rows
+    by up to three vectors. A quotient whose divisor is 0 is 0.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "512",
+           "width of a vector register in bits">,
+    Option<"rowTile", "row-tile", "int64_t", "8",
+           "rows of a register tile">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 #endif // ATTN_CONVERSION_PASSES_TD

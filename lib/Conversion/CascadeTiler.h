@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef ATTN_LIB_TRANSFORMS_CASCADETILER_H
-#define ATTN_LIB_TRANSFORMS_CASCADETILER_H
+#ifndef ATTN_LIB_CONVERSION_CASCADETILER_H
+#define ATTN_LIB_CONVERSION_CASCADETILER_H
 
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/IR/Builders.h"
@@ -141,4 +141,4 @@ private:
 
 } // namespace mlir::attn
 
-#endif // ATTN_LIB_TRANSFORMS_CASCADETILER_H
+#endif // ATTN_LIB_CONVERSION_CASCADETILER_H

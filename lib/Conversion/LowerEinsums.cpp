@@ -1,0 +1,485 @@
+//===- LowerEinsums.cpp - Einsums on tiles as vector loops ----------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One lowering for every einsum on memref tiles. The last rank of the result
+// is its lane rank: its points lie side by side in vectors. Another result rank
+// gives the rows of a register tile, whose accumulators are carried through the
+// reduction loops. An operand is read by a vector load where the lane rank is
+// contiguous in it, by a broadcast where it lacks the rank, and by a gather
+// where it is strided or indexed otherwise: TileOperands.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileOperands.h"
+#include "attn/Conversion/Passes.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNLOWEREINSUMS
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+/// Emits the loops of one einsum.
+class EinsumLowering {
+public:
+  EinsumLowering(EinsumOp einsum, int64_t vectorBits, int64_t rowTile);
+  void run();
+
+private:
+  /// A block of lanes: `vectors` vectors from `first`, or one partial vector of
+  /// `count` lanes.
+  struct LaneBlock {
+    Value first;
+    int64_t vectors;
+    Value count;
+  };
+
+  void emitLoops(OpBuilder &builder, unsigned position);
+  void emitLanes(OpBuilder &builder);
+  void emitRows(OpBuilder &builder, const LaneBlock &lanes);
+  void emitTile(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
+                int64_t rows);
+  void emitReduction(OpBuilder &builder, unsigned position,
+                     const LaneBlock &lanes, Value firstRow, int64_t rows,
+                     SmallVectorImpl<Value> &accumulators);
+  SmallVector<Value> emitPoint(OpBuilder &builder, const LaneBlock &lanes,
+                               Value firstRow, int64_t rows,
+                               ValueRange accumulators);
+  Value emitMap(OpBuilder &builder, const TileCoordinates &at,
+                ArrayRef<Value> arguments, Value accumulator);
+  Value combine(OpBuilder &builder, Value accumulator, Value value);
+  Value getIdentity(OpBuilder &builder, Type type);
+  Value getExtent(OpBuilder &builder, StringAttr rank);
+  TileCoordinates getCoordinates(OpBuilder &builder, const LaneBlock &lanes,
+                                 int64_t vector, Value firstRow, int64_t row);
+
+  EinsumOp einsum;
+  Location loc;
+  MemRefType outType;
+  SmallVector<StringAttr> outRanks, reduced;
+  std::optional<StringAttr> lane, rowRank;
+  int64_t vectorWidth, rowTile;
+  TileOperands operands;
+  /// Values of the ranks whose loops are open.
+  llvm::DenseMap<StringAttr, Value> point;
+};
+} // namespace
+
+EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
+                               int64_t rowTileOption)
+    : einsum(einsum), loc(einsum.getLoc()),
+      outType(cast<MemRefType>(einsum.getInit().getType())),
+      outRanks(einsum.getOutputRanks()), reduced(einsum.getReduced()),
+      operands(einsum) {
+  Type compute = einsum.getMapResult().getType();
+  vectorWidth = vectorBits / std::max(32u, compute.getIntOrFloatBitWidth());
+  rowTile = 1;
+  if (outRanks.empty())
+    return;
+  lane = outRanks.back();
+  if (outRanks.size() < 2)
+    return;
+  rowRank = outRanks[outRanks.size() - 2];
+  // Several rows pay where one load of the lanes serves them all: in a product
+  // of an operand with lanes and one without. Elsewhere they only cost
+  // registers.
+  if (!reduced.empty() && isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
+    rowTile = rowTileOption;
+}
+
+Value EinsumLowering::getExtent(OpBuilder &builder, StringAttr rank) {
+  for (auto [dim, name] : llvm::enumerate(outRanks))
+    if (name == rank)
+      return builder.createOrFold<memref::DimOp>(loc, einsum.getInit(), dim);
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    EinsumAccess access = einsum.getAccess(index);
+    for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
+      if (auto plain = dyn_cast<AffineDimExpr>(expr);
+          plain && access.ranks[plain.getPosition()] == rank)
+        return builder.createOrFold<memref::DimOp>(loc, access.tensor, dim);
+  }
+  return {};
+}
+
+void EinsumLowering::run() {
+  OpBuilder builder(einsum);
+  operands.prepare(builder);
+  emitLoops(builder, 0);
+  einsum.erase();
+}
+
+/// Loops over the result ranks that are neither rows nor lanes.
+void EinsumLowering::emitLoops(OpBuilder &builder, unsigned position) {
+  unsigned outer = outRanks.size() < 2 ? 0 : outRanks.size() - 2;
+  if (position == outer) {
+    emitLanes(builder);
+    return;
+  }
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  auto loop = scf::ForOp::create(builder, loc, zero,
+                                 getExtent(builder, outRanks[position]), one);
+  OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+  point[outRanks[position]] = loop.getInductionVar();
+  emitLoops(body, position + 1);
+}
+
+void EinsumLowering::emitLanes(OpBuilder &builder) {
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  if (!lane) {
+    emitRows(builder, {zero, 0, {}});
+    return;
+  }
+  // Blocks of up to three vectors: with eight rows they fill the registers.
+  constexpr int64_t kMaxVectors = 3;
+  int64_t extent = outType.getShape().back();
+  if (!ShapedType::isDynamic(extent)) {
+    int64_t first = 0;
+    while (extent - first >= vectorWidth) {
+      int64_t vectors =
+          std::min<int64_t>(kMaxVectors, (extent - first) / vectorWidth);
+      emitRows(builder,
+               {arith::ConstantIndexOp::create(builder, loc, first), vectors,
+                {}});
+      first += vectors * vectorWidth;
+    }
+    if (first < extent)
+      emitRows(builder,
+               {arith::ConstantIndexOp::create(builder, loc, first), 1,
+                arith::ConstantIndexOp::create(builder, loc, extent - first)});
+    return;
+  }
+  Value size = getExtent(builder, *lane);
+  Value width = arith::ConstantIndexOp::create(builder, loc, vectorWidth);
+  Value rest = arith::RemUIOp::create(builder, loc, size, width);
+  Value whole = arith::SubIOp::create(builder, loc, size, rest);
+  auto loop = scf::ForOp::create(builder, loc, zero, whole, width);
+  OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+  emitRows(body, {loop.getInductionVar(), 1, {}});
+  Value hasRest = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                        rest, zero);
+  auto branch = scf::IfOp::create(builder, loc, hasRest);
+  OpBuilder then = branch.getThenBodyBuilder();
+  emitRows(then, {whole, 1, rest});
+}
+
+void EinsumLowering::emitRows(OpBuilder &builder, const LaneBlock &lanes) {
+  if (!rowRank) {
+    emitTile(builder, lanes, {}, 1);
+    return;
+  }
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value size = getExtent(builder, *rowRank);
+  auto emitLoop = [&](Value from, Value to, int64_t rows) {
+    Value step = arith::ConstantIndexOp::create(builder, loc, rows);
+    auto loop = scf::ForOp::create(builder, loc, from, to, step);
+    OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+    emitTile(body, lanes, loop.getInductionVar(), rows);
+  };
+  if (rowTile == 1) {
+    emitLoop(zero, size, 1);
+    return;
+  }
+  int64_t extent = outType.getShape()[outRanks.size() - 2];
+  if (!ShapedType::isDynamic(extent)) {
+    int64_t whole = extent / rowTile * rowTile;
+    Value end = arith::ConstantIndexOp::create(builder, loc, whole);
+    if (whole > 0)
+      emitLoop(zero, end, rowTile);
+    if (extent > whole)
+      emitTile(builder, lanes, end, extent - whole);
+    return;
+  }
+  Value tile = arith::ConstantIndexOp::create(builder, loc, rowTile);
+  Value rest = arith::RemUIOp::create(builder, loc, size, tile);
+  Value whole = arith::SubIOp::create(builder, loc, size, rest);
+  emitLoop(zero, whole, rowTile);
+  emitLoop(whole, size, 1);
+}
+
+TileCoordinates EinsumLowering::getCoordinates(OpBuilder &builder,
+                                               const LaneBlock &lanes,
+                                               int64_t vector, Value firstRow,
+                                               int64_t row) {
+  TileCoordinates at;
+  at.uniform = point;
+  if (rowRank)
+    at.uniform[*rowRank] =
+        row == 0 ? firstRow
+                 : arith::AddIOp::create(
+                       builder, loc, firstRow,
+                       arith::ConstantIndexOp::create(builder, loc, row))
+                       .getResult();
+  if (lane) {
+    at.lane = *lane;
+    at.width = vectorWidth;
+    at.count = lanes.count;
+    at.firstLane =
+        vector == 0
+            ? lanes.first
+            : arith::AddIOp::create(builder, loc, lanes.first,
+                                    arith::ConstantIndexOp::create(
+                                        builder, loc, vector * vectorWidth))
+                  .getResult();
+  }
+  return at;
+}
+
+void EinsumLowering::emitTile(OpBuilder &builder, const LaneBlock &lanes,
+                              Value firstRow, int64_t rows) {
+  int64_t vectors = std::max<int64_t>(lanes.vectors, 1);
+  Type scalar = einsum.getMapResult().getType();
+  Type type = lane ? Type(VectorType::get({vectorWidth}, scalar)) : scalar;
+
+  SmallVector<Value> values;
+  if (reduced.empty()) {
+    values = emitPoint(builder, lanes, firstRow, rows, {});
+  } else {
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t vector = 0; vector < vectors; ++vector) {
+        if (!einsum.getAccumulate()) {
+          values.push_back(getIdentity(builder, type));
+          continue;
+        }
+        TileCoordinates at =
+            getCoordinates(builder, lanes, vector, firstRow, row);
+        values.push_back(operands.loadResult(builder, at, outRanks, scalar));
+      }
+    emitReduction(builder, 0, lanes, firstRow, rows, values);
+  }
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t vector = 0; vector < vectors; ++vector)
+      operands.storeResult(
+          builder, getCoordinates(builder, lanes, vector, firstRow, row),
+          outRanks, values[row * vectors + vector]);
+}
+
+/// Nests the loops over the reduced ranks, carrying the accumulators.
+void EinsumLowering::emitReduction(OpBuilder &builder, unsigned position,
+                                   const LaneBlock &lanes, Value firstRow,
+                                   int64_t rows,
+                                   SmallVectorImpl<Value> &accumulators) {
+  if (position == reduced.size()) {
+    SmallVector<Value> current(accumulators.begin(), accumulators.end());
+    accumulators = emitPoint(builder, lanes, firstRow, rows, current);
+    return;
+  }
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  auto loop =
+      scf::ForOp::create(builder, loc, zero,
+                         getExtent(builder, reduced[position]), one,
+                         accumulators);
+  OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+  point[reduced[position]] = loop.getInductionVar();
+  SmallVector<Value> carried(loop.getRegionIterArgs());
+  emitReduction(body, position + 1, lanes, firstRow, rows, carried);
+  scf::YieldOp::create(body, loc, carried);
+  accumulators.assign(loop.getResults().begin(), loop.getResults().end());
+}
+
+/// Loads the operands once for the whole register tile and maps every value.
+SmallVector<Value> EinsumLowering::emitPoint(OpBuilder &builder,
+                                             const LaneBlock &lanes,
+                                             Value firstRow, int64_t rows,
+                                             ValueRange accumulators) {
+  int64_t vectors = std::max<int64_t>(lanes.vectors, 1);
+  unsigned count = einsum.getInputs().size();
+  // loaded[row][vector][operand]; what does not depend on row or vector is
+  // loaded once.
+  SmallVector<SmallVector<Value>> loaded(rows * vectors,
+                                         SmallVector<Value>(count));
+  for (unsigned index = 0; index < count; ++index) {
+    bool usesRow = rowRank && einsum.inputUsesRank(index, *rowRank);
+    bool usesLane = lane && einsum.inputUsesRank(index, *lane);
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t vector = 0; vector < vectors; ++vector) {
+        int64_t from = (usesRow ? row : 0) * vectors + (usesLane ? vector : 0);
+        int64_t to = row * vectors + vector;
+        if (from == to)
+          loaded[to][index] = operands.load(
+              builder, index,
+              getCoordinates(builder, lanes, vector, firstRow, row),
+              einsum.getMap()->getArgument(index).getType());
+        else
+          loaded[to][index] = loaded[from][index];
+      }
+  }
+  SmallVector<Value> results;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t vector = 0; vector < vectors; ++vector) {
+      int64_t position = row * vectors + vector;
+      results.push_back(emitMap(
+          builder, getCoordinates(builder, lanes, vector, firstRow, row),
+          loaded[position],
+          accumulators.empty() ? Value() : accumulators[position]));
+    }
+  return results;
+}
+
+Value EinsumLowering::getIdentity(OpBuilder &builder, Type type) {
+  Type scalar = getElementTypeOrSelf(type);
+  TypedAttr value;
+  ReductionKind kind = *einsum.getReduction();
+  if (auto floatType = dyn_cast<FloatType>(scalar)) {
+    const llvm::fltSemantics &semantics = floatType.getFloatSemantics();
+    // Maxima start at the least finite number: exp(s - max) then never
+    // subtracts infinities.
+    APFloat number = APFloat::getZero(semantics);
+    if (kind == ReductionKind::Mul)
+      number = APFloat::getOne(semantics);
+    else if (kind == ReductionKind::Max)
+      number = APFloat::getLargest(semantics, /*Negative=*/true);
+    else if (kind == ReductionKind::Min)
+      number = APFloat::getLargest(semantics);
+    value = FloatAttr::get(scalar, number);
+  } else {
+    unsigned width = scalar.getIntOrFloatBitWidth();
+    APInt number = APInt::getZero(width);
+    if (kind == ReductionKind::Mul)
+      number = APInt(width, 1);
+    else if (kind == ReductionKind::Max)
+      number = APInt::getSignedMinValue(width);
+    else if (kind == ReductionKind::Min)
+      number = APInt::getSignedMaxValue(width);
+    else if (kind == ReductionKind::And)
+      number = APInt::getAllOnes(width);
+    value = IntegerAttr::get(scalar, number);
+  }
+  if (auto vector = dyn_cast<VectorType>(type))
+    value = SplatElementsAttr::get(vector, ArrayRef<Attribute>(value));
+  return arith::ConstantOp::create(builder, loc, value);
+}
+
+Value EinsumLowering::combine(OpBuilder &builder, Value accumulator,
+                              Value value) {
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(value.getType()));
+  auto select = [&](arith::CmpFPredicate predicate) -> Value {
+    // The accumulator is kept only where it is ordered and beyond the value,
+    // so a NaN value is taken; this is one maximum instruction.
+    Value keeps = arith::CmpFOp::create(builder, loc, predicate, accumulator,
+                                        value);
+    return arith::SelectOp::create(builder, loc, keeps, accumulator, value);
+  };
+  switch (*einsum.getReduction()) {
+  case ReductionKind::Add:
+    return isFloat
+               ? arith::AddFOp::create(builder, loc, accumulator, value).getResult()
+               : arith::AddIOp::create(builder, loc, accumulator, value).getResult();
+  case ReductionKind::Mul:
+    return isFloat
+               ? arith::MulFOp::create(builder, loc, accumulator, value).getResult()
+               : arith::MulIOp::create(builder, loc, accumulator, value).getResult();
+  case ReductionKind::Max:
+    if (!isFloat)
+      return arith::MaxSIOp::create(builder, loc, accumulator, value);
+    return select(arith::CmpFPredicate::OGT);
+  case ReductionKind::Min:
+    if (!isFloat)
+      return arith::MinSIOp::create(builder, loc, accumulator, value);
+    return select(arith::CmpFPredicate::OLT);
+  case ReductionKind::And:
+    return arith::AndIOp::create(builder, loc, accumulator, value);
+  case ReductionKind::Or:
+    return arith::OrIOp::create(builder, loc, accumulator, value);
+  }
+  llvm_unreachable("every reduction kind is covered");
+}
+
+/// Clones the map on vectors; what is uniform across the lanes stays scalar
+/// until it meets a vector. Returns the value, combined with the accumulator.
+Value EinsumLowering::emitMap(OpBuilder &builder, const TileCoordinates &at,
+                              ArrayRef<Value> arguments, Value accumulator) {
+  IRMapping mapping;
+  for (auto [argument, value] :
+       llvm::zip_equal(einsum.getMap()->getArguments(), arguments))
+    mapping.map(argument, value);
+  auto toVector = [&](Value value) -> Value {
+    if (isa<VectorType>(value.getType()) || !lane)
+      return value;
+    return vector::BroadcastOp::create(
+        builder, loc, VectorType::get({vectorWidth}, value.getType()), value);
+  };
+  Value yielded = einsum.getMapResult();
+  Operation *last = yielded.getDefiningOp();
+  // A product that is summed is one fused multiply-add.
+  bool isFused = accumulator && isa_and_nonnull<arith::MulFOp>(last) &&
+                 last->getBlock() == einsum.getMap() &&
+                 einsum.getReduction() == ReductionKind::Add &&
+                 yielded.hasOneUse();
+
+  for (Operation &op : einsum.getMap()->without_terminator()) {
+    if (isFused && &op == last)
+      break;
+    if (auto index = dyn_cast<IndexOp>(op)) {
+      mapping.map(index.getResult(),
+                  operands.getIndex(builder, at, index.getRankAttr()));
+      continue;
+    }
+    bool isVector = llvm::any_of(op.getOperands(), [&](Value operand) {
+      return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
+    });
+    SmallVector<Value> mapped;
+    for (Value operand : op.getOperands()) {
+      Value value = mapping.lookupOrDefault(operand);
+      mapped.push_back(isVector ? toVector(value) : value);
+    }
+    // A quotient whose divisor is 0 is 0: only points with a divisor exist.
+    OperationState state(op.getLoc(), op.getName());
+    state.addOperands(mapped);
+    state.addAttributes(op.getAttrs());
+    for (Type type : op.getResultTypes())
+      state.addTypes(isVector ? Type(VectorType::get({vectorWidth}, type))
+                              : type);
+    Value result = builder.create(state)->getResult(0);
+    if (isa<arith::DivFOp>(op)) {
+      Value zero = arith::ConstantOp::create(
+          builder, loc, builder.getZeroAttr(result.getType()));
+      Value isEmpty = arith::CmpFOp::create(
+          builder, loc, arith::CmpFPredicate::OEQ, mapped[1], zero);
+      result = arith::SelectOp::create(builder, loc, isEmpty, zero, result);
+    }
+    mapping.map(op.getResult(0), result);
+  }
+  if (isFused) {
+    Value left = toVector(mapping.lookupOrDefault(last->getOperand(0)));
+    Value right = toVector(mapping.lookupOrDefault(last->getOperand(1)));
+    if (lane)
+      return vector::FMAOp::create(builder, loc, left, right, accumulator);
+    return math::FmaOp::create(builder, loc, left, right, accumulator);
+  }
+  Value value = toVector(mapping.lookupOrDefault(yielded));
+  return accumulator ? combine(builder, accumulator, value) : value;
+}
+
+namespace {
+struct LowerEinsumsPass
+    : public attn::impl::AttnLowerEinsumsBase<LowerEinsumsPass> {
+  using Base::Base;
+  void runOnOperation() override {
+    SmallVector<EinsumOp> einsums;
+    getOperation()->walk([&](EinsumOp einsum) {
+      if (einsum.isTileForm() && isa<MemRefType>(einsum.getInit().getType()))
+        einsums.push_back(einsum);
+    });
+    for (EinsumOp einsum : einsums)
+      EinsumLowering(einsum, vectorBits, rowTile).run();
+  }
+};
+} // namespace

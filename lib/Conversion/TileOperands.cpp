@@ -1,0 +1,312 @@
+//===- TileOperands.cpp - Loads and stores of an einsum's tiles -----------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileOperands.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// How an operand meets the lanes.
+enum class LaneForm { Uniform, Contiguous, Gathered };
+
+static bool isContiguous(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  return succeeded(type.getStridesAndOffset(strides, offset)) &&
+         !strides.empty() && strides.back() == 1;
+}
+
+bool TileOperands::isClamped(StringAttr rank) {
+  return llvm::is_contained(einsum.getClampedRanks(), rank);
+}
+
+/// The form in which input `index` is read when `lane` is the lane rank.
+static LaneForm getForm(EinsumOp einsum, unsigned index, StringAttr lane,
+                        bool isClamped) {
+  if (!einsum.inputUsesRank(index, lane))
+    return LaneForm::Uniform;
+  EinsumAccess access = einsum.getAccess(index);
+  int64_t position = einsum.findRank(lane);
+  unsigned uses = 0;
+  for (AffineExpr expr : access.map.getResults())
+    uses += expr.isFunctionOfDim(position);
+  // The operand uses the lane rank, so it has at least one index expression.
+  auto last = dyn_cast<AffineDimExpr>(access.map.getResults().back());
+  bool isLast = last && last.getPosition() == position;
+  if (uses == 1 && isLast && !isClamped &&
+      isContiguous(cast<MemRefType>(access.tensor.getType())))
+    return LaneForm::Contiguous;
+  return LaneForm::Gathered;
+}
+
+void TileOperands::prepare(OpBuilder &builder) {
+  Location loc = einsum.getLoc();
+  SmallVector<StringAttr> outRanks = einsum.getOutputRanks();
+  flat.resize(einsum.getInputs().size());
+  if (outRanks.empty())
+    return;
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+    if (getForm(einsum, index, outRanks.back(), isClamped(outRanks.back())) !=
+        LaneForm::Gathered)
+      continue;
+    auto type = cast<MemRefType>(input.getType());
+    auto metadata =
+        memref::ExtractStridedMetadataOp::create(builder, loc, input);
+    auto layout = StridedLayoutAttr::get(builder.getContext(),
+                                         ShapedType::kDynamic, {1});
+    auto flatType = MemRefType::get({ShapedType::kDynamic},
+                                    type.getElementType(), layout);
+    // The extent of the view bounds nothing: gathers add their own offsets.
+    Value size = arith::ConstantIndexOp::create(
+        builder, loc, std::numeric_limits<int32_t>::max());
+    flat[index].memref = memref::ReinterpretCastOp::create(
+        builder, loc, flatType, metadata.getBaseBuffer(),
+        OpFoldResult(metadata.getOffset()), ArrayRef<OpFoldResult>{size},
+        ArrayRef<OpFoldResult>{builder.getIndexAttr(1)});
+    auto [strides, offset] = type.getStridesAndOffset();
+    for (auto [position, stride] : llvm::enumerate(strides))
+      flat[index].strides.push_back(
+          ShapedType::isDynamic(stride)
+              ? metadata.getStrides()[position]
+              : arith::ConstantIndexOp::create(builder, loc, stride)
+                    .getResult());
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Coordinates
+//===----------------------------------------------------------------------===//
+
+static Value broadcast(OpBuilder &builder, Location loc, Value value,
+                       int64_t width) {
+  if (isa<VectorType>(value.getType()))
+    return value;
+  return vector::BroadcastOp::create(
+      builder, loc, VectorType::get({width}, value.getType()), value);
+}
+
+/// Creates `OpTy` on scalars, or on vectors where one operand is a vector.
+template <typename OpTy>
+static Value createMixed(OpBuilder &builder, Location loc, Value left,
+                         Value right, int64_t width) {
+  if (isa<VectorType>(left.getType()) || isa<VectorType>(right.getType())) {
+    left = broadcast(builder, loc, left, width);
+    right = broadcast(builder, loc, right, width);
+  }
+  return OpTy::create(builder, loc, left, right);
+}
+
+Value TileOperands::getIndex(OpBuilder &builder, const TileCoordinates &at,
+                             StringAttr rank) {
+  if (!at.lane || rank != *at.lane)
+    return at.uniform.lookup(rank);
+  Location loc = einsum.getLoc();
+  auto type = VectorType::get({at.width}, builder.getIndexType());
+  Value lanes = vector::StepOp::create(builder, loc, type);
+  return arith::AddIOp::create(builder, loc, lanes,
+                               broadcast(builder, loc, at.firstLane, at.width));
+}
+
+Value TileOperands::evaluate(OpBuilder &builder, AffineExpr expr,
+                             const EinsumAccess &access,
+                             const TileCoordinates &at) {
+  Location loc = einsum.getLoc();
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return getIndex(builder, at, access.ranks[dim.getPosition()]);
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return arith::ConstantIndexOp::create(builder, loc, constant.getValue());
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  Value left = evaluate(builder, binary.getLHS(), access, at);
+  Value right = evaluate(builder, binary.getRHS(), access, at);
+  switch (binary.getKind()) {
+  case AffineExprKind::Add:
+    return createMixed<arith::AddIOp>(builder, loc, left, right, at.width);
+  case AffineExprKind::Mul:
+    return createMixed<arith::MulIOp>(builder, loc, left, right, at.width);
+  case AffineExprKind::FloorDiv:
+    return createMixed<arith::FloorDivSIOp>(builder, loc, left, right,
+                                            at.width);
+  default: {
+    Value quotient =
+        createMixed<arith::FloorDivSIOp>(builder, loc, left, right, at.width);
+    Value product =
+        createMixed<arith::MulIOp>(builder, loc, quotient, right, at.width);
+    return createMixed<arith::SubIOp>(builder, loc, left, product, at.width);
+  }
+  }
+}
+
+Value TileOperands::getMask(OpBuilder &builder, const TileCoordinates &at) {
+  return vector::CreateMaskOp::create(
+      builder, einsum.getLoc(),
+      VectorType::get({at.width}, builder.getI1Type()), at.count);
+}
+
+//===----------------------------------------------------------------------===//
+// Loads and stores
+//===----------------------------------------------------------------------===//
+
+static Value convert(OpBuilder &builder, Location loc, Value value, Type type) {
+  Type from = getElementTypeOrSelf(value.getType());
+  if (from == type)
+    return value;
+  Type to = type;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    to = VectorType::get(vector.getShape(), type);
+  if (type.getIntOrFloatBitWidth() > from.getIntOrFloatBitWidth())
+    return arith::ExtFOp::create(builder, loc, to, value);
+  return arith::TruncFOp::create(builder, loc, to, value);
+}
+
+static Value getZero(OpBuilder &builder, Location loc, Type type) {
+  return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+}
+
+Value TileOperands::load(OpBuilder &builder, unsigned index,
+                         const TileCoordinates &at, Type type) {
+  Location loc = einsum.getLoc();
+  EinsumAccess access = einsum.getAccess(index);
+  Type element = getElementTypeOrSelf(access.tensor.getType());
+  LaneForm form = at.lane ? getForm(einsum, index, *at.lane, isClamped(*at.lane))
+                          : LaneForm::Uniform;
+  if (form == LaneForm::Gathered)
+    return convert(builder, loc, loadGathered(builder, index, at, access),
+                   type);
+
+  SmallVector<Value> indices;
+  for (AffineExpr expr : access.map.getResults()) {
+    auto plain = dyn_cast<AffineDimExpr>(expr);
+    bool isLane = form == LaneForm::Contiguous && plain &&
+                  access.ranks[plain.getPosition()] == *at.lane;
+    indices.push_back(isLane ? at.firstLane
+                             : evaluate(builder, expr, access, at));
+  }
+  if (form == LaneForm::Uniform)
+    return convert(builder, loc,
+                   memref::LoadOp::create(builder, loc, access.tensor, indices),
+                   type);
+  auto vectorType = VectorType::get({at.width}, element);
+  if (!at.count)
+    return convert(builder, loc,
+                   vector::LoadOp::create(builder, loc, vectorType,
+                                          access.tensor, indices),
+                   type);
+  return convert(builder, loc,
+                 vector::MaskedLoadOp::create(
+                     builder, loc, vectorType, access.tensor, indices,
+                     getMask(builder, at), getZero(builder, loc, vectorType)),
+                 type);
+}
+
+Value TileOperands::loadGathered(OpBuilder &builder, unsigned index,
+                                 const TileCoordinates &at,
+                                 const EinsumAccess &access) {
+  Location loc = einsum.getLoc();
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  TileCoordinates inside = at;
+  Value scalarOffset = zero, laneOffset;
+  for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+    Value position = evaluate(builder, expr, access, inside);
+    if (auto vectorType = dyn_cast<VectorType>(position.getType())) {
+      // Lanes past the end read the last element: every load stays inside, and
+      // nothing keeps what they compute.
+      Value last = arith::SubIOp::create(
+          builder, loc,
+          builder.createOrFold<memref::DimOp>(loc, access.tensor, dim), one);
+      position = arith::MinSIOp::create(
+          builder, loc, position, broadcast(builder, loc, last, at.width));
+      position = arith::MaxSIOp::create(
+          builder, loc, position, broadcast(builder, loc, zero, at.width));
+      Value stride =
+          broadcast(builder, loc, flat[index].strides[dim], at.width);
+      position = arith::MulIOp::create(builder, loc, position, stride);
+      laneOffset = laneOffset ? arith::AddIOp::create(builder, loc, laneOffset,
+                                                      position)
+                                    .getResult()
+                              : position;
+      continue;
+    }
+    position = arith::MulIOp::create(builder, loc, position,
+                                     flat[index].strides[dim]);
+    scalarOffset =
+        arith::AddIOp::create(builder, loc, scalarOffset, position);
+  }
+
+  Type element = getElementTypeOrSelf(access.tensor.getType());
+  auto vectorType = VectorType::get({at.width}, element);
+  if (element.getIntOrFloatBitWidth() >= 32) {
+    Value all = arith::ConstantOp::create(
+        builder, loc,
+        DenseElementsAttr::get(
+            VectorType::get({at.width}, builder.getI1Type()), true));
+    return vector::GatherOp::create(builder, loc, vectorType,
+                                    flat[index].memref, scalarOffset,
+                                    laneOffset, all,
+                                    getZero(builder, loc, vectorType));
+  }
+  // No gather for narrow elements: one scalar load per lane.
+  Value result = getZero(builder, loc, vectorType);
+  for (int64_t position = 0; position < at.width; ++position) {
+    Value offset = vector::ExtractOp::create(builder, loc, laneOffset, position);
+    offset = arith::AddIOp::create(builder, loc, offset, scalarOffset);
+    Value scalar =
+        memref::LoadOp::create(builder, loc, flat[index].memref, offset);
+    result = vector::InsertOp::create(builder, loc, scalar, result, position);
+  }
+  return result;
+}
+
+static SmallVector<Value> getResultIndices(const TileCoordinates &at,
+                                           ArrayRef<StringAttr> ranks) {
+  SmallVector<Value> indices;
+  for (StringAttr rank : ranks)
+    indices.push_back(at.lane && rank == *at.lane ? at.firstLane
+                                                  : at.uniform.lookup(rank));
+  return indices;
+}
+
+Value TileOperands::loadResult(OpBuilder &builder, const TileCoordinates &at,
+                               ArrayRef<StringAttr> ranks, Type type) {
+  Location loc = einsum.getLoc();
+  Value out = einsum.getInit();
+  SmallVector<Value> indices = getResultIndices(at, ranks);
+  Type element = getElementTypeOrSelf(out.getType());
+  if (!at.lane)
+    return convert(builder, loc,
+                   memref::LoadOp::create(builder, loc, out, indices), type);
+  auto vectorType = VectorType::get({at.width}, element);
+  Value value =
+      at.count ? vector::MaskedLoadOp::create(
+                     builder, loc, vectorType, out, indices,
+                     getMask(builder, at), getZero(builder, loc, vectorType))
+                     .getResult()
+               : vector::LoadOp::create(builder, loc, vectorType, out, indices)
+                     .getResult();
+  return convert(builder, loc, value, type);
+}
+
+void TileOperands::storeResult(OpBuilder &builder, const TileCoordinates &at,
+                               ArrayRef<StringAttr> ranks, Value value) {
+  Location loc = einsum.getLoc();
+  Value out = einsum.getInit();
+  SmallVector<Value> indices = getResultIndices(at, ranks);
+  Type element = getElementTypeOrSelf(out.getType());
+  if (isa<FloatType>(element))
+    value = convert(builder, loc, value, element);
+  if (!at.lane)
+    memref::StoreOp::create(builder, loc, value, out, indices);
+  else if (at.count)
+    vector::MaskedStoreOp::create(builder, loc, out, indices,
+                                  getMask(builder, at), value);
+  else
+    vector::StoreOp::create(builder, loc, value, out, indices);
+}

@@ -1,0 +1,71 @@
+//===- TileOperands.h - Loads and stores of an einsum's tiles ---*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_CONVERSION_TILEOPERANDS_H
+#define ATTN_LIB_CONVERSION_TILEOPERANDS_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace mlir::attn {
+
+/// Where in the iteration space a register of lanes stands.
+struct TileCoordinates {
+  /// The ranks without lanes.
+  llvm::DenseMap<StringAttr, Value> uniform;
+  /// The lane rank, if there is one: `width` lanes from `firstLane`, of which
+  /// `count` exist where it is set.
+  std::optional<StringAttr> lane;
+  int64_t width = 1;
+  Value firstLane, count;
+};
+
+/// The one accessor under every tile load and store: it turns index expressions
+/// at a coordinate into vector loads, broadcasts or gathers, converts element
+/// types, keeps partial registers inside their tensors, and clamps ranks whose
+/// tile is larger than the operand.
+class TileOperands {
+public:
+  explicit TileOperands(EinsumOp einsum) : einsum(einsum) {}
+
+  /// Emits what all loads share, before the loops.
+  void prepare(OpBuilder &builder);
+  /// The value of input `index`, converted to `type`: a scalar where the lanes
+  /// do not matter to it, else a vector.
+  Value load(OpBuilder &builder, unsigned index, const TileCoordinates &at,
+             Type type);
+  /// The current value of the result, for accumulation.
+  Value loadResult(OpBuilder &builder, const TileCoordinates &at,
+                   ArrayRef<StringAttr> ranks, Type type);
+  void storeResult(OpBuilder &builder, const TileCoordinates &at,
+                   ArrayRef<StringAttr> ranks, Value value);
+  /// The coordinate along `rank`: index, or a vector of index along the lanes.
+  Value getIndex(OpBuilder &builder, const TileCoordinates &at,
+                 StringAttr rank);
+
+private:
+  /// A memref as flat memory, for gathers.
+  struct FlatView {
+    Value memref;
+    SmallVector<Value> strides;
+  };
+  Value loadGathered(OpBuilder &builder, unsigned index,
+                     const TileCoordinates &at, const EinsumAccess &access);
+  Value evaluate(OpBuilder &builder, AffineExpr expr,
+                 const EinsumAccess &access, const TileCoordinates &at);
+  Value getMask(OpBuilder &builder, const TileCoordinates &at);
+  bool isClamped(StringAttr rank);
+
+  EinsumOp einsum;
+  SmallVector<FlatView> flat;
+};
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_CONVERSION_TILEOPERANDS_H
