@@ -1,0 +1,194 @@
+//===- FuseCascade.cpp - Fuse maps and fold constant factors --------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNFUSECASCADE
+#include "attn/Transforms/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// The constant c of a map `x * c`, or null.
+static FloatAttr getConstantFactor(EinsumOp einsum) {
+  if (einsum.getReduction() || einsum.getInputs().size() != 1)
+    return {};
+  auto product = einsum.getMapResult().getDefiningOp<arith::MulFOp>();
+  if (!product || product->getBlock() != einsum.getMap())
+    return {};
+  Value argument = einsum.getMap()->getArgument(0);
+  FloatAttr factor;
+  for (unsigned operand : {0u, 1u})
+    if (product->getOperand(operand) == argument &&
+        matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
+      return factor;
+  return {};
+}
+
+/// The ranks of an access whose every index is a rank of its own.
+static std::optional<SmallVector<StringAttr>>
+getPlainRanks(const EinsumAccess &access) {
+  SmallVector<StringAttr> ranks;
+  for (AffineExpr expr : access.map.getResults()) {
+    auto plain = dyn_cast<AffineDimExpr>(expr);
+    if (!plain || llvm::is_contained(ranks, access.ranks[plain.getPosition()]))
+      return std::nullopt;
+    ranks.push_back(access.ranks[plain.getPosition()]);
+  }
+  return ranks;
+}
+
+/// sum_e A * B, scaled by c, is sum_e (c * A) * B: the factor moves to the
+/// operand that the stream does not touch, where it costs one product per
+/// element of a query tile instead of one per score.
+static bool foldFactor(EinsumOp einsum) {
+  FloatAttr factor = getConstantFactor(einsum);
+  auto iterate = dyn_cast<IterateOp>(einsum->getParentOp());
+  if (!factor || !iterate)
+    return false;
+  auto contraction = einsum.getInputs()[0].getDefiningOp<EinsumOp>();
+  if (!contraction || contraction->getBlock() != einsum->getBlock() ||
+      !contraction.getResult().hasOneUse() ||
+      contraction.getReduction() != ReductionKind::Add ||
+      !isa_and_nonnull<arith::MulFOp>(contraction.getSingleMapOp()) ||
+      contraction.getOutputType() != einsum.getOutputType() ||
+      getPlainRanks(einsum.getAccess(0)) != einsum.getOutputRanks())
+    return false;
+
+  for (unsigned index = 0; index < contraction.getInputs().size(); ++index) {
+    EinsumAccess access = contraction.getAccess(index);
+    Operation *producer = access.tensor.getDefiningOp();
+    bool isOutside =
+        producer ? producer->getBlock() != einsum->getBlock()
+                 : cast<BlockArgument>(access.tensor).getOwner() !=
+                       einsum->getBlock();
+    std::optional<SmallVector<StringAttr>> ranks = getPlainRanks(access);
+    if (!isOutside || !ranks || contraction.inputUsesRank(index, iterate.getPointAttr()))
+      continue;
+    OpBuilder builder(iterate);
+    auto type = cast<RankedTensorType>(access.tensor.getType());
+    Type compute = contraction.getMapResult().getType();
+    auto scaled = EinsumOp::create(
+        builder, einsum.getLoc(), RankedTensorType::get(type.getShape(), compute),
+        *ranks, ArrayRef<EinsumAccess>(access), std::nullopt,
+        [&](OpBuilder &nested, Location loc, ValueRange args) -> Value {
+          Value constant = arith::ConstantOp::create(nested, loc, factor);
+          return arith::MulFOp::create(nested, loc, args[0], constant);
+        });
+    contraction.getInputsMutable()[index].set(scaled.getResult());
+    einsum.getResult().replaceAllUsesWith(contraction.getResult());
+    einsum.erase();
+    return true;
+  }
+  return false;
+}
+
+/// Computes a map inside the one map that reads it.
+static bool inlineProducer(EinsumOp consumer) {
+  if (consumer.getReduction())
+    return false;
+  for (unsigned index = 0; index < consumer.getInputs().size(); ++index) {
+    EinsumAccess read = consumer.getAccess(index);
+    auto producer = read.tensor.getDefiningOp<EinsumOp>();
+    std::optional<SmallVector<StringAttr>> names = getPlainRanks(read);
+    // A narrower result rounds; the map would no longer see that.
+    if (!producer || producer.getReduction() || !names ||
+        !producer.getResult().hasOneUse() ||
+        producer->getBlock() != consumer->getBlock() ||
+        (isa<FloatType>(producer.getOutputType().getElementType()) &&
+         producer.getMapResult().getType() !=
+             consumer.getMap()->getArgument(index).getType()))
+      continue;
+
+    // The producer's result ranks are the consumer's at this access.
+    SmallVector<StringAttr> outputRanks = producer.getOutputRanks();
+    auto rename = [&](StringAttr rank) {
+      auto *found = llvm::find(outputRanks, rank);
+      return found == outputRanks.end()
+                 ? rank
+                 : (*names)[found - outputRanks.begin()];
+    };
+    SmallVector<EinsumAccess> accesses;
+    for (unsigned i = 0; i < consumer.getInputs().size(); ++i)
+      if (i != index)
+        accesses.push_back(consumer.getAccess(i));
+    for (unsigned i = 0; i < producer.getInputs().size(); ++i) {
+      EinsumAccess access = producer.getAccess(i);
+      for (StringAttr &rank : access.ranks)
+        rank = rename(rank);
+      accesses.push_back(access);
+    }
+
+    OpBuilder builder(consumer);
+    auto fused = EinsumOp::create(
+        builder, consumer.getLoc(), consumer.getResult().getType(),
+        consumer.getOutputRanks(), accesses, std::nullopt,
+        [&](OpBuilder &nested, Location loc, ValueRange args) -> Value {
+          unsigned kept = consumer.getInputs().size() - 1;
+          IRMapping inner;
+          inner.map(producer.getMap()->getArguments(), args.drop_front(kept));
+          for (Operation &op : producer.getMap()->without_terminator())
+            if (auto position = dyn_cast<IndexOp>(op))
+              inner.map(position.getResult(),
+                        IndexOp::create(nested, loc, nested.getIndexType(),
+                                        rename(position.getRankAttr()))
+                            .getResult());
+            else
+              nested.clone(op, inner);
+          IRMapping outer;
+          unsigned next = 0;
+          for (auto [i, argument] :
+               llvm::enumerate(consumer.getMap()->getArguments()))
+            outer.map(argument,
+                      i == index
+                          ? inner.lookupOrDefault(producer.getMapResult())
+                          : args[next++]);
+          for (Operation &op : consumer.getMap()->without_terminator())
+            nested.clone(op, outer);
+          return outer.lookupOrDefault(consumer.getMapResult());
+        });
+    consumer.getResult().replaceAllUsesWith(fused.getResult());
+    consumer.erase();
+    producer.erase();
+    return true;
+  }
+  return false;
+}
+
+namespace {
+struct FuseCascadePass
+    : public attn::impl::AttnFuseCascadeBase<FuseCascadePass> {
+  void runOnOperation() override {
+    bool changed = true;
+    while (changed) {
+      changed = false;
+      SmallVector<EinsumOp> einsums;
+      getOperation()->walk([&](EinsumOp einsum) {
+        if (einsum->getParentOfType<CascadeOp>())
+          einsums.push_back(einsum);
+      });
+      for (EinsumOp einsum : einsums)
+        if (foldFactor(einsum)) {
+          ++numFolded;
+          changed = true;
+          break;
+        } else if (inlineProducer(einsum)) {
+          ++numInlined;
+          changed = true;
+          break;
+        }
+    }
+  }
+};
+} // namespace
