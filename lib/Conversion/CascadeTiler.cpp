@@ -48,9 +48,8 @@ bool CascadeTiler::isPoint(StringAttr rank) const {
 
 bool CascadeTiler::isInput(Value value) const {
   auto argument = dyn_cast<BlockArgument>(value);
-  return argument &&
-         argument.getOwner() ==
-             &const_cast<CascadeOp &>(cascade).getBody().front();
+  return argument && argument.getOwner() ==
+                         &const_cast<CascadeOp &>(cascade).getBody().front();
 }
 
 std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
@@ -84,9 +83,8 @@ std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
         return IndexRole::Stream;
     return std::nullopt;
   }
-  if (!used.empty() && llvm::all_of(used, [&](StringAttr rank) {
-        return isParallel(rank);
-      }))
+  if (!used.empty() &&
+      llvm::all_of(used, [&](StringAttr rank) { return isParallel(rank); }))
     return IndexRole::Parallel;
   if (plain && used[0] == lane)
     return IndexRole::Lane;
@@ -126,8 +124,8 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
       return emit(einsum) << "reduces rank '" << rank.getValue()
                           << "', which the mapping works on in parallel";
     auto found = extents.find(rank);
-    if (!isPoint(rank) && (found == extents.end() ||
-                           ShapedType::isDynamic(found->second)))
+    if (!isPoint(rank) &&
+        (found == extents.end() || ShapedType::isDynamic(found->second)))
       return emit(einsum) << "reduces rank '" << rank.getValue()
                           << "', which has no static extent and is not "
                              "streamed";
@@ -175,8 +173,7 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
       return;
     if (auto einsum = dyn_cast<EinsumOp>(op))
       status = checkEinsum(einsum, emit);
-    else if (auto nested = dyn_cast<IterateOp>(op);
-             nested && nested != iterate)
+    else if (auto nested = dyn_cast<IterateOp>(op); nested && nested != iterate)
       status = emit(nested) << "nested iteration";
   });
   return status;
@@ -195,8 +192,7 @@ Value CascadeTiler::getExtent(OpBuilder &builder, Location loc,
       EinsumAccess access = einsum.getAccess(index);
       if (extent || !isInput(access.tensor))
         continue;
-      Value input =
-          inputs[cast<BlockArgument>(access.tensor).getArgNumber()];
+      Value input = inputs[cast<BlockArgument>(access.tensor).getArgNumber()];
       for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
         auto plain = dyn_cast<AffineDimExpr>(expr);
         bool isParent = iterate && rank == iterate.getParentAttr() && !plain &&
@@ -247,9 +243,8 @@ TileBuffer CascadeTiler::allocate(OpBuilder &builder, Location loc,
   if (isa<FloatType>(element))
     element = getComputeType(element);
   auto type = MemRefType::get(shape, element);
-  int64_t bytes =
-      llvm::divideCeil(type.getNumElements() * element.getIntOrFloatBitWidth(),
-                       8);
+  int64_t bytes = llvm::divideCeil(
+      type.getNumElements() * element.getIntOrFloatBitWidth(), 8);
   Value offset = arith::ConstantIndexOp::create(builder, loc, workspaceBytes);
   buffer.memref = memref::ViewOp::create(builder, loc, type, workspace, offset,
                                          ValueRange{});
@@ -287,8 +282,7 @@ bool CascadeTiler::readsAtResult(EinsumOp einsum, unsigned operand) {
   return true;
 }
 
-std::optional<unsigned>
-CascadeTiler::getCarriedInPlace(EinsumOp einsum) const {
+std::optional<unsigned> CascadeTiler::getCarriedInPlace(EinsumOp einsum) const {
   auto parent = dyn_cast<IterateOp>(einsum->getParentOp());
   if (!parent || !einsum.getResult().hasOneUse())
     return std::nullopt;
@@ -303,8 +297,8 @@ CascadeTiler::getCarriedInPlace(EinsumOp einsum) const {
     if (!user)
       return std::nullopt;
     auto host = absorbed.find(user);
-    bool isPart = user == einsum ||
-                  (host != absorbed.end() && host->second == einsum);
+    bool isPart =
+        user == einsum || (host != absorbed.end() && host->second == einsum);
     if (isPart) {
       if (!user.getReduction() &&
           readsAtResult(user, oldUse.getOperandNumber()))
@@ -340,8 +334,7 @@ std::optional<TileBuffer> CascadeTiler::getReusedInput(EinsumOp einsum) const {
       return user == einsum || user->isBeforeInBlock(einsum);
     });
     // Another operand of this einsum may read the tensor elsewhere.
-    bool isOnlyRead =
-        llvm::count(einsum.getInputs(), access.tensor) == 1;
+    bool isOnlyRead = llvm::count(einsum.getInputs(), access.tensor) == 1;
     if (isLast && isOnlyRead)
       return buffer->second;
   }
@@ -363,8 +356,8 @@ TileBuffer CascadeTiler::getResultBuffer(OpBuilder &builder, EinsumOp einsum) {
 // One einsum
 //===----------------------------------------------------------------------===//
 
-/// A copy of an input's tile in the compute type, made once per step: converting
-/// in the inner loop would cost as much as the arithmetic.
+/// A copy of an input's tile in the compute type, made once per step:
+/// converting in the inner loop would cost as much as the arithmetic.
 EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
                                       Value input, EinsumAccess tile) {
   SmallVector<StringAttr> ranks;
@@ -376,12 +369,11 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
   if (found == copies.end()) {
     TileBuffer buffer = allocate(builder, loc, ranks,
                                  getElementTypeOrSelf(tile.tensor.getType()));
-    EinsumOp::create(builder, loc, sliceStep(builder, loc, buffer), ranks,
-                     ArrayRef<EinsumAccess>(tile), std::nullopt,
-                     /*accumulate=*/false, ArrayRef<StringAttr>(),
-                     [](OpBuilder &, Location, ValueRange args) {
-                       return args[0];
-                     });
+    EinsumOp::create(
+        builder, loc, sliceStep(builder, loc, buffer), ranks,
+        ArrayRef<EinsumAccess>(tile), std::nullopt,
+        /*accumulate=*/false, ArrayRef<StringAttr>(),
+        [](OpBuilder &, Location, ValueRange args) { return args[0]; });
     copies.emplace_back(tile.map, buffer);
     found = &copies.back();
   }
@@ -496,8 +488,7 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
     } else if (iterate && rank == iterate.getParentAttr()) {
       value = localIndex(iterate.getPointAttr(), stepFirst);
     } else if (isPoint(rank)) {
-      Value skipped =
-          arith::SubIOp::create(builder, loc, stepFirst, tileFirst);
+      Value skipped = arith::SubIOp::create(builder, loc, stepFirst, tileFirst);
       value = localIndex(rank, skipped);
     } else if (iterate && rank == iterate.getRankAttr()) {
       Value size = arith::ConstantIndexOp::create(
@@ -532,12 +523,11 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
   SmallVector<StringAttr> clamped;
   if (readsLanes && llvm::is_contained(outRanks, lane))
     clamped.push_back(lane);
-  EinsumOp::create(
-      builder, loc, out, outRanks, accesses, einsum.getEinsumReduction(),
-      accumulate, clamped,
-      [&](OpBuilder &nested, Location, ValueRange arguments) {
-        return cloneMap(nested, einsum, arguments, maskWith);
-      });
+  EinsumOp::create(builder, loc, out, outRanks, accesses,
+                   einsum.getEinsumReduction(), accumulate, clamped,
+                   [&](OpBuilder &nested, Location, ValueRange arguments) {
+                     return cloneMap(nested, einsum, arguments, maskWith);
+                   });
 }
 
 void CascadeTiler::emitCopy(OpBuilder &builder, Location loc,

@@ -68,8 +68,7 @@ static std::optional<TypedAttr> getWantedMask(EinsumOp consumer) {
   return std::nullopt;
 }
 
-std::optional<TypedAttr>
-CascadeTiler::getProducerMask(EinsumOp einsum) const {
+std::optional<TypedAttr> CascadeTiler::getProducerMask(EinsumOp einsum) const {
   if (!isInSpace(einsum) || reducesPoints(einsum) ||
       !isa<FloatType>(einsum.getMapResult().getType()))
     return std::nullopt;
@@ -174,8 +173,8 @@ Value CascadeTiler::buildAllFinite(OpBuilder &builder, Location loc,
         ranks.push_back(rank);
   Type element = getComputeType(getElementTypeOrSelf(tile.tensor.getType()));
   auto timesZero = [&](OpBuilder &nested, Location, ValueRange args) -> Value {
-    Value zero = arith::ConstantOp::create(nested, loc,
-                                           FloatAttr::get(element, 0.0));
+    Value zero =
+        arith::ConstantOp::create(nested, loc, FloatAttr::get(element, 0.0));
     return arith::MulFOp::create(nested, loc, args[0], zero);
   };
   // The last rank stays as lanes until the rest is summed.
@@ -234,10 +233,10 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
     Value finite = buildAllFinite(
         builder, loc,
         getTileAccess(builder, loc, einsum.getAccess(index), readsLanes));
-    allFinite = allFinite ? arith::AndIOp::create(builder, loc, allFinite,
-                                                  finite)
-                                .getResult()
-                          : finite;
+    allFinite =
+        allFinite
+            ? arith::AndIOp::create(builder, loc, allFinite, finite).getResult()
+            : finite;
   }
   auto branch = scf::IfOp::create(builder, loc, allFinite, /*withElse=*/true);
   OpBuilder thenBuilder = branch.getThenBodyBuilder();
@@ -247,7 +246,8 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
 }
 
 /// Finds sums of a carried value and a contraction, FuseMax's
-/// RNV' = SLNV + SPNV, in which the contraction can add into the carried buffer.
+/// RNV' = SLNV + SPNV, in which the contraction can add into the carried
+/// buffer.
 void CascadeTiler::absorbAccumulations(Block &block) {
   for (auto einsum : block.getOps<EinsumOp>()) {
     if (einsum.getReduction() ||
@@ -348,9 +348,8 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
     TileBuffer buffer = buffers.lookup(init);
     if (!init.hasOneUse()) {
       auto einsum = init.getDefiningOp<EinsumOp>();
-      TileBuffer copy =
-          allocate(builder, loc, einsum.getOutputRanks(),
-                   einsum.getOutputType().getElementType());
+      TileBuffer copy = allocate(builder, loc, einsum.getOutputRanks(),
+                                 einsum.getOutputType().getElementType());
       emitCopy(builder, loc, buffer, copy.memref, buffer.ranks);
       buffer = copy;
     }
@@ -367,19 +366,17 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
   if (std::optional<PlanAttr> plan = op.getPlan()) {
     Value last = arith::AddIOp::create(
         builder, loc, firstRow,
-        arith::SubIOp::create(
-            builder, loc, rowCount,
-            arith::ConstantIndexOp::create(builder, loc, 1)));
+        arith::SubIOp::create(builder, loc, rowCount,
+                              arith::ConstantIndexOp::create(builder, loc, 1)));
     SmallVector<Value> operands{firstRow, last};
     buildPlanSymbols(builder, loc, *plan);
     llvm::append_range(operands, planSymbols);
     auto bound = [&](AffineMap map, bool isLower) -> Value {
       Value value =
-          isLower
-              ? affine::AffineMaxOp::create(builder, loc, map, operands)
-                    .getResult()
-              : affine::AffineMinOp::create(builder, loc, map, operands)
-                    .getResult();
+          isLower ? affine::AffineMaxOp::create(builder, loc, map, operands)
+                        .getResult()
+                  : affine::AffineMinOp::create(builder, loc, map, operands)
+                        .getResult();
       value = arith::MaxSIOp::create(builder, loc, value, zero);
       return arith::MinSIOp::create(builder, loc, value, extent);
     };
@@ -393,8 +390,8 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
   // a row's result does not depend on its neighbours.
   Value first = arith::MulIOp::create(
       builder, loc, arith::DivUIOp::create(builder, loc, lower, step), step);
-  Value isEmpty = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::sge, lower, upper);
+  Value isEmpty = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                                        lower, upper);
   Value end = arith::SelectOp::create(builder, loc, isEmpty, first, upper);
   auto loop = scf::ForOp::create(builder, loc, first, end, step);
   OpBuilder::InsertionGuard guard(builder);
@@ -523,9 +520,9 @@ void CascadeTiler::emitItem(OpBuilder &builder, Location loc,
   });
   for (Operation &op : body.without_terminator()) {
     if (auto einsum = dyn_cast<EinsumOp>(op)) {
-      bool isOnlyResult = llvm::all_of(
-          einsum.getResult().getUsers(),
-          [](Operation *user) { return isa<YieldOp>(user); });
+      bool isOnlyResult =
+          llvm::all_of(einsum.getResult().getUsers(),
+                       [](Operation *user) { return isa<YieldOp>(user); });
       if (!isOnlyResult)
         emitEinsum(builder, einsum, /*masked=*/false);
     } else if (auto nested = dyn_cast<IterateOp>(op)) {

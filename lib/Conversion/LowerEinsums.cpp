@@ -99,7 +99,8 @@ EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
   // Several rows pay where one load of the lanes serves them all: in a product
   // of an operand with lanes and one without. Elsewhere they only cost
   // registers.
-  if (!reduced.empty() && isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
+  if (!reduced.empty() &&
+      isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
     rowTile = rowTileOption;
 }
 
@@ -154,9 +155,9 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
     while (extent - first >= vectorWidth) {
       int64_t vectors =
           std::min<int64_t>(kMaxVectors, (extent - first) / vectorWidth);
-      emitRows(builder,
-               {arith::ConstantIndexOp::create(builder, loc, first), vectors,
-                {}});
+      emitRows(
+          builder,
+          {arith::ConstantIndexOp::create(builder, loc, first), vectors, {}});
       first += vectors * vectorWidth;
     }
     if (first < extent)
@@ -172,8 +173,8 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
   auto loop = scf::ForOp::create(builder, loc, zero, whole, width);
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
   emitRows(body, {loop.getInductionVar(), 1, {}});
-  Value hasRest = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
-                                        rest, zero);
+  Value hasRest =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, rest, zero);
   auto branch = scf::IfOp::create(builder, loc, hasRest);
   OpBuilder then = branch.getThenBodyBuilder();
   emitRows(then, {whole, 1, rest});
@@ -282,10 +283,9 @@ void EinsumLowering::emitReduction(OpBuilder &builder, unsigned position,
   }
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  auto loop =
-      scf::ForOp::create(builder, loc, zero,
-                         getExtent(builder, reduced[position]), one,
-                         accumulators);
+  auto loop = scf::ForOp::create(builder, loc, zero,
+                                 getExtent(builder, reduced[position]), one,
+                                 accumulators);
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
   point[reduced[position]] = loop.getInductionVar();
   SmallVector<Value> carried(loop.getRegionIterArgs());
@@ -373,19 +373,21 @@ Value EinsumLowering::combine(OpBuilder &builder, Value accumulator,
   auto select = [&](arith::CmpFPredicate predicate) -> Value {
     // The accumulator is kept only where it is ordered and beyond the value,
     // so a NaN value is taken; this is one maximum instruction.
-    Value keeps = arith::CmpFOp::create(builder, loc, predicate, accumulator,
-                                        value);
+    Value keeps =
+        arith::CmpFOp::create(builder, loc, predicate, accumulator, value);
     return arith::SelectOp::create(builder, loc, keeps, accumulator, value);
   };
   switch (*einsum.getReduction()) {
   case ReductionKind::Add:
-    return isFloat
-               ? arith::AddFOp::create(builder, loc, accumulator, value).getResult()
-               : arith::AddIOp::create(builder, loc, accumulator, value).getResult();
+    return isFloat ? arith::AddFOp::create(builder, loc, accumulator, value)
+                         .getResult()
+                   : arith::AddIOp::create(builder, loc, accumulator, value)
+                         .getResult();
   case ReductionKind::Mul:
-    return isFloat
-               ? arith::MulFOp::create(builder, loc, accumulator, value).getResult()
-               : arith::MulIOp::create(builder, loc, accumulator, value).getResult();
+    return isFloat ? arith::MulFOp::create(builder, loc, accumulator, value)
+                         .getResult()
+                   : arith::MulIOp::create(builder, loc, accumulator, value)
+                         .getResult();
   case ReductionKind::Max:
     if (!isFloat)
       return arith::MaxSIOp::create(builder, loc, accumulator, value);

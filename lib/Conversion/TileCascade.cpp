@@ -117,9 +117,9 @@ FailureOr<Value> BoundaryViews::getOutput(OpBuilder &builder, Value tensor) {
       FailureOr<Value> source = getOutput(builder, reshape.getResult());
       if (failed(source))
         return failure();
-      Value view = expand(builder, user->getLoc(), *source,
-                          reshape.getSrcType(),
-                          reshape.getReassociationIndices());
+      Value view =
+          expand(builder, user->getLoc(), *source, reshape.getSrcType(),
+                 reshape.getReassociationIndices());
       if (view)
         return view;
     }
@@ -188,8 +188,8 @@ void TileCascadePass::runOnOperation() {
   MappingAttr mapping = *cascade.getMapping();
   auto getViews = [&](func::FuncOp in, SmallVectorImpl<Value> &inputs,
                       SmallVectorImpl<Value> &outputs) -> LogicalResult {
-    BoundaryViews views(function, in.getArguments().take_front(
-                                      signature->getTensors().size()));
+    BoundaryViews views(
+        function, in.getArguments().take_front(signature->getTensors().size()));
     for (Value input : cascade.getInputs()) {
       FailureOr<Value> view = views.getInput(builder, input);
       if (failed(view))
@@ -205,13 +205,13 @@ void TileCascadePass::runOnOperation() {
     return success();
   };
   /// Extents of the parallel ranks, then the number of lane tiles.
-  auto getItemExtents = [&](CascadeTiler &tiler, SmallVectorImpl<Value> &extents,
-                            Value &rows) {
+  auto getItemExtents = [&](CascadeTiler &tiler,
+                            SmallVectorImpl<Value> &extents, Value &rows) {
     for (StringAttr rank : mapping.getParallel())
       extents.push_back(tiler.getExtent(builder, loc, rank));
     rows = tiler.getExtent(builder, loc, mapping.getLanes());
-    Value tile = arith::ConstantIndexOp::create(builder, loc,
-                                                mapping.getLaneTiles()[0]);
+    Value tile =
+        arith::ConstantIndexOp::create(builder, loc, mapping.getLaneTiles()[0]);
     extents.push_back(arith::CeilDivUIOp::create(builder, loc, rows, tile));
   };
 
@@ -261,10 +261,10 @@ void TileCascadePass::runOnOperation() {
     builder.setInsertionPointToStart(loop.getBody());
     SmallVector<Value> coordinates =
         splitItem(builder, loc, loop.getInductionVar(), extents);
-    Value largest = arith::ConstantIndexOp::create(builder, loc,
-                                                   mapping.getLaneTiles()[0]);
-    Value first = arith::MulIOp::create(builder, loc, coordinates.pop_back_val(),
-                                        largest);
+    Value largest =
+        arith::ConstantIndexOp::create(builder, loc, mapping.getLaneTiles()[0]);
+    Value first = arith::MulIOp::create(builder, loc,
+                                        coordinates.pop_back_val(), largest);
     Value left = arith::SubIOp::create(builder, loc, rows, first);
     Value count = arith::MinUIOp::create(builder, loc, left, largest);
     // The smallest lane tile that holds the rows: each tile size is a branch,

@@ -60,10 +60,10 @@ void TileOperands::prepare(OpBuilder &builder) {
     auto type = cast<MemRefType>(input.getType());
     auto metadata =
         memref::ExtractStridedMetadataOp::create(builder, loc, input);
-    auto layout = StridedLayoutAttr::get(builder.getContext(),
-                                         ShapedType::kDynamic, {1});
-    auto flatType = MemRefType::get({ShapedType::kDynamic},
-                                    type.getElementType(), layout);
+    auto layout =
+        StridedLayoutAttr::get(builder.getContext(), ShapedType::kDynamic, {1});
+    auto flatType =
+        MemRefType::get({ShapedType::kDynamic}, type.getElementType(), layout);
     // The extent of the view bounds nothing: gathers add their own offsets.
     Value size = arith::ConstantIndexOp::create(
         builder, loc, std::numeric_limits<int32_t>::max());
@@ -175,8 +175,9 @@ Value TileOperands::load(OpBuilder &builder, unsigned index,
   Location loc = einsum.getLoc();
   EinsumAccess access = einsum.getAccess(index);
   Type element = getElementTypeOrSelf(access.tensor.getType());
-  LaneForm form = at.lane ? getForm(einsum, index, *at.lane, isClamped(*at.lane))
-                          : LaneForm::Uniform;
+  LaneForm form = at.lane
+                      ? getForm(einsum, index, *at.lane, isClamped(*at.lane))
+                      : LaneForm::Uniform;
   if (form == LaneForm::Gathered)
     return convert(builder, loc, loadGathered(builder, index, at, access),
                    type);
@@ -229,16 +230,15 @@ Value TileOperands::loadGathered(OpBuilder &builder, unsigned index,
       Value stride =
           broadcast(builder, loc, flat[index].strides[dim], at.width);
       position = arith::MulIOp::create(builder, loc, position, stride);
-      laneOffset = laneOffset ? arith::AddIOp::create(builder, loc, laneOffset,
-                                                      position)
-                                    .getResult()
-                              : position;
+      laneOffset =
+          laneOffset ? arith::AddIOp::create(builder, loc, laneOffset, position)
+                           .getResult()
+                     : position;
       continue;
     }
-    position = arith::MulIOp::create(builder, loc, position,
-                                     flat[index].strides[dim]);
-    scalarOffset =
-        arith::AddIOp::create(builder, loc, scalarOffset, position);
+    position =
+        arith::MulIOp::create(builder, loc, position, flat[index].strides[dim]);
+    scalarOffset = arith::AddIOp::create(builder, loc, scalarOffset, position);
   }
 
   Type element = getElementTypeOrSelf(access.tensor.getType());
@@ -246,17 +246,17 @@ Value TileOperands::loadGathered(OpBuilder &builder, unsigned index,
   if (element.getIntOrFloatBitWidth() >= 32) {
     Value all = arith::ConstantOp::create(
         builder, loc,
-        DenseElementsAttr::get(
-            VectorType::get({at.width}, builder.getI1Type()), true));
-    return vector::GatherOp::create(builder, loc, vectorType,
-                                    flat[index].memref, scalarOffset,
-                                    laneOffset, all,
-                                    getZero(builder, loc, vectorType));
+        DenseElementsAttr::get(VectorType::get({at.width}, builder.getI1Type()),
+                               true));
+    return vector::GatherOp::create(
+        builder, loc, vectorType, flat[index].memref, scalarOffset, laneOffset,
+        all, getZero(builder, loc, vectorType));
   }
   // No gather for narrow elements: one scalar load per lane.
   Value result = getZero(builder, loc, vectorType);
   for (int64_t position = 0; position < at.width; ++position) {
-    Value offset = vector::ExtractOp::create(builder, loc, laneOffset, position);
+    Value offset =
+        vector::ExtractOp::create(builder, loc, laneOffset, position);
     offset = arith::AddIOp::create(builder, loc, offset, scalarOffset);
     Value scalar =
         memref::LoadOp::create(builder, loc, flat[index].memref, offset);
@@ -285,9 +285,9 @@ Value TileOperands::loadResult(OpBuilder &builder, const TileCoordinates &at,
                    memref::LoadOp::create(builder, loc, out, indices), type);
   auto vectorType = VectorType::get({at.width}, element);
   Value value =
-      at.count ? vector::MaskedLoadOp::create(
-                     builder, loc, vectorType, out, indices,
-                     getMask(builder, at), getZero(builder, loc, vectorType))
+      at.count ? vector::MaskedLoadOp::create(builder, loc, vectorType, out,
+                                              indices, getMask(builder, at),
+                                              getZero(builder, loc, vectorType))
                      .getResult()
                : vector::LoadOp::create(builder, loc, vectorType, out, indices)
                      .getResult();

@@ -69,19 +69,20 @@ static bool foldFactor(EinsumOp einsum) {
   for (unsigned index = 0; index < contraction.getInputs().size(); ++index) {
     EinsumAccess access = contraction.getAccess(index);
     Operation *producer = access.tensor.getDefiningOp();
-    bool isOutside =
-        producer ? producer->getBlock() != einsum->getBlock()
-                 : cast<BlockArgument>(access.tensor).getOwner() !=
-                       einsum->getBlock();
+    bool isOutside = producer ? producer->getBlock() != einsum->getBlock()
+                              : cast<BlockArgument>(access.tensor).getOwner() !=
+                                    einsum->getBlock();
     std::optional<SmallVector<StringAttr>> ranks = getPlainRanks(access);
-    if (!isOutside || !ranks || contraction.inputUsesRank(index, iterate.getPointAttr()))
+    if (!isOutside || !ranks ||
+        contraction.inputUsesRank(index, iterate.getPointAttr()))
       continue;
     OpBuilder builder(iterate);
     auto type = cast<RankedTensorType>(access.tensor.getType());
     Type compute = contraction.getMapResult().getType();
     auto scaled = EinsumOp::create(
-        builder, einsum.getLoc(), RankedTensorType::get(type.getShape(), compute),
-        *ranks, ArrayRef<EinsumAccess>(access), std::nullopt,
+        builder, einsum.getLoc(),
+        RankedTensorType::get(type.getShape(), compute), *ranks,
+        ArrayRef<EinsumAccess>(access), std::nullopt,
         [&](OpBuilder &nested, Location loc, ValueRange args) -> Value {
           Value constant = arith::ConstantOp::create(nested, loc, factor);
           return arith::MulFOp::create(nested, loc, args[0], constant);
@@ -115,9 +116,8 @@ static bool inlineProducer(EinsumOp consumer) {
     SmallVector<StringAttr> outputRanks = producer.getOutputRanks();
     auto rename = [&](StringAttr rank) {
       auto *found = llvm::find(outputRanks, rank);
-      return found == outputRanks.end()
-                 ? rank
-                 : (*names)[found - outputRanks.begin()];
+      return found == outputRanks.end() ? rank
+                                        : (*names)[found - outputRanks.begin()];
     };
     SmallVector<EinsumAccess> accesses;
     for (unsigned i = 0; i < consumer.getInputs().size(); ++i)
@@ -150,10 +150,9 @@ static bool inlineProducer(EinsumOp consumer) {
           unsigned next = 0;
           for (auto [i, argument] :
                llvm::enumerate(consumer.getMap()->getArguments()))
-            outer.map(argument,
-                      i == index
-                          ? inner.lookupOrDefault(producer.getMapResult())
-                          : args[next++]);
+            outer.map(argument, i == index ? inner.lookupOrDefault(
+                                                 producer.getMapResult())
+                                           : args[next++]);
           for (Operation &op : consumer.getMap()->without_terminator())
             nested.clone(op, outer);
           return outer.lookupOrDefault(consumer.getMapResult());

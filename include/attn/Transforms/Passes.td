@@ -53,6 +53,25 @@ def AttnChooseMappingPass : Pass<"attn-choose-mapping"> {
     Option<"rowTile", "row-tile", "int64_t", "0",
            "Accumulator rows of a register tile; 0 is the model's choice">
   ];
+def AttnFuseCascade : Pass<"attn-fuse-cascade"> {
+  let summary = "Fuse the maps of a cascade and fold constant factors";
+  let description = [{
+    Two rewrites that save passes over a tile of scores:
+
+    - a map that one other map reads is computed inside it, so that a list of
+      score modifiers is one traversal;
+    - a constant factor on a streamed contraction (the scale of the scores)
+      moves to the operand outside the stream: `c * sum_e A * B` is
+      `sum_e (c * A) * B`.
+
+    Both hold in real arithmetic, which is what a cascade means; the results
+    stay within the accuracy contract of `docs/spec.md`.
+  }];
+  let statistics = [
+    Statistic<"numInlined", "maps-inlined", "Maps computed in their reader">,
+    Statistic<"numFolded", "factors-folded",
+              "Constant factors moved out of the stream">];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
 #endif // ATTN_TRANSFORMS_PASSES_TD

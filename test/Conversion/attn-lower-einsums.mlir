@@ -1,0 +1,72 @@
+// RUN: attn-opt %s --attn-lower-einsums --split-input-file | FileCheck %s
+
+// A contraction keeps eight rows by three vectors in registers.
+// CHECK-LABEL: func @contraction
+// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c8
+// CHECK: %{{.*}}:24 = scf.for %{{.*}} iter_args
+// CHECK-COUNT-3: vector.load %{{.*}} : memref<64x48xf32>, vector<16xf32>
+// CHECK-COUNT-8: memref.load
+// CHECK-COUNT-24: vector.fma
+// CHECK-COUNT-24: vector.store
+// The rest of a dynamic extent goes row by row.
+// CHECK: %{{.*}}:3 = scf.for
+func.func @contraction(%q: memref<64x48xf32>, %k: memref<?x64xf32>, %s: memref<?x48xf32>) {
+  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<64x48xf32>, memref<?x64xf32>) -> memref<?x48xf32>
+  return
+}
+
+// -----
+
+// Maxima start at the least finite value and keep a NaN value.
+// CHECK-LABEL: func @maximum
+// CHECK: arith.constant dense<-3.40282347E+38>
+// CHECK: arith.cmpf ogt
+// CHECK: arith.select
+func.func @maximum(%s: memref<?x16xf32>, %r: memref<16xf32>) {
+  attn.einsum [m] = %s[n,m] reduce max(n) outs(%r) : (memref<?x16xf32>) -> memref<16xf32>
+  return
+}
+
+// -----
+
+// A quotient whose divisor is 0 is 0; a partial register is masked.
+// CHECK-LABEL: func @quotient
+// CHECK: vector.gather
+// CHECK: arith.divf
+// CHECK: arith.cmpf oeq
+// CHECK: arith.select
+// CHECK: vector.maskedstore
+func.func @quotient(%a: memref<40x16xf32>, %d: memref<16xf32>, %o: memref<?x40xf32>) {
+  attn.einsum [m,f] = div(%a[f,m], %d[m]) outs(%o) : (memref<40x16xf32>, memref<16xf32>) -> memref<?x40xf32>
+  return
+}
+
+// -----
+
+// Elements narrower than a gather can take are loaded one by one, inside the
+// tensor.
+// CHECK-LABEL: func @pack
+// CHECK: arith.minsi
+// CHECK-COUNT-16: vector.insert
+// CHECK: arith.extf
+func.func @pack(%q: memref<?x64xbf16, strided<[?, 1], offset: ?>>, %o: memref<64x16xf32>) {
+  attn.einsum [e,m] = %q[m,e] outs(%o) clamp [m] : (memref<?x64xbf16, strided<[?, 1], offset: ?>>) -> memref<64x16xf32>
+  return
+}
+
+// -----
+
+// Indices are vectors along the lanes and scalars elsewhere.
+// CHECK-LABEL: func @index
+// CHECK: vector.step
+func.func @index(%o: memref<8x16xi32>) {
+  attn.einsum [n,m] = map() {
+    %n = attn.index n : index
+    %m = attn.index m : index
+    %d = arith.subi %m, %n : index
+    %i = arith.index_cast %d : index to i32
+    attn.yield %i : i32
+  } outs(%o) : () -> memref<8x16xi32>
+  return
+}

@@ -1,0 +1,40 @@
+// RUN: attn-opt %s --attn-fuse-cascade | FileCheck %s
+
+// The scale moves to the query, which the stream does not touch; cap and bias
+// are one traversal.
+// CHECK-LABEL: func @modifiers
+// CHECK: %[[QS:.*]] = attn.einsum [m,e] = map(
+// CHECK: arith.mulf
+// CHECK: attn.iterate
+// CHECK: %[[S:.*]] = attn.einsum [m,n0] = mul(%[[QS]][m,e], %{{.*}}[n1*N0+n0,e]) reduce add(e)
+// CHECK-NEXT: %[[C:.*]] = attn.einsum [m,n0] = map(%{{.*}}[m], %[[S]][m,n0])
+// CHECK: math.tanh
+// CHECK: arith.addf
+// CHECK: reduce max(n0)
+func.func @modifiers(%q: tensor<?x64xf32>, %k: tensor<?x64xf32>, %bias: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %B = %bias) : (tensor<?x64xf32>, tensor<?x64xf32>, tensor<?xf32>) -> tensor<?xf32> {
+    %lo = arith.constant -3.40282347E+38 : f32
+    %rm0 = attn.einsum [m] = map() { attn.yield %lo : f32 } : () -> tensor<?xf32>
+    %rm = attn.iterate n1 of n by n0 init(%rm0 : tensor<?xf32>) {
+    ^bb0(%RM: tensor<?xf32>):
+      %s0 = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x?xf32>
+      %s1 = attn.einsum [m,n0] = map(%s0[m,n0]) {
+      ^bb0(%s: f32):
+        %c = arith.constant 0.125 : f32
+        %r = arith.mulf %s, %c : f32
+        attn.yield %r : f32
+      } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+      %s2 = attn.einsum [m,n0] = map(%s1[m,n0]) {
+      ^bb0(%s: f32):
+        %r = math.tanh %s : f32
+        attn.yield %r : f32
+      } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+      %s3 = attn.einsum [m,n0] = add(%s2[m,n0], %B[m]) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+      %lm = attn.einsum [m] = %s3[m,n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm1 = attn.einsum [m] = max(%RM[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm1 : tensor<?xf32>
+    }
+    attn.yield %rm : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
