@@ -53,6 +53,8 @@ def AttnChooseMappingPass : Pass<"attn-choose-mapping"> {
     Option<"rowTile", "row-tile", "int64_t", "0",
            "Accumulator rows of a register tile; 0 is the model's choice">
   ];
+}
+
 def AttnFuseCascade : Pass<"attn-fuse-cascade"> {
   let summary = "Fuse the maps of a cascade and fold constant factors";
   let description = [{
