@@ -86,7 +86,7 @@ def pytest_runtest_call(item):
 
 
 def pytest_runtest_logreport(report):
-    if report.when == "call" and _config is not None:
+    if report.when == "call" and report.passed and _config is not None:
         _config.stash[_TOTAL] += dict(report.user_properties).get("kernel executions", 0)
 
 
