@@ -123,9 +123,9 @@ class Check:
             junit=report,
         )
         executed = int(count.read_text()) if count.exists() else 0
-        self.runner.say(f"executed {executed} kernels")
         if executed == 0:
             self.runner.counts.fail("no kernel was executed")
+        self.runner.say(f"executed {executed or 'no'} kernels{'' if executed else ': FAILED'}")
 
     def documentation(self):
         report = self.report("documentation")

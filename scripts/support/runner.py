@@ -212,8 +212,11 @@ class Runner:
             print(f"  {duration(spent):>6}  {name}")
         for reason, count in sorted(self.counts.skipped.items()):
             print(f"  skipped {count}: {reason}")
-        for failure in self.counts.failures[:50]:
+        failures = self.counts.failures
+        for failure in failures[:50]:
             print(f"  failed: {failure}")
+        if len(failures) > 50:
+            print(f"  failed: and {len(failures) - 50} more, named in the logs")
         took, logs = duration(time.monotonic() - self.start), os.path.relpath(self.logs, ROOT)
         print(f"  took {took}; logs in {logs}")
         print(self.counts.line())
