@@ -376,6 +376,9 @@ static IntegerSet getElementTest(const Plane &plane, Piece piece,
     }
     exprs.push_back(expr + static_cast<int64_t>(row.back()));
   }
+  // A set of MLIR has at least one constraint.
+  if (exprs.empty())
+    exprs.push_back(getAffineConstantExpr(0, context));
   return IntegerSet::get(/*dimCount=*/2, numSymbols, exprs,
                          SmallVector<bool>(exprs.size(), false));
 }
@@ -410,6 +413,9 @@ attn::planSparsity(MLIRContext *context, const PlaneRestriction &restriction,
                 << " pieces; a plan holds one";
     return failure();
   }
+
+  if (pieces[0].empty())
+    return PlanAttr();
 
   TileSpace tile(plane, context);
   auto [liveLower, liveUpper] = tile.getBounds(tile.projectLive(pieces[0]));

@@ -314,6 +314,12 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
       parser.parseKeyword("nonnegative") || parser.parseEqual() ||
       parseMap(functions) || parser.parseGreater())
     return {};
+  // spec: PL-1
+  if (functions.getNumResults() == 0)
+    return parser.emitError(location,
+                            "a plan has at least one constraint; 0 always "
+                            "holds"),
+           Attribute();
   return getChecked(
       [&] { return parser.emitError(location); }, parser.getContext(), symbols,
       maps[0], maps[1], maps[2], maps[3],
