@@ -11,7 +11,7 @@
 #include "attn/Transforms/Passes.h"
 
 namespace mlir::attn {
-#define GEN_PASS_DEF_ATTNCHOOSEMAPPINGPASS
+#define GEN_PASS_DEF_ATTNCHOOSEMAPPING
 #include "attn/Transforms/Passes.h.inc"
 } // namespace mlir::attn
 
@@ -20,8 +20,8 @@ using namespace mlir::attn;
 
 namespace {
 struct ChooseMappingPass
-    : attn::impl::AttnChooseMappingPassBase<ChooseMappingPass> {
-  using AttnChooseMappingPassBase::AttnChooseMappingPassBase;
+    : attn::impl::AttnChooseMappingBase<ChooseMappingPass> {
+  using AttnChooseMappingBase::AttnChooseMappingBase;
 
   void runOnOperation() override {
     if (failed(readOptions()))

@@ -11,7 +11,7 @@
 #include "attn/Transforms/Passes.h"
 
 namespace mlir::attn {
-#define GEN_PASS_DEF_ATTNPLANSPARSITYPASS
+#define GEN_PASS_DEF_ATTNPLANSPARSITY
 #include "attn/Transforms/Passes.h.inc"
 } // namespace mlir::attn
 
@@ -19,8 +19,7 @@ using namespace mlir;
 using namespace mlir::attn;
 
 namespace {
-struct PlanSparsityPass
-    : attn::impl::AttnPlanSparsityPassBase<PlanSparsityPass> {
+struct PlanSparsityPass : attn::impl::AttnPlanSparsityBase<PlanSparsityPass> {
   void runOnOperation() override {
     WalkResult result = getOperation()->walk([&](CascadeOp cascade) {
       return failed(plan(cascade)) ? WalkResult::interrupt()

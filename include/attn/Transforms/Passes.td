@@ -11,7 +11,7 @@
 
 include "mlir/Pass/PassBase.td"
 
-def AttnPlanSparsityPass : Pass<"attn-plan-sparsity"> {
+def AttnPlanSparsity : Pass<"attn-plan-sparsity"> {
   let summary = "Turn the sparsity of cascades into key ranges of their loops";
   let description = [{
     For each cascade whose (query, key) plane is restricted, by `where` or by
@@ -26,7 +26,7 @@ def AttnPlanSparsityPass : Pass<"attn-plan-sparsity"> {
   }];
 }
 
-def AttnChooseMappingPass : Pass<"attn-choose-mapping"> {
+def AttnChooseMapping : Pass<"attn-choose-mapping"> {
   let summary = "Choose lanes, tiles and work items for cascades";
   let description = [{
     Attaches a `mapping` to every cascade that has none. Lanes are a rank of
