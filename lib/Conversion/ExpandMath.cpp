@@ -1,0 +1,111 @@
+//===- ExpandMath.cpp - Elementary functions become arithmetic -*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "MathExpansions.h"
+#include "attn/Conversion/Passes.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNEXPANDMATH
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+/// Rewrites `OpTy` on f32 by a member of MathExpander.
+template <typename OpTy, Value (MathExpander::*expand)(Value)>
+struct ExpandPattern : OpRewritePattern<OpTy> {
+  ExpandPattern(MLIRContext *context, MathTarget target)
+      : OpRewritePattern<OpTy>(context), target(target) {}
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF32() || isa<TensorType>(type))
+      return failure();
+    MathExpander expander(rewriter, op.getLoc(), type, target);
+    rewriter.replaceOp(op, (expander.*expand)(op.getOperand()));
+    return success();
+  }
+
+  MathTarget target;
+};
+
+/// Computes a function on bf16 or f16 in f32. Functions that only look at bits
+/// are exact in every type and stay.
+struct WidenPattern : RewritePattern {
+  explicit WidenPattern(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    if (!isa_and_nonnull<math::MathDialect>(op->getDialect()) ||
+        isa<math::AbsFOp, math::CopySignOp>(op) || op->getNumResults() != 1)
+      return failure();
+    Type type = op->getResult(0).getType();
+    Type element = getElementTypeOrSelf(type);
+    if ((!element.isBF16() && !element.isF16()) || isa<TensorType>(type))
+      return failure();
+    auto widen = [&](Type narrow) -> Type {
+      if (auto vector = dyn_cast<VectorType>(narrow))
+        return vector.clone(rewriter.getF32Type());
+      return rewriter.getF32Type();
+    };
+    Location loc = op->getLoc();
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      bool narrow = getElementTypeOrSelf(operand.getType()) == element;
+      operands.push_back(
+          narrow ? arith::ExtFOp::create(rewriter, loc,
+                                         widen(operand.getType()), operand)
+                       .getResult()
+                 : operand);
+    }
+    OperationState state(loc, op->getName(), operands, widen(type),
+                         op->getAttrs());
+    Value wide = rewriter.create(state)->getResult(0);
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, type, wide);
+    return success();
+  }
+};
+
+struct ExpandMathPass : public attn::impl::AttnExpandMathBase<ExpandMathPass> {
+  using AttnExpandMathBase::AttnExpandMathBase;
+
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    MathTarget target;
+    target.fma = fma;
+    target.scalef = avx512;
+    RewritePatternSet patterns(context);
+    patterns.add<WidenPattern>(context);
+    patterns.add<ExpandPattern<math::Exp2Op, &MathExpander::exp2>,
+                 ExpandPattern<math::ExpOp, &MathExpander::exp>,
+                 ExpandPattern<math::ExpM1Op, &MathExpander::expm1>,
+                 ExpandPattern<math::LogOp, &MathExpander::log>,
+                 ExpandPattern<math::Log2Op, &MathExpander::log2>,
+                 ExpandPattern<math::Log10Op, &MathExpander::log10>,
+                 ExpandPattern<math::Log1pOp, &MathExpander::log1p>,
+                 ExpandPattern<math::TanhOp, &MathExpander::tanh>>(context,
+                                                                   target);
+    // Folding is left to the canonicaliser: it would evaluate what a test means
+    // to see expanded.
+    GreedyRewriteConfig config;
+    config.enableFolding(false);
+    config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,31 @@
+//===- X86Intrinsics.h - Instructions without a generic form ----*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The only place that names x86 intrinsics.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_CONVERSION_X86INTRINSICS_H
+#define ATTN_LIB_CONVERSION_X86INTRINSICS_H
+
+#include "mlir/IR/Builders.h"
+
+namespace mlir::attn::x86 {
+
+/// Whether createScale takes values of `type`: f32 vectors of whole registers.
+bool canScale(Type type);
+
+/// value * 2^floor(exponent), rounded once, by AVX-512's vscalefps: NaN and
+/// infinite exponents, overflow and gradual underflow are as in real
+/// arithmetic.
+Value createScale(OpBuilder &builder, Location loc, Value value,
+                  Value exponent);
+
+} // namespace mlir::attn::x86
+
+#endif // ATTN_LIB_CONVERSION_X86INTRINSICS_H
