@@ -150,6 +150,24 @@ typedef const attn_kernel_info *(*attn_kernel_info_fn)(void);
  * before the first use of a kernel built for another machine. */
 typedef int32_t (*attn_kernel_supported_fn)(char *message, size_t message_size);
 
+/* A row-major tensor on the CPU: element type `code` (kDLFloat, ...) of `bits`
+ * bits, `rank` extents. Data and shape stay the caller's. */
+static inline DLTensor attn_cpu_tensor(void *data, uint8_t code, uint8_t bits,
+                                       int32_t rank, int64_t *shape) {
+  DLTensor tensor;
+  tensor.data = data;
+  tensor.device.device_type = kDLCPU;
+  tensor.device.device_id = 0;
+  tensor.ndim = rank;
+  tensor.dtype.code = code;
+  tensor.dtype.bits = bits;
+  tensor.dtype.lanes = 1;
+  tensor.shape = shape;
+  tensor.strides = NULL;
+  tensor.byte_offset = 0;
+  return tensor;
+}
+
 /* The identifier of a status, for messages. */
 static inline const char *attn_status_name(int32_t status) {
   switch (status) {

@@ -1,0 +1,152 @@
+//===- TranslateKernels.cpp - From the LLVM dialect to optimised LLVM IR --===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "EntryPoints.h"
+
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/IPO/Internalize.h"
+#include "llvm/Transforms/Instrumentation/AddressSanitizer.h"
+#include "llvm/Transforms/Instrumentation/ThreadSanitizer.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+StringRef mlir::attn::stringifySanitizer(Sanitizer sanitizer) {
+  switch (sanitizer) {
+  case Sanitizer::None:
+    return "none";
+  case Sanitizer::Address:
+    return "address";
+  case Sanitizer::Thread:
+    return "thread";
+  }
+  llvm_unreachable("no such sanitizer");
+}
+
+void mlir::attn::registerKernelTranslations(DialectRegistry &registry) {
+  registerAllToLLVMIRTranslations(registry);
+}
+
+/// Gives every function the attributes of the target. What a translation or
+/// the C ABI's compiler said about a CPU is replaced: LLVM inlines only between
+/// functions for the same one.
+static void setFunctionAttributes(llvm::Module &module,
+                                  const CompileOptions &options) {
+  std::string vectorBits = std::to_string(options.target.getVectorBits());
+  for (llvm::Function &function : module) {
+    for (StringRef attribute :
+         {"target-cpu", "target-features", "tune-cpu", "prefer-vector-width",
+          "min-legal-vector-width", "stack-protector-buffer-size"})
+      function.removeFnAttr(attribute);
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", options.target.getCPU());
+    if (!options.target.getFeatures().empty())
+      function.addFnAttr("target-features", options.target.getFeatures());
+    // Tunings that prefer narrow vectors are made for code that rarely uses
+    // wide ones; a kernel does little else.
+    function.addFnAttr("prefer-vector-width", vectorBits);
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    // Debuggers and profilers walk the stack through a kernel.
+    function.setUWTableKind(llvm::UWTableKind::Async);
+    if (options.sanitizer == Sanitizer::None)
+      continue;
+    function.addFnAttr(options.sanitizer == Sanitizer::Address
+                           ? llvm::Attribute::SanitizeAddress
+                           : llvm::Attribute::SanitizeThread);
+    function.addFnAttr("frame-pointer", "all");
+  }
+}
+
+FailureOr<std::unique_ptr<llvm::Module>>
+mlir::attn::translateKernels(ModuleOp module, ArrayRef<CompiledKernel> kernels,
+                             const CompileOptions &options,
+                             llvm::LLVMContext &llvmContext) {
+  std::unique_ptr<llvm::TargetMachine> machine =
+      options.target.createTargetMachine(llvm::CodeGenOptLevel::Default);
+  std::unique_ptr<llvm::Module> translated =
+      translateModuleToLLVMIR(module, llvmContext, kernels.front().name);
+  if (!translated)
+    return module.emitError() << "the module cannot be translated to LLVM IR; "
+                                 "everything must be in the LLVM dialect";
+  translated->setTargetTriple(machine->getTargetTriple());
+  translated->setDataLayout(machine->createDataLayout());
+
+  auto emitError = [&] { return module.emitError(); };
+  llvm::StringSet<> publicNames;
+  for (const CompiledKernel &kernel : kernels) {
+    if (failed(addEntryPoints(*translated, kernel, options, emitError)))
+      return failure();
+    for (const std::string &name : kernel.getPublicNames())
+      publicNames.insert(name);
+  }
+  if (failed(linkKernelAbi(*translated, emitError)))
+    return failure();
+  llvm::internalizeModule(*translated, [&](const llvm::GlobalValue &value) {
+    return publicNames.contains(value.getName());
+  });
+  setFunctionAttributes(*translated, options);
+
+  std::string problems;
+  llvm::raw_string_ostream stream(problems);
+  if (llvm::verifyModule(*translated, &stream))
+    return emitError() << "the kernel's LLVM IR is malformed: " << problems;
+  return translated;
+}
+
+void mlir::attn::optimizeKernels(llvm::Module &module,
+                                 llvm::TargetMachine &machine,
+                                 const CompileOptions &options) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = options.optLevel > 1;
+  tuning.SLPVectorization = options.optLevel > 1;
+  llvm::PassBuilder builder(&machine, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager callGraph;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(callGraph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, callGraph, modules);
+
+  // Instrumentation comes last, so that what runs is what is checked.
+  builder.registerOptimizerLastEPCallback([&](llvm::ModulePassManager &passes,
+                                              llvm::OptimizationLevel,
+                                              llvm::ThinOrFullLTOPhase) {
+    if (options.sanitizer == Sanitizer::Address) {
+      llvm::AddressSanitizerOptions asan;
+      asan.UseAfterScope = true;
+      // Globals in sections of their own would need symbols that only a
+      // linker defines.
+      passes.addPass(llvm::AddressSanitizerPass(asan, /*UseGlobalGC=*/false,
+                                                /*UseOdrIndicator=*/false));
+    } else if (options.sanitizer == Sanitizer::Thread) {
+      passes.addPass(llvm::ModuleThreadSanitizerPass());
+      passes.addPass(
+          llvm::createModuleToFunctionPassAdaptor(llvm::ThreadSanitizerPass()));
+    }
+  });
+
+  const llvm::OptimizationLevel levels[] = {
+      llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
+      llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
+  llvm::OptimizationLevel level = levels[std::min(options.optLevel, 3u)];
+  llvm::ModulePassManager passes =
+      level == llvm::OptimizationLevel::O0
+          ? builder.buildO0DefaultPipeline(level)
+          : builder.buildPerModuleDefaultPipeline(level);
+  passes.run(module, modules);
+}
