@@ -444,8 +444,14 @@ LogicalResult IndexOp::verify() {
   auto einsum = (*this)->getParentOfType<EinsumOp>();
   if (!einsum)
     return emitOpError("stands in the map of an attn.einsum");
-  if (!einsum.hasRank(getRankAttr()))
-    return emitOpError("names rank '")
-           << getRank() << "', which the einsum does not have";
-  return success();
+  if (einsum.hasRank(getRankAttr()))
+    return success();
+  // In a step of an iteration the einsum has the points of the parent rank.
+  for (auto iterate = einsum->getParentOfType<IterateOp>(); iterate;
+       iterate = iterate->getParentOfType<IterateOp>())
+    if (iterate.getParentAttr() == getRankAttr() &&
+        einsum.hasRank(iterate.getPointAttr()))
+      return success();
+  return emitOpError("names rank '")
+         << getRank() << "', which the einsum does not have";
 }

@@ -301,7 +301,9 @@ def Attn_IndexOp : Attn_Op<"index", [Pure]> {
   let summary = "the coordinate of a rank at the current point";
   let description = [{
     Inside a map: the coordinate of `rank`, counted from the rank's origin. In a
-    tile it is the coordinate within the tile.
+    tile it is the coordinate within the tile. In the body of an `attn.iterate`,
+    an einsum over the points of the parent rank may name the parent: the
+    coordinate is then `rank*POINT+point` of the iteration.
   }];
   let arguments = (ins StrAttr:$rank);
   let results = (outs Index:$result);
