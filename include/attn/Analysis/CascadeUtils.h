@@ -1,0 +1,77 @@
+//===- CascadeUtils.h - Helpers to read and write cascades -----*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_ANALYSIS_CASCADEUTILS_H
+#define ATTN_ANALYSIS_CASCADEUTILS_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::attn {
+
+/// The ranks that the index expressions of `access` mention, in the order of
+/// their first use.
+SmallVector<StringAttr> getAccessRanks(const EinsumAccess &access);
+
+/// The ranks of an access whose expressions are all plain ranks.
+std::optional<SmallVector<StringAttr>>
+getPlainRanks(const EinsumAccess &access);
+
+/// Substitutes `expr`, written over `ranks` and `extents` of `with`, for rank
+/// `rank` of `access`.
+struct RankExpression {
+  AffineExpr expr;
+  SmallVector<StringAttr> ranks, extents;
+};
+EinsumAccess
+substituteRanks(const EinsumAccess &access,
+                const llvm::MapVector<StringAttr, RankExpression> &with);
+
+/// What a reader of `producer` at `outer` reads where `producer` reads `inner`:
+/// the composition of both index maps. `producer` does not reduce.
+EinsumAccess composeAccess(EinsumOp producer, const EinsumAccess &inner,
+                           const EinsumAccess &outer);
+
+/// Position of an access equal to `access` in `list`, added if new.
+unsigned findOrAddAccess(SmallVectorImpl<EinsumAccess> &list,
+                         const EinsumAccess &access);
+
+/// Copies the operations of `map` that `value` needs, its arguments replaced by
+/// `args`, and returns the copy of `value`. Values from outside the map are
+/// constants and are copied too.
+Value cloneExpression(OpBuilder &builder, Value value, Block *map,
+                      ValueRange args);
+/// The same with a mapping that several values of one map share.
+Value cloneExpression(OpBuilder &builder, Value value, Block *map,
+                      IRMapping &mapping);
+
+/// Calls `fn` with every operation of `map` that `value` depends on, operands
+/// first, and marks the arguments it reads.
+void walkExpression(Value value, Block *map,
+                    llvm::SmallDenseSet<Operation *> &visited,
+                    function_ref<void(Operation *)> fn,
+                    llvm::SmallBitVector *arguments = nullptr);
+
+/// The ranks on which `value`, computed in the map of `einsum`, depends.
+llvm::SetVector<StringAttr> getExpressionRanks(EinsumOp einsum, Value value);
+
+/// Erases einsums and iterations of `block` without uses, last first, and those
+/// that become unused.
+void eraseDeadEinsums(Block &block);
+
+/// The constant in which a reduction of `kind` starts: its identity, for
+/// extrema of floats the extreme finite number.
+TypedAttr getReductionIdentity(ReductionKind kind, Type element);
+
+/// Combines two values as a reduction of `kind` does.
+Value combineValues(OpBuilder &builder, Location loc, ReductionKind kind,
+                    Value a, Value b);
+
+} // namespace mlir::attn
+
+#endif // ATTN_ANALYSIS_CASCADEUTILS_H

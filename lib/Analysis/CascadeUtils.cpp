@@ -1,0 +1,235 @@
+//===- CascadeUtils.cpp - Helpers to read and write cascades ---*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Analysis/CascadeUtils.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+SmallVector<StringAttr> attn::getAccessRanks(const EinsumAccess &access) {
+  SmallVector<StringAttr> ranks;
+  for (AffineExpr expr : access.map.getResults())
+    expr.walk([&](AffineExpr inner) {
+      if (auto dim = dyn_cast<AffineDimExpr>(inner))
+        if (StringAttr rank = access.ranks[dim.getPosition()];
+            !llvm::is_contained(ranks, rank))
+          ranks.push_back(rank);
+    });
+  return ranks;
+}
+
+std::optional<SmallVector<StringAttr>>
+attn::getPlainRanks(const EinsumAccess &access) {
+  SmallVector<StringAttr> ranks;
+  for (AffineExpr expr : access.map.getResults()) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim)
+      return std::nullopt;
+    ranks.push_back(access.ranks[dim.getPosition()]);
+  }
+  return ranks;
+}
+
+static unsigned findOrAdd(SmallVectorImpl<StringAttr> &names, StringAttr name) {
+  auto *found = llvm::find(names, name);
+  if (found != names.end())
+    return found - names.begin();
+  names.push_back(name);
+  return names.size() - 1;
+}
+
+EinsumAccess
+attn::substituteRanks(const EinsumAccess &access,
+                      const llvm::MapVector<StringAttr, RankExpression> &with) {
+  MLIRContext *context = access.map.getContext();
+  SmallVector<StringAttr> ranks, extents(access.extents);
+  SmallVector<AffineExpr> dims;
+  for (auto [position, rank] : llvm::enumerate(access.ranks)) {
+    const auto *found = with.find(rank);
+    if (found == with.end()) {
+      dims.push_back(getAffineDimExpr(findOrAdd(ranks, rank), context));
+      continue;
+    }
+    const RankExpression &expression = found->second;
+    SmallVector<AffineExpr> innerDims, innerSymbols;
+    for (StringAttr inner : expression.ranks)
+      innerDims.push_back(getAffineDimExpr(findOrAdd(ranks, inner), context));
+    for (StringAttr inner : expression.extents)
+      innerSymbols.push_back(
+          getAffineSymbolExpr(findOrAdd(extents, inner), context));
+    dims.push_back(
+        expression.expr.replaceDimsAndSymbols(innerDims, innerSymbols));
+  }
+  SmallVector<AffineExpr> exprs;
+  for (AffineExpr expr : access.map.getResults())
+    exprs.push_back(expr.replaceDims(dims));
+  return EinsumAccess(
+      access.tensor,
+      AffineMap::get(ranks.size(), extents.size(), exprs, context), ranks,
+      extents);
+}
+
+EinsumAccess attn::composeAccess(EinsumOp producer, const EinsumAccess &inner,
+                                 const EinsumAccess &outer) {
+  llvm::MapVector<StringAttr, RankExpression> with;
+  for (auto [rank, expr] :
+       llvm::zip(producer.getOutputRanks(), outer.map.getResults()))
+    with[rank] = RankExpression{expr, outer.ranks, outer.extents};
+  return substituteRanks(inner, with);
+}
+
+/// Whether both accesses read the same element at every point.
+static bool isSameAccess(const EinsumAccess &a, const EinsumAccess &b) {
+  if (a.tensor != b.tensor)
+    return false;
+  // Compare over one common list of names.
+  SmallVector<StringAttr> ranks, extents;
+  auto rewrite = [&](const EinsumAccess &access) {
+    MLIRContext *context = access.map.getContext();
+    SmallVector<AffineExpr> dims, symbols, exprs;
+    for (StringAttr rank : access.ranks)
+      dims.push_back(getAffineDimExpr(findOrAdd(ranks, rank), context));
+    for (StringAttr extent : access.extents)
+      symbols.push_back(
+          getAffineSymbolExpr(findOrAdd(extents, extent), context));
+    for (AffineExpr expr : access.map.getResults())
+      exprs.push_back(expr.replaceDimsAndSymbols(dims, symbols));
+    return exprs;
+  };
+  return rewrite(a) == rewrite(b);
+}
+
+unsigned attn::findOrAddAccess(SmallVectorImpl<EinsumAccess> &list,
+                               const EinsumAccess &access) {
+  for (auto [index, other] : llvm::enumerate(list))
+    if (isSameAccess(access, other))
+      return index;
+  list.push_back(access);
+  return list.size() - 1;
+}
+
+Value attn::cloneExpression(OpBuilder &builder, Value value, Block *map,
+                            IRMapping &mapping) {
+  if (Value known = mapping.lookupOrNull(value))
+    return known;
+  // Constants are all that a map may take from outside.
+  Operation *op = value.getDefiningOp();
+  for (Value operand : op->getOperands())
+    cloneExpression(builder, operand, map, mapping);
+  Operation *copy = builder.clone(*op, mapping);
+  mapping.map(op->getResults(), copy->getResults());
+  return mapping.lookup(value);
+}
+
+Value attn::cloneExpression(OpBuilder &builder, Value value, Block *map,
+                            ValueRange args) {
+  IRMapping mapping;
+  mapping.map(map->getArguments(), args);
+  return cloneExpression(builder, value, map, mapping);
+}
+
+void attn::walkExpression(Value value, Block *map,
+                          llvm::SmallDenseSet<Operation *> &visited,
+                          function_ref<void(Operation *)> fn,
+                          llvm::SmallBitVector *arguments) {
+  Operation *op = value.getDefiningOp();
+  if (!op) {
+    if (arguments)
+      arguments->set(cast<BlockArgument>(value).getArgNumber());
+    return;
+  }
+  if (!visited.insert(op).second)
+    return;
+  for (Value operand : op->getOperands())
+    walkExpression(operand, map, visited, fn, arguments);
+  fn(op);
+}
+
+llvm::SetVector<StringAttr> attn::getExpressionRanks(EinsumOp einsum,
+                                                     Value value) {
+  llvm::SetVector<StringAttr> ranks;
+  llvm::SmallDenseSet<Operation *> visited;
+  llvm::SmallBitVector arguments(einsum.getInputs().size());
+  walkExpression(
+      value, einsum.getMap(), visited,
+      [&](Operation *op) {
+        if (auto index = dyn_cast<IndexOp>(op))
+          ranks.insert(index.getRankAttr());
+      },
+      &arguments);
+  for (unsigned index : arguments.set_bits()) {
+    SmallVector<StringAttr> accessRanks =
+        getAccessRanks(einsum.getAccess(index));
+    ranks.insert(accessRanks.begin(), accessRanks.end());
+  }
+  return ranks;
+}
+
+void attn::eraseDeadEinsums(Block &block) {
+  SmallVector<Operation *> ops;
+  for (Operation &op : block.without_terminator())
+    ops.push_back(&op);
+  for (Operation *op : llvm::reverse(ops))
+    if (op->use_empty())
+      op->erase();
+}
+
+TypedAttr attn::getReductionIdentity(ReductionKind kind, Type element) {
+  Builder builder(element.getContext());
+  if (auto floatType = dyn_cast<FloatType>(element)) {
+    const llvm::fltSemantics &semantics = floatType.getFloatSemantics();
+    switch (kind) {
+    case ReductionKind::Max:
+      return builder.getFloatAttr(floatType,
+                                  APFloat::getLargest(semantics, true));
+    case ReductionKind::Min:
+      return builder.getFloatAttr(floatType, APFloat::getLargest(semantics));
+    case ReductionKind::Mul:
+      return builder.getFloatAttr(floatType, 1.0);
+    default:
+      return builder.getFloatAttr(floatType, 0.0);
+    }
+  }
+  unsigned width = element.getIntOrFloatBitWidth();
+  switch (kind) {
+  case ReductionKind::Max:
+    return builder.getIntegerAttr(element, APInt::getSignedMinValue(width));
+  case ReductionKind::Min:
+    return builder.getIntegerAttr(element, APInt::getSignedMaxValue(width));
+  case ReductionKind::Mul:
+    return builder.getIntegerAttr(element, APInt(width, 1));
+  case ReductionKind::And:
+    return builder.getIntegerAttr(element, APInt::getAllOnes(width));
+  default:
+    return builder.getIntegerAttr(element, APInt::getZero(width));
+  }
+}
+
+Value attn::combineValues(OpBuilder &builder, Location loc, ReductionKind kind,
+                          Value a, Value b) {
+  bool isFloat = isa<FloatType>(a.getType());
+  switch (kind) {
+  case ReductionKind::Add:
+    return isFloat ? arith::AddFOp::create(builder, loc, a, b).getResult()
+                   : arith::AddIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::Mul:
+    return isFloat ? arith::MulFOp::create(builder, loc, a, b).getResult()
+                   : arith::MulIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::Max:
+    return isFloat ? arith::MaximumFOp::create(builder, loc, a, b).getResult()
+                   : arith::MaxSIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::Min:
+    return isFloat ? arith::MinimumFOp::create(builder, loc, a, b).getResult()
+                   : arith::MinSIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::And:
+    return arith::AndIOp::create(builder, loc, a, b);
+  case ReductionKind::Or:
+    return arith::OrIOp::create(builder, loc, a, b);
+  }
+  llvm_unreachable("unknown reduction");
+}

@@ -1,0 +1,249 @@
+//===- Streaming.cpp - Can a cascade run in one pass? -----------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Analysis/Streaming.h"
+#include "attn/Analysis/CascadeUtils.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+StringAttr StreamingAnalysis::findRank(CascadeOp cascade) {
+  llvm::SmallSetVector<StringAttr, 8> reduced;
+  llvm::SmallDenseSet<StringAttr> indexing;
+  for (Operation &op : cascade.getBody().front()) {
+    if (isa<IterateOp>(op))
+      return {};
+    auto einsum = dyn_cast<EinsumOp>(op);
+    if (!einsum)
+      continue;
+    for (StringAttr rank : einsum.getReduced())
+      if (indexing.contains(rank))
+        reduced.insert(rank);
+    for (StringAttr rank : einsum.getOutputRanks())
+      indexing.insert(rank);
+  }
+  if (StringAttr key = cascade.getKeyRankAttr())
+    return reduced.contains(key) ? key : nullptr;
+  return reduced.empty() ? nullptr : reduced.front();
+}
+
+StreamingAnalysis::StreamingAnalysis(CascadeOp cascade, StringAttr rank)
+    : cascade(cascade), rank(rank) {
+  classify();
+  if (obstacle)
+    return;
+  LawTable laws(cascade.getContext());
+  for (Operation &op : cascade.getBody().front()) {
+    auto einsum = dyn_cast<EinsumOp>(op);
+    if (!einsum)
+      continue;
+    Role role = getRole(einsum);
+    if (role != Role::Tile && role != Role::Reduction)
+      continue;
+    checkAccesses(einsum);
+    if (!obstacle)
+      computeChange(einsum, laws);
+    if (obstacle)
+      return;
+  }
+}
+
+void StreamingAnalysis::stop(Operation *where, const Twine &reason,
+                             ArrayRef<Value> running) {
+  if (!obstacle)
+    obstacle = Obstacle{where, reason.str(), SmallVector<Value>(running)};
+}
+
+bool StreamingAnalysis::isRunning(Value tensor) const {
+  auto einsum = tensor.getDefiningOp<EinsumOp>();
+  if (!einsum)
+    return false;
+  Role role = getRole(einsum);
+  return role == Role::Reduction || role == Role::After;
+}
+
+void StreamingAnalysis::classify() {
+  Block &body = cascade.getBody().front();
+  for (Operation &op : body.without_terminator()) {
+    if (isa<IterateOp>(op))
+      return stop(&op, "it iterates already");
+    auto einsum = dyn_cast<EinsumOp>(op);
+    if (!einsum)
+      continue;
+    Role role = Role::Before;
+    if (llvm::is_contained(einsum.getReduced(), rank))
+      role = Role::Reduction;
+    else if (einsum.hasRank(rank))
+      role = Role::Tile;
+    else if (llvm::any_of(einsum.getInputs(),
+                          [&](Value input) { return isRunning(input); }))
+      role = Role::After;
+    roles[einsum] = role;
+  }
+  for (Value result : cascade.getYielded())
+    if (auto einsum = result.getDefiningOp<EinsumOp>())
+      if (getRole(einsum) == Role::Tile)
+        return stop(einsum, "is a result of the cascade and is indexed by '" +
+                                rank.getValue() + "'");
+}
+
+void StreamingAnalysis::checkAccesses(EinsumOp einsum) {
+  for (unsigned index = 0, end = einsum.getInputs().size(); index < end;
+       ++index) {
+    EinsumAccess access = einsum.getAccess(index);
+    for (AffineExpr expr : access.map.getResults()) {
+      if (isa<AffineDimExpr>(expr))
+        continue;
+      bool mentions = false;
+      expr.walk([&](AffineExpr inner) {
+        if (auto dim = dyn_cast<AffineDimExpr>(inner))
+          mentions |= access.ranks[dim.getPosition()] == rank;
+        if (auto symbol = dyn_cast<AffineSymbolExpr>(inner))
+          mentions |= access.extents[symbol.getPosition()] == rank;
+      });
+      if (mentions)
+        return stop(einsum, "reads operand #" + Twine(index) +
+                                " through an index expression of '" +
+                                rank.getValue() + "'");
+    }
+  }
+}
+
+/// The change with its ranks, so far those of the tensor's producer, replaced
+/// by the ranks at which `access` reads the tensor.
+static std::optional<Change>
+translate(const Change &change, const EinsumAccess &access, EinsumOp producer) {
+  llvm::SmallDenseMap<StringAttr, StringAttr> names;
+  for (auto [rank, expr] :
+       llvm::zip(producer.getOutputRanks(), access.map.getResults()))
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      names[rank] = access.ranks[dim.getPosition()];
+  bool known = true;
+  auto rename = [&](TensorRef &ref) {
+    for (StringAttr &rank : ref.ranks) {
+      StringAttr name = names.lookup(rank);
+      known &= name != nullptr;
+      rank = name;
+    }
+  };
+  Change result = change;
+  auto renameTerms = [&](std::vector<LinearTerm> &terms) {
+    for (LinearTerm &term : terms) {
+      rename(term.running);
+      llvm::for_each(term.factors, rename);
+      llvm::for_each(term.divisors, rename);
+    }
+  };
+  rename(result.running);
+  renameTerms(result.terms);
+  for (CorrectionPower &power : result.powers)
+    renameTerms(power.correction.terms);
+  if (!known)
+    return std::nullopt;
+  return result;
+}
+
+LawTable::OperandInfo
+StreamingAnalysis::getInfo(const EinsumAccess &access) const {
+  LawTable::OperandInfo info;
+  std::optional<SmallVector<StringAttr>> plain = getPlainRanks(access);
+  if (isRunning(access.tensor)) {
+    if (!plain) {
+      info.change = Change::unknown(
+          "reads a running value through an index expression", access.tensor);
+      return info;
+    }
+    info.change.kind = Change::Kind::Running;
+    info.change.running = TensorRef{access.tensor, *plain};
+    return info;
+  }
+  auto found = tensorChanges.find(access.tensor);
+  if (found != tensorChanges.end()) {
+    std::optional<Change> change = translate(
+        found->second, access, access.tensor.getDefiningOp<EinsumOp>());
+    info.change = change ? *change
+                         : Change::unknown("reads a value that moves through "
+                                           "an index expression",
+                                           access.tensor);
+    return info;
+  }
+  if (plain && !llvm::is_contained(*plain, rank))
+    info.uniform = TensorRef{access.tensor, *plain};
+  return info;
+}
+
+void StreamingAnalysis::computeChange(EinsumOp einsum, const LawTable &laws) {
+  llvm::DenseMap<Value, LawTable::OperandInfo> infos;
+  Block *map = einsum.getMap();
+  for (BlockArgument argument : map->getArguments()) {
+    unsigned index = argument.getArgNumber();
+    LawTable::OperandInfo info = getInfo(einsum.getAccess(index));
+    infos[argument] = info;
+  }
+  llvm::SmallDenseSet<Operation *> visited;
+  Value yielded = einsum.getMapResult();
+  walkExpression(yielded, map, visited, [&](Operation *op) {
+    std::vector<LawTable::OperandInfo> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(infos.lookup(operand));
+    LawTable::OperandInfo info;
+    info.change = laws.getChange(op, operands);
+    if (APFloat value(0.0);
+        matchPattern(op->getResult(0), m_ConstantFloat(&value))) {
+      bool ignored;
+      value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
+                    &ignored);
+      info.constant = value.convertToDouble();
+    }
+    infos[op->getResult(0)] = info;
+  });
+  Change change = infos.lookup(yielded).change;
+  if (change.isUnknown())
+    return stop(einsum, change.reason, change.getRunningTensors());
+
+  // What a reduction does to a value that moves.
+  if (std::optional<EinsumReduction> reduction = einsum.getEinsumReduction();
+      reduction && !change.isFixed()) {
+    bool isExtremum = reduction->kind == ReductionKind::Max ||
+                      reduction->kind == ReductionKind::Min;
+    bool allowed = false;
+    if (change.kind == Change::Kind::Scaled)
+      allowed = reduction->kind == ReductionKind::Add ||
+                (isExtremum && change.isOrderPreserving());
+    else
+      allowed = isExtremum;
+    if (!allowed)
+      return stop(einsum,
+                  Twine("reduces by '") +
+                      stringifyReductionKind(reduction->kind) +
+                      (change.isAdditive() ? "' values that move by a sum"
+                                           : "' values that move by a factor"),
+                  change.getRunningTensors());
+    auto varies = [&](const TensorRef &ref) {
+      return llvm::any_of(ref.ranks, [&](StringAttr name) {
+        return llvm::is_contained(reduction->ranks, name);
+      });
+    };
+    auto termVaries = [&](const LinearTerm &term) {
+      return varies(term.running) || llvm::any_of(term.factors, varies) ||
+             llvm::any_of(term.divisors, varies);
+    };
+    if (llvm::any_of(change.getTerms(), termVaries) ||
+        llvm::any_of(change.powers, [&](const CorrectionPower &power) {
+          return llvm::any_of(power.correction.terms, termVaries);
+        }))
+      return stop(einsum,
+                  "reduces a rank along which the correction of its values "
+                  "varies",
+                  change.getRunningTensors());
+  }
+  changes[einsum] = change;
+  if (getRole(einsum) == Role::Tile && !change.isFixed())
+    tensorChanges[einsum.getResult()] = change;
+}
