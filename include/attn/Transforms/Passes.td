@@ -11,6 +11,129 @@
 
 include "mlir/Pass/PassBase.td"
 
+//===----------------------------------------------------------------------===//
+// Tensor level: from operators to derived cascades
+//===----------------------------------------------------------------------===//
+
+def ExpandAttention : Pass<"attn-expand-attention", "::mlir::func::FuncOp"> {
+  let summary = "Write attn.attention and attn.merge as cascades";
+  let description = [{
+    Replaces each `attn.attention` by the cascade that defines it: scores, one
+    einsum per score modifier in order, row maximum, exponentials, their sum,
+    weights, and the weighted sum of values; the log-sum-exp where it is asked
+    for. Query heads are split into key head and member of its group (ranks `k`
+    and `g`, also where one of them has extent 1), so that every index map is a
+    projected permutation; `tensor.expand_shape` and `tensor.collapse_shape`
+    around the cascade do it. Sinks join the maximum and the sum. `where`,
+    alignment and lengths move to the cascade.
+
+    After this pass nothing asks whether a cascade is attention.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numAttention", "num-attention", "attn.attention ops expanded">,
+    Statistic<"numMerge", "num-merge", "attn.merge ops expanded">
+  ];
+}
+
+def NormalizeCascade : Pass<"attn-normalize-cascade", "::mlir::func::FuncOp"> {
+  let summary = "Bring cascades into one canonical form";
+  let description = [{
+    Equal cascades should become equal kernels, whatever the order of
+    independent einsums, the names of ranks and inputs, and the way trivial
+    steps are written. The pass
+
+    - drops einsums, inputs and carried tensors that no result needs,
+    - inlines identity einsums, whose access is composed into the readers: pure
+      changes of index and partitions of a rank
+      (`BK[e,n1,n0] = K[e,n1*N0+n0]`),
+    - merges identical einsums and repeated inputs,
+    - sinks constants into the maps that use them, reads each operand once, and
+      orders the operations and operands of a map by use, those of commutative
+      operations by structure,
+    - drops a `where` clause that removes no point,
+    - emits the einsums in the order in which the results need them.
+
+    With `rename-ranks` the ranks are named r0, r1, ... in the order of their
+    first use; two cascades that are equal up to names then print alike.
+  }];
+  let options = [
+    Option<"renameRanks", "rename-ranks", "bool", "false",
+           "Name the ranks r0, r1, ... by first use">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"numInlined", "num-inlined", "identity einsums inlined">,
+    Statistic<"numMerged", "num-merged", "identical einsums merged">
+  ];
+}
+
+def DeferDivision : Pass<"attn-defer-division", "::mlir::func::FuncOp"> {
+  let summary = "Move factors out of the linear reductions that follow them";
+  let description = [{
+    A factor that does not depend on the reduced ranks moves past the reduction
+    (FuseMax, Einsums 31-32):
+
+        A[m,n] = SN[m,n] / SD[m]                    SNV[m,f] = sum_n SN[m,n] * V[n,f]
+        AV[m,f] = sum_n A[m,n] * V[n,f]      =>     AV[m,f]  = SNV[m,f] / SD[m]
+
+    The same holds for products, for constants, and for chains of both, over any
+    number of einsums. The division is then done once per result instead of once
+    per point, and no einsum reads the sum of the exponentials before it is
+    complete.
+
+    The deferral is exact in real arithmetic, a zero divisor included: a
+    quotient whose divisor is 0 is 0 in a map, so before the rewrite every term
+    of a sum with divisor 0 is 0, and so is the sum; after it the sum is divided
+    by that same 0 and is 0 again. A sum over nothing is 0, divided or not.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"numDeferred", "num-deferred", "reductions with factors deferred">
+  ];
+}
+
+def DeriveSinglePass : Pass<"attn-derive-single-pass", "::mlir::func::FuncOp"> {
+  let summary = "Derive the single-pass (streaming) form of a cascade";
+  let description = [{
+    Picks the streaming rank: the key rank of the cascade's space, else the
+    first rank that indexes an intermediate and is reduced later. Partitions it
+    (`n` into `n1`, `n0`) and rewrites the cascade into einsums before the loop,
+    one `attn.iterate n1 of n by n0` with every einsum over `n`, and einsums
+    after the loop.
+
+    Each reduction over `n` becomes a running one: it is carried, starts at its
+    identity (maxima at the least finite number), and combines with the local
+    reduction of a step. An einsum that reads a running reduction `r` is
+    evaluated on its newest value; what was accumulated with an older one is
+    repaired: a law of the table (see `attn/Analysis/Laws.h`) gives `c` with
+    `g(x, r') = g(x, r) * c(r, r')`, and the accumulator is multiplied by it.
+    Corrections are followed as monomials through products, quotients, powers
+    and other homogeneous maps, so that the repair of a sum of squared
+    exponentials is `c*c`. Values computed from running reductions without `n`,
+    such as the maximum with a sink, are recomputed in the loop on the old and
+    the new state.
+
+    A cascade that no law repairs keeps its form; a remark (an error with
+    `require`) names the einsum and the running reduction that stop it.
+  }];
+  let options = [
+    Option<"require", "require", "bool", "false",
+           "Fail on a cascade whose single-pass form cannot be derived">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"numDerived", "num-derived", "cascades brought into one pass">,
+    Statistic<"numRepairs", "num-repairs", "running reductions repaired by a law">,
+    Statistic<"numRefused", "num-refused", "cascades left with several passes">
+  ];
+}
+
 def AttnPlanSparsity : Pass<"attn-plan-sparsity"> {
   let summary = "Turn the sparsity of cascades into key ranges of their loops";
   let description = [{

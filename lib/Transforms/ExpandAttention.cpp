@@ -1,0 +1,569 @@
+//===- ExpandAttention.cpp - Write attention as cascades --------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_EXPANDATTENTION
+#include "attn/Transforms/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+using MapBuilder = function_ref<Value(OpBuilder &, Location, ValueRange)>;
+
+/// Collects the operands of a cascade before its body exists, and builds
+/// einsums in it.
+class CascadeWriter {
+public:
+  CascadeWriter(OpBuilder &builder, Location loc)
+      : builder(builder), loc(loc), context(builder.getContext()) {}
+
+  /// The position of `operand` among the inputs, added if new.
+  unsigned addInput(Value operand) {
+    auto *found = llvm::find(inputs, operand);
+    if (found == inputs.end()) {
+      inputs.push_back(operand);
+      return inputs.size() - 1;
+    }
+    return found - inputs.begin();
+  }
+
+  void setExtent(StringRef rank, ArrayRef<int64_t> candidates) {
+    int64_t extent = ShapedType::kDynamic;
+    for (int64_t candidate : candidates)
+      if (ShapedType::isDynamic(extent))
+        extent = candidate;
+    extents[rank] = extent;
+  }
+
+  SmallVector<StringAttr> names(ArrayRef<StringRef> ranks) const {
+    return llvm::map_to_vector(
+        ranks, [&](StringRef rank) { return StringAttr::get(context, rank); });
+  }
+
+  RankedTensorType type(ArrayRef<StringRef> ranks, Type element) const {
+    return RankedTensorType::get(
+        llvm::map_to_vector(
+            ranks, [&](StringRef rank) { return extents.lookup(rank); }),
+        element);
+  }
+
+  EinsumAccess access(Value tensor, ArrayRef<StringRef> ranks) const {
+    return EinsumAccess::get(tensor, names(ranks));
+  }
+
+  Value einsum(Type element, ArrayRef<StringRef> ranks,
+               ArrayRef<EinsumAccess> accesses, MapBuilder body,
+               std::optional<ReductionKind> kind = std::nullopt,
+               ArrayRef<StringRef> reduced = {}) {
+    std::optional<EinsumReduction> reduction;
+    if (kind)
+      reduction = EinsumReduction{*kind, names(reduced)};
+    return EinsumOp::create(builder, loc, Type(type(ranks, element)),
+                            names(ranks), accesses, reduction, body)
+        .getResult();
+  }
+
+  OpBuilder &builder;
+  Location loc;
+  MLIRContext *context;
+  SmallVector<Value> inputs;
+  llvm::StringMap<int64_t> extents;
+};
+
+/// Splits dimension `position` of `tensor` into (outer, inner).
+Value splitHeads(OpBuilder &builder, Location loc, Value tensor,
+                 int64_t position, int64_t outer, int64_t inner) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<int64_t> shape;
+  SmallVector<ReassociationIndices> groups;
+  for (auto [dim, size] : llvm::enumerate(type.getShape())) {
+    ReassociationIndices &group = groups.emplace_back();
+    group.push_back(shape.size());
+    if (static_cast<int64_t>(dim) != position) {
+      shape.push_back(size);
+      continue;
+    }
+    shape.push_back(outer);
+    group.push_back(shape.size());
+    shape.push_back(inner);
+  }
+  return tensor::ExpandShapeOp::create(
+      builder, loc, RankedTensorType::get(shape, type.getElementType()), tensor,
+      groups);
+}
+
+/// Joins dimensions 1 and 2 of `tensor` into the head dimension of `type`.
+Value joinHeads(OpBuilder &builder, Location loc, Value tensor, Type type) {
+  SmallVector<ReassociationIndices> groups{{0}, {1, 2}};
+  int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
+  for (int64_t dim = 3; dim < rank; ++dim)
+    groups.push_back({dim});
+  return tensor::CollapseShapeOp::create(builder, loc, type, tensor, groups);
+}
+
+Value constant(OpBuilder &builder, Location loc, Type type, double value) {
+  return arith::ConstantOp::create(builder, loc,
+                                   builder.getFloatAttr(type, value));
+}
+
+Value mulBody(OpBuilder &builder, Location loc, ValueRange args) {
+  return arith::MulFOp::create(builder, loc, args[0], args[1]);
+}
+Value divBody(OpBuilder &builder, Location loc, ValueRange args) {
+  return arith::DivFOp::create(builder, loc, args[0], args[1]);
+}
+Value addBody(OpBuilder &builder, Location loc, ValueRange args) {
+  return arith::AddFOp::create(builder, loc, args[0], args[1]);
+}
+Value maxBody(OpBuilder &builder, Location loc, ValueRange args) {
+  return arith::MaximumFOp::create(builder, loc, args[0], args[1]);
+}
+Value identityBody(OpBuilder &, Location, ValueRange args) { return args[0]; }
+Value expDifferenceBody(OpBuilder &builder, Location loc, ValueRange args) {
+  return math::ExpOp::create(
+      builder, loc, arith::SubFOp::create(builder, loc, args[0], args[1]));
+}
+/// a + log(b)
+Value addLogBody(OpBuilder &builder, Location loc, ValueRange args) {
+  return arith::AddFOp::create(builder, loc, args[0],
+                               math::LogOp::create(builder, loc, args[1]));
+}
+
+//===----------------------------------------------------------------------===//
+// attn.attention
+//===----------------------------------------------------------------------===//
+
+class AttentionExpander {
+public:
+  AttentionExpander(AttentionOp op, OpBuilder &builder)
+      : op(op), writer(builder, op.getLoc()) {}
+
+  LogicalResult run();
+
+private:
+  LogicalResult checkScoreMaps();
+  /// The operand split by head if `ranks` has one, with the ranks it then has.
+  unsigned addExtra(int64_t slot, ArrayRef<StringRef> ranks,
+                    SmallVectorImpl<StringRef> &split);
+  Value applyModifier(unsigned index, Value score);
+  Value applyMap(ScoreMapAttr map, unsigned index, Value score);
+
+  /// An operand of a modifier: its input and the ranks that index it.
+  struct Extra {
+    unsigned input;
+    SmallVector<StringRef> ranks;
+  };
+
+  AttentionOp op;
+  CascadeWriter writer;
+  Block *body = nullptr;
+  Type compute;
+  int64_t group = 1;
+  /// The operands of each modifier.
+  SmallVector<SmallVector<Extra>> extras;
+};
+
+} // namespace
+
+static constexpr StringRef scoreRanks[] = {"b", "k", "g", "m", "n"};
+static constexpr StringRef rowRanks[] = {"b", "k", "g", "m"};
+static constexpr StringRef outputRanks[] = {"b", "k", "g", "m", "f"};
+
+LogicalResult AttentionExpander::checkScoreMaps() {
+  // A cascade is isolated from above: constants move into the map, anything
+  // else has to be an operand.
+  for (Region &region : op.getScoreMaps())
+    for (Operation &inner : region.front()) {
+      for (Value operand : inner.getOperands())
+        if (operand.getParentRegion() != &region &&
+            !operand.getDefiningOp<arith::ConstantOp>())
+          return inner.emitOpError("in a score map uses a value from outside; "
+                                   "only constants and the map's arguments "
+                                   "are allowed: list it as 'map(%t[ranks])'");
+      for (Type type : inner.getResultTypes())
+        if (!type.isIntOrIndexOrFloat())
+          return inner.emitOpError("may not stand in a score map; it computes "
+                                   "scalars");
+    }
+  return success();
+}
+
+unsigned AttentionExpander::addExtra(int64_t slot, ArrayRef<StringRef> ranks,
+                                     SmallVectorImpl<StringRef> &split) {
+  Value tensor = op.getExtras()[slot];
+  for (auto [position, rank] : llvm::enumerate(ranks)) {
+    if (rank != "h") {
+      split.push_back(rank);
+      continue;
+    }
+    int64_t keyHeads =
+        cast<ShapedType>(op.getQuery().getType()).getDimSize(1) / group;
+    tensor = splitHeads(writer.builder, op.getLoc(), tensor, position, keyHeads,
+                        group);
+    split.append({"k", "g"});
+  }
+  return writer.addInput(tensor);
+}
+
+Value AttentionExpander::applyMap(ScoreMapAttr map, unsigned index,
+                                  Value score) {
+  SmallVector<EinsumAccess> accesses{writer.access(score, scoreRanks)};
+  for (const Extra &extra : extras[index])
+    accesses.push_back(
+        writer.access(body->getArgument(extra.input), extra.ranks));
+  Block &source = op.getScoreMaps()[map.getRegion()].front();
+  auto cloneMap = [&](OpBuilder &builder, Location loc, ValueRange args) {
+    IRMapping mapping;
+    for (auto [from, to] : llvm::zip(source.getArguments(), args))
+      mapping.map(from, to);
+    // The last four arguments are the indices b, h, m, n; h = k * G + g.
+    auto position = [&](StringRef rank) -> Value {
+      return IndexOp::create(builder, loc, builder.getIndexType(), rank);
+    };
+    for (auto [argument, rank] :
+         llvm::zip(source.getArguments().take_back(4),
+                   ArrayRef<StringRef>{"b", "h", "m", "n"})) {
+      if (argument.use_empty())
+        continue;
+      if (rank != "h") {
+        mapping.map(argument, position(rank));
+        continue;
+      }
+      Value keyHead = position("k"), member = position("g");
+      Value size = arith::ConstantIndexOp::create(builder, loc, group);
+      Value first = arith::MulIOp::create(builder, loc, keyHead, size);
+      mapping.map(argument, arith::AddIOp::create(builder, loc, first, member));
+    }
+    for (Operation &inner : source.without_terminator()) {
+      for (Value operand : inner.getOperands())
+        if (operand.getParentBlock() != &source && !mapping.contains(operand))
+          mapping.map(operand,
+                      builder.clone(*operand.getDefiningOp())->getResult(0));
+      builder.clone(inner, mapping);
+    }
+    Value yielded = source.getTerminator()->getOperand(0);
+    if (yielded.getParentBlock() != &source && !mapping.contains(yielded))
+      mapping.map(yielded,
+                  builder.clone(*yielded.getDefiningOp())->getResult(0));
+    return mapping.lookup(yielded);
+  };
+  return writer.einsum(compute, scoreRanks, accesses, cloneMap);
+}
+
+Value AttentionExpander::applyModifier(unsigned index, Value score) {
+  Attribute modifier = op.getScore()[index];
+  EinsumAccess access = writer.access(score, scoreRanks);
+  if (auto scale = dyn_cast<ScaleAttr>(modifier)) {
+    double factor = scale.getValue().getValueAsDouble();
+    if (factor == 1.0)
+      return score;
+    return writer.einsum(
+        compute, scoreRanks, access,
+        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+          Value value = constant(builder, loc, compute, factor);
+          return arith::MulFOp::create(builder, loc, args[0], value);
+        });
+  }
+  if (auto cap = dyn_cast<SoftCapAttr>(modifier)) {
+    double limit = cap.getValue().getValueAsDouble();
+    return writer.einsum(
+        compute, scoreRanks, access,
+        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+          Value value = constant(builder, loc, compute, limit);
+          Value scaled = arith::DivFOp::create(builder, loc, args[0], value);
+          Value capped = math::TanhOp::create(builder, loc, scaled);
+          return arith::MulFOp::create(builder, loc, value, capped);
+        });
+  }
+  if (isa<BiasAttr>(modifier)) {
+    const Extra &extra = extras[index].front();
+    return writer.einsum(
+        compute, scoreRanks,
+        {access, writer.access(body->getArgument(extra.input), extra.ranks)},
+        addBody);
+  }
+  return applyMap(cast<ScoreMapAttr>(modifier), index, score);
+}
+
+LogicalResult AttentionExpander::run() {
+  if (failed(checkScoreMaps()))
+    return failure();
+  OpBuilder &builder = writer.builder;
+  Location loc = op.getLoc();
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  auto key = cast<RankedTensorType>(op.getKey().getType());
+  auto value = cast<RankedTensorType>(op.getValue().getType());
+  auto output = cast<RankedTensorType>(op.getOutput().getType());
+  compute = getComputeType(query.getElementType());
+  group = op.getGroupSize();
+  int64_t keyHeads = key.getDimSize(1);
+  writer.setExtent("b", {query.getDimSize(0), key.getDimSize(0),
+                         value.getDimSize(0), output.getDimSize(0)});
+  writer.setExtent("k", {keyHeads});
+  writer.setExtent("g", {group});
+  writer.setExtent("m", {query.getDimSize(2), output.getDimSize(2)});
+  writer.setExtent("n", {key.getDimSize(2), value.getDimSize(2)});
+  writer.setExtent("e", {query.getDimSize(3)});
+  writer.setExtent("f", {value.getDimSize(3)});
+
+  // Operands, heads split.
+  unsigned q = writer.addInput(
+      splitHeads(builder, loc, op.getQuery(), 1, keyHeads, group));
+  unsigned k = writer.addInput(op.getKey());
+  unsigned v = writer.addInput(op.getValue());
+  auto toRanks = [](auto range) {
+    return llvm::map_to_vector(range, [](Attribute rank) {
+      return cast<StringAttr>(rank).getValue();
+    });
+  };
+  for (Attribute modifier : op.getScore()) {
+    SmallVector<Extra> &list = extras.emplace_back();
+    auto add = [&](int64_t slot, ArrayRef<StringRef> ranks) {
+      SmallVector<StringRef> split;
+      unsigned input = addExtra(slot, ranks, split);
+      list.push_back({input, split});
+    };
+    if (auto bias = dyn_cast<BiasAttr>(modifier))
+      add(bias.getSlot(), toRanks(bias.getRanks()));
+    if (auto map = dyn_cast<ScoreMapAttr>(modifier))
+      for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks()))
+        add(slot, toRanks(cast<ArrayAttr>(ranks)));
+  }
+  std::optional<unsigned> sinks;
+  if (op.getSinks())
+    sinks = writer.addInput(
+        splitHeads(builder, loc, op.getSinks(), 0, keyHeads, group));
+  auto lengths = [&](Value tensor) -> AccessAttr {
+    if (!tensor)
+      return {};
+    return AccessAttr::get(builder.getContext(), writer.addInput(tensor),
+                           writer.names({"b"}));
+  };
+  AccessAttr keyLengths = lengths(op.getKeyLengths());
+  AccessAttr queryLengths = lengths(op.getQueryLengths());
+
+  // The space is named only where it removes points.
+  bool hasSpace = op.getSparsityAttr() || keyLengths || queryLengths;
+  SmallVector<Type> resultTypes;
+  auto split = [&](Type type) {
+    auto tensor = cast<RankedTensorType>(type);
+    SmallVector<int64_t> shape(tensor.getShape());
+    shape[1] = group;
+    shape.insert(shape.begin() + 1, keyHeads);
+    return RankedTensorType::get(shape, tensor.getElementType());
+  };
+  for (Type type : op.getResultTypes())
+    resultTypes.push_back(split(type));
+  auto cascade = CascadeOp::create(
+      builder, loc, resultTypes, writer.inputs, op.getSparsityAttr(),
+      hasSpace ? builder.getStringAttr("m") : nullptr,
+      hasSpace ? builder.getStringAttr("n") : nullptr,
+      hasSpace ? op.getAlignmentAttr() : nullptr, keyLengths, queryLengths,
+      /*mapping=*/nullptr);
+  OpBuilder::InsertionGuard guard(builder);
+  body = builder.createBlock(&cascade.getBody(), cascade.getBody().end(),
+                             TypeRange(ValueRange(writer.inputs)),
+                             SmallVector<Location>(writer.inputs.size(), loc));
+
+  // Scores and modifiers.
+  Value score = writer.einsum(
+      compute, scoreRanks,
+      {writer.access(body->getArgument(q), {"b", "k", "g", "m", "e"}),
+       writer.access(body->getArgument(k), {"b", "k", "n", "e"})},
+      mulBody, ReductionKind::Add, {"e"});
+  for (unsigned index = 0, end = op.getScore().size(); index < end; ++index)
+    score = applyModifier(index, score);
+
+  // Maximum, numerators, denominator.
+  EinsumAccess scoreAccess = writer.access(score, scoreRanks);
+  Value maximum = writer.einsum(compute, rowRanks, scoreAccess, identityBody,
+                                ReductionKind::Max, {"n"});
+  std::optional<EinsumAccess> sink;
+  if (sinks) {
+    sink = writer.access(body->getArgument(*sinks), {"k", "g"});
+    maximum = writer.einsum(compute, rowRanks,
+                            {writer.access(maximum, rowRanks), *sink}, maxBody);
+  }
+  EinsumAccess maximumAccess = writer.access(maximum, rowRanks);
+  Value numerator = writer.einsum(
+      compute, scoreRanks, {scoreAccess, maximumAccess}, expDifferenceBody);
+  EinsumAccess numeratorAccess = writer.access(numerator, scoreRanks);
+  Value denominator = writer.einsum(compute, rowRanks, numeratorAccess,
+                                    identityBody, ReductionKind::Add, {"n"});
+  if (sink)
+    denominator = writer.einsum(
+        compute, rowRanks,
+        {writer.access(denominator, rowRanks), *sink, maximumAccess},
+        [](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+          return arith::AddFOp::create(
+              builder, loc, args[0],
+              expDifferenceBody(builder, loc, args.drop_front()));
+        });
+  EinsumAccess denominatorAccess = writer.access(denominator, rowRanks);
+
+  // Weights and output.
+  Value weights = writer.einsum(compute, scoreRanks,
+                                {numeratorAccess, denominatorAccess}, divBody);
+  SmallVector<Value> results{
+      EinsumOp::create(
+          builder, loc, Type(resultTypes[0]), writer.names(outputRanks),
+          ArrayRef<EinsumAccess>{
+              writer.access(weights, scoreRanks),
+              writer.access(body->getArgument(v), {"b", "k", "n", "f"})},
+          EinsumReduction{ReductionKind::Add, writer.names({"n"})}, mulBody)
+          .getResult()};
+  if (op.getLse())
+    results.push_back(
+        EinsumOp::create(
+            builder, loc, Type(resultTypes[1]), writer.names(rowRanks),
+            ArrayRef<EinsumAccess>{maximumAccess, denominatorAccess},
+            std::nullopt, addLogBody)
+            .getResult());
+  YieldOp::create(builder, loc, results);
+
+  builder.setInsertionPointAfter(cascade);
+  SmallVector<Value> replacements;
+  for (auto [result, type] :
+       llvm::zip(cascade.getResults(), op.getResultTypes()))
+    replacements.push_back(joinHeads(builder, loc, result, type));
+  op->replaceAllUsesWith(replacements);
+  op->erase();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// attn.merge
+//===----------------------------------------------------------------------===//
+
+static void expandMerge(MergeOp op, OpBuilder &builder) {
+  Location loc = op.getLoc();
+  CascadeWriter writer(builder, loc);
+  static constexpr StringRef row[] = {"b", "h", "m"};
+  static constexpr StringRef full[] = {"b", "h", "m", "f"};
+  auto output = cast<RankedTensorType>(op.getOutput().getType());
+  Type compute = getComputeType(output.getElementType());
+  for (auto [position, rank] : llvm::enumerate(full))
+    writer.setExtent(rank, {output.getDimSize(position)});
+  SmallVector<unsigned> outputs, lses;
+  for (auto [part, lse] : llvm::zip(op.getOutputs(), op.getLses())) {
+    outputs.push_back(writer.addInput(part));
+    lses.push_back(writer.addInput(lse));
+  }
+  std::optional<unsigned> sinks;
+  if (op.getSinks())
+    sinks = writer.addInput(op.getSinks());
+
+  auto cascade = CascadeOp::create(
+      builder, loc, op.getResultTypes(), writer.inputs, nullptr, nullptr,
+      nullptr, nullptr, nullptr, nullptr, /*mapping=*/nullptr);
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body =
+      builder.createBlock(&cascade.getBody(), cascade.getBody().end(),
+                          TypeRange(ValueRange(writer.inputs)),
+                          SmallVector<Location>(writer.inputs.size(), loc));
+
+  // The maximum starts at the least finite number: a row that no part has seen
+  // has -inf everywhere, and weights 0.
+  SmallVector<EinsumAccess> logits;
+  for (unsigned lse : lses)
+    logits.push_back(writer.access(body->getArgument(lse), row));
+  if (sinks)
+    logits.push_back(writer.access(body->getArgument(*sinks), {"h"}));
+  Value maximum = writer.einsum(
+      compute, row, logits,
+      [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+        auto type = cast<FloatType>(compute);
+        Value result = arith::ConstantOp::create(
+            builder, loc,
+            builder.getFloatAttr(type,
+                                 APFloat::getLargest(type.getFloatSemantics(),
+                                                     /*Negative=*/true)));
+        for (Value arg : args)
+          result = arith::MaximumFOp::create(builder, loc, result, arg);
+        return result;
+      });
+  EinsumAccess maximumAccess = writer.access(maximum, row);
+
+  // Weights, their sum, and the weighted sum of the parts.
+  auto sumBody = [](OpBuilder &builder, Location loc, ValueRange args) {
+    Value sum = args[0];
+    for (Value arg : args.drop_front())
+      sum = arith::AddFOp::create(builder, loc, sum, arg);
+    return sum;
+  };
+  SmallVector<EinsumAccess> weights, terms;
+  for (auto [index, logit] : llvm::enumerate(logits)) {
+    bool isSink = index == lses.size();
+    ArrayRef<StringRef> ranks(row);
+    Value weight = writer.einsum(compute, ranks, {logit, maximumAccess},
+                                 expDifferenceBody);
+    weights.push_back(writer.access(weight, row));
+    if (isSink)
+      continue;
+    Value term =
+        writer.einsum(compute, full,
+                      {weights.back(),
+                       writer.access(body->getArgument(outputs[index]), full)},
+                      mulBody);
+    terms.push_back(writer.access(term, full));
+  }
+  Value sum = writer.einsum(compute, row, weights, sumBody);
+  EinsumAccess sumAccess = writer.access(sum, row);
+  Value total = writer.einsum(compute, full, terms, sumBody);
+  SmallVector<Value> results{
+      EinsumOp::create(
+          builder, loc, Type(op.getOutput().getType()), writer.names(full),
+          ArrayRef<EinsumAccess>{writer.access(total, full), sumAccess},
+          std::nullopt, divBody)
+          .getResult()};
+  if (op.getLse())
+    results.push_back(
+        EinsumOp::create(builder, loc, Type(op.getLse().getType()),
+                         writer.names(row),
+                         ArrayRef<EinsumAccess>{maximumAccess, sumAccess},
+                         std::nullopt, addLogBody)
+            .getResult());
+  YieldOp::create(builder, loc, results);
+  op->replaceAllUsesWith(cascade.getResults());
+  op->erase();
+}
+
+namespace {
+struct ExpandAttention : attn::impl::ExpandAttentionBase<ExpandAttention> {
+  void runOnOperation() override {
+    SmallVector<AttentionOp> attentions;
+    SmallVector<MergeOp> merges;
+    getOperation().walk([&](Operation *op) {
+      if (auto attention = dyn_cast<AttentionOp>(op))
+        attentions.push_back(attention);
+      else if (auto merge = dyn_cast<MergeOp>(op))
+        merges.push_back(merge);
+    });
+    for (AttentionOp attention : attentions) {
+      OpBuilder builder(attention);
+      if (failed(AttentionExpander(attention, builder).run()))
+        return signalPassFailure();
+      ++numAttention;
+    }
+    for (MergeOp merge : merges) {
+      OpBuilder builder(merge);
+      expandMerge(merge, builder);
+      ++numMerge;
+    }
+  }
+};
+} // namespace

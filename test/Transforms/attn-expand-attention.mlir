@@ -1,0 +1,108 @@
+// RUN: attn-opt %s --attn-expand-attention | FileCheck %s
+
+// Heads are split into (k, g) around the cascade.
+// CHECK-LABEL: func @grouped
+// CHECK-SAME: (%[[ARGQ:.*]]: tensor<?x8x?x64xbf16>, %[[ARGK:.*]]: {{.*}}, %[[ARGV:.*]]: {{.*}})
+// CHECK: %[[SPLIT:.*]] = tensor.expand_shape %[[ARGQ]] {{\[\[}}0], [1, 2], [3], [4]]
+// CHECK: %[[R:.*]] = attn.cascade (%[[Q:.*]] = %[[SPLIT]], %[[K:.*]] = %[[ARGK]], %[[V:.*]] = %[[ARGV]]) where causal over (m, n) align bottom_right
+// CHECK: %[[QK:.*]] = attn.einsum [b,k,g,m,n] = mul(%[[Q]][b,k,g,m,e], %[[K]][b,k,n,e]) reduce add(e)
+// CHECK-SAME: -> tensor<?x2x4x?x?xf32>
+// CHECK: %[[S:.*]] = attn.einsum [b,k,g,m,n] = map(%[[QK]][b,k,g,m,n])
+// CHECK: arith.constant 1.250000e-01 : f32
+// CHECK: arith.mulf
+// CHECK: %[[GM:.*]] = attn.einsum [b,k,g,m] = %[[S]][b,k,g,m,n] reduce max(n)
+// CHECK: %[[SN:.*]] = attn.einsum [b,k,g,m,n] = map(%[[S]][b,k,g,m,n], %[[GM]][b,k,g,m])
+// CHECK: %[[SD:.*]] = attn.einsum [b,k,g,m] = %[[SN]][b,k,g,m,n] reduce add(n)
+// CHECK: %[[A:.*]] = attn.einsum [b,k,g,m,n] = div(%[[SN]][b,k,g,m,n], %[[SD]][b,k,g,m])
+// CHECK: %[[AV:.*]] = attn.einsum [b,k,g,m,f] = mul(%[[A]][b,k,g,m,n], %[[V]][b,k,n,f]) reduce add(n)
+// CHECK-SAME: -> tensor<?x2x4x?x32xbf16>
+// CHECK: attn.yield %[[AV]]
+// CHECK: tensor.collapse_shape %[[R]] {{\[\[}}0], [1, 2], [3], [4]] : tensor<?x2x4x?x32xbf16> into tensor<?x8x?x32xbf16>
+func.func @grouped(%q: tensor<?x8x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x32xbf16>) -> tensor<?x8x?x32xbf16> {
+  %o = attn.attention(%q, %k, %v) where causal : (tensor<?x8x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x32xbf16>) -> tensor<?x8x?x32xbf16>
+  return %o : tensor<?x8x?x32xbf16>
+}
+
+// A scale of 1 leaves no einsum, a plain operator no space. Both head ranks are
+// there even where one has extent 1; f64 computes in f64.
+// CHECK-LABEL: func @plain
+// CHECK: attn.cascade (%{{.*}}) : (tensor<1x2x1x?x8xf64>
+// CHECK-NEXT: %[[QK:.*]] = attn.einsum [b,k,g,m,n]
+// CHECK-NEXT: attn.einsum [b,k,g,m] = %[[QK]][b,k,g,m,n] reduce max(n) : (tensor<1x2x1x?x?xf64>)
+func.func @plain(%q: tensor<1x2x?x8xf64>, %k: tensor<1x2x?x8xf64>, %v: tensor<1x2x?x8xf64>) -> tensor<1x2x?x8xf64> {
+  %o = attn.attention(%q, %k, %v) score [scale(1.0)] : (tensor<1x2x?x8xf64>, tensor<1x2x?x8xf64>, tensor<1x2x?x8xf64>) -> tensor<1x2x?x8xf64>
+  return %o : tensor<1x2x?x8xf64>
+}
+
+// Modifiers apply in the order in which they are written. In a map h is k*G+g,
+// and constants from outside move in.
+// CHECK-LABEL: func @modifiers
+// CHECK: lengths key(%[[KL:.*]][b]) query(%[[QL:.*]][b])
+// CHECK: reduce add(e)
+// CHECK: arith.constant 5.000000e-01 : f32
+// CHECK-NEXT: arith.mulf
+// CHECK: arith.divf
+// CHECK-NEXT: math.tanh
+// CHECK-NEXT: arith.mulf
+// CHECK: attn.einsum [b,k,g,m,n] = add(%{{.*}}[b,k,g,m,n], %{{.*}}[k,g,n])
+// CHECK: attn.einsum [b,k,g,m,n] = map(%{{.*}}[b,k,g,m,n], %{{.*}}[b,m])
+// CHECK: %[[KH:.*]] = attn.index k : index
+// CHECK: %[[GH:.*]] = attn.index g : index
+// CHECK: %[[SIZE:.*]] = arith.constant 4 : index
+// CHECK: %[[FIRST:.*]] = arith.muli %[[KH]], %[[SIZE]]
+// CHECK: arith.addi %[[FIRST]], %[[GH]]
+// CHECK-NOT: attn.index b
+// CHECK: attn.index n : index
+// CHECK: arith.constant 7 : index
+// CHECK: reduce max(n)
+func.func @modifiers(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>, %bias: tensor<8x?xf32>, %t: tensor<?x?xi32>, %kl: tensor<?xi32>, %ql: tensor<?xi32>) -> tensor<?x8x?x64xf32> {
+  %c7 = arith.constant 7 : index
+  %o = attn.attention(%q, %k, %v)
+      score [scale(0.5), softcap(20.0), bias(%bias[h, n] : tensor<8x?xf32>), map(%t[b, m] : tensor<?x?xi32>) {
+        ^bb0(%s: f32, %x: i32, %b: index, %h: index, %m: index, %n: index):
+          %p = arith.addi %h, %n : index
+          %r = arith.addi %p, %c7 : index
+          %i = arith.index_cast %r : index to i32
+          %j = arith.addi %i, %x : i32
+          %f = arith.sitofp %j : i32 to f32
+          %y = arith.addf %s, %f : f32
+          attn.yield %y : f32
+        }]
+      align top_left lengths key(%kl : tensor<?xi32>) query(%ql : tensor<?xi32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// Sinks join the maximum and the sum, and with it the log-sum-exp.
+// CHECK-LABEL: func @sinks
+// CHECK: %[[GM:.*]] = attn.einsum [b,k,g,m] = %{{.*}} reduce max(n)
+// CHECK: %[[GM1:.*]] = attn.einsum [b,k,g,m] = max(%[[GM]][b,k,g,m], %[[SINK:.*]][k,g])
+// CHECK: %[[SD:.*]] = attn.einsum [b,k,g,m] = %{{.*}} reduce add(n)
+// CHECK: %[[SD1:.*]] = attn.einsum [b,k,g,m] = map(%[[SD]][b,k,g,m], %[[SINK]][k,g], %[[GM1]][b,k,g,m])
+// CHECK: %[[LSE:.*]] = attn.einsum [b,k,g,m] = map(%[[GM1]][b,k,g,m], %[[SD1]][b,k,g,m])
+// CHECK: math.log
+// CHECK: attn.yield %{{.*}}, %[[LSE]]
+func.func @sinks(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>, %s: tensor<8xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>) {
+  %o, %l = attn.attention(%q, %k, %v) sinks(%s : tensor<8xf32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>)
+  return %o, %l : tensor<?x8x?x64xf32>, tensor<?x8x?xf32>
+}
+
+// CHECK-LABEL: func @merge
+// CHECK-NOT: attn.merge
+// CHECK: %[[M:.*]] = attn.einsum [b,h,m] = map(%[[LA:.*]][b,h,m], %[[LB:.*]][b,h,m], %[[SINK:.*]][h])
+// CHECK: arith.constant -3.40282347E+38
+// CHECK-COUNT-3: arith.maximumf
+// CHECK: %[[WA:.*]] = attn.einsum [b,h,m] = map(%[[LA]][b,h,m], %[[M]][b,h,m])
+// CHECK: %[[TA:.*]] = attn.einsum [b,h,m,f] = mul(%[[WA]][b,h,m], %{{.*}}[b,h,m,f])
+// CHECK: %[[WB:.*]] = attn.einsum [b,h,m] = map(%[[LB]][b,h,m], %[[M]][b,h,m])
+// CHECK: %[[TB:.*]] = attn.einsum [b,h,m,f] = mul(%[[WB]][b,h,m], %{{.*}}[b,h,m,f])
+// CHECK: %[[WS:.*]] = attn.einsum [b,h,m] = map(%[[SINK]][h], %[[M]][b,h,m])
+// CHECK: %[[D:.*]] = attn.einsum [b,h,m] = map(%[[WA]][b,h,m], %[[WB]][b,h,m], %[[WS]][b,h,m])
+// CHECK: %[[T:.*]] = attn.einsum [b,h,m,f] = add(%[[TA]][b,h,m,f], %[[TB]][b,h,m,f])
+// CHECK: attn.einsum [b,h,m,f] = div(%[[T]][b,h,m,f], %[[D]][b,h,m])
+// CHECK: math.log
+func.func @merge(%a: tensor<?x8x?x32xf32>, %la: tensor<?x8x?xf32>, %b: tensor<?x8x?x32xf32>, %lb: tensor<?x8x?xf32>, %s: tensor<8xf32>) -> (tensor<?x8x?x32xf32>, tensor<?x8x?xf32>) {
+  %o, %l = attn.merge(%a, %b) lse(%la, %lb) sinks(%s) : (tensor<?x8x?x32xf32>, tensor<?x8x?x32xf32>, tensor<?x8x?xf32>, tensor<?x8x?xf32>, tensor<8xf32>) -> (tensor<?x8x?x32xf32>, tensor<?x8x?xf32>)
+  return %o, %l : tensor<?x8x?x32xf32>, tensor<?x8x?xf32>
+}
