@@ -1,0 +1,40 @@
+//===- Pipelines.h - Routes from tensors to machine code --------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_CONVERSION_PIPELINES_H
+#define ATTN_CONVERSION_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir::attn {
+
+/// What the last part of every route needs to know about the target.
+struct TargetFeatures {
+  /// Fused multiply-add instructions.
+  bool fma = true;
+  /// AVX-512 F, DQ, BW and VL.
+  bool avx512 = false;
+  /// Conversions between bf16 and f32 are instructions. Without them LLVM calls
+  /// functions of the compiler's runtime library, which a kernel must not need;
+  /// they become integer arithmetic instead.
+  bool bf16 = false;
+};
+
+/// Lowers a module of func, scf, memref, vector, arith, math and affine
+/// operations to the LLVM dialect. Every function with `llvm.emit_c_interface`
+/// gets its wrapper. Both routes, fused and unfused, end with it.
+void buildLowerToLLVMTail(OpPassManager &manager,
+                          const TargetFeatures &features = {});
+
+/// Registers the pipelines under their names: `attn-lower-to-llvm` is the tail.
+void registerAttnConversionPipelines();
+
+} // namespace mlir::attn
+
+#endif // ATTN_CONVERSION_PIPELINES_H

@@ -1,0 +1,93 @@
+//===- Pipelines.cpp - Routes from tensors to machine code -----*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Conversion/Pipelines.h"
+#include "attn/Conversion/Passes.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+void attn::buildLowerToLLVMTail(OpPassManager &manager,
+                                const TargetFeatures &features) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+
+  // Vector operations of more than one dimension or with masks become loops and
+  // rows before the math is expanded, so that it sees registers.
+  manager.addPass(createConvertVectorToSCFPass());
+  AttnExpandMathOptions mathOptions;
+  mathOptions.fma = features.fma;
+  mathOptions.avx512 = features.avx512;
+  manager.addPass(createAttnExpandMath(mathOptions));
+  arith::ArithExpandOpsPassOptions arithOptions;
+  arithOptions.includeBf16 = !features.bf16;
+  manager.addPass(arith::createArithExpandOpsPass(arithOptions));
+
+  manager.addPass(memref::createFoldMemRefAliasOpsPass());
+  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createLoopInvariantCodeMotionPass());
+
+  manager.addPass(createSCFToControlFlowPass());
+  // Scalar double precision functions become intrinsics, which LLVM turns into
+  // calls of libm; log1p keeps its accuracy.
+  ConvertMathToLLVMPassOptions mathToLLVMOptions;
+  mathToLLVMOptions.approximateLog1p = false;
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createConvertMathToLLVMPass(mathToLLVMOptions));
+  manager.addPass(createConvertMathToLibmPass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+  manager.addPass(createConvertIndexToLLVMPass());
+  manager.addPass(createUBToLLVMConversionPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  // Loops over the lanes of libm calls leave vector operations behind.
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+namespace {
+struct TailPipelineOptions : PassPipelineOptions<TailPipelineOptions> {
+  Option<bool> fma{*this, "fma",
+                   llvm::cl::desc("The target has fused multiply-add"),
+                   llvm::cl::init(true)};
+  Option<bool> avx512{*this, "avx512", llvm::cl::desc("The target has AVX-512"),
+                      llvm::cl::init(false)};
+  Option<bool> bf16{*this, "bf16",
+                    llvm::cl::desc("The target converts bf16 by instructions"),
+                    llvm::cl::init(false)};
+
+  TargetFeatures getFeatures() const {
+    TargetFeatures features;
+    features.fma = fma;
+    features.avx512 = avx512;
+    features.bf16 = bf16;
+    return features;
+  }
+};
+} // namespace
+
+void attn::registerAttnConversionPipelines() {
+  PassPipelineRegistration<TailPipelineOptions>(
+      "attn-lower-to-llvm",
+      "Lower loops, vectors and memrefs to the LLVM dialect",
+      [](OpPassManager &manager, const TailPipelineOptions &options) {
+        buildLowerToLLVMTail(manager, options.getFeatures());
+      });
+}
