@@ -253,9 +253,11 @@ FailureOr<llvm::Constant *> EntryPointBuilder::addCode(llvm::Constant *info) {
   for (int32_t phase = 0; phase < kernel.phaseCount; ++phase) {
     std::string number = std::to_string(phase);
     FailureOr<llvm::Function *> items = lookUp("_items" + number, i64, 0, {});
+    if (failed(items))
+      return failure();
     FailureOr<llvm::Function *> run =
         lookUp("_run" + number, voidType, 3, runExtra);
-    if (failed(items) || failed(run))
+    if (failed(run))
       return failure();
     markDisjoint(kernel.symbol + "_run" + number);
     phases.push_back(llvm::ConstantStruct::get(
