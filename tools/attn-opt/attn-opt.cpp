@@ -9,6 +9,7 @@
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/Pipelines.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Target/CPU/Pipeline.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -24,6 +25,7 @@ int main(int argc, char **argv) {
   mlir::attn::registerAttnTransformsPasses();
   mlir::attn::registerAttnConversionPasses();
   mlir::attn::registerAttnConversionPipelines();
+  mlir::attn::registerAttnPipelines();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "attn-mlir optimizer driver\n", registry));
 }

@@ -1,0 +1,69 @@
+//===- Pipeline.h - From operators to the LLVM dialect ----------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TARGET_CPU_PIPELINE_H
+#define ATTN_TARGET_CPU_PIPELINE_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir::attn {
+
+/// What the pipeline needs to know of the machine, and what a user may fix.
+struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
+  Option<std::string> form{
+      *this, "form",
+      llvm::cl::desc("fused, unfused, or auto: fused where the cascade allows "
+                     "it, else unfused with a remark"),
+      llvm::cl::init("auto")};
+  Option<std::string> precision{
+      *this, "precision",
+      llvm::cl::desc("native, or f64: every tensor of the kernel becomes f64"),
+      llvm::cl::init("native")};
+  Option<int64_t> vectorBits{*this, "vector-bits",
+                             llvm::cl::desc("Bits of a vector register"),
+                             llvm::cl::init(512)};
+  Option<int64_t> vectorRegisters{*this, "vector-registers",
+                                  llvm::cl::desc("Vector registers"),
+                                  llvm::cl::init(32)};
+  Option<int64_t> l1Bytes{*this, "l1-bytes",
+                          llvm::cl::desc("Bytes of the first level data cache"),
+                          llvm::cl::init(32768)};
+  Option<int64_t> l2Bytes{
+      *this, "l2-bytes",
+      llvm::cl::desc("Bytes of the second level cache of a core"),
+      llvm::cl::init(1048576)};
+  ListOption<int64_t> laneTiles{
+      *this, "lane-tiles",
+      llvm::cl::desc("Tile sizes along the lanes, largest first")};
+  Option<int64_t> streamTile{
+      *this, "stream-tile",
+      llvm::cl::desc("Points of the iterative rank in a step; 0 is the "
+                     "model's choice"),
+      llvm::cl::init(0)};
+  Option<int64_t> rowTile{
+      *this, "row-tile",
+      llvm::cl::desc("Accumulator rows of a register tile; 0 is the model's "
+                     "choice"),
+      llvm::cl::init(0)};
+};
+
+/// Operators to mapped cascades: the levels that every target shares.
+void buildDeriveCascadesPipeline(OpPassManager &manager,
+                                 const AttnToLLVMOptions &options);
+
+/// Operators to a kernel module in the LLVM dialect (KernelSignature.h).
+void buildAttnToLLVMPipeline(OpPassManager &manager,
+                             const AttnToLLVMOptions &options);
+
+/// Registers `attn-to-llvm` and `attn-derive-cascades`.
+void registerAttnPipelines();
+
+} // namespace mlir::attn
+
+#endif // ATTN_TARGET_CPU_PIPELINE_H

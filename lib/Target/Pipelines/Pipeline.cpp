@@ -1,0 +1,82 @@
+//===- Pipeline.cpp - From operators to the LLVM dialect ------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Target/CPU/Pipeline.h"
+#include "attn/Conversion/Passes.h"
+#include "attn/Transforms/Passes.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
+                                       const AttnToLLVMOptions &options) {
+  OpPassManager &function = manager.nest<func::FuncOp>();
+  function.addPass(createExpandAttention());
+  function.addPass(createNormalizeCascade());
+  function.addPass(createDeferDivision());
+  function.addPass(createDeriveSinglePass());
+  function.addPass(createAttnPlanSparsity());
+  AttnChooseMappingOptions mapping;
+  mapping.vectorBits = options.vectorBits;
+  mapping.vectorRegisters = options.vectorRegisters;
+  mapping.l1Bytes = options.l1Bytes;
+  mapping.l2Bytes = options.l2Bytes;
+  mapping.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
+  mapping.streamTile = options.streamTile;
+  mapping.rowTile = options.rowTile;
+  function.addPass(createAttnChooseMapping(mapping));
+  function.addPass(createAttnFuseCascade());
+}
+
+void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
+                                   const AttnToLLVMOptions &options) {
+  manager.addPass(createAttnDescribeKernel());
+  buildDeriveCascadesPipeline(manager, options);
+  manager.addPass(createAttnTileCascade());
+  manager.addPass(createCSEPass());
+  manager.addPass(createCanonicalizerPass());
+  AttnLowerEinsumsOptions lowering;
+  lowering.vectorBits = options.vectorBits;
+  manager.addPass(createAttnLowerEinsums(lowering));
+  manager.addPass(createCSEPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createLoopInvariantCodeMotionPass());
+  manager.addPass(createAttnExpandMath());
+  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(arith::createArithExpandOpsPass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createConvertMathToLibmPass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+  manager.addPass(createConvertIndexToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createCanonicalizerPass());
+}
+
+void attn::registerAttnPipelines() {
+  PassPipelineRegistration<AttnToLLVMOptions>(
+      "attn-to-llvm",
+      "Lower attention operators and cascades to a kernel module in the LLVM "
+      "dialect",
+      buildAttnToLLVMPipeline);
+  PassPipelineRegistration<AttnToLLVMOptions>(
+      "attn-derive-cascades",
+      "Expand operators, derive single-pass cascades, plan and map them",
+      buildDeriveCascadesPipeline);
+}
