@@ -462,10 +462,17 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
 
 Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
                              ValueRange arguments,
-                             std::optional<TypedAttr> maskWith) {
+                             std::optional<TypedAttr> maskWith,
+                             const Accumulation *accumulation) {
   IRMapping mapping(constants);
-  mapping.map(einsum.getMap()->getArguments(), arguments);
+  unsigned next = 0;
+  for (auto [index, argument] :
+       llvm::enumerate(einsum.getMap()->getArguments()))
+    if (!accumulation || index != accumulation->operand)
+      mapping.map(argument, arguments[next++]);
   for (Operation &op : einsum.getMap()->without_terminator()) {
+    if (accumulation && &op == accumulation->sum)
+      continue;
     auto index = dyn_cast<IndexOp>(op);
     if (!index) {
       builder.clone(op, mapping);
@@ -499,7 +506,8 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
     }
     mapping.map(index.getResult(), value);
   }
-  Value result = mapping.lookupOrDefault(einsum.getMapResult());
+  Value result = mapping.lookupOrDefault(
+      accumulation ? accumulation->rest : einsum.getMapResult());
   if (!maskWith)
     return result;
   Location loc = einsum.getLoc();
@@ -510,11 +518,14 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
 
 void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
                            ArrayRef<StringAttr> outRanks, bool accumulate,
-                           std::optional<TypedAttr> maskWith) {
+                           std::optional<TypedAttr> maskWith,
+                           const Accumulation *accumulation) {
   Location loc = einsum.getLoc();
   bool readsLanes = false;
   SmallVector<EinsumAccess> accesses;
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    if (accumulation && index == accumulation->operand)
+      continue;
     bool reads = false;
     accesses.push_back(
         getTileAccess(builder, loc, einsum.getAccess(index), reads));
@@ -526,7 +537,8 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
   EinsumOp::create(builder, loc, out, outRanks, accesses,
                    einsum.getEinsumReduction(), accumulate, clamped,
                    [&](OpBuilder &nested, Location, ValueRange arguments) {
-                     return cloneMap(nested, einsum, arguments, maskWith);
+                     return cloneMap(nested, einsum, arguments, maskWith,
+                        accumulation);
                    });
 }
 

@@ -60,6 +60,15 @@ public:
   int64_t getWorkspaceBytes() const { return workspaceBytes; }
 
 private:
+  /// A map `contraction + rest`: the rest is written first, then the
+  /// contraction adds into the same buffer.
+  struct Accumulation {
+    EinsumOp contraction;
+    unsigned operand;
+    Operation *sum;
+    Value rest;
+  };
+
   using ErrorFn = function_ref<InFlightDiagnostic(Operation *)>;
 
   // What the cascade looks like from a tile.
@@ -85,7 +94,8 @@ private:
   void emitEinsum(OpBuilder &builder, EinsumOp einsum, bool masked);
   void emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
                ArrayRef<StringAttr> outRanks, bool accumulate,
-               std::optional<TypedAttr> maskWith);
+               std::optional<TypedAttr> maskWith,
+               const Accumulation *accumulation = nullptr);
   void emitReducing(OpBuilder &builder, EinsumOp einsum, const TileBuffer &out,
                     bool accumulate, bool masked);
   void emitCopy(OpBuilder &builder, Location loc, const TileBuffer &from,
@@ -95,7 +105,8 @@ private:
   EinsumAccess stageInput(OpBuilder &builder, Location loc, Value input,
                           EinsumAccess tile);
   Value cloneMap(OpBuilder &builder, EinsumOp einsum, ValueRange arguments,
-                 std::optional<TypedAttr> maskWith);
+                 std::optional<TypedAttr> maskWith,
+                 const Accumulation *accumulation);
 
   // Emission of loops.
   void emitIterate(OpBuilder &builder, IterateOp op);
@@ -137,6 +148,7 @@ private:
   llvm::DenseMap<Value, SmallVector<std::pair<AffineMap, TileBuffer>>> staged;
   /// Einsums that are emitted as part of the einsum they map to.
   llvm::DenseMap<Operation *, EinsumOp> absorbed;
+  llvm::DenseMap<Operation *, Accumulation> accumulations;
 };
 
 } // namespace mlir::attn

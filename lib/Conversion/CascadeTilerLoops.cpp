@@ -245,30 +245,32 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
   emitMap(elseBuilder, einsum, target, ranks, accumulate, identity);
 }
 
-/// Finds sums of a carried value and a contraction, FuseMax's
-/// RNV' = SLNV + SPNV, in which the contraction can add into the carried
-/// buffer.
+/// Finds maps that add a contraction to something else, FuseMax's
+/// RNV' = SLNV + RNV * PRM, in which the contraction can add into the buffer.
 void CascadeTiler::absorbAccumulations(Block &block) {
   for (auto einsum : block.getOps<EinsumOp>()) {
-    if (einsum.getReduction() ||
-        !isa_and_nonnull<arith::AddFOp>(einsum.getSingleMapOp()))
+    auto sum = einsum.getMapResult().getDefiningOp<arith::AddFOp>();
+    if (einsum.getReduction() || !sum || sum->getBlock() != einsum.getMap() ||
+        !sum->hasOneUse())
       continue;
-    for (unsigned index : {0u, 1u}) {
+    for (unsigned side : {0u, 1u}) {
+      auto argument = dyn_cast<BlockArgument>(sum->getOperand(side));
+      if (!argument || argument.getOwner() != einsum.getMap() ||
+          !argument.hasOneUse())
+        continue;
+      unsigned index = argument.getArgNumber();
       auto contraction = einsum.getInputs()[index].getDefiningOp<EinsumOp>();
-      auto other = einsum.getInputs()[1 - index].getDefiningOp<EinsumOp>();
-      auto canAbsorb = [&](EinsumOp part, unsigned operand) {
-        return part && part->getBlock() == &block &&
-               part.getResult().hasOneUse() && !absorbed.contains(part) &&
-               part.getOutputType() == einsum.getOutputType() &&
-               readsAtResult(einsum, operand);
-      };
-      if (canAbsorb(contraction, index) && canAbsorb(other, 1 - index) &&
-          contraction.getReduction() == ReductionKind::Add &&
-          isProduct(contraction) && !other.getReduction()) {
-        absorbed[contraction] = einsum;
-        absorbed[other] = einsum;
-        break;
-      }
+      if (!contraction || contraction->getBlock() != &block ||
+          !contraction.getResult().hasOneUse() ||
+          contraction.getReduction() != ReductionKind::Add ||
+          !isProduct(contraction) ||
+          contraction.getOutputType() != einsum.getOutputType() ||
+          !readsAtResult(einsum, index))
+        continue;
+      absorbed[contraction] = einsum;
+      accumulations[einsum] = {contraction, index, sum,
+                               sum->getOperand(1 - side)};
+      break;
     }
   }
 }
@@ -280,15 +282,12 @@ void CascadeTiler::emitEinsum(OpBuilder &builder, EinsumOp einsum,
   Location loc = einsum.getLoc();
   TileBuffer buffer = getResultBuffer(builder, einsum);
   SmallVector<StringAttr> ranks = getOutRanks(einsum, buffer);
-  EinsumOp contraction, other;
-  for (Value input : einsum.getInputs())
-    if (auto part = input.getDefiningOp<EinsumOp>();
-        part && absorbed.lookup(part) == einsum)
-      (part.getReduction() ? contraction : other) = part;
-  if (contraction) {
-    emitMap(builder, other, buffer.memref, getOutRanks(other, buffer),
-            /*accumulate=*/false, std::nullopt);
-    emitReducing(builder, contraction, buffer, /*accumulate=*/true, masked);
+  auto accumulation = accumulations.find(einsum);
+  if (accumulation != accumulations.end()) {
+    emitMap(builder, einsum, buffer.memref, ranks, /*accumulate=*/false,
+            std::nullopt, &accumulation->second);
+    emitReducing(builder, accumulation->second.contraction, buffer,
+                 /*accumulate=*/true, masked);
   } else if (einsum.getReduction() && reducesPoints(einsum)) {
     emitReducing(builder, einsum, buffer, /*accumulate=*/false, masked);
   } else {
@@ -512,6 +511,7 @@ void CascadeTiler::emitItem(OpBuilder &builder, Location loc,
   buffers.clear();
   staged.clear();
   absorbed.clear();
+  accumulations.clear();
   Block &body = cascade.getBody().front();
   cascade.getBody().walk([&](arith::ConstantOp constant) {
     if (!constant->getParentOfType<EinsumOp>())
