@@ -8,6 +8,7 @@
 
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Target/CPU/Compile.h"
+#include "attn/Target/CPU/Pipeline.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -99,6 +100,20 @@ llvm::cl::opt<bool> fromLLVMDialect(
                    "the attribute attn.kernels; no pass is run"),
     llvm::cl::cat(category));
 
+llvm::cl::opt<std::string>
+    form("form",
+         llvm::cl::desc("fused, unfused, or auto (the default): fused where "
+                        "the cascade allows it, else unfused with a remark"),
+         llvm::cl::value_desc("name"), llvm::cl::init("auto"),
+         llvm::cl::cat(category));
+
+llvm::cl::opt<std::string>
+    precision("precision",
+              llvm::cl::desc("native (the default), or f64: every tensor of "
+                             "the kernel becomes f64"),
+              llvm::cl::value_desc("name"), llvm::cl::init("native"),
+              llvm::cl::cat(category));
+
 llvm::cl::opt<unsigned>
     optLevel("opt-level",
              llvm::cl::desc("LLVM's optimisation level, 0 to 3 (default 3)"),
@@ -164,9 +179,23 @@ FailureOr<CPUTarget> getTarget(MLIRContext &context) {
 }
 
 /// Lowers the operator in `module` to a kernel module.
-LogicalResult lowerToKernelModule(ModuleOp module) {
-  return module.emitError()
-         << "only kernel modules are compiled, with --from-llvm-dialect";
+LogicalResult lowerToKernelModule(ModuleOp module, const CPUTarget &target) {
+  AttnToLLVMOptions options;
+  options.form = form;
+  options.precision = precision;
+  options.vectorBits = target.getVectorBits();
+  options.avx512 = llvm::all_of(
+      ArrayRef<StringRef>{"avx512f", "avx512dq", "avx512bw", "avx512vl"},
+      [&](StringRef feature) { return target.hasFeature(feature); });
+  options.vectorRegisters = options.avx512 ? 32 : 16;
+  options.fma = target.hasFeature("fma");
+  options.bf16 = target.hasFeature("avx512bf16");
+  PassManager manager(module.getContext());
+  if (failed(applyPassManagerCLOptions(manager)))
+    return failure();
+  applyDefaultTimingPassManagerCLOptions(manager);
+  buildAttnToLLVMPipeline(manager, options);
+  return manager.run(module);
 }
 
 LogicalResult compile() {
@@ -203,7 +232,7 @@ LogicalResult compile() {
   if (cpu == "host" || cpu == "native")
     llvm::errs() << "attn-compile: compiling for the host CPU, "
                  << target->getCPU() << "\n";
-  if (!fromLLVMDialect && failed(lowerToKernelModule(*module)))
+  if (!fromLLVMDialect && failed(lowerToKernelModule(*module, *target)))
     return failure();
   CompileOptions options{*target, sanitizer, optLevel, kernelName};
   return compileKernels(*module, options, outputs->kind, outputs->file,

@@ -8,10 +8,9 @@
 
 #include "attn/Target/CPU/Pipeline.h"
 #include "attn/Conversion/Passes.h"
+#include "attn/Conversion/Pipelines.h"
 #include "attn/Transforms/Passes.h"
-#include "mlir/Conversion/Passes.h"
-#include "mlir/Dialect/Arith/Transforms/Passes.h"
-#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -47,26 +46,17 @@ void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
   manager.addPass(createCanonicalizerPass());
   AttnLowerEinsumsOptions lowering;
   lowering.vectorBits = options.vectorBits;
+  if (options.rowTile != 0)
+    lowering.rowTile = options.rowTile;
+  else if (options.vectorRegisters < 32)
+    lowering.rowTile = 2;
   manager.addPass(createAttnLowerEinsums(lowering));
-  manager.addPass(createCSEPass());
-  manager.addPass(createCanonicalizerPass());
   manager.addPass(createLoopInvariantCodeMotionPass());
-  manager.addPass(createAttnExpandMath());
-  manager.addPass(memref::createExpandStridedMetadataPass());
-  manager.addPass(createLowerAffinePass());
-  manager.addPass(arith::createArithExpandOpsPass());
-  manager.addPass(createSCFToControlFlowPass());
-  manager.addPass(createConvertVectorToLLVMPass());
-  manager.addPass(createConvertMathToLLVMPass());
-  manager.addPass(createConvertMathToLibmPass());
-  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
-  manager.addPass(createConvertIndexToLLVMPass());
-  manager.addPass(createArithToLLVMConversionPass());
-  manager.addPass(createConvertControlFlowToLLVMPass());
-  manager.addPass(createConvertFuncToLLVMPass());
-  manager.addPass(createReconcileUnrealizedCastsPass());
-  manager.addPass(createCSEPass());
-  manager.addPass(createCanonicalizerPass());
+  TargetFeatures features;
+  features.fma = options.fma;
+  features.avx512 = options.avx512;
+  features.bf16 = options.bf16;
+  buildLowerToLLVMTail(manager, features);
 }
 
 void attn::registerAttnPipelines() {

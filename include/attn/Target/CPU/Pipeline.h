@@ -31,6 +31,15 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
   Option<int64_t> vectorRegisters{*this, "vector-registers",
                                   llvm::cl::desc("Vector registers"),
                                   llvm::cl::init(32)};
+  Option<bool> fma{*this, "fma",
+                   llvm::cl::desc("The target has fused multiply-add"),
+                   llvm::cl::init(true)};
+  Option<bool> avx512{*this, "avx512",
+                      llvm::cl::desc("The target has AVX-512 F, DQ, BW, VL"),
+                      llvm::cl::init(false)};
+  Option<bool> bf16{*this, "bf16",
+                    llvm::cl::desc("The target converts bf16 by instructions"),
+                    llvm::cl::init(false)};
   Option<int64_t> l1Bytes{*this, "l1-bytes",
                           llvm::cl::desc("Bytes of the first level data cache"),
                           llvm::cl::init(32768)};
