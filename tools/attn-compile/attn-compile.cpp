@@ -120,10 +120,6 @@ llvm::cl::opt<unsigned>
              llvm::cl::value_desc("level"), llvm::cl::init(3),
              llvm::cl::cat(category));
 
-llvm::raw_ostream &reportError() {
-  return llvm::WithColor::error(llvm::errs(), "attn-compile");
-}
-
 /// What to write and where, once the options agree with each other.
 struct Outputs {
   ArtefactKind kind;
@@ -131,7 +127,13 @@ struct Outputs {
   std::string header;
 };
 
-FailureOr<Outputs> getOutputs() {
+} // namespace
+
+static llvm::raw_ostream &reportError() {
+  return llvm::WithColor::error(llvm::errs(), "attn-compile");
+}
+
+static FailureOr<Outputs> getOutputs() {
   if (outputFile.empty()) {
     reportError() << "no output file; name one with -o, as in -o op.so\n";
     return failure();
@@ -169,7 +171,7 @@ FailureOr<Outputs> getOutputs() {
 }
 
 /// Resolves --cpu; there is no source location to report at.
-FailureOr<CPUTarget> getTarget(MLIRContext &context) {
+static FailureOr<CPUTarget> getTarget(MLIRContext &context) {
   ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) {
     reportError() << "--cpu: " << diagnostic << "\n";
     return success();
@@ -179,7 +181,8 @@ FailureOr<CPUTarget> getTarget(MLIRContext &context) {
 }
 
 /// Lowers the operator in `module` to a kernel module.
-LogicalResult lowerToKernelModule(ModuleOp module, const CPUTarget &target) {
+static LogicalResult lowerToKernelModule(ModuleOp module,
+                                         const CPUTarget &target) {
   AttnToLLVMOptions options;
   options.form = form;
   options.precision = precision;
@@ -198,7 +201,7 @@ LogicalResult lowerToKernelModule(ModuleOp module, const CPUTarget &target) {
   return manager.run(module);
 }
 
-LogicalResult compile() {
+static LogicalResult compile() {
   FailureOr<Outputs> outputs = getOutputs();
   if (failed(outputs))
     return failure();
@@ -238,8 +241,6 @@ LogicalResult compile() {
   return compileKernels(*module, options, outputs->kind, outputs->file,
                         outputs->header);
 }
-
-} // namespace
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);

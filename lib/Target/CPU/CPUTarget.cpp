@@ -71,7 +71,9 @@ constexpr CPUFeature kFeatures[] = {
     {"tbm", 0x80000001, 0, 2, 21},
 };
 
-const llvm::Target &getX86Target() {
+} // namespace
+
+static const llvm::Target &getX86Target() {
   static std::once_flag once;
   static const llvm::Target *target = nullptr;
   std::call_once(once, [] {
@@ -87,8 +89,8 @@ const llvm::Target &getX86Target() {
   return *target;
 }
 
-std::unique_ptr<llvm::MCSubtargetInfo> createSubtarget(StringRef cpu,
-                                                       StringRef features) {
+static std::unique_ptr<llvm::MCSubtargetInfo>
+createSubtarget(StringRef cpu, StringRef features) {
   return std::unique_ptr<llvm::MCSubtargetInfo>(
       getX86Target().createMCSubtargetInfo(llvm::Triple(kTriple), cpu,
                                            features));
@@ -96,7 +98,7 @@ std::unique_ptr<llvm::MCSubtargetInfo> createSubtarget(StringRef cpu,
 
 /// Spells out every feature of the host: a virtual machine may hide some that
 /// the name of its CPU implies.
-std::string getHostFeatures() {
+static std::string getHostFeatures() {
   std::vector<std::string> features;
   for (const auto &feature : llvm::sys::getHostCPUFeatures())
     features.push_back((feature.second ? "+" : "-") + feature.first().str());
@@ -104,8 +106,6 @@ std::string getHostFeatures() {
   llvm::sort(features);
   return llvm::join(features, ",");
 }
-
-} // namespace
 
 CPUTarget::CPUTarget(StringRef cpu, StringRef features)
     : cpu(cpu), features(features), triple(kTriple),

@@ -29,9 +29,11 @@ constexpr StringLiteral kPublicSuffixes[] = {
     "",       "_check",     "_workspace_size", "_phases",
     "_items", "_run_items", "_info",           "_supported"};
 
+} // namespace
+
 /// Names a header could not declare, or that would take the place of a type of
 /// attn-c/kernel.h.
-bool isReserved(StringRef name) {
+static bool isReserved(StringRef name) {
   static const llvm::StringSet<> reserved = {
       "alignas",
       "alignof",
@@ -142,11 +144,13 @@ bool isReserved(StringRef name) {
          (name.starts_with("attn_kernel_") && name.ends_with("_fn"));
 }
 
-bool isIdentifier(StringRef name) {
+static bool isIdentifier(StringRef name) {
   return !name.empty() && !llvm::isDigit(name.front()) &&
          llvm::all_of(name,
                       [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
+
+namespace {
 
 /// Reads one kernel; reports at the module's location.
 class Reader {

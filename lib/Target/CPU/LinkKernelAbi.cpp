@@ -30,12 +30,14 @@ constexpr StringLiteral kConversions[] = {"__truncsfhf2", "__truncdfhf2",
                                           "__extendhfsf2", "__truncsfbf2",
                                           "__truncdfbf2"};
 
-bool isSmallFloat(llvm::Type *type) {
+} // namespace
+
+static bool isSmallFloat(llvm::Type *type) {
   llvm::Type *scalar = type->getScalarType();
   return scalar->isHalfTy() || scalar->isBFloatTy();
 }
 
-bool usesSmallFloats(const llvm::Module &module) {
+static bool usesSmallFloats(const llvm::Module &module) {
   for (const llvm::Function &function : module)
     for (const llvm::Instruction &instruction : llvm::instructions(function))
       if (isSmallFloat(instruction.getType()) ||
@@ -45,8 +47,6 @@ bool usesSmallFloats(const llvm::Module &module) {
         return true;
   return false;
 }
-
-} // namespace
 
 LogicalResult
 mlir::attn::linkKernelAbi(llvm::Module &module,

@@ -14,11 +14,9 @@
 
 using namespace sample;
 
-namespace {
-
 // Checks that a call is refused with `status`, says `text`, and leaves the
 // outputs alone; both through NAME_check and through NAME.
-void expectRefused(Call &call, int32_t status, const std::string &text) {
+static void expectRefused(Call &call, int32_t status, const std::string &text) {
   std::vector<double> o = call.o.memory, l = call.l.memory;
   EXPECT_EQ(call.check(), status) << call.message();
   EXPECT_EQ(call.message(), "sample: " + text);
@@ -31,6 +29,8 @@ void expectRefused(Call &call, int32_t status, const std::string &text) {
   EXPECT_EQ(call.o.memory, o);
   EXPECT_EQ(call.l.memory, l);
 }
+
+namespace {
 
 TEST(KernelAbi, RunsAndClearsTheMessage) {
   Call call;

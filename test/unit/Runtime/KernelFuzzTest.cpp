@@ -140,8 +140,10 @@ protected:
   std::mt19937 random;
 };
 
+} // namespace
+
 /// Moves a tensor's elements to guarded memory.
-std::unique_ptr<Guarded> guard(Tensor &tensor, bool atEnd) {
+static std::unique_ptr<Guarded> guard(Tensor &tensor, bool atEnd) {
   size_t size = tensor.view.dtype.bits / 8, bytes = size;
   for (int64_t extent : tensor.shape)
     bytes *= static_cast<size_t>(extent);
@@ -151,6 +153,8 @@ std::unique_ptr<Guarded> guard(Tensor &tensor, bool atEnd) {
   tensor.view.data = memory->data();
   return memory;
 }
+
+namespace {
 
 TEST_F(KernelFuzz, RefusedCallsTouchNothing) {
   for (int round = 0; round < 3000; ++round) {

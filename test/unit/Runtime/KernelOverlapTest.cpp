@@ -8,9 +8,10 @@
 
 #include "KernelAbi.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <random>
 #include <set>
 
@@ -83,9 +84,8 @@ protected:
     bool inputTwice, outputTwice;
     std::set<int64_t> in = addresses(input, elementSize, inputTwice);
     std::set<int64_t> out = addresses(output, elementSize, outputTwice);
-    return outputTwice || std::any_of(in.begin(), in.end(), [&](int64_t at) {
-             return out.count(at) != 0;
-           });
+    return outputTwice ||
+           llvm::any_of(in, [&](int64_t at) { return out.count(at) != 0; });
   }
 
   static constexpr const char *symbols[6] = {"a", "b", "c", "d", "e", "f"};

@@ -55,12 +55,14 @@ struct Descriptor<T, 0> {
 };
 using Float4 = Descriptor<float, 4>;
 
-float &at(const Float4 &d, int64_t b, int64_t h, int64_t m, int64_t e) {
+} // namespace
+
+static float &at(const Float4 &d, int64_t b, int64_t h, int64_t m, int64_t e) {
   return d.aligned[d.offset + b * d.strides[0] + h * d.strides[1] +
                    m * d.strides[2] + e * d.strides[3]];
 }
 
-int64_t rowItems(attn_descriptors descriptors) {
+static int64_t rowItems(attn_descriptors descriptors) {
   if (refuseValues)
     return -1;
   const Float4 &o = *static_cast<const Float4 *>(descriptors[O]);
@@ -68,8 +70,8 @@ int64_t rowItems(attn_descriptors descriptors) {
 }
 
 // o = q + sum of k over n, weighted by p, through both workspaces.
-void runRows(attn_descriptors descriptors, int64_t begin, int64_t end,
-             void *workerWorkspace, void *sharedWorkspace) {
+static void runRows(attn_descriptors descriptors, int64_t begin, int64_t end,
+                    void *workerWorkspace, void *sharedWorkspace) {
   const Float4 &q = *static_cast<const Float4 *>(descriptors[Q]);
   const Float4 &k = *static_cast<const Float4 *>(descriptors[K]);
   auto &p = *static_cast<const Descriptor<int32_t, 1> *>(descriptors[P]);
@@ -89,10 +91,10 @@ void runRows(attn_descriptors descriptors, int64_t begin, int64_t end,
   }
 }
 
-int64_t oneItem(attn_descriptors) { return 1; }
+static int64_t oneItem(attn_descriptors) { return 1; }
 
-void runTotal(attn_descriptors descriptors, int64_t, int64_t, void *,
-              void *sharedWorkspace) {
+static void runTotal(attn_descriptors descriptors, int64_t, int64_t, void *,
+                     void *sharedWorkspace) {
   auto &l = *static_cast<const Descriptor<double, 0> *>(descriptors[L]);
   auto *shared = static_cast<const double *>(sharedWorkspace);
   l.aligned[l.offset] = 0;
@@ -100,13 +102,12 @@ void runTotal(attn_descriptors descriptors, int64_t, int64_t, void *,
     l.aligned[l.offset] += shared[i];
 }
 
-int64_t sharedBytes(attn_descriptors descriptors) {
+static int64_t sharedBytes(attn_descriptors descriptors) {
   return rowItems(descriptors) * static_cast<int64_t>(sizeof(double));
 }
 
-const attn_phase_code phases[] = {{rowItems, runRows}, {oneItem, runTotal}};
-
-} // namespace
+static const attn_phase_code phases[] = {{rowItems, runRows},
+                                         {oneItem, runTotal}};
 
 const attn_kernel_code code = {&info, phases, sharedBytes, nullptr, 0, 0};
 

@@ -212,12 +212,12 @@ TEST_F(Compile, RunsKernelsOnEveryLevel) {
     auto supported = get<attn_kernel_supported_fn>("narrow_supported");
     char message[256];
     if (supported(message, sizeof(message)) == ATTN_OK) {
-      constexpr int N = 1000;
-      static double x[N][3];
-      static float y[N];
-      static uint16_t h[N], b[N];
-      int64_t total = -1, matrix[] = {N, 3}, vector[] = {N};
-      for (int i = 0; i < N; ++i) {
+      constexpr int count = 1000;
+      static double x[count][3];
+      static float y[count];
+      static uint16_t h[count], b[count];
+      int64_t total = -1, matrix[] = {count, 3}, vector[] = {count};
+      for (int i = 0; i < count; ++i) {
         x[i][2] = 1.0 / (i + 1);
         y[i] = static_cast<float>(i);
       }
@@ -236,8 +236,8 @@ TEST_F(Compile, RunsKernelsOnEveryLevel) {
                                                    sizeof(message)),
                 ATTN_OK)
           << message;
-      EXPECT_EQ(total, N);
-      for (int i = 0; i < N; ++i) {
+      EXPECT_EQ(total, count);
+      for (int i = 0; i < count; ++i) {
         double sum = x[i][2] + y[i];
         bool loses;
         llvm::APFloat half(sum), bfloat(static_cast<float>(sum));
