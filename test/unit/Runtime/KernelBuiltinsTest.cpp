@@ -26,7 +26,7 @@ __bf16 __truncdfbf2(double value);
 }
 
 template <typename To, typename From>
-To bitCast(From from) {
+static To bitCast(From from) {
   static_assert(sizeof(To) == sizeof(From));
   To to;
   memcpy(&to, &from, sizeof(to));
@@ -43,7 +43,7 @@ static uint16_t reference(From value, const llvm::fltSemantics &semantics) {
 }
 
 template <typename From>
-void compareRounding(From value) {
+static void compareRounding(From value) {
   uint16_t half, bfloat;
   if constexpr (sizeof(From) == sizeof(float)) {
     half = bitCast<uint16_t>(__truncsfhf2(value));
