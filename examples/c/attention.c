@@ -27,6 +27,6 @@ int main(void) {
     return 1;
   }
   for (int row = 0; row < B * H * M; ++row)
-    printf("row %d: mean key %.4f\n", row, (double)o[row * E]);
+    printf("row %d: mean key %.3f\n", row, (double)o[row * E]);
   return 0;
 }

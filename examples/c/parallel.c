@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { B = 2, H = 4, M = 300, N = 500, E = 8 };
+enum { B = 2, H = 2, M = 300, N = 500, E = 8 };
 
 static DLTensor tensor(int64_t *shape) {
   size_t count = (size_t)(shape[0] * shape[1] * shape[2] * shape[3]);

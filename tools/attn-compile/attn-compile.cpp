@@ -167,6 +167,16 @@ static FailureOr<Outputs> getOutputs() {
                   << ", but must be between 0 and 3\n";
     return failure();
   }
+  if (!llvm::is_contained({"auto", "fused", "unfused"}, form)) {
+    reportError() << "--form is '" << form
+                  << "', but must be auto, fused or unfused\n";
+    return failure();
+  }
+  if (!llvm::is_contained({"native", "f64"}, precision)) {
+    reportError() << "--precision is '" << precision
+                  << "', but must be native or f64\n";
+    return failure();
+  }
   return outputs;
 }
 
