@@ -113,6 +113,21 @@ unsigned attn::findOrAddAccess(SmallVectorImpl<EinsumAccess> &list,
   return list.size() - 1;
 }
 
+EinsumOp attn::replaceEinsum(EinsumOp einsum, ArrayRef<EinsumAccess> accesses) {
+  OpBuilder builder(einsum);
+  auto created = EinsumOp::create(
+      builder, einsum.getLoc(), Type(einsum.getOutputType()),
+      einsum.getOutputRanks(), accesses, einsum.getEinsumReduction(),
+      [&](OpBuilder &builder, Location loc, ValueRange args) {
+        return cloneExpression(builder, einsum.getMapResult(), einsum.getMap(),
+                               args);
+      });
+  created->setDiscardableAttrs(einsum->getDiscardableAttrDictionary());
+  einsum.getResult().replaceAllUsesWith(created.getResult());
+  einsum.erase();
+  return created;
+}
+
 Value attn::cloneExpression(OpBuilder &builder, Value value, Block *map,
                             IRMapping &mapping) {
   if (Value known = mapping.lookupOrNull(value))
@@ -168,6 +183,12 @@ llvm::SetVector<StringAttr> attn::getExpressionRanks(EinsumOp einsum,
     ranks.insert(accessRanks.begin(), accessRanks.end());
   }
   return ranks;
+}
+
+int64_t attn::getExtent(const llvm::MapVector<StringAttr, int64_t> &extents,
+                        StringAttr rank) {
+  const auto *found = extents.find(rank);
+  return found == extents.end() ? ShapedType::kDynamic : found->second;
 }
 
 void attn::eraseDeadEinsums(Block &block) {

@@ -193,7 +193,7 @@ Value SinglePassWriter::buildLinear(ArrayRef<LinearTerm> terms, const Law &law,
   llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
   SmallVector<int64_t> shape;
   for (StringAttr rank : ranks)
-    shape.push_back(extents.lookup(rank));
+    shape.push_back(getExtent(extents, rank));
   Type compute = getComputeType(
       getElementTypeOrSelf(accesses[positions[0].oldValue].tensor.getType()));
   auto body = [&](OpBuilder &builder, Location loc, ValueRange args) {

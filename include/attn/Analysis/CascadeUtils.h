@@ -41,6 +41,10 @@ EinsumAccess composeAccess(EinsumOp producer, const EinsumAccess &inner,
 unsigned findOrAddAccess(SmallVectorImpl<EinsumAccess> &list,
                          const EinsumAccess &access);
 
+/// Replaces `einsum` by one with the same ranks and map that reads `accesses`,
+/// one for each argument of the map.
+EinsumOp replaceEinsum(EinsumOp einsum, ArrayRef<EinsumAccess> accesses);
+
 /// Copies the operations of `map` that `value` needs, its arguments replaced by
 /// `args`, and returns the copy of `value`. Values from outside the map are
 /// constants and are copied too.
@@ -59,6 +63,10 @@ void walkExpression(Value value, Block *map,
 
 /// The ranks on which `value`, computed in the map of `einsum`, depends.
 llvm::SetVector<StringAttr> getExpressionRanks(EinsumOp einsum, Value value);
+
+/// The extent of `rank` among those that a cascade knows, dynamic if it is not.
+int64_t getExtent(const llvm::MapVector<StringAttr, int64_t> &extents,
+                  StringAttr rank);
 
 /// Erases einsums and iterations of `block` without uses, last first, and those
 /// that become unused.

@@ -1,0 +1,322 @@
+//===- CascadeEmitter.cpp - Write a cascade in canonical order --*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeEmitter.h"
+#include "attn/Analysis/CascadeUtils.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+StringAttr CascadeEmitter::rename(StringAttr rank) {
+  if (!renameRanks || !rank)
+    return rank;
+  return StringAttr::get(rank.getContext(),
+                         "r" + Twine(order.getRankNumber(rank)));
+}
+
+SmallVector<StringAttr> CascadeEmitter::rename(ArrayRef<StringAttr> names) {
+  return llvm::map_to_vector(names,
+                             [&](StringAttr name) { return rename(name); });
+}
+
+EinsumAccess CascadeEmitter::rename(EinsumAccess access) {
+  access.ranks = rename(access.ranks);
+  access.extents = rename(access.extents);
+  return access;
+}
+
+CascadeEmitter::Scope *CascadeEmitter::findScope(Block *block, Scope *scope) {
+  while (scope->block != block)
+    scope = scope->parent;
+  return scope;
+}
+
+Value CascadeEmitter::emit(Value value, Scope *scope) {
+  if (Value known = emitted.lookup(value))
+    return known;
+  Operation *op = value.getDefiningOp();
+  scope = findScope(op->getBlock(), scope);
+  if (auto iterate = dyn_cast<IterateOp>(op)) {
+    emitIterate(iterate, scope);
+    return emitted.lookup(value);
+  }
+  if (auto einsum = dyn_cast<EinsumOp>(op))
+    return emitted[value] = emitEinsum(einsum, scope);
+  // A constant tensor.
+  return emitted[value] = scope->builder.clone(*op)->getResult(0);
+}
+
+/// Results of the cascade and carried tensors keep the order of their
+/// dimensions; for all others it is free.
+bool CascadeEmitter::isFixedLayout(EinsumOp einsum) {
+  return llvm::any_of(einsum.getResult().getUsers(),
+                      [](Operation *user) { return !isa<EinsumOp>(user); });
+}
+
+/// Whether both einsums compute the same tensor. The names of ranks that both
+/// reduce do not matter, unless one is a rank of the cascade's space.
+static bool isSameEinsum(EinsumOp a, EinsumOp b,
+                         ArrayRef<StringAttr> spaceRanks) {
+  if (a->getOperands() != b->getOperands() ||
+      a->getResultTypes() != b->getResultTypes() ||
+      a.getMaps() != b.getMaps() || a.getExtents() != b.getExtents() ||
+      a.getReduction() != b.getReduction() ||
+      a.getOutputRank() != b.getOutputRank())
+    return false;
+  SmallVector<StringAttr> ranks = a.getRankNames(), others = b.getRankNames();
+  SmallVector<StringAttr> reduced = a.getReduced();
+  if (ranks.size() != others.size() ||
+      reduced.size() != b.getReducedRanks().size())
+    return false;
+  for (auto [rank, other] : llvm::zip_equal(ranks, others))
+    if (rank != other && (!llvm::is_contained(reduced, rank) ||
+                          llvm::is_contained(spaceRanks, rank) ||
+                          llvm::is_contained(spaceRanks, other)))
+      return false;
+  return OperationEquivalence::isRegionEquivalentTo(
+      &a.getBody(), &b.getBody(), OperationEquivalence::Flags::IgnoreLocations);
+}
+
+/// Copies the map of `einsum` in canonical order, equal operations once.
+static Value emitMap(OpBuilder &builder, EinsumOp einsum,
+                     const CanonicalOrder::MapOrder &order,
+                     function_ref<StringAttr(StringAttr)> rename,
+                     IRMapping &mapping) {
+  for (Operation *op : order.ops) {
+    Operation *copy = builder.clone(*op, mapping);
+    if (order.swapped.contains(op)) {
+      Value first = copy->getOperand(0);
+      copy->setOperand(0, copy->getOperand(1));
+      copy->setOperand(1, first);
+    }
+    if (auto index = dyn_cast<IndexOp>(copy))
+      index.setRankAttr(rename(index.getRankAttr()));
+    for (Operation &other : *copy->getBlock()) {
+      if (&other == copy)
+        break;
+      if (!OperationEquivalence::isEquivalentTo(
+              &other, copy, OperationEquivalence::Flags::IgnoreLocations))
+        continue;
+      mapping.map(op->getResults(), other.getResults());
+      copy->erase();
+      break;
+    }
+  }
+  return mapping.lookup(einsum.getMapResult());
+}
+
+Value CascadeEmitter::emitEinsum(EinsumOp einsum, Scope *scope) {
+  CanonicalOrder::MapOrder mapOrder = order.getMapOrder(einsum);
+  // Operands that the map ignores matter only where they alone have a rank.
+  llvm::SmallDenseSet<StringAttr> indexing;
+  for (unsigned index : mapOrder.operands)
+    for (StringAttr rank : getAccessRanks(einsum.getAccess(index)))
+      indexing.insert(rank);
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    if (llvm::is_contained(mapOrder.operands, index))
+      continue;
+    bool needed = false;
+    for (StringAttr rank : getAccessRanks(einsum.getAccess(index)))
+      needed |= llvm::is_contained(einsum.getReduced(), rank) &&
+                indexing.insert(rank).second;
+    if (needed)
+      mapOrder.operands.push_back(index);
+  }
+
+  SmallVector<EinsumAccess> accesses;
+  llvm::SmallDenseMap<unsigned, unsigned> positions;
+  for (unsigned index : mapOrder.operands) {
+    EinsumAccess access = einsum.getAccess(index);
+    auto permutation = permutations.find(access.tensor);
+    Value tensor = emit(access.tensor, scope);
+    permutation = permutations.find(access.tensor);
+    if (permutation != permutations.end()) {
+      SmallVector<AffineExpr> exprs;
+      for (unsigned dim : permutation->second)
+        exprs.push_back(access.map.getResult(dim));
+      access.map =
+          AffineMap::get(access.map.getNumDims(), access.map.getNumSymbols(),
+                         exprs, access.map.getContext());
+    }
+    access.tensor = tensor;
+    positions[index] = findOrAddAccess(accesses, rename(access));
+  }
+
+  // Dimensions in the order of ranks, extents as static as they are known.
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  Type type = einsum.getOutputType();
+  if (!isFixedLayout(einsum)) {
+    SmallVector<unsigned> permutation =
+        llvm::to_vector(llvm::seq<unsigned>(0, ranks.size()));
+    llvm::sort(permutation, [&](unsigned a, unsigned b) {
+      return order.getRankNumber(ranks[a]) < order.getRankNumber(ranks[b]);
+    });
+    SmallVector<StringAttr> sorted;
+    SmallVector<int64_t> shape;
+    for (unsigned dim : permutation) {
+      sorted.push_back(ranks[dim]);
+      shape.push_back(getExtent(extents, ranks[dim]));
+    }
+    ranks = sorted;
+    type =
+        RankedTensorType::get(shape, einsum.getOutputType().getElementType());
+    permutations[einsum.getResult()] = permutation;
+  }
+  std::optional<EinsumReduction> reduction = einsum.getEinsumReduction();
+  if (reduction) {
+    // Reduced ranks in the order of ranks as well.
+    llvm::sort(reduction->ranks, [&](StringAttr a, StringAttr b) {
+      return order.getRankNumber(a) < order.getRankNumber(b);
+    });
+    reduction->ranks = rename(reduction->ranks);
+  }
+
+  auto created = EinsumOp::create(
+      scope->builder, einsum.getLoc(), type, rename(ranks), accesses, reduction,
+      [&](OpBuilder &builder, Location loc, ValueRange args) {
+        IRMapping mapping;
+        for (auto [index, position] : positions)
+          mapping.map(einsum.getMap()->getArgument(index), args[position]);
+        return emitMap(
+            builder, einsum, mapOrder,
+            [&](StringAttr rank) { return rename(rank); }, mapping);
+      });
+  created->setDiscardableAttrs(einsum->getDiscardableAttrDictionary());
+  SmallVector<StringAttr> spaceRanks;
+  for (StringAttr rank : {source.getQueryRankAttr(), source.getKeyRankAttr()})
+    if (rank)
+      spaceRanks.push_back(rename(rank));
+  for (Scope *known = scope; known; known = known->parent)
+    for (EinsumOp other : known->einsums)
+      if (isSameEinsum(created, other, spaceRanks)) {
+        created.erase();
+        ++numMerged;
+        return other.getResult();
+      }
+  scope->einsums.push_back(created);
+  return created.getResult();
+}
+
+void CascadeEmitter::emitIterate(IterateOp iterate, Scope *scope) {
+  SmallVector<unsigned> carried = order.getCarriedOrder(iterate);
+  SmallVector<Value> inits;
+  SmallVector<Type> types;
+  SmallVector<Location> locations;
+  for (unsigned index : carried) {
+    inits.push_back(emit(iterate.getInits()[index], scope));
+    types.push_back(inits.back().getType());
+    locations.push_back(iterate.getLoc());
+  }
+  auto created = IterateOp::create(
+      scope->builder, iterate.getLoc(), types, inits,
+      rename(iterate.getRankAttr()), rename(iterate.getParentAttr()),
+      rename(iterate.getPointAttr()), iterate.getPlanAttr());
+  created->setDiscardableAttrs(iterate->getDiscardableAttrDictionary());
+  Scope inner{
+      &iterate.getBody().front(), OpBuilder(iterate.getContext()), scope, {}};
+  Block *body =
+      inner.builder.createBlock(&created.getBody(), {}, types, locations);
+  for (auto [index, argument] : llvm::zip_equal(carried, body->getArguments()))
+    emitted[inner.block->getArgument(index)] = argument;
+  // What the body needs from outside goes before the iteration.
+  scope->builder.setInsertionPoint(created);
+  SmallVector<Value> yielded;
+  for (unsigned index : carried)
+    yielded.push_back(emit(iterate.getYielded()[index], &inner));
+  YieldOp::create(inner.builder, iterate.getLoc(), yielded);
+  scope->builder.setInsertionPointAfter(created);
+  for (auto [index, result] : llvm::zip_equal(carried, created.getResults()))
+    emitted[iterate.getResult(index)] = result;
+}
+
+void CascadeEmitter::dropUnusedInputs(CascadeOp cascade) {
+  Block &body = cascade.getBody().front();
+  AccessAttr keyLengths = cascade.getKeyLengthsAttr();
+  AccessAttr queryLengths = cascade.getQueryLengthsAttr();
+  auto usedBy = [](AccessAttr access, int64_t input) {
+    return access && access.getInput() == input;
+  };
+  auto shift = [](AccessAttr access, int64_t removed) {
+    if (!access || access.getInput() < removed)
+      return access;
+    return AccessAttr::get(access.getContext(), access.getInput() - 1,
+                           access.getRanks());
+  };
+  for (int64_t input = body.getNumArguments() - 1; input >= 0; --input) {
+    if (!body.getArgument(input).use_empty() || usedBy(keyLengths, input) ||
+        usedBy(queryLengths, input))
+      continue;
+    body.eraseArgument(input);
+    cascade->eraseOperand(input);
+    keyLengths = shift(keyLengths, input);
+    queryLengths = shift(queryLengths, input);
+  }
+  if (keyLengths)
+    cascade.setKeyLengthsAttr(keyLengths);
+  if (queryLengths)
+    cascade.setQueryLengthsAttr(queryLengths);
+}
+
+CascadeOp CascadeEmitter::run() {
+  extents = source.getRankExtents();
+  OpBuilder builder(source);
+  Block &body = source.getBody().front();
+
+  // Inputs in canonical order, each once.
+  SmallVector<Value> inputs;
+  SmallVector<unsigned> places(body.getNumArguments());
+  for (unsigned index : order.getInputs()) {
+    Value input = source.getInputs()[index];
+    auto *found = llvm::find(inputs, input);
+    places[index] = found - inputs.begin();
+    if (found == inputs.end())
+      inputs.push_back(input);
+  }
+  auto move = [&](AccessAttr access) {
+    if (!access)
+      return access;
+    return AccessAttr::get(access.getContext(), places[access.getInput()],
+                           rename(access.getRanks()));
+  };
+
+  // Results that someone uses; all of them if nobody uses any.
+  SmallVector<unsigned> results;
+  for (OpResult result : source.getResults())
+    if (!result.use_empty() || source->use_empty())
+      results.push_back(result.getResultNumber());
+  SmallVector<Type> types;
+  for (unsigned index : results)
+    types.push_back(source.getResult(index).getType());
+
+  bool hasSpace = source.getSparsityAttr() || source.getKeyLengthsAttr() ||
+                  source.getQueryLengthsAttr();
+  auto created = CascadeOp::create(
+      builder, source.getLoc(), types, inputs, source.getSparsityAttr(),
+      hasSpace ? rename(source.getQueryRankAttr()) : nullptr,
+      hasSpace ? rename(source.getKeyRankAttr()) : nullptr,
+      hasSpace ? source.getAlignmentAttr() : nullptr,
+      move(source.getKeyLengthsAttr()), move(source.getQueryLengthsAttr()),
+      source.getMappingAttr());
+  created->setDiscardableAttrs(source->getDiscardableAttrDictionary());
+  Scope scope{&body, OpBuilder(builder.getContext()), nullptr, {}};
+  Block *newBody = scope.builder.createBlock(
+      &created.getBody(), {}, TypeRange(ValueRange(inputs)),
+      SmallVector<Location>(inputs.size(), source.getLoc()));
+  for (auto [index, place] : llvm::enumerate(places))
+    emitted[body.getArgument(index)] = newBody->getArgument(place);
+  SmallVector<Value> yielded;
+  for (unsigned index : results)
+    yielded.push_back(emit(source.getYielded()[index], &scope));
+  YieldOp::create(scope.builder, source.getLoc(), yielded);
+  dropUnusedInputs(created);
+  for (auto [index, result] : llvm::zip_equal(results, created.getResults()))
+    source.getResult(index).replaceAllUsesWith(result);
+  source.erase();
+  return created;
+}

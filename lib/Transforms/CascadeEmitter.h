@@ -1,0 +1,57 @@
+//===- CascadeEmitter.h - Write a cascade in canonical order ----*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_TRANSFORMS_CASCADEEMITTER_H
+#define ATTN_LIB_TRANSFORMS_CASCADEEMITTER_H
+
+#include "CanonicalOrder.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+
+namespace mlir::attn {
+
+/// Writes a cascade anew, in the order in which its results need the einsums.
+class CascadeEmitter {
+public:
+  CascadeEmitter(CascadeOp source, bool renameRanks)
+      : source(source), order(source), renameRanks(renameRanks) {}
+
+  CascadeOp run();
+  unsigned getNumMerged() const { return numMerged; }
+
+private:
+  /// The einsums of one block. Those of enclosing blocks are known too.
+  struct Scope {
+    Block *block;
+    OpBuilder builder;
+    Scope *parent;
+    SmallVector<EinsumOp> einsums;
+  };
+
+  StringAttr rename(StringAttr rank);
+  EinsumAccess rename(EinsumAccess access);
+  SmallVector<StringAttr> rename(ArrayRef<StringAttr> names);
+  Scope *findScope(Block *block, Scope *scope);
+  Value emit(Value value, Scope *scope);
+  Value emitEinsum(EinsumOp einsum, Scope *scope);
+  void emitIterate(IterateOp iterate, Scope *scope);
+  bool isFixedLayout(EinsumOp einsum);
+  void dropUnusedInputs(CascadeOp cascade);
+
+  CascadeOp source;
+  CanonicalOrder order;
+  bool renameRanks;
+  llvm::MapVector<StringAttr, int64_t> extents;
+  llvm::DenseMap<Value, Value> emitted;
+  /// For tensors whose dimensions changed places: where each of them was.
+  llvm::DenseMap<Value, SmallVector<unsigned>> permutations;
+  unsigned numMerged = 0;
+};
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_TRANSFORMS_CASCADEEMITTER_H
