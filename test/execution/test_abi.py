@@ -105,7 +105,7 @@ def test_ranks_and_extents(call):
     _, arrays, _ = call
     for i, array in enumerate(arrays):
         refused(call, replaced(arrays, i, array[..., None]), "RANK")
-        refused(call, replaced(arrays, i, array[0]), "RANK")
+        refused(call, replaced(arrays, i, np.asarray(array[0])), "RANK")
         for d in range(array.ndim):
             shorter = array[tuple(slice(0, n - (j == d)) for j, n in enumerate(array.shape))]
             message = refused(call, replaced(arrays, i, shorter), "SHAPE")

@@ -11,8 +11,9 @@ place in it, its neighbours, or the layout of the operands."""
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 from attn.compiler import find_driver
-from attn.kernel import Driver, PythonParallelFor, aligned_workspace
+from attn.kernel import STATUS, Driver, KernelError, PythonParallelFor, aligned_workspace
 from memory import LAYOUTS
 from operators import Operands, Spec, operands
 from runner import Counter, run, run_guarded, shuffled
@@ -144,8 +145,9 @@ def test_broadcast_heads(kernels):
     assert bits(run(kernel, case)) == expected
 
 
-def test_a_schedule_without_items_is_noticed(kernels):
+def test_a_schedule_that_skips_items_is_reported(kernels):
     """The tests above would prove nothing if schedules were ignored."""
     kernel, case = kernels.get(SPECS["plain"]), make("plain")
-    out, _ = run(kernel, case, PythonParallelFor(lambda items, workers: [], 1))
-    assert np.isnan(out).all()
+    with pytest.raises(KernelError) as error:
+        run(kernel, case, PythonParallelFor(lambda items, workers: [(1, items, 0)], 1))
+    assert error.value.status == STATUS["VALUE"] and "items" in error.value.message
