@@ -57,6 +57,9 @@ class KernelCache:
         return self.build(text(spec), spec.key, *flags)
 
     def build(self, source: str, stem: str, *flags: str) -> Path:
+        if not any(flag.startswith("--form") for flag in flags):
+            # What cannot be fused must fail here, not run unfused unnoticed.
+            flags = ("--form=fused", *flags)
         digest = hashlib.sha256("\0".join([source, *flags]).encode()).hexdigest()[:12]
         stem = f"{stem}_{digest}"
         library, refused = self.folder / f"{stem}.so", self.folder / f"{stem}.err"
