@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --attn-describe-kernel --attn-tile-cascade --cse --canonicalize | FileCheck %s
+// RUN: attn-opt %s --attn-describe-kernel --attn-fuse-cascade --attn-tile-cascade --cse --canonicalize | FileCheck %s
 
 // A work item is one (b, k, g) and one tile of the lanes m.
 // CHECK-LABEL: func.func @attention_items0
