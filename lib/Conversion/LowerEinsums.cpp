@@ -24,6 +24,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNLOWEREINSUMS
@@ -420,15 +421,30 @@ Value EinsumLowering::emitMap(OpBuilder &builder, const TileCoordinates &at,
   };
   Value yielded = einsum.getMapResult();
   Operation *last = yielded.getDefiningOp();
+  // A masked product, select(live, a * b, 0), adds what the product alone adds
+  // or keeps the accumulator: both forms of a step give the same bits.
+  Value mask;
+  if (auto select = dyn_cast_or_null<arith::SelectOp>(last);
+      select && accumulator && select->getBlock() == einsum.getMap() &&
+      matchPattern(select.getFalseValue(), m_AnyZeroFloat())) {
+    mask = select.getCondition();
+    yielded = select.getTrueValue();
+    last = yielded.getDefiningOp();
+  }
   // A product that is summed is one fused multiply-add.
   bool isFused = accumulator && isa_and_nonnull<arith::MulFOp>(last) &&
                  last->getBlock() == einsum.getMap() &&
                  einsum.getReduction() == ReductionKind::Add &&
                  yielded.hasOneUse();
 
+  if (!isFused && mask) {
+    yielded = einsum.getMapResult();
+    mask = {};
+  }
   for (Operation &op : einsum.getMap()->without_terminator()) {
-    if (isFused && &op == last)
-      break;
+    if (isFused &&
+        (&op == last || op.getResult(0) == einsum.getMapResult()))
+      continue;
     if (auto index = dyn_cast<IndexOp>(op)) {
       mapping.map(index.getResult(),
                   operands.getIndex(builder, at, index.getRankAttr()));
@@ -462,9 +478,16 @@ Value EinsumLowering::emitMap(OpBuilder &builder, const TileCoordinates &at,
   if (isFused) {
     Value left = toVector(mapping.lookupOrDefault(last->getOperand(0)));
     Value right = toVector(mapping.lookupOrDefault(last->getOperand(1)));
-    if (lane)
-      return vector::FMAOp::create(builder, loc, left, right, accumulator);
-    return math::FmaOp::create(builder, loc, left, right, accumulator);
+    Value sum =
+        lane ? vector::FMAOp::create(builder, loc, left, right, accumulator)
+                   .getResult()
+             : math::FmaOp::create(builder, loc, left, right, accumulator)
+                   .getResult();
+    if (!mask)
+      return sum;
+    return arith::SelectOp::create(builder, loc,
+                                   mapping.lookupOrDefault(mask), sum,
+                                   accumulator);
   }
   Value value = toVector(mapping.lookupOrDefault(yielded));
   return accumulator ? combine(builder, accumulator, value) : value;

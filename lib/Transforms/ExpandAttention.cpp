@@ -143,6 +143,30 @@ Value addLogBody(OpBuilder &builder, Location loc, ValueRange args) {
                                math::LogOp::create(builder, loc, args[1]));
 }
 
+/// a + log(b) of a row with a sink, -inf where no key is live or every score is
+/// -inf: a sink is no key. `c` is the maximum over the keys.
+Value addLogWithSinkBody(OpBuilder &builder, Location loc, ValueRange args) {
+  Type type = args[0].getType();
+  const llvm::fltSemantics &semantics =
+      cast<FloatType>(type).getFloatSemantics();
+  Value sum = addLogBody(builder, loc, args.take_front(2));
+  Value least = arith::ConstantOp::create(
+      builder, loc,
+      builder.getFloatAttr(
+          type, APFloat::getLargest(semantics, /*Negative=*/true)));
+  Value nothing = arith::ConstantOp::create(
+      builder, loc,
+      builder.getFloatAttr(type,
+                           APFloat::getInf(semantics, /*Negative=*/true)));
+  Value isDead = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLE,
+                                       args[2], least);
+  // A NaN score shows in the sum, not always in the maximum.
+  Value isNumber = arith::CmpFOp::create(
+      builder, loc, arith::CmpFPredicate::ORD, args[1], args[1]);
+  isDead = arith::AndIOp::create(builder, loc, isDead, isNumber);
+  return arith::SelectOp::create(builder, loc, isDead, nothing, sum);
+}
+
 //===----------------------------------------------------------------------===//
 // attn.attention
 //===----------------------------------------------------------------------===//
@@ -392,6 +416,7 @@ LogicalResult AttentionExpander::run() {
   EinsumAccess scoreAccess = writer.access(score, scoreRanks);
   Value maximum = writer.einsum(compute, rowRanks, scoreAccess, identityBody,
                                 ReductionKind::Max, {"n"});
+  EinsumAccess keyMaximumAccess = writer.access(maximum, rowRanks);
   std::optional<EinsumAccess> sink;
   if (sinks) {
     sink = writer.access(body->getArgument(*sinks), {"k", "g"});
@@ -430,8 +455,10 @@ LogicalResult AttentionExpander::run() {
     results.push_back(
         EinsumOp::create(
             builder, loc, Type(resultTypes[1]), writer.names(rowRanks),
-            ArrayRef<EinsumAccess>{maximumAccess, denominatorAccess},
-            std::nullopt, addLogBody)
+            sink ? ArrayRef<EinsumAccess>{maximumAccess, denominatorAccess,
+                                          keyMaximumAccess}
+                 : ArrayRef<EinsumAccess>{maximumAccess, denominatorAccess},
+            std::nullopt, sink ? addLogWithSinkBody : addLogBody)
             .getResult());
   YieldOp::create(builder, loc, results);
 
@@ -483,20 +510,25 @@ static void expandMerge(MergeOp op, OpBuilder &builder) {
     logits.push_back(writer.access(body->getArgument(lse), row));
   if (sinks)
     logits.push_back(writer.access(body->getArgument(*sinks), {"h"}));
-  Value maximum = writer.einsum(
-      compute, row, logits,
-      [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-        auto type = cast<FloatType>(compute);
-        Value result = arith::ConstantOp::create(
-            builder, loc,
-            builder.getFloatAttr(type,
-                                 APFloat::getLargest(type.getFloatSemantics(),
-                                                     /*Negative=*/true)));
-        for (Value arg : args)
-          result = arith::MaximumFOp::create(builder, loc, result, arg);
-        return result;
-      });
+  auto leastMaxBody = [&](OpBuilder &builder, Location loc,
+                          ValueRange args) -> Value {
+    auto type = cast<FloatType>(compute);
+    Value result = arith::ConstantOp::create(
+        builder, loc,
+        builder.getFloatAttr(type,
+                             APFloat::getLargest(type.getFloatSemantics(),
+                                                 /*Negative=*/true)));
+    for (Value arg : args)
+      result = arith::MaximumFOp::create(builder, loc, result, arg);
+    return result;
+  };
+  Value maximum = writer.einsum(compute, row, logits, leastMaxBody);
   EinsumAccess maximumAccess = writer.access(maximum, row);
+  Value keyMaximum = maximum;
+  if (sinks && op.getLse())
+    keyMaximum = writer.einsum(compute, row,
+                               ArrayRef(logits).take_front(lses.size()),
+                               leastMaxBody);
 
   // Weights, their sum, and the weighted sum of the parts.
   auto sumBody = [](OpBuilder &builder, Location loc, ValueRange args) {
@@ -534,8 +566,13 @@ static void expandMerge(MergeOp op, OpBuilder &builder) {
     results.push_back(
         EinsumOp::create(builder, loc, Type(op.getLse().getType()),
                          writer.names(row),
-                         ArrayRef<EinsumAccess>{maximumAccess, sumAccess},
-                         std::nullopt, addLogBody)
+                         sinks ? ArrayRef<EinsumAccess>{
+                                     maximumAccess, sumAccess,
+                                     writer.access(keyMaximum, row)}
+                               : ArrayRef<EinsumAccess>{maximumAccess,
+                                                        sumAccess},
+                         std::nullopt,
+                         sinks ? addLogWithSinkBody : addLogBody)
             .getResult());
   YieldOp::create(builder, loc, results);
   op->replaceAllUsesWith(cascade.getResults());

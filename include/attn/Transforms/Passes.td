@@ -185,9 +185,9 @@ def AttnFuseCascade : Pass<"attn-fuse-cascade"> {
 
     - a map that one other map reads is computed inside it, so that a list of
       score modifiers is one traversal;
-    - a constant factor on a streamed contraction (the scale of the scores)
-      moves to the operand outside the stream: `c * sum_e A * B` is
-      `sum_e (c * A) * B`.
+    - a power of two on a streamed contraction (the scale of the scores) moves
+      to the operand outside the stream: `c * sum_e A * B` is
+      `sum_e (c * A) * B`, and neither product rounds.
 
     Both hold in real arithmetic, which is what a cascade means; the results
     stay within the accuracy contract of `docs/spec.md`.
