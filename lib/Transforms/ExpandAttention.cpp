@@ -143,28 +143,23 @@ Value addLogBody(OpBuilder &builder, Location loc, ValueRange args) {
                                math::LogOp::create(builder, loc, args[1]));
 }
 
-/// a + log(b) of a row with a sink, -inf where no key is live or every score is
-/// -inf: a sink is no key. `c` is the maximum over the keys.
-Value addLogWithSinkBody(OpBuilder &builder, Location loc, ValueRange args) {
-  Type type = args[0].getType();
-  const llvm::fltSemantics &semantics =
-      cast<FloatType>(type).getFloatSemantics();
-  Value sum = addLogBody(builder, loc, args.take_front(2));
+/// `sum`, or 0 in a row without a live key or whose every score is -inf: a sink
+/// joins the denominator of rows that have one, so that the others give 0 and
+/// a log-sum-exp of -inf. `maximum` is the maximum over the keys alone.
+Value dropDeadRow(OpBuilder &builder, Location loc, Value sum, Value maximum) {
+  auto type = cast<FloatType>(sum.getType());
   Value least = arith::ConstantOp::create(
       builder, loc,
-      builder.getFloatAttr(
-          type, APFloat::getLargest(semantics, /*Negative=*/true)));
-  Value nothing = arith::ConstantOp::create(
-      builder, loc,
-      builder.getFloatAttr(type,
-                           APFloat::getInf(semantics, /*Negative=*/true)));
+      builder.getFloatAttr(type, APFloat::getLargest(type.getFloatSemantics(),
+                                                     /*Negative=*/true)));
   Value isDead = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLE,
-                                       args[2], least);
+                                       maximum, least);
   // A NaN score shows in the sum, not always in the maximum.
-  Value isNumber = arith::CmpFOp::create(
-      builder, loc, arith::CmpFPredicate::ORD, args[1], args[1]);
+  Value isNumber = arith::CmpFOp::create(builder, loc,
+                                         arith::CmpFPredicate::ORD, sum, sum);
   isDead = arith::AndIOp::create(builder, loc, isDead, isNumber);
-  return arith::SelectOp::create(builder, loc, isDead, nothing, sum);
+  return arith::SelectOp::create(builder, loc, isDead,
+                                 constant(builder, loc, type, 0.0), sum);
 }
 
 //===----------------------------------------------------------------------===//
@@ -432,11 +427,13 @@ LogicalResult AttentionExpander::run() {
   if (sink)
     denominator = writer.einsum(
         compute, rowRanks,
-        {writer.access(denominator, rowRanks), *sink, maximumAccess},
+        {writer.access(denominator, rowRanks), *sink, maximumAccess,
+         keyMaximumAccess},
         [](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-          return arith::AddFOp::create(
+          Value sum = arith::AddFOp::create(
               builder, loc, args[0],
-              expDifferenceBody(builder, loc, args.drop_front()));
+              expDifferenceBody(builder, loc, args.slice(1, 2)));
+          return dropDeadRow(builder, loc, sum, args[3]);
         });
   EinsumAccess denominatorAccess = writer.access(denominator, rowRanks);
 
@@ -455,10 +452,8 @@ LogicalResult AttentionExpander::run() {
     results.push_back(
         EinsumOp::create(
             builder, loc, Type(resultTypes[1]), writer.names(rowRanks),
-            sink ? ArrayRef<EinsumAccess>{maximumAccess, denominatorAccess,
-                                          keyMaximumAccess}
-                 : ArrayRef<EinsumAccess>{maximumAccess, denominatorAccess},
-            std::nullopt, sink ? addLogWithSinkBody : addLogBody)
+            ArrayRef<EinsumAccess>{maximumAccess, denominatorAccess},
+            std::nullopt, addLogBody)
             .getResult());
   YieldOp::create(builder, loc, results);
 
@@ -525,7 +520,7 @@ static void expandMerge(MergeOp op, OpBuilder &builder) {
   Value maximum = writer.einsum(compute, row, logits, leastMaxBody);
   EinsumAccess maximumAccess = writer.access(maximum, row);
   Value keyMaximum = maximum;
-  if (sinks && op.getLse())
+  if (sinks)
     keyMaximum = writer.einsum(compute, row,
                                ArrayRef(logits).take_front(lses.size()),
                                leastMaxBody);
@@ -553,7 +548,17 @@ static void expandMerge(MergeOp op, OpBuilder &builder) {
                       mulBody);
     terms.push_back(writer.access(term, full));
   }
-  Value sum = writer.einsum(compute, row, weights, sumBody);
+  if (sinks)
+    weights.push_back(writer.access(keyMaximum, row));
+  Value sum = writer.einsum(
+      compute, row, weights,
+      [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+        if (!sinks)
+          return sumBody(builder, loc, args);
+        return dropDeadRow(builder, loc,
+                           sumBody(builder, loc, args.drop_back()),
+                           args.back());
+      });
   EinsumAccess sumAccess = writer.access(sum, row);
   Value total = writer.einsum(compute, full, terms, sumBody);
   SmallVector<Value> results{
@@ -566,13 +571,8 @@ static void expandMerge(MergeOp op, OpBuilder &builder) {
     results.push_back(
         EinsumOp::create(builder, loc, Type(op.getLse().getType()),
                          writer.names(row),
-                         sinks ? ArrayRef<EinsumAccess>{
-                                     maximumAccess, sumAccess,
-                                     writer.access(keyMaximum, row)}
-                               : ArrayRef<EinsumAccess>{maximumAccess,
-                                                        sumAccess},
-                         std::nullopt,
-                         sinks ? addLogWithSinkBody : addLogBody)
+                         ArrayRef<EinsumAccess>{maximumAccess, sumAccess},
+                         std::nullopt, addLogBody)
             .getResult());
   YieldOp::create(builder, loc, results);
   op->replaceAllUsesWith(cascade.getResults());

@@ -78,7 +78,10 @@ func.func @modifiers(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: ten
 // CHECK: %[[GM:.*]] = attn.einsum [b,k,g,m] = %{{.*}} reduce max(n)
 // CHECK: %[[GM1:.*]] = attn.einsum [b,k,g,m] = max(%[[GM]][b,k,g,m], %[[SINK:.*]][k,g])
 // CHECK: %[[SD:.*]] = attn.einsum [b,k,g,m] = %{{.*}} reduce add(n)
-// CHECK: %[[SD1:.*]] = attn.einsum [b,k,g,m] = map(%[[SD]][b,k,g,m], %[[SINK]][k,g], %[[GM1]][b,k,g,m])
+// A row without a live key has denominator 0: a sink is no key.
+// CHECK: %[[SD1:.*]] = attn.einsum [b,k,g,m] = map(%[[SD]][b,k,g,m], %[[SINK]][k,g], %[[GM1]][b,k,g,m], %[[GM]][b,k,g,m])
+// CHECK: arith.cmpf ole
+// CHECK: arith.select
 // CHECK: %[[LSE:.*]] = attn.einsum [b,k,g,m] = map(%[[GM1]][b,k,g,m], %[[SD1]][b,k,g,m])
 // CHECK: math.log
 // CHECK: attn.yield %{{.*}}, %[[LSE]]
@@ -93,12 +96,13 @@ func.func @sinks(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<
 // CHECK: %[[M:.*]] = attn.einsum [b,h,m] = map(%[[LA:.*]][b,h,m], %[[LB:.*]][b,h,m], %[[SINK:.*]][h])
 // CHECK: arith.constant -3.40282347E+38
 // CHECK-COUNT-3: arith.maximumf
+// CHECK: %[[KM:.*]] = attn.einsum [b,h,m] = map(%[[LA]][b,h,m], %[[LB]][b,h,m]) {
 // CHECK: %[[WA:.*]] = attn.einsum [b,h,m] = map(%[[LA]][b,h,m], %[[M]][b,h,m])
 // CHECK: %[[TA:.*]] = attn.einsum [b,h,m,f] = mul(%[[WA]][b,h,m], %{{.*}}[b,h,m,f])
 // CHECK: %[[WB:.*]] = attn.einsum [b,h,m] = map(%[[LB]][b,h,m], %[[M]][b,h,m])
 // CHECK: %[[TB:.*]] = attn.einsum [b,h,m,f] = mul(%[[WB]][b,h,m], %{{.*}}[b,h,m,f])
 // CHECK: %[[WS:.*]] = attn.einsum [b,h,m] = map(%[[SINK]][h], %[[M]][b,h,m])
-// CHECK: %[[D:.*]] = attn.einsum [b,h,m] = map(%[[WA]][b,h,m], %[[WB]][b,h,m], %[[WS]][b,h,m])
+// CHECK: %[[D:.*]] = attn.einsum [b,h,m] = map(%[[WA]][b,h,m], %[[WB]][b,h,m], %[[WS]][b,h,m], %[[KM]][b,h,m])
 // CHECK: %[[T:.*]] = attn.einsum [b,h,m,f] = add(%[[TA]][b,h,m,f], %[[TB]][b,h,m,f])
 // CHECK: attn.einsum [b,h,m,f] = div(%[[T]][b,h,m,f], %[[D]][b,h,m])
 // CHECK: math.log
