@@ -10,7 +10,9 @@
 #include "attn/Conversion/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -62,6 +64,27 @@ void attn::buildLowerToLLVMTail(OpPassManager &manager,
   manager.addPass(createCSEPass());
 }
 
+void attn::buildUnfusedPipeline(OpPassManager &manager,
+                                const TargetFeatures &features) {
+  manager.addPass(createAttnLowerToLinalg());
+  manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createAttnOutlineKernel());
+
+  manager.addPass(bufferization::createEmptyTensorEliminationPass());
+  manager.addPass(createAttnBufferizeKernel());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(memref::createResolveShapedTypeResultDimsPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createAttnAssignWorkspace());
+
+  manager.addPass(createConvertLinalgToLoopsPass());
+  manager.addPass(createLoopInvariantCodeMotionPass());
+  buildLowerToLLVMTail(manager, features);
+}
+
 namespace {
 struct TailPipelineOptions : PassPipelineOptions<TailPipelineOptions> {
   Option<bool> fma{*this, "fma",
@@ -89,5 +112,11 @@ void attn::registerAttnConversionPipelines() {
       "Lower loops, vectors and memrefs to the LLVM dialect",
       [](OpPassManager &manager, const TailPipelineOptions &options) {
         buildLowerToLLVMTail(manager, options.getFeatures());
+      });
+  PassPipelineRegistration<TailPipelineOptions>(
+      "attn-unfused-to-llvm",
+      "Lower cascades einsum by einsum to a kernel module in the LLVM dialect",
+      [](OpPassManager &manager, const TailPipelineOptions &options) {
+        buildUnfusedPipeline(manager, options.getFeatures());
       });
 }

@@ -92,4 +92,71 @@ def AttnExpandMath : Pass<"attn-expand-math"> {
   ];
 }
 
+def AttnLowerToLinalg : Pass<"attn-lower-to-linalg"> {
+  let summary = "Lower cascades einsum by einsum to linalg on tensors";
+  let description = [{
+    The unfused route: every einsum becomes one `linalg.generic`, every
+    intermediate a tensor. Any cascade compiles this way, slower and correct; a
+    remark names what it materialises.
+
+    The numeric rules of maps hold: a quotient whose divisor is 0 is 0; a maximum
+    over nothing is -inf, and the least finite number inside a map; the result is
+    accumulated in the compute type and rounded once. Points outside the sparsity
+    and the lengths are tested by their indices, and what they compute is dropped
+    by select before it is reduced; einsums without a reduction hold 0 there.
+    Index expressions that are no ranks become loads in the body, clamped to the
+    tensor. `attn.iterate` becomes `scf.for` over the carried tensors.
+  }];
+  let options = [
+    Option<"remarks", "remarks", "bool", "true",
+           "Emit a remark for every cascade">,
+  ];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def AttnOutlineKernel : Pass<"attn-outline-kernel", "::mlir::ModuleOp"> {
+  let summary = "Turn a function on tensors into the functions of a kernel";
+  let description = [{
+    Replaces the module's kernel by the functions that the C ABI calls
+    (`KernelSignature.h`): one phase of one item, whose body reads its tensors
+    from the arguments and materialises its results in the outputs. The
+    signature is that of `attn-describe-kernel`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect"];
+}
+
+def AttnBufferizeKernel : Pass<"attn-bufferize-kernel", "::mlir::ModuleOp"> {
+  let summary = "Bufferize a kernel whose boundary is memrefs";
+  let description = [{
+    One-shot bufferization inside functions. Copies become `linalg.copy`, since a
+    copy between strided memrefs would call a runtime library.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def AttnAssignWorkspace : Pass<"attn-assign-workspace", "::mlir::ModuleOp"> {
+  let summary = "Place a kernel's buffers in its shared workspace";
+  let description = [{
+    Every `memref.alloc` of a run function becomes a view of the shared
+    workspace at a multiple of 64 bytes; buffers of equal size whose lifetimes do
+    not overlap share their place. `NAME_shared` returns the bytes needed for the
+    extents of a call. Sizes that depend on anything but the extents of the
+    kernel's tensors are refused.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
 #endif // ATTN_CONVERSION_PASSES_TD

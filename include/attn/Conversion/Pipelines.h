@@ -32,7 +32,14 @@ struct TargetFeatures {
 void buildLowerToLLVMTail(OpPassManager &manager,
                           const TargetFeatures &features = {});
 
-/// Registers the pipelines under their names: `attn-lower-to-llvm` is the tail.
+/// Lowers the cascades of a module with `attn.kernels`, and the upstream tensor
+/// operations around them, einsum by einsum to a kernel module in the LLVM
+/// dialect. Intermediates live in the shared workspace.
+void buildUnfusedPipeline(OpPassManager &manager,
+                          const TargetFeatures &features = {});
+
+/// Registers the pipelines under their names: `attn-lower-to-llvm` is the tail,
+/// `attn-unfused-to-llvm` the unfused route with it.
 void registerAttnConversionPipelines();
 
 } // namespace mlir::attn

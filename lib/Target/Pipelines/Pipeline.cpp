@@ -39,7 +39,16 @@ void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
 
 void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
                                    const AttnToLLVMOptions &options) {
+  TargetFeatures features;
+  features.fma = options.fma;
+  features.avx512 = options.avx512;
+  features.bf16 = options.bf16;
   manager.addPass(createAttnDescribeKernel());
+  if (options.form == "unfused") {
+    manager.addNestedPass<func::FuncOp>(createExpandAttention());
+    buildUnfusedPipeline(manager, features);
+    return;
+  }
   buildDeriveCascadesPipeline(manager, options);
   manager.addPass(createAttnTileCascade());
   manager.addPass(createCSEPass());
@@ -52,10 +61,6 @@ void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
     lowering.rowTile = 2;
   manager.addPass(createAttnLowerEinsums(lowering));
   manager.addPass(createLoopInvariantCodeMotionPass());
-  TargetFeatures features;
-  features.fma = options.fma;
-  features.avx512 = options.avx512;
-  features.bf16 = options.bf16;
   buildLowerToLLVMTail(manager, features);
 }
 

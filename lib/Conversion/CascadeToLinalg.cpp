@@ -1,0 +1,495 @@
+//===- CascadeToLinalg.cpp - One cascade, einsum by einsum -----*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeToLinalg.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SmallBitVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// Points of a step where no mapping says it.
+static constexpr int64_t kDefaultStepPoints = 64;
+
+CascadeToLinalg::CascadeToLinalg(CascadeOp cascade, OpBuilder &builder)
+    : cascade(cascade), builder(builder),
+      staticExtents(cascade.getRankExtents()) {}
+
+FailureOr<SmallVector<Value>> CascadeToLinalg::lower() {
+  builder.setInsertionPoint(cascade);
+  mapping.map(cascade.getBody().getArguments(), cascade.getInputs());
+  if (failed(lowerBlock(cascade.getBody().front())))
+    return failure();
+  return llvm::map_to_vector(cascade.getYielded(), [&](Value yielded) {
+    return mapping.lookup(yielded);
+  });
+}
+
+LogicalResult CascadeToLinalg::lowerBlock(Block &block) {
+  for (Operation &op : block.without_terminator()) {
+    LogicalResult lowered =
+        llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+            .Case<EinsumOp>([&](EinsumOp op) { return lowerEinsum(op); })
+            .Case<IterateOp>([&](IterateOp op) { return lowerIterate(op); })
+            .Default([&](Operation *op) {
+              builder.clone(*op, mapping);
+              return success();
+            });
+    if (failed(lowered))
+      return failure();
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Extents
+//===----------------------------------------------------------------------===//
+
+/// Whether `expr` runs over all of `rank`: the rank itself or, in an iteration
+/// over it, n1*N0+n0.
+static bool isCoordinateOf(EinsumOp einsum, const EinsumAccess &access,
+                           AffineExpr expr, StringAttr rank) {
+  auto isRank = [&](AffineExpr expr, StringAttr rank) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    return dim && access.ranks[dim.getPosition()] == rank;
+  };
+  if (isRank(expr, rank))
+    return true;
+  auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!sum || sum.getKind() != AffineExprKind::Add)
+    return false;
+  for (auto iterate = einsum->getParentOfType<IterateOp>(); iterate;
+       iterate = iterate->getParentOfType<IterateOp>()) {
+    if (iterate.getParentAttr() != rank)
+      continue;
+    for (auto [start, point] : {std::pair(sum.getLHS(), sum.getRHS()),
+                                std::pair(sum.getRHS(), sum.getLHS())}) {
+      auto product = dyn_cast<AffineBinaryOpExpr>(start);
+      if (!product || product.getKind() != AffineExprKind::Mul ||
+          !isRank(product.getLHS(), iterate.getRankAttr()) ||
+          !isRank(point, iterate.getPointAttr()))
+        continue;
+      auto factor = dyn_cast<AffineSymbolExpr>(product.getRHS());
+      if (factor &&
+          access.extents[factor.getPosition()] == iterate.getPointAttr())
+        return true;
+    }
+  }
+  return false;
+}
+
+FailureOr<Value> CascadeToLinalg::getExtent(StringAttr rank, Operation *user) {
+  if (Value known = extents.lookup(rank))
+    return known;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(cascade);
+  Location loc = cascade.getLoc();
+  auto remember = [&](Value extent) {
+    extents[rank] = extent;
+    return extent;
+  };
+  auto found = staticExtents.find(rank);
+  if (found != staticExtents.end() && !ShapedType::isDynamic(found->second))
+    return remember(
+        arith::ConstantIndexOp::create(builder, loc, found->second));
+
+  // A dimension of an input that the rank indexes by itself, or through a step
+  // and its points.
+  Value extent;
+  auto fromInput = [&](Value tensor, int64_t dim) {
+    auto argument = dyn_cast<BlockArgument>(tensor);
+    if (extent || !argument ||
+        argument.getOwner() != &cascade.getBody().front())
+      return;
+    extent = tensor::DimOp::create(
+        builder, loc, cascade.getInputs()[argument.getArgNumber()], dim);
+  };
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+      EinsumAccess access = einsum.getAccess(index);
+      for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
+        if (isCoordinateOf(einsum, access, expr, rank))
+          fromInput(input, dim);
+    }
+  });
+  for (std::optional<AccessAttr> access :
+       {cascade.getKeyLengths(), cascade.getQueryLengths()})
+    if (access)
+      for (auto [dim, name] : llvm::enumerate(access->getRanks()))
+        if (name == rank)
+          fromInput(cascade.getBody().getArgument(access->getInput()), dim);
+  if (extent)
+    return remember(extent);
+
+  // Ranks that an iteration makes.
+  IterateOp maker;
+  cascade.getBody().walk([&](IterateOp iterate) {
+    if (iterate.getPointAttr() == rank || iterate.getRankAttr() == rank)
+      maker = iterate;
+  });
+  if (maker && maker.getPointAttr() == rank) {
+    std::optional<MappingAttr> mapped = cascade.getMapping();
+    int64_t points = mapped ? mapped->getStreamTile() : kDefaultStepPoints;
+    return remember(arith::ConstantIndexOp::create(builder, loc, points));
+  }
+  if (maker) {
+    FailureOr<Value> parent = getExtent(maker.getParentAttr(), user);
+    FailureOr<Value> point = getExtent(maker.getPointAttr(), user);
+    if (failed(parent) || failed(point))
+      return failure();
+    return remember(arith::CeilDivUIOp::create(builder, loc, *parent, *point));
+  }
+  return LogicalResult(user->emitError("the extent of rank '")
+                       << rank.getValue()
+                       << "' is not known: no input of the cascade has a "
+                          "dimension indexed by it "
+                          "alone");
+}
+
+FailureOr<Value> CascadeToLinalg::createEmpty(EinsumOp einsum,
+                                              Type elementType) {
+  auto type = cast<RankedTensorType>(einsum.getOutputType());
+  SmallVector<OpFoldResult> sizes;
+  for (auto [rank, size] :
+       llvm::zip_equal(einsum.getOutputRanks(), type.getShape())) {
+    if (!ShapedType::isDynamic(size)) {
+      sizes.push_back(builder.getIndexAttr(size));
+      continue;
+    }
+    FailureOr<Value> extent = getExtent(rank, einsum);
+    if (failed(extent))
+      return failure();
+    sizes.push_back(*extent);
+  }
+  // The declared type stays, also where an extent happens to be a constant.
+  Value empty =
+      tensor::EmptyOp::create(builder, einsum.getLoc(), sizes, elementType);
+  Type declared = type.clone(elementType);
+  if (empty.getType() == declared)
+    return empty;
+  return tensor::CastOp::create(builder, einsum.getLoc(), declared, empty)
+      .getResult();
+}
+
+//===----------------------------------------------------------------------===//
+// Einsums
+//===----------------------------------------------------------------------===//
+
+TypedAttr attn::getReductionIdentity(ReductionKind kind, Type type,
+                                     OpBuilder &builder) {
+  if (auto floatType = dyn_cast<FloatType>(type)) {
+    const llvm::fltSemantics &semantics = floatType.getFloatSemantics();
+    switch (kind) {
+    case ReductionKind::Max:
+      return builder.getFloatAttr(
+          type, llvm::APFloat::getInf(semantics, /*Negative=*/true));
+    case ReductionKind::Min:
+      return builder.getFloatAttr(type, llvm::APFloat::getInf(semantics));
+    case ReductionKind::Mul:
+      return builder.getFloatAttr(type, 1.0);
+    default:
+      return builder.getFloatAttr(type, 0.0);
+    }
+  }
+  unsigned width = type.getIntOrFloatBitWidth();
+  switch (kind) {
+  case ReductionKind::Max:
+    return builder.getIntegerAttr(type, llvm::APInt::getSignedMinValue(width));
+  case ReductionKind::Min:
+    return builder.getIntegerAttr(type, llvm::APInt::getSignedMaxValue(width));
+  case ReductionKind::Mul:
+    return builder.getIntegerAttr(type, llvm::APInt(width, 1));
+  case ReductionKind::And:
+    return builder.getIntegerAttr(type, llvm::APInt::getAllOnes(width));
+  default:
+    return builder.getIntegerAttr(type, llvm::APInt::getZero(width));
+  }
+}
+
+static Value combine(OpBuilder &builder, Location loc, ReductionKind kind,
+                     Value a, Value b) {
+  bool isFloat = isa<FloatType>(a.getType());
+  switch (kind) {
+  case ReductionKind::Add:
+    return isFloat ? arith::AddFOp::create(builder, loc, a, b).getResult()
+                   : arith::AddIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::Mul:
+    return isFloat ? arith::MulFOp::create(builder, loc, a, b).getResult()
+                   : arith::MulIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::Max:
+    return isFloat ? arith::MaximumFOp::create(builder, loc, a, b).getResult()
+                   : arith::MaxSIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::Min:
+    return isFloat ? arith::MinimumFOp::create(builder, loc, a, b).getResult()
+                   : arith::MinSIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::And:
+    return arith::AndIOp::create(builder, loc, a, b);
+  case ReductionKind::Or:
+    return arith::OrIOp::create(builder, loc, a, b);
+  }
+  llvm_unreachable("all reductions are handled");
+}
+
+/// The reduction whose result `tensor` holds, seen through copies.
+static std::optional<ReductionKind> findExtremum(Value tensor) {
+  auto einsum = tensor.getDefiningOp<EinsumOp>();
+  while (einsum && !einsum.getReduction() && einsum.isIdentityMap())
+    einsum = einsum.getInputs()[0].getDefiningOp<EinsumOp>();
+  if (!einsum || !isa<FloatType>(einsum.getOutputType().getElementType()))
+    return std::nullopt;
+  std::optional<ReductionKind> kind = einsum.getReduction();
+  if (kind == ReductionKind::Max || kind == ReductionKind::Min)
+    return kind;
+  return std::nullopt;
+}
+
+SmallVector<unsigned> CascadeToLinalg::chooseLoopOrder(EinsumOp einsum) {
+  unsigned numLoops = einsum.getOutputRank() + einsum.getReducedRanks().size();
+  SmallVector<unsigned> contiguous(numLoops, 0);
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    AffineMap map = einsum.getAccess(index).map;
+    if (map.getNumResults() == 0)
+      continue;
+    for (unsigned loop = 0; loop < numLoops; ++loop)
+      contiguous[loop] += 2 * map.getResults().back().isFunctionOfDim(loop);
+  }
+  if (einsum.getOutputRank() > 0)
+    ++contiguous[einsum.getOutputRank() - 1];
+  SmallVector<unsigned> order = llvm::to_vector(llvm::seq(numLoops));
+  if (!order.empty()) {
+    auto *innermost = llvm::max_element(contiguous);
+    unsigned loop = innermost - contiguous.begin();
+    order.erase(order.begin() + loop);
+    order.push_back(loop);
+  }
+  return order;
+}
+
+LogicalResult CascadeToLinalg::lowerEinsum(EinsumOp einsum) {
+  Location loc = einsum.getLoc();
+  SmallVector<StringAttr> ranks = einsum.getRankNames();
+  SmallVector<unsigned> order = chooseLoopOrder(einsum);
+  unsigned numLoops = order.size();
+  std::optional<ReductionKind> reduction = einsum.getReduction();
+
+  // Rank i runs as loop loopOf[i].
+  SmallVector<unsigned> loopOf(numLoops);
+  for (auto [loop, rank] : llvm::enumerate(order))
+    loopOf[rank] = loop;
+
+  // Operands whose dimensions are loops are read by linalg, the others in the
+  // body.
+  SmallVector<Operand> operands;
+  SmallVector<Value> inputs;
+  SmallVector<AffineMap> maps;
+  llvm::SmallBitVector covered(numLoops);
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+    Operand &operand = operands.emplace_back();
+    operand.tensor = mapping.lookup(input);
+    if (!einsum.isIdentityMap())
+      operand.extremum = findExtremum(input);
+    SmallVector<AffineExpr> exprs;
+    llvm::SmallBitVector seen(numLoops);
+    for (AffineExpr expr : einsum.getAccess(index).map.getResults()) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      if (!dim || dim.getPosition() >= numLoops || seen[dim.getPosition()])
+        break;
+      seen.set(dim.getPosition());
+      exprs.push_back(builder.getAffineDimExpr(loopOf[dim.getPosition()]));
+    }
+    if (exprs.size() != einsum.getAccess(index).map.getNumResults())
+      continue;
+    covered |= seen;
+    operand.loopMap = AffineMap::get(numLoops, 0, exprs, builder.getContext());
+    maps.push_back(*operand.loopMap);
+    inputs.push_back(operand.tensor);
+  }
+
+  // A reduced rank that no operand holds by itself needs one that gives the
+  // loop its extent.
+  for (unsigned rank = einsum.getOutputRank(); rank < numLoops; ++rank) {
+    if (covered[rank])
+      continue;
+    FailureOr<Value> extent = getExtent(ranks[rank], einsum);
+    if (failed(extent))
+      return failure();
+    inputs.push_back(tensor::EmptyOp::create(
+        builder, loc, ArrayRef<OpFoldResult>(*extent), builder.getI8Type()));
+    maps.push_back(
+        AffineMap::get(numLoops, 0, builder.getAffineDimExpr(loopOf[rank])));
+  }
+
+  // The accumulator has the compute type, the result its own.
+  Type element = einsum.getOutputType().getElementType();
+  Type accumulate = element;
+  if (reduction && isa<FloatType>(element))
+    accumulate = getComputeType(element);
+  FailureOr<Value> init = createEmpty(einsum, accumulate);
+  if (failed(init))
+    return failure();
+  if (reduction) {
+    Value identity = arith::ConstantOp::create(
+        builder, loc, getReductionIdentity(*reduction, accumulate, builder));
+    init = linalg::FillOp::create(builder, loc, identity, *init).getResult(0);
+  }
+  SmallVector<AffineExpr> outputExprs;
+  SmallVector<utils::IteratorType> iterators(numLoops,
+                                             utils::IteratorType::parallel);
+  for (unsigned rank = 0; rank < numLoops; ++rank) {
+    if (rank < einsum.getOutputRank())
+      outputExprs.push_back(builder.getAffineDimExpr(loopOf[rank]));
+    else
+      iterators[loopOf[rank]] = utils::IteratorType::reduction;
+  }
+  maps.push_back(
+      AffineMap::get(numLoops, 0, outputExprs, builder.getContext()));
+
+  bool pointFailed = false;
+  auto buildBody = [&](OpBuilder &body, Location loc, ValueRange arguments) {
+    RankCoordinates coordinates;
+    for (unsigned rank = 0; rank < numLoops; ++rank)
+      coordinates[ranks[rank]] =
+          linalg::IndexOp::create(body, loc, loopOf[rank]);
+    for (const Step &step : steps)
+      coordinates[step.rank] = step.position;
+    FailureOr<Value> point =
+        buildPoint(body, einsum, operands, arguments.drop_back(), coordinates);
+    if (failed(point)) {
+      pointFailed = true;
+      linalg::YieldOp::create(body, loc, arguments.back());
+      return;
+    }
+    Value result = *point;
+    if (reduction)
+      result = combine(body, loc, *reduction, arguments.back(), result);
+    else if (isa<FloatType>(element) && result.getType() != element)
+      result = arith::TruncFOp::create(body, loc, element, result);
+    linalg::YieldOp::create(body, loc, result);
+  };
+  auto generic =
+      linalg::GenericOp::create(builder, loc, TypeRange((*init).getType()),
+                                inputs, *init, maps, iterators, buildBody);
+  if (pointFailed)
+    return failure();
+  Value result = generic.getResult(0);
+
+  if (accumulate != element) {
+    FailureOr<Value> rounded = createEmpty(einsum, element);
+    if (failed(rounded))
+      return failure();
+    AffineMap identity = builder.getMultiDimIdentityMap(einsum.getOutputRank());
+    result = linalg::GenericOp::create(
+                 builder, loc, TypeRange((*rounded).getType()), result,
+                 *rounded, ArrayRef<AffineMap>{identity, identity},
+                 SmallVector<utils::IteratorType>(
+                     einsum.getOutputRank(), utils::IteratorType::parallel),
+                 [&](OpBuilder &body, Location loc, ValueRange arguments) {
+                   Value value = arith::TruncFOp::create(body, loc, element,
+                                                         arguments[0]);
+                   linalg::YieldOp::create(body, loc, value);
+                 })
+                 .getResult(0);
+  }
+  mapping.map(einsum.getResult(), result);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Iterations
+//===----------------------------------------------------------------------===//
+
+LogicalResult CascadeToLinalg::lowerIterate(IterateOp iterate) {
+  Location loc = iterate.getLoc();
+  FailureOr<Value> parent = getExtent(iterate.getParentAttr(), iterate);
+  FailureOr<Value> point = getExtent(iterate.getPointAttr(), iterate);
+  if (failed(parent) || failed(point))
+    return failure();
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value count = arith::CeilDivUIOp::create(builder, loc, *parent, *point);
+  SmallVector<Value> inits;
+  for (Value init : iterate.getInits())
+    inits.push_back(mapping.lookup(init));
+  auto loop = scf::ForOp::create(builder, loc, zero, count, one, inits);
+
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body = loop.getBody();
+  if (inits.empty())
+    body->getTerminator()->erase();
+  builder.setInsertionPointToStart(body);
+  mapping.map(iterate.getBody().getArguments(), loop.getRegionIterArgs());
+  steps.push_back({iterate.getRankAttr(), iterate.getParentAttr(),
+                   iterate.getPointAttr(), loop.getInductionVar()});
+  LogicalResult lowered = lowerBlock(iterate.getBody().front());
+  steps.pop_back();
+  if (failed(lowered))
+    return failure();
+
+  // The new values move into the carried tensors, so that a step's buffers do
+  // not outlive it.
+  SmallVector<Value> yielded;
+  for (auto [value, carried] :
+       llvm::zip_equal(iterate.getYielded(), loop.getRegionIterArgs())) {
+    Value lowered = mapping.lookup(value);
+    if (lowered != carried)
+      lowered =
+          linalg::CopyOp::create(builder, loc, lowered, carried).getResult(0);
+    yielded.push_back(lowered);
+  }
+  scf::YieldOp::create(builder, loc, yielded);
+  mapping.map(iterate.getResults(), loop.getResults());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Remark
+//===----------------------------------------------------------------------===//
+
+/// The bytes of a tensor over `ranks` as a formula: 32*B*M*N.
+static std::string getByteFormula(ArrayRef<StringAttr> ranks,
+                                  RankedTensorType type) {
+  int64_t factor = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  std::string symbols;
+  for (auto [rank, size] : llvm::zip_equal(ranks, type.getShape())) {
+    if (!ShapedType::isDynamic(size)) {
+      factor *= size;
+      continue;
+    }
+    std::string extent = rank.str();
+    extent[0] = llvm::toUpper(extent[0]);
+    symbols += "*" + extent;
+  }
+  return std::to_string(factor) + symbols;
+}
+
+void CascadeToLinalg::emitMaterialisationRemark() {
+  SmallVector<std::string> intermediates;
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    auto type = dyn_cast<RankedTensorType>(einsum.getOutputType());
+    if (!type || llvm::is_contained(cascade.getYielded(), einsum.getResult()))
+      return;
+    std::string text = "[";
+    llvm::raw_string_ostream os(text);
+    llvm::interleave(
+        einsum.getOutputRanks(), os,
+        [&](StringAttr rank) { os << rank.getValue(); }, ",");
+    os << "] of " << getByteFormula(einsum.getOutputRanks(), type) << " bytes";
+    intermediates.push_back(text);
+  });
+  InFlightDiagnostic remark =
+      emitRemark(cascade.getLoc(), "compiled einsum by einsum; materialises ")
+      << intermediates.size()
+      << (intermediates.size() == 1 ? " intermediate" : " intermediates");
+  if (!intermediates.empty())
+    remark << ": " << llvm::join(intermediates, ", ");
+}

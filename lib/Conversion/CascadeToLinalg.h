@@ -1,0 +1,95 @@
+//===- CascadeToLinalg.h - One cascade, einsum by einsum --------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_CONVERSION_CASCADETOLINALG_H
+#define ATTN_LIB_CONVERSION_CASCADETOLINALG_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::attn {
+
+/// Where the points of an einsum lie while its body is built: the coordinate of
+/// every rank that the body may ask for.
+using RankCoordinates = llvm::SmallDenseMap<StringAttr, Value>;
+
+/// The value that a reduction of nothing gives.
+TypedAttr getReductionIdentity(ReductionKind kind, Type type,
+                               OpBuilder &builder);
+
+/// Lowers one cascade to linalg operations on tensors in front of it.
+class CascadeToLinalg {
+public:
+  CascadeToLinalg(CascadeOp cascade, OpBuilder &builder);
+
+  /// Emits the operations and returns the values of the cascade's results;
+  /// fails with a diagnostic.
+  FailureOr<SmallVector<Value>> lower();
+
+  /// Tells what the lowering materialises.
+  void emitMaterialisationRemark();
+
+private:
+  /// A loop of an attn.iterate around what is being lowered.
+  struct Step {
+    StringAttr rank, parent, point;
+    Value position;
+  };
+
+  /// How an einsum reads one operand.
+  struct Operand {
+    Value tensor;
+    /// Over the loops, where each dimension is a loop of its own.
+    std::optional<AffineMap> loopMap;
+    /// Max- and min-reductions of nothing: see `keepFinite`.
+    std::optional<ReductionKind> extremum;
+  };
+
+  LogicalResult lowerBlock(Block &block);
+  LogicalResult lowerEinsum(EinsumOp einsum);
+  LogicalResult lowerIterate(IterateOp iterate);
+
+  /// The extent of a rank, computed in front of the cascade.
+  FailureOr<Value> getExtent(StringAttr rank, Operation *user);
+  FailureOr<Value> createEmpty(EinsumOp einsum, Type elementType);
+
+  /// Order of the loops of an einsum: the rank that most tensors hold
+  /// contiguously runs innermost.
+  SmallVector<unsigned> chooseLoopOrder(EinsumOp einsum);
+
+  /// The scalar computation of one point.
+  FailureOr<Value> buildPoint(OpBuilder &body, EinsumOp einsum,
+                              ArrayRef<Operand> operands, ValueRange loaded,
+                              const RankCoordinates &coordinates);
+  FailureOr<Value> gather(OpBuilder &body, EinsumOp einsum, unsigned index,
+                          Value tensor, const RankCoordinates &coordinates);
+  Value inlineMap(OpBuilder &body, EinsumOp einsum, ValueRange arguments,
+                  const RankCoordinates &coordinates);
+
+  /// Whether the point exists, or null where every point does.
+  FailureOr<Value> buildLiveTest(OpBuilder &body, EinsumOp einsum,
+                                 const RankCoordinates &coordinates);
+  FailureOr<Value> buildSpaceTest(OpBuilder &body, EinsumOp einsum,
+                                  const RankCoordinates &coordinates,
+                                  Value query, Value key);
+  FailureOr<Value> loadLength(OpBuilder &body, EinsumOp einsum,
+                              AccessAttr access,
+                              const RankCoordinates &coordinates);
+
+  CascadeOp cascade;
+  OpBuilder &builder;
+  IRMapping mapping;
+  llvm::MapVector<StringAttr, int64_t> staticExtents;
+  llvm::DenseMap<StringAttr, Value> extents;
+  SmallVector<Step> steps;
+};
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_CONVERSION_CASCADETOLINALG_H

@@ -1,0 +1,356 @@
+//===- CascadeToLinalgPoint.cpp - One point of an einsum -------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The body of the loops: loads, the map with the numeric rules, and whether the
+// point exists.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeToLinalg.h"
+#include "mlir/Dialect/Affine/Utils.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// A zero of any scalar type.
+static Value createZero(OpBuilder &builder, Location loc, Type type) {
+  return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+}
+
+/// A maximum over nothing, or over -inf alone, acts as the least finite number
+/// in a map, so that differences with it are defined; a minimum likewise.
+static Value keepFinite(OpBuilder &builder, Location loc, Value value,
+                        ReductionKind kind) {
+  auto type = cast<FloatType>(value.getType());
+  bool isMax = kind == ReductionKind::Max;
+  Value bound = arith::ConstantOp::create(
+      builder, loc,
+      builder.getFloatAttr(type,
+                           llvm::APFloat::getLargest(type.getFloatSemantics(),
+                                                     /*Negative=*/isMax)));
+  Value beyond = arith::CmpFOp::create(builder, loc,
+                                       isMax ? arith::CmpFPredicate::OLT
+                                             : arith::CmpFPredicate::OGT,
+                                       value, bound);
+  return arith::SelectOp::create(builder, loc, beyond, bound, value);
+}
+
+FailureOr<Value> CascadeToLinalg::gather(OpBuilder &body, EinsumOp einsum,
+                                         unsigned index, Value tensor,
+                                         const RankCoordinates &coordinates) {
+  Location loc = einsum.getLoc();
+  EinsumAccess access = einsum.getAccess(index);
+  SmallVector<Value> dims, symbols;
+  for (StringAttr rank : access.ranks) {
+    Value coordinate = coordinates.lookup(rank);
+    if (!coordinate)
+      return LogicalResult(einsum.emitError("rank '")
+                           << rank.getValue() << "' has no coordinate here");
+    dims.push_back(coordinate);
+  }
+  for (StringAttr name : access.extents) {
+    FailureOr<Value> extent = getExtent(name, einsum);
+    if (failed(extent))
+      return failure();
+    symbols.push_back(*extent);
+  }
+
+  // Reads stay inside the tensor whatever the index; a point whose index lies
+  // outside is either masked or repeats the last element.
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Value zero = arith::ConstantIndexOp::create(body, loc, 0);
+  Value one = arith::ConstantIndexOp::create(body, loc, 1);
+  SmallVector<Value> indices;
+  Value nonEmpty;
+  for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+    // The tensor has the extent of a rank that indexes it alone.
+    auto dimExpr = dyn_cast<AffineDimExpr>(expr);
+    if (dimExpr &&
+        dimExpr.getPosition() <
+            einsum.getOutputRank() + einsum.getReducedRanks().size()) {
+      indices.push_back(dims[dimExpr.getPosition()]);
+      continue;
+    }
+    Value position = affine::expandAffineExpr(body, loc, expr, dims, symbols);
+    if (!position)
+      return LogicalResult(einsum.emitError("operand #")
+                           << index << " has an index expression that is not "
+                           << "affine");
+    Value extent = tensor::DimOp::create(body, loc, tensor, dim);
+    Value last = arith::SubIOp::create(body, loc, extent, one);
+    position = arith::MinSIOp::create(body, loc, position, last);
+    indices.push_back(arith::MaxSIOp::create(body, loc, position, zero));
+    if (!type.isDynamicDim(dim))
+      continue;
+    Value some = arith::CmpIOp::create(body, loc, arith::CmpIPredicate::sgt,
+                                       extent, zero);
+    nonEmpty =
+        nonEmpty ? arith::AndIOp::create(body, loc, nonEmpty, some).getResult()
+                 : some;
+  }
+  if (!nonEmpty)
+    return tensor::ExtractOp::create(body, loc, tensor, indices).getResult();
+
+  // An empty tensor has nothing that could be read.
+  auto guarded = scf::IfOp::create(
+      body, loc, nonEmpty,
+      [&](OpBuilder &then, Location loc) {
+        Value element = tensor::ExtractOp::create(then, loc, tensor, indices);
+        scf::YieldOp::create(then, loc, element);
+      },
+      [&](OpBuilder &otherwise, Location loc) {
+        scf::YieldOp::create(otherwise, loc,
+                             createZero(otherwise, loc, type.getElementType()));
+      });
+  return guarded.getResult(0);
+}
+
+Value CascadeToLinalg::inlineMap(OpBuilder &body, EinsumOp einsum,
+                                 ValueRange arguments,
+                                 const RankCoordinates &coordinates) {
+  // Constants of the cascade are visible in the map.
+  IRMapping local(mapping);
+  local.map(einsum.getMap()->getArguments(), arguments);
+  for (Operation &op : einsum.getMap()->without_terminator()) {
+    if (auto index = dyn_cast<IndexOp>(op)) {
+      local.map(index.getResult(), coordinates.lookup(index.getRankAttr()));
+      continue;
+    }
+    Operation *copy = body.clone(op, local);
+    auto quotient = dyn_cast<arith::DivFOp>(copy);
+    if (!quotient)
+      continue;
+    // Points whose divisor is 0 do not exist; their quotient is 0.
+    Location loc = op.getLoc();
+    Value zero = createZero(body, loc, quotient.getType());
+    Value empty = arith::CmpFOp::create(body, loc, arith::CmpFPredicate::OEQ,
+                                        quotient.getRhs(), zero);
+    local.map(op.getResult(0), arith::SelectOp::create(body, loc, empty, zero,
+                                                       quotient.getResult()));
+  }
+  return local.lookup(einsum.getMapResult());
+}
+
+FailureOr<Value>
+CascadeToLinalg::buildPoint(OpBuilder &body, EinsumOp einsum,
+                            ArrayRef<Operand> operands, ValueRange loaded,
+                            const RankCoordinates &coordinates) {
+  Location loc = einsum.getLoc();
+  SmallVector<Value> arguments;
+  unsigned nextLoaded = 0;
+  for (auto [index, operand] : llvm::enumerate(operands)) {
+    Value value;
+    if (operand.loopMap) {
+      value = loaded[nextLoaded++];
+    } else {
+      FailureOr<Value> gathered =
+          gather(body, einsum, index, operand.tensor, coordinates);
+      if (failed(gathered))
+        return failure();
+      value = *gathered;
+    }
+    Type expected = einsum.getMap()->getArgument(index).getType();
+    if (isa<FloatType>(expected) && value.getType() != expected) {
+      if (value.getType().getIntOrFloatBitWidth() >
+          expected.getIntOrFloatBitWidth())
+        value = arith::TruncFOp::create(body, loc, expected, value);
+      else
+        value = arith::ExtFOp::create(body, loc, expected, value);
+    }
+    if (operand.extremum)
+      value = keepFinite(body, loc, value, *operand.extremum);
+    arguments.push_back(value);
+  }
+  Value result = inlineMap(body, einsum, arguments, coordinates);
+
+  FailureOr<Value> live = buildLiveTest(body, einsum, coordinates);
+  if (failed(live))
+    return failure();
+  if (!*live)
+    return result;
+  // Whatever was computed at a point that does not exist is dropped.
+  Value absent;
+  if (std::optional<ReductionKind> kind = einsum.getReduction())
+    absent = arith::ConstantOp::create(
+        body, loc, getReductionIdentity(*kind, result.getType(), body));
+  else
+    absent = createZero(body, loc, result.getType());
+  return arith::SelectOp::create(body, loc, *live, result, absent).getResult();
+}
+
+//===----------------------------------------------------------------------===//
+// Which points exist
+//===----------------------------------------------------------------------===//
+
+static Value conjoin(OpBuilder &builder, Location loc, Value a, Value b) {
+  if (!a || !b)
+    return a ? a : b;
+  return arith::AndIOp::create(builder, loc, a, b);
+}
+
+/// Builds the element test of a sparsity expression at (row, key), where row
+/// already is a position among the keys.
+static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
+                       Value position, Value key) {
+  auto compare = [&](arith::CmpIPredicate predicate, Value a,
+                     Value b) -> Value {
+    return arith::CmpIOp::create(builder, loc, predicate, a, b);
+  };
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  auto join = [&](ArrayRef<Attribute> terms, bool isAnd) {
+    Value result;
+    for (Attribute inner : terms) {
+      Value test = buildTerm(builder, loc, inner, position, key);
+      if (!result)
+        result = test;
+      else if (isAnd)
+        result = arith::AndIOp::create(builder, loc, result, test);
+      else
+        result = arith::OrIOp::create(builder, loc, result, test);
+    }
+    return result;
+  };
+  return llvm::TypeSwitch<Attribute, Value>(term)
+      .Case<CausalAttr>([&](CausalAttr) {
+        return compare(arith::CmpIPredicate::sle, key, position);
+      })
+      .Case<WindowAttr>([&](WindowAttr window) {
+        // By distance, so that no sum can overflow.
+        Value distance = arith::SubIOp::create(builder, loc, position, key);
+        Value left = compare(arith::CmpIPredicate::sle, distance,
+                             constant(window.getLeft()));
+        Value right = compare(arith::CmpIPredicate::sge, distance,
+                              constant(-window.getRight()));
+        return arith::AndIOp::create(builder, loc, left, right).getResult();
+      })
+      .Case<PrefixAttr>([&](PrefixAttr prefix) {
+        return compare(arith::CmpIPredicate::slt, key,
+                       constant(prefix.getLength()));
+      })
+      .Case<AndAttr>(
+          [&](AndAttr all) { return join(all.getTerms(), /*isAnd=*/true); })
+      .Case<OrAttr>(
+          [&](OrAttr any) { return join(any.getTerms(), /*isAnd=*/false); })
+      .Case<NotAttr>([&](NotAttr inverse) -> Value {
+        Value inner = buildTerm(builder, loc, inverse.getTerm(), position, key);
+        Value one = arith::ConstantIntOp::create(builder, loc, 1, /*width=*/1);
+        return arith::XOrIOp::create(builder, loc, inner, one);
+      })
+      .Default([](Attribute) { return Value(); });
+}
+
+FailureOr<Value>
+CascadeToLinalg::loadLength(OpBuilder &body, EinsumOp einsum, AccessAttr access,
+                            const RankCoordinates &coordinates) {
+  Location loc = einsum.getLoc();
+  SmallVector<Value> indices;
+  for (StringAttr rank : access.getRanks()) {
+    Value coordinate = coordinates.lookup(rank);
+    if (!coordinate)
+      return Value();
+    indices.push_back(coordinate);
+  }
+  Value tensor =
+      mapping.lookup(cascade.getBody().getArgument(access.getInput()));
+  Value length = tensor::ExtractOp::create(body, loc, tensor, indices);
+  return arith::IndexCastOp::create(body, loc, body.getIndexType(), length)
+      .getResult();
+}
+
+FailureOr<Value>
+CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
+                                const RankCoordinates &coordinates, Value query,
+                                Value key) {
+  Location loc = einsum.getLoc();
+  // Lengths, or the extents where there are none.
+  Value live;
+  SmallVector<Value> bounds;
+  for (auto [access, rank, coordinate] :
+       {std::tuple(cascade.getQueryLengths(), cascade.getQueryRankAttr(),
+                   query),
+        std::tuple(cascade.getKeyLengths(), cascade.getKeyRankAttr(), key)}) {
+    if (!access) {
+      FailureOr<Value> extent = getExtent(rank, einsum);
+      if (failed(extent))
+        return failure();
+      bounds.push_back(*extent);
+      continue;
+    }
+    FailureOr<Value> length = loadLength(body, einsum, *access, coordinates);
+    if (failed(length))
+      return failure();
+    if (!*length) {
+      // Without the ranks that index the lengths, a point belongs to several
+      // rows at once: what it computes may stay, but not be summed.
+      if (!einsum.getReduction())
+        return Value();
+      return LogicalResult(einsum.emitError("reduces over the plane (")
+                           << *cascade.getQueryRank() << ", "
+                           << *cascade.getKeyRank()
+                           << ") without the ranks that index its lengths");
+    }
+    bounds.push_back(*length);
+    live = conjoin(body, loc, live,
+                   arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
+                                         coordinate, *length));
+  }
+  if (!cascade.getSparsity())
+    return live;
+  Value position = query;
+  if (cascade.getAlignment() == Alignment::BottomRight) {
+    Value offset = arith::SubIOp::create(body, loc, bounds[1], bounds[0]);
+    position = arith::AddIOp::create(body, loc, query, offset);
+  }
+  Value inside = buildTerm(body, loc, cascade.getSparsity()->getExpression(),
+                           position, key);
+  if (!inside)
+    return LogicalResult(
+        cascade.emitError("has a sparsity atom that the unfused route does not "
+                          "know: ")
+        << cascade.getSparsityAttr());
+  return conjoin(body, loc, live, inside);
+}
+
+FailureOr<Value>
+CascadeToLinalg::buildLiveTest(OpBuilder &body, EinsumOp einsum,
+                               const RankCoordinates &coordinates) {
+  Location loc = einsum.getLoc();
+  // Points of a step have a coordinate in the parent rank, too.
+  RankCoordinates all = coordinates;
+  Value live;
+  for (const Step &step : steps) {
+    Value point = coordinates.lookup(step.point);
+    if (!point)
+      continue;
+    FailureOr<Value> extent = getExtent(step.point, einsum);
+    FailureOr<Value> parent = getExtent(step.parent, einsum);
+    if (failed(extent) || failed(parent))
+      return failure();
+    Value start = arith::MulIOp::create(body, loc, step.position, *extent);
+    Value coordinate = arith::AddIOp::create(body, loc, start, point);
+    live = conjoin(body, loc, live,
+                   arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
+                                         coordinate, *parent));
+    all.try_emplace(step.parent, coordinate);
+  }
+  if (!cascade.hasSpace())
+    return live;
+  Value query = all.lookup(cascade.getQueryRankAttr());
+  Value key = all.lookup(cascade.getKeyRankAttr());
+  if (!query || !key)
+    return live;
+  FailureOr<Value> inside = buildSpaceTest(body, einsum, all, query, key);
+  if (failed(inside))
+    return failure();
+  return conjoin(body, loc, live, *inside);
+}
