@@ -159,4 +159,21 @@ def AttnAssignWorkspace : Pass<"attn-assign-workspace", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect"];
 }
 
+def AttnPromotePrecision : Pass<"attn-promote-precision", "::mlir::ModuleOp"> {
+  let summary = "Compute a module in double precision";
+  let description = [{
+    Turns every float type of the module into f64: tensors, scalars, constants,
+    attributes. What is computed then is the reference that `--verify` compares
+    with. Conversions between float types vanish. With `boundary=false` the
+    public functions keep their types and convert on entry and exit.
+
+    Runs on operators and cascades, before anything is lowered.
+  }];
+  let options = [
+    Option<"boundary", "boundary", "bool", "true",
+           "Promote the arguments and results of public functions, too">,
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 #endif // ATTN_CONVERSION_PASSES_TD

@@ -43,6 +43,8 @@ void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
   features.fma = options.fma;
   features.avx512 = options.avx512;
   features.bf16 = options.bf16;
+  if (options.precision == "f64")
+    manager.addPass(createAttnPromotePrecision());
   manager.addPass(createAttnDescribeKernel());
   if (options.form == "unfused") {
     manager.addNestedPass<func::FuncOp>(createExpandAttention());
