@@ -356,28 +356,57 @@ TileBuffer CascadeTiler::getResultBuffer(OpBuilder &builder, EinsumOp einsum) {
 // One einsum
 //===----------------------------------------------------------------------===//
 
-/// A copy of an input's tile in the compute type, made once per step:
-/// converting in the inner loop would cost as much as the arithmetic.
+/// A copy of an input's tile in a scratch buffer, in the compute type and with
+/// the lanes last. A streamed tile is converted once per step; a query tile is
+/// packed once per item. In the inner loop, conversions and strided lanes would
+/// cost as much as the arithmetic.
 EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
-                                      Value input, EinsumAccess tile) {
+                                      Value input, EinsumAccess tile,
+                                      StagedInputs &copies) {
   SmallVector<StringAttr> ranks;
   for (AffineExpr expr : tile.map.getResults())
     ranks.push_back(tile.ranks[cast<AffineDimExpr>(expr).getPosition()]);
-  auto &copies = staged[input];
-  auto *found =
-      llvm::find_if(copies, [&](auto &copy) { return copy.first == tile.map; });
-  if (found == copies.end()) {
-    TileBuffer buffer = allocate(builder, loc, ranks,
-                                 getElementTypeOrSelf(tile.tensor.getType()));
-    EinsumOp::create(
-        builder, loc, sliceStep(builder, loc, buffer), ranks,
-        ArrayRef<EinsumAccess>(tile), std::nullopt,
-        /*accumulate=*/false, ArrayRef<StringAttr>(),
-        [](OpBuilder &, Location, ValueRange args) { return args[0]; });
-    copies.emplace_back(tile.map, buffer);
-    found = &copies.back();
-  }
-  return EinsumAccess::get(sliceStep(builder, loc, found->second), ranks);
+  auto &found = copies[input];
+  for (auto &[copyRanks, buffer] : found)
+    if (copyRanks == ranks)
+      return EinsumAccess::get(sliceStep(builder, loc, buffer), buffer.ranks);
+
+  TileBuffer buffer = allocate(builder, loc, ranks,
+                               getElementTypeOrSelf(tile.tensor.getType()));
+  SmallVector<StringAttr> clamped;
+  if (llvm::is_contained(ranks, lane))
+    clamped.push_back(lane);
+  EinsumOp::create(
+      builder, loc, sliceStep(builder, loc, buffer), buffer.ranks,
+      ArrayRef<EinsumAccess>(tile), std::nullopt,
+      /*accumulate=*/false, clamped,
+      [](OpBuilder &, Location, ValueRange args) { return args[0]; });
+  found.emplace_back(ranks, buffer);
+  return EinsumAccess::get(sliceStep(builder, loc, buffer), buffer.ranks);
+}
+
+/// Packs the inputs that the steps of the stream read along the lanes.
+void CascadeTiler::packInputs(OpBuilder &builder, IterateOp op) {
+  packed.clear();
+  for (auto einsum : op.getBody().front().getOps<EinsumOp>())
+    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+      EinsumAccess access = einsum.getAccess(index);
+      if (!isInput(access.tensor))
+        continue;
+      bool hasLanes = false, isPlain = true;
+      for (AffineExpr expr : access.map.getResults()) {
+        IndexRole role = *classify(access, expr);
+        hasLanes |= role == IndexRole::Lane;
+        isPlain &= role == IndexRole::Lane || role == IndexRole::Parallel ||
+                   (role == IndexRole::Local && isa<AffineDimExpr>(expr));
+      }
+      if (!hasLanes || !isPlain)
+        continue;
+      bool readsLanes = false;
+      EinsumAccess tile =
+          getTileAccess(builder, einsum.getLoc(), access, readsLanes);
+      stageInput(builder, einsum.getLoc(), access.tensor, tile, packed);
+    }
 }
 
 EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
@@ -453,10 +482,18 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
   EinsumAccess tile(view,
                     AffineMap::get(access.ranks.size(), 0, exprs, context),
                     access.ranks);
+  if (!isPlain || !stepCount)
+    return tile;
   Type element = type.getElementType();
-  if (isStreamed && isPlain && !readsLanes && isa<FloatType>(element) &&
-      getComputeType(element) != element)
-    return stageInput(builder, loc, access.tensor, tile);
+  bool isPacked = readsLanes && !isStreamed;
+  bool isConverted = isStreamed && !readsLanes && isa<FloatType>(element) &&
+                     getComputeType(element) != element;
+  if (isPacked || isConverted) {
+    EinsumAccess copy = stageInput(builder, loc, access.tensor, tile,
+                                   isPacked ? packed : staged);
+    readsLanes = false;
+    return copy;
+  }
   return tile;
 }
 
@@ -506,8 +543,8 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
     }
     mapping.map(index.getResult(), value);
   }
-  Value result = mapping.lookupOrDefault(
-      accumulation ? accumulation->rest : einsum.getMapResult());
+  Value result = mapping.lookupOrDefault(accumulation ? accumulation->rest
+                                                      : einsum.getMapResult());
   if (!maskWith)
     return result;
   Location loc = einsum.getLoc();
@@ -538,7 +575,7 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
                    einsum.getEinsumReduction(), accumulate, clamped,
                    [&](OpBuilder &nested, Location, ValueRange arguments) {
                      return cloneMap(nested, einsum, arguments, maskWith,
-                        accumulation);
+                                     accumulation);
                    });
 }
 

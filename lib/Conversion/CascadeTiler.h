@@ -102,8 +102,12 @@ private:
                 Value to, ArrayRef<StringAttr> toRanks);
   EinsumAccess getTileAccess(OpBuilder &builder, Location loc,
                              const EinsumAccess &access, bool &readsLanes);
+  /// Copies of inputs by the ranks that index them.
+  using StagedInputs = llvm::DenseMap<
+      Value, SmallVector<std::pair<SmallVector<StringAttr>, TileBuffer>>>;
   EinsumAccess stageInput(OpBuilder &builder, Location loc, Value input,
-                          EinsumAccess tile);
+                          EinsumAccess tile, StagedInputs &copies);
+  void packInputs(OpBuilder &builder, IterateOp op);
   Value cloneMap(OpBuilder &builder, EinsumOp einsum, ValueRange arguments,
                  std::optional<TypedAttr> maskWith,
                  const Accumulation *accumulation);
@@ -144,8 +148,8 @@ private:
   SmallVector<Value> planSymbols;
   IRMapping constants;
   llvm::DenseMap<Value, TileBuffer> buffers;
-  /// Inputs of this step that were converted to the compute type.
-  llvm::DenseMap<Value, SmallVector<std::pair<AffineMap, TileBuffer>>> staged;
+  /// Inputs of this step that were converted, and of this item packed.
+  StagedInputs staged, packed;
   /// Einsums that are emitted as part of the einsum they map to.
   llvm::DenseMap<Operation *, EinsumOp> absorbed;
   llvm::DenseMap<Operation *, Accumulation> accumulations;

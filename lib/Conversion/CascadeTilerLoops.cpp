@@ -356,6 +356,7 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
     buffers[result] = buffer;
   }
   absorbAccumulations(body);
+  packInputs(builder, op);
 
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value step = arith::ConstantIndexOp::create(
@@ -415,7 +416,8 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
     OpBuilder partialBuilder = branch.getElseBodyBuilder();
     emitStep(partialBuilder, op, /*masked=*/true);
   }
-  workspaceBytes = stepBytes;
+  workspaceBytes = std::max(workspaceBytes, stepBytes);
+  stepFirst = stepCount = tileFirst = {};
 }
 
 void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,

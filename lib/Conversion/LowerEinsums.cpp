@@ -442,8 +442,7 @@ Value EinsumLowering::emitMap(OpBuilder &builder, const TileCoordinates &at,
     mask = {};
   }
   for (Operation &op : einsum.getMap()->without_terminator()) {
-    if (isFused &&
-        (&op == last || op.getResult(0) == einsum.getMapResult()))
+    if (isFused && (&op == last || op.getResult(0) == einsum.getMapResult()))
       continue;
     if (auto index = dyn_cast<IndexOp>(op)) {
       mapping.map(index.getResult(),
@@ -485,9 +484,8 @@ Value EinsumLowering::emitMap(OpBuilder &builder, const TileCoordinates &at,
                    .getResult();
     if (!mask)
       return sum;
-    return arith::SelectOp::create(builder, loc,
-                                   mapping.lookupOrDefault(mask), sum,
-                                   accumulator);
+    return arith::SelectOp::create(builder, loc, mapping.lookupOrDefault(mask),
+                                   sum, accumulator);
   }
   Value value = toVector(mapping.lookupOrDefault(yielded));
   return accumulator ? combine(builder, accumulator, value) : value;

@@ -155,8 +155,8 @@ Value dropDeadRow(OpBuilder &builder, Location loc, Value sum, Value maximum) {
   Value isDead = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLE,
                                        maximum, least);
   // A NaN score shows in the sum, not always in the maximum.
-  Value isNumber = arith::CmpFOp::create(builder, loc,
-                                         arith::CmpFPredicate::ORD, sum, sum);
+  Value isNumber =
+      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::ORD, sum, sum);
   isDead = arith::AndIOp::create(builder, loc, isDead, isNumber);
   return arith::SelectOp::create(builder, loc, isDead,
                                  constant(builder, loc, type, 0.0), sum);
@@ -510,9 +510,8 @@ static void expandMerge(MergeOp op, OpBuilder &builder) {
     auto type = cast<FloatType>(compute);
     Value result = arith::ConstantOp::create(
         builder, loc,
-        builder.getFloatAttr(type,
-                             APFloat::getLargest(type.getFloatSemantics(),
-                                                 /*Negative=*/true)));
+        builder.getFloatAttr(type, APFloat::getLargest(type.getFloatSemantics(),
+                                                       /*Negative=*/true)));
     for (Value arg : args)
       result = arith::MaximumFOp::create(builder, loc, result, arg);
     return result;
@@ -521,9 +520,8 @@ static void expandMerge(MergeOp op, OpBuilder &builder) {
   EinsumAccess maximumAccess = writer.access(maximum, row);
   Value keyMaximum = maximum;
   if (sinks)
-    keyMaximum = writer.einsum(compute, row,
-                               ArrayRef(logits).take_front(lses.size()),
-                               leastMaxBody);
+    keyMaximum = writer.einsum(
+        compute, row, ArrayRef(logits).take_front(lses.size()), leastMaxBody);
 
   // Weights, their sum, and the weighted sum of the parts.
   auto sumBody = [](OpBuilder &builder, Location loc, ValueRange args) {
@@ -555,9 +553,8 @@ static void expandMerge(MergeOp op, OpBuilder &builder) {
       [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
         if (!sinks)
           return sumBody(builder, loc, args);
-        return dropDeadRow(builder, loc,
-                           sumBody(builder, loc, args.drop_back()),
-                           args.back());
+        return dropDeadRow(
+            builder, loc, sumBody(builder, loc, args.drop_back()), args.back());
       });
   EinsumAccess sumAccess = writer.access(sum, row);
   Value total = writer.einsum(compute, full, terms, sumBody);
