@@ -156,6 +156,15 @@ public:
     return ExpOp::create(builder, loc, buildShift(builder, loc, terms));
   }
 
+  bool isContracting(const Correction &correction,
+                     function_ref<int(Value)> direction) const override {
+    return llvm::all_of(correction.terms, [&](const LinearTerm &term) {
+      int moves = direction(term.running.tensor);
+      return term.factors.empty() && term.divisors.empty() &&
+             moves * term.coefficient < 0;
+    });
+  }
+
   Value buildExample(OpBuilder &builder, Location loc, Value x,
                      Value r) const override {
     return ExpOp::create(builder, loc,
@@ -206,15 +215,93 @@ public:
   }
 };
 
+/// x * r: linear reductions defer it. It repairs nothing: where r was 0 so far,
+/// what was accumulated is 0 whatever x is.
+class ProductLaw : public Law {
+public:
+  StringRef getName() const override { return "product"; }
+  StringRef getStatement() const override {
+    return "sum_n x * r = r * sum_n x for r independent of n";
+  }
+
+  std::optional<SmallVector<Factor>> getFactors(Operation *op) const override {
+    if (!isa<arith::MulFOp>(op))
+      return std::nullopt;
+    return SmallVector<Factor>{{op->getOperand(0), false},
+                               {op->getOperand(1), false}};
+  }
+
+  Value build(OpBuilder &builder, Location loc,
+              ArrayRef<TermValues> terms) const override {
+    return arith::DivFOp::create(builder, loc, terms[0].newValue,
+                                 terms[0].oldValue);
+  }
+
+  Value buildExample(OpBuilder &builder, Location loc, Value x,
+                     Value r) const override {
+    return arith::MulFOp::create(builder, loc, x, r);
+  }
+};
+
+/// x / r: linear reductions defer it. Where r sums nonnegative terms and x is a
+/// multiple of the term, x is 0 wherever r has been 0 so far, and r / r'
+/// repairs what was accumulated.
+class QuotientLaw : public Law {
+public:
+  StringRef getName() const override { return "quotient"; }
+  StringRef getStatement() const override {
+    return "x / r' = (x / r) * (r / r')";
+  }
+  bool isPositive() const override { return true; }
+  bool isContracting(const Correction &,
+                     function_ref<int(Value)>) const override {
+    return true;
+  }
+
+  std::optional<SmallVector<Factor>> getFactors(Operation *op) const override {
+    if (!isa<arith::DivFOp>(op))
+      return std::nullopt;
+    return SmallVector<Factor>{{op->getOperand(0), false},
+                               {op->getOperand(1), true}};
+  }
+
+  std::optional<Change> match(Operation *op,
+                              ArrayRef<Change> operands) const override {
+    if (!isa<arith::DivFOp>(op))
+      return std::nullopt;
+    const Change &dividend = operands[0], &divisor = operands[1];
+    if (divisor.kind != Change::Kind::Running || !divisor.sumOf ||
+        !llvm::is_contained(dividend.multipleOf, divisor.sumOf) ||
+        (!dividend.isFixed() && dividend.kind != Change::Kind::Scaled))
+      return std::nullopt;
+    std::vector<CorrectionPower> powers(dividend.powers);
+    powers.push_back(CorrectionPower{Correction{this, divisor.getTerms()}, 1});
+    return Change::scaled(powers);
+  }
+
+  Value build(OpBuilder &builder, Location loc,
+              ArrayRef<TermValues> terms) const override {
+    return arith::DivFOp::create(builder, loc, terms[0].oldValue,
+                                 terms[0].newValue);
+  }
+
+  Value buildExample(OpBuilder &builder, Location loc, Value x,
+                     Value r) const override {
+    return arith::DivFOp::create(builder, loc, x, r);
+  }
+};
+
 } // namespace
 
 LawTable::LawTable(MLIRContext *context) {
   static const DifferenceLaw difference;
+  static const ProductLaw product;
+  static const QuotientLaw quotient;
   static const ExponentialLaw<math::ExpOp> exponential(
       "exp-difference", "exp(x - r') = exp(x - r) * exp(r - r')");
   static const ExponentialLaw<math::Exp2Op> exponential2(
       "exp2-difference", "exp2(x - r') = exp2(x - r) * exp2(r - r')");
-  laws.append({&difference, &exponential, &exponential2});
+  laws.append({&difference, &exponential, &exponential2, &product, &quotient});
   for (Dialect *dialect : context->getLoadedDialects())
     if (auto *interface = dialect->getRegisteredInterface<LawInterface>())
       interface->getLaws(laws);
@@ -225,6 +312,14 @@ const Law *LawTable::lookup(StringRef name) const {
     if (law->getName() == name)
       return law;
   return nullptr;
+}
+
+std::optional<SmallVector<Law::Factor>>
+LawTable::getFactors(Operation *op) const {
+  for (const Law *law : laws)
+    if (auto factors = law->getFactors(op))
+      return factors;
+  return std::nullopt;
 }
 
 //===----------------------------------------------------------------------===//
@@ -258,7 +353,21 @@ static std::optional<Change> scaleTerms(const Change &change,
 
 Change LawTable::getChange(Operation *op,
                            ArrayRef<OperandInfo> operands) const {
-  SmallVector<Change> changes;
+  Change change = combine(op, operands);
+  // What a product or quotient is a multiple of.
+  change.sumOf = nullptr;
+  change.multipleOf.clear();
+  if (isa<arith::MulFOp>(op))
+    for (const OperandInfo &operand : operands)
+      llvm::append_range(change.multipleOf, operand.change.multipleOf);
+  else if (isa<arith::DivFOp, arith::NegFOp, arith::ExtFOp, arith::TruncFOp,
+               math::AbsFOp>(op))
+    change.multipleOf = operands[0].change.multipleOf;
+  return change;
+}
+
+Change LawTable::combine(Operation *op, ArrayRef<OperandInfo> operands) const {
+  std::vector<Change> changes;
   for (const OperandInfo &operand : operands) {
     if (operand.change.isUnknown())
       return operand.change;

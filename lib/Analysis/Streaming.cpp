@@ -161,6 +161,10 @@ StreamingAnalysis::getInfo(const EinsumAccess &access) const {
     }
     info.change.kind = Change::Kind::Running;
     info.change.running = TensorRef{access.tensor, *plain};
+    auto einsum = access.tensor.getDefiningOp<EinsumOp>();
+    if (einsum.getReduction() == ReductionKind::Add && einsum.isIdentityMap() &&
+        isNonNegative(einsum.getInputs()[0]))
+      info.change.sumOf = einsum.getInputs()[0];
     return info;
   }
   auto found = tensorChanges.find(access.tensor);
@@ -171,11 +175,86 @@ StreamingAnalysis::getInfo(const EinsumAccess &access) const {
                          : Change::unknown("reads a value that moves through "
                                            "an index expression",
                                            access.tensor);
+    info.change.multipleOf = {access.tensor};
     return info;
   }
+  info.change.multipleOf = {access.tensor};
   if (plain && !llvm::is_contained(*plain, rank))
     info.uniform = TensorRef{access.tensor, *plain};
   return info;
+}
+
+/// Whether `value` of the map of `einsum` is never negative.
+static bool isNonNegativeValue(EinsumOp einsum, Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return StreamingAnalysis::isNonNegative(
+        einsum.getInputs()[argument.getArgNumber()]);
+  APFloat constant(0.0);
+  if (matchPattern(value, m_ConstantFloat(&constant)))
+    return !constant.isNegative() && !constant.isNaN();
+  Operation *op = value.getDefiningOp();
+  auto operand = [&](unsigned index) {
+    return isNonNegativeValue(einsum, op->getOperand(index));
+  };
+  if (isa<math::ExpOp, math::Exp2Op, math::AbsFOp, math::SqrtOp>(op))
+    return true;
+  if (isa<arith::MulFOp>(op) && op->getOperand(0) == op->getOperand(1))
+    return true;
+  if (isa<arith::MulFOp, arith::DivFOp, arith::AddFOp, arith::MinimumFOp>(op))
+    return operand(0) && operand(1);
+  if (isa<arith::MaximumFOp>(op))
+    return operand(0) || operand(1);
+  if (isa<arith::SelectOp>(op))
+    return operand(1) && operand(2);
+  return false;
+}
+
+bool StreamingAnalysis::isNonNegative(Value tensor) {
+  auto einsum = tensor.getDefiningOp<EinsumOp>();
+  return einsum && isa<FloatType>(einsum.getMapResult().getType()) &&
+         isNonNegativeValue(einsum, einsum.getMapResult());
+}
+
+int StreamingAnalysis::getDirection(Value tensor) const {
+  auto einsum = tensor.getDefiningOp<EinsumOp>();
+  if (!einsum || !isRunning(tensor))
+    return 0;
+  if (getRole(einsum) == Role::Reduction) {
+    if (!getChange(einsum).isFixed())
+      return 0;
+    switch (*einsum.getReduction()) {
+    case ReductionKind::Max:
+      return 1;
+    case ReductionKind::Min:
+      return -1;
+    case ReductionKind::Add:
+      return einsum.isIdentityMap() && isNonNegative(einsum.getInputs()[0]);
+    default:
+      return 0;
+    }
+  }
+  // Extrema and sums keep the direction of what moves in them.
+  if (einsum.getReduction())
+    return 0;
+  Operation *op = einsum.getMapResult().getDefiningOp();
+  if (!op && einsum.isIdentityMap())
+    return getDirection(einsum.getInputs()[0]);
+  if (!op || !isa<arith::MaximumFOp, arith::MinimumFOp, arith::AddFOp>(op))
+    return 0;
+  std::optional<int> direction;
+  for (Value operand : op->getOperands()) {
+    auto argument = dyn_cast<BlockArgument>(operand);
+    if (!argument)
+      return 0;
+    Value input = einsum.getInputs()[argument.getArgNumber()];
+    if (!isRunning(input))
+      continue;
+    int moves = getDirection(input);
+    if (direction && *direction != moves)
+      return 0;
+    direction = moves;
+  }
+  return direction.value_or(0);
 }
 
 void StreamingAnalysis::computeChange(EinsumOp einsum, const LawTable &laws) {

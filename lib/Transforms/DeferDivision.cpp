@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CascadeUtils.h"
+#include "attn/Analysis/Laws.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -124,41 +125,107 @@ static Factor gather(EinsumOp einsum, MutableArrayRef<Factor> factors) {
   return factor;
 }
 
-/// Splits `value`, computed in the map of `einsum`, by whether its factors
-/// depend on one of `ranks`. The accesses of the factors are over the ranks of
-/// `einsum`. `isReader` tells the reduction itself from the einsums it reads.
-static void splitFactors(EinsumOp einsum, Value value, const RankSet &ranks,
-                         bool isDivisor, bool isReader, Split &result) {
+namespace {
+/// Separates the factors of what a reduction sums.
+class FactorSplitter {
+public:
+  explicit FactorSplitter(EinsumOp reduction)
+      : reduction(reduction), laws(reduction.getContext()) {}
+
+  /// Splits `value`, computed in the map of `einsum`, by whether its factors
+  /// depend on one of `ranks`. The accesses of the factors are over the ranks
+  /// of `einsum`.
+  void split(EinsumOp einsum, Value value, const RankSet &ranks, bool isDivisor,
+             Split &result);
+
+private:
+  void splitOperand(EinsumOp einsum, BlockArgument argument,
+                    const RankSet &ranks, bool isDivisor, Split &result);
+  bool isWorthwhile(EinsumOp producer, const Factor &factor);
+
+  EinsumOp reduction;
+  LawTable laws;
+};
+} // namespace
+
+/// Whether `tensor` is computed from a reduction over one of `ranks`.
+static bool dependsOnReduction(Value tensor, ArrayRef<StringAttr> ranks) {
+  SmallVector<Value> worklist{tensor};
+  llvm::SmallDenseSet<Value> visited;
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    auto einsum = value.getDefiningOp<EinsumOp>();
+    if (!einsum || !visited.insert(value).second)
+      continue;
+    for (StringAttr rank : einsum.getReduced())
+      if (llvm::is_contained(ranks, rank))
+        return true;
+    llvm::append_range(worklist, einsum.getInputs());
+  }
+  return false;
+}
+
+/// The number of points of a tensor: its dynamic extents first, then the
+/// product of the others.
+static std::pair<int64_t, double> getSize(ShapedType type) {
+  std::pair<int64_t, double> size{0, 1.0};
+  for (int64_t extent : type.getShape()) {
+    if (ShapedType::isDynamic(extent))
+      ++size.first;
+    else
+      size.second *= extent;
+  }
+  return size;
+}
+
+/// Whether to take a factor out of `producer`, past the reduction: always if it
+/// is known only after a reduction over the same rank, as that saves a pass;
+/// else if the reduction has no more results than the producer, as that saves
+/// work.
+bool FactorSplitter::isWorthwhile(EinsumOp producer, const Factor &factor) {
+  if (llvm::any_of(factor.accesses, [&](const EinsumAccess &access) {
+        return dependsOnReduction(access.tensor, reduction.getReduced());
+      }))
+    return true;
+  return getSize(reduction.getOutputType()) <=
+         getSize(producer.getOutputType());
+}
+
+void FactorSplitter::split(EinsumOp einsum, Value value, const RankSet &ranks,
+                           bool isDivisor, Split &result) {
   Operation *op = value.getDefiningOp();
-  if (op && isa<arith::MulFOp, arith::DivFOp>(op)) {
-    splitFactors(einsum, op->getOperand(0), ranks, isDivisor, isReader, result);
-    splitFactors(einsum, op->getOperand(1), ranks,
-                 isDivisor != isa<arith::DivFOp>(op), isReader, result);
+  if (!op)
+    return splitOperand(einsum, cast<BlockArgument>(value), ranks, isDivisor,
+                        result);
+  if (auto factors = laws.getFactors(op)) {
+    for (Law::Factor factor : *factors)
+      split(einsum, factor.value, ranks, isDivisor != factor.isDivisor, result);
     return;
   }
-
   Factor factor;
   factor.isDivisor = isDivisor;
-  if (op) {
-    factor.owner = einsum;
-    factor.expression = value;
-    for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
-      factor.accesses.push_back(einsum.getAccess(index));
-    // A coordinate stays where it is: its rank may have another name in the
-    // reduction.
-    llvm::SmallDenseSet<Operation *> visited;
-    bool hasIndex = false;
-    walkExpression(value, einsum.getMap(), visited,
-                   [&](Operation *inner) { hasIndex |= isa<IndexOp>(inner); });
-    bool depends =
-        intersects(ranks, getExpressionRanks(einsum, value).getArrayRef()) ||
-        (hasIndex && !isReader);
-    (depends ? result.kept : result.deferred).push_back(factor);
-    return;
-  }
+  factor.owner = einsum;
+  factor.expression = value;
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
+    factor.accesses.push_back(einsum.getAccess(index));
+  // A coordinate stays in its einsum: the rank may have another name in the
+  // reduction.
+  llvm::SmallDenseSet<Operation *> visited;
+  bool hasIndex = false;
+  walkExpression(value, einsum.getMap(), visited,
+                 [&](Operation *inner) { hasIndex |= isa<IndexOp>(inner); });
+  bool depends =
+      intersects(ranks, getExpressionRanks(einsum, value).getArrayRef()) ||
+      (hasIndex && einsum != reduction);
+  (depends ? result.kept : result.deferred).push_back(factor);
+}
 
-  EinsumAccess access =
-      einsum.getAccess(cast<BlockArgument>(value).getArgNumber());
+void FactorSplitter::splitOperand(EinsumOp einsum, BlockArgument argument,
+                                  const RankSet &ranks, bool isDivisor,
+                                  Split &result) {
+  EinsumAccess access = einsum.getAccess(argument.getArgNumber());
+  Factor factor;
+  factor.isDivisor = isDivisor;
   factor.accesses.push_back(access);
   if (!intersects(ranks, getAccessRanks(access))) {
     result.deferred.push_back(factor);
@@ -168,8 +235,7 @@ static void splitFactors(EinsumOp einsum, Value value, const RankSet &ranks,
   // rounded to a narrower type stays as it is.
   auto producer = access.tensor.getDefiningOp<EinsumOp>();
   if (!producer || producer.getReduction() ||
-      producer.getOutputType().getElementType() != value.getType() ||
-      producer.getMapResult().getParentBlock() != producer.getMap()) {
+      producer.getOutputType().getElementType() != argument.getType()) {
     result.kept.push_back(factor);
     return;
   }
@@ -179,10 +245,13 @@ static void splitFactors(EinsumOp einsum, Value value, const RankSet &ranks,
     for (auto [position, name] : llvm::enumerate(access.ranks))
       if (ranks.contains(name) && expr.isFunctionOfDim(position))
         inner.insert(rank);
-  Split parts;
-  splitFactors(producer, producer.getMapResult(), inner, /*isDivisor=*/false,
-               /*isReader=*/false, parts);
-  if (parts.deferred.empty()) {
+  Split parts, chosen;
+  split(producer, producer.getMapResult(), inner, /*isDivisor=*/false, parts);
+  chosen.kept = parts.kept;
+  for (Factor &part : parts.deferred)
+    (isWorthwhile(producer, part) ? chosen.deferred : chosen.kept)
+        .push_back(part);
+  if (chosen.deferred.empty()) {
     result.kept.push_back(factor);
     return;
   }
@@ -192,10 +261,10 @@ static void splitFactors(EinsumOp einsum, Value value, const RankSet &ranks,
       partAccess = composeAccess(producer, partAccess, access);
     list.push_back(part);
   };
-  for (const Factor &part : parts.deferred)
+  for (const Factor &part : chosen.deferred)
     push(part, result.deferred);
-  if (!parts.kept.empty())
-    push(gather(producer, parts.kept), result.kept);
+  if (!chosen.kept.empty())
+    push(gather(producer, chosen.kept), result.kept);
 }
 
 /// Defers what can be deferred past `reduction`.
@@ -204,14 +273,12 @@ static bool deferFactors(EinsumOp reduction) {
       !isa<FloatType>(reduction.getMapResult().getType()))
     return false;
   Value yielded = reduction.getMapResult();
-  if (yielded.getParentBlock() != reduction.getMap())
-    return false;
   RankSet ranks;
   for (StringAttr rank : reduction.getReduced())
     ranks.insert(rank);
   Split parts;
-  splitFactors(reduction, yielded, ranks, /*isDivisor=*/false,
-               /*isReader=*/true, parts);
+  FactorSplitter(reduction).split(reduction, yielded, ranks,
+                                  /*isDivisor=*/false, parts);
   if (parts.deferred.empty())
     return false;
 

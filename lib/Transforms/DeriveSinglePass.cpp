@@ -232,46 +232,67 @@ Value SinglePassWriter::buildCorrection(const Correction &correction,
   return tensor;
 }
 
+/// Whether an accumulator at its identity stays there under the correction
+/// without a test: a sum does where the correction is bounded.
+static bool keepsIdentity(const StreamingAnalysis &analysis, EinsumOp einsum,
+                          const Change &change) {
+  return einsum.getReduction() == ReductionKind::Add &&
+         llvm::all_of(change.powers, [&](const CorrectionPower &power) {
+           return power.exponent > 0 &&
+                  power.correction.law->isContracting(
+                      power.correction, [&](Value tensor) {
+                        return analysis.getDirection(tensor);
+                      });
+         });
+}
+
 Value SinglePassWriter::repair(EinsumOp einsum, Value carried,
                                const Change &change) {
   ++numRepairs;
   Location loc = einsum.getLoc();
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   SmallVector<EinsumAccess> accesses{EinsumAccess::get(carried, ranks)};
+  SmallVector<int64_t> exponents;
   if (change.isAdditive()) {
     std::vector<LinearTerm> terms = change.getTerms();
     const Law *difference = LawTable(builder.getContext()).lookup("difference");
     Value shift = buildLinear(terms, *difference, loc);
     accesses.push_back(EinsumAccess::get(shift, getTermRanks(terms)));
-    return EinsumOp::create(
-               builder, loc, carried.getType(), ranks, accesses, std::nullopt,
-               [](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-                 return arith::AddFOp::create(builder, loc, args[0], args[1]);
-               })
-        .getResult();
   }
-  SmallVector<int64_t> exponents;
   for (const CorrectionPower &power : change.powers) {
     Value tensor = buildCorrection(power.correction, loc);
     accesses.push_back(
         EinsumAccess::get(tensor, getTermRanks(power.correction.terms)));
     exponents.push_back(power.exponent);
   }
-  return EinsumOp::create(
-             builder, loc, carried.getType(), ranks, accesses, std::nullopt,
-             [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-               Value result = args[0];
-               for (auto [factor, exponent] :
-                    llvm::zip_equal(args.drop_front(), exponents))
-                 for (int64_t i = 0; i < std::abs(exponent); ++i)
-                   result =
-                       exponent > 0
-                           ? arith::MulFOp::create(builder, loc, result, factor)
-                                 .getResult()
-                           : arith::DivFOp::create(builder, loc, result, factor)
-                                 .getResult();
-               return result;
-             })
+  bool guard = !keepsIdentity(analysis, einsum, change);
+  auto body = [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+    Value result = args[0];
+    if (change.isAdditive()) {
+      result = arith::AddFOp::create(builder, loc, result, args[1]);
+    } else {
+      for (auto [factor, exponent] :
+           llvm::zip_equal(args.drop_front(), exponents))
+        for (int64_t i = 0; i < std::abs(exponent); ++i)
+          result = exponent > 0
+                       ? arith::MulFOp::create(builder, loc, result, factor)
+                             .getResult()
+                       : arith::DivFOp::create(builder, loc, result, factor)
+                             .getResult();
+    }
+    if (!guard)
+      return result;
+    // Nothing has been seen yet, and nothing is to be repaired: the identity
+    // is not a number that a correction may move.
+    Value identity = arith::ConstantOp::create(
+        builder, loc,
+        getReductionIdentity(*einsum.getReduction(), result.getType()));
+    Value isEmpty = arith::CmpFOp::create(
+        builder, loc, arith::CmpFPredicate::OEQ, args[0], identity);
+    return arith::SelectOp::create(builder, loc, isEmpty, identity, result);
+  };
+  return EinsumOp::create(builder, loc, carried.getType(), ranks, accesses,
+                          std::nullopt, body)
       .getResult();
 }
 

@@ -66,13 +66,19 @@ func.func @f(%q: tensor<?x8x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x
       attn.yield %e : f32
     } : (tensor<?x2x4x?x?xf32>, tensor<?x2x4x?xf32>) -> tensor<?x2x4x?x?xf32>
     %sd = attn.einsum [b,k,g,m] = %sn[b,k,g,m,n] reduce add(n) : (tensor<?x2x4x?x?xf32>) -> tensor<?x2x4x?xf32>
-    %sds = attn.einsum [b,k,g,m] = map(%sd[b,k,g,m], %SINK[k,g], %gms[b,k,g,m]) {
-    ^bb0(%x: f32, %y: f32, %z: f32):
+    %sds = attn.einsum [b,k,g,m] = map(%sd[b,k,g,m], %SINK[k,g], %gms[b,k,g,m], %gm[b,k,g,m]) {
+    ^bb0(%x: f32, %y: f32, %z: f32, %w: f32):
       %d = arith.subf %y, %z : f32
       %e = math.exp %d : f32
       %r = arith.addf %x, %e : f32
-      attn.yield %r : f32
-    } : (tensor<?x2x4x?xf32>, tensor<2x4xf32>, tensor<?x2x4x?xf32>) -> tensor<?x2x4x?xf32>
+      %least = arith.constant -3.40282347E+38 : f32
+      %zero = arith.constant 0.0 : f32
+      %isdead = arith.cmpf ole, %w, %least : f32
+      %number = arith.cmpf ord, %r, %r : f32
+      %both = arith.andi %isdead, %number : i1
+      %kept = arith.select %both, %zero, %r : f32
+      attn.yield %kept : f32
+    } : (tensor<?x2x4x?xf32>, tensor<2x4xf32>, tensor<?x2x4x?xf32>, tensor<?x2x4x?xf32>) -> tensor<?x2x4x?xf32>
     %a = attn.einsum [b,k,g,m,n] = div(%sn[b,k,g,m,n], %sds[b,k,g,m]) : (tensor<?x2x4x?x?xf32>, tensor<?x2x4x?xf32>) -> tensor<?x2x4x?x?xf32>
     %av = attn.einsum [b,k,g,m,f] = mul(%a[b,k,g,m,n], %V[b,k,n,f]) reduce add(n) : (tensor<?x2x4x?x?xf32>, tensor<?x2x?x32xbf16>) -> tensor<?x2x4x?x32xbf16>
     %lse = attn.einsum [b,k,g,m] = map(%gms[b,k,g,m], %sds[b,k,g,m]) {
@@ -130,13 +136,19 @@ func.func @f(%q: tensor<?x8x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x
       attn.yield %e : f32
     } : (tensor<?x2x4x?xf32>, tensor<?x2x4x?x?xf32>) -> tensor<?x2x4x?x?xf32>
     %t7 = attn.einsum [batch,i,j,y] = %t6[batch,i,j,y,x] reduce add(x) : (tensor<?x2x4x?x?xf32>) -> tensor<?x2x4x?xf32>
-    %t8 = attn.einsum [batch,i,j,y] = map(%t5[batch,i,j,y], %t7[batch,i,j,y], %x5[i,j]) {
-    ^bb0(%z: f32, %a: f32, %y: f32):
+    %t8 = attn.einsum [batch,i,j,y] = map(%t4[batch,i,j,y], %t5[batch,i,j,y], %t7[batch,i,j,y], %x5[i,j]) {
+    ^bb0(%w: f32, %z: f32, %a: f32, %y: f32):
+      %zero = arith.constant 0.0 : f32
+      %least = arith.constant -3.40282347E+38 : f32
+      %isdead = arith.cmpf ole, %w, %least : f32
       %d = arith.subf %y, %z : f32
       %e = math.exp %d : f32
       %r = arith.addf %e, %a : f32
-      attn.yield %r : f32
-    } : (tensor<?x2x4x?xf32>, tensor<?x2x4x?xf32>, tensor<2x4xf32>) -> tensor<?x2x4x?xf32>
+      %number = arith.cmpf ord, %r, %r : f32
+      %both = arith.andi %number, %isdead : i1
+      %kept = arith.select %both, %zero, %r : f32
+      attn.yield %kept : f32
+    } : (tensor<?x2x4x?xf32>, tensor<?x2x4x?xf32>, tensor<?x2x4x?xf32>, tensor<2x4xf32>) -> tensor<?x2x4x?xf32>
     %lse = attn.einsum [batch,i,j,y] = map(%t8[batch,i,j,y], %t5[batch,i,j,y]) {
     ^bb0(%a: f32, %z: f32):
       %l = math.log %a : f32

@@ -106,6 +106,11 @@ struct Change {
   std::string reason;
   /// The values behind `reason`: tensors that cannot be repaired.
   SmallVector<Value> culprits;
+  /// Tensors of which the value is a multiple: where one is 0, so is the value.
+  SmallVector<Value, 2> multipleOf;
+  /// For a running value that is a sum of nonnegative terms: the tensor summed.
+  /// It is 0 only where every term so far is.
+  Value sumOf;
 
   static Change fixed() { return {}; }
   static Change zero() {
@@ -152,11 +157,31 @@ public:
   virtual Combine getCombine() const { return Combine::Product; }
   /// Whether c >= 0, so that the repair may pass a maximum.
   virtual bool isPositive() const { return false; }
+  /// Whether |c| <= 1, so that an accumulator at 0 stays there. `direction`
+  /// tells how a running value moves: 1 if it never decreases, -1 if it never
+  /// increases, else 0.
+  virtual bool isContracting(const Correction &correction,
+                             function_ref<int(Value)> direction) const {
+    return false;
+  }
+
+  /// A factor of a product or quotient.
+  struct Factor {
+    Value value;
+    bool isDivisor;
+  };
+  /// If this law says that `op` multiplies independent factors, so that one of
+  /// them moves past a sum over ranks that it does not depend on: the factors.
+  virtual std::optional<SmallVector<Factor>> getFactors(Operation *op) const {
+    return std::nullopt;
+  }
 
   /// How the result of `op` changes if this law explains it; `operands` holds
   /// how its operands change.
   virtual std::optional<Change> match(Operation *op,
-                                      ArrayRef<Change> operands) const = 0;
+                                      ArrayRef<Change> operands) const {
+    return std::nullopt;
+  }
 
   /// The values of one term of a correction when it is built.
   struct TermValues {
@@ -190,9 +215,10 @@ public:
   ArrayRef<const Law *> getLaws() const { return laws; }
   const Law *lookup(StringRef name) const;
 
-  /// How the result of the scalar operation `op` changes. `isUniform` tells
-  /// whether a fixed operand is the same along the streaming rank, and
-  /// `asFactor` names it as a tensor, or null.
+  /// The factors of `op` if a law knows it as a product or quotient.
+  std::optional<SmallVector<Law::Factor>> getFactors(Operation *op) const;
+
+  /// An operand of a scalar operation.
   struct OperandInfo {
     Change change;
     /// The operand is the constant `value`.
@@ -201,9 +227,12 @@ public:
     /// rank.
     std::optional<TensorRef> uniform;
   };
+  /// How the result of the scalar operation `op` changes.
   Change getChange(Operation *op, ArrayRef<OperandInfo> operands) const;
 
 private:
+  Change combine(Operation *op, ArrayRef<OperandInfo> operands) const;
+
   SmallVector<const Law *> laws;
 };
 

@@ -48,6 +48,11 @@ public:
   Role getRole(EinsumOp einsum) const { return roles.lookup(einsum); }
   /// Whether `tensor` is a reduction over the rank or computed from one.
   bool isRunning(Value tensor) const;
+  /// How the running tensor moves from step to step: 1 if it never decreases,
+  /// -1 if it never increases, 0 if it may do both.
+  int getDirection(Value tensor) const;
+  /// Whether no element of `tensor` is negative, as far as its map shows.
+  static bool isNonNegative(Value tensor);
   /// How the values that the map of `einsum` yields change.
   const Change &getChange(EinsumOp einsum) const {
     return changes.find(einsum)->second;

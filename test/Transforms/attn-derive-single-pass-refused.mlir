@@ -1,0 +1,166 @@
+// RUN: attn-opt %s --attn-normalize-cascade --attn-defer-division --attn-derive-single-pass --split-input-file --verify-diagnostics
+// RUN: not attn-opt %s --attn-normalize-cascade --attn-derive-single-pass=require --split-input-file 2>&1 | FileCheck %s
+// CHECK: error: keeps the cascade from a single pass over 'n'
+
+// A statistic of the columns of the weights: every row moves by its own factor.
+func.func @column_statistic(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    // expected-note @below {{this running value is involved}}
+    %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %p = attn.einsum [m,n] = map(%id[m,n], %gm[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %d = arith.subf %x, %y : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reduces a rank along which the correction of its values varies}}
+    %c = attn.einsum [n] = %p[m,n] reduce add(m) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m] = mul(%p[m,n], %c[n]) reduce add(n) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// The weights themselves as a result.
+func.func @weights(%s: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': is a result of the cascade and is indexed by 'n'}}
+    %p = attn.einsum [m,n] = map(%id[m,n], %gm[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %d = arith.subf %x, %y : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    attn.yield %p : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// Values with unequal corrections do not add.
+func.func @unequal(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    // expected-note @below {{this running value is involved}}
+    %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %p = attn.einsum [m,n] = map(%id[m,n], %gm[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %d = arith.subf %x, %y : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': adds values with unequal corrections}}
+    %q = attn.einsum [m,n] = map(%p[m,n]) {
+    ^bb0(%x: f32):
+      %x2 = arith.mulf %x, %x : f32
+      %y = arith.addf %x, %x2 : f32
+      attn.yield %y : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %q[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// The cancelling form of entropy: a sum of values that move by a sum and a factor.
+func.func @entropy(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    // expected-note @below {{this running value is involved}}
+    %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %p = attn.einsum [m,n] = map(%id[m,n], %gm[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %d = arith.subf %x, %y : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %d = attn.einsum [m,n] = sub(%id[m,n], %gm[m]) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': multiplies by a running value}}
+    %r = attn.einsum [m] = mul(%p[m,n], %d[m,n]) reduce add(n) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// A sum of values that move by a sum.
+func.func @sum_of_differences(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    // expected-note @below {{this running value is involved}}
+    %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %d = attn.einsum [m,n] = sub(%id[m,n], %gm[m]) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reduces by 'add' values that move by a sum}}
+    %r = attn.einsum [m] = %d[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// A product of values that move by a factor.
+func.func @product(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    // expected-note @below {{this running value is involved}}
+    %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %p = attn.einsum [m,n] = map(%id[m,n], %gm[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %d = arith.subf %x, %y : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reduces by 'mul' values that move by a factor}}
+    %r = attn.einsum [m] = %p[m,n] reduce mul(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// A quotient by a running sum that its dividend does not vanish with.
+func.func @quotient(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %p = attn.einsum [m,n] = map(%id[m,n], %gm[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %d = arith.subf %x, %y : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    // expected-note @below {{this running value is involved}}
+    %d = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': divides by a running value}}
+    %w = attn.einsum [m,n] = div(%id[m,n], %d[m]) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %w[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// A neighbour along the rank is in another step.
+func.func @neighbour(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reads operand #1 through an index expression of 'n'}}
+    %d = attn.einsum [m,n] = sub(%S[m,n], %id[m,n+1]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %d[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
