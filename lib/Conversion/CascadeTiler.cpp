@@ -133,7 +133,11 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
     EinsumAccess access = einsum.getAccess(index);
     bool isIntermediate = !isInput(access.tensor);
-    for (AffineExpr expr : access.map.getResults()) {
+    for (auto [position, expr] : llvm::enumerate(access.map.getResults())) {
+      if (getIndexBounds(einsum, index, position, extents) !=
+          IndexBounds::Within)
+        return emit(einsum) << "operand #" << index << ": index #" << position
+                            << " may leave its dimension";
       std::optional<IndexRole> role = classify(access, expr);
       if (!role)
         return emit(einsum)

@@ -131,34 +131,34 @@ func.func @splitting(%s: tensor<?x?xf32>, %sink: tensor<f32>, %v: tensor<?x8xf32
 // Iterations keep what their used results need. Ranks are renamed wherever
 // they are named.
 // CHECK-LABEL: func @iteration
-// CHECK: %[[R:.*]] = attn.iterate n1 of n by n0 init(%{{.*}} : tensor<?xf32>)
-// CHECK: attn.yield %{{.*}} : tensor<?xf32>
+// CHECK: %[[R:.*]] = attn.iterate n1 of n by n0 init(%{{.*}} : tensor<?x?xf32>)
+// CHECK: attn.yield %{{.*}} : tensor<?x?xf32>
 // CHECK: attn.yield %[[R]]
 // NAMES-LABEL: func @iteration
-// NAMES: where causal over (r0, r3) align top_left lengths key(%{{.*}}[r4])
-// NAMES: attn.iterate r1 of r3 by r2
-// NAMES: attn.einsum [r0,r2] = map(%{{.*}}[r0,r1*R2+r2])
-// NAMES: attn.index r3
-func.func @iteration(%s: tensor<?x?xf32>, %l: tensor<?xi32>) -> tensor<?xf32> {
-  %o = attn.cascade (%S = %s, %L = %l) where causal over (m, n) align top_left lengths key(%L[b]) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {
+// NAMES: where causal over (r1, r4) align top_left lengths key(%{{.*}}[r0])
+// NAMES: attn.iterate r2 of r4 by r3
+// NAMES: attn.einsum [r0,r1,r3] = map(%{{.*}}[r0,r1,r2*R3+r3])
+// NAMES: attn.index r4
+func.func @iteration(%s: tensor<?x?x?xf32>, %l: tensor<?xi32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%S = %s, %L = %l) where causal over (m, n) align top_left lengths key(%L[b]) : (tensor<?x?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
     %zero = arith.constant 0.0 : f32
-    %i = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
-    %r:2 = attn.iterate n1 of n by n0 init(%i, %i : tensor<?xf32>, tensor<?xf32>) {
-    ^bb0(%unused: tensor<?xf32>, %RD: tensor<?xf32>):
-      %x = attn.einsum [m,n0] = map(%S[m,n1*N0+n0]) {
+    %i = attn.einsum [b,m] = map() { attn.yield %zero : f32 } : () -> tensor<?x?xf32>
+    %r:2 = attn.iterate n1 of n by n0 init(%i, %i : tensor<?x?xf32>, tensor<?x?xf32>) {
+    ^bb0(%unused: tensor<?x?xf32>, %RD: tensor<?x?xf32>):
+      %x = attn.einsum [b,m,n0] = map(%S[b,m,n1*N0+n0]) {
       ^bb0(%v: f32):
         %p = attn.index n : index
         %pi = arith.index_cast %p : index to i32
         %pf = arith.sitofp %pi : i32 to f32
         %w = arith.mulf %v, %pf : f32
         attn.yield %w : f32
-      } : (tensor<?x?xf32>) -> tensor<?x?xf32>
-      %lm = attn.einsum [m] = %x[m,n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
-      %rd = attn.einsum [m] = add(%RD[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
-      %u = attn.einsum [m] = add(%unused[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
-      attn.yield %u, %rd : tensor<?xf32>, tensor<?xf32>
+      } : (tensor<?x?x?xf32>) -> tensor<?x?x?xf32>
+      %lm = attn.einsum [b,m] = %x[b,m,n0] reduce add(n0) : (tensor<?x?x?xf32>) -> tensor<?x?xf32>
+      %rd = attn.einsum [b,m] = add(%RD[b,m], %lm[b,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+      %u = attn.einsum [b,m] = add(%unused[b,m], %lm[b,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+      attn.yield %u, %rd : tensor<?x?xf32>, tensor<?x?xf32>
     }
-    attn.yield %r#1 : tensor<?xf32>
+    attn.yield %r#1 : tensor<?x?xf32>
   }
-  return %o : tensor<?xf32>
+  return %o : tensor<?x?xf32>
 }

@@ -110,7 +110,7 @@ func.func @f(%q: tensor<?x8x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x
       where causal over (y, x) align bottom_right lengths key(%lens[batch])
       : (tensor<?xi32>, tensor<2x4xf32>, tensor<?x2x?x32xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x4x?x64xbf16>, tensor<2x4x?x?xf32>) -> (tensor<?x2x4x?x32xbf16>, tensor<?x2x4x?xf32>) {
     %limit = arith.constant 30.0 : f32
-    %dead = attn.einsum [y] = %x4[i,j,y,x] reduce add(i,j,x) : (tensor<2x4x?x?xf32>) -> tensor<?xf32>
+    %dead = attn.einsum [i,j,y,x] = add(%x4[i,j,y,x], %x4[i,j,y,x]) : (tensor<2x4x?x?xf32>, tensor<2x4x?x?xf32>) -> tensor<2x4x?x?xf32>
     %t0 = attn.einsum [batch,i,j,y,x] = mul(%x2[batch,i,x,d], %x3[batch,i,j,y,d]) reduce add(d) : (tensor<?x2x?x64xbf16>, tensor<?x2x4x?x64xbf16>) -> tensor<?x2x4x?x?xf32>
     %t1 = attn.einsum [x,batch,i,j,y] = map(%t0[batch,i,j,y,x]) {
     ^bb0(%z: f32):

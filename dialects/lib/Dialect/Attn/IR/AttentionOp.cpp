@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "IndexExpression.h"
+#include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/IR/OpImplementation.h"
 #include <cmath>
@@ -47,15 +48,20 @@ struct AttentionParser {
                    parser.parseColonType(extraTypes.emplace_back()));
   }
 
-  ParseResult parseConstant(FloatAttr &value) {
+  /// `(c)`
+  template <typename AttrT>
+  ParseResult parseConstant() {
     SMLoc location = parser.getCurrentLocation();
     double number;
     if (parser.parseLParen() || parser.parseFloat(number) ||
         parser.parseRParen())
       return failure();
-    if (!std::isfinite(number))
-      return parser.emitError(location, "expected a finite number");
-    value = parser.getBuilder().getF64FloatAttr(number);
+    auto modifier = AttrT::getChecked(
+        [&] { return parser.emitError(location); }, parser.getContext(),
+        parser.getBuilder().getF64FloatAttr(number));
+    if (!modifier)
+      return failure();
+    score.push_back(modifier);
     return success();
   }
 
@@ -65,16 +71,12 @@ struct AttentionParser {
     StringRef keyword;
     if (parser.parseKeyword(&keyword))
       return failure();
-    if (keyword == "scale" || keyword == "softcap") {
-      FloatAttr value;
-      if (parseConstant(value))
-        return failure();
-      hasScale |= keyword == "scale";
-      score.push_back(keyword == "scale"
-                          ? Attribute(ScaleAttr::get(context, value))
-                          : Attribute(SoftCapAttr::get(context, value)));
-      return success();
+    if (keyword == "scale") {
+      hasScale = true;
+      return parseConstant<ScaleAttr>();
     }
+    if (keyword == "softcap")
+      return parseConstant<SoftCapAttr>();
     if (keyword == "bias") {
       SmallVector<StringAttr> ranks;
       if (parser.parseLParen() || parseExtra(ranks) || parser.parseRParen())
@@ -303,13 +305,20 @@ static LogicalResult verifyExtent(Operation *op, StringRef what, int64_t got,
                            << expected;
 }
 
-/// Checks an extra operand against the ranks that index it.
+/// Whether scores may be computed from elements of `type`.
+static bool isScoreType(Type type) {
+  return type.isF64() || type.isF32() || type.isBF16() || type.isF16();
+}
+
+/// Checks an extra operand against the ranks that index it. The modifiers use
+/// the operands in order, each once: `next` is the one whose turn it is.
 static LogicalResult verifyExtra(AttentionOp op, StringRef what, int64_t slot,
-                                 ArrayRef<StringAttr> ranks) {
+                                 ArrayRef<StringAttr> ranks, int64_t &next) {
   // spec: AT-7
-  if (slot < 0 || slot >= static_cast<int64_t>(op.getExtras().size()))
+  if (slot != next++ || next > static_cast<int64_t>(op.getExtras().size()))
     return op.emitOpError(what)
-           << " names operand slot " << slot << " of " << op.getExtras().size();
+           << " names operand slot " << slot << " of " << op.getExtras().size()
+           << " where slot " << next - 1 << " is next";
   auto query = cast<RankedTensorType>(op.getQuery().getType());
   auto key = cast<RankedTensorType>(op.getKey().getType());
   auto type = cast<RankedTensorType>(op.getExtras()[slot].getType());
@@ -364,6 +373,12 @@ LogicalResult AttentionOp::verify() {
     return emitOpError("query, key and value must share an element type; got ")
            << query.getElementType() << ", " << key.getElementType() << " and "
            << value.getElementType();
+  auto output = cast<RankedTensorType>(getOutput().getType());
+  for (auto [name, type] : {std::pair("query, key and value", query),
+                            std::pair("the result", output)})
+    if (!isScoreType(type.getElementType()))
+      return emitOpError(name) << " must hold f64, f32, bf16 or f16; got "
+                               << type.getElementType();
   // spec: AT-3
   if (query.getDimSize(1) % key.getDimSize(1) != 0)
     return emitOpError("query has ")
@@ -383,7 +398,6 @@ LogicalResult AttentionOp::verify() {
     return failure();
 
   // spec: AT-5
-  auto output = cast<RankedTensorType>(getOutput().getType());
   if (output.getRank() != 4 ||
       !extentsAgree(output.getDimSize(0), query.getDimSize(0)) ||
       output.getDimSize(1) != query.getDimSize(1) ||
@@ -405,41 +419,48 @@ LogicalResult AttentionOp::verify() {
              << getComputeType(query.getElementType()) << "; got " << lse;
   }
 
-  // spec: AT-7, AT-8
+  // spec: AT-7
+  int64_t numSlots = 0, numRegions = 0;
   for (Attribute modifier : getScore()) {
     if (auto bias = dyn_cast<BiasAttr>(modifier)) {
-      if (failed(verifyExtra(*this, "bias", bias.getSlot(), bias.getRanks())))
+      if (failed(verifyExtra(*this, "bias", bias.getSlot(), bias.getRanks(),
+                             numSlots)))
         return failure();
-      if (!isa<FloatType>(
-              getElementTypeOrSelf(getExtras()[bias.getSlot()].getType())))
-        return emitOpError("bias must hold floats; got ")
-               << getExtras()[bias.getSlot()].getType();
+      if (Type element =
+              getElementTypeOrSelf(getExtras()[bias.getSlot()].getType());
+          !isScoreType(element))
+        return emitOpError("bias must hold f64, f32, bf16 or f16; got ")
+               << element;
     } else if (auto map = dyn_cast<ScoreMapAttr>(modifier)) {
-      if (map.getSlots().size() != map.getRanks().size())
-        return emitOpError("a score map lists ranks for ")
-               << map.getRanks().size() << " of " << map.getSlots().size()
-               << " operands";
       for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks())) {
         auto names =
             llvm::map_to_vector(cast<ArrayAttr>(ranks), [](Attribute rank) {
               return cast<StringAttr>(rank);
             });
-        if (failed(verifyExtra(*this, "a score map's operand", slot, names)))
+        if (failed(verifyExtra(*this, "a score map's operand", slot, names,
+                               numSlots)) ||
+            failed(verifyElementType(
+                *this, "a score map's operand",
+                getElementTypeOrSelf(getExtras()[slot].getType()))))
           return failure();
       }
-      if (map.getRegion() < 0 ||
-          map.getRegion() >= static_cast<int64_t>(getScoreMaps().size()))
-        return emitOpError("a score map names region ")
-               << map.getRegion() << " of " << getScoreMaps().size();
-    } else if (auto cap = dyn_cast<SoftCapAttr>(modifier)) {
-      if (!(cap.getValue().getValueAsDouble() > 0))
-        return emitOpError("softcap must be positive; got ")
-               << cap.getValue().getValueAsDouble();
-    } else if (!isa<ScaleAttr>(modifier)) {
+      if (map.getRegion() != numRegions++ ||
+          numRegions > static_cast<int64_t>(getScoreMaps().size()))
+        return emitOpError("score map #")
+               << numRegions - 1 << " names region " << map.getRegion()
+               << " of " << getScoreMaps().size();
+    } else if (!isa<ScaleAttr, SoftCapAttr>(modifier)) {
       return emitOpError("'score' lists scale, softcap, bias and map; got ")
              << modifier;
     }
   }
+
+  if (numSlots != static_cast<int64_t>(getExtras().size()) ||
+      numRegions != static_cast<int64_t>(getScoreMaps().size()))
+    return emitOpError("has ")
+           << getExtras().size() << " extra operands and "
+           << getScoreMaps().size() << " regions, but 'score' uses " << numSlots
+           << " and " << numRegions;
 
   // spec: AT-9
   auto verifyBatch = [&](StringRef what, Value lengths) -> LogicalResult {
@@ -455,7 +476,7 @@ LogicalResult AttentionOp::verify() {
   // spec: AT-10
   if (getSinks()) {
     auto sinks = cast<RankedTensorType>(getSinks().getType());
-    if (sinks.getRank() != 1 ||
+    if (sinks.getRank() != 1 || !isScoreType(sinks.getElementType()) ||
         !extentsAgree(sinks.getDimSize(0), query.getDimSize(1)))
       return emitOpError("sinks hold one logit per query head (")
              << query.getDimSize(1) << "); got " << sinks;
@@ -487,10 +508,8 @@ LogicalResult AttentionOp::verifyRegions() {
     if (!yield || yield.getOperandTypes() != TypeRange(compute))
       return emitOpError("a score map must yield one ") << compute;
     for (Operation &op : block.without_terminator())
-      if (!isa<arith::ArithDialect, math::MathDialect>(op.getDialect()) ||
-          op.getNumRegions() != 0 || !isMemoryEffectFree(&op))
-        return op.emitOpError("may not stand in a score map; it holds arith "
-                              "and math operations");
+      if (failed(verifyScalarOp(&op, "a score map")))
+        return failure();
   }
   return success();
 }
@@ -502,9 +521,11 @@ LogicalResult MergeOp::verify() {
            << getLses().size() << " for " << getOutputs().size();
   // spec: MG-2
   auto first = cast<RankedTensorType>(getOutputs()[0].getType());
-  if (first.getRank() != 4 || first.isDynamicDim(1) || first.isDynamicDim(3))
-    return emitOpError("partial results are [batch, head, token, feature] with "
-                       "static head and feature extents; got ")
+  if (first.getRank() != 4 || first.isDynamicDim(1) || first.isDynamicDim(3) ||
+      !isScoreType(first.getElementType()))
+    return emitOpError("partial results are [batch, head, token, feature] of "
+                       "f64, f32, bf16 or f16 with static head and feature "
+                       "extents; got ")
            << first;
   for (Value output : getOutputs())
     if (output.getType() != first)
@@ -522,10 +543,10 @@ LogicalResult MergeOp::verify() {
   if (getLse() && getLse().getType() != lseType)
     return emitOpError("the merged log-sum-exp must be ")
            << lseType << "; got " << getLse().getType();
-  // spec: AT-10
+  // spec: MG-3
   if (getSinks()) {
     auto sinks = cast<RankedTensorType>(getSinks().getType());
-    if (sinks.getRank() != 1 ||
+    if (sinks.getRank() != 1 || !isScoreType(sinks.getElementType()) ||
         !extentsAgree(sinks.getDimSize(0), first.getDimSize(1)))
       return emitOpError("sinks hold one logit per head (")
              << first.getDimSize(1) << "); got " << sinks;

@@ -268,27 +268,96 @@ void SparsityAttr::print(AsmPrinter &printer) const {
 }
 
 //===----------------------------------------------------------------------===//
+// Score modifiers
+//===----------------------------------------------------------------------===//
+
+// spec: MD-2
+LogicalResult ScaleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                FloatAttr value) {
+  if (!value || !value.getType().isF64() || !value.getValue().isFinite())
+    return emitError() << "a scale is a finite f64; got " << value;
+  return success();
+}
+
+// spec: MD-3
+LogicalResult SoftCapAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  FloatAttr value) {
+  if (!value || !value.getType().isF64() || !value.getValue().isFinite() ||
+      !(value.getValueAsDouble() > 0))
+    return emitError() << "a soft cap is a positive finite f64; got " << value;
+  return success();
+}
+
+// spec: MD-6
+LogicalResult ScoreMapAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t region, ArrayRef<int64_t> slots,
+                                   ArrayAttr ranks) {
+  if (ranks.size() != slots.size())
+    return emitError() << "a score map lists ranks for " << ranks.size()
+                       << " of " << slots.size() << " operands";
+  for (Attribute list : ranks) {
+    auto names = dyn_cast<ArrayAttr>(list);
+    if (!names ||
+        !llvm::all_of(names, [](Attribute a) { return isa<StringAttr>(a); }))
+      return emitError() << "a score map lists ranks by name; got " << list;
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // Plans and mappings
 //===----------------------------------------------------------------------===//
 
-// spec: PL-1
+/// Whether every division of `expr` is by a positive constant.
+static bool dividesByConstants(AffineExpr expr) {
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return true;
+  if (llvm::is_contained({AffineExprKind::Mod, AffineExprKind::FloorDiv,
+                          AffineExprKind::CeilDiv},
+                         expr.getKind())) {
+    auto divisor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+    if (!divisor || divisor.getValue() <= 0)
+      return false;
+  }
+  return dividesByConstants(binary.getLHS()) &&
+         dividesByConstants(binary.getRHS());
+}
+
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                ArrayRef<StringAttr> symbols,
                                AffineMap liveLower, AffineMap liveUpper,
                                AffineMap fullLower, AffineMap fullUpper,
                                IntegerSet constraints) {
-  for (AffineMap map : {liveLower, liveUpper, fullLower, fullUpper})
+  // spec: PL-1
+  llvm::SmallDenseSet<StringAttr> seen;
+  for (StringAttr symbol : symbols) {
+    if (!llvm::is_contained({"M", "N", "KL", "QL"}, symbol.getValue()))
+      return emitError() << "a plan's symbols are M, N, KL and QL; got "
+                         << symbol;
+    if (!seen.insert(symbol).second)
+      return emitError() << "a plan lists symbol " << symbol << " twice";
+  }
+  // spec: PL-2
+  SmallVector<AffineExpr> exprs(constraints.getConstraints());
+  for (AffineMap map : {liveLower, liveUpper, fullLower, fullUpper}) {
     if (map.getNumDims() != 2 || map.getNumSymbols() != symbols.size() ||
         map.getNumResults() == 0)
       return emitError() << "a plan's bounds take the first and the last row "
                             "and one symbol per name; got "
                          << AffineMapAttr::get(map);
+    llvm::append_range(exprs, map.getResults());
+  }
+  // spec: PL-3
   if (constraints.getNumDims() != 2 ||
       constraints.getNumSymbols() != symbols.size())
     return emitError() << "a plan's constraints take row, key and one symbol "
                           "per name";
   if (llvm::is_contained(constraints.getEqFlags(), true))
     return emitError() << "a plan's constraints are inequalities";
+  // spec: PL-4
+  if (!llvm::all_of(exprs, dividesByConstants))
+    return emitError() << "a plan divides by positive constants only";
   return success();
 }
 
@@ -314,7 +383,7 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
       parser.parseKeyword("nonnegative") || parser.parseEqual() ||
       parseMap(functions) || parser.parseGreater())
     return {};
-  // spec: PL-1
+  // spec: PL-3
   if (functions.getNumResults() == 0)
     return parser.emitError(location,
                             "a plan has at least one constraint; 0 always "
@@ -348,11 +417,11 @@ void PlanAttr::print(AsmPrinter &printer) const {
      << ">>";
 }
 
-// spec: MP-1
 LogicalResult MappingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   StringAttr lanes, ArrayRef<int64_t> laneTiles,
                                   int64_t streamTile, int64_t rowTile,
                                   ArrayRef<StringAttr> parallel) {
+  // spec: MP-1
   if (laneTiles.empty())
     return emitError() << "a mapping needs at least one lane tile";
   for (auto [index, tile] : llvm::enumerate(laneTiles))
@@ -361,9 +430,11 @@ LogicalResult MappingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     else if (index > 0 && tile >= laneTiles[index - 1])
       return emitError() << "lane tiles come largest first; got " << tile
                          << " after " << laneTiles[index - 1];
+  // spec: MP-2
   if (streamTile < 1)
     return emitError() << "the stream tile must be positive; got "
                        << streamTile;
+  // spec: MP-3
   if (rowTile < 1 || rowTile > 8)
     return emitError() << "a register tile has 1 to 8 rows; got " << rowTile;
   return success();

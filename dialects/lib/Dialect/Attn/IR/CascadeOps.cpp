@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "IndexExpression.h"
+#include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/ADT/MapVector.h"
@@ -22,36 +23,46 @@ OperandRange CascadeOp::getYielded() {
   return getBody().front().getTerminator()->getOperands();
 }
 
-/// The rank that `expr` walks: a rank by itself, or the parent of an enclosing
-/// attn.iterate read at `rank*POINT+point`. Null for any other expression.
-static StringAttr getWalkedRank(EinsumOp einsum, AffineExpr expr) {
-  SmallVector<StringAttr> ranks = einsum.getRankNames();
+bool attn::isPartition(EinsumOp einsum, AffineExpr expr, StringAttr &step,
+                       StringAttr &point) {
+  // Sums keep the order in which they are written.
+  auto match = [&](AffineExpr offset, AffineExpr within) {
+    auto product = dyn_cast<AffineBinaryOpExpr>(offset);
+    auto dim = dyn_cast<AffineDimExpr>(within);
+    if (!product || product.getKind() != AffineExprKind::Mul || !dim)
+      return false;
+    auto factor = dyn_cast<AffineDimExpr>(product.getLHS());
+    auto extent = dyn_cast<AffineSymbolExpr>(product.getRHS());
+    if (!factor || !extent)
+      return false;
+    SmallVector<StringAttr> ranks = einsum.getRankNames();
+    step = ranks[factor.getPosition()];
+    point = ranks[dim.getPosition()];
+    return step != point &&
+           einsum.getExtentNames()[extent.getPosition()] == point;
+  };
+  auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
+  return sum && sum.getKind() == AffineExprKind::Add &&
+         (match(sum.getLHS(), sum.getRHS()) ||
+          match(sum.getRHS(), sum.getLHS()));
+}
+
+StringAttr attn::getWalkedRank(EinsumOp einsum, AffineExpr expr) {
   if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return ranks[dim.getPosition()];
-  SmallVector<StringAttr> extents = einsum.getExtentNames();
+    return einsum.getRankNames()[dim.getPosition()];
+  StringAttr step, point;
+  if (!isPartition(einsum, expr, step, point))
+    return {};
   for (auto iterate = einsum->getParentOfType<IterateOp>(); iterate;
-       iterate = iterate->getParentOfType<IterateOp>()) {
-    int64_t step = einsum.findRank(iterate.getRankAttr());
-    int64_t point = einsum.findRank(iterate.getPointAttr());
-    auto *extent = llvm::find(extents, iterate.getPointAttr());
-    if (step < 0 || point < 0 || extent == extents.end())
-      continue;
-    MLIRContext *context = expr.getContext();
-    AffineExpr offset = getAffineDimExpr(step, context) *
-                        getAffineSymbolExpr(extent - extents.begin(), context);
-    AffineExpr within = getAffineDimExpr(point, context);
-    if (expr == offset + within || expr == within + offset)
+       iterate = iterate->getParentOfType<IterateOp>())
+    if (iterate.getRankAttr() == step && iterate.getPointAttr() == point)
       return iterate.getParentAttr();
-  }
   return {};
 }
 
-/// Calls `fn` with every (rank, extent) that the dimensions of the cascade's
-/// tensors state; dimensions indexed by more than one rank name state nothing,
-/// unless they walk the parent of an iterative rank.
-static void
-forEachStatedExtent(CascadeOp cascade,
-                    function_ref<void(StringAttr, int64_t, Operation *)> fn) {
+void attn::forEachStatedExtent(
+    CascadeOp cascade,
+    function_ref<void(StringAttr, int64_t, Operation *)> fn) {
   cascade.getBody().walk([&](EinsumOp einsum) {
     for (auto [rank, size] :
          llvm::zip(einsum.getOutputRanks(), einsum.getOutputType().getShape()))
@@ -97,7 +108,7 @@ static ParseResult parseAccessClause(OpAsmParser &parser,
       parseRankList(parser, ranks) || parser.parseRParen())
     return failure();
   for (auto [index, argument] : llvm::enumerate(arguments))
-    if (argument.ssaName.name == name.name) {
+    if (argument.ssaName.name == name.name && name.number == 0) {
       access = AccessAttr::get(parser.getContext(), index, ranks);
       return success();
     }
@@ -151,6 +162,7 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
       return failure();
     properties.alignment = AlignmentAttr::get(context, *alignment);
   }
+  SMLoc lengthsLocation = parser.getCurrentLocation();
   if (succeeded(parser.parseOptionalKeyword("lengths"))) {
     if (succeeded(parser.parseOptionalKeyword("key")) &&
         parseAccessClause(parser, arguments, properties.keyLengths))
@@ -158,6 +170,9 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
     if (succeeded(parser.parseOptionalKeyword("query")) &&
         parseAccessClause(parser, arguments, properties.queryLengths))
       return failure();
+    if (!properties.keyLengths && !properties.queryLengths)
+      return parser.emitError(lengthsLocation,
+                              "'lengths' takes key(...), query(...) or both");
   }
   if (succeeded(parser.parseOptionalKeyword("mapping")) &&
       parseStripped(parser, properties.mapping))
@@ -223,114 +238,6 @@ void CascadeOp::print(OpAsmPrinter &printer) {
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
 
-static LogicalResult verifyLengths(CascadeOp cascade, StringRef which,
-                                   std::optional<AccessAttr> access) {
-  if (!access)
-    return success();
-  // spec: CA-5
-  if (access->getInput() < 0 ||
-      access->getInput() >= static_cast<int64_t>(cascade.getInputs().size()))
-    return cascade.emitOpError(which)
-           << " lengths name input #" << access->getInput() << " of "
-           << cascade.getInputs().size();
-  auto type =
-      cast<ShapedType>(cascade.getInputs()[access->getInput()].getType());
-  if (!type.getElementType().isInteger(32) &&
-      !type.getElementType().isInteger(64))
-    return cascade.emitOpError(which)
-           << " lengths hold i32 or i64; got " << type.getElementType();
-  if (type.getRank() != static_cast<int64_t>(access->getRanks().size()))
-    return cascade.emitOpError(which)
-           << " lengths of rank " << type.getRank() << " are indexed by "
-           << access->getRanks().size() << " ranks";
-  for (StringAttr rank : access->getRanks())
-    if (rank == cascade.getQueryRankAttr() || rank == cascade.getKeyRankAttr())
-      return cascade.emitOpError(which)
-             << " lengths may not be indexed by '" << rank.getValue() << "'";
-  return success();
-}
-
-LogicalResult CascadeOp::verify() {
-  // spec: CA-1
-  Block &body = getBody().front();
-  if (body.getArgumentTypes() != getInputs().getTypes())
-    return emitOpError("the body's arguments must have the inputs' types");
-  // spec: CA-2
-  if ((getQueryRankAttr() == nullptr) != (getKeyRankAttr() == nullptr))
-    return emitOpError("names a query rank and a key rank together");
-  if (getQueryRankAttr() && getQueryRank() == getKeyRank())
-    return emitOpError("the query rank and the key rank differ; got '")
-           << *getQueryRank() << "' twice";
-  if ((getSparsity() || getKeyLengths() || getQueryLengths()) && !hasSpace())
-    return emitOpError("sparsity and lengths need 'over (query, key)'");
-  if (hasSpace() && !getAlignment())
-    return emitOpError("'over (query, key)' needs an alignment");
-  if (failed(verifyLengths(*this, "key", getKeyLengths())) ||
-      failed(verifyLengths(*this, "query", getQueryLengths())))
-    return failure();
-  return success();
-}
-
-LogicalResult CascadeOp::verifyRegions() {
-  // spec: CA-3
-  Block &body = getBody().front();
-  auto yield = dyn_cast<YieldOp>(body.getTerminator());
-  if (!yield || yield.getOperandTypes() != getResultTypes())
-    return emitOpError("must yield its results; expected types ")
-           << getResultTypes();
-  for (Operation &op : body.without_terminator())
-    if (!isa<EinsumOp, IterateOp, arith::ConstantOp>(op))
-      return op.emitOpError("may not stand in a cascade; cascades hold "
-                            "attn.einsum and attn.iterate");
-
-  // spec: CA-4
-  llvm::MapVector<StringAttr, int64_t> extents;
-  LogicalResult status = success();
-  forEachStatedExtent(
-      *this, [&](StringAttr rank, int64_t size, Operation *where) {
-        auto [it, inserted] = extents.insert({rank, size});
-        if (inserted || failed(status))
-          return;
-        if (ShapedType::isDynamic(it->second)) {
-          it->second = size;
-        } else if (!ShapedType::isDynamic(size) && size != it->second) {
-          status = where->emitOpError("gives rank '")
-                   << rank.getValue() << "' extent " << size
-                   << "; elsewhere in the cascade it is " << it->second;
-        }
-      });
-  if (failed(status))
-    return failure();
-  if (hasSpace())
-    for (StringAttr rank : {getQueryRankAttr(), getKeyRankAttr()})
-      if (!extents.contains(rank))
-        return emitOpError("'over' names rank '")
-               << rank.getValue() << "', which no einsum uses";
-
-  // spec: EI-11
-  WalkResult walk = getBody().walk([&](EinsumOp einsum) {
-    for (StringAttr rank : einsum.getBoundRanks()) {
-      bool bound = false;
-      for (auto iterate = einsum->getParentOfType<IterateOp>();
-           iterate && !bound; iterate = iterate->getParentOfType<IterateOp>())
-        bound = iterate.getRankAttr() == rank;
-      if (!bound) {
-        einsum.emitOpError("rank '")
-            << rank.getValue()
-            << "' is neither in the result nor reduced, and no enclosing "
-               "attn.iterate runs over it";
-        return WalkResult::interrupt();
-      }
-    }
-    if (einsum.isTileForm()) {
-      einsum.emitOpError("'outs' does not belong in a cascade");
-      return WalkResult::interrupt();
-    }
-    return WalkResult::advance();
-  });
-  return failure(walk.wasInterrupted());
-}
-
 //===----------------------------------------------------------------------===//
 // attn.iterate
 //===----------------------------------------------------------------------===//
@@ -383,40 +290,6 @@ void IterateOp::print(OpAsmPrinter &printer) {
   printer.printRegion(getBody());
 }
 
-LogicalResult IterateOp::verify() {
-  // spec: IT-1
-  if (getRank() == getParent() || getRank() == getPoint() ||
-      getParent() == getPoint())
-    return emitOpError("the iterative rank, its parent and its points need "
-                       "three names");
-  for (StringAttr name : {getRankAttr(), getParentAttr(), getPointAttr()})
-    if (name.empty() || !llvm::isLower(name.getValue().front()))
-      return emitOpError("rank names start with a lower-case letter; got ")
-             << name;
-  // spec: IT-2
-  if (getInits().getTypes() != getResultTypes())
-    return emitOpError("carries tensors of types ")
-           << getInits().getTypes() << " but returns " << getResultTypes();
-  if (getBody().front().getArgumentTypes() != getInits().getTypes())
-    return emitOpError("the body's arguments must have the carried types ")
-           << getInits().getTypes();
-  return success();
-}
-
-LogicalResult IterateOp::verifyRegions() {
-  // spec: IT-2
-  auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
-  if (!yield || yield.getOperandTypes() != getResultTypes())
-    return emitOpError("must yield the carried tensors; expected types ")
-           << getResultTypes();
-  // spec: IT-3
-  for (Operation &op : getBody().front().without_terminator())
-    if (!isa<EinsumOp, IterateOp, arith::ConstantOp>(op))
-      return op.emitOpError("may not stand in attn.iterate; it holds "
-                            "attn.einsum and attn.iterate");
-  return success();
-}
-
 //===----------------------------------------------------------------------===//
 // attn.index
 //===----------------------------------------------------------------------===//
@@ -437,21 +310,4 @@ void IndexOp::print(OpAsmPrinter &printer) {
   printer.printOptionalAttrDict(
       (*this)->getDiscardableAttrDictionary().getValue());
   printer << " : index";
-}
-
-LogicalResult IndexOp::verify() {
-  // spec: IX-1
-  auto einsum = (*this)->getParentOfType<EinsumOp>();
-  if (!einsum)
-    return emitOpError("stands in the map of an attn.einsum");
-  if (einsum.hasRank(getRankAttr()))
-    return success();
-  // In a step of an iteration the einsum has the points of the parent rank.
-  for (auto iterate = einsum->getParentOfType<IterateOp>(); iterate;
-       iterate = iterate->getParentOfType<IterateOp>())
-    if (iterate.getParentAttr() == getRankAttr() &&
-        einsum.hasRank(iterate.getPointAttr()))
-      return success();
-  return emitOpError("names rank '")
-         << getRank() << "', which the einsum does not have";
 }

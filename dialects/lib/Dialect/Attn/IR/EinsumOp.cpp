@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "IndexExpression.h"
+#include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/IR/OpImplementation.h"
 
@@ -129,14 +130,6 @@ Speculation::Speculatability EinsumOp::getSpeculatability() {
 //===----------------------------------------------------------------------===//
 // Builders
 //===----------------------------------------------------------------------===//
-
-/// The type of the map's argument for an operand of `type`: floats are
-/// converted to the compute type, everything else stays what it is.
-static Type getMapArgumentType(Type type, Type output) {
-  Type element = getElementTypeOrSelf(type);
-  Type outputElement = getElementTypeOrSelf(output);
-  return isa<FloatType>(element) ? getComputeType(outputElement) : element;
-}
 
 static void
 buildEinsum(OpBuilder &builder, OperationState &state, Type outputType,
@@ -492,127 +485,4 @@ void EinsumOp::print(OpAsmPrinter &printer) {
   printer << " : (";
   llvm::interleaveComma(getInputs().getTypes(), printer);
   printer << ") -> " << getOutputType();
-}
-
-//===----------------------------------------------------------------------===//
-// Verifier
-//===----------------------------------------------------------------------===//
-
-LogicalResult EinsumOp::verify() {
-  SmallVector<StringAttr> ranks = getRankNames();
-  SmallVector<StringAttr> reduced = getReduced();
-  ShapedType output = getOutputType();
-
-  // spec: EI-1
-  llvm::SmallDenseSet<StringAttr> seen;
-  for (StringAttr rank : ranks) {
-    StringRef name = rank.getValue();
-    if (name.empty() || !llvm::isLower(name.front()))
-      return emitOpError("rank names start with a lower-case letter; got '")
-             << name << "'";
-    if (!seen.insert(rank).second)
-      return emitOpError("rank '") << name << "' is listed twice";
-  }
-  // spec: EI-2
-  if (static_cast<int64_t>(getOutputRank()) != output.getRank())
-    return emitOpError("has ")
-           << getOutputRank() << " result ranks for a result of rank "
-           << output.getRank();
-  for (auto [position, rank] : llvm::enumerate(reduced))
-    if (getOutputRank() + position >= ranks.size() ||
-        ranks[getOutputRank() + position] != rank)
-      return emitOpError("lists the reduced rank '")
-             << rank.getValue() << "' out of place";
-  // spec: EI-3
-  if (getReduction().has_value() != !reduced.empty())
-    return emitOpError("a reduction and its ranks come together");
-
-  // spec: EI-4
-  if (getMaps().size() != getInputs().size())
-    return emitOpError("has ") << getMaps().size() << " index maps for "
-                               << getInputs().size() << " operands";
-  llvm::SmallVector<bool> used(ranks.size(), false);
-  for (auto [index, input] : llvm::enumerate(getInputs())) {
-    AffineMap map = cast<AffineMapAttr>(getMaps()[index]).getValue();
-    auto type = cast<ShapedType>(input.getType());
-    if (static_cast<int64_t>(map.getNumResults()) != type.getRank())
-      return emitOpError("operand #")
-             << index << " of rank " << type.getRank() << " is indexed by "
-             << map.getNumResults() << " expressions";
-    if (map.getNumDims() != ranks.size() ||
-        map.getNumSymbols() != getExtents().size())
-      return emitOpError("operand #")
-             << index << " is indexed over other ranks than the einsum's";
-    for (unsigned dim = 0; dim < ranks.size(); ++dim)
-      used[dim] |= map.isFunctionOfDim(dim);
-  }
-  // spec: EI-5
-  for (unsigned dim = getOutputRank(), end = getOutputRank() + reduced.size();
-       dim < end; ++dim)
-    if (!used[dim])
-      return emitOpError("reduced rank '")
-             << ranks[dim].getValue() << "' indexes no operand";
-
-  // spec: EI-6
-  if (getAccumulate() && (!getReduction() || !getInit()))
-    return emitOpError("'accumulate' needs a reduction and 'outs'");
-  if (getInit() && getResult() && getInit().getType() != getResult().getType())
-    return emitOpError("'outs' has type ")
-           << getInit().getType() << " but the result is "
-           << getResult().getType();
-  for (Attribute rank : getClampedRanks())
-    if (!llvm::is_contained(ranks, cast<StringAttr>(rank)))
-      return emitOpError("clamps '") << cast<StringAttr>(rank).getValue()
-                                     << "', which is no rank of the einsum";
-
-  // spec: EI-7
-  if (Type element = output.getElementType();
-      !isa<FloatType, IntegerType>(element))
-    return emitOpError("results hold floats or integers; got ") << element;
-  if (getReduction()) {
-    bool logical = *getReduction() == ReductionKind::And ||
-                   *getReduction() == ReductionKind::Or;
-    if (logical && !isa<IntegerType>(output.getElementType()))
-      return emitOpError("'")
-             << stringifyReductionKind(*getReduction())
-             << "' reduces integers; got " << output.getElementType();
-  }
-  return success();
-}
-
-LogicalResult EinsumOp::verifyRegions() {
-  // spec: EI-8
-  Block *map = getMap();
-  if (map->getNumArguments() != getInputs().size())
-    return emitOpError("the map takes ")
-           << map->getNumArguments() << " values for " << getInputs().size()
-           << " operands";
-  for (auto [index, argument] : llvm::enumerate(map->getArguments())) {
-    Type expected =
-        getMapArgumentType(getInputs()[index].getType(), getOutputType());
-    if (argument.getType() != expected)
-      return emitOpError("map argument #") << index << " must be " << expected
-                                           << "; got " << argument.getType();
-  }
-  auto yield = dyn_cast<YieldOp>(map->getTerminator());
-  if (!yield || yield.getValues().size() != 1)
-    return emitOpError("the map must yield one value");
-  Type element = getOutputType().getElementType();
-  Type expected = isa<FloatType>(element) ? getComputeType(element) : element;
-  if (yield.getValues()[0].getType() != expected)
-    return emitOpError("the map must yield ")
-           << expected << "; got " << yield.getValues()[0].getType();
-
-  // spec: EI-9
-  for (Operation &op : map->without_terminator()) {
-    bool known = isa<arith::ArithDialect, math::MathDialect>(op.getDialect());
-    if ((!known && !isa<IndexOp>(op)) || op.getNumRegions() != 0 ||
-        !isMemoryEffectFree(&op))
-      return op.emitOpError("may not stand in a map; maps hold arith and math "
-                            "operations and attn.index");
-    for (Type type : op.getResultTypes())
-      if (!type.isIntOrIndexOrFloat())
-        return op.emitOpError("may not stand in a map; maps compute scalars");
-  }
-  return success();
 }

@@ -160,8 +160,8 @@ ParseResult attn::parseIndexedOperand(OpAsmParser &parser, RankTable &table,
   });
 }
 
-/// Prints `expr` with rank names. `level` is 0 where a sum may stand bare, 1 in
-/// a product.
+/// Prints `expr` with rank names. `level` is 0 where a sum may stand bare, 1 on
+/// the left of a product, 2 on its right, where another product may not.
 static void printExpression(raw_ostream &os, AffineExpr expr,
                             const EinsumAccess &access, int level) {
   if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
@@ -181,7 +181,8 @@ static void printExpression(raw_ostream &os, AffineExpr expr,
   }
   auto binary = cast<AffineBinaryOpExpr>(expr);
   bool isSum = binary.getKind() == AffineExprKind::Add;
-  if (isSum && level > 0)
+  bool isNested = level > (isSum ? 0 : 1);
+  if (isNested)
     os << "(";
   printExpression(os, binary.getLHS(), access, isSum ? 0 : 1);
   switch (binary.getKind()) {
@@ -198,7 +199,7 @@ static void printExpression(raw_ostream &os, AffineExpr expr,
       if (auto factor = dyn_cast<AffineConstantExpr>(product.getRHS());
           factor && factor.getValue() == -1) {
         os << " - ";
-        printExpression(os, product.getLHS(), access, 1);
+        printExpression(os, product.getLHS(), access, 2);
         break;
       }
     os << "+";
@@ -218,7 +219,7 @@ static void printExpression(raw_ostream &os, AffineExpr expr,
     printExpression(os, binary.getRHS(), access, 2);
     break;
   }
-  if (isSum && level > 0)
+  if (isNested)
     os << ")";
 }
 

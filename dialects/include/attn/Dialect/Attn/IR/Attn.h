@@ -65,4 +65,17 @@ Type getComputeType(Type element);
 #define GET_OP_CLASSES
 #include "attn/Dialect/Attn/IR/AttnOps.h.inc"
 
+namespace mlir::attn {
+
+/// Where an index expression of an einsum leads.
+enum class IndexBounds { Within, Outside, Unknown };
+
+/// Whether index `position` of input `input` stays in its dimension, given the
+/// extents of the cascade's ranks. Where it is unknown, what is read past an
+/// end is the element at that end.
+IndexBounds getIndexBounds(EinsumOp einsum, unsigned input, unsigned position,
+                           const llvm::MapVector<StringAttr, int64_t> &extents);
+
+} // namespace mlir::attn
+
 #endif // ATTN_DIALECT_ATTN_IR_ATTN_H

@@ -98,12 +98,14 @@ def Attn_ScaleAttr : Attn_Attr<"Scale", "scale"> {
   let summary = "multiplies the score by a constant";
   let parameters = (ins "::mlir::FloatAttr":$value);
   let assemblyFormat = "`<` $value `>`";
+  let genVerifyDecl = 1;
 }
 
 def Attn_SoftCapAttr : Attn_Attr<"SoftCap", "softcap"> {
   let summary = "replaces the score s by c * tanh(s / c)";
   let parameters = (ins "::mlir::FloatAttr":$value);
   let assemblyFormat = "`<` $value `>`";
+  let genVerifyDecl = 1;
 }
 
 def Attn_BiasAttr : Attn_Attr<"Bias", "bias"> {
@@ -126,6 +128,7 @@ def Attn_ScoreMapAttr : Attn_Attr<"ScoreMap", "score_map"> {
   let assemblyFormat = [{
     `<` $region `,` custom<Integers>($slots) `,` $ranks `>`
   }];
+  let genVerifyDecl = 1;
 }
 
 //===----------------------------------------------------------------------===//

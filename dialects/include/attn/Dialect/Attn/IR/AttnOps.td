@@ -195,14 +195,14 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
   let arguments = (ins
     Variadic<Attn_Tile>:$inputs,
     Optional<Attn_Tile>:$init,
-    ArrayAttr:$ranks,
+    StrArrayAttr:$ranks,
     I64Attr:$outputRank,
     AffineMapArrayAttr:$maps,
-    ArrayAttr:$extents,
+    StrArrayAttr:$extents,
     OptionalAttr<Attn_ReductionKindAttr>:$reduction,
-    ArrayAttr:$reducedRanks,
+    StrArrayAttr:$reducedRanks,
     UnitAttr:$accumulate,
-    ArrayAttr:$clampedRanks);
+    StrArrayAttr:$clampedRanks);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
@@ -261,7 +261,8 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
 // attn.iterate
 //===----------------------------------------------------------------------===//
 
-def Attn_IterateOp : Attn_Op<"iterate", [SingleBlock, Pure]> {
+def Attn_IterateOp : Attn_Op<"iterate", [SingleBlock, Pure,
+    ParentOneOf<["CascadeOp", "IterateOp"]>]> {
   let summary = "the generative rank of a cascade";
   let description = [{
     Partitions rank `parent` into steps of rank `rank` with points `point`, and

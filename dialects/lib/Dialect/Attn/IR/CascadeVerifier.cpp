@@ -1,0 +1,450 @@
+//===- CascadeVerifier.cpp - What a cascade may be ------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Verification.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+using ExtentMap = llvm::MapVector<StringAttr, int64_t>;
+
+//===----------------------------------------------------------------------===//
+// Index expressions
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Integers from `low` to `high`, unbounded where there is none.
+struct Interval {
+  std::optional<int64_t> low, high;
+};
+} // namespace
+
+static std::optional<int64_t> addBounds(std::optional<int64_t> a,
+                                        std::optional<int64_t> b) {
+  int64_t sum;
+  if (!a || !b || llvm::AddOverflow(*a, *b, sum))
+    return std::nullopt;
+  return sum;
+}
+
+static std::optional<int64_t> scaleBound(std::optional<int64_t> bound,
+                                         int64_t factor) {
+  int64_t product;
+  if (!bound || llvm::MulOverflow(*bound, factor, product))
+    return std::nullopt;
+  return product;
+}
+
+/// The values that `expr` takes where every rank stays in its extent.
+static Interval getValues(AffineExpr expr, ArrayRef<Interval> ranks,
+                          ArrayRef<Interval> extents) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return {constant.getValue(), constant.getValue()};
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return ranks[dim.getPosition()];
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return extents[symbol.getPosition()];
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  Interval left = getValues(binary.getLHS(), ranks, extents);
+  Interval right = getValues(binary.getRHS(), ranks, extents);
+  bool isFixed = right.low && right.low == right.high;
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return {addBounds(left.low, right.low), addBounds(left.high, right.high)};
+  case AffineExprKind::Mul: {
+    if (!isFixed)
+      return {};
+    Interval product{scaleBound(left.low, *right.low),
+                     scaleBound(left.high, *right.low)};
+    if (*right.low < 0)
+      std::swap(product.low, product.high);
+    return product;
+  }
+  case AffineExprKind::Mod:
+    if (!isFixed || *right.low <= 0)
+      return {};
+    // All of one period: the values keep their order.
+    if (left.low && left.high &&
+        llvm::divideFloorSigned(*left.low, *right.low) ==
+            llvm::divideFloorSigned(*left.high, *right.low))
+      return {llvm::mod(*left.low, *right.low),
+              llvm::mod(*left.high, *right.low)};
+    return {0, *right.low - 1};
+  case AffineExprKind::FloorDiv: {
+    if (!isFixed || *right.low <= 0)
+      return {};
+    auto divide = [&](std::optional<int64_t> bound) {
+      return bound ? std::optional(llvm::divideFloorSigned(*bound, *right.low))
+                   : std::nullopt;
+    };
+    return {divide(left.low), divide(left.high)};
+  }
+  default:
+    return {};
+  }
+}
+
+static std::optional<Interval>
+getIndexValues(EinsumOp einsum, unsigned input, unsigned position,
+               const llvm::MapVector<StringAttr, int64_t> &extents) {
+  auto getExtent = [&](StringAttr rank) -> std::optional<int64_t> {
+    auto found = extents.find(rank);
+    if (found == extents.end() || ShapedType::isDynamic(found->second))
+      return std::nullopt;
+    return found->second;
+  };
+  SmallVector<Interval> ranks, sizes;
+  for (StringAttr rank : einsum.getRankNames()) {
+    std::optional<int64_t> extent = getExtent(rank);
+    // Without a point nothing is read.
+    if (extent == 0)
+      return std::nullopt;
+    ranks.push_back({0, addBounds(extent, -1)});
+  }
+  for (StringAttr rank : einsum.getExtentNames()) {
+    std::optional<int64_t> extent = getExtent(rank);
+    sizes.push_back({extent.value_or(0), extent});
+  }
+  AffineMap map = cast<AffineMapAttr>(einsum.getMaps()[input]).getValue();
+  return getValues(map.getResult(position), ranks, sizes);
+}
+
+IndexBounds
+attn::getIndexBounds(EinsumOp einsum, unsigned input, unsigned position,
+                     const llvm::MapVector<StringAttr, int64_t> &extents) {
+  AffineMap map = cast<AffineMapAttr>(einsum.getMaps()[input]).getValue();
+  if (getWalkedRank(einsum, map.getResult(position)))
+    return IndexBounds::Within;
+  std::optional<Interval> values =
+      getIndexValues(einsum, input, position, extents);
+  if (!values)
+    return IndexBounds::Within;
+  int64_t size = cast<ShapedType>(einsum.getInputs()[input].getType())
+                     .getDimSize(position);
+  bool isKnown = !ShapedType::isDynamic(size);
+  if ((values->low && values->high && *values->high < 0) ||
+      (isKnown && ((values->low && *values->low >= size) ||
+                   (values->low && values->high &&
+                    (*values->low < 0 || *values->high >= size)))))
+    return IndexBounds::Outside;
+  if (isKnown && values->low && values->high)
+    return IndexBounds::Within;
+  return IndexBounds::Unknown;
+}
+
+/// Checks that no index expression of `einsum` is known to leave its dimension.
+static LogicalResult verifyAccesses(EinsumOp einsum, const ExtentMap &extents) {
+  // spec: CA-7
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+    auto type = cast<ShapedType>(input.getType());
+    for (int64_t position = 0; position < type.getRank(); ++position) {
+      if (getIndexBounds(einsum, index, position, extents) !=
+          IndexBounds::Outside)
+        continue;
+      Interval values = *getIndexValues(einsum, index, position, extents);
+      InFlightDiagnostic diagnostic = einsum.emitOpError("operand #")
+                                      << index << ": index #" << position;
+      diagnostic << " runs from " << values.low.value_or(0);
+      if (values.high)
+        diagnostic << " to " << *values.high;
+      return diagnostic << ", outside of the extent "
+                        << type.getDimSize(position);
+    }
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// attn.cascade
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyLengths(CascadeOp cascade, StringRef which,
+                                   std::optional<AccessAttr> access) {
+  if (!access)
+    return success();
+  // spec: CA-5
+  if (access->getInput() < 0 ||
+      access->getInput() >= static_cast<int64_t>(cascade.getInputs().size()))
+    return cascade.emitOpError(which)
+           << " lengths name input #" << access->getInput() << " of "
+           << cascade.getInputs().size();
+  auto type =
+      cast<ShapedType>(cascade.getInputs()[access->getInput()].getType());
+  if (!type.getElementType().isSignlessInteger(32) &&
+      !type.getElementType().isSignlessInteger(64))
+    return cascade.emitOpError(which)
+           << " lengths hold i32 or i64; got " << type.getElementType();
+  if (type.getRank() != static_cast<int64_t>(access->getRanks().size()))
+    return cascade.emitOpError(which)
+           << " lengths of rank " << type.getRank() << " are indexed by "
+           << access->getRanks().size() << " ranks";
+  for (StringAttr rank : access->getRanks())
+    if (rank == cascade.getQueryRankAttr() || rank == cascade.getKeyRankAttr())
+      return cascade.emitOpError(which)
+             << " lengths may not be indexed by '" << rank.getValue() << "'";
+  return success();
+}
+
+LogicalResult CascadeOp::verify() {
+  // spec: CA-1
+  Block &body = getBody().front();
+  if (body.getArgumentTypes() != getInputs().getTypes())
+    return emitOpError("the body's arguments must have the inputs' types");
+  // spec: CA-2
+  if ((getQueryRankAttr() == nullptr) != (getKeyRankAttr() == nullptr))
+    return emitOpError("names a query rank and a key rank together");
+  if (getQueryRankAttr() && getQueryRank() == getKeyRank())
+    return emitOpError("the query rank and the key rank differ; got '")
+           << *getQueryRank() << "' twice";
+  if ((getSparsity() || getKeyLengths() || getQueryLengths() ||
+       getAlignment()) &&
+      !hasSpace())
+    return emitOpError(
+        "sparsity, lengths and an alignment need 'over (query, key)'");
+  if (hasSpace() && !getAlignment())
+    return emitOpError("'over (query, key)' needs an alignment");
+  if (failed(verifyLengths(*this, "key", getKeyLengths())) ||
+      failed(verifyLengths(*this, "query", getQueryLengths())))
+    return failure();
+  return success();
+}
+
+/// Collects the extents that the tensors state; two different ones for a rank
+/// are diagnosed.
+static FailureOr<ExtentMap> collectExtents(CascadeOp cascade) {
+  // spec: CA-4
+  ExtentMap extents;
+  LogicalResult status = success();
+  forEachStatedExtent(
+      cascade, [&](StringAttr rank, int64_t size, Operation *where) {
+        auto [it, inserted] = extents.insert({rank, size});
+        if (inserted || failed(status))
+          return;
+        if (ShapedType::isDynamic(it->second)) {
+          it->second = size;
+        } else if (!ShapedType::isDynamic(size) && size != it->second) {
+          status = where->emitOpError("gives rank '")
+                   << rank.getValue() << "' extent " << size
+                   << "; elsewhere in the cascade it is " << it->second;
+        }
+      });
+  if (failed(status))
+    return failure();
+  return extents;
+}
+
+/// Checks that ranks named by the cascade and by extents are ranks that einsums
+/// walk, and that every rank has an extent.
+static LogicalResult verifyRanks(CascadeOp cascade, const ExtentMap &extents) {
+  // Steps and points have the extents that a mapping gives them, whether an
+  // iteration runs over the steps or not.
+  llvm::SmallDenseSet<StringAttr> iterated, partitioned, used;
+  cascade.getBody().walk([&](Operation *op) {
+    if (auto iterate = dyn_cast<IterateOp>(op)) {
+      iterated.insert(iterate.getRankAttr());
+      iterated.insert(iterate.getPointAttr());
+    } else if (auto einsum = dyn_cast<EinsumOp>(op)) {
+      used.insert_range(einsum.getRankNames());
+      for (Attribute map : einsum.getMaps())
+        for (AffineExpr expr : cast<AffineMapAttr>(map).getValue().getResults())
+          if (StringAttr step, point; isPartition(einsum, expr, step, point)) {
+            partitioned.insert(step);
+            partitioned.insert(point);
+          }
+    }
+  });
+  partitioned.insert(iterated.begin(), iterated.end());
+  // spec: CA-6
+  WalkResult walk = cascade.getBody().walk([&](EinsumOp einsum) {
+    for (StringAttr rank : einsum.getRankNames())
+      if (!extents.contains(rank) && !partitioned.contains(rank)) {
+        einsum.emitOpError("rank '")
+            << rank.getValue()
+            << "' has no extent: it never indexes a dimension by itself";
+        return WalkResult::interrupt();
+      }
+    for (StringAttr rank : einsum.getExtentNames())
+      if (!extents.contains(rank) && !partitioned.contains(rank)) {
+        einsum.emitOpError("names the extent of '")
+            << rank.getValue() << "', which is no rank of the cascade";
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  if (walk.wasInterrupted())
+    return failure();
+  if (cascade.hasSpace())
+    for (StringAttr rank :
+         {cascade.getQueryRankAttr(), cascade.getKeyRankAttr()})
+      if (!extents.contains(rank))
+        return cascade.emitOpError("'over' names rank '")
+               << rank.getValue() << "', which no einsum uses";
+
+  // spec: CA-8
+  if (std::optional<MappingAttr> mapping = cascade.getMapping()) {
+    SmallVector<StringAttr> named(mapping->getParallel());
+    named.push_back(mapping->getLanes());
+    llvm::SmallDenseSet<StringAttr> seen;
+    for (StringAttr rank : named) {
+      if (!used.contains(rank))
+        return cascade.emitOpError("the mapping names rank '")
+               << rank.getValue() << "', which no einsum uses";
+      if (!seen.insert(rank).second)
+        return cascade.emitOpError("the mapping names rank '")
+               << rank.getValue() << "' twice";
+      if (iterated.contains(rank))
+        return cascade.emitOpError("the mapping names rank '")
+               << rank.getValue() << "', which an attn.iterate runs over";
+    }
+  }
+  return success();
+}
+
+/// Checks that every reduction that lengths restrict knows which length is its.
+/// A map without their ranks computes at every point and sums none.
+static LogicalResult verifyLengthRanks(CascadeOp cascade) {
+  // spec: CA-5
+  SmallVector<StringAttr> ranks;
+  for (std::optional<AccessAttr> access :
+       {cascade.getKeyLengths(), cascade.getQueryLengths()})
+    if (access)
+      llvm::append_range(ranks, access->getRanks());
+  WalkResult walk = cascade.getBody().walk([&](EinsumOp einsum) {
+    auto walks = [&](StringAttr rank) {
+      if (einsum.hasRank(rank))
+        return true;
+      for (auto loop = einsum->getParentOfType<IterateOp>(); loop;
+           loop = loop->getParentOfType<IterateOp>())
+        if (loop.getParentAttr() == rank && einsum.hasRank(loop.getPointAttr()))
+          return true;
+      return false;
+    };
+    if (!einsum.getReduction() || !cascade.hasSpace() ||
+        !walks(cascade.getQueryRankAttr()) || !walks(cascade.getKeyRankAttr()))
+      return WalkResult::advance();
+    for (StringAttr rank : ranks)
+      if (!einsum.hasRank(rank)) {
+        einsum.emitOpError("is restricted by lengths along '")
+            << rank.getValue() << "', a rank that it does not have";
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+LogicalResult CascadeOp::verifyRegions() {
+  // spec: CA-3
+  Block &body = getBody().front();
+  auto yield = dyn_cast<YieldOp>(body.getTerminator());
+  if (!yield || yield.getOperandTypes() != getResultTypes())
+    return emitOpError("must yield its results; expected types ")
+           << getResultTypes();
+  for (Operation &op : body.without_terminator())
+    if (!isa<EinsumOp, IterateOp, arith::ConstantOp>(op))
+      return op.emitOpError("may not stand in a cascade; cascades hold "
+                            "attn.einsum and attn.iterate");
+  WalkResult walk = getBody().walk([&](EinsumOp einsum) {
+    if (!einsum.getInit())
+      return WalkResult::advance();
+    einsum.emitOpError("'outs' does not belong in a cascade");
+    return WalkResult::interrupt();
+  });
+  if (walk.wasInterrupted())
+    return failure();
+
+  FailureOr<ExtentMap> extents = collectExtents(*this);
+  if (failed(extents) || failed(verifyRanks(*this, *extents)) ||
+      failed(verifyLengthRanks(*this)))
+    return failure();
+  walk = getBody().walk([&](EinsumOp einsum) {
+    return failed(verifyAccesses(einsum, *extents)) ? WalkResult::interrupt()
+                                                    : WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+//===----------------------------------------------------------------------===//
+// attn.iterate
+//===----------------------------------------------------------------------===//
+
+LogicalResult IterateOp::verify() {
+  // spec: IT-1
+  if (getRank() == getParent() || getRank() == getPoint() ||
+      getParent() == getPoint())
+    return emitOpError("the iterative rank, its parent and its points need "
+                       "three names");
+  for (StringAttr name : {getRankAttr(), getParentAttr(), getPointAttr()})
+    if (failed(verifyRankName(*this, name)))
+      return failure();
+  for (auto outer = (*this)->getParentOfType<IterateOp>(); outer;
+       outer = outer->getParentOfType<IterateOp>())
+    for (StringAttr name : {getRankAttr(), getPointAttr()})
+      if (name == outer.getRankAttr() || name == outer.getPointAttr())
+        return emitOpError("rank '")
+               << name.getValue() << "' belongs to an enclosing attn.iterate";
+  // spec: IT-2
+  if (getInits().getTypes() != getResultTypes())
+    return emitOpError("carries tensors of types ")
+           << getInits().getTypes() << " but returns " << getResultTypes();
+  if (getBody().front().getArgumentTypes() != getInits().getTypes())
+    return emitOpError("the body's arguments must have the carried types ")
+           << getInits().getTypes();
+
+  // spec: IT-4
+  if (!getPlan())
+    return success();
+  auto cascade = (*this)->getParentOfType<CascadeOp>();
+  if (!cascade || cascade.getKeyRankAttr() != getParentAttr())
+    return emitOpError("has a plan, but its parent is not the key rank of the "
+                       "cascade's 'over'");
+  for (StringAttr symbol : getPlan()->getSymbols())
+    if ((symbol == "KL" && !cascade.getKeyLengths()) ||
+        (symbol == "QL" && !cascade.getQueryLengths()))
+      return emitOpError("has a plan over ")
+             << symbol << ", but the cascade has no such lengths";
+  return success();
+}
+
+LogicalResult IterateOp::verifyRegions() {
+  // spec: IT-2
+  auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
+  if (!yield || yield.getOperandTypes() != getResultTypes())
+    return emitOpError("must yield the carried tensors; expected types ")
+           << getResultTypes();
+  // spec: IT-3
+  for (Operation &op : getBody().front().without_terminator())
+    if (!isa<EinsumOp, IterateOp, arith::ConstantOp>(op))
+      return op.emitOpError("may not stand in attn.iterate; it holds "
+                            "attn.einsum and attn.iterate");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// attn.index
+//===----------------------------------------------------------------------===//
+
+LogicalResult IndexOp::verify() {
+  // spec: IX-1
+  auto einsum = (*this)->getParentOfType<EinsumOp>();
+  if (!einsum)
+    return emitOpError("stands in the map of an attn.einsum");
+  if (einsum.hasRank(getRankAttr()))
+    return success();
+  // In a step of an iteration the einsum has the points of the parent rank.
+  for (auto iterate = einsum->getParentOfType<IterateOp>(); iterate;
+       iterate = iterate->getParentOfType<IterateOp>())
+    if (iterate.getParentAttr() == getRankAttr() &&
+        einsum.hasRank(iterate.getPointAttr()))
+      return success();
+  return emitOpError("names rank '")
+         << getRank() << "', which the einsum does not have";
+}

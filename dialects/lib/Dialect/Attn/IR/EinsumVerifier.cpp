@@ -1,0 +1,242 @@
+//===- EinsumVerifier.cpp - What an einsum may be -------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Verification.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+//===----------------------------------------------------------------------===//
+// Shared checks
+//===----------------------------------------------------------------------===//
+
+LogicalResult attn::verifyRankName(Operation *op, StringAttr name) {
+  // The operators of index expressions cannot be told from ranks.
+  StringRef text = name.getValue();
+  if (text == "mod" || text == "floordiv")
+    return op->emitOpError("'") << text << "' is an operator, not a rank";
+  if (text.empty() || !llvm::isLower(text.front()))
+    return op->emitOpError("rank names start with a lower-case letter; got '")
+           << text << "'";
+  if (!llvm::all_of(text, [](char c) { return llvm::isAlnum(c) || c == '_'; }))
+    return op->emitOpError("rank names hold letters, digits and '_'; got '")
+           << text << "'";
+  return success();
+}
+
+LogicalResult attn::verifyElementType(Operation *op, const Twine &what,
+                                      Type type) {
+  if (type.isF64() || type.isF32() || type.isBF16() || type.isF16() ||
+      type.isSignlessIntOrIndex())
+    return success();
+  return op->emitOpError(what)
+         << " must hold f64, f32, bf16, f16, signless integers or indices; got "
+         << type;
+}
+
+LogicalResult attn::verifyScalarOp(Operation *op, StringRef where) {
+  bool known = op->getDialect() &&
+               isa<arith::ArithDialect, math::MathDialect>(op->getDialect());
+  if (!known || op->getNumRegions() != 0)
+    return op->emitOpError("may not stand in ")
+           << where << "; it holds arith and math operations";
+  // Maps run at points that do not exist, too, and must survive it.
+  if (!isPure(op))
+    return op->emitOpError("may not stand in ")
+           << where
+           << "; it is evaluated at dead points too, where this operation has "
+              "no defined result";
+  for (Type type : op->getResultTypes())
+    if (!type.isSignlessIntOrIndexOrFloat())
+      return op->emitOpError("may not stand in ")
+             << where << "; it computes scalars";
+  return success();
+}
+
+Type attn::getMapArgumentType(Type type, Type output) {
+  Type element = getElementTypeOrSelf(type);
+  Type outputElement = getElementTypeOrSelf(output);
+  return isa<FloatType>(element) ? getComputeType(outputElement) : element;
+}
+
+//===----------------------------------------------------------------------===//
+// attn.einsum
+//===----------------------------------------------------------------------===//
+
+/// Diagnoses expressions that the assembly cannot say: other divisions than by
+/// a positive constant.
+static LogicalResult verifyIndexExpression(EinsumOp einsum, unsigned operand,
+                                           AffineExpr expr) {
+  // spec: EI-10
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return success();
+  switch (expr.getKind()) {
+  case AffineExprKind::CeilDiv:
+    return einsum.emitOpError("operand #")
+           << operand << " is indexed by a ceiling division; write it with "
+           << "floordiv";
+  case AffineExprKind::Mod:
+  case AffineExprKind::FloorDiv: {
+    auto divisor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+    if (!divisor || divisor.getValue() <= 0)
+      return einsum.emitOpError("operand #")
+             << operand << ": 'mod' and 'floordiv' take a positive constant";
+    break;
+  }
+  default:
+    break;
+  }
+  return failure(
+      failed(verifyIndexExpression(einsum, operand, binary.getLHS())) ||
+      failed(verifyIndexExpression(einsum, operand, binary.getRHS())));
+}
+
+/// Diagnoses ranks that neither the result nor a reduction nor a loop walks.
+static LogicalResult verifyBoundRanks(EinsumOp einsum) {
+  // spec: EI-11
+  for (StringAttr rank : einsum.getBoundRanks()) {
+    auto loop = einsum->getParentOfType<IterateOp>();
+    while (loop && loop.getRankAttr() != rank)
+      loop = loop->getParentOfType<IterateOp>();
+    if (!loop)
+      return einsum.emitOpError("rank '")
+             << rank.getValue()
+             << "' is neither in the result nor reduced, and no enclosing "
+                "attn.iterate runs over it";
+  }
+  return success();
+}
+
+LogicalResult EinsumOp::verify() {
+  // spec: EI-6
+  if (!getInit() && !getResult())
+    return emitOpError("needs a result, or 'outs' to write to");
+  if (getInit() && isa<RankedTensorType>(getInit().getType()) && !getResult())
+    return emitOpError("'outs' of a tensor needs a result");
+  if (getInit() && getResult() && getInit().getType() != getResult().getType())
+    return emitOpError("'outs' has type ")
+           << getInit().getType() << " but the result is "
+           << getResult().getType();
+  SmallVector<StringAttr> ranks = getRankNames();
+  SmallVector<StringAttr> reduced = getReduced();
+  ShapedType output = getOutputType();
+
+  // spec: EI-1
+  llvm::SmallDenseSet<StringAttr> seen;
+  for (StringAttr rank : ranks) {
+    if (failed(verifyRankName(*this, rank)))
+      return failure();
+    if (!seen.insert(rank).second)
+      return emitOpError("rank '") << rank.getValue() << "' is listed twice";
+  }
+  for (StringAttr extent : getExtentNames())
+    if (failed(verifyRankName(*this, extent)))
+      return failure();
+  // spec: EI-2
+  if (static_cast<int64_t>(getOutputRank()) != output.getRank())
+    return emitOpError("has ")
+           << getOutputRank() << " result ranks for a result of rank "
+           << output.getRank();
+  if (getOutputRank() + reduced.size() > ranks.size())
+    return emitOpError("has ")
+           << getOutputRank() << " result ranks and " << reduced.size()
+           << " reduced ranks but lists " << ranks.size();
+  for (auto [position, rank] : llvm::enumerate(reduced))
+    if (ranks[getOutputRank() + position] != rank)
+      return emitOpError("lists the reduced rank '")
+             << rank.getValue() << "' out of place";
+  // spec: EI-3
+  if (getReduction().has_value() != !reduced.empty())
+    return emitOpError("a reduction and its ranks come together");
+
+  // spec: EI-4
+  if (getMaps().size() != getInputs().size())
+    return emitOpError("has ") << getMaps().size() << " index maps for "
+                               << getInputs().size() << " operands";
+  llvm::SmallVector<bool> used(ranks.size(), false);
+  for (auto [index, input] : llvm::enumerate(getInputs())) {
+    AffineMap map = cast<AffineMapAttr>(getMaps()[index]).getValue();
+    auto type = cast<ShapedType>(input.getType());
+    if (static_cast<int64_t>(map.getNumResults()) != type.getRank())
+      return emitOpError("operand #")
+             << index << " of rank " << type.getRank() << " is indexed by "
+             << map.getNumResults() << " expressions";
+    if (map.getNumDims() != ranks.size() ||
+        map.getNumSymbols() != getExtents().size())
+      return emitOpError("operand #")
+             << index << " is indexed over other ranks than the einsum's";
+    for (AffineExpr expr : map.getResults())
+      if (failed(verifyIndexExpression(*this, index, expr)))
+        return failure();
+    for (unsigned dim = 0; dim < ranks.size(); ++dim)
+      used[dim] |= map.isFunctionOfDim(dim);
+  }
+  // spec: EI-5
+  for (unsigned dim = getOutputRank(), end = getOutputRank() + reduced.size();
+       dim < end; ++dim)
+    if (!used[dim])
+      return emitOpError("reduced rank '")
+             << ranks[dim].getValue() << "' indexes no operand";
+
+  // spec: EI-6
+  if (getAccumulate() && (!getReduction() || !getInit()))
+    return emitOpError("'accumulate' needs a reduction and 'outs'");
+  for (Attribute rank : getClampedRanks())
+    if (!llvm::is_contained(ranks, cast<StringAttr>(rank)))
+      return emitOpError("clamps '") << cast<StringAttr>(rank).getValue()
+                                     << "', which is no rank of the einsum";
+
+  // spec: EI-7
+  for (auto [index, input] : llvm::enumerate(getInputs()))
+    if (failed(verifyElementType(*this, "operand #" + Twine(index),
+                                 getElementTypeOrSelf(input))))
+      return failure();
+  if (failed(verifyElementType(*this, "the result", output.getElementType())))
+    return failure();
+  if (getReduction()) {
+    bool logical = *getReduction() == ReductionKind::And ||
+                   *getReduction() == ReductionKind::Or;
+    if (logical && !isa<IntegerType>(output.getElementType()))
+      return emitOpError("'")
+             << stringifyReductionKind(*getReduction())
+             << "' reduces integers; got " << output.getElementType();
+  }
+  return verifyBoundRanks(*this);
+}
+
+LogicalResult EinsumOp::verifyRegions() {
+  // spec: EI-8
+  Block *map = getMap();
+  if (map->getNumArguments() != getInputs().size())
+    return emitOpError("the map takes ")
+           << map->getNumArguments() << " values for " << getInputs().size()
+           << " operands";
+  for (auto [index, argument] : llvm::enumerate(map->getArguments())) {
+    Type expected =
+        getMapArgumentType(getInputs()[index].getType(), getOutputType());
+    if (argument.getType() != expected)
+      return emitOpError("map argument #") << index << " must be " << expected
+                                           << "; got " << argument.getType();
+  }
+  auto yield = dyn_cast<YieldOp>(map->getTerminator());
+  if (!yield || yield.getValues().size() != 1)
+    return emitOpError("the map must yield one value");
+  Type element = getOutputType().getElementType();
+  Type expected = isa<FloatType>(element) ? getComputeType(element) : element;
+  if (yield.getValues()[0].getType() != expected)
+    return emitOpError("the map must yield ")
+           << expected << "; got " << yield.getValues()[0].getType();
+
+  // spec: EI-9
+  for (Operation &op : map->without_terminator())
+    if (!isa<IndexOp>(op) && failed(verifyScalarOp(&op, "a map")))
+      return failure();
+  return success();
+}

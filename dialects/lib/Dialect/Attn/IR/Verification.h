@@ -1,0 +1,48 @@
+//===- Verification.h - Shared by the dialect's verifiers -------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_DIALECT_ATTN_IR_VERIFICATION_H
+#define ATTN_LIB_DIALECT_ATTN_IR_VERIFICATION_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+
+namespace mlir::attn {
+
+/// Diagnoses a name that no rank can have.
+LogicalResult verifyRankName(Operation *op, StringAttr name);
+
+/// Diagnoses an element type that einsums do not compute with; `what` names the
+/// tensor.
+LogicalResult verifyElementType(Operation *op, const Twine &what, Type type);
+
+/// Diagnoses an operation that may not stand in a region of scalar code, called
+/// `where` in the message.
+LogicalResult verifyScalarOp(Operation *op, StringRef where);
+
+/// The type of a map's argument for an operand of `type`: floats are converted
+/// to the compute type of `output`, everything else stays what it is.
+Type getMapArgumentType(Type type, Type output);
+
+/// Whether `expr` splits a dimension into steps and points, `step*POINT+point`.
+/// Where the dimension ends within a step, the points past it do not exist.
+bool isPartition(EinsumOp einsum, AffineExpr expr, StringAttr &step,
+                 StringAttr &point);
+
+/// The rank that `expr` walks: a rank by itself, or the parent of an enclosing
+/// attn.iterate read at `rank*POINT+point`. Null for any other expression.
+StringAttr getWalkedRank(EinsumOp einsum, AffineExpr expr);
+
+/// Calls `fn` with every (rank, extent) that the dimensions of the cascade's
+/// tensors state; dimensions indexed by more than one rank name state nothing,
+/// unless they walk the parent of an iterative rank.
+void forEachStatedExtent(
+    CascadeOp cascade, function_ref<void(StringAttr, int64_t, Operation *)> fn);
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_DIALECT_ATTN_IR_VERIFICATION_H
