@@ -8,6 +8,7 @@
 
 #include "CanonicalOrder.h"
 #include "attn/Analysis/CascadeUtils.h"
+#include "attn/Analysis/Streaming.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/Support/xxhash.h"
 
@@ -89,11 +90,22 @@ void CanonicalOrder::orderInputs() {
 
 void CanonicalOrder::orderRanks() {
   auto addOutput = [&](Value value) {
+    while (auto iterate = value.getDefiningOp<IterateOp>())
+      value = iterate.getYielded()[cast<OpResult>(value).getResultNumber()];
     if (auto einsum = value.getDefiningOp<EinsumOp>())
       for (StringAttr rank : einsum.getOutputRanks())
         ranks.insert(rank);
   };
   llvm::for_each(cascade.getYielded(), addOutput);
+  // The streaming rank before features, so that a tile of keys keeps the order
+  // of dimensions that keys have.
+  if (StringAttr stream = StreamingAnalysis::findRank(cascade))
+    ranks.insert(stream);
+  cascade.getBody().walk<WalkOrder::PreOrder>([&](IterateOp iterate) {
+    for (StringAttr rank : {iterate.getParentAttr(), iterate.getRankAttr(),
+                            iterate.getPointAttr()})
+      ranks.insert(rank);
+  });
   // Ranks by the dimensions of inputs that they index, in the order of inputs.
   Block &body = cascade.getBody().front();
   for (unsigned input : inputs) {
@@ -112,15 +124,10 @@ void CanonicalOrder::orderRanks() {
         }
       });
   }
-  // Whatever is left: ranks of iterations and of index expressions.
-  cascade.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
-    if (auto einsum = dyn_cast<EinsumOp>(op))
-      for (StringAttr rank : einsum.getRankNames())
-        ranks.insert(rank);
-    if (auto iterate = dyn_cast<IterateOp>(op))
-      for (StringAttr rank : {iterate.getParentAttr(), iterate.getRankAttr(),
-                              iterate.getPointAttr()})
-        ranks.insert(rank);
+  // Whatever is left.
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    for (StringAttr rank : einsum.getRankNames())
+      ranks.insert(rank);
   });
 }
 

@@ -182,6 +182,22 @@ splitReduction(EinsumOp einsum,
   return false;
 }
 
+/// Whether computing `value` once per point of its ranks is worth a tensor: it
+/// reads tensors or elementary functions, and is more than a test of
+/// coordinates.
+static bool isWorthHoisting(EinsumOp einsum, Value value) {
+  if (!isa<FloatType>(value.getType()))
+    return false;
+  bool worth = false;
+  llvm::SmallDenseSet<Operation *> visited;
+  llvm::SmallBitVector arguments(einsum.getInputs().size());
+  walkExpression(
+      value, einsum.getMap(), visited,
+      [&](Operation *op) { worth |= isa<math::MathDialect>(op->getDialect()); },
+      &arguments);
+  return worth || arguments.any();
+}
+
 /// What does not depend on the streaming rank `stream` is computed once, before
 /// the einsums indexed by it. Returns whether there was such a part.
 static bool
@@ -200,7 +216,7 @@ hoistInvariant(EinsumOp einsum, StringAttr stream,
       continue;
     SmallVector<StringAttr> ranks = getOrderedRanks(einsum, value);
     if (!ranks.empty() && !llvm::is_contained(ranks, stream) &&
-        canBeTensor(einsum, value)) {
+        canBeTensor(einsum, value) && isWorthHoisting(einsum, value)) {
       outline(einsum, value, ranks, extents);
       return true;
     }

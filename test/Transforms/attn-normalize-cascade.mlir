@@ -135,10 +135,10 @@ func.func @splitting(%s: tensor<?x?xf32>, %sink: tensor<f32>, %v: tensor<?x8xf32
 // CHECK: attn.yield %{{.*}} : tensor<?x?xf32>
 // CHECK: attn.yield %[[R]]
 // NAMES-LABEL: func @iteration
-// NAMES: where causal over (r1, r4) align top_left lengths key(%{{.*}}[r0])
-// NAMES: attn.iterate r2 of r4 by r3
-// NAMES: attn.einsum [r0,r1,r3] = map(%{{.*}}[r0,r1,r2*R3+r3])
-// NAMES: attn.index r4
+// NAMES: where causal over (r1, r2) align top_left lengths key(%{{.*}}[r0])
+// NAMES: attn.iterate r3 of r2 by r4
+// NAMES: attn.einsum [r0,r1,r4] = map(%{{.*}}[r0,r1,r3*R4+r4])
+// NAMES: attn.index r2
 func.func @iteration(%s: tensor<?x?x?xf32>, %l: tensor<?xi32>) -> tensor<?x?xf32> {
   %o = attn.cascade (%S = %s, %L = %l) where causal over (m, n) align top_left lengths key(%L[b]) : (tensor<?x?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
     %zero = arith.constant 0.0 : f32
