@@ -14,7 +14,9 @@ using namespace mlir;
 using namespace mlir::attn;
 
 StringAttr StreamingAnalysis::findRank(CascadeOp cascade) {
-  llvm::SmallSetVector<StringAttr, 8> reduced;
+  // How many einsums reduce a rank of an intermediate: the traversals that one
+  // pass over it can join.
+  llvm::MapVector<StringAttr, unsigned> reductions;
   llvm::SmallDenseSet<StringAttr> indexing;
   for (Operation &op : cascade.getBody().front()) {
     if (isa<IterateOp>(op))
@@ -24,13 +26,25 @@ StringAttr StreamingAnalysis::findRank(CascadeOp cascade) {
       continue;
     for (StringAttr rank : einsum.getReduced())
       if (indexing.contains(rank))
-        reduced.insert(rank);
+        ++reductions[rank];
     for (StringAttr rank : einsum.getOutputRanks())
       indexing.insert(rank);
   }
   if (StringAttr key = cascade.getKeyRankAttr())
-    return reduced.contains(key) ? key : nullptr;
-  return reduced.empty() ? nullptr : reduced.front();
+    return reductions.contains(key) ? key : nullptr;
+
+  // Most traversals first; then a rank of unknown length before one whose
+  // extent is fixed; then the one reduced last.
+  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
+  StringAttr best;
+  auto getWeight = [&](StringAttr rank) {
+    return std::pair(reductions.lookup(rank),
+                     ShapedType::isDynamic(extents.lookup(rank)));
+  };
+  for (auto &[rank, count] : reductions)
+    if (!best || getWeight(rank) >= getWeight(best))
+      best = rank;
+  return best;
 }
 
 StreamingAnalysis::StreamingAnalysis(CascadeOp cascade, StringAttr rank)

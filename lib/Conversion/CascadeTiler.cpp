@@ -224,26 +224,24 @@ Value CascadeTiler::getExtent(OpBuilder &builder, Location loc,
 
 TileBuffer CascadeTiler::allocate(OpBuilder &builder, Location loc,
                                   ArrayRef<StringAttr> ranks, Type element) {
+  // Points first, then what a tile holds whole, lanes last: whatever order the
+  // tensor has, a row of the buffer is contiguous.
   TileBuffer buffer;
   SmallVector<int64_t> shape;
-  int64_t laneDim = -1;
-  for (auto [dim, rank] : llvm::enumerate(ranks)) {
-    if (isParallel(rank))
-      continue;
-    if (rank == lane) {
-      laneDim = dim;
-      continue;
-    }
-    buffer.dims.push_back(dim);
-    buffer.ranks.push_back(rank);
-    shape.push_back(isPoint(rank) ? cascade.getMapping()->getStreamTile()
-                                  : extents.find(rank)->second);
-  }
-  if (laneDim >= 0) {
-    buffer.dims.push_back(laneDim);
-    buffer.ranks.push_back(lane);
-    shape.push_back(laneTile);
-  }
+  auto append = [&](auto belongs, auto getSize) {
+    for (auto [dim, rank] : llvm::enumerate(ranks))
+      if (!isParallel(rank) && belongs(rank)) {
+        buffer.dims.push_back(dim);
+        buffer.ranks.push_back(rank);
+        shape.push_back(getSize(rank));
+      }
+  };
+  append([&](StringAttr rank) { return isPoint(rank); },
+         [&](StringAttr) { return cascade.getMapping()->getStreamTile(); });
+  append([&](StringAttr rank) { return rank != lane && !isPoint(rank); },
+         [&](StringAttr rank) { return extents.find(rank)->second; });
+  append([&](StringAttr rank) { return rank == lane; },
+         [&](StringAttr) { return laneTile; });
   if (isa<FloatType>(element))
     element = getComputeType(element);
   auto type = MemRefType::get(shape, element);

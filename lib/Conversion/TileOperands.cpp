@@ -9,6 +9,7 @@
 #include "TileOperands.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -28,6 +29,10 @@ bool TileOperands::isClamped(StringAttr rank) {
   return llvm::is_contained(einsum.getClampedRanks(), rank);
 }
 
+/// Whether elements take a byte each in memory and a bit each in a vector: a
+/// vector load or store would pack them.
+static bool isPackedInVectors(Type element) { return element.isInteger(1); }
+
 /// The form in which input `index` is read when `lane` is the lane rank.
 static LaneForm getForm(EinsumOp einsum, unsigned index, StringAttr lane,
                         bool isClamped) {
@@ -41,8 +46,9 @@ static LaneForm getForm(EinsumOp einsum, unsigned index, StringAttr lane,
   // The operand uses the lane rank, so it has at least one index expression.
   auto last = dyn_cast<AffineDimExpr>(access.map.getResults().back());
   bool isLast = last && last.getPosition() == position;
-  if (uses == 1 && isLast && !isClamped &&
-      isContiguous(cast<MemRefType>(access.tensor.getType())))
+  auto type = cast<MemRefType>(access.tensor.getType());
+  if (uses == 1 && isLast && !isClamped && isContiguous(type) &&
+      !isPackedInVectors(type.getElementType()))
     return LaneForm::Contiguous;
   return LaneForm::Gathered;
 }
@@ -284,6 +290,26 @@ Value TileOperands::loadResult(OpBuilder &builder, const TileCoordinates &at,
     return convert(builder, loc,
                    memref::LoadOp::create(builder, loc, out, indices), type);
   auto vectorType = VectorType::get({at.width}, element);
+  if (isPackedInVectors(element)) {
+    // Accumulated bits: the lanes of a partial register repeat its first one.
+    Value result = getZero(builder, loc, vectorType);
+    for (int64_t position = 0; position < at.width; ++position) {
+      Value offset = arith::ConstantIndexOp::create(builder, loc, position);
+      if (at.count) {
+        Value exists = arith::CmpIOp::create(
+            builder, loc, arith::CmpIPredicate::ult, offset, at.count);
+        offset = arith::SelectOp::create(
+            builder, loc, exists, offset,
+            arith::ConstantIndexOp::create(builder, loc, 0));
+      }
+      SmallVector<Value> here(indices);
+      here.back() = arith::AddIOp::create(builder, loc, here.back(), offset);
+      result = vector::InsertOp::create(
+          builder, loc, memref::LoadOp::create(builder, loc, out, here),
+          result, position);
+    }
+    return result;
+  }
   Value value =
       at.count ? vector::MaskedLoadOp::create(builder, loc, vectorType, out,
                                               indices, getMask(builder, at),
@@ -294,6 +320,25 @@ Value TileOperands::loadResult(OpBuilder &builder, const TileCoordinates &at,
   return convert(builder, loc, value, type);
 }
 
+/// Stores lane by lane.
+void TileOperands::storeLanes(OpBuilder &builder, const TileCoordinates &at,
+                              ArrayRef<Value> indices, Value value) {
+  Location loc = einsum.getLoc();
+  for (int64_t position = 0; position < at.width; ++position) {
+    Value offset = arith::ConstantIndexOp::create(builder, loc, position);
+    OpBuilder body = builder;
+    if (at.count) {
+      Value exists = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::ult, offset, at.count);
+      body = scf::IfOp::create(builder, loc, exists).getThenBodyBuilder();
+    }
+    SmallVector<Value> here(indices);
+    here.back() = arith::AddIOp::create(body, loc, here.back(), offset);
+    Value scalar = vector::ExtractOp::create(body, loc, value, position);
+    memref::StoreOp::create(body, loc, scalar, einsum.getInit(), here);
+  }
+}
+
 void TileOperands::storeResult(OpBuilder &builder, const TileCoordinates &at,
                                ArrayRef<StringAttr> ranks, Value value) {
   Location loc = einsum.getLoc();
@@ -302,6 +347,10 @@ void TileOperands::storeResult(OpBuilder &builder, const TileCoordinates &at,
   Type element = getElementTypeOrSelf(out.getType());
   if (isa<FloatType>(element))
     value = convert(builder, loc, value, element);
+  if (at.lane && isPackedInVectors(element)) {
+    storeLanes(builder, at, indices, value);
+    return;
+  }
   if (!at.lane)
     memref::StoreOp::create(builder, loc, value, out, indices);
   else if (at.count)

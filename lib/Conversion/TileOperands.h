@@ -55,6 +55,8 @@ private:
     Value memref;
     SmallVector<Value> strides;
   };
+  void storeLanes(OpBuilder &builder, const TileCoordinates &at,
+                  ArrayRef<Value> indices, Value value);
   Value loadGathered(OpBuilder &builder, unsigned index,
                      const TileCoordinates &at, const EinsumAccess &access);
   Value evaluate(OpBuilder &builder, AffineExpr expr,

@@ -70,3 +70,26 @@ func.func @index(%o: memref<8x16xi32>) {
   } outs(%o) : () -> memref<8x16xi32>
   return
 }
+
+// -----
+
+// A bit takes a byte in memory: it is stored and loaded lane by lane.
+// CHECK-LABEL: func @bits
+// CHECK-NOT: vector.store
+// CHECK-COUNT-16: memref.store
+// CHECK-NOT: vector.load
+// CHECK: vector.store %{{.*}} : memref<16xi32>
+func.func @bits(%b: memref<16xi1>, %o: memref<16xi32>) {
+  attn.einsum [e] = map() {
+    %i = attn.index e : index
+    %c = arith.constant 7 : index
+    %f = arith.cmpi ult, %i, %c : index
+    attn.yield %f : i1
+  } outs(%b) : () -> memref<16xi1>
+  attn.einsum [e] = map(%b[e]) {
+  ^bb0(%f: i1):
+    %r = arith.extui %f : i1 to i32
+    attn.yield %r : i32
+  } outs(%o) : (memref<16xi1>) -> memref<16xi32>
+  return
+}
