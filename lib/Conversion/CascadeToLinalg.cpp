@@ -275,6 +275,34 @@ SmallVector<unsigned> CascadeToLinalg::chooseLoopOrder(EinsumOp einsum) {
   return order;
 }
 
+std::optional<CascadeToLinalg::Divisor>
+CascadeToLinalg::findDivisor(EinsumOp einsum, unsigned index,
+                             AffineMap loopMap) {
+  // In finite arithmetic the factor's 0 says it all; only where the other
+  // factor is NaN or infinite the point must not be computed.
+  Operation *product = einsum.getSingleMapOp();
+  auto producer = einsum.getInputs()[index].getDefiningOp<EinsumOp>();
+  if (!isa_and_nonnull<arith::MulFOp>(product) || !producer ||
+      producer.getReduction())
+    return std::nullopt;
+  auto quotient = producer.getMapResult().getDefiningOp<arith::DivFOp>();
+  auto argument =
+      quotient ? dyn_cast<BlockArgument>(quotient.getRhs()) : BlockArgument();
+  if (!argument || argument.getOwner() != producer.getMap())
+    return std::nullopt;
+  EinsumAccess access = producer.getAccess(argument.getArgNumber());
+  SmallVector<AffineExpr> exprs;
+  for (AffineExpr expr : access.map.getResults()) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim || dim.getPosition() >= loopMap.getNumResults())
+      return std::nullopt;
+    exprs.push_back(loopMap.getResult(dim.getPosition()));
+  }
+  return Divisor{
+      mapping.lookup(access.tensor),
+      AffineMap::get(loopMap.getNumDims(), 0, exprs, builder.getContext())};
+}
+
 LogicalResult CascadeToLinalg::lowerEinsum(EinsumOp einsum) {
   Location loc = einsum.getLoc();
   SmallVector<StringAttr> ranks = einsum.getRankNames();
@@ -313,6 +341,15 @@ LogicalResult CascadeToLinalg::lowerEinsum(EinsumOp einsum) {
     operand.loopMap = AffineMap::get(numLoops, 0, exprs, builder.getContext());
     maps.push_back(*operand.loopMap);
     inputs.push_back(operand.tensor);
+  }
+  for (auto [index, operand] : llvm::enumerate(operands)) {
+    if (!operand.loopMap)
+      continue;
+    if (auto divisor = findDivisor(einsum, index, *operand.loopMap)) {
+      operand.divisor = inputs.size();
+      maps.push_back(divisor->map);
+      inputs.push_back(divisor->tensor);
+    }
   }
 
   // A reduced rank that no operand holds by itself needs one that gives the

@@ -49,6 +49,9 @@ private:
     std::optional<AffineMap> loopMap;
     /// Max- and min-reductions of nothing: see `keepFinite`.
     std::optional<ReductionKind> extremum;
+    /// Which of the loaded values is the divisor of the quotient that this
+    /// operand is: where it is 0, the operand has no point.
+    std::optional<unsigned> divisor;
   };
 
   LogicalResult lowerBlock(Block &block);
@@ -62,6 +65,15 @@ private:
   /// Order of the loops of an einsum: the rank that most tensors hold
   /// contiguously runs innermost.
   SmallVector<unsigned> chooseLoopOrder(EinsumOp einsum);
+
+  /// A factor that is a quotient does not exist where its divisor is 0: finds
+  /// the divisor, and the map with which the einsum's loops read it.
+  struct Divisor {
+    Value tensor;
+    AffineMap map;
+  };
+  std::optional<Divisor> findDivisor(EinsumOp einsum, unsigned index,
+                                     AffineMap loopMap);
 
   /// The scalar computation of one point.
   FailureOr<Value> buildPoint(OpBuilder &body, EinsumOp einsum,

@@ -25,6 +25,12 @@ static Value createZero(OpBuilder &builder, Location loc, Type type) {
   return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
 }
 
+static Value conjoin(OpBuilder &builder, Location loc, Value a, Value b) {
+  if (!a || !b)
+    return a ? a : b;
+  return arith::AndIOp::create(builder, loc, a, b);
+}
+
 /// A maximum over nothing, or over -inf alone, acts as the least finite number
 /// in a map, so that differences with it are defined; a minimum likewise.
 static Value keepFinite(OpBuilder &builder, Location loc, Value value,
@@ -174,6 +180,15 @@ CascadeToLinalg::buildPoint(OpBuilder &body, EinsumOp einsum,
   FailureOr<Value> live = buildLiveTest(body, einsum, coordinates);
   if (failed(live))
     return failure();
+  for (const Operand &operand : operands) {
+    if (!operand.divisor)
+      continue;
+    Value divisor = loaded[*operand.divisor];
+    live = conjoin(
+        body, loc, *live,
+        arith::CmpFOp::create(body, loc, arith::CmpFPredicate::UNE, divisor,
+                              createZero(body, loc, divisor.getType())));
+  }
   if (!*live)
     return result;
   // Whatever was computed at a point that does not exist is dropped.
@@ -189,12 +204,6 @@ CascadeToLinalg::buildPoint(OpBuilder &body, EinsumOp einsum,
 //===----------------------------------------------------------------------===//
 // Which points exist
 //===----------------------------------------------------------------------===//
-
-static Value conjoin(OpBuilder &builder, Location loc, Value a, Value b) {
-  if (!a || !b)
-    return a ? a : b;
-  return arith::AndIOp::create(builder, loc, a, b);
-}
 
 /// Builds the element test of a sparsity expression at (row, key), where row
 /// already is a position among the keys.
