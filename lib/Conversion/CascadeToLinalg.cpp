@@ -218,14 +218,18 @@ TypedAttr attn::getReductionIdentity(ReductionKind kind, Type type,
 
 static Value combine(OpBuilder &builder, Location loc, ReductionKind kind,
                      Value a, Value b) {
+  // A reduction has no order: a cascade means real arithmetic.
+  auto anyOrder = arith::FastMathFlags::reassoc;
   bool isFloat = isa<FloatType>(a.getType());
   switch (kind) {
   case ReductionKind::Add:
-    return isFloat ? arith::AddFOp::create(builder, loc, a, b).getResult()
-                   : arith::AddIOp::create(builder, loc, a, b).getResult();
+    return isFloat
+               ? arith::AddFOp::create(builder, loc, a, b, anyOrder).getResult()
+               : arith::AddIOp::create(builder, loc, a, b).getResult();
   case ReductionKind::Mul:
-    return isFloat ? arith::MulFOp::create(builder, loc, a, b).getResult()
-                   : arith::MulIOp::create(builder, loc, a, b).getResult();
+    return isFloat
+               ? arith::MulFOp::create(builder, loc, a, b, anyOrder).getResult()
+               : arith::MulIOp::create(builder, loc, a, b).getResult();
   case ReductionKind::Max:
     return isFloat ? arith::MaximumFOp::create(builder, loc, a, b).getResult()
                    : arith::MaxSIOp::create(builder, loc, a, b).getResult();

@@ -80,6 +80,7 @@ void attn::buildUnfusedPipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
   manager.addPass(createAttnAssignWorkspace());
 
+  manager.addPass(createAttnLowerLinalgToLoops());
   manager.addPass(createConvertLinalgToLoopsPass());
   manager.addPass(createLoopInvariantCodeMotionPass());
   buildLowerToLLVMTail(manager, features);

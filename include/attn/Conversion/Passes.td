@@ -159,6 +159,21 @@ def AttnAssignWorkspace : Pass<"attn-assign-workspace", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect"];
 }
 
+def AttnLowerLinalgToLoops : Pass<"attn-lower-linalg-to-loops"> {
+  let summary = "Lower linalg.generic on buffers to loops that vectorise";
+  let description = [{
+    Like `convert-linalg-to-loops`, but for what LLVM cannot know: that the
+    result overlaps no operand except element by element. Where the innermost
+    loop reduces into one element, the element is carried in a value and stored
+    once; operands that do not move in the innermost loop are loaded in front of
+    it. Operations with several results are left alone.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def AttnPromotePrecision : Pass<"attn-promote-precision", "::mlir::ModuleOp"> {
   let summary = "Compute a module in double precision";
   let description = [{
