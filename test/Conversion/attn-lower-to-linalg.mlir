@@ -18,7 +18,7 @@
 // CHECK:   %[[POSITION:.*]] = arith.addi %{{.*}}, %[[OFFSET]] : index
 // CHECK:   %[[LIVE:.*]] = arith.cmpi sle, %{{.*}}, %[[POSITION]] : index
 // CHECK:   %[[TERM:.*]] = arith.select %[[LIVE]], %{{.*}}, %[[ZERO]] : f32
-// CHECK:   arith.addf %{{.*}}, %[[TERM]] : f32
+// CHECK:   arith.addf %{{.*}}, %[[TERM]] fastmath<reassoc> : f32
 // CHECK: linalg.fill ins(%[[MINF]] : f32)
 // CHECK: linalg.generic {{.*}} ins(%[[S]] :
 // CHECK:   arith.select %{{.*}}, %{{.*}}, %[[MINF]] : f32
@@ -89,7 +89,7 @@ func.func @atoms(%s: tensor<?x?x?xf32>, %kl: tensor<?xi64>, %ql: tensor<?xi32>) 
 // CHECK: linalg.fill {{.*}} outs(%{{.*}} : tensor<?xf32>)
 // CHECK: linalg.generic
 // CHECK:   arith.extf %{{.*}} : bf16 to f32
-// CHECK:   arith.addf %{{.*}}, %{{.*}} : f32
+// CHECK:   arith.addf %{{.*}}, %{{.*}} fastmath<reassoc> : f32
 // CHECK: -> tensor<?xf32>
 // CHECK: linalg.generic
 // CHECK:   arith.truncf %{{.*}} : f32 to bf16
