@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -148,6 +149,44 @@ static SmallVector<Value> splitItem(OpBuilder &builder, Location loc,
   return coordinates;
 }
 
+/// Whether only reshapes stand between the cascade and the kernel's tensors.
+static LogicalResult
+checkBoundary(func::FuncOp function, CascadeOp cascade,
+              function_ref<InFlightDiagnostic(Operation *)> emit) {
+  for (Operation &op : function.getBody().front()) {
+    bool isReshape = isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+                         tensor::CastOp, tensor::DimOp>(op);
+    bool isScalar = llvm::none_of(
+        op.getResultTypes(), [](Type type) { return isa<ShapedType>(type); });
+    if (&op != cascade && !isReshape && !isa<func::ReturnOp>(op) &&
+        (!isScalar || !isMemoryEffectFree(&op)))
+      return emit(&op) << "stands beside the cascade; only reshapes may";
+  }
+  for (Value result : cascade.getResults())
+    if (result.use_empty())
+      return emit(cascade) << "has a result that the kernel does not return";
+  return success();
+}
+
+LogicalResult
+attn::checkFusedForm(func::FuncOp function,
+                     function_ref<InFlightDiagnostic(Operation *)> emit) {
+  SmallVector<CascadeOp> cascades(function.getOps<CascadeOp>());
+  if (cascades.empty())
+    return emit(function) << "there is no cascade";
+  if (cascades.size() > 1)
+    return emit(cascades[1]) << "a kernel holds one cascade, and this is the "
+                                "second";
+  CascadeOp cascade = cascades.front();
+  if (!cascade.getMapping())
+    return emit(cascade)
+           << "it has no mapping; attn-choose-mapping gives it one";
+  if (failed(checkBoundary(function, cascade, emit)))
+    return failure();
+  CascadeTiler probe(cascade, {}, {}, {}, /*laneTile=*/16);
+  return probe.check(emit);
+}
+
 void TileCascadePass::runOnOperation() {
   ModuleOp module = getOperation();
   func::FuncOp function = getKernelFunction(module);
@@ -161,25 +200,11 @@ void TileCascadePass::runOnOperation() {
       return signalPassFailure();
   }
 
-  SmallVector<CascadeOp> cascades(function.getOps<CascadeOp>());
-  if (cascades.size() != 1) {
-    function.emitError("the fused form takes one cascade per kernel; got ")
-        << cascades.size();
+  if (failed(checkFusedForm(function, [](Operation *op) {
+        return op->emitError("does not fit the fused form: ");
+      })))
     return signalPassFailure();
-  }
-  CascadeOp cascade = cascades.front();
-  if (!cascade.getMapping()) {
-    cascade.emitOpError("has no mapping; run attn-choose-mapping first");
-    return signalPassFailure();
-  }
-  auto emit = [](Operation *op) {
-    return op->emitError("does not fit the fused form: ");
-  };
-  {
-    CascadeTiler probe(cascade, {}, {}, {}, /*laneTile=*/16);
-    if (failed(probe.check(emit)))
-      return signalPassFailure();
-  }
+  CascadeOp cascade = *function.getOps<CascadeOp>().begin();
 
   Location loc = cascade.getLoc();
   OpBuilder builder(&getContext());

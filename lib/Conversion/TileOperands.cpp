@@ -305,8 +305,8 @@ Value TileOperands::loadResult(OpBuilder &builder, const TileCoordinates &at,
       SmallVector<Value> here(indices);
       here.back() = arith::AddIOp::create(builder, loc, here.back(), offset);
       result = vector::InsertOp::create(
-          builder, loc, memref::LoadOp::create(builder, loc, out, here),
-          result, position);
+          builder, loc, memref::LoadOp::create(builder, loc, out, here), result,
+          position);
     }
     return result;
   }

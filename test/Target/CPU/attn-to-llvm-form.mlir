@@ -1,0 +1,23 @@
+// RUN: attn-opt %s --attn-to-llvm -split-input-file -verify-diagnostics -o /dev/null
+
+// A row statistic of the scores that no law repairs keeps the cascade from one
+// pass: it is compiled einsum by einsum, and a remark names the einsum.
+func.func @column_statistic(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?xf32> {
+  // expected-remark @below {{compiled einsum by einsum}}
+  %o = attn.cascade (%Q = %q, %K = %k) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?xf32> {
+    // expected-remark @below {{the kernel is compiled unfused: rank 'n' of an intermediate has no static extent}}
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+    %x = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': applies 'math.tanh' to a value that moves}}
+    %p = attn.einsum [m,n] = map(%s[m,n], %x[m]) {
+    ^bb0(%a: f32, %b: f32):
+      %c = arith.mulf %b, %b : f32
+      %d = arith.subf %a, %c : f32
+      %t = math.tanh %d : f32
+      attn.yield %t : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %y = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %y : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
