@@ -7,9 +7,9 @@ func.func @column_statistic(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<
   %o = attn.cascade (%Q = %q, %K = %k) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?xf32> {
     // expected-remark @below {{the kernel is compiled unfused: rank 'n' of an intermediate has no static extent}}
     %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
-    // expected-note @below {{this running value is involved}}
     %x = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     // expected-remark @below {{keeps the cascade from a single pass over 'n': applies 'math.tanh' to a value that moves}}
+    // expected-note @below {{this running value is involved}}
     %p = attn.einsum [m,n] = map(%s[m,n], %x[m]) {
     ^bb0(%a: f32, %b: f32):
       %c = arith.mulf %b, %b : f32
