@@ -128,6 +128,9 @@ struct LowerKernelPass
 
 void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
                                    const AttnToLLVMOptions &options) {
+  // A kernel is one function; what it calls becomes part of it.
+  manager.addPass(createInlinerPass());
+  manager.addPass(createSymbolDCEPass());
   if (options.precision == "f64")
     manager.addPass(createAttnPromotePrecision());
   manager.addPass(createAttnDescribeKernel());

@@ -1,0 +1,221 @@
+//===- ExtentClasses.cpp - Which extents are equal --------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ExtentClasses.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+unsigned ExtentClasses::getNode(Value tensor, int64_t dim) {
+  auto [it, inserted] = nodes.insert({{tensor, dim}, numNodes});
+  if (inserted) {
+    classes.insert(numNodes);
+    int64_t size = cast<ShapedType>(tensor.getType()).getDimSize(dim);
+    if (!ShapedType::isDynamic(size))
+      sizes[numNodes] = size;
+    ++numNodes;
+  }
+  return it->second;
+}
+
+void ExtentClasses::unite(unsigned a, unsigned b) {
+  a = classes.getLeaderValue(a);
+  b = classes.getLeaderValue(b);
+  if (a == b)
+    return;
+  int64_t sizeA = getSize(a), sizeB = getSize(b);
+  if (!ShapedType::isDynamic(sizeA) && !ShapedType::isDynamic(sizeB) &&
+      sizeA != sizeB && !conflict)
+    conflict = {sizeA, sizeB};
+  // The first name given stays.
+  std::string name = getName(a).empty() ? getName(b).str() : getName(a).str();
+  classes.unionSets(a, b);
+  unsigned leader = classes.getLeaderValue(a);
+  int64_t size = ShapedType::isDynamic(sizeA) ? sizeB : sizeA;
+  if (!ShapedType::isDynamic(size))
+    sizes[leader] = size;
+  if (!name.empty())
+    names[leader] = std::move(name);
+}
+
+void ExtentClasses::uniteAll(Value a, Value b) {
+  auto typeA = dyn_cast<RankedTensorType>(a.getType());
+  auto typeB = dyn_cast<RankedTensorType>(b.getType());
+  if (!typeA || !typeB || typeA.getRank() != typeB.getRank())
+    return;
+  for (int64_t dim = 0; dim < typeA.getRank(); ++dim)
+    unite(getNode(a, dim), getNode(b, dim));
+}
+
+void ExtentClasses::uniteRank(Value tensor, int64_t dim, StringRef rank,
+                              Operation *scope) {
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (!type || dim >= type.getRank())
+    return;
+  auto [it, inserted] = ranks.insert({{scope, rank}, numNodes});
+  if (inserted) {
+    classes.insert(numNodes);
+    names[numNodes] = rank.str();
+    ++numNodes;
+  }
+  unite(getNode(tensor, dim), it->second);
+}
+
+void ExtentClasses::uniteRanks(Value tensor, ArrayRef<StringRef> ranks,
+                               Operation *scope) {
+  if (!tensor)
+    return;
+  for (auto [dim, rank] : llvm::enumerate(ranks))
+    uniteRank(tensor, dim, rank, scope);
+}
+
+void ExtentClasses::uniteRanks(Value tensor, ArrayRef<StringAttr> ranks,
+                               Operation *scope) {
+  for (auto [dim, rank] : llvm::enumerate(ranks))
+    uniteRank(tensor, dim, rank.getValue(), scope);
+}
+
+/// A dimension that is split only into itself and units keeps its extent.
+void ExtentClasses::uniteReassociation(Value grouped, Value split,
+                                       ArrayRef<ReassociationIndices> groups) {
+  auto type = cast<RankedTensorType>(split.getType());
+  for (auto [dim, group] : llvm::enumerate(groups)) {
+    SmallVector<int64_t> proper;
+    for (int64_t inner : group)
+      if (type.getDimSize(inner) != 1)
+        proper.push_back(inner);
+    if (proper.size() == 1)
+      unite(getNode(grouped, dim), getNode(split, proper.front()));
+  }
+}
+
+void ExtentClasses::visit(AttentionOp op) {
+  using Ranks = ArrayRef<StringRef>;
+  uniteRanks(op.getQuery(), Ranks{"b", "h", "m", "e"}, op);
+  uniteRanks(op.getKey(), Ranks{"b", "k", "n", "e"}, op);
+  uniteRanks(op.getValue(), Ranks{"b", "k", "n", "f"}, op);
+  uniteRanks(op.getOutput(), Ranks{"b", "h", "m", "f"}, op);
+  uniteRanks(op.getLse(), Ranks{"b", "h", "m"}, op);
+  uniteRanks(op.getKeyLengths(), Ranks{"b"}, op);
+  uniteRanks(op.getQueryLengths(), Ranks{"b"}, op);
+  uniteRanks(op.getSinks(), Ranks{"h"}, op);
+  for (Attribute modifier : op.getScore()) {
+    if (auto bias = dyn_cast<BiasAttr>(modifier))
+      uniteRanks(op.getExtras()[bias.getSlot()], bias.getRanks(), op);
+    auto map = dyn_cast<ScoreMapAttr>(modifier);
+    if (!map)
+      continue;
+    for (auto [slot, slotRanks] : llvm::zip(map.getSlots(), map.getRanks()))
+      for (auto [dim, rank] : llvm::enumerate(cast<ArrayAttr>(slotRanks)))
+        uniteRank(op.getExtras()[slot], dim, cast<StringAttr>(rank).getValue(),
+                  op);
+  }
+}
+
+void ExtentClasses::visit(MergeOp op) {
+  using Ranks = ArrayRef<StringRef>;
+  for (Value output : op.getOutputs())
+    uniteRanks(output, Ranks{"b", "h", "m", "f"}, op);
+  for (Value lse : op.getLses())
+    uniteRanks(lse, Ranks{"b", "h", "m"}, op);
+  uniteRanks(op.getSinks(), Ranks{"h"}, op);
+  uniteRanks(op.getOutput(), Ranks{"b", "h", "m", "f"}, op);
+  uniteRanks(op.getLse(), Ranks{"b", "h", "m"}, op);
+}
+
+void ExtentClasses::visit(CascadeOp op) {
+  for (auto [input, argument] :
+       llvm::zip(op.getInputs(), op.getBody().getArguments()))
+    uniteAll(input, argument);
+  for (auto [result, yielded] : llvm::zip(op.getResults(), op.getYielded()))
+    uniteAll(result, yielded);
+  for (std::optional<AccessAttr> access :
+       {op.getKeyLengths(), op.getQueryLengths()})
+    if (access)
+      uniteRanks(op.getInputs()[access->getInput()], access->getRanks(), op);
+}
+
+void ExtentClasses::visit(EinsumOp op) {
+  auto cascade = op->getParentOfType<CascadeOp>();
+  if (!cascade || !op.getResult())
+    return;
+  uniteRanks(op.getResult(), op.getOutputRanks(), cascade);
+  for (auto [index, input] : llvm::enumerate(op.getInputs())) {
+    EinsumAccess access = op.getAccess(index);
+    for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
+      if (auto rank = dyn_cast<AffineDimExpr>(expr))
+        uniteRank(input, dim, access.ranks[rank.getPosition()].getValue(),
+                  cascade);
+  }
+}
+
+void ExtentClasses::visit(IterateOp op) {
+  for (auto [init, argument, result, yielded] :
+       llvm::zip(op.getInits(), op.getBody().getArguments(), op.getResults(),
+                 op.getYielded())) {
+    uniteAll(init, argument);
+    uniteAll(init, result);
+    uniteAll(init, yielded);
+  }
+}
+
+void ExtentClasses::visit(linalg::LinalgOp op) {
+  llvm::SmallDenseMap<unsigned, unsigned> loops;
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<RankedTensorType>(operand.get().getType()))
+      continue;
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+      auto loop = dyn_cast<AffineDimExpr>(expr);
+      if (!loop)
+        continue;
+      unsigned node = getNode(operand.get(), dim);
+      auto [it, inserted] = loops.insert({loop.getPosition(), node});
+      if (!inserted)
+        unite(it->second, node);
+    }
+  }
+  for (auto [init, result] : llvm::zip(op.getDpsInits(), op->getResults()))
+    uniteAll(init, result);
+}
+
+void ExtentClasses::visit(tensor::EmptyOp op) {
+  for (int64_t dim = 0, rank = op.getType().getRank(); dim < rank; ++dim) {
+    if (!op.getType().isDynamicDim(dim))
+      continue;
+    auto source = op.getDynamicSize(dim).getDefiningOp<tensor::DimOp>();
+    if (!source || !isa<RankedTensorType>(source.getSource().getType()))
+      continue;
+    if (std::optional<int64_t> index = source.getConstantIndex())
+      unite(getNode(op, dim), getNode(source.getSource(), *index));
+  }
+}
+
+void ExtentClasses::build(func::FuncOp function) {
+  function.walk([&](Operation *op) {
+    llvm::TypeSwitch<Operation *>(op)
+        .Case<AttentionOp, MergeOp, CascadeOp, EinsumOp, IterateOp,
+              linalg::LinalgOp, tensor::EmptyOp>([&](auto op) { visit(op); })
+        .Case<tensor::CastOp>(
+            [&](auto cast) { uniteAll(cast.getSource(), cast.getDest()); })
+        .Case<tensor::ExpandShapeOp>([&](auto reshape) {
+          uniteReassociation(reshape.getSrc(), reshape.getResult(),
+                             reshape.getReassociationIndices());
+        })
+        .Case<tensor::CollapseShapeOp>([&](auto reshape) {
+          uniteReassociation(reshape.getResult(), reshape.getSrc(),
+                             reshape.getReassociationIndices());
+        })
+        .Default([&](Operation *op) {
+          if (!op->hasTrait<OpTrait::Elementwise>() || op->getNumResults() != 1)
+            return;
+          for (Value operand : op->getOperands())
+            uniteAll(op->getResult(0), operand);
+        });
+  });
+}
