@@ -107,6 +107,7 @@ struct AttentionParser {
       regions.push_back(std::move(region));
       return success();
     }
+    // spec: MD-1
     return parser.emitError(location)
            << "unknown score modifier '" << keyword
            << "'; known are scale(c), softcap(c), bias(%t[ranks] : type) and "
@@ -200,15 +201,16 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
                                     sinks ? 1 : 0};
 
   // The default scale is written down, so that the printed form always has one.
+  // spec: MD-2
   if (!state.hasScale) {
     auto query = dyn_cast<RankedTensorType>(types[0]);
-    if (!query || query.getRank() != 4 || query.isDynamicDim(3))
+    int64_t features = query && query.getRank() > 0 ? query.getShape().back()
+                                                    : ShapedType::kDynamic;
+    if (ShapedType::isDynamic(features))
       return parser.emitError(typeLocation,
                               "the default scale needs a static feature "
                               "extent; write scale(c)");
-    double scale = query.getDimSize(3) > 0
-                       ? 1.0 / std::sqrt(double(query.getDimSize(3)))
-                       : 1.0;
+    double scale = features > 0 ? 1.0 / std::sqrt(double(features)) : 1.0;
     state.score.insert(
         state.score.begin(),
         ScaleAttr::get(context, parser.getBuilder().getF64FloatAttr(scale)));

@@ -8,6 +8,7 @@
 
 #include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -40,6 +41,17 @@ LogicalResult attn::verifyElementType(Operation *op, const Twine &what,
          << type;
 }
 
+/// Whether an integer division or remainder might divide by zero, or overflow.
+static bool mayTrap(Operation *op) {
+  bool isSigned = isa<arith::DivSIOp, arith::CeilDivSIOp, arith::FloorDivSIOp,
+                      arith::RemSIOp>(op);
+  if (!isSigned && !isa<arith::DivUIOp, arith::CeilDivUIOp, arith::RemUIOp>(op))
+    return false;
+  APInt divisor;
+  return !matchPattern(op->getOperand(1), m_ConstantInt(&divisor)) ||
+         divisor.isZero() || (isSigned && divisor.isAllOnes());
+}
+
 LogicalResult attn::verifyScalarOp(Operation *op, StringRef where) {
   bool known = op->getDialect() &&
                isa<arith::ArithDialect, math::MathDialect>(op->getDialect());
@@ -47,7 +59,7 @@ LogicalResult attn::verifyScalarOp(Operation *op, StringRef where) {
     return op->emitOpError("may not stand in ")
            << where << "; it holds arith and math operations";
   // Maps run at points that do not exist, too, and must survive it.
-  if (!isPure(op))
+  if (!isPure(op) || mayTrap(op))
     return op->emitOpError("may not stand in ")
            << where
            << "; it is evaluated at dead points too, where this operation has "
