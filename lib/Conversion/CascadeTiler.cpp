@@ -171,6 +171,14 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
         if (!llvm::is_contained(einsum.getOutputRanks(), rank))
           return emit(einsum) << "a result lacks the parallel rank '"
                               << rank.getValue() << "'";
+  for (std::optional<AccessAttr> access :
+       {cascade.getKeyLengths(), cascade.getQueryLengths()})
+    if (access)
+      for (StringAttr rank : access->getRanks())
+        if (!isParallel(rank))
+          return emit(cascade)
+                 << "lengths are indexed by rank '" << rank.getValue()
+                 << "', which is not parallel in the mapping";
   LogicalResult status = success();
   cascade.getBody().walk([&](Operation *op) {
     if (failed(status))

@@ -422,6 +422,7 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
 
 void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
                                     PlanAttr plan) {
+  // spec: SP-8
   // A length outside [0, extent] is read as the nearest extent: no load leaves
   // the tensor whatever the operand holds.
   auto getLength = [&](AccessAttr access, StringAttr rank) -> Value {

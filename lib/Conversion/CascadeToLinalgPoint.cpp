@@ -308,10 +308,17 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
                            << *cascade.getKeyRank()
                            << ") without the ranks that index its lengths");
     }
-    bounds.push_back(*length);
+    // spec: SP-8
+    FailureOr<Value> extent = getExtent(rank, einsum);
+    if (failed(extent))
+      return failure();
+    Value zero = arith::ConstantIndexOp::create(body, loc, 0);
+    Value clamped = arith::MinSIOp::create(
+        body, loc, arith::MaxSIOp::create(body, loc, *length, zero), *extent);
+    bounds.push_back(clamped);
     live = conjoin(body, loc, live,
                    arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
-                                         coordinate, *length));
+                                         coordinate, clamped));
   }
   if (!cascade.getSparsity())
     return live;

@@ -58,10 +58,14 @@ func.func @softmax(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?x?xf32> 
 // CHECK-LABEL: func @atoms
 // CHECK: linalg.generic
 // CHECK:   %[[LEN_M:.*]] = tensor.extract %{{.*}}[%[[B:.*]]] : tensor<?xi32>
-// CHECK:   %[[QUERIES:.*]] = arith.index_cast %[[LEN_M]] : i32 to index
+// CHECK:   %[[CAST_M:.*]] = arith.index_cast %[[LEN_M]] : i32 to index
+// CHECK:   %[[SOME_M:.*]] = arith.maxsi %[[CAST_M]], %c0{{.*}} : index
+// CHECK:   %[[QUERIES:.*]] = arith.minsi %[[SOME_M]], %{{.*}} : index
 // CHECK:   arith.cmpi slt, %[[ROW:.*]], %[[QUERIES]] : index
 // CHECK:   %[[LEN_N:.*]] = tensor.extract %{{.*}}[%[[B]]] : tensor<?xi64>
-// CHECK:   %[[KEYS:.*]] = arith.index_cast %[[LEN_N]] : i64 to index
+// CHECK:   %[[CAST_N:.*]] = arith.index_cast %[[LEN_N]] : i64 to index
+// CHECK:   %[[SOME_N:.*]] = arith.maxsi %[[CAST_N]], %c0{{.*}} : index
+// CHECK:   %[[KEYS:.*]] = arith.minsi %[[SOME_N]], %{{.*}} : index
 // CHECK:   arith.cmpi slt, %[[COLUMN:.*]], %[[KEYS]] : index
 // CHECK:   arith.andi
 // CHECK:   %[[OFFSET:.*]] = arith.subi %[[KEYS]], %[[QUERIES]] : index
