@@ -1,0 +1,175 @@
+// RUN: attn-opt %s --split-input-file --verify-diagnostics
+
+// SP-2
+// expected-error @+1 {{window(-1, 0): both sides must be 0 or more}}
+func.func private @window() attributes { a = #attn.sparsity<window(-1, 0)> }
+
+// -----
+
+// SP-2: the atom by itself
+// expected-error @+1 {{window(0, -7): both sides must be 0 or more}}
+func.func private @window_atom() attributes { a = #attn.window<0, -7> }
+
+// -----
+
+// SP-3
+// expected-error @+1 {{prefix(-4): the length must be 0 or more}}
+func.func private @prefix() attributes { a = #attn.sparsity<prefix(-4)> }
+
+// -----
+
+// SP-4
+// expected-error @+1 {{unknown sparsity term 'casual'; known are causal, window(left, right), prefix(length), and, or, not}}
+func.func private @term() attributes { a = #attn.sparsity<casual> }
+
+// -----
+
+// SP-4
+// expected-error @+1 {{expected a sparsity term: causal, window(left, right), prefix(length), not or a parenthesis}}
+func.func private @no_term() attributes { a = #attn.sparsity<causal and 3> }
+
+// -----
+
+// SP-4
+// expected-error @+1 {{'and' needs at least two terms}}
+func.func private @one_term() attributes { a = #attn.and<#attn.causal> }
+
+// -----
+
+// SP-4
+// expected-error @+1 {{'or' joins sparsity terms; got "causal"}}
+func.func private @no_atom() attributes { a = #attn.or<#attn.causal, "causal"> }
+
+// -----
+
+// SP-4
+// expected-error @+1 {{'not' negates a sparsity term; got 1 : i64}}
+func.func private @negation() attributes { a = #attn.not<1> }
+
+// -----
+
+// MD-2
+// expected-error @+1 {{a scale is a finite f64; got 0x7FF8000000000000 : f64}}
+func.func private @scale() attributes { a = #attn.scale<0x7FF8000000000000 : f64> }
+
+// -----
+
+// MD-2
+// expected-error @+1 {{a scale is a finite f64; got 1.000000e+00 : f32}}
+func.func private @scale_type() attributes { a = #attn.scale<1.0 : f32> }
+
+// -----
+
+// MD-3
+// expected-error @+1 {{a soft cap is a positive finite f64; got 0.000000e+00 : f64}}
+func.func private @cap() attributes { a = #attn.softcap<0.0 : f64> }
+
+// -----
+
+// MD-3
+// expected-error @+1 {{a soft cap is a positive finite f64; got 0x7FF0000000000000 : f64}}
+func.func private @infinite_cap() attributes { a = #attn.softcap<0x7FF0000000000000 : f64> }
+
+// -----
+
+// MD-6
+// expected-error @+1 {{a score map lists ranks for 1 of 2 operands}}
+func.func private @map_lists() attributes { a = #attn.score_map<0, [0, 1], [["h"]]> }
+
+// -----
+
+// MD-6
+// expected-error @+1 {{a score map lists ranks by name; got 7 : i64}}
+func.func private @map_ranks() attributes { a = #attn.score_map<0, [0], [7]> }
+
+// -----
+
+// MD-6
+// expected-error @+1 {{a score map lists ranks by name; got [7]}}
+func.func private @map_names() attributes { a = #attn.score_map<0, [0], [[7]]> }
+
+// -----
+
+// PL-1
+// expected-error @+1 {{a plan's symbols are M, N, KL and QL; got "X"}}
+func.func private @plan_symbol() attributes { a = #attn.plan<symbols = [M, X],
+    live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
+
+// -----
+
+// PL-1
+// expected-error @+1 {{a plan lists symbol "M" twice}}
+func.func private @plan_symbol_twice() attributes { a = #attn.plan<symbols = [M, M],
+    live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
+
+// -----
+
+// PL-2
+// expected-error @+1 {{a plan's bounds take the first and the last row and one symbol per name; got affine_map<(d0)[s0, s1] -> (0)>}}
+func.func private @plan_bound() attributes { a = #attn.plan<symbols = [M, N],
+    live = affine_map<(a)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
+
+// -----
+
+// PL-2
+// expected-error @+1 {{a plan's bounds take the first and the last row and one symbol per name; got affine_map<(d0, d1)[s0, s1] -> ()>}}
+func.func private @plan_no_bound() attributes { a = #attn.plan<symbols = [M, N],
+    live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> ()>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
+
+// -----
+
+// PL-3
+// expected-error @+1 {{a plan's constraints take row, key and one symbol per name}}
+func.func private @plan_constraints() attributes { a = #attn.plan<symbols = [M, N],
+    live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M] -> (m - n)>> }
+
+// -----
+
+// PL-3
+// expected-error @+1 {{a plan has at least one constraint; 0 always holds}}
+func.func private @plan_no_constraints() attributes { a = #attn.plan<symbols = [M, N],
+    live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> ()>> }
+
+// -----
+
+// PL-4
+// expected-error @+1 {{a plan divides by positive constants only}}
+func.func private @plan_division() attributes { a = #attn.plan<symbols = [M, N],
+    live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N floordiv M)>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
+
+// -----
+
+// MP-1
+// expected-error @+1 {{a mapping needs at least one lane tile}}
+func.func private @no_lanes() attributes { a = #attn.mapping<lanes = m by [], stream = 1, rows = 1, parallel = []> }
+
+// -----
+
+// MP-1
+// expected-error @+1 {{lane tiles are 16, 32 or 48; got 64}}
+func.func private @lanes() attributes { a = #attn.mapping<lanes = m by [64], stream = 1, rows = 1, parallel = []> }
+
+// -----
+
+// MP-1
+// expected-error @+1 {{lane tiles come largest first; got 32 after 32}}
+func.func private @lane_order() attributes { a = #attn.mapping<lanes = m by [32, 32], stream = 1, rows = 1, parallel = []> }
+
+// -----
+
+// MP-2
+// expected-error @+1 {{the stream tile must be positive; got 0}}
+func.func private @stream() attributes { a = #attn.mapping<lanes = m by [16], stream = 0, rows = 1, parallel = []> }
+
+// -----
+
+// MP-3
+// expected-error @+1 {{a register tile has 1 to 8 rows; got 9}}
+func.func private @rows() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 9, parallel = []> }

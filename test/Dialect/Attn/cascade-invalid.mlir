@@ -1,0 +1,618 @@
+// RUN: attn-opt %s --split-input-file --verify-diagnostics
+
+// CA-1
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{the body's arguments must have the inputs' types}}
+  %o = "attn.cascade"(%s) ({
+  ^bb0(%S: tensor<?x?xf16>):
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf16>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }) : (tensor<?x?xf32>) -> tensor<?xf32>
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-2
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{names a query rank and a key rank together}}
+  %o = "attn.cascade"(%s) <{queryRank = "m"}> ({
+  ^bb0(%S: tensor<?x?xf32>):
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }) : (tensor<?x?xf32>) -> tensor<?xf32>
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-2
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{the query rank and the key rank differ; got 'm' twice}}
+  %o = attn.cascade (%S = %s) where causal over (m, m) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-2
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{sparsity, lengths and an alignment need 'over (query, key)'}}
+  %o = "attn.cascade"(%s) <{sparsity = #attn.sparsity<causal>}> ({
+  ^bb0(%S: tensor<?x?xf32>):
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }) : (tensor<?x?xf32>) -> tensor<?xf32>
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-2
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{sparsity, lengths and an alignment need 'over (query, key)'}}
+  %o = "attn.cascade"(%s) <{alignment = #attn<alignment top_left>}> ({
+  ^bb0(%S: tensor<?x?xf32>):
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }) : (tensor<?x?xf32>) -> tensor<?xf32>
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-2
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{'over (query, key)' needs an alignment}}
+  %o = "attn.cascade"(%s) <{queryRank = "m", keyRank = "n"}> ({
+  ^bb0(%S: tensor<?x?xf32>):
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }) : (tensor<?x?xf32>) -> tensor<?xf32>
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-2
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{'where' needs 'over (query, key)'}}
+  %o = attn.cascade (%S = %s) where causal : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-2
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{'over' names rank 'z', which no einsum uses}}
+  %o = attn.cascade (%S = %s) where causal over (m, z) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-3
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{must yield its results; expected types 'tensor<?xf32>'}}
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    attn.yield %S : tensor<?x?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-3
+func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{may not stand in a cascade; cascades hold attn.einsum and attn.iterate}}
+    %r = math.exp %S : tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-3
+func.func @f(%s: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %B = %b) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{'outs' does not belong in a cascade}}
+    %r = attn.einsum [m] = %S[m] outs(%B) : (tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-3: an empty body
+func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{'attn.cascade' op region #0 ('body') failed to verify constraint: region with 1 blocks}}
+  %o = "attn.cascade"(%s) ({}) : (tensor<?xf32>) -> tensor<?xf32>
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-3: a yield elsewhere
+func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{'attn.yield' op expects parent op to be one of 'attn.attention, attn.cascade, attn.einsum, attn.iterate'}}
+  attn.yield %s : tensor<?xf32>
+}
+
+// -----
+
+// CA-4
+func.func @f(%s: tensor<4x8xf32>, %t: tensor<6x8xf32>) -> tensor<4xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<4x8xf32>, tensor<6x8xf32>) -> tensor<4xf32> {
+    // expected-error @+1 {{gives rank 'm' extent 6; elsewhere in the cascade it is 4}}
+    %r = attn.einsum [m] = mul(%S[m,n], %T[m,n]) reduce add(n) : (tensor<4x8xf32>, tensor<6x8xf32>) -> tensor<4xf32>
+    attn.yield %r : tensor<4xf32>
+  }
+  return %o : tensor<4xf32>
+}
+
+// -----
+
+// CA-4
+func.func @f(%s: tensor<2x?x?xf32>, %l: tensor<3xi32>) -> tensor<2x?xf32> {
+  // expected-error @+1 {{gives rank 'b' extent 3; elsewhere in the cascade it is 2}}
+  %o = attn.cascade (%S = %s, %L = %l) over (m, n) lengths key(%L[b]) : (tensor<2x?x?xf32>, tensor<3xi32>) -> tensor<2x?xf32> {
+    %r = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// CA-4: a partition states the extent of the parent
+func.func @f(%s: tensor<4x8xf32>, %t: tensor<4x9xf32>) -> tensor<4xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<4x8xf32>, tensor<4x9xf32>) -> tensor<4xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<4xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<4xf32>) {
+    ^bb0(%A: tensor<4xf32>):
+      // expected-error @+1 {{gives rank 'n' extent 9; elsewhere in the cascade it is 8}}
+      %l = attn.einsum [m] = mul(%S[m,n1*N0+n0], %T[m,n1*N0+n0]) reduce add(n0) : (tensor<4x8xf32>, tensor<4x9xf32>) -> tensor<4xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+      attn.yield %n : tensor<4xf32>
+    }
+    attn.yield %r : tensor<4xf32>
+  }
+  return %o : tensor<4xf32>
+}
+
+// -----
+
+// CA-5
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{key lengths name input #4 of 1}}
+  %o = "attn.cascade"(%s) <{queryRank = "m", keyRank = "n", alignment = #attn<alignment top_left>, keyLengths = #attn.access<4, [b]>}> ({
+  ^bb0(%S: tensor<?x?xf32>):
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }) : (tensor<?x?xf32>) -> tensor<?xf32>
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-5
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{query lengths name input #-1 of 1}}
+  %o = "attn.cascade"(%s) <{queryRank = "m", keyRank = "n", alignment = #attn<alignment top_left>, queryLengths = #attn.access<-1, [b]>}> ({
+  ^bb0(%S: tensor<?x?xf32>):
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }) : (tensor<?x?xf32>) -> tensor<?xf32>
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-5
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{key lengths hold i32 or i64; got 'f32'}}
+  %o = attn.cascade (%S = %s) over (m, n) lengths key(%S[b, c]) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-5
+func.func @f(%s: tensor<?x?xf32>, %l: tensor<2xi32>) -> tensor<?xf32> {
+  // expected-error @+1 {{query lengths of rank 1 are indexed by 2 ranks}}
+  %o = attn.cascade (%S = %s, %L = %l) over (m, n) lengths query(%L[b, c]) : (tensor<?x?xf32>, tensor<2xi32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-5
+func.func @f(%s: tensor<?x?xf32>, %l: tensor<2xi32>) -> tensor<?xf32> {
+  // expected-error @+1 {{key lengths may not be indexed by 'm'}}
+  %o = attn.cascade (%S = %s, %L = %l) over (m, n) lengths key(%L[m]) : (tensor<?x?xf32>, tensor<2xi32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-5
+func.func @f(%s: tensor<?x?xf32>, %l: tensor<2xi32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %L = %l) over (m, n) lengths key(%L[b]) : (tensor<?x?xf32>, tensor<2xi32>) -> tensor<?xf32> {
+    // expected-error @+1 {{is restricted by lengths along 'b', a rank that it does not have}}
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-5
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{'lengths' takes key(...), query(...) or both}}
+  %o = attn.cascade (%S = %s) over (m, n) lengths : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-5
+func.func @f(%s: tensor<?x?xf32>, %l: tensor<2xi32>) -> tensor<?xf32> {
+  // expected-error @+1 {{'%l' is no input of the cascade}}
+  %o = attn.cascade (%S = %s) over (m, n) lengths key(%l[b]) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-6
+func.func @f(%s: tensor<4x8xf32>) -> tensor<4xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<4x8xf32>) -> tensor<4xf32> {
+    // expected-error @+1 {{rank 'j' has no extent: it never indexes a dimension by itself}}
+    %r = attn.einsum [m] = %S[m,2*j] reduce add(j) : (tensor<4x8xf32>) -> tensor<4xf32>
+    attn.yield %r : tensor<4xf32>
+  }
+  return %o : tensor<4xf32>
+}
+
+// -----
+
+// CA-6
+func.func @f(%s: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<4x8xf32>) -> tensor<4x8xf32> {
+    // expected-error @+1 {{names the extent of 'z', which is no rank of the cascade}}
+    %r = attn.einsum [m,n] = %S[m,Z - n] : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    attn.yield %r : tensor<4x8xf32>
+  }
+  return %o : tensor<4x8xf32>
+}
+
+// -----
+
+// CA-7
+func.func @f(%s: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<4x8xf32>) -> tensor<4x8xf32> {
+    // expected-error @+1 {{operand #0: index #1 runs from 1 to 8, outside of the extent 8}}
+    %r = attn.einsum [m,n] = %S[m,n+1] : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    attn.yield %r : tensor<4x8xf32>
+  }
+  return %o : tensor<4x8xf32>
+}
+
+// -----
+
+// CA-7
+func.func @f(%s: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<4x8xf32>) -> tensor<4x8xf32> {
+    // expected-error @+1 {{operand #0: index #0 runs from -3 to 0, outside of the extent 4}}
+    %r = attn.einsum [m,n] = %S[0-m,n] : (tensor<4x8xf32>) -> tensor<4x8xf32>
+    attn.yield %r : tensor<4x8xf32>
+  }
+  return %o : tensor<4x8xf32>
+}
+
+// -----
+
+// CA-7
+func.func @f(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    // expected-error @+1 {{operand #0: index #1 runs from 9, outside of the extent 8}}
+    %r = attn.einsum [m,n] = %S[m,m+9] : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+// CA-8
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{the mapping names rank 'z', which no einsum uses}}
+  %o = attn.cascade (%S = %s) mapping <lanes = z by [16], stream = 1, rows = 1, parallel = []> : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-8
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{the mapping names rank 'm' twice}}
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 1, rows = 1, parallel = [m]> : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-8
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{the mapping names rank 'n0', which an attn.iterate runs over}}
+  %o = attn.cascade (%S = %s) mapping <lanes = n0 by [16], stream = 1, rows = 1, parallel = []> : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-1
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    // expected-error @+1 {{the iterative rank, its parent and its points need three names}}
+    %r = attn.iterate n of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-1
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    // expected-error @+1 {{rank names start with a lower-case letter; got 'N1'}}
+    %r = attn.iterate N1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-1
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      // expected-error @+1 {{rank 'n0' belongs to an enclosing attn.iterate}}
+      %x = attn.iterate m1 of m by n0 init(%A : tensor<?xf32>) {
+      ^bb0(%B: tensor<?xf32>):
+        attn.yield %B : tensor<?xf32>
+      }
+      attn.yield %x : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-1: in the generic form
+func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{rank names start with a lower-case letter; got ''}}
+    %r = "attn.iterate"(%S) <{parent = "n", point = "n0", rank = ""}> ({
+    ^bb0(%A: tensor<?xf32>):
+      attn.yield %A : tensor<?xf32>
+    }) : (tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-2
+func.func @f(%s: tensor<?xf32>) -> tensor<4xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<4xf32> {
+    // expected-error @+1 {{carries tensors of types 'tensor<?xf32>' but returns 'tensor<4xf32>'}}
+    %r = "attn.iterate"(%S) <{parent = "n", point = "n0", rank = "n1"}> ({
+    ^bb0(%A: tensor<?xf32>):
+      attn.yield %A : tensor<?xf32>
+    }) : (tensor<?xf32>) -> tensor<4xf32>
+    attn.yield %r : tensor<4xf32>
+  }
+  return %o : tensor<4xf32>
+}
+
+// -----
+
+// IT-2
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    // expected-error @+1 {{the body's arguments must have the carried types 'tensor<?xf32>'}}
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>, %B: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-2
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    // expected-error @+1 {{must yield the carried tensors; expected types 'tensor<?xf32>'}}
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n, %n : tensor<?xf32>, tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-3
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      // expected-error @+1 {{may not stand in attn.iterate; it holds attn.einsum and attn.iterate}}
+      %q = math.exp %n : tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-3: outside of a cascade
+func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{'attn.iterate' op expects parent op to be one of 'attn.cascade, attn.iterate'}}
+  %r = attn.iterate n1 of n by n0 init(%s : tensor<?xf32>) {
+  ^bb0(%A: tensor<?xf32>):
+    attn.yield %A : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+// -----
+
+// IT-4
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    // expected-error @+1 {{has a plan, but its parent is not the key rank of the cascade's 'over'}}
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) plan <symbols = [M, N], live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(a, b)[M, N] -> (0)>> {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-4
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    // expected-error @+1 {{has a plan over "KL", but the cascade has no such lengths}}
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) plan <symbols = [M, N, KL], live = affine_map<(a, b)[M, N, KL] -> (0)> to affine_map<(a, b)[M, N, KL] -> (N)>, full = affine_map<(a, b)[M, N, KL] -> (0)> to affine_map<(a, b)[M, N, KL] -> (N)>, nonnegative = affine_map<(a, b)[M, N, KL] -> (0)>> {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IX-1
+func.func @f() -> index {
+  // expected-error @+1 {{stands in the map of an attn.einsum}}
+  %i = attn.index m : index
+  return %i : index
+}
+
+// -----
+
+// IX-1
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = map(%S[m,n]) {
+    ^bb0(%v: f32):
+      // expected-error @+1 {{names rank 'j', which the einsum does not have}}
+      %i = attn.index j : index
+      attn.yield %v : f32
+    } reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

@@ -1,0 +1,679 @@
+// RUN: attn-opt %s --split-input-file --verify-diagnostics
+
+// EI-1
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{rank names start with a lower-case letter; got 'X'}}
+    %r = attn.einsum [X] = %X[X,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-1
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{rank 'm' is listed twice}}
+    %r = attn.einsum [m,m] = %X[m,m] : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-1: in the generic form
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{rank names hold letters, digits and '_'; got 'a b'}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "a b"], reducedRanks = ["a b"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-1: in the generic form
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{rank names start with a lower-case letter; got ''}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", ""], reducedRanks = [""], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-1: an operator of index expressions
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{'mod' is an operator, not a rank}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "mod"], reducedRanks = ["mod"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-1: in the generic form
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{attribute 'ranks' failed to satisfy constraint: string array attribute}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", 3], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-1: extents are named after ranks
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{rank names start with a lower-case letter; got ''}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [""], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-1: in the generic form
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{attribute 'reducedRanks' failed to satisfy constraint: string array attribute}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = [7], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-2
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{has 1 result ranks for a result of rank 2}}
+    %r = attn.einsum [m] = %X[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-2
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{has 18446744073709551615 result ranks for a result of rank 1}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = -1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-2
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{has 1 result ranks and 1 reduced ranks but lists 1}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0) -> (d0, d0)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-2
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{lists the reduced rank 'm' out of place}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["m"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-2
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{rank 'm' is listed twice among the result's and the reduced ranks}}
+    %r = attn.einsum [m] = %X[m,n] reduce add(m) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-3
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{a reduction and its ranks come together}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"]}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-3
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{a reduction and its ranks come together}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = [], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-4
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{has 0 index maps for 1 operands}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-4
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{operand #0 of rank 2 is indexed by 1 expressions}}
+    %r = attn.einsum [m] = %X[m] : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-4
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{operand #0 is indexed over other ranks than the einsum's}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1, d2) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-4
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{operand #0 is indexed over other ranks than the einsum's}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-4
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{attribute 'maps' failed to satisfy constraint: AffineMap array attribute}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = ["m"], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-5
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{reduced rank 'j' indexes no operand}}
+    %r = attn.einsum [m,n] = %X[m,n] reduce add(j) : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{'accumulate' needs a reduction and 'outs'}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>, accumulate = unit}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{clamps 'z', which is no rank of the einsum}}
+    %r = "attn.einsum"(%X) <{clampedRanks = ["z"], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{attribute 'clampedRanks' failed to satisfy constraint: string array attribute}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [1], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: memref<4x8xf32>) {
+  // expected-error @+1 {{needs a result, or 'outs' to write to}}
+  "attn.einsum"(%x) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
+  ^bb0(%v: f32):
+    attn.yield %v : f32
+  }) : (memref<4x8xf32>) -> ()
+  return
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: tensor<4x8xf32>) {
+  // expected-error @+1 {{'outs' of a tensor needs a result}}
+  "attn.einsum"(%x, %x) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
+  ^bb0(%v: f32):
+    attn.yield %v : f32
+  }) : (tensor<4x8xf32>, tensor<4x8xf32>) -> ()
+  return
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: memref<4x8xf32>) {
+  // expected-error @+1 {{'outs' has type 'memref<4x8xf32>' but the result is 'tensor<4x8xf32>'}}
+  %r = "attn.einsum"(%x, %x) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
+  ^bb0(%v: f32):
+    attn.yield %v : f32
+  }) : (memref<4x8xf32>, memref<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: memref<4x8xf32>) {
+  // expected-error @+1 {{a memref result needs an 'outs' operand}}
+  attn.einsum [m,n] = %x[m,n] : (memref<4x8xf32>) -> memref<4x8xf32>
+  return
+}
+
+// -----
+
+// EI-7
+func.func @f(%x: tensor<?xf8E5M2>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?xf8E5M2>) -> tensor<?xf32> {
+    // expected-error @+1 {{operand #0 must hold f64, f32, bf16, f16, signless integers or indices; got 'f8E5M2'}}
+    %r = attn.einsum [m] = map(%X[m]) {
+    ^bb0(%v: index):
+      %c = arith.constant 0.0 : f32
+      attn.yield %c : f32
+    } : (tensor<?xf8E5M2>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-7
+func.func @f(%x: tensor<?xf32>) -> tensor<?xf80> {
+  %o = attn.cascade (%X = %x) : (tensor<?xf32>) -> tensor<?xf80> {
+    // expected-error @+1 {{the result must hold f64, f32, bf16, f16, signless integers or indices; got 'f80'}}
+    %r = attn.einsum [m] = map(%X[m]) {
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    } : (tensor<?xf32>) -> tensor<?xf80>
+    attn.yield %r : tensor<?xf80>
+  }
+  return %o : tensor<?xf80>
+}
+
+// -----
+
+// EI-7
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{'and' reduces integers; got 'f32'}}
+    %r = attn.einsum [m] = %X[m,n] reduce and(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-7
+func.func @f(%x: tensor<?x?xvector<4xf32>>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xvector<4xf32>>) -> tensor<?xf32> {
+    // expected-error @+1 {{operand #0 must hold f64, f32, bf16, f16, signless integers or indices; got 'vector<4xf32>'}}
+    %r = attn.einsum [m] = map(%X[m,n]) {
+    ^bb0(%v: vector<4xf32>):
+      %c = arith.constant 0.0 : f32
+      attn.yield %c : f32
+    } reduce add(n) : (tensor<?x?xvector<4xf32>>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-8
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{the map takes 1 values for 2 operands}}
+    %r = attn.einsum [m] = map(%X[m,n], %X[m,n]) {
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    } reduce add(n) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-8
+func.func @f(%x: tensor<?x?xbf16>) -> tensor<?xbf16> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xbf16>) -> tensor<?xbf16> {
+    // expected-error @+1 {{map argument #0 must be 'f32'; got 'bf16'}}
+    %r = attn.einsum [m] = map(%X[m,n]) {
+    ^bb0(%v: bf16):
+      attn.yield %v : bf16
+    } reduce add(n) : (tensor<?x?xbf16>) -> tensor<?xbf16>
+    attn.yield %r : tensor<?xbf16>
+  }
+  return %o : tensor<?xbf16>
+}
+
+// -----
+
+// EI-8
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{the map must yield one value}}
+    %r = attn.einsum [m] = map(%X[m,n]) {
+    ^bb0(%v: f32):
+      attn.yield %v, %v : f32, f32
+    } reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-8
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xbf16> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xbf16> {
+    // expected-error @+1 {{the map must yield 'f32'; got 'bf16'}}
+    %r = attn.einsum [m] = map(%X[m,n]) {
+    ^bb0(%v: f32):
+      %t = arith.truncf %v : f32 to bf16
+      attn.yield %t : bf16
+    } reduce add(n) : (tensor<?x?xf32>) -> tensor<?xbf16>
+    attn.yield %r : tensor<?xbf16>
+  }
+  return %o : tensor<?xbf16>
+}
+
+// -----
+
+// EI-9
+func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = map(%X[m]) {
+    ^bb0(%v: f32):
+      %i = attn.index m : index
+      // expected-error @+1 {{may not stand in a map; it holds arith and math operations}}
+      %w = tensor.extract %X[%i] : tensor<?xf32>
+      attn.yield %w : f32
+    } : (tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-9: a remainder by zero at a dead point would end the program
+func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = map(%X[m]) {
+    ^bb0(%v: f32):
+      %i = attn.index m : index
+      // expected-error @+1 {{may not stand in a map; it is evaluated at dead points too, where this operation has no defined result}}
+      %w = arith.remui %i, %i : index
+      attn.yield %v : f32
+    } : (tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-9
+func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = map(%X[m]) {
+    ^bb0(%v: f32):
+      // expected-error @+1 {{may not stand in a map; it computes scalars}}
+      %w = arith.constant dense<1.0> : vector<4xf32>
+      attn.yield %v : f32
+    } : (tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-9: short forms take two operands of one kind
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{'mul' takes two operands; got 1}}
+    %r = attn.einsum [m] = mul(%X[m,n]) reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-9
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{unknown map 'exp'; known are map, mul, add, sub, div, max, min and a bare access}}
+    %r = attn.einsum [m] = exp(%X[m,n]) reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-9
+func.func @f(%x: tensor<?x?xi32>) -> tensor<?x?xi32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xi32>) -> tensor<?x?xi32> {
+    // expected-error @+1 {{'div' is for floats; write a map}}
+    %r = attn.einsum [m,n] = div(%X[m,n], %X[m,n]) : (tensor<?x?xi32>, tensor<?x?xi32>) -> tensor<?x?xi32>
+    attn.yield %r : tensor<?x?xi32>
+  }
+  return %o : tensor<?x?xi32>
+}
+
+// -----
+
+// EI-10
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{index expressions are affine: one factor must be a constant or an extent}}
+    %r = attn.einsum [m,n] = %X[m*n,n] : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-10
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{'mod' and 'floordiv' take a positive constant}}
+    %r = attn.einsum [m,n] = %X[m mod 0,n] : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-10
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{'mod' and 'floordiv' take a positive constant}}
+    %r = attn.einsum [m,n] = %X[m floordiv N,n] : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-10: in the generic form
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{operand #0 is indexed by a ceiling division; write it with floordiv}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0 ceildiv 2, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-10: in the generic form
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{operand #0: 'mod' and 'floordiv' take a positive constant}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = ["m"], maps = [affine_map<(d0, d1)[s0] -> (d0 mod s0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-11
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{rank 'n' is neither in the result nor reduced, and no enclosing attn.iterate runs over it}}
+    %r = attn.einsum [m] = %X[m,n] : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-11: on tiles, too
+func.func @f(%x: memref<4x8xf32>, %y: memref<4xf32>) {
+  // expected-error @+1 {{rank 'n' is neither in the result nor reduced}}
+  attn.einsum [m] = %x[m,n] outs(%y) : (memref<4x8xf32>) -> memref<4xf32>
+  return
+}
