@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "attn/Support/Debug.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -258,6 +259,8 @@ TileBuffer CascadeTiler::allocate(OpBuilder &builder, Location loc,
   Value offset = arith::ConstantIndexOp::create(builder, loc, workspaceBytes);
   buffer.memref = memref::ViewOp::create(builder, loc, type, workspace, offset,
                                          ValueRange{});
+  ATTN_DEBUG("tile") << "scratch " << type << " at byte " << workspaceBytes
+                     << "\n";
   workspaceBytes += llvm::alignTo(bytes, kAlignment);
   return buffer;
 }

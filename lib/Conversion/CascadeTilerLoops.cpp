@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "attn/Support/Debug.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -267,6 +268,8 @@ void CascadeTiler::absorbAccumulations(Block &block) {
           contraction.getOutputType() != einsum.getOutputType() ||
           !readsAtResult(einsum, index))
         continue;
+      ATTN_DEBUG("tile") << "adds " << contraction.getResult().getType()
+                         << " into its accumulator\n";
       absorbed[contraction] = einsum;
       accumulations[einsum] = {contraction, index, sum,
                                sum->getOperand(1 - side)};

@@ -8,6 +8,7 @@
 
 #include "attn/Analysis/CostModel.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
 
 namespace mlir::attn {
@@ -86,6 +87,7 @@ LogicalResult ChooseMappingPass::map(CascadeOp cascade) {
                        "reductions and of iteration");
     return success();
   }
+  ATTN_DEBUG("mapping") << *mapping << "\n";
   cascade.setMappingAttr(*mapping);
   return success();
 }

@@ -8,6 +8,7 @@
 
 #include "attn/Analysis/SparsityPlan.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
 
 namespace mlir::attn {
@@ -65,10 +66,12 @@ LogicalResult PlanSparsityPass::plan(CascadeOp cascade) {
         << *cascade.getKeyRank() << "' give their identities";
 
   for (IterateOp iterate : iterations) {
-    if (*plan)
+    if (*plan) {
+      ATTN_DEBUG("plan") << *plan << "\n";
       iterate.setPlanAttr(*plan);
-    else
+    } else {
       iterate.removePlanAttr();
+    }
   }
   return success();
 }

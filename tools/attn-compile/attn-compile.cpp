@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Support/Debug.h"
 #include "attn/Target/CPU/Compile.h"
 #include "attn/Target/CPU/Pipeline.h"
 #include "mlir/IR/AsmState.h"
@@ -254,6 +255,7 @@ static LogicalResult compile() {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  registerDebugOption();
   registerAsmPrinterCLOptions();
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();

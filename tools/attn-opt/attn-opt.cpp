@@ -9,6 +9,7 @@
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/Pipelines.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Support/Debug.h"
 #include "attn/Target/CPU/Pipeline.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
@@ -22,6 +23,7 @@ int main(int argc, char **argv) {
   mlir::registerAllExtensions(registry);
   registry.insert<mlir::attn::AttnDialect>();
   mlir::registerAllPasses();
+  mlir::attn::registerDebugOption();
   mlir::attn::registerAttnTransformsPasses();
   mlir::attn::registerAttnConversionPasses();
   mlir::attn::registerAttnConversionPipelines();

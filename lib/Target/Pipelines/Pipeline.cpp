@@ -11,6 +11,7 @@
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/Pipelines.h"
+#include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -111,6 +112,8 @@ struct LowerKernelPass
       return op->emitRemark("the kernel is compiled unfused: ");
     }));
 
+    ATTN_DEBUG("form") << function.getName() << " is compiled "
+                       << (fits ? "fused" : "unfused") << "\n";
     OpPassManager lower(ModuleOp::getOperationName());
     if (fits) {
       buildFusedToLLVM(lower, options);
