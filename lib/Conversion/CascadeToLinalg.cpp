@@ -98,7 +98,7 @@ FailureOr<Value> CascadeToLinalg::getExtent(StringAttr rank, Operation *user) {
     extents[rank] = extent;
     return extent;
   };
-  auto found = staticExtents.find(rank);
+  auto *found = staticExtents.find(rank);
   if (found != staticExtents.end() && !ShapedType::isDynamic(found->second))
     return remember(
         arith::ConstantIndexOp::create(builder, loc, found->second));
