@@ -401,10 +401,10 @@ LogicalResult CascadeToLinalg::lowerEinsum(EinsumOp einsum) {
     for (unsigned rank = 0; rank < numLoops; ++rank)
       coordinates[ranks[rank]] =
           linalg::IndexOp::create(body, loc, loopOf[rank]);
-    for (const Step &step : steps)
-      coordinates[step.rank] = step.position;
-    FailureOr<Value> point =
-        buildPoint(body, einsum, operands, arguments.drop_back(), coordinates);
+    FailureOr<Value> point = failure();
+    if (succeeded(addParentCoordinates(body, einsum, coordinates)))
+      point = buildPoint(body, einsum, operands, arguments.drop_back(),
+                         coordinates);
     if (failed(point)) {
       pointFailed = true;
       linalg::YieldOp::create(body, loc, arguments.back());

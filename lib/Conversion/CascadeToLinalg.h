@@ -81,8 +81,12 @@ private:
                               const RankCoordinates &coordinates);
   FailureOr<Value> gather(OpBuilder &body, EinsumOp einsum, unsigned index,
                           Value tensor, const RankCoordinates &coordinates);
-  Value inlineMap(OpBuilder &body, EinsumOp einsum, ValueRange arguments,
-                  const RankCoordinates &coordinates);
+  FailureOr<Value> inlineMap(OpBuilder &body, EinsumOp einsum,
+                             ValueRange arguments,
+                             const RankCoordinates &coordinates);
+  /// Points of a step have a coordinate in the parent rank, too.
+  LogicalResult addParentCoordinates(OpBuilder &body, EinsumOp einsum,
+                                     RankCoordinates &coordinates);
 
   /// Whether the point exists, or null where every point does.
   FailureOr<Value> buildLiveTest(OpBuilder &body, EinsumOp einsum,

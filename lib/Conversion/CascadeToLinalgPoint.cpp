@@ -119,15 +119,38 @@ FailureOr<Value> CascadeToLinalg::gather(OpBuilder &body, EinsumOp einsum,
   return guarded.getResult(0);
 }
 
-Value CascadeToLinalg::inlineMap(OpBuilder &body, EinsumOp einsum,
-                                 ValueRange arguments,
-                                 const RankCoordinates &coordinates) {
+LogicalResult
+CascadeToLinalg::addParentCoordinates(OpBuilder &body, EinsumOp einsum,
+                                      RankCoordinates &coordinates) {
+  for (const Step &step : steps) {
+    coordinates[step.rank] = step.position;
+    Value point = coordinates.lookup(step.point);
+    if (!point)
+      continue;
+    FailureOr<Value> extent = getExtent(step.point, einsum);
+    if (failed(extent))
+      return failure();
+    Location loc = einsum.getLoc();
+    Value start = arith::MulIOp::create(body, loc, step.position, *extent);
+    coordinates[step.parent] = arith::AddIOp::create(body, loc, start, point);
+  }
+  return success();
+}
+
+FailureOr<Value>
+CascadeToLinalg::inlineMap(OpBuilder &body, EinsumOp einsum,
+                           ValueRange arguments,
+                           const RankCoordinates &coordinates) {
   // Constants of the cascade are visible in the map.
   IRMapping local(mapping);
   local.map(einsum.getMap()->getArguments(), arguments);
   for (Operation &op : einsum.getMap()->without_terminator()) {
     if (auto index = dyn_cast<IndexOp>(op)) {
-      local.map(index.getResult(), coordinates.lookup(index.getRankAttr()));
+      Value coordinate = coordinates.lookup(index.getRankAttr());
+      if (!coordinate)
+        return LogicalResult(index.emitError("rank '")
+                             << index.getRank() << "' has no coordinate here");
+      local.map(index.getResult(), coordinate);
       continue;
     }
     Operation *copy = body.clone(op, local);
@@ -175,7 +198,10 @@ CascadeToLinalg::buildPoint(OpBuilder &body, EinsumOp einsum,
       value = keepFinite(body, loc, value, *operand.extremum);
     arguments.push_back(value);
   }
-  Value result = inlineMap(body, einsum, arguments, coordinates);
+  FailureOr<Value> mapped = inlineMap(body, einsum, arguments, coordinates);
+  if (failed(mapped))
+    return failure();
+  Value result = *mapped;
 
   FailureOr<Value> live = buildLiveTest(body, einsum, coordinates);
   if (failed(live))
@@ -341,31 +367,26 @@ FailureOr<Value>
 CascadeToLinalg::buildLiveTest(OpBuilder &body, EinsumOp einsum,
                                const RankCoordinates &coordinates) {
   Location loc = einsum.getLoc();
-  // Points of a step have a coordinate in the parent rank, too.
-  RankCoordinates all = coordinates;
   Value live;
   for (const Step &step : steps) {
-    Value point = coordinates.lookup(step.point);
-    if (!point)
+    if (!einsum.hasRank(step.point))
       continue;
-    FailureOr<Value> extent = getExtent(step.point, einsum);
     FailureOr<Value> parent = getExtent(step.parent, einsum);
-    if (failed(extent) || failed(parent))
+    if (failed(parent))
       return failure();
-    Value start = arith::MulIOp::create(body, loc, step.position, *extent);
-    Value coordinate = arith::AddIOp::create(body, loc, start, point);
     live = conjoin(body, loc, live,
                    arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
-                                         coordinate, *parent));
-    all.try_emplace(step.parent, coordinate);
+                                         coordinates.lookup(step.parent),
+                                         *parent));
   }
   if (!cascade.hasSpace())
     return live;
-  Value query = all.lookup(cascade.getQueryRankAttr());
-  Value key = all.lookup(cascade.getKeyRankAttr());
+  Value query = coordinates.lookup(cascade.getQueryRankAttr());
+  Value key = coordinates.lookup(cascade.getKeyRankAttr());
   if (!query || !key)
     return live;
-  FailureOr<Value> inside = buildSpaceTest(body, einsum, all, query, key);
+  FailureOr<Value> inside =
+      buildSpaceTest(body, einsum, coordinates, query, key);
   if (failed(inside))
     return failure();
   return conjoin(body, loc, live, *inside);

@@ -216,3 +216,36 @@ func.func @iterate(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// -----
+
+// In a step, the parent rank has a coordinate as well.
+// CHECK-LABEL: func @parent_index
+// CHECK: scf.for %[[STEP:.*]] = %c0
+// CHECK:   linalg.generic
+// CHECK:     %[[P:.*]] = linalg.index 0 : index
+// CHECK:     %[[BASE:.*]] = arith.muli %[[STEP]], %c64 : index
+// CHECK:     %[[N:.*]] = arith.addi %[[BASE]], %[[P]] : index
+// CHECK:     arith.index_cast %[[N]] : index to i32
+func.func @parent_index(%s: tensor<?xf32>) -> tensor<f32> {
+  // expected-remark@+1 {{materialises 3 intermediates}}
+  %o = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<f32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [] = map() { attn.yield %zero : f32 } : () -> tensor<f32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<f32>) {
+    ^bb0(%RD: tensor<f32>):
+      %x = attn.einsum [] = map(%S[n1*N0+n0]) {
+      ^bb0(%v: f32):
+        %p = attn.index n : index
+        %q = arith.index_cast %p : index to i32
+        %t = arith.sitofp %q : i32 to f32
+        %w = arith.mulf %v, %t : f32
+        attn.yield %w : f32
+      } reduce add(n0) : (tensor<?xf32>) -> tensor<f32>
+      %rd = attn.einsum [] = add(%RD[], %x[]) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+      attn.yield %rd : tensor<f32>
+    }
+    attn.yield %r : tensor<f32>
+  }
+  return %o : tensor<f32>
+}
