@@ -159,27 +159,64 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
   return success();
 }
 
+/// Every result belongs to one work item, and the item's lanes to the result.
+LogicalResult CascadeTiler::checkResult(Value result, ErrorFn emit) {
+  SmallVector<StringAttr> ranks;
+  if (auto einsum = result.getDefiningOp<EinsumOp>()) {
+    ranks = einsum.getOutputRanks();
+  } else if (auto op = result.getDefiningOp<IterateOp>()) {
+    ranks = op.getInits()[cast<OpResult>(result).getResultNumber()]
+                .getDefiningOp<EinsumOp>()
+                .getOutputRanks();
+  } else {
+    return emit(cascade) << "it returns an input";
+  }
+  SmallVector<StringAttr> wanted(parallel);
+  wanted.push_back(lane);
+  for (StringAttr rank : wanted)
+    if (!llvm::is_contained(ranks, rank))
+      return emit(result.getDefiningOp())
+             << "a result lacks rank '" << rank.getValue()
+             << "', which the mapping works on in parallel";
+  return success();
+}
+
+/// Carried tensors start from einsums and are replaced by einsums of the step.
+LogicalResult CascadeTiler::checkIterate(ErrorFn emit) {
+  Block &body = iterate.getBody().front();
+  for (auto [init, yielded, argument] : llvm::zip(
+           iterate.getInits(), iterate.getYielded(), body.getArguments())) {
+    auto start = init.getDefiningOp<EinsumOp>();
+    if (!start)
+      return emit(iterate) << "a carried tensor starts from an input";
+    auto next = yielded.getDefiningOp<EinsumOp>();
+    if (yielded != argument && (!next || next->getBlock() != &body))
+      return emit(iterate) << "a carried tensor is replaced by one that the "
+                              "step does not make";
+    // A buffer is laid out by the first einsum that writes it; what the others
+    // write must have the same ranks in its dimensions.
+    if (next)
+      for (auto [from, to] :
+           llvm::zip(start.getOutputRanks(), next.getOutputRanks()))
+        if (from != to &&
+            (isParallel(from) || isParallel(to) || from == lane || to == lane))
+          return emit(next)
+                 << "a carried tensor changes its ranks from '"
+                 << from.getValue() << "' to '" << to.getValue() << "'";
+  }
+  return success();
+}
+
 LogicalResult CascadeTiler::check(ErrorFn emit) {
   Block &body = cascade.getBody().front();
   if (llvm::count_if(body, [](Operation &op) { return isa<IterateOp>(op); }) >
       1)
     return emit(cascade) << "more than one streamed pass";
+  if (iterate && failed(checkIterate(emit)))
+    return failure();
   for (Value result : cascade.getYielded())
-    if (isInput(result) || isa_and_nonnull<IterateOp>(result.getDefiningOp()))
-      continue;
-    else if (auto einsum = result.getDefiningOp<EinsumOp>())
-      for (StringAttr rank : parallel)
-        if (!llvm::is_contained(einsum.getOutputRanks(), rank))
-          return emit(einsum) << "a result lacks the parallel rank '"
-                              << rank.getValue() << "'";
-  for (std::optional<AccessAttr> access :
-       {cascade.getKeyLengths(), cascade.getQueryLengths()})
-    if (access)
-      for (StringAttr rank : access->getRanks())
-        if (!isParallel(rank))
-          return emit(cascade)
-                 << "lengths are indexed by rank '" << rank.getValue()
-                 << "', which is not parallel in the mapping";
+    if (failed(checkResult(result, emit)))
+      return failure();
   LogicalResult status = success();
   cascade.getBody().walk([&](Operation *op) {
     if (failed(status))

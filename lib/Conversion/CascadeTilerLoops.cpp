@@ -34,24 +34,30 @@ static SmallVector<StringAttr> getOutRanks(EinsumOp einsum,
 // Dead points
 //===----------------------------------------------------------------------===//
 
-/// The value that `kind` ignores, as a constant of a float type.
-static std::optional<TypedAttr> getIdentity(ReductionKind kind, Type type) {
-  auto floatType = dyn_cast<FloatType>(type);
-  if (!floatType)
-    return std::nullopt;
-  const llvm::fltSemantics &semantics = floatType.getFloatSemantics();
-  switch (kind) {
-  case ReductionKind::Add:
-    return FloatAttr::get(type, APFloat::getZero(semantics));
-  case ReductionKind::Mul:
-    return FloatAttr::get(type, APFloat::getOne(semantics));
-  case ReductionKind::Max:
-    return FloatAttr::get(type, APFloat::getInf(semantics, /*Negative=*/true));
-  case ReductionKind::Min:
-    return FloatAttr::get(type, APFloat::getInf(semantics));
-  default:
-    return std::nullopt;
+/// The value that `kind` ignores, as a constant of `type`.
+static TypedAttr getIdentity(ReductionKind kind, Type type) {
+  if (auto floatType = dyn_cast<FloatType>(type)) {
+    const llvm::fltSemantics &semantics = floatType.getFloatSemantics();
+    APFloat value = APFloat::getZero(semantics);
+    if (kind == ReductionKind::Mul)
+      value = APFloat::getOne(semantics);
+    else if (kind == ReductionKind::Max)
+      value = APFloat::getInf(semantics, /*Negative=*/true);
+    else if (kind == ReductionKind::Min)
+      value = APFloat::getInf(semantics);
+    return FloatAttr::get(type, value);
   }
+  unsigned width = type.getIntOrFloatBitWidth();
+  APInt value = APInt::getZero(width);
+  if (kind == ReductionKind::Mul)
+    value = APInt(width, 1);
+  else if (kind == ReductionKind::Max)
+    value = APInt::getSignedMinValue(width);
+  else if (kind == ReductionKind::Min)
+    value = APInt::getSignedMaxValue(width);
+  else if (kind == ReductionKind::And)
+    value = APInt::getAllOnes(width);
+  return IntegerAttr::get(type, value);
 }
 
 static bool isProduct(EinsumOp einsum) {
@@ -212,9 +218,9 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
   Location loc = einsum.getLoc();
   SmallVector<StringAttr> ranks = getOutRanks(einsum, out);
   Value target = sliceStep(builder, loc, out);
-  auto identity =
+  TypedAttr identity =
       getIdentity(*einsum.getReduction(), einsum.getMapResult().getType());
-  if (!masked || !isInSpace(einsum) || !identity ||
+  if (!masked || !isInSpace(einsum) ||
       getDeadPoints(einsum) == DeadPoints::Absorbed) {
     emitMap(builder, einsum, target, ranks, accumulate, std::nullopt);
     return;

@@ -290,8 +290,9 @@ Value TileOperands::loadResult(OpBuilder &builder, const TileCoordinates &at,
     return convert(builder, loc,
                    memref::LoadOp::create(builder, loc, out, indices), type);
   auto vectorType = VectorType::get({at.width}, element);
-  if (isPackedInVectors(element)) {
-    // Accumulated bits: the lanes of a partial register repeat its first one.
+  if (isPackedInVectors(element) ||
+      !isContiguous(cast<MemRefType>(out.getType()))) {
+    // One by one: the lanes of a partial register repeat its first one.
     Value result = getZero(builder, loc, vectorType);
     for (int64_t position = 0; position < at.width; ++position) {
       Value offset = arith::ConstantIndexOp::create(builder, loc, position);
@@ -347,7 +348,8 @@ void TileOperands::storeResult(OpBuilder &builder, const TileCoordinates &at,
   Type element = getElementTypeOrSelf(out.getType());
   if (isa<FloatType>(element))
     value = convert(builder, loc, value, element);
-  if (at.lane && isPackedInVectors(element)) {
+  if (at.lane && (isPackedInVectors(element) ||
+                  !isContiguous(cast<MemRefType>(out.getType())))) {
     storeLanes(builder, at, indices, value);
     return;
   }

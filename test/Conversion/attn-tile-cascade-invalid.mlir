@@ -1,0 +1,102 @@
+// RUN: attn-opt %s --attn-describe-kernel --attn-tile-cascade -split-input-file -verify-diagnostics
+
+func.func @no_mapping(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // expected-error @below {{does not fit the fused form: it has no mapping; attn-choose-mapping gives it one}}
+  %o = attn.cascade (%S = %s) : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %r = attn.einsum [m,f] = %S[m,f] : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @returns_an_input(%s: tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+  // expected-error @below {{does not fit the fused form: it returns an input}}
+  %o, %p = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+    %r = attn.einsum [m,f] = add(%S[m,f], %S[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r, %S : tensor<?x8xf32>, tensor<?x8xf32>
+  }
+  return %o, %p : tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// -----
+
+func.func @result_without_lanes(%s: tensor<?x8xf32>) -> tensor<8xf32> {
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> tensor<8xf32> {
+    // expected-error @below {{a result lacks rank 'm', which the mapping works on in parallel}}
+    %r = attn.einsum [f] = %S[m,f] reduce add(m) : (tensor<?x8xf32>) -> tensor<8xf32>
+    attn.yield %r : tensor<8xf32>
+  }
+  return %o : tensor<8xf32>
+}
+
+// -----
+
+func.func @reduces_lanes(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    // expected-error @below {{reduces rank 'm', which the mapping works on in parallel}}
+    %t = attn.einsum [f] = %S[m,f] reduce add(m) : (tensor<?x8xf32>) -> tensor<8xf32>
+    %r = attn.einsum [m,f] = add(%S[m,f], %t[f]) : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @dynamic_intermediate(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @below {{rank 'n' of an intermediate has no static extent and is neither parallel, lanes nor streamed}}
+    %t = attn.einsum [m,n] = map(%S[m,n]) {
+    ^bb0(%x: f32):
+      %y = math.exp %x : f32
+      attn.yield %y : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %t[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+func.func @shifted_lanes(%s: tensor<?x8xf32>, %t: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    // expected-error @below {{operand #1: index #0 may leave its dimension}}
+    %r = attn.einsum [m,f] = add(%S[m,f], %T[m floordiv 2,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @starts_from_an_input(%s: tensor<?x?xf32>, %i: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %I = %i) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?xf32> {
+    // expected-error @below {{a carried tensor starts from an input}}
+    %r = attn.iterate n1 of n by n0 init(%I : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %x = attn.einsum [m] = add(%R[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %x : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+func.func @two(%s: tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+  %a = attn.cascade (%S = %s) : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %r = attn.einsum [m,f] = add(%S[m,f], %S[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  // expected-error @below {{a kernel holds one cascade, and this is the second}}
+  %b = attn.cascade (%S = %s) : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %r = attn.einsum [m,f] = mul(%S[m,f], %S[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %a, %b : tensor<?x8xf32>, tensor<?x8xf32>
+}
