@@ -85,10 +85,13 @@ std::vector<PassCount> PassCount::getAll(CascadeOp cascade) {
       ranks.insert(iterate.getParentAttr());
   }
   std::vector<PassCount> counts;
-  for (StringAttr rank : ranks)
-    counts.emplace_back(cascade, rank);
-  llvm::stable_sort(counts, [](const PassCount &a, const PassCount &b) {
-    return a.getCount() > b.getCount();
-  });
+  for (StringAttr rank : ranks) {
+    PassCount passes(cascade, rank);
+    // Behind those with as many passes: ranks of equal count keep their order.
+    auto position = llvm::find_if(counts, [&](const PassCount &other) {
+      return other.getCount() < passes.getCount();
+    });
+    counts.insert(position, std::move(passes));
+  }
   return counts;
 }

@@ -1,0 +1,211 @@
+//===- CascadeTilerCheck.cpp - What fits the tiled form -------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What becomes of each dimension of a tensor on a tile, and the checks before
+// anything is emitted: each refusal names the einsum and the reason.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeTiler.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+//===----------------------------------------------------------------------===//
+// Classification
+//===----------------------------------------------------------------------===//
+
+bool CascadeTiler::isParallel(StringAttr rank) const {
+  return llvm::is_contained(parallel, rank);
+}
+
+bool CascadeTiler::isPoint(StringAttr rank) const {
+  return iterate && rank == const_cast<IterateOp &>(iterate).getPointAttr();
+}
+
+bool CascadeTiler::isInput(Value value) const {
+  auto argument = dyn_cast<BlockArgument>(value);
+  return argument && argument.getOwner() ==
+                         &const_cast<CascadeOp &>(cascade).getBody().front();
+}
+
+std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
+                                                AffineExpr expr) const {
+  SmallVector<StringAttr> used;
+  for (auto [position, rank] : llvm::enumerate(access.ranks))
+    if (expr.isFunctionOfDim(position))
+      used.push_back(rank);
+  bool plain = isa<AffineDimExpr>(expr);
+  bool hasExtent = false;
+  for (unsigned position = 0; position < access.extents.size(); ++position)
+    hasExtent |= expr.isFunctionOfSymbol(position);
+
+  if (hasExtent) {
+    // The one expression with an extent is n1*N0+n0.
+    if (!iterate || used.size() != 2)
+      return std::nullopt;
+    auto op = const_cast<IterateOp &>(iterate);
+    MLIRContext *context = op.getContext();
+    auto findDim = [&](StringAttr rank) -> AffineExpr {
+      for (auto [position, name] : llvm::enumerate(access.ranks))
+        if (name == rank)
+          return getAffineDimExpr(position, context);
+      return {};
+    };
+    AffineExpr step = findDim(op.getRankAttr());
+    AffineExpr point = findDim(op.getPointAttr());
+    for (auto [position, name] : llvm::enumerate(access.extents))
+      if (name == op.getPointAttr() && step && point &&
+          expr == step * getAffineSymbolExpr(position, context) + point)
+        return IndexRole::Stream;
+    return std::nullopt;
+  }
+  if (!used.empty() &&
+      llvm::all_of(used, [&](StringAttr rank) { return isParallel(rank); }))
+    return IndexRole::Parallel;
+  if (plain && used[0] == lane)
+    return IndexRole::Lane;
+  if (plain && isPoint(used[0]))
+    return IndexRole::Stream;
+  for (StringAttr rank : used) {
+    auto found = extents.find(rank);
+    if (isParallel(rank) || rank == lane || isPoint(rank) ||
+        found == extents.end() || ShapedType::isDynamic(found->second))
+      return std::nullopt;
+  }
+  return IndexRole::Local;
+}
+
+bool CascadeTiler::reducesPoints(EinsumOp einsum) const {
+  return llvm::any_of(einsum.getReduced(),
+                      [&](StringAttr rank) { return isPoint(rank); });
+}
+
+bool CascadeTiler::isInSpace(EinsumOp einsum) const {
+  return einsum.hasRank(lane) && iterate &&
+         einsum.hasRank(const_cast<IterateOp &>(iterate).getPointAttr());
+}
+
+LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
+  for (StringAttr rank : einsum.getOutputRanks()) {
+    auto found = extents.find(rank);
+    bool isStatic =
+        found != extents.end() && !ShapedType::isDynamic(found->second);
+    if (!isStatic && !isParallel(rank) && rank != lane && !isPoint(rank))
+      return emit(einsum) << "rank '" << rank.getValue()
+                          << "' of an intermediate has no static extent and is "
+                             "neither parallel, lanes nor streamed";
+  }
+  for (StringAttr rank : einsum.getReduced()) {
+    if (isParallel(rank) || rank == lane)
+      return emit(einsum) << "reduces rank '" << rank.getValue()
+                          << "', which the mapping works on in parallel";
+    auto found = extents.find(rank);
+    if (!isPoint(rank) &&
+        (found == extents.end() || ShapedType::isDynamic(found->second)))
+      return emit(einsum) << "reduces rank '" << rank.getValue()
+                          << "', which has no static extent and is not "
+                             "streamed";
+  }
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    EinsumAccess access = einsum.getAccess(index);
+    bool isIntermediate = !isInput(access.tensor);
+    for (auto [position, expr] : llvm::enumerate(access.map.getResults())) {
+      if (getIndexBounds(einsum, index, position, extents) !=
+          IndexBounds::Within)
+        return emit(einsum) << "operand #" << index << ": index #" << position
+                            << " may leave its dimension";
+      std::optional<IndexRole> role = classify(access, expr);
+      if (!role)
+        return emit(einsum)
+               << "operand #" << index
+               << " is indexed by an expression that mixes tiled ranks";
+      if (isIntermediate && *role == IndexRole::Parallel &&
+          !isa<AffineDimExpr>(expr))
+        return emit(einsum) << "operand #" << index
+                            << " reads an intermediate of another work item";
+    }
+  }
+  // A reduction over keys alone sees every key, not those of a query tile.
+  if (iterate && iterate.getPlan() && reducesPoints(einsum) &&
+      !isInSpace(einsum))
+    return emit(einsum) << "reduces the streamed rank of a sparse cascade "
+                           "without the lane rank '"
+                        << lane.getValue() << "'";
+  return success();
+}
+
+/// Every result belongs to one work item, and the item's lanes to the result.
+LogicalResult CascadeTiler::checkResult(Value result, ErrorFn emit) {
+  SmallVector<StringAttr> ranks;
+  if (auto einsum = result.getDefiningOp<EinsumOp>()) {
+    ranks = einsum.getOutputRanks();
+  } else if (auto op = result.getDefiningOp<IterateOp>()) {
+    ranks = op.getInits()[cast<OpResult>(result).getResultNumber()]
+                .getDefiningOp<EinsumOp>()
+                .getOutputRanks();
+  } else {
+    return emit(cascade) << "it returns an input";
+  }
+  SmallVector<StringAttr> wanted(parallel);
+  wanted.push_back(lane);
+  for (StringAttr rank : wanted)
+    if (!llvm::is_contained(ranks, rank))
+      return emit(result.getDefiningOp())
+             << "a result lacks rank '" << rank.getValue()
+             << "', which the mapping works on in parallel";
+  return success();
+}
+
+/// Carried tensors start from einsums and are replaced by einsums of the step.
+LogicalResult CascadeTiler::checkIterate(ErrorFn emit) {
+  Block &body = iterate.getBody().front();
+  for (auto [init, yielded, argument] : llvm::zip(
+           iterate.getInits(), iterate.getYielded(), body.getArguments())) {
+    auto start = init.getDefiningOp<EinsumOp>();
+    if (!start)
+      return emit(iterate) << "a carried tensor starts from an input";
+    auto next = yielded.getDefiningOp<EinsumOp>();
+    if (yielded != argument && (!next || next->getBlock() != &body))
+      return emit(iterate) << "a carried tensor is replaced by one that the "
+                              "step does not make";
+    // A buffer is laid out by the first einsum that writes it; what the others
+    // write must have the same ranks in its dimensions.
+    if (next)
+      for (auto [from, to] :
+           llvm::zip(start.getOutputRanks(), next.getOutputRanks()))
+        if (from != to &&
+            (isParallel(from) || isParallel(to) || from == lane || to == lane))
+          return emit(next)
+                 << "a carried tensor changes its ranks from '"
+                 << from.getValue() << "' to '" << to.getValue() << "'";
+  }
+  return success();
+}
+
+LogicalResult CascadeTiler::check(ErrorFn emit) {
+  Block &body = cascade.getBody().front();
+  if (llvm::count_if(body, [](Operation &op) { return isa<IterateOp>(op); }) >
+      1)
+    return emit(cascade) << "more than one streamed pass";
+  if (iterate && failed(checkIterate(emit)))
+    return failure();
+  for (Value result : cascade.getYielded())
+    if (failed(checkResult(result, emit)))
+      return failure();
+  LogicalResult status = success();
+  cascade.getBody().walk([&](Operation *op) {
+    if (failed(status))
+      return;
+    if (auto einsum = dyn_cast<EinsumOp>(op))
+      status = checkEinsum(einsum, emit);
+    else if (auto nested = dyn_cast<IterateOp>(op); nested && nested != iterate)
+      status = emit(nested) << "nested iteration";
+  });
+  return status;
+}
