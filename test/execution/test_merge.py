@@ -12,24 +12,24 @@ import pytest
 from runner import Counter
 
 HEADS, F = 4, 40
-O, L = f"tensor<?x{HEADS}x?x{F}xf32>", f"tensor<?x{HEADS}x?xf32>"
+OUT, LSE = f"tensor<?x{HEADS}x?x{F}xf32>", f"tensor<?x{HEADS}x?xf32>"
 
 
 def text(parts: int, sinks: bool) -> str:
     outputs = [f"%o{i}" for i in range(parts)]
     lses = [f"%l{i}" for i in range(parts)]
-    arguments = [f"{o}: {O}, {l}: {L}" for o, l in zip(outputs, lses, strict=True)]
-    types = [O] * parts + [L] * parts
+    arguments = [f"{out}: {OUT}, {lse}: {LSE}" for out, lse in zip(outputs, lses, strict=True)]
+    types = [OUT] * parts + [LSE] * parts
     clause = ""
     if sinks:
         arguments.append(f"%s: tensor<{HEADS}xf32>")
         types.append(f"tensor<{HEADS}xf32>")
         clause = " sinks(%s)"
     return f"""
-func.func @attention({", ".join(arguments)}) -> ({O}, {L}) {{
+func.func @attention({", ".join(arguments)}) -> ({OUT}, {LSE}) {{
   %o, %l = attn.merge({", ".join(outputs)}) lse({", ".join(lses)}){clause}
-      : ({", ".join(types)}) -> ({O}, {L})
-  return %o, %l : {O}, {L}
+      : ({", ".join(types)}) -> ({OUT}, {LSE})
+  return %o, %l : {OUT}, {LSE}
 }}
 """
 
