@@ -80,10 +80,12 @@ def test_an_iteration_runs(kernels):
 
 REDUCTIONS = """
 func.func @attention(%x: tensor<?x?xbf16>, %i: tensor<?x?xi32>)
-    -> (tensor<?xbf16>, tensor<?xbf16>, tensor<?xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) {
+    -> (tensor<?xbf16>, tensor<?xbf16>, tensor<?xbf16>,
+        tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) {
   %r:6 = attn.cascade (%X = %x, %I = %i) where not causal over (m, n) align top_left
       : (tensor<?x?xbf16>, tensor<?x?xi32>)
-      -> (tensor<?xbf16>, tensor<?xbf16>, tensor<?xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) {
+      -> (tensor<?xbf16>, tensor<?xbf16>, tensor<?xbf16>,
+          tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) {
     %a = attn.einsum [m] = %X[m,n] reduce max(n) : (tensor<?x?xbf16>) -> tensor<?xbf16>
     %b = attn.einsum [m] = %X[m,n] reduce min(n) : (tensor<?x?xbf16>) -> tensor<?xbf16>
     %c = attn.einsum [m] = %X[m,n] reduce add(n) : (tensor<?x?xbf16>) -> tensor<?xbf16>
@@ -141,7 +143,8 @@ func.func private @twice(%x: tensor<?x6xf32>) -> tensor<?x6xf32> {
 }
 func.func @attention(%x: tensor<?x6xf32>, %y: tensor<?xf32>) -> tensor<?x6xf32> {
   %a = attn.cascade (%X = %x, %Y = %y) : (tensor<?x6xf32>, tensor<?xf32>) -> tensor<?x6xf32> {
-    %z = attn.einsum [n,e] = map(%X[n,(e+3) mod 6], %X[N - n - 1,e], %X[n,5 - 2*(e floordiv 2)], %Y[0*n]) {
+    %z = attn.einsum [n,e] = map(
+        %X[n,(e+3) mod 6], %X[N - n - 1,e], %X[n,5 - 2*(e floordiv 2)], %Y[0*n]) {
     ^bb0(%u: f32, %v: f32, %w: f32, %c: f32):
       %i = attn.index e : index
       %j = arith.index_cast %i : index to i32
