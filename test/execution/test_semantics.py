@@ -128,11 +128,16 @@ def test_infinite_scores(kernels):
         assert bits(out[0, 1, 7]) == bits(case.arrays["v"][0, 1, keys - 1])
 
 
-def test_sinks(kernels):
-    spec = Spec(16, 32, heads=4, key_heads=2, sinks=True, lse=True, where=(("causal",),))
+@pytest.mark.parametrize("bias", [None, "mn"])
+def test_sinks(kernels, bias):
+    spec = Spec(
+        16, 32, heads=4, key_heads=2, scale=0.25, bias=bias, sinks=True, lse=True,
+        where=(("causal",),),
+    )  # fmt: skip
     kernel = kernels.get(spec)
     case = operands(spec, 2, 50, 40, np.random.default_rng(2))
     case.arrays["sink"][:] = [-np.inf, -3, 5, 60]
+    run_guarded(kernel, case, "bhmd", "end", 0)
     out, lse = run(kernel, case)
     judge(case, [out, lse])
     # Bottom right: the first ten rows see no key, and a sink is none.
