@@ -128,6 +128,40 @@ EinsumOp attn::replaceEinsum(EinsumOp einsum, ArrayRef<EinsumAccess> accesses) {
   return created;
 }
 
+EinsumOp attn::cloneEinsum(OpBuilder &builder, EinsumOp einsum,
+                           const IRMapping &tensors, const RankNames &names) {
+  auto rename = [&](ArrayRef<StringAttr> ranks) {
+    return llvm::map_to_vector(ranks, [&](StringAttr rank) {
+      StringAttr name = names.lookup(rank);
+      return name ? name : rank;
+    });
+  };
+  SmallVector<EinsumAccess> accesses;
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    EinsumAccess access = einsum.getAccess(index);
+    access.tensor = tensors.lookupOrDefault(access.tensor);
+    access.ranks = rename(access.ranks);
+    access.extents = rename(access.extents);
+    accesses.push_back(access);
+  }
+  std::optional<EinsumReduction> reduction = einsum.getEinsumReduction();
+  if (reduction)
+    reduction->ranks = rename(reduction->ranks);
+  auto created =
+      EinsumOp::create(builder, einsum.getLoc(), Type(einsum.getOutputType()),
+                       rename(einsum.getOutputRanks()), accesses, reduction,
+                       [&](OpBuilder &builder, Location loc, ValueRange args) {
+                         return cloneExpression(builder, einsum.getMapResult(),
+                                                einsum.getMap(), args);
+                       });
+  created.getBody().walk([&](IndexOp index) {
+    if (StringAttr name = names.lookup(index.getRankAttr()))
+      index.setRankAttr(name);
+  });
+  created->setDiscardableAttrs(einsum->getDiscardableAttrDictionary());
+  return created;
+}
+
 Value attn::cloneExpression(OpBuilder &builder, Value value, Block *map,
                             IRMapping &mapping) {
   if (Value known = mapping.lookupOrNull(value))

@@ -45,6 +45,13 @@ unsigned findOrAddAccess(SmallVectorImpl<EinsumAccess> &list,
 /// one for each argument of the map.
 EinsumOp replaceEinsum(EinsumOp einsum, ArrayRef<EinsumAccess> accesses);
 
+/// New names of ranks; a rank without one keeps its name.
+using RankNames = llvm::SmallDenseMap<StringAttr, StringAttr>;
+
+/// Copies `einsum` with its operands replaced and its ranks renamed.
+EinsumOp cloneEinsum(OpBuilder &builder, EinsumOp einsum,
+                     const IRMapping &tensors, const RankNames &names);
+
 /// Copies the operations of `map` that `value` needs, its arguments replaced by
 /// `args`, and returns the copy of `value`. Values from outside the map are
 /// constants and are copied too.

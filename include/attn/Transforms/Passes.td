@@ -38,6 +38,35 @@ def ExpandAttention : Pass<"attn-expand-attention", "::mlir::func::FuncOp"> {
   ];
 }
 
+def MergeCascades : Pass<"attn-merge-cascades", "::mlir::func::FuncOp"> {
+  let summary = "Inline cascades into those that read or follow them";
+  let description = [{
+    A cascade whose result only another cascade reads becomes part of it:
+
+    - a prologue, elementwise but for reductions over ranks that its result has
+      (a rotary embedding or a normalisation of queries and keys), is inlined
+      into its reader, once for every way in which the reader indexes it, so
+      that it is computed where its result is loaded;
+    - an elementwise epilogue, such as a gate on the output, is inlined into the
+      cascade that it follows.
+
+    Names of ranks are unified through the access and otherwise kept apart. A
+    `tensor.expand_shape` or `tensor.collapse_shape` that splits or joins one
+    dimension in between, as attention does with its heads, is handled by
+    splitting the rank of the other cascade. Cascades stay apart where one has a
+    space that would restrict the other, and where a contraction would be
+    repeated for every tile.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numPrologues", "num-prologues", "cascades inlined into readers">,
+    Statistic<"numEpilogues", "num-epilogues",
+              "cascades inlined into those that they follow">
+  ];
+}
+
 def NormalizeCascade : Pass<"attn-normalize-cascade", "::mlir::func::FuncOp"> {
   let summary = "Bring cascades into one canonical form";
   let description = [{

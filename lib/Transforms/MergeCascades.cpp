@@ -1,0 +1,620 @@
+//===- MergeCascades.cpp - Inline cascades into their readers ---*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SplitRank.h"
+#include "attn/Analysis/CascadeUtils.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_MERGECASCADES
+#include "attn/Transforms/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// Whether the cascade removes points from its space.
+static bool restrictsSpace(CascadeOp cascade) {
+  return cascade.getSparsityAttr() || cascade.getKeyLengthsAttr() ||
+         cascade.getQueryLengthsAttr();
+}
+
+/// Cascades with iterations or a mapping are past merging.
+static bool isPlain(CascadeOp cascade) {
+  return !cascade.getMappingAttr() &&
+         llvm::none_of(cascade.getBody().front(),
+                       [](Operation &op) { return isa<IterateOp>(op); });
+}
+
+//===----------------------------------------------------------------------===//
+// Between cascades
+//===----------------------------------------------------------------------===//
+
+/// Answers `tensor.dim` of a cascade's result from the cascade's inputs.
+static void forwardDimensions(CascadeOp cascade) {
+  for (auto [result, value] :
+       llvm::zip_equal(cascade.getResults(), cascade.getYielded())) {
+    auto einsum = value.getDefiningOp<EinsumOp>();
+    if (!einsum)
+      continue;
+    SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+    for (Operation *user : llvm::make_early_inc_range(result.getUsers())) {
+      auto dim = dyn_cast<tensor::DimOp>(user);
+      std::optional<int64_t> index =
+          dim ? dim.getConstantIndex() : std::nullopt;
+      if (!index || *index >= static_cast<int64_t>(ranks.size()))
+        continue;
+      StringAttr rank = ranks[*index];
+      // Some input that the rank indexes by itself.
+      cascade.getBody().walk([&](EinsumOp reader) {
+        for (unsigned i = 0; i < reader.getInputs().size(); ++i) {
+          EinsumAccess access = reader.getAccess(i);
+          auto argument = dyn_cast<BlockArgument>(access.tensor);
+          if (!argument)
+            continue;
+          for (auto [position, expr] :
+               llvm::enumerate(access.map.getResults())) {
+            auto plain = dyn_cast<AffineDimExpr>(expr);
+            if (!plain || access.ranks[plain.getPosition()] != rank)
+              continue;
+            OpBuilder builder(cascade);
+            Value forwarded = tensor::DimOp::create(
+                builder, dim.getLoc(),
+                cascade.getInputs()[argument.getArgNumber()], position);
+            dim.getResult().replaceAllUsesWith(forwarded);
+            dim.erase();
+            return WalkResult::interrupt();
+          }
+        }
+        return WalkResult::advance();
+      });
+    }
+  }
+}
+
+/// The ranks at which a cascade yields result `index`.
+static SmallVector<StringAttr> getResultRanks(CascadeOp cascade,
+                                              unsigned index) {
+  auto einsum = cascade.getYielded()[index].getDefiningOp<EinsumOp>();
+  return einsum ? einsum.getOutputRanks() : SmallVector<StringAttr>();
+}
+
+/// Makes operand `operand` of a cascade the result of a cascade where now a
+/// reshape stands in between that splits or joins one dimension.
+static bool removeReshape(OpOperand &operand) {
+  auto reader = cast<CascadeOp>(operand.getOwner());
+  if (auto expand = operand.get().getDefiningOp<tensor::ExpandShapeOp>()) {
+    auto result = dyn_cast<OpResult>(expand.getSrc());
+    auto producer =
+        result ? dyn_cast<CascadeOp>(result.getOwner()) : CascadeOp();
+    std::optional<unsigned> dim =
+        getSplitDimension(expand.getReassociationIndices());
+    if (!producer || !isPlain(producer) || !isPlain(reader) || !dim)
+      return false;
+    unsigned index = result.getResultNumber();
+    SmallVector<StringAttr> ranks = getResultRanks(producer, index);
+    ArrayRef<int64_t> shape = expand.getResultType().getShape();
+    if (ranks.empty() || ShapedType::isDynamic(shape[*dim]) ||
+        ShapedType::isDynamic(shape[*dim + 1]))
+      return false;
+    CascadeOp split =
+        splitRank(producer, ranks[*dim], shape[*dim], shape[*dim + 1]);
+    if (!split)
+      return false;
+    // The join behind the new result and the split of it cancel.
+    expand.getResult().replaceAllUsesWith(split.getResult(index));
+    return true;
+  }
+  auto collapse = operand.get().getDefiningOp<tensor::CollapseShapeOp>();
+  auto result = collapse ? dyn_cast<OpResult>(collapse.getSrc()) : OpResult();
+  if (!result || !isa<CascadeOp>(result.getOwner()) || !isPlain(reader))
+    return false;
+  std::optional<unsigned> dim =
+      getSplitDimension(collapse.getReassociationIndices());
+  ArrayRef<int64_t> shape = collapse.getSrcType().getShape();
+  if (!dim || ShapedType::isDynamic(shape[*dim]) ||
+      ShapedType::isDynamic(shape[*dim + 1]))
+    return false;
+  // The rank with which the reader indexes the dimension.
+  unsigned index = operand.getOperandNumber();
+  Value argument = reader.getBody().getArgument(index);
+  StringAttr rank;
+  for (Operation *user : argument.getUsers()) {
+    auto einsum = dyn_cast<EinsumOp>(user);
+    if (!einsum)
+      return false;
+    for (unsigned i = 0; i < einsum.getInputs().size(); ++i) {
+      EinsumAccess access = einsum.getAccess(i);
+      if (access.tensor != argument)
+        continue;
+      auto plain = dyn_cast<AffineDimExpr>(access.map.getResult(*dim));
+      if (!plain || (rank && rank != access.ranks[plain.getPosition()]))
+        return false;
+      rank = access.ranks[plain.getPosition()];
+    }
+  }
+  if (!rank)
+    return false;
+  CascadeOp split = splitRank(reader, rank, shape[*dim], shape[*dim + 1]);
+  if (!split)
+    return false;
+  // The reader's operand is now the join of the dimension, split again.
+  auto expand = split.getInputs()[index].getDefiningOp<tensor::ExpandShapeOp>();
+  if (expand && expand.getSrc() == collapse.getResult() &&
+      expand.getResultType() == collapse.getSrcType())
+    expand.getResult().replaceAllUsesWith(collapse.getSrc());
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Merging
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Writes the cascade that does what `producer` and `reader` do.
+class CascadeMerger {
+public:
+  CascadeMerger(CascadeOp producer, CascadeOp reader, unsigned result)
+      : producer(producer), reader(reader), result(result),
+        builder(reader.getContext()) {}
+
+  bool isPrologue();
+  bool isEpilogue();
+  void inlinePrologue();
+  void inlineEpilogue();
+
+private:
+  using Tuple = SmallVector<StringAttr>;
+
+  Value getLink() { return producer.getResult(result); }
+  bool isLink(Value argument);
+  /// Every way in which the reader indexes the link; null where an access has
+  /// an expression that is more than a rank.
+  SmallVector<std::optional<Tuple>> getLinkTuples();
+  CascadeOp create(CascadeOp attributes, ArrayRef<Type> results,
+                   ArrayRef<Value> inputs, const RankNames &names,
+                   ArrayRef<int64_t> moved);
+  RankNames getNames(CascadeOp cascade, ArrayRef<StringAttr> from,
+                     ArrayRef<StringAttr> to, const RankNames &taken);
+
+  CascadeOp producer, reader;
+  unsigned result;
+  OpBuilder builder;
+};
+} // namespace
+
+bool CascadeMerger::isLink(Value argument) {
+  auto input = dyn_cast<BlockArgument>(argument);
+  return input && input.getOwner() == &reader.getBody().front() &&
+         reader.getInputs()[input.getArgNumber()] == getLink();
+}
+
+SmallVector<std::optional<CascadeMerger::Tuple>>
+CascadeMerger::getLinkTuples() {
+  SmallVector<std::optional<Tuple>> tuples;
+  reader.getBody().walk([&](EinsumOp einsum) {
+    for (unsigned i = 0; i < einsum.getInputs().size(); ++i) {
+      EinsumAccess access = einsum.getAccess(i);
+      if (!isLink(access.tensor))
+        continue;
+      std::optional<Tuple> tuple = getPlainRanks(access);
+      // A rank may stand for one dimension only.
+      if (tuple && llvm::SmallDenseSet<StringAttr>(tuple->begin(), tuple->end())
+                           .size() != tuple->size())
+        tuple.reset();
+      if (!llvm::is_contained(tuples, tuple))
+        tuples.push_back(tuple);
+    }
+  });
+  return tuples;
+}
+
+/// Names for the ranks of `cascade`: those of `from` become `to`, all others
+/// are kept where they are free and made fresh where `taken` has them.
+RankNames CascadeMerger::getNames(CascadeOp cascade, ArrayRef<StringAttr> from,
+                                  ArrayRef<StringAttr> to,
+                                  const RankNames &taken) {
+  RankNames names;
+  llvm::SmallDenseSet<StringAttr> used;
+  for (auto [rank, name] : taken)
+    used.insert(rank);
+  for (auto [rank, name] : llvm::zip_equal(from, to))
+    names[rank] = name;
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    for (StringAttr rank : einsum.getRankNames()) {
+      if (names.contains(rank))
+        continue;
+      std::string name = rank.getValue().str();
+      StringAttr fresh = rank;
+      for (unsigned i = 2; used.contains(fresh); ++i)
+        fresh = builder.getStringAttr(name + "_" + Twine(i));
+      used.insert(fresh);
+      names[rank] = fresh;
+    }
+  });
+  return names;
+}
+
+/// The ranks of a cascade, each naming itself.
+static RankNames getRanks(CascadeOp cascade) {
+  RankNames ranks;
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    for (StringAttr rank : einsum.getRankNames())
+      ranks[rank] = rank;
+  });
+  for (auto [rank, extent] : cascade.getRankExtents())
+    ranks[rank] = rank;
+  return ranks;
+}
+
+/// The einsums that `value` needs, first to last.
+static SmallVector<EinsumOp> getSlice(Value value) {
+  llvm::SetVector<EinsumOp> slice;
+  SmallVector<Value> worklist{value};
+  llvm::SmallDenseSet<Operation *> visited;
+  while (!worklist.empty()) {
+    auto einsum = worklist.pop_back_val().getDefiningOp<EinsumOp>();
+    if (!einsum || !visited.insert(einsum).second)
+      continue;
+    slice.insert(einsum);
+    llvm::append_range(worklist, einsum.getInputs());
+  }
+  SmallVector<EinsumOp> sorted(slice.begin(), slice.end());
+  llvm::sort(sorted,
+             [](EinsumOp a, EinsumOp b) { return a->isBeforeInBlock(b); });
+  return sorted;
+}
+
+/// Whether an einsum, its ranks renamed, has both ranks of the space.
+static bool isInSpace(EinsumOp einsum, const RankNames &names,
+                      CascadeOp space) {
+  if (!restrictsSpace(space))
+    return false;
+  auto has = [&](StringAttr rank) {
+    return llvm::any_of(einsum.getRankNames(), [&](StringAttr name) {
+      StringAttr renamed = names.lookup(name);
+      return (renamed ? renamed : name) == rank;
+    });
+  };
+  return has(space.getQueryRankAttr()) && has(space.getKeyRankAttr());
+}
+
+bool CascadeMerger::isPrologue() {
+  if (restrictsSpace(producer) || !isPlain(producer) || !isPlain(reader))
+    return false;
+  Value yielded = producer.getYielded()[result];
+  auto last = yielded.getDefiningOp<EinsumOp>();
+  if (!last)
+    return false;
+  // A reader that names the link other than in einsums would keep it alive.
+  for (auto [index, input] : llvm::enumerate(reader.getInputs())) {
+    if (input != getLink())
+      continue;
+    for (std::optional<AccessAttr> access :
+         {reader.getKeyLengths(), reader.getQueryLengths()})
+      if (access && access->getInput() == static_cast<int64_t>(index))
+        return false;
+    for (Operation *user : reader.getBody().getArgument(index).getUsers())
+      if (!isa<EinsumOp>(user))
+        return false;
+  }
+  // Repeating a contraction for every tile costs more than it saves.
+  SmallVector<StringAttr> outputs = last.getOutputRanks();
+  SmallVector<EinsumOp> slice = getSlice(yielded);
+  for (EinsumOp einsum : slice)
+    for (StringAttr rank : einsum.getReduced())
+      if (!llvm::is_contained(outputs, rank))
+        return false;
+  RankNames taken = getRanks(reader);
+  for (const std::optional<Tuple> &tuple : getLinkTuples()) {
+    if (!tuple && restrictsSpace(reader))
+      continue;
+    if (!tuple)
+      continue;
+    RankNames names = getNames(producer, outputs, *tuple, taken);
+    for (EinsumOp einsum : slice)
+      if (isInSpace(einsum, names, reader))
+        return false;
+  }
+  return true;
+}
+
+bool CascadeMerger::isEpilogue() {
+  if (restrictsSpace(reader) || !isPlain(producer) || !isPlain(reader))
+    return false;
+  auto last = producer.getYielded()[result].getDefiningOp<EinsumOp>();
+  SmallVector<std::optional<Tuple>> tuples = getLinkTuples();
+  if (!last || tuples.size() != 1 || !tuples.front())
+    return false;
+  for (Operation *user : getLink().getUsers())
+    if (user != reader)
+      return false;
+  RankNames names = getNames(reader, *tuples.front(), last.getOutputRanks(),
+                             getRanks(producer));
+  for (Operation &op : reader.getBody().front().without_terminator())
+    if (auto einsum = dyn_cast<EinsumOp>(op))
+      if (einsum.getReduction() || isInSpace(einsum, names, producer))
+        return false;
+  for (Value value : reader.getYielded())
+    if (!value.getDefiningOp<EinsumOp>())
+      return false;
+  // The producer moves to its reader: nobody may need it before, but for
+  // reshapes that can move along.
+  for (Operation *user : producer->getUsers()) {
+    if (user->getBlock() != reader->getBlock())
+      return false;
+    if (!user->isBeforeInBlock(reader))
+      continue;
+    if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(user))
+      return false;
+    for (Operation *next : user->getUsers())
+      if (next->getBlock() != reader->getBlock() || next == reader ||
+          next->isBeforeInBlock(reader))
+        return false;
+  }
+  return true;
+}
+
+/// A cascade at the reader's place with the space of `attributes`. `moved`
+/// tells where each input of that cascade went.
+CascadeOp CascadeMerger::create(CascadeOp attributes, ArrayRef<Type> results,
+                                ArrayRef<Value> inputs, const RankNames &names,
+                                ArrayRef<int64_t> moved) {
+  auto move = [&](AccessAttr access) {
+    return access ? AccessAttr::get(access.getContext(),
+                                    moved[access.getInput()], access.getRanks())
+                  : access;
+  };
+  builder.setInsertionPoint(reader);
+  auto created = CascadeOp::create(
+      builder, reader.getLoc(), results, inputs, attributes.getSparsityAttr(),
+      attributes.getQueryRankAttr(), attributes.getKeyRankAttr(),
+      attributes.getAlignmentAttr(), move(attributes.getKeyLengthsAttr()),
+      move(attributes.getQueryLengthsAttr()), nullptr);
+  created->setDiscardableAttrs(reader->getDiscardableAttrDictionary());
+  builder.createBlock(&created.getBody(), {}, TypeRange(ValueRange(inputs)),
+                      SmallVector<Location>(inputs.size(), reader.getLoc()));
+  return created;
+}
+
+void CascadeMerger::inlinePrologue() {
+  // The reader's inputs without the link, then the producer's.
+  SmallVector<Value> inputs;
+  SmallVector<int64_t> moved;
+  for (Value input : reader.getInputs()) {
+    moved.push_back(inputs.size());
+    if (input != getLink())
+      inputs.push_back(input);
+  }
+  unsigned firstOfProducer = inputs.size();
+  llvm::append_range(inputs, producer.getInputs());
+  RankNames taken = getRanks(reader);
+  CascadeOp created = create(reader, SmallVector<Type>(reader.getResultTypes()),
+                             inputs, taken, moved);
+  Block *body = &created.getBody().front();
+
+  // One copy of the producer for every way in which the reader indexes it.
+  Value yielded = producer.getYielded()[result];
+  SmallVector<EinsumOp> slice = getSlice(yielded);
+  SmallVector<StringAttr> outputs =
+      yielded.getDefiningOp<EinsumOp>().getOutputRanks();
+  SmallVector<std::optional<Tuple>> tuples = getLinkTuples();
+  SmallVector<Value> copies;
+  for (const std::optional<Tuple> &tuple : tuples) {
+    RankNames names = tuple ? getNames(producer, outputs, *tuple, taken)
+                            : getNames(producer, ArrayRef<StringAttr>(),
+                                       ArrayRef<StringAttr>(), taken);
+    for (auto [rank, name] : names)
+      taken[name] = name;
+    IRMapping tensors;
+    for (auto [index, argument] :
+         llvm::enumerate(producer.getBody().getArguments()))
+      tensors.map(argument, body->getArgument(firstOfProducer + index));
+    for (EinsumOp einsum : slice)
+      tensors.map(einsum.getResult(),
+                  cloneEinsum(builder, einsum, tensors, names).getResult());
+    copies.push_back(tensors.lookup(yielded));
+  }
+
+  IRMapping tensors;
+  for (auto [index, argument] :
+       llvm::enumerate(reader.getBody().getArguments()))
+    if (!isLink(argument))
+      tensors.map(argument, body->getArgument(moved[index]));
+  for (Operation &op : reader.getBody().front().without_terminator()) {
+    auto einsum = dyn_cast<EinsumOp>(op);
+    if (!einsum) {
+      builder.clone(op, tensors);
+      continue;
+    }
+    SmallVector<EinsumAccess> accesses;
+    for (unsigned i = 0; i < einsum.getInputs().size(); ++i) {
+      EinsumAccess access = einsum.getAccess(i);
+      if (isLink(access.tensor)) {
+        std::optional<Tuple> tuple = getPlainRanks(access);
+        auto *found = llvm::find(tuples, tuple);
+        if (found == tuples.end())
+          found = llvm::find(tuples, std::nullopt);
+        access.tensor = copies[found - tuples.begin()];
+      } else {
+        access.tensor = tensors.lookup(access.tensor);
+      }
+      accesses.push_back(access);
+    }
+    auto copy = EinsumOp::create(
+        builder, einsum.getLoc(), Type(einsum.getOutputType()),
+        einsum.getOutputRanks(), accesses, einsum.getEinsumReduction(),
+        [&](OpBuilder &builder, Location loc, ValueRange args) {
+          return cloneExpression(builder, einsum.getMapResult(),
+                                 einsum.getMap(), args);
+        });
+    copy->setDiscardableAttrs(einsum->getDiscardableAttrDictionary());
+    tensors.map(einsum.getResult(), copy.getResult());
+  }
+  SmallVector<Value> results;
+  for (Value value : reader.getYielded())
+    results.push_back(tensors.lookup(value));
+  YieldOp::create(builder, reader.getLoc(), results);
+  reader->replaceAllUsesWith(created.getResults());
+  reader.erase();
+  if (producer->use_empty())
+    producer.erase();
+}
+
+void CascadeMerger::inlineEpilogue() {
+  SmallVector<Value> inputs(producer.getInputs());
+  SmallVector<int64_t> moved =
+      llvm::to_vector(llvm::seq<int64_t>(0, inputs.size()));
+  SmallVector<int64_t> movedReader;
+  for (Value input : reader.getInputs()) {
+    movedReader.push_back(inputs.size());
+    if (input != getLink())
+      inputs.push_back(input);
+  }
+  // The reader's results, then what else of the producer is used.
+  SmallVector<Type> types(reader.getResultTypes());
+  SmallVector<unsigned> others;
+  for (OpResult other : producer.getResults())
+    if (other != getLink() && !other.use_empty()) {
+      others.push_back(other.getResultNumber());
+      types.push_back(other.getType());
+    }
+  auto last = producer.getYielded()[result].getDefiningOp<EinsumOp>();
+  RankNames ranks = getRanks(producer);
+  RankNames names =
+      getNames(reader, *getLinkTuples().front(), last.getOutputRanks(), ranks);
+  CascadeOp created = create(producer, types, inputs, ranks, moved);
+  Block *body = &created.getBody().front();
+  IRMapping tensors;
+  for (auto [index, argument] :
+       llvm::enumerate(producer.getBody().getArguments()))
+    tensors.map(argument, body->getArgument(index));
+  for (Operation &op : producer.getBody().front().without_terminator()) {
+    if (auto einsum = dyn_cast<EinsumOp>(op))
+      tensors.map(
+          einsum.getResult(),
+          cloneEinsum(builder, einsum, tensors, RankNames()).getResult());
+    else
+      builder.clone(op, tensors);
+  }
+  for (auto [index, argument] :
+       llvm::enumerate(reader.getBody().getArguments()))
+    tensors.map(argument, isLink(argument)
+                              ? tensors.lookup(producer.getYielded()[result])
+                              : body->getArgument(movedReader[index]));
+  for (Operation &op : reader.getBody().front().without_terminator()) {
+    if (auto einsum = dyn_cast<EinsumOp>(op))
+      tensors.map(einsum.getResult(),
+                  cloneEinsum(builder, einsum, tensors, names).getResult());
+    else
+      builder.clone(op, tensors);
+  }
+  SmallVector<Value> results;
+  for (Value value : reader.getYielded())
+    results.push_back(tensors.lookup(value));
+  for (unsigned other : others)
+    results.push_back(tensors.lookup(producer.getYielded()[other]));
+  YieldOp::create(builder, reader.getLoc(), results);
+  unsigned numResults = reader->getNumResults();
+  for (auto [index, value] : llvm::enumerate(reader.getResults()))
+    value.replaceAllUsesWith(created.getResult(index));
+  for (auto [index, other] : llvm::enumerate(others))
+    producer.getResult(other).replaceAllUsesWith(
+        created.getResult(numResults + index));
+  for (Operation *user : llvm::make_early_inc_range(created->getUsers()))
+    if (user->isBeforeInBlock(created))
+      user->moveAfter(created);
+  reader.erase();
+  producer.erase();
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct MergeCascades : attn::impl::MergeCascadesBase<MergeCascades> {
+  void runOnOperation() override {
+    getOperation().walk([](CascadeOp cascade) { forwardDimensions(cascade); });
+    // Every merge removes a reader or a producer, so this ends.
+    while (mergeOne()) {
+    }
+  }
+
+  /// Erases reshapes and extents that nobody reads any more: they would count
+  /// as readers of what they are made from.
+  void eraseDeadOps() {
+    SmallVector<Operation *> ops;
+    getOperation().walk([&](Operation *op) {
+      if (isa<tensor::TensorDialect, arith::ArithDialect>(op->getDialect()) &&
+          !op->getParentOfType<CascadeOp>())
+        ops.push_back(op);
+    });
+    for (Operation *op : llvm::reverse(ops))
+      if (isOpTriviallyDead(op))
+        op->erase();
+  }
+
+  bool mergeOne() {
+    getOperation().walk([](CascadeOp cascade) { forwardDimensions(cascade); });
+    eraseDeadOps();
+    SmallVector<CascadeOp> cascades;
+    getOperation().walk(
+        [&](CascadeOp cascade) { cascades.push_back(cascade); });
+    for (CascadeOp reader : cascades)
+      for (OpOperand &operand : reader.getInputsMutable())
+        if (tryMerge(operand))
+          return true;
+    return false;
+  }
+
+  /// Looks through a reshape at the cascade that an operand comes from.
+  static OpResult getLink(Value value) {
+    Operation *op = value.getDefiningOp();
+    if (op && isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
+      if (!value.hasOneUse())
+        return {};
+      value = op->getOperand(0);
+    }
+    auto result = dyn_cast<OpResult>(value);
+    if (!result || !isa<CascadeOp>(result.getOwner()))
+      return {};
+    return result;
+  }
+
+  bool tryMerge(OpOperand &operand) {
+    auto reader = cast<CascadeOp>(operand.getOwner());
+    OpResult link = getLink(operand.get());
+    if (!link || link.getOwner()->getBlock() != reader->getBlock())
+      return false;
+    // Only the reader, perhaps through the reshape, may read it.
+    Operation *between = operand.get().getDefiningOp();
+    for (Operation *user : link.getUsers())
+      if (user != reader && user != between)
+        return false;
+    if (between != link.getOwner())
+      return removeReshape(operand);
+    CascadeMerger merger(cast<CascadeOp>(link.getOwner()), reader,
+                         link.getResultNumber());
+    if (merger.isPrologue()) {
+      merger.inlinePrologue();
+      ++numPrologues;
+      return true;
+    }
+    if (merger.isEpilogue()) {
+      merger.inlineEpilogue();
+      ++numEpilogues;
+      return true;
+    }
+    return false;
+  }
+};
+} // namespace

@@ -1,0 +1,162 @@
+// RUN: attn-opt %s --attn-expand-attention --attn-merge-cascades --canonicalize --attn-normalize-cascade --split-input-file | FileCheck %s
+
+// A rotary embedding written as a cascade of its own, before the heads are
+// split, joins the attention that reads it.
+// CHECK-LABEL: func @rotary
+// CHECK-SAME: (%[[ARGQ:[^:]*]]: tensor<?x8x?x64xf32>, %[[ARGK:[^:]*]]: tensor<?x2x?x64xf32>, %[[ARGV:[^:]*]]: tensor<?x2x?x64xf32>, %[[ARGC:[^:]*]]: tensor<?x32xf32>)
+// CHECK: %[[SPLIT:.*]] = tensor.expand_shape %[[ARGQ]]
+// CHECK: attn.cascade (%[[Q:.*]] = %[[SPLIT]], %[[K:.*]] = %[[ARGK]], %[[V:.*]] = %[[ARGV]], %[[C:.*]] = %[[ARGC]]) where causal over (m, n)
+// CHECK: %[[RQ:.*]] = attn.einsum [b,k,g,m,e] = map(%[[Q]][b,k,g,m,e], %[[C]][m,e mod 32]) {
+// CHECK: %[[RK:.*]] = attn.einsum [b,k,n,e] = map(%[[K]][b,k,n,e], %[[C]][n,e mod 32]) {
+// CHECK: attn.index e : index
+// CHECK: attn.einsum [b,k,g,m,n] = mul(%[[RQ]][b,k,g,m,e], %[[RK]][b,k,n,e]) reduce add(e)
+// CHECK-NOT: attn.cascade
+func.func @rotary(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>, %c: tensor<?x32xf32>) -> tensor<?x8x?x64xf32> {
+  %rq = attn.cascade (%X = %q, %C = %c) : (tensor<?x8x?x64xf32>, tensor<?x32xf32>) -> tensor<?x8x?x64xf32> {
+    %r = attn.einsum [b,h,t,d] = map(%X[b,h,t,d], %C[t,d mod 32]) {
+    ^bb0(%x: f32, %y: f32):
+      %i = attn.index d : index
+      %j = arith.index_cast %i : index to i32
+      %f = arith.sitofp %j : i32 to f32
+      %p = arith.mulf %x, %y : f32
+      %s = arith.addf %p, %f : f32
+      attn.yield %s : f32
+    } : (tensor<?x8x?x64xf32>, tensor<?x32xf32>) -> tensor<?x8x?x64xf32>
+    attn.yield %r : tensor<?x8x?x64xf32>
+  }
+  %rk = attn.cascade (%X = %k, %C = %c) : (tensor<?x2x?x64xf32>, tensor<?x32xf32>) -> tensor<?x2x?x64xf32> {
+    %r = attn.einsum [b,h,t,d] = map(%X[b,h,t,d], %C[t,d mod 32]) {
+    ^bb0(%x: f32, %y: f32):
+      %i = attn.index d : index
+      %j = arith.index_cast %i : index to i32
+      %f = arith.sitofp %j : i32 to f32
+      %p = arith.mulf %x, %y : f32
+      %s = arith.addf %p, %f : f32
+      attn.yield %s : f32
+    } : (tensor<?x2x?x64xf32>, tensor<?x32xf32>) -> tensor<?x2x?x64xf32>
+    attn.yield %r : tensor<?x2x?x64xf32>
+  }
+  %o = attn.attention(%rq, %rk, %v) where causal : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+// A normalisation reduces a rank that its result has, and is inlined too; the
+// coordinate of a split head is put together. A chain is inlined as a whole.
+// CHECK-LABEL: func @norm
+// CHECK-COUNT-1: attn.cascade
+// CHECK: } reduce add(e) :
+// CHECK-DAG: attn.index k : index
+// CHECK-DAG: arith.constant 4 : index
+// CHECK-DAG: attn.index g : index
+// CHECK: arith.muli
+// CHECK: arith.addi
+// CHECK-NOT: attn.cascade
+func.func @norm(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %rq = attn.cascade (%X = %q) : (tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> {
+    %ss = attn.einsum [b,h,m] = mul(%X[b,h,m,e], %X[b,h,m,e]) reduce add(e) : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?xf32>
+    %r = attn.einsum [b,h,m,e] = map(%X[b,h,m,e], %ss[b,h,m]) {
+    ^bb0(%x: f32, %y: f32):
+      %n = math.rsqrt %y : f32
+      %s = arith.mulf %x, %n : f32
+      attn.yield %s : f32
+    } : (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>) -> tensor<?x8x?x64xf32>
+    attn.yield %r : tensor<?x8x?x64xf32>
+  }
+  %hq = attn.cascade (%X = %rq) : (tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> {
+    %r = attn.einsum [b,h,m,e] = map(%X[b,h,m,e]) {
+    ^bb0(%x: f32):
+      %i = attn.index h : index
+      %j = arith.index_cast %i : index to i32
+      %f = arith.sitofp %j : i32 to f32
+      %s = arith.mulf %x, %f : f32
+      attn.yield %s : f32
+    } : (tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+    attn.yield %r : tensor<?x8x?x64xf32>
+  }
+  %o = attn.attention(%hq, %k, %v) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+// An elementwise epilogue joins what it follows, through the join of the heads;
+// other results go on.
+// CHECK-LABEL: func @gate
+// CHECK-SAME: (%[[ARGQ:[^:]*]]: {{.*}}, %[[ARGG:[^:]*]]: tensor<?x8x?x32xf32>)
+// CHECK: %[[GATE:.*]] = tensor.expand_shape %[[ARGG]]
+// CHECK: %[[R:.*]]:2 = attn.cascade ({{.*}} %[[G:[^ ]*]] = %[[GATE]]) where causal over (m, n)
+// CHECK: %[[AV:.*]] = attn.einsum [b,k,g,m,f] = mul({{.*}} reduce add(n)
+// CHECK: %[[GO:.*]] = attn.einsum [b,k,g,m,f] = mul(%[[AV]][b,k,g,m,f], %[[G]][b,k,g,m,f])
+// CHECK: attn.yield %[[GO]], %{{.*}}
+// CHECK-DAG: %[[O:.*]] = tensor.collapse_shape %[[R]]#0
+// CHECK-DAG: %[[L:.*]] = tensor.collapse_shape %[[R]]#1
+// CHECK: return %[[O]], %[[L]]
+func.func @gate(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x32xf32>, %g: tensor<?x8x?x32xf32>) -> (tensor<?x8x?x32xf32>, tensor<?x8x?xf32>) {
+  %o, %lse = attn.attention(%q, %k, %v) where causal : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x32xf32>) -> (tensor<?x8x?x32xf32>, tensor<?x8x?xf32>)
+  %go = attn.cascade (%O = %o, %G = %g) : (tensor<?x8x?x32xf32>, tensor<?x8x?x32xf32>) -> tensor<?x8x?x32xf32> {
+    %r = attn.einsum [i,head,row,n] = mul(%O[i,head,row,n], %G[i,head,row,n]) : (tensor<?x8x?x32xf32>, tensor<?x8x?x32xf32>) -> tensor<?x8x?x32xf32>
+    attn.yield %r : tensor<?x8x?x32xf32>
+  }
+  return %go, %lse : tensor<?x8x?x32xf32>, tensor<?x8x?xf32>
+}
+
+// -----
+
+// Read in two ways: a copy for each.
+// CHECK-LABEL: func @twice
+// CHECK: attn.cascade (%[[X:.*]] = %{{.*}}) :
+// CHECK-DAG: %[[A:.*]] = attn.einsum [m,e] = map(%[[X]][m,e])
+// CHECK-DAG: %[[B:.*]] = attn.einsum [n,e] = map(%[[X]][n,e])
+// CHECK: attn.einsum [m,n] = mul({{.*}}) reduce add(e)
+func.func @twice(%x: tensor<?x8xf32>) -> tensor<?x?xf32> {
+  %y = attn.cascade (%X = %x) : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %r = attn.einsum [i,j] = map(%X[i,j], %X[i,j]) {
+    ^bb0(%a: f32, %b: f32):
+      %s = arith.addf %a, %b : f32
+      attn.yield %s : f32
+    } : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  %o = attn.cascade (%X = %y) : (tensor<?x8xf32>) -> tensor<?x?xf32> {
+    %s = attn.einsum [m,n] = mul(%X[m,e], %X[n,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+    attn.yield %s : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// A contraction is not repeated for every tile; a result that others need stays
+// a result; a space does not spread over another cascade's reductions.
+// CHECK-LABEL: func @apart
+// CHECK-COUNT-6: attn.cascade
+func.func @apart(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>, %p: tensor<?x?xf32>) -> (tensor<?x?xf32>, tensor<?x?xf32>, tensor<?x8xf32>, tensor<?xf32>) {
+  %y = attn.cascade (%X = %x, %W = %w) : (tensor<?x8xf32>, tensor<8x8xf32>) -> tensor<?x8xf32> {
+    %r = attn.einsum [i,j] = mul(%X[i,d], %W[d,j]) reduce add(d) : (tensor<?x8xf32>, tensor<8x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  %s = attn.cascade (%X = %y, %Y = %x) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32> {
+    %r = attn.einsum [m,n] = mul(%X[m,e], %Y[n,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  %z = attn.cascade (%X = %x) : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %r = attn.einsum [i,j] = mul(%X[i,j], %X[i,j]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  %t = attn.cascade (%X = %z, %Y = %x) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32> {
+    %r = attn.einsum [m,n] = mul(%X[m,e], %Y[n,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  %c = attn.cascade (%P = %p) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    %m = attn.einsum [i] = %P[i,j] reduce add(j) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [i,j] = mul(%P[i,j], %m[i]) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  %d = attn.cascade (%P = %c) where causal over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %P[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %s, %t, %z, %d : tensor<?x?xf32>, tensor<?x?xf32>, tensor<?x8xf32>, tensor<?xf32>
+}
