@@ -32,6 +32,7 @@ void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
                                        const AttnToLLVMOptions &options) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createExpandAttention());
+  function.addPass(createMergeCascades());
   function.addPass(createNormalizeCascade());
   function.addPass(createDeferDivision());
   function.addPass(createDeriveSinglePass());
