@@ -257,8 +257,13 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
 void CascadeTiler::absorbAccumulations(Block &block) {
   for (auto einsum : block.getOps<EinsumOp>()) {
     auto sum = einsum.getMapResult().getDefiningOp<arith::AddFOp>();
-    if (einsum.getReduction() || !sum || sum->getBlock() != einsum.getMap() ||
-        !sum->hasOneUse())
+    // Values along the points of a step are masked where they are made, which
+    // a sum in two parts would miss.
+    bool hasPoints =
+        llvm::any_of(einsum.getOutputRanks(),
+                     [&](StringAttr rank) { return isPoint(rank); });
+    if (einsum.getReduction() || hasPoints || !sum ||
+        sum->getBlock() != einsum.getMap() || !sum->hasOneUse())
       continue;
     for (unsigned side : {0u, 1u}) {
       auto argument = dyn_cast<BlockArgument>(sum->getOperand(side));
