@@ -59,37 +59,42 @@ private:
   unsigned numVariables;
 };
 
-Row operator+(Row left, const Row &right) {
+} // namespace
+
+static Row operator+(Row left, const Row &right) {
   for (auto [a, b] : llvm::zip_equal(left, right))
     a += b;
   return left;
 }
 
-Row operator-(Row left, const Row &right) {
+static Row operator-(Row left, const Row &right) {
   for (auto [a, b] : llvm::zip_equal(left, right))
     a -= b;
   return left;
 }
 
-Row operator+(Row row, int64_t constant) {
+static Row operator+(Row row, int64_t constant) {
   row.back() += constant;
   return row;
 }
 
 /// left <= right.
-Row lessOrEqual(const Row &left, const Row &right) { return right - left; }
+static Row lessOrEqual(const Row &left, const Row &right) {
+  return right - left;
+}
 /// left < right.
-Row less(const Row &left, const Row &right) { return right - left + -1; }
+static Row less(const Row &left, const Row &right) { return right - left + -1; }
 
-IntegerPolyhedron getPolyhedron(unsigned numVariables, ArrayRef<Row> rows) {
+static IntegerPolyhedron getPolyhedron(unsigned numVariables,
+                                       ArrayRef<Row> rows) {
   IntegerPolyhedron set(PresburgerSpace::getSetSpace(numVariables));
   for (const Row &row : rows)
     set.addInequality(row);
   return set;
 }
 
-bool isEmptySet(unsigned numVariables, ArrayRef<Row> context,
-                ArrayRef<Row> rows) {
+static bool isEmptySet(unsigned numVariables, ArrayRef<Row> context,
+                       ArrayRef<Row> rows) {
   SmallVector<Row> all(context);
   llvm::append_range(all, rows);
   return getPolyhedron(numVariables, all).isIntegerEmpty();
@@ -97,8 +102,8 @@ bool isEmptySet(unsigned numVariables, ArrayRef<Row> context,
 
 /// Removes from `rows` what the others and `context` imply, and sorts the rest
 /// so that equal sets read the same. The set must not be empty.
-void removeRedundant(unsigned numVariables, ArrayRef<Row> context,
-                     SmallVectorImpl<Row> &rows) {
+static void removeRedundant(unsigned numVariables, ArrayRef<Row> context,
+                            SmallVectorImpl<Row> &rows) {
   auto countTerms = [](const Row &row) {
     return llvm::count_if(ArrayRef(row).drop_back(),
                           [](const DynamicAPInt &c) { return c != 0; });
@@ -119,6 +124,8 @@ void removeRedundant(unsigned numVariables, ArrayRef<Row> context,
       kept.push_back(row);
   rows = std::move(kept);
 }
+
+namespace {
 
 /// The plane of a restriction: variables m, n and the symbols.
 class Plane : public FunctionSpace {

@@ -96,7 +96,7 @@ static std::optional<Interval>
 getIndexValues(EinsumOp einsum, unsigned input, unsigned position,
                const llvm::MapVector<StringAttr, int64_t> &extents) {
   auto getExtent = [&](StringAttr rank) -> std::optional<int64_t> {
-    auto found = extents.find(rank);
+    const auto *found = extents.find(rank);
     if (found == extents.end() || ShapedType::isDynamic(found->second))
       return std::nullopt;
     return found->second;

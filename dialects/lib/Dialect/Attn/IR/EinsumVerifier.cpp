@@ -53,8 +53,8 @@ static bool mayTrap(Operation *op) {
 }
 
 LogicalResult attn::verifyScalarOp(Operation *op, StringRef where) {
-  bool known = op->getDialect() &&
-               isa<arith::ArithDialect, math::MathDialect>(op->getDialect());
+  bool known =
+      isa_and_nonnull<arith::ArithDialect, math::MathDialect>(op->getDialect());
   if (!known || op->getNumRegions() != 0)
     return op->emitOpError("may not stand in ")
            << where << "; it holds arith and math operations";
