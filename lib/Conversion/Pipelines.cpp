@@ -68,8 +68,9 @@ void attn::buildUnfusedPipeline(OpPassManager &manager,
                                 const TargetFeatures &features) {
   manager.addPass(createAttnLowerToLinalg());
   manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
+  // No CSE before buffers exist: two results whose reductions start from one
+  // shared initial tensor would be given one buffer.
   manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
   manager.addPass(createAttnOutlineKernel());
 
   manager.addPass(bufferization::createEmptyTensorEliminationPass());
