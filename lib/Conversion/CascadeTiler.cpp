@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Scratch buffers and the emission of one einsum on a tile. The loops around
-// them are in CascadeTilerLoops.cpp, what can be tiled in CascadeTilerCheck.cpp.
+// them are in CascadeTilerLoops.cpp, what can be tiled in
+// CascadeTilerCheck.cpp.
 //
 //===----------------------------------------------------------------------===//
 

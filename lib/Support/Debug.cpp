@@ -19,7 +19,8 @@ struct DebugOption {
   llvm::cl::list<std::string> components{
       "attn-debug", llvm::cl::CommaSeparated,
       llvm::cl::value_desc("component,..."),
-      llvm::cl::desc("Say what passes decide: form, plan, mapping, tile, or all")};
+      llvm::cl::desc(
+          "Say what passes decide: form, plan, mapping, tile, or all")};
 };
 } // namespace
 

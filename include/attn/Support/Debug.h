@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // LLVM's --debug-only is not compiled into release builds of LLVM. Passes say
-// what they decide through ATTN_DEBUG instead, which `--attn-debug` of the tools
-// turns on by component, in every build:
+// what they decide through ATTN_DEBUG instead, which `--attn-debug` of the
+// tools turns on by component, in every build:
 //
 //   ATTN_DEBUG("tile") << "scratch " << name << ": " << bytes << " bytes\n";
 //
@@ -28,8 +28,8 @@ bool isDebugEnabled(llvm::StringRef component);
 /// Where debug output goes, with the component's name written first.
 llvm::raw_ostream &getDebugStream(llvm::StringRef component);
 
-/// Adds `--attn-debug=COMPONENT,...` to the command line of a tool; "all" stands
-/// for every component. Call it before the command line is parsed.
+/// Adds `--attn-debug=COMPONENT,...` to the command line of a tool; "all"
+/// stands for every component. Call it before the command line is parsed.
 void registerDebugOption();
 
 } // namespace mlir::attn
