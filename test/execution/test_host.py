@@ -102,6 +102,10 @@ def test_thread_sanitizer(kernels, build_host, name):
     library = Library(sanitized(kernels, SPECS[name], "thread"))
     done = call(host, library, "halves")
     assert done.returncode == 0, done.stderr
-    # Instrumented for real: two threads on the same items are reported.
-    done = call(host, library, "overlap")
+    # Instrumented for real: two threads on the same items are reported. TSan
+    # remembers few accesses of an address, so that one run may miss the race.
+    for _ in range(8):
+        done = call(host, library, "overlap")
+        if done.returncode:
+            break
     assert done.returncode == 66 and "data race" in done.stderr
