@@ -42,6 +42,11 @@ add_compile_options(
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
   $<$<COMPILE_LANGUAGE:CXX>:-Wno-comment>)
 
+# Debian's LLVM is built without assertions, and the layout and the operations
+# of llvm::Statistic in its headers follow NDEBUG: code compiled without it would
+# read fields that the library's constructors never set.
+add_compile_definitions(NDEBUG)
+
 set(ATTN_SANITIZE "" CACHE STRING
   "Sanitizers for the compiler itself, as -fsanitize takes them")
 if(ATTN_SANITIZE)
