@@ -253,10 +253,6 @@ public:
     return "x / r' = (x / r) * (r / r')";
   }
   bool isPositive() const override { return true; }
-  bool isContracting(const Correction &,
-                     function_ref<int(Value)>) const override {
-    return true;
-  }
 
   std::optional<SmallVector<Factor>> getFactors(Operation *op) const override {
     if (!isa<arith::DivFOp>(op))

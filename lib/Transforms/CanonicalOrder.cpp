@@ -312,6 +312,9 @@ void CanonicalOrder::addBlock(Block &block) {
       addEinsum(einsum);
     else if (auto iterate = dyn_cast<IterateOp>(op))
       addIterate(iterate);
+    else if (auto constant = dyn_cast<arith::ConstantOp>(op))
+      tensors[constant].hash =
+          llvm::xxh3_64bits(describe("constant", constant.getValue()));
   }
 }
 

@@ -102,9 +102,14 @@ bool RankSplitter::check() {
     if (!setDimension(einsum.getResult(), dim))
       return false;
   }
-  // A result that is an input would be split and joined again.
-  return llvm::none_of(cascade.getYielded(),
-                       [](Value value) { return isa<BlockArgument>(value); });
+  // Results that are inputs would be split and joined again; constants have
+  // their shape.
+  for (auto &[tensor, dim] : dimensions)
+    if (dim && tensor.getDefiningOp<arith::ConstantOp>())
+      return false;
+  return llvm::all_of(cascade.getYielded(), [](Value value) {
+    return value.getDefiningOp<EinsumOp>() != nullptr;
+  });
 }
 
 RankedTensorType RankSplitter::splitType(Type type, unsigned dim) const {
