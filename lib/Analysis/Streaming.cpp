@@ -57,11 +57,9 @@ StreamingAnalysis::StreamingAnalysis(CascadeOp cascade, StringAttr rank)
     auto einsum = dyn_cast<EinsumOp>(op);
     if (!einsum)
       continue;
-    Role role = getRole(einsum);
-    if (role != Role::Tile && role != Role::Reduction)
-      continue;
     checkAccesses(einsum);
-    if (!obstacle)
+    Role role = getRole(einsum);
+    if (!obstacle && (role == Role::Tile || role == Role::Reduction))
       computeChange(einsum, laws);
     if (obstacle)
       return;
@@ -111,9 +109,10 @@ void StreamingAnalysis::checkAccesses(EinsumOp einsum) {
   for (unsigned index = 0, end = einsum.getInputs().size(); index < end;
        ++index) {
     EinsumAccess access = einsum.getAccess(index);
-    for (AffineExpr expr : access.map.getResults()) {
-      if (isa<AffineDimExpr>(expr))
-        continue;
+    // A step has its own points of the rank and no others.
+    auto producer = access.tensor.getDefiningOp<EinsumOp>();
+    bool isTile = producer && getRole(producer) == Role::Tile;
+    for (auto [position, expr] : llvm::enumerate(access.map.getResults())) {
       bool mentions = false;
       expr.walk([&](AffineExpr inner) {
         if (auto dim = dyn_cast<AffineDimExpr>(inner))
@@ -121,10 +120,14 @@ void StreamingAnalysis::checkAccesses(EinsumOp einsum) {
         if (auto symbol = dyn_cast<AffineSymbolExpr>(inner))
           mentions |= access.extents[symbol.getPosition()] == rank;
       });
-      if (mentions)
+      if (mentions && !isa<AffineDimExpr>(expr))
         return stop(einsum, "reads operand #" + Twine(index) +
                                 " through an index expression of '" +
                                 rank.getValue() + "'");
+      if (isTile && mentions != (producer.getOutputRanks()[position] == rank))
+        return stop(einsum, "reads operand #" + Twine(index) +
+                                ", which is indexed by '" + rank.getValue() +
+                                "', at other points of it");
     }
   }
 }

@@ -248,7 +248,8 @@ void CascadeEmitter::dropUnusedInputs(CascadeOp cascade) {
     return AccessAttr::get(access.getContext(), access.getInput() - 1,
                            access.getRanks());
   };
-  for (int64_t input = body.getNumArguments() - 1; input >= 0; --input) {
+  for (int64_t input = int64_t(body.getNumArguments()) - 1; input >= 0;
+       --input) {
     if (!body.getArgument(input).use_empty() || usedBy(keyLengths, input) ||
         usedBy(queryLengths, input))
       continue;

@@ -164,3 +164,17 @@ func.func @neighbour(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   return %o : tensor<?xf32>
 }
 
+
+// -----
+
+// So is the diagonal: a step does not have every row's point.
+func.func @diagonal(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %p = attn.einsum [m,n] = add(%S[m,n], %S[n,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reads operand #1, which is indexed by 'n', at other points of it}}
+    %d = attn.einsum [m,n] = sub(%p[m,n], %p[m,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %d[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

@@ -162,3 +162,22 @@ func.func @iteration(%s: tensor<?x?x?xf32>, %l: tensor<?xi32>) -> tensor<?x?xf32
   }
   return %o : tensor<?x?xf32>
 }
+
+// -----
+
+// No inputs, tensors that are constants, results that are inputs.
+// CHECK-LABEL: func @constants
+// CHECK: attn.cascade () : () -> (tensor<2xf32>, tensor<2xf32>)
+// CHECK-NEXT: %[[C:.*]] = arith.constant dense<[1.000000e+00, 2.000000e+00]>
+// CHECK-NEXT: %[[D:.*]] = arith.constant dense<[3.000000e+00, 4.000000e+00]>
+// CHECK-NEXT: %[[P:.*]] = attn.einsum [m] = mul(
+// CHECK-NEXT: attn.yield %[[P]], %[[C]]
+func.func @constants() -> (tensor<2xf32>, tensor<2xf32>) {
+  %o:2 = attn.cascade () : () -> (tensor<2xf32>, tensor<2xf32>) {
+    %d = arith.constant dense<[3.0, 4.0]> : tensor<2xf32>
+    %c = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+    %p = attn.einsum [m] = mul(%c[m], %d[m]) : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+    attn.yield %p, %c : tensor<2xf32>, tensor<2xf32>
+  }
+  return %o#0, %o#1 : tensor<2xf32>, tensor<2xf32>
+}
