@@ -124,12 +124,12 @@ Value attn::buildShift(OpBuilder &builder, Location loc,
   return sum;
 }
 
-namespace {
-
 /// The correction of `law` with `terms`, once.
-Change makeScaled(const Law *law, std::vector<LinearTerm> terms) {
+static Change makeScaled(const Law *law, std::vector<LinearTerm> terms) {
   return Change::scaled({CorrectionPower{Correction{law, terms}, 1}});
 }
+
+namespace {
 
 /// Exponential of a value that moves by a sum: the repair is the exponential of
 /// the way it moved. Temperatures and other constant or uniform factors are

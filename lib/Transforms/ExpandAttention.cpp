@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CascadeWriter.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -20,73 +21,9 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-namespace {
-
-using MapBuilder = function_ref<Value(OpBuilder &, Location, ValueRange)>;
-
-/// Collects the operands of a cascade before its body exists, and builds
-/// einsums in it.
-class CascadeWriter {
-public:
-  CascadeWriter(OpBuilder &builder, Location loc)
-      : builder(builder), loc(loc), context(builder.getContext()) {}
-
-  /// The position of `operand` among the inputs, added if new.
-  unsigned addInput(Value operand) {
-    auto *found = llvm::find(inputs, operand);
-    if (found == inputs.end()) {
-      inputs.push_back(operand);
-      return inputs.size() - 1;
-    }
-    return found - inputs.begin();
-  }
-
-  void setExtent(StringRef rank, ArrayRef<int64_t> candidates) {
-    int64_t extent = ShapedType::kDynamic;
-    for (int64_t candidate : candidates)
-      if (ShapedType::isDynamic(extent))
-        extent = candidate;
-    extents[rank] = extent;
-  }
-
-  SmallVector<StringAttr> names(ArrayRef<StringRef> ranks) const {
-    return llvm::map_to_vector(
-        ranks, [&](StringRef rank) { return StringAttr::get(context, rank); });
-  }
-
-  RankedTensorType type(ArrayRef<StringRef> ranks, Type element) const {
-    return RankedTensorType::get(
-        llvm::map_to_vector(
-            ranks, [&](StringRef rank) { return extents.lookup(rank); }),
-        element);
-  }
-
-  EinsumAccess access(Value tensor, ArrayRef<StringRef> ranks) const {
-    return EinsumAccess::get(tensor, names(ranks));
-  }
-
-  Value einsum(Type element, ArrayRef<StringRef> ranks,
-               ArrayRef<EinsumAccess> accesses, MapBuilder body,
-               std::optional<ReductionKind> kind = std::nullopt,
-               ArrayRef<StringRef> reduced = {}) {
-    std::optional<EinsumReduction> reduction;
-    if (kind)
-      reduction = EinsumReduction{*kind, names(reduced)};
-    return EinsumOp::create(builder, loc, Type(type(ranks, element)),
-                            names(ranks), accesses, reduction, body)
-        .getResult();
-  }
-
-  OpBuilder &builder;
-  Location loc;
-  MLIRContext *context;
-  SmallVector<Value> inputs;
-  llvm::StringMap<int64_t> extents;
-};
-
 /// Splits dimension `position` of `tensor` into (outer, inner).
-Value splitHeads(OpBuilder &builder, Location loc, Value tensor,
-                 int64_t position, int64_t outer, int64_t inner) {
+static Value splitHeads(OpBuilder &builder, Location loc, Value tensor,
+                        int64_t position, int64_t outer, int64_t inner) {
   auto type = cast<RankedTensorType>(tensor.getType());
   SmallVector<int64_t> shape;
   SmallVector<ReassociationIndices> groups;
@@ -107,7 +44,8 @@ Value splitHeads(OpBuilder &builder, Location loc, Value tensor,
 }
 
 /// Joins dimensions 1 and 2 of `tensor` into the head dimension of `type`.
-Value joinHeads(OpBuilder &builder, Location loc, Value tensor, Type type) {
+static Value joinHeads(OpBuilder &builder, Location loc, Value tensor,
+                       Type type) {
   SmallVector<ReassociationIndices> groups{{0}, {1, 2}};
   int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
   for (int64_t dim = 3; dim < rank; ++dim)
@@ -115,57 +53,11 @@ Value joinHeads(OpBuilder &builder, Location loc, Value tensor, Type type) {
   return tensor::CollapseShapeOp::create(builder, loc, type, tensor, groups);
 }
 
-Value constant(OpBuilder &builder, Location loc, Type type, double value) {
-  return arith::ConstantOp::create(builder, loc,
-                                   builder.getFloatAttr(type, value));
-}
-
-Value mulBody(OpBuilder &builder, Location loc, ValueRange args) {
-  return arith::MulFOp::create(builder, loc, args[0], args[1]);
-}
-Value divBody(OpBuilder &builder, Location loc, ValueRange args) {
-  return arith::DivFOp::create(builder, loc, args[0], args[1]);
-}
-Value addBody(OpBuilder &builder, Location loc, ValueRange args) {
-  return arith::AddFOp::create(builder, loc, args[0], args[1]);
-}
-Value maxBody(OpBuilder &builder, Location loc, ValueRange args) {
-  return arith::MaximumFOp::create(builder, loc, args[0], args[1]);
-}
-Value identityBody(OpBuilder &, Location, ValueRange args) { return args[0]; }
-Value expDifferenceBody(OpBuilder &builder, Location loc, ValueRange args) {
-  return math::ExpOp::create(
-      builder, loc, arith::SubFOp::create(builder, loc, args[0], args[1]));
-}
-/// a + log(b)
-Value addLogBody(OpBuilder &builder, Location loc, ValueRange args) {
-  return arith::AddFOp::create(builder, loc, args[0],
-                               math::LogOp::create(builder, loc, args[1]));
-}
-
-/// `sum`, or 0 in a row without a live key or whose every score is -inf: a sink
-/// joins the denominator of rows that have one, so that the others give 0 and
-/// a log-sum-exp of -inf. `maximum` is the maximum over the keys alone.
-Value dropDeadRow(OpBuilder &builder, Location loc, Value sum, Value maximum) {
-  auto type = cast<FloatType>(sum.getType());
-  Value least = arith::ConstantOp::create(
-      builder, loc,
-      builder.getFloatAttr(type, APFloat::getLargest(type.getFloatSemantics(),
-                                                     /*Negative=*/true)));
-  Value isDead = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLE,
-                                       maximum, least);
-  // A NaN score shows in the sum, not always in the maximum.
-  Value isNumber =
-      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::ORD, sum, sum);
-  isDead = arith::AndIOp::create(builder, loc, isDead, isNumber);
-  return arith::SelectOp::create(builder, loc, isDead,
-                                 constant(builder, loc, type, 0.0), sum);
-}
-
 //===----------------------------------------------------------------------===//
 // attn.attention
 //===----------------------------------------------------------------------===//
 
+namespace {
 class AttentionExpander {
 public:
   AttentionExpander(AttentionOp op, OpBuilder &builder)
@@ -465,115 +357,6 @@ LogicalResult AttentionExpander::run() {
   op->replaceAllUsesWith(replacements);
   op->erase();
   return success();
-}
-
-//===----------------------------------------------------------------------===//
-// attn.merge
-//===----------------------------------------------------------------------===//
-
-static void expandMerge(MergeOp op, OpBuilder &builder) {
-  Location loc = op.getLoc();
-  CascadeWriter writer(builder, loc);
-  static constexpr StringRef row[] = {"b", "h", "m"};
-  static constexpr StringRef full[] = {"b", "h", "m", "f"};
-  auto output = cast<RankedTensorType>(op.getOutput().getType());
-  Type compute = getComputeType(output.getElementType());
-  for (auto [position, rank] : llvm::enumerate(full))
-    writer.setExtent(rank, {output.getDimSize(position)});
-  SmallVector<unsigned> outputs, lses;
-  for (auto [part, lse] : llvm::zip(op.getOutputs(), op.getLses())) {
-    outputs.push_back(writer.addInput(part));
-    lses.push_back(writer.addInput(lse));
-  }
-  std::optional<unsigned> sinks;
-  if (op.getSinks())
-    sinks = writer.addInput(op.getSinks());
-
-  auto cascade = CascadeOp::create(
-      builder, loc, op.getResultTypes(), writer.inputs, nullptr, nullptr,
-      nullptr, nullptr, nullptr, nullptr, /*mapping=*/nullptr);
-  OpBuilder::InsertionGuard guard(builder);
-  Block *body =
-      builder.createBlock(&cascade.getBody(), cascade.getBody().end(),
-                          TypeRange(ValueRange(writer.inputs)),
-                          SmallVector<Location>(writer.inputs.size(), loc));
-
-  // The maximum starts at the least finite number: a row that no part has seen
-  // has -inf everywhere, and weights 0.
-  SmallVector<EinsumAccess> logits;
-  for (unsigned lse : lses)
-    logits.push_back(writer.access(body->getArgument(lse), row));
-  if (sinks)
-    logits.push_back(writer.access(body->getArgument(*sinks), {"h"}));
-  auto leastMaxBody = [&](OpBuilder &builder, Location loc,
-                          ValueRange args) -> Value {
-    auto type = cast<FloatType>(compute);
-    Value result = arith::ConstantOp::create(
-        builder, loc,
-        builder.getFloatAttr(type, APFloat::getLargest(type.getFloatSemantics(),
-                                                       /*Negative=*/true)));
-    for (Value arg : args)
-      result = arith::MaximumFOp::create(builder, loc, result, arg);
-    return result;
-  };
-  Value maximum = writer.einsum(compute, row, logits, leastMaxBody);
-  EinsumAccess maximumAccess = writer.access(maximum, row);
-  Value keyMaximum = maximum;
-  if (sinks)
-    keyMaximum = writer.einsum(
-        compute, row, ArrayRef(logits).take_front(lses.size()), leastMaxBody);
-
-  // Weights, their sum, and the weighted sum of the parts.
-  auto sumBody = [](OpBuilder &builder, Location loc, ValueRange args) {
-    Value sum = args[0];
-    for (Value arg : args.drop_front())
-      sum = arith::AddFOp::create(builder, loc, sum, arg);
-    return sum;
-  };
-  SmallVector<EinsumAccess> weights, terms;
-  for (auto [index, logit] : llvm::enumerate(logits)) {
-    bool isSink = index == lses.size();
-    ArrayRef<StringRef> ranks(row);
-    Value weight = writer.einsum(compute, ranks, {logit, maximumAccess},
-                                 expDifferenceBody);
-    weights.push_back(writer.access(weight, row));
-    if (isSink)
-      continue;
-    Value term =
-        writer.einsum(compute, full,
-                      {weights.back(),
-                       writer.access(body->getArgument(outputs[index]), full)},
-                      mulBody);
-    terms.push_back(writer.access(term, full));
-  }
-  if (sinks)
-    weights.push_back(writer.access(keyMaximum, row));
-  Value sum = writer.einsum(
-      compute, row, weights,
-      [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-        if (!sinks)
-          return sumBody(builder, loc, args);
-        return dropDeadRow(
-            builder, loc, sumBody(builder, loc, args.drop_back()), args.back());
-      });
-  EinsumAccess sumAccess = writer.access(sum, row);
-  Value total = writer.einsum(compute, full, terms, sumBody);
-  SmallVector<Value> results{
-      EinsumOp::create(
-          builder, loc, Type(op.getOutput().getType()), writer.names(full),
-          ArrayRef<EinsumAccess>{writer.access(total, full), sumAccess},
-          std::nullopt, divBody)
-          .getResult()};
-  if (op.getLse())
-    results.push_back(
-        EinsumOp::create(builder, loc, Type(op.getLse().getType()),
-                         writer.names(row),
-                         ArrayRef<EinsumAccess>{maximumAccess, sumAccess},
-                         std::nullopt, addLogBody)
-            .getResult());
-  YieldOp::create(builder, loc, results);
-  op->replaceAllUsesWith(cascade.getResults());
-  op->erase();
 }
 
 namespace {

@@ -1,4 +1,4 @@
-//===- SplitRank.h - Split a rank of a cascade in two -----------*- C++ -*-===//
+//===- CascadeReshapes.h - Reshapes between cascades ------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef ATTN_LIB_TRANSFORMS_SPLITRANK_H
-#define ATTN_LIB_TRANSFORMS_SPLITRANK_H
+#ifndef ATTN_LIB_TRANSFORMS_CASCADERESHAPES_H
+#define ATTN_LIB_TRANSFORMS_CASCADERESHAPES_H
 
 #include "attn/Dialect/Attn/IR/Attn.h"
 
@@ -24,6 +24,17 @@ CascadeOp splitRank(CascadeOp cascade, StringAttr rank, int64_t outer,
 std::optional<unsigned>
 getSplitDimension(ArrayRef<SmallVector<int64_t, 2>> groups);
 
+/// Whether `cascade` neither iterates nor is mapped, so that it can be
+/// rewritten freely.
+bool isPlain(CascadeOp cascade);
+
+/// Answers `tensor.dim` of a cascade's results from the cascade's inputs.
+void forwardDimensions(CascadeOp cascade);
+
+/// Makes an operand of a cascade the result of another where a reshape that
+/// splits or joins one dimension stands in between. Returns whether it did.
+bool removeReshape(OpOperand &operand);
+
 } // namespace mlir::attn
 
-#endif // ATTN_LIB_TRANSFORMS_SPLITRANK_H
+#endif // ATTN_LIB_TRANSFORMS_CASCADERESHAPES_H

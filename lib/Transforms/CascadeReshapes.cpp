@@ -1,4 +1,4 @@
-//===- SplitRank.cpp - Split a rank of a cascade in two ---------*- C++ -*-===//
+//===- CascadeReshapes.cpp - Reshapes between cascades ----------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "SplitRank.h"
+#include "CascadeReshapes.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
@@ -25,6 +25,12 @@ attn::getSplitDimension(ArrayRef<SmallVector<int64_t, 2>> groups) {
     split = dim;
   }
   return split;
+}
+
+bool attn::isPlain(CascadeOp cascade) {
+  return !cascade.getMappingAttr() &&
+         llvm::none_of(cascade.getBody().front(),
+                       [](Operation &op) { return isa<IterateOp>(op); });
 }
 
 namespace {
@@ -279,4 +285,121 @@ CascadeOp RankSplitter::run() {
 CascadeOp attn::splitRank(CascadeOp cascade, StringAttr rank, int64_t outer,
                           int64_t inner) {
   return RankSplitter(cascade, rank, outer, inner).run();
+}
+
+//===----------------------------------------------------------------------===//
+// Between cascades
+//===----------------------------------------------------------------------===//
+
+void attn::forwardDimensions(CascadeOp cascade) {
+  for (auto [result, value] :
+       llvm::zip_equal(cascade.getResults(), cascade.getYielded())) {
+    auto einsum = value.getDefiningOp<EinsumOp>();
+    if (!einsum)
+      continue;
+    SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+    for (Operation *user : llvm::make_early_inc_range(result.getUsers())) {
+      auto dim = dyn_cast<tensor::DimOp>(user);
+      std::optional<int64_t> index =
+          dim ? dim.getConstantIndex() : std::nullopt;
+      if (!index || *index >= static_cast<int64_t>(ranks.size()))
+        continue;
+      StringAttr rank = ranks[*index];
+      // Some input that the rank indexes by itself.
+      cascade.getBody().walk([&](EinsumOp reader) {
+        for (unsigned i = 0; i < reader.getInputs().size(); ++i) {
+          EinsumAccess access = reader.getAccess(i);
+          auto argument = dyn_cast<BlockArgument>(access.tensor);
+          if (!argument)
+            continue;
+          for (auto [position, expr] :
+               llvm::enumerate(access.map.getResults())) {
+            auto plain = dyn_cast<AffineDimExpr>(expr);
+            if (!plain || access.ranks[plain.getPosition()] != rank)
+              continue;
+            OpBuilder builder(cascade);
+            Value forwarded = tensor::DimOp::create(
+                builder, dim.getLoc(),
+                cascade.getInputs()[argument.getArgNumber()], position);
+            dim.getResult().replaceAllUsesWith(forwarded);
+            dim.erase();
+            return WalkResult::interrupt();
+          }
+        }
+        return WalkResult::advance();
+      });
+    }
+  }
+}
+
+/// The ranks at which a cascade yields result `index`.
+static SmallVector<StringAttr> getResultRanks(CascadeOp cascade,
+                                              unsigned index) {
+  auto einsum = cascade.getYielded()[index].getDefiningOp<EinsumOp>();
+  return einsum ? einsum.getOutputRanks() : SmallVector<StringAttr>();
+}
+
+bool attn::removeReshape(OpOperand &operand) {
+  auto reader = cast<CascadeOp>(operand.getOwner());
+  if (auto expand = operand.get().getDefiningOp<tensor::ExpandShapeOp>()) {
+    auto result = dyn_cast<OpResult>(expand.getSrc());
+    auto producer =
+        result ? dyn_cast<CascadeOp>(result.getOwner()) : CascadeOp();
+    std::optional<unsigned> dim =
+        getSplitDimension(expand.getReassociationIndices());
+    if (!producer || !isPlain(producer) || !isPlain(reader) || !dim)
+      return false;
+    unsigned index = result.getResultNumber();
+    SmallVector<StringAttr> ranks = getResultRanks(producer, index);
+    ArrayRef<int64_t> shape = expand.getResultType().getShape();
+    if (ranks.empty() || ShapedType::isDynamic(shape[*dim]) ||
+        ShapedType::isDynamic(shape[*dim + 1]))
+      return false;
+    CascadeOp split =
+        splitRank(producer, ranks[*dim], shape[*dim], shape[*dim + 1]);
+    if (!split)
+      return false;
+    // The join behind the new result and the split of it cancel.
+    expand.getResult().replaceAllUsesWith(split.getResult(index));
+    return true;
+  }
+  auto collapse = operand.get().getDefiningOp<tensor::CollapseShapeOp>();
+  auto result = collapse ? dyn_cast<OpResult>(collapse.getSrc()) : OpResult();
+  if (!result || !isa<CascadeOp>(result.getOwner()) || !isPlain(reader))
+    return false;
+  std::optional<unsigned> dim =
+      getSplitDimension(collapse.getReassociationIndices());
+  ArrayRef<int64_t> shape = collapse.getSrcType().getShape();
+  if (!dim || ShapedType::isDynamic(shape[*dim]) ||
+      ShapedType::isDynamic(shape[*dim + 1]))
+    return false;
+  // The rank with which the reader indexes the dimension.
+  unsigned index = operand.getOperandNumber();
+  Value argument = reader.getBody().getArgument(index);
+  StringAttr rank;
+  for (Operation *user : argument.getUsers()) {
+    auto einsum = dyn_cast<EinsumOp>(user);
+    if (!einsum)
+      return false;
+    for (unsigned i = 0; i < einsum.getInputs().size(); ++i) {
+      EinsumAccess access = einsum.getAccess(i);
+      if (access.tensor != argument)
+        continue;
+      auto plain = dyn_cast<AffineDimExpr>(access.map.getResult(*dim));
+      if (!plain || (rank && rank != access.ranks[plain.getPosition()]))
+        return false;
+      rank = access.ranks[plain.getPosition()];
+    }
+  }
+  if (!rank)
+    return false;
+  CascadeOp split = splitRank(reader, rank, shape[*dim], shape[*dim + 1]);
+  if (!split)
+    return false;
+  // The reader's operand is now the join of the dimension, split again.
+  auto expand = split.getInputs()[index].getDefiningOp<tensor::ExpandShapeOp>();
+  if (expand && expand.getSrc() == collapse.getResult() &&
+      expand.getResultType() == collapse.getSrcType())
+    expand.getResult().replaceAllUsesWith(collapse.getSrc());
+  return true;
 }
