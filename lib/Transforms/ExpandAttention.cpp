@@ -145,9 +145,9 @@ Value AttentionExpander::applyMap(ScoreMapAttr map, unsigned index,
     auto position = [&](StringRef rank) -> Value {
       return IndexOp::create(builder, loc, builder.getIndexType(), rank);
     };
+    static constexpr StringRef indices[] = {"b", "h", "m", "n"};
     for (auto [argument, rank] :
-         llvm::zip(source.getArguments().take_back(4),
-                   ArrayRef<StringRef>{"b", "h", "m", "n"})) {
+         llvm::zip(source.getArguments().take_back(4), indices)) {
       if (argument.use_empty())
         continue;
       if (rank != "h") {
