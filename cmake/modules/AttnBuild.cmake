@@ -84,8 +84,11 @@ function(attn_use_precompiled_header target)
   if(NOT TARGET AttnPrecompiledHeader)
     add_library(AttnPrecompiledHeader OBJECT
       "${ATTN_CMAKE_DIR}/AttnPrecompiledHeader.cpp")
+    # By name, not by path: checkouts in different folders share a cache.
+    target_include_directories(AttnPrecompiledHeader PRIVATE
+      "${ATTN_CMAKE_DIR}")
     target_precompile_headers(AttnPrecompiledHeader PRIVATE
-      "${ATTN_CMAKE_DIR}/AttnPrecompiledHeader.h")
+      <AttnPrecompiledHeader.h>)
   endif()
   target_precompile_headers(${target} REUSE_FROM AttnPrecompiledHeader)
 endfunction()
