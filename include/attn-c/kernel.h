@@ -45,7 +45,8 @@ typedef enum attn_status {
   ATTN_ERR_ALIAS = 9,          /* an output overlaps itself or another tensor */
   ATTN_ERR_WORKSPACE = 10,     /* workspace too small or not aligned */
   ATTN_ERR_VALUE = 11,         /* phase, range or worker out of bounds */
-  ATTN_ERR_MEMORY = 12,        /* the workspace could not be allocated */
+  ATTN_ERR_MEMORY = 12,        /* the workspace could not be allocated, or is
+                                  larger than the kernel may allocate */
   ATTN_ERR_TARGET = 13         /* this CPU lacks features the kernel uses */
 } attn_status;
 
@@ -92,10 +93,12 @@ typedef struct attn_kernel_info {
   const char *name;
   const attn_tensor_info *tensors;
   const char *const *symbols;
-  const char *triple;        /* target triple the kernel was compiled for */
-  const char *cpu;           /* target CPU, as LLVM names it */
-  const char *sanitizer;     /* "none", "address" or "thread" */
-  uint64_t worker_workspace; /* bytes of scratch each worker needs */
+  const char *triple;    /* target triple the kernel was compiled for */
+  const char *cpu;       /* target CPU, as LLVM names it */
+  const char *sanitizer; /* "none", "address" or "thread" */
+  /* bytes of scratch each worker needs whatever the extents are;
+   * NAME_workspace_size knows what a call needs */
+  uint64_t worker_workspace;
 } attn_kernel_info;
 
 /* The functions of a kernel NAME, for callers that look them up by name; a

@@ -24,8 +24,10 @@ StringAttr StreamingAnalysis::findRank(CascadeOp cascade) {
     auto einsum = dyn_cast<EinsumOp>(op);
     if (!einsum)
       continue;
+    // In a restricted plane the points of a reduction have to be walked, also
+    // where it is the only one.
     for (StringAttr rank : einsum.getReduced())
-      if (indexing.contains(rank))
+      if (indexing.contains(rank) || rank == cascade.getKeyRankAttr())
         ++reductions[rank];
     for (StringAttr rank : einsum.getOutputRanks())
       indexing.insert(rank);

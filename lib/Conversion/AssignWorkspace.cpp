@@ -1,5 +1,4 @@
-//===- AssignWorkspace.cpp - Buffers become views of a workspace -*- C++
-//-*-===//
+//===- AssignWorkspace.cpp - Buffers become views of a workspace ----------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "WorkspaceBytes.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -23,15 +23,13 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-static constexpr int64_t kAlignment = 64;
-
 namespace {
 
 /// A place in the workspace and the buffers that take turns there.
 struct Slot {
   int64_t staticBytes;
   SmallVector<Value> dynamicSizes;
-  /// The last operation of the entry block that uses the slot.
+  /// The last operation of the plan's block that uses the slot.
   unsigned lastUse;
   /// The first of its buffers, whose sizes are those of all.
   memref::AllocOp first;
@@ -48,6 +46,9 @@ public:
                                SmallVectorImpl<Value> &offsets, Value &total);
 
   bool empty() const { return buffers.empty(); }
+  /// The bytes where no extent has a say, else nothing.
+  std::optional<int64_t> getStaticBytes() const;
+  memref::AllocOp getLargest() const;
   ArrayRef<std::pair<memref::AllocOp, unsigned>> getBuffers() const {
     return buffers;
   }
@@ -56,7 +57,14 @@ private:
   FailureOr<unsigned> findLastUse(memref::AllocOp buffer,
                                   const BufferViewFlowAnalysis &aliases);
 
+  /// The place of an operation in the plan's block; uses outside of it last
+  /// from its begin to its end.
+  unsigned getPosition(Operation *op, unsigned outside) const;
+
   func::FuncOp run;
+  /// The block whose operations are told apart: that of an item where the
+  /// buffers are a worker's, else the whole function.
+  Block *scope = nullptr;
   llvm::DenseMap<Operation *, unsigned> positions;
   SmallVector<Slot> slots;
   SmallVector<std::pair<memref::AllocOp, unsigned>> buffers;
@@ -64,16 +72,35 @@ private:
 
 } // namespace
 
-/// The ancestor of `op` in the function's entry block.
-static Operation *getEntryAncestor(func::FuncOp function, Operation *op) {
-  return function.getBody().front().findAncestorOpInBlock(*op);
+unsigned WorkspacePlan::getPosition(Operation *op, unsigned outside) const {
+  Operation *ancestor = scope->findAncestorOpInBlock(*op);
+  return ancestor ? positions.lookup(ancestor) : outside;
+}
+
+std::optional<int64_t> WorkspacePlan::getStaticBytes() const {
+  int64_t total = 0;
+  for (const Slot &slot : slots) {
+    if (!slot.dynamicSizes.empty() ||
+        llvm::AddOverflow(total, slot.staticBytes, total))
+      return std::nullopt;
+  }
+  return total;
+}
+
+memref::AllocOp WorkspacePlan::getLargest() const {
+  return std::max_element(slots.begin(), slots.end(),
+                          [](const Slot &a, const Slot &b) {
+                            return a.staticBytes < b.staticBytes;
+                          })
+      ->first;
 }
 
 FailureOr<unsigned>
 WorkspacePlan::findLastUse(memref::AllocOp buffer,
                            const BufferViewFlowAnalysis &aliases) {
   auto loop = buffer->getParentOfType<LoopLikeOpInterface>();
-  unsigned lastUse = positions.lookup(getEntryAncestor(run, buffer));
+  unsigned end = positions.size();
+  unsigned lastUse = getPosition(buffer, end);
   for (Value alias : aliases.resolve(buffer.getResult())) {
     Operation *owner = alias.getDefiningOp()
                            ? alias.getDefiningOp()
@@ -83,8 +110,7 @@ WorkspacePlan::findLastUse(memref::AllocOp buffer,
           buffer.emitError("a buffer made in a loop leaves its iteration; the "
                            "workspace holds one place for all iterations"));
     for (Operation *user : alias.getUsers())
-      lastUse =
-          std::max(lastUse, positions.lookup(getEntryAncestor(run, user)));
+      lastUse = std::max(lastUse, getPosition(user, end));
   }
   return lastUse;
 }
@@ -93,7 +119,11 @@ LogicalResult WorkspacePlan::build(func::FuncOp function) {
   run = function;
   if (!run.getBody().hasOneBlock())
     return run.emitError("needs structured control flow to place its buffers");
-  for (auto [position, op] : llvm::enumerate(run.getBody().front()))
+  scope = &run.getBody().front();
+  if (run->hasAttr(kPerWorkerAttrName))
+    if (auto loops = scope->getOps<scf::ForOp>(); !loops.empty())
+      scope = (*loops.begin()).getBody();
+  for (auto [position, op] : llvm::enumerate(*scope))
     positions[&op] = position;
   SmallVector<memref::AllocOp> allocations;
   run.walk([&](memref::AllocOp op) { allocations.push_back(op); });
@@ -115,7 +145,7 @@ LogicalResult WorkspacePlan::build(func::FuncOp function) {
       if (!ShapedType::isDynamic(size))
         staticBytes *= size;
     SmallVector<Value> dynamicSizes(buffer.getDynamicSizes());
-    unsigned firstUse = positions.lookup(getEntryAncestor(run, buffer));
+    unsigned firstUse = getPosition(buffer, 0);
     auto *slot = llvm::find_if(slots, [&](const Slot &slot) {
       return slot.staticBytes == staticBytes &&
              slot.dynamicSizes.size() == dynamicSizes.size() &&
@@ -169,19 +199,15 @@ LogicalResult WorkspacePlan::computeOffsets(OpBuilder &builder,
   total = constant(0);
   for (const Slot &slot : slots) {
     offsets.push_back(total);
-    Value bytes = constant(slot.staticBytes);
+    SmallVector<Value> extents;
     for (Value size : slot.dynamicSizes) {
       memref::AllocOp first = slot.first;
       FailureOr<Value> extent = cloneSize(builder, mapping, size, first);
       if (failed(extent))
         return failure();
-      bytes = arith::MulIOp::create(builder, loc, bytes, *extent);
+      extents.push_back(*extent);
     }
-    Value padded =
-        arith::AddIOp::create(builder, loc, bytes, constant(kAlignment - 1));
-    Value lines =
-        arith::DivUIOp::create(builder, loc, padded, constant(kAlignment));
-    bytes = arith::MulIOp::create(builder, loc, lines, constant(kAlignment));
+    Value bytes = createWorkspaceBytes(builder, loc, slot.staticBytes, extents);
     total = arith::AddIOp::create(builder, loc, total, bytes);
   }
   return success();
@@ -190,6 +216,8 @@ LogicalResult WorkspacePlan::computeOffsets(OpBuilder &builder,
 namespace {
 struct AssignWorkspacePass
     : public attn::impl::AttnAssignWorkspaceBase<AssignWorkspacePass> {
+  using Base::Base;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     auto kernels = module->getAttrOfType<ArrayAttr>(kKernelsAttrName);
@@ -198,6 +226,40 @@ struct AssignWorkspacePass
                          << "'; run attn-outline-kernel first";
       return signalPassFailure();
     }
+    // The phases of a linked kernel declare what asks for their workspace.
+    SmallVector<func::FuncOp> runs;
+    for (auto function : module.getOps<func::FuncOp>())
+      if (function.isPrivate() && function.getName().ends_with("_run0")) {
+        StringRef prefix = function.getName().drop_back(strlen("_run0"));
+        auto shared =
+            module.lookupSymbol<func::FuncOp>((prefix + "_shared").str());
+        if (shared && shared.isExternal())
+          runs.push_back(function);
+      }
+    for (func::FuncOp run : runs) {
+      StringRef prefix = run.getName().drop_back(strlen("_run0"));
+      auto shared =
+          module.lookupSymbol<func::FuncOp>((prefix + "_shared").str());
+      auto worker =
+          module.lookupSymbol<func::FuncOp>((prefix + "_worker").str());
+      if (!worker) {
+        run.emitError("has no function '") << prefix << "_worker'";
+        return signalPassFailure();
+      }
+      shared.addEntryBlock();
+      worker.addEntryBlock();
+      bool isPerWorker = run->hasAttr(kPerWorkerAttrName);
+      OpBuilder builder(run);
+      builder.setInsertionPointToStart(
+          &(isPerWorker ? shared : worker).getBody().front());
+      func::ReturnOp::create(
+          builder, run.getLoc(),
+          arith::ConstantIntOp::create(builder, run.getLoc(), 0, 64)
+              .getResult());
+      if (failed(assign(run, isPerWorker ? worker : shared, isPerWorker)))
+        return signalPassFailure();
+    }
+
     for (Attribute attr : kernels) {
       auto kernel = dyn_cast<DictionaryAttr>(attr);
       auto name = kernel ? kernel.getAs<StringAttr>("name") : StringAttr();
@@ -205,38 +267,56 @@ struct AssignWorkspacePass
         continue;
       FailureOr<KernelSignature> signature =
           KernelSignature::getFromModule(module, name);
-      if (failed(signature) || failed(assign(module, *signature)))
+      if (failed(signature))
+        return signalPassFailure();
+      // A kernel that was not split has one phase.
+      if (module.lookupSymbol(signature->getSharedName()))
+        continue;
+      auto run = module.lookupSymbol<func::FuncOp>(signature->getRunName(0));
+      if (!run) {
+        module.emitError() << "kernel '" << signature->getName()
+                           << "' has no function '" << signature->getRunName(0)
+                           << "'";
+        return signalPassFailure();
+      }
+      OpBuilder builder(run);
+      bool isPerWorker = run->hasAttr(kPerWorkerAttrName);
+      func::FuncOp size = isPerWorker
+                              ? signature->createWorker(builder, run.getLoc())
+                              : signature->createShared(builder, run.getLoc());
+      if (failed(assign(run, size, isPerWorker)))
         return signalPassFailure();
     }
   }
 
 private:
-  /// The shared workspace is a kernel's, so that all its phases see the same;
-  /// only a kernel of one phase has buffers to place so far.
-  LogicalResult assign(ModuleOp module, KernelSignature &signature) {
-    auto run = module.lookupSymbol<func::FuncOp>(signature.getRunName(0));
-    if (!run)
-      return module.emitError()
-             << "kernel '" << signature.getName() << "' has no function '"
-             << signature.getRunName(0) << "'";
-    if (module.lookupSymbol(signature.getSharedName()))
-      return success();
+  /// Places the buffers of `run`; `size` will return the bytes they need.
+  LogicalResult assign(func::FuncOp run, func::FuncOp size, bool isPerWorker) {
     WorkspacePlan plan;
     if (failed(plan.build(run)))
       return failure();
+    std::optional<int64_t> bytes = plan.getStaticBytes();
+    if (maxBytes != 0 && bytes && *bytes > maxBytes)
+      return plan.getLargest().emitError("the intermediate results need ")
+             << *bytes << " bytes" << (isPerWorker ? " per worker" : "")
+             << " in the unfused form, this one "
+             << llvm::divideCeil(
+                    plan.getLargest().getType().getNumElements() *
+                        plan.getLargest().getType().getElementTypeBitWidth(),
+                    8)
+             << "; allowed are " << static_cast<int64_t>(maxBytes)
+             << " (max-footprint)";
 
-    // NAME_shared.
     OpBuilder builder(run);
     Location loc = run.getLoc();
-    func::FuncOp shared = signature.createShared(builder, loc);
-    builder.setInsertionPointToStart(&shared.getBody().front());
+    builder.setInsertionPointToStart(&size.getBody().front());
     SmallVector<Value> offsets;
     Value total;
-    if (failed(plan.computeOffsets(builder, shared, offsets, total)))
+    if (failed(plan.computeOffsets(builder, size, offsets, total)))
       return failure();
-    Value bytes =
+    Value result =
         arith::IndexCastOp::create(builder, loc, builder.getI64Type(), total);
-    func::ReturnOp::create(builder, loc, bytes);
+    func::ReturnOp::create(builder, loc, result);
     if (plan.empty())
       return success();
 
@@ -245,8 +325,9 @@ private:
     offsets.clear();
     if (failed(plan.computeOffsets(builder, run, offsets, total)))
       return failure();
+    KernelSignature::Run arguments = KernelSignature::getRunArguments(run);
     Value workspace = createWorkspaceBuffer(
-        builder, loc, KernelSignature::getRunArguments(run).shared, total);
+        builder, loc, isPerWorker ? arguments.worker : arguments.shared, total);
     for (auto [buffer, slot] : plan.getBuffers()) {
       builder.setInsertionPoint(buffer);
       auto view = memref::ViewOp::create(

@@ -187,6 +187,24 @@ FailureOr<KernelSignature> KernelSignature::getFromModule(ModuleOp module,
          failure();
 }
 
+FailureOr<KernelSignature>
+KernelSignature::getForLowering(func::FuncOp function) {
+  if (!function->hasAttr(kPhaseAttrName))
+    return getFromModule(function->getParentOfType<ModuleOp>(),
+                         function.getName());
+  KernelSignature signature;
+  signature.name = function.getName().str();
+  signature.isPhase = true;
+  auto add = [&](TypeRange types, bool isOutput) {
+    for (Type type : types)
+      signature.tensors.push_back(
+          {"", cast<RankedTensorType>(type), {}, isOutput});
+  };
+  add(function.getArgumentTypes(), /*isOutput=*/false);
+  add(function.getResultTypes(), /*isOutput=*/true);
+  return signature;
+}
+
 unsigned KernelSignature::getNumInputs() const {
   return llvm::count_if(
       tensors, [](const KernelTensor &tensor) { return !tensor.isOutput; });
@@ -223,6 +241,8 @@ std::string KernelSignature::getRunName(int64_t phase) const {
 
 std::string KernelSignature::getSharedName() const { return name + "_shared"; }
 
+std::string KernelSignature::getWorkerName() const { return name + "_worker"; }
+
 func::FuncOp KernelSignature::create(OpBuilder &builder, Location loc,
                                      StringRef symbol, ArrayRef<Type> extra,
                                      TypeRange results) const {
@@ -230,7 +250,10 @@ func::FuncOp KernelSignature::create(OpBuilder &builder, Location loc,
   llvm::append_range(arguments, extra);
   auto function = func::FuncOp::create(
       builder, loc, symbol, builder.getFunctionType(arguments, results));
-  function->setAttr("llvm.emit_c_interface", builder.getUnitAttr());
+  if (isPhase)
+    function.setPrivate();
+  else
+    function->setAttr("llvm.emit_c_interface", builder.getUnitAttr());
   function.addEntryBlock();
   return function;
 }
@@ -250,6 +273,10 @@ func::FuncOp KernelSignature::createRun(OpBuilder &builder, Location loc,
 
 func::FuncOp KernelSignature::createShared(OpBuilder &builder, Location loc) {
   return create(builder, loc, getSharedName(), {}, builder.getI64Type());
+}
+
+func::FuncOp KernelSignature::createWorker(OpBuilder &builder, Location loc) {
+  return create(builder, loc, getWorkerName(), {}, builder.getI64Type());
 }
 
 KernelSignature::Run KernelSignature::getRunArguments(func::FuncOp run) {
@@ -325,6 +352,29 @@ void KernelSignature::attachTo(ModuleOp module, int64_t phases,
           kernels.push_back(kernel);
   kernels.push_back(getAttr(module.getContext(), phases, workerWorkspace));
   module->setAttr(kKernelsAttrName, Builder(module).getArrayAttr(kernels));
+}
+
+FailureOr<SmallVector<func::FuncOp>> attn::getPhaseFunctions(ModuleOp module) {
+  SmallVector<func::FuncOp> phases;
+  bool isSplit = false;
+  for (func::FuncOp function : module.getOps<func::FuncOp>()) {
+    if (function->hasAttr(kPhaseAttrName))
+      phases.push_back(function);
+    function.walk(
+        [&](func::CallOp call) { isSplit |= call->hasAttr(kExtentsAttrName); });
+  }
+  if (isSplit)
+    return phases;
+  func::FuncOp kernel = getKernelFunction(module);
+  if (!kernel)
+    return failure();
+  return SmallVector<func::FuncOp>{kernel};
+}
+
+void attn::eraseLowered(func::FuncOp function) {
+  if (!function->removeAttr(kPhaseAttrName))
+    return function.erase();
+  function.eraseBody();
 }
 
 func::FuncOp attn::getKernelFunction(ModuleOp module) {

@@ -64,27 +64,29 @@ void attn::buildLowerToLLVMTail(OpPassManager &manager,
   manager.addPass(createCSEPass());
 }
 
-void attn::buildUnfusedPipeline(OpPassManager &manager,
-                                const TargetFeatures &features) {
+void attn::buildOutlineUnfused(OpPassManager &manager) {
   manager.addPass(createAttnLowerToLinalg());
   manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   // No CSE before buffers exist: two results whose reductions start from one
   // shared initial tensor would be given one buffer.
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createAttnOutlineKernel());
+}
 
+void attn::buildBufferizeUnfused(OpPassManager &manager, int64_t maxFootprint) {
   manager.addPass(bufferization::createEmptyTensorEliminationPass());
   manager.addPass(createAttnBufferizeKernel());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(memref::createResolveShapedTypeResultDimsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  manager.addPass(createAttnAssignWorkspace());
+  AttnAssignWorkspaceOptions workspace;
+  workspace.maxBytes = maxFootprint;
+  manager.addPass(createAttnAssignWorkspace(workspace));
 
   manager.addPass(createAttnLowerLinalgToLoops());
   manager.addPass(createConvertLinalgToLoopsPass());
   manager.addPass(createLoopInvariantCodeMotionPass());
-  buildLowerToLLVMTail(manager, features);
 }
 
 namespace {
@@ -119,6 +121,8 @@ void attn::registerAttnConversionPipelines() {
       "attn-unfused-to-llvm",
       "Lower cascades einsum by einsum to a kernel module in the LLVM dialect",
       [](OpPassManager &manager, const TailPipelineOptions &options) {
-        buildUnfusedPipeline(manager, options.getFeatures());
+        buildOutlineUnfused(manager);
+        buildBufferizeUnfused(manager, /*maxFootprint=*/0);
+        buildLowerToLLVMTail(manager, options.getFeatures());
       });
 }

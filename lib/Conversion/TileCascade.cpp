@@ -6,11 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BoundaryViews.h"
 #include "CascadeTiler.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -29,111 +29,11 @@ struct TileCascadePass
     : public attn::impl::AttnTileCascadeBase<TileCascadePass> {
   using Base::Base;
   void runOnOperation() override;
-};
-
-/// The reshapes between the kernel's tensors and a cascade's.
-class BoundaryViews {
-public:
-  BoundaryViews(func::FuncOp function, ValueRange memrefs)
-      : function(function), memrefs(memrefs) {}
-
-  /// The memref view of a value that comes from an argument by reshapes.
-  FailureOr<Value> getInput(OpBuilder &builder, Value tensor);
-  /// The memref view through which a cascade's result reaches the function's
-  /// results.
-  FailureOr<Value> getOutput(OpBuilder &builder, Value tensor);
 
 private:
-  Value expand(OpBuilder &builder, Location loc, Value memref,
-               RankedTensorType expanded,
-               ArrayRef<ReassociationIndices> groups);
-
-  func::FuncOp function;
-  ValueRange memrefs;
+  LogicalResult tile(func::FuncOp function);
 };
 } // namespace
-
-/// Splits dimensions of `memref`; only static factors are split off, so that a
-/// dynamic extent has one dynamic part.
-Value BoundaryViews::expand(OpBuilder &builder, Location loc, Value memref,
-                            RankedTensorType expanded,
-                            ArrayRef<ReassociationIndices> groups) {
-  auto type = cast<MemRefType>(memref.getType());
-  SmallVector<OpFoldResult> shape(expanded.getRank());
-  for (auto [source, group] : llvm::enumerate(groups)) {
-    int64_t known = 1;
-    for (int64_t dim : group)
-      if (!expanded.isDynamicDim(dim))
-        known *= expanded.getDimSize(dim);
-    for (int64_t dim : group) {
-      if (!expanded.isDynamicDim(dim)) {
-        shape[dim] = builder.getIndexAttr(expanded.getDimSize(dim));
-        continue;
-      }
-      Value extent = memref::DimOp::create(builder, loc, memref, source);
-      if (known != 1)
-        extent = arith::DivUIOp::create(
-            builder, loc, extent,
-            arith::ConstantIndexOp::create(builder, loc, known));
-      shape[dim] = extent;
-    }
-  }
-  FailureOr<MemRefType> result = memref::ExpandShapeOp::computeExpandedType(
-      type, expanded.getShape(), groups);
-  if (failed(result))
-    return {};
-  return memref::ExpandShapeOp::create(builder, loc, *result, memref, groups,
-                                       shape);
-}
-
-FailureOr<Value> BoundaryViews::getInput(OpBuilder &builder, Value tensor) {
-  if (auto argument = dyn_cast<BlockArgument>(tensor))
-    return memrefs[argument.getArgNumber()];
-  Operation *op = tensor.getDefiningOp();
-  if (auto cast = dyn_cast<tensor::CastOp>(op))
-    return getInput(builder, cast.getSource());
-  if (auto reshape = dyn_cast<tensor::ExpandShapeOp>(op)) {
-    FailureOr<Value> source = getInput(builder, reshape.getSrc());
-    if (failed(source))
-      return failure();
-    Value view = expand(builder, op->getLoc(), *source, reshape.getResultType(),
-                        reshape.getReassociationIndices());
-    if (view)
-      return view;
-  }
-  return op->emitError("is not fused with the cascade that reads it; allowed "
-                       "between the kernel's arguments and a cascade are "
-                       "tensor.expand_shape and tensor.cast"),
-         failure();
-}
-
-FailureOr<Value> BoundaryViews::getOutput(OpBuilder &builder, Value tensor) {
-  for (OpOperand &use : tensor.getUses()) {
-    Operation *user = use.getOwner();
-    if (isa<func::ReturnOp>(user))
-      return memrefs[function.getNumArguments() + use.getOperandNumber()];
-    if (auto cast = dyn_cast<tensor::CastOp>(user))
-      return getOutput(builder, cast.getResult());
-    if (auto reshape = dyn_cast<tensor::CollapseShapeOp>(user)) {
-      FailureOr<Value> source = getOutput(builder, reshape.getResult());
-      if (failed(source))
-        return failure();
-      Value view =
-          expand(builder, user->getLoc(), *source, reshape.getSrcType(),
-                 reshape.getReassociationIndices());
-      if (view)
-        return view;
-    }
-    if (isa<tensor::DimOp>(user))
-      continue;
-    return user->emitError("is not fused with the cascade whose result it "
-                           "reads; allowed between a cascade and the kernel's "
-                           "results are tensor.collapse_shape and tensor.cast"),
-           failure();
-  }
-  return emitError(tensor.getLoc(), "a result of the cascade is not returned"),
-         failure();
-}
 
 /// Splits a work item into one coordinate per parallel rank and the index of
 /// the lane tile; the last varies fastest.
@@ -149,7 +49,33 @@ static SmallVector<Value> splitItem(OpBuilder &builder, Location loc,
   return coordinates;
 }
 
-/// Whether only reshapes stand between the cascade and the kernel's tensors.
+/// Whether `tensor` is an argument of the function, seen through reshapes that
+/// a strided memref can follow.
+static bool isArgumentView(Value tensor) {
+  while (Operation *op = tensor.getDefiningOp()) {
+    if (!isa<tensor::ExpandShapeOp, tensor::CastOp>(op))
+      return false;
+    tensor = op->getOperand(0);
+  }
+  return true;
+}
+
+/// Whether `tensor` is a result of the function and nothing else reads it.
+static bool isResultView(Value tensor) {
+  unsigned numReturns = 0;
+  for (Operation *user : tensor.getUsers()) {
+    if (isa<tensor::DimOp>(user))
+      continue;
+    ++numReturns;
+    if (!isa<func::ReturnOp>(user) &&
+        (!isa<tensor::CollapseShapeOp, tensor::CastOp>(user) ||
+         !isResultView(user->getResult(0))))
+      return false;
+  }
+  return numReturns == 1;
+}
+
+/// Whether the function is the cascade, but for reshapes and scalars.
 static LogicalResult
 checkBoundary(func::FuncOp function, CascadeOp cascade,
               function_ref<InFlightDiagnostic(Operation *)> emit) {
@@ -162,49 +88,82 @@ checkBoundary(func::FuncOp function, CascadeOp cascade,
         (!isScalar || !isMemoryEffectFree(&op)))
       return emit(&op) << "stands beside the cascade; only reshapes may";
   }
-  for (Value result : cascade.getResults())
-    if (result.use_empty())
-      return emit(cascade) << "has a result that the kernel does not return";
+  for (auto [index, input] : llvm::enumerate(cascade.getInputs()))
+    if (!isArgumentView(input))
+      return emit(cascade) << "input #" << index
+                           << " is computed in front of the cascade; allowed "
+                              "between an argument of the kernel and a cascade "
+                              "are tensor.expand_shape and tensor.cast";
+  for (auto [index, result] : llvm::enumerate(cascade.getResults()))
+    if (!isResultView(result))
+      return emit(cascade) << "result #" << index
+                           << " is not returned, once and alone; allowed "
+                              "between a cascade and a result of the kernel "
+                              "are tensor.collapse_shape and tensor.cast";
   return success();
 }
 
 LogicalResult
-attn::checkFusedForm(func::FuncOp function,
-                     function_ref<InFlightDiagnostic(Operation *)> emit) {
-  SmallVector<CascadeOp> cascades(function.getOps<CascadeOp>());
-  if (cascades.empty())
-    return emit(function) << "there is no cascade";
-  if (cascades.size() > 1)
-    return emit(cascades[1]) << "a kernel holds one cascade, and this is the "
-                                "second";
-  CascadeOp cascade = cascades.front();
+attn::checkFusedCascade(CascadeOp cascade,
+                        function_ref<InFlightDiagnostic(Operation *)> emit) {
   if (!cascade.getMapping())
     return emit(cascade)
            << "it has no mapping; attn-choose-mapping gives it one";
-  if (failed(checkBoundary(function, cascade, emit)))
-    return failure();
+  bool isRestricted = cascade.getSparsity() || cascade.getKeyLengths() ||
+                      cascade.getQueryLengths();
+  auto unplanned = llvm::find_if(
+      cascade.getBody().getOps<IterateOp>(), [&](IterateOp iterate) {
+        return iterate.getParentAttr() == cascade.getKeyRankAttr() &&
+               !iterate.getPlan();
+      });
+  if (isRestricted && unplanned != cascade.getBody().getOps<IterateOp>().end())
+    return emit(*unplanned)
+           << "its sparsity has no plan; attn-plan-sparsity gives it one";
+  for (auto einsum : cascade.getBody().getOps<EinsumOp>())
+    if (isRestricted && einsum.hasRank(cascade.getQueryRankAttr()) &&
+        einsum.hasRank(cascade.getKeyRankAttr()))
+      return emit(einsum) << "runs over the restricted plane outside of an "
+                             "iteration, which alone tests its points";
   CascadeTiler probe(cascade, {}, {}, {}, /*laneTile=*/16);
   return probe.check(emit);
 }
 
 void TileCascadePass::runOnOperation() {
   ModuleOp module = getOperation();
-  func::FuncOp function = getKernelFunction(module);
-  if (!function)
+  FailureOr<SmallVector<func::FuncOp>> functions = getPhaseFunctions(module);
+  if (failed(functions))
     return signalPassFailure();
-  FailureOr<KernelSignature> signature =
-      KernelSignature::getFromModule(module, function.getName());
-  if (failed(signature)) {
-    signature = KernelSignature::get(function);
-    if (failed(signature))
+  for (func::FuncOp function : *functions) {
+    // Phases without a mapping take the unfused route.
+    bool isUnfused =
+        llvm::none_of(function.getOps<CascadeOp>(), [](CascadeOp cascade) {
+          return cascade.getMapping().has_value();
+        });
+    if (function->hasAttr(kPhaseAttrName) && isUnfused)
+      continue;
+    if (failed(tile(function)))
       return signalPassFailure();
   }
+}
 
-  if (failed(checkFusedForm(function, [](Operation *op) {
-        return op->emitError("does not fit the fused form: ");
-      })))
-    return signalPassFailure();
-  CascadeOp cascade = *function.getOps<CascadeOp>().begin();
+LogicalResult TileCascadePass::tile(func::FuncOp function) {
+  ModuleOp module = getOperation();
+  FailureOr<KernelSignature> signature =
+      KernelSignature::getForLowering(function);
+  if (failed(signature))
+    return failure();
+  SmallVector<CascadeOp> cascades(function.getOps<CascadeOp>());
+  auto emit = [](Operation *op) {
+    return op->emitError("does not fit the fused form: ");
+  };
+  if (cascades.empty())
+    return emit(function) << "there is no cascade";
+  if (cascades.size() > 1)
+    return emit(cascades[1]) << "it is the second cascade of a phase";
+  CascadeOp cascade = cascades.front();
+  if (failed(checkFusedCascade(cascade, emit)) ||
+      failed(checkBoundary(function, cascade, emit)))
+    return failure();
 
   Location loc = cascade.getLoc();
   OpBuilder builder(&getContext());
@@ -248,7 +207,7 @@ void TileCascadePass::runOnOperation() {
     SmallVector<Value> inputs, outputs, extents;
     Value rows;
     if (failed(getViews(items, inputs, outputs)))
-      return signalPassFailure();
+      return failure();
     CascadeTiler tiler(cascade, inputs, outputs, {}, mapping.getLaneTiles()[0]);
     getItemExtents(tiler, extents, rows);
     Value count = extents[0];
@@ -268,7 +227,7 @@ void TileCascadePass::runOnOperation() {
     SmallVector<Value> inputs, outputs, extents;
     Value rows;
     if (failed(getViews(run, inputs, outputs)))
-      return signalPassFailure();
+      return failure();
     CascadeTiler extentTiler(cascade, inputs, outputs, {},
                              mapping.getLaneTiles()[0]);
     getItemExtents(extentTiler, extents, rows);
@@ -315,13 +274,17 @@ void TileCascadePass::runOnOperation() {
   }
 
   // Nothing is shared between the workers of a fused kernel.
-  {
-    func::FuncOp shared = signature->createShared(builder, loc);
+  auto returnConstant = [&](func::FuncOp in, int64_t value) {
     OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(&shared.getBody().front());
-    Value zero = arith::ConstantIntOp::create(builder, loc, 0, 64);
-    func::ReturnOp::create(builder, loc, zero);
-  }
-  signature->attachTo(module, /*phases=*/1, /*workerWorkspace=*/bytes);
-  function.erase();
+    builder.setInsertionPointToStart(&in.getBody().front());
+    Value constant = arith::ConstantIntOp::create(builder, loc, value, 64);
+    func::ReturnOp::create(builder, loc, constant);
+  };
+  returnConstant(signature->createShared(builder, loc), 0);
+  if (function->hasAttr(kPhaseAttrName))
+    returnConstant(signature->createWorker(builder, loc), bytes);
+  else
+    signature->attachTo(module, /*phases=*/1, /*workerWorkspace=*/bytes);
+  eraseLowered(function);
+  return success();
 }

@@ -30,6 +30,8 @@ struct PlanSparsityPass : attn::impl::AttnPlanSparsityBase<PlanSparsityPass> {
       signalPassFailure();
   }
 
+  using Base::Base;
+
 private:
   LogicalResult plan(CascadeOp cascade);
 };
@@ -55,10 +57,11 @@ LogicalResult PlanSparsityPass::plan(CascadeOp cascade) {
   restriction.hasKeyLengths = cascade.getKeyLengths().has_value();
   restriction.hasQueryLengths = cascade.getQueryLengths().has_value();
   FailureOr<PlanAttr> plan = planSparsity(&getContext(), restriction, [&] {
-    return cascade.emitOpError("cannot be planned: ");
+    return optional ? cascade.emitRemark("cannot be planned: ")
+                    : cascade.emitOpError("cannot be planned: ");
   });
   if (failed(plan))
-    return failure();
+    return success(optional);
   if (*plan && isEmptyPlan(*plan))
     cascade.emitWarning("no point (")
         << *cascade.getQueryRank() << ", " << *cascade.getKeyRank()

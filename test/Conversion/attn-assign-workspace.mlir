@@ -7,8 +7,9 @@
 // CHECK-DAG: %[[M:.*]] = memref.dim %[[X]], %c0
 // CHECK-DAG: %[[N:.*]] = memref.dim %[[X]], %c1
 // CHECK: arith.muli
-// CHECK: %[[BYTES:.*]] = arith.index_cast %{{.*}} : index to i64
-// CHECK: return %[[BYTES]] : i64
+// CHECK: %[[FITS:.*]] = arith.cmpf olt
+// CHECK: arith.select %[[FITS]], %{{.*}}, %c288230376151711744
+// CHECK: return %{{.*}} : i64
 // CHECK-LABEL: func.func @f_run0(
 // CHECK-SAME: %[[SHARED:[^ ]*]]: !llvm.ptr) attributes
 // CHECK: llvm.insertvalue %[[SHARED]]

@@ -93,10 +93,62 @@ func.func @two(%s: tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
     %r = attn.einsum [m,f] = add(%S[m,f], %S[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
     attn.yield %r : tensor<?x8xf32>
   }
-  // expected-error @below {{a kernel holds one cascade, and this is the second}}
+  // expected-error @below {{does not fit the fused form: it is the second cascade of a phase}}
   %b = attn.cascade (%S = %s) : (tensor<?x8xf32>) -> tensor<?x8xf32> {
     %r = attn.einsum [m,f] = mul(%S[m,f], %S[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
     attn.yield %r : tensor<?x8xf32>
   }
   return %a, %b : tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// -----
+
+func.func @plane_without_iteration(%s: tensor<?x8xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n) align top_left mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> tensor<?xf32> {
+    // expected-error @below {{runs over the restricted plane outside of an iteration, which alone tests its points}}
+    %r = attn.einsum [m] = %S[m,n] reduce add(n) : (tensor<?x8xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+func.func @no_plan(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n) align top_left mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    // expected-error @below {{its sparsity has no plan; attn-plan-sparsity gives it one}}
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %x = attn.einsum [m] = add(%R[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %x : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+func.func @computed_input(%s: tensor<4x2xf32>) -> tensor<8xf32> {
+  %flat = tensor.collapse_shape %s [[0, 1]] : tensor<4x2xf32> into tensor<8xf32>
+  // expected-error @below {{input #0 is computed in front of the cascade; allowed between an argument of the kernel and a cascade are tensor.expand_shape and tensor.cast}}
+  %o = attn.cascade (%S = %flat) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<8xf32>) -> tensor<8xf32> {
+    %r = attn.einsum [m] = add(%S[m], %S[m]) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+    attn.yield %r : tensor<8xf32>
+  }
+  return %o : tensor<8xf32>
+}
+
+// -----
+
+func.func @returned_twice(%s: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  // expected-error @below {{result #0 is not returned, once and alone; allowed between a cascade and a result of the kernel are tensor.collapse_shape and tensor.cast}}
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<8xf32>) -> tensor<8xf32> {
+    %r = attn.einsum [m] = add(%S[m], %S[m]) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+    attn.yield %r : tensor<8xf32>
+  }
+  return %o, %o : tensor<8xf32>, tensor<8xf32>
 }

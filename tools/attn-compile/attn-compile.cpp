@@ -115,6 +115,14 @@ llvm::cl::opt<std::string>
               llvm::cl::value_desc("name"), llvm::cl::init("native"),
               llvm::cl::cat(category));
 
+llvm::cl::opt<int64_t> maxFootprint(
+    "max-footprint",
+    llvm::cl::desc("Bytes of workspace that a call may allocate (default 4 "
+                   "GiB): more is refused, by the compiler where the extents "
+                   "are known, else by the call; 0 is no limit"),
+    llvm::cl::value_desc("bytes"), llvm::cl::init(int64_t(4) << 30),
+    llvm::cl::cat(category));
+
 llvm::cl::opt<unsigned>
     optLevel("opt-level",
              llvm::cl::desc("LLVM's optimisation level, 0 to 3 (default 3)"),
@@ -173,6 +181,11 @@ static FailureOr<Outputs> getOutputs() {
                   << "', but must be auto, fused or unfused\n";
     return failure();
   }
+  if (maxFootprint < 0) {
+    reportError() << "--max-footprint is " << maxFootprint
+                  << ", but must be at least 0\n";
+    return failure();
+  }
   if (!llvm::is_contained({"native", "f64"}, precision)) {
     reportError() << "--precision is '" << precision
                   << "', but must be native or f64\n";
@@ -204,6 +217,7 @@ static LogicalResult lowerToKernelModule(ModuleOp module,
   options.vectorRegisters = options.avx512 ? 32 : 16;
   options.fma = target.hasFeature("fma");
   options.bf16 = target.hasFeature("avx512bf16");
+  options.maxFootprint = maxFootprint;
   PassManager manager(module.getContext());
   if (failed(applyPassManagerCLOptions(manager)))
     return failure();
@@ -248,7 +262,8 @@ static LogicalResult compile() {
                  << target->getCPU() << "\n";
   if (!fromLLVMDialect && failed(lowerToKernelModule(*module, *target)))
     return failure();
-  CompileOptions options{*target, sanitizer, optLevel, kernelName};
+  CompileOptions options{*target, sanitizer, optLevel, kernelName,
+                         maxFootprint};
   return compileKernels(*module, options, outputs->kind, outputs->file,
                         outputs->header);
 }

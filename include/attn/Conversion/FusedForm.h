@@ -9,16 +9,16 @@
 #ifndef ATTN_CONVERSION_FUSEDFORM_H
 #define ATTN_CONVERSION_FUSEDFORM_H
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
 
 namespace mlir::attn {
 
-/// Whether attn-tile-cascade can turn `function`, a kernel with mapped
-/// cascades, into loops. Where it cannot, says which operation stops it and why
-/// through `emit`, at a severity of the caller's choice.
+/// Whether attn-tile-cascade can turn a mapped cascade into loops. Where it
+/// cannot, says which operation stops it and why through `emit`, at a severity
+/// of the caller's choice.
 LogicalResult
-checkFusedForm(func::FuncOp function,
-               function_ref<InFlightDiagnostic(Operation *)> emit);
+checkFusedCascade(CascadeOp cascade,
+                  function_ref<InFlightDiagnostic(Operation *)> emit);
 
 } // namespace mlir::attn
 

@@ -13,7 +13,9 @@
 //   void NAME_run<p>(memrefs..., i64 begin, i64 end,     items [begin, end)
 //                    ptr workerWorkspace, ptr sharedWorkspace)
 //   i64  NAME_shared(memrefs...)                         bytes of shared
-//   workspace
+//                                                        workspace
+//   i64  NAME_worker(memrefs...)                         bytes of workspace of
+//                                                        a worker, optional
 //
 // All of them take every tensor: the arguments in order, then the results. The
 // module attribute `attn.kernels` describes them. Both routes, fused and
@@ -26,7 +28,11 @@
 //   signature->attachTo(module, /*phases=*/1, /*workerWorkspace=*/bytes);
 //
 // The pass `attn-describe-kernel` attaches the signature before the cascades
-// are lowered; later passes read it back with `getFromModule`.
+// are lowered; later passes read it back with `getForLowering`.
+//
+// `attn-split-phases` turns the function into calls of private functions with
+// the attribute `attn.phase`. Each is lowered like a kernel of one phase, NAME
+// being its own name, and `attn-link-phases` makes the kernel of them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,6 +49,14 @@ namespace mlir::attn {
 inline constexpr StringLiteral kKernelsAttrName = "attn.kernels";
 /// Argument and result attribute that names a tensor of the kernel.
 inline constexpr StringLiteral kNameAttrName = "attn.name";
+/// Unit attribute of a private function that is one phase of the kernel.
+inline constexpr StringLiteral kPhaseAttrName = "attn.phase";
+/// Attribute of a call of a phase: for each result the places of its dynamic
+/// extents, (tensor, dimension) of the kernel one after the other.
+inline constexpr StringLiteral kExtentsAttrName = "attn.extents";
+/// Unit attribute of a run function that processes its items independently, so
+/// that its buffers belong to the worker.
+inline constexpr StringLiteral kPerWorkerAttrName = "attn.per_worker";
 
 struct KernelTensor {
   std::string name;
@@ -74,6 +88,10 @@ public:
   static FailureOr<KernelSignature> getFromModule(ModuleOp module,
                                                   StringRef name);
 
+  /// The signature of `function` for the pass that lowers it: that of the
+  /// module's description or, for a phase, the types alone.
+  static FailureOr<KernelSignature> getForLowering(func::FuncOp function);
+
   StringRef getName() const { return name; }
   ArrayRef<KernelTensor> getTensors() const { return tensors; }
   unsigned getNumInputs() const;
@@ -86,11 +104,13 @@ public:
   func::FuncOp createItems(OpBuilder &builder, Location loc, int64_t phase);
   func::FuncOp createRun(OpBuilder &builder, Location loc, int64_t phase);
   func::FuncOp createShared(OpBuilder &builder, Location loc);
+  func::FuncOp createWorker(OpBuilder &builder, Location loc);
   static Run getRunArguments(func::FuncOp run);
 
   std::string getItemsName(int64_t phase) const;
   std::string getRunName(int64_t phase) const;
   std::string getSharedName() const;
+  std::string getWorkerName() const;
 
   DictionaryAttr getAttr(MLIRContext *context, int64_t phases,
                          int64_t workerWorkspace) const;
@@ -104,12 +124,23 @@ private:
 
   std::string name;
   SmallVector<KernelTensor> tensors;
+  /// Functions of a phase are called by the kernel's and by nothing else.
+  bool isPhase = false;
 };
 
 /// The memory behind a workspace pointer as memref<?xi8> of `bytes` (index)
 /// bytes, for memref.view.
 Value createWorkspaceBuffer(OpBuilder &builder, Location loc, Value pointer,
                             Value bytes);
+
+/// The functions to lower: the phases of the module's kernel that are left or,
+/// where it was not split, the kernel itself. Fails, with a diagnostic, if
+/// there is no kernel.
+FailureOr<SmallVector<func::FuncOp>> getPhaseFunctions(ModuleOp module);
+
+/// Erases a function that was lowered; of a phase, which the kernel still
+/// calls, the declaration stays for attn-link-phases.
+void eraseLowered(func::FuncOp function);
 
 /// The only public function of the module that has a body and takes or returns
 /// tensors, or null with a diagnostic.

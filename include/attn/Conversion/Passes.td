@@ -28,11 +28,49 @@ def AttnDescribeKernel : Pass<"attn-describe-kernel", "::mlir::ModuleOp"> {
   }];
 }
 
+def AttnSplitPhases : Pass<"attn-split-phases", "::mlir::ModuleOp"> {
+  let summary = "Give every phase of the kernel a function of its own";
+  let description = [{
+    A phase starts when all items of the one before it have finished. Each
+    cascade of the module's kernel is a phase, and so is what stands between two
+    of them. The kernel becomes a sequence of calls of private functions with the
+    attribute `attn.phase`; reshapes and scalars are copied into the phases that
+    need them. What one phase hands to another is stored in its most collapsed
+    form: in an output where it is returned, else in the shared workspace, where
+    `attn.extents` on the call says how its extents are found.
+
+    ```mlir
+    func.func @f(%q: tensor<?x64xf32>, ...) -> tensor<?x64xf32> {
+      %0 = call @f_phase0(%q) {attn.extents = [array<i64: 0, 0>]} : ...
+      %1 = call @f_phase1(%0, %k) {attn.extents = [array<i64: 0, 0>]} : ...
+      return %1 : tensor<?x64xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def AttnLinkPhases : Pass<"attn-link-phases", "::mlir::ModuleOp"> {
+  let summary = "Make the functions of the kernel from those of its phases";
+  let description = [{
+    Runs after attn-tile-cascade and attn-outline-kernel have lowered every
+    phase. The kernel's functions (`KernelSignature.h`) call those of the phases
+    with views of the kernel's tensors and of the front of the shared workspace,
+    where values go from one phase to the next.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
 def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
   let summary = "Turn a mapped cascade into loops around einsums on tiles";
   let description = [{
-    Replaces the module's kernel, a function with one mapped cascade, by the
-    functions of a kernel module (`KernelSignature.h`). A work item is one point
+    Replaces the module's kernel, a function with one mapped cascade, or every
+    phase of it that has one, by the functions of a kernel module
+    (`KernelSignature.h`). A work item is one point
     of every parallel rank and one tile of the lane rank; its loop runs over the
     planned key ranges in tiles anchored at the key index. The body is the same
     `attn.einsum` as before, now on memref tiles with `outs`: slices of the
@@ -119,18 +157,37 @@ def AttnLowerToLinalg : Pass<"attn-lower-to-linalg"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def AttnDistributeCascade
+    : Pass<"attn-distribute-cascade", "::mlir::ModuleOp"> {
+  let summary = "Turn an unfused cascade into a loop over independent items";
+  let description = [{
+    In a function of one cascade without a mapping, ranks that all its einsums
+    keep, and that no index expression mixes with others, become an `scf.forall`
+    around the cascade of one point. The innermost rank of the result stays. An
+    item holds intermediate results of one point alone, and items run in
+    parallel.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def AttnOutlineKernel : Pass<"attn-outline-kernel", "::mlir::ModuleOp"> {
   let summary = "Turn a function on tensors into the functions of a kernel";
   let description = [{
     Replaces the module's kernel by the functions that the C ABI calls
-    (`KernelSignature.h`): one phase of one item, whose body reads its tensors
-    from the arguments and materialises its results in the outputs. The
-    signature is that of `attn-describe-kernel`.
+    (`KernelSignature.h`), whose body reads its tensors from the arguments and
+    materialises its results in the outputs. An `scf.forall` that is all there is
+    but for reshapes gives one item for each of its points; anything else is one
+    item. The signature is that of `attn-describe-kernel`. Of a split kernel all
+    phases that are left are outlined.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::bufferization::BufferizationDialect",
                            "::mlir::func::FuncDialect",
-                           "::mlir::LLVM::LLVMDialect"];
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 def AttnBufferizeKernel : Pass<"attn-bufferize-kernel", "::mlir::ModuleOp"> {
@@ -145,14 +202,20 @@ def AttnBufferizeKernel : Pass<"attn-bufferize-kernel", "::mlir::ModuleOp"> {
 }
 
 def AttnAssignWorkspace : Pass<"attn-assign-workspace", "::mlir::ModuleOp"> {
-  let summary = "Place a kernel's buffers in its shared workspace";
+  let summary = "Place a kernel's buffers in its workspace";
   let description = [{
-    Every `memref.alloc` of a run function becomes a view of the shared
-    workspace at a multiple of 64 bytes; buffers of equal size whose lifetimes do
-    not overlap share their place. `NAME_shared` returns the bytes needed for the
-    extents of a call. Sizes that depend on anything but the extents of the
-    kernel's tensors are refused.
+    Every `memref.alloc` of a run function becomes a view of the workspace at a
+    multiple of 64 bytes: of the worker's where the items are independent
+    (`attn.per_worker`), else of the shared one. Buffers of equal size whose
+    lifetimes do not overlap share their place. `NAME_shared` and `NAME_worker`
+    return the bytes needed for the extents of a call. Sizes that depend on
+    anything but the extents of the kernel's tensors are refused, and so are
+    more than `max-bytes` where the extents are known.
   }];
+  let options = [
+    Option<"maxBytes", "max-bytes", "int64_t", "0",
+           "largest size of the buffers of a phase; 0 is no limit">,
+  ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
                            "::mlir::LLVM::LLVMDialect",

@@ -32,11 +32,15 @@ struct TargetFeatures {
 void buildLowerToLLVMTail(OpPassManager &manager,
                           const TargetFeatures &features = {});
 
-/// Lowers the cascades of a module with `attn.kernels`, and the upstream tensor
-/// operations around them, einsum by einsum to a kernel module in the LLVM
-/// dialect. Intermediates live in the shared workspace.
-void buildUnfusedPipeline(OpPassManager &manager,
-                          const TargetFeatures &features = {});
+/// The unfused route, first half: the cascades of a module with `attn.kernels`,
+/// and the upstream tensor operations around them, become linalg operations,
+/// einsum by einsum, in functions whose boundary is memrefs.
+void buildOutlineUnfused(OpPassManager &manager);
+
+/// The second half: tensors become buffers in the workspace, and linalg
+/// operations loops. Buffers of a phase that take more than `maxFootprint`
+/// bytes are refused, unless it is 0.
+void buildBufferizeUnfused(OpPassManager &manager, int64_t maxFootprint);
 
 /// Registers the pipelines under their names: `attn-lower-to-llvm` is the tail,
 /// `attn-unfused-to-llvm` the unfused route with it.

@@ -176,6 +176,10 @@ def AttnPlanSparsity : Pass<"attn-plan-sparsity"> {
     alignment. A cascade without an `attn.iterate` over its key rank is left
     alone: its einsums test every point.
   }];
+  let options = [
+    Option<"optional", "optional", "bool", "false",
+           "Leave what cannot be planned without a plan, with a remark">,
+  ];
 }
 
 def AttnChooseMapping : Pass<"attn-choose-mapping"> {

@@ -57,6 +57,9 @@ typedef struct attn_kernel_code {
   const attn_kernel_info *info;
   const attn_phase_code *phases;
   int64_t (*sharedWorkspace)(attn_descriptors descriptors); // may be NULL
+  // Bytes of a worker where they depend on the extents; may be NULL.
+  int64_t (*workerWorkspace)(attn_descriptors descriptors);
+  int64_t maxWorkspace; // bytes that a call may allocate; 0 is no limit
   const attn_cpu_feature *features;
   int64_t featureCount;
   uint64_t extendedState; // bits of XCR0 the operating system must have set

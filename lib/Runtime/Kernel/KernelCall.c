@@ -45,9 +45,14 @@ static bool planWorkspace(const attn_kernel_code *code,
                           attn_workspace_plan *plan) {
   int64_t shared =
       code->sharedWorkspace ? code->sharedWorkspace(descriptors) : 0;
+  int64_t worker = (int64_t)code->info->worker_workspace;
+  if (code->workerWorkspace) {
+    int64_t dynamic = code->workerWorkspace(descriptors);
+    worker = dynamic > worker ? dynamic : worker;
+  }
   int64_t workerTotal;
   return shared >= 0 && roundUp(shared, &plan->shared) &&
-         roundUp((int64_t)code->info->worker_workspace, &plan->worker) &&
+         roundUp(worker, &plan->worker) &&
          !__builtin_mul_overflow(plan->worker, (int64_t)workers,
                                  &workerTotal) &&
          !__builtin_add_overflow(plan->shared, workerTotal, &plan->total);
@@ -199,6 +204,13 @@ int32_t attn_abi_call(const attn_kernel_code *code,
     return runPhases(code, prepared.descriptors, &plan, workers, parallel,
                      workspace, &target);
   }
+  if (code->maxWorkspace && plan.total > code->maxWorkspace)
+    return attn_abi_fail(&target, ATTN_ERR_MEMORY,
+                         "the call needs %lld bytes of workspace; the kernel "
+                         "was compiled to allocate at most %lld "
+                         "(--max-footprint), and takes a larger one from its "
+                         "caller",
+                         (long long)plan.total, (long long)code->maxWorkspace);
   if (plan.total > 0) {
     workspace = aligned_alloc(ATTN_WORKSPACE_ALIGNMENT, (size_t)plan.total);
     if (!workspace)

@@ -264,19 +264,24 @@ FailureOr<llvm::Constant *> EntryPointBuilder::addCode(llvm::Constant *info) {
         phaseType, {addAdapter(*items, "items" + number, {}),
                     addAdapter(*run, "run" + number, runExtra)}));
   }
-  llvm::Constant *shared = getNull();
-  if (module.getFunction("_mlir_ciface_" + kernel.symbol + "_shared")) {
-    FailureOr<llvm::Function *> function = lookUp("_shared", i64, 0, {});
+  SmallVector<llvm::Constant *> sizes;
+  for (StringRef name : {"shared", "worker"}) {
+    std::string suffix = ("_" + name).str();
+    sizes.push_back(getNull());
+    if (!module.getFunction("_mlir_ciface_" + kernel.symbol + suffix))
+      continue;
+    FailureOr<llvm::Function *> function = lookUp(suffix, i64, 0, {});
     if (failed(function))
       return failure();
-    shared = addAdapter(*function, "shared", {});
+    sizes.back() = addAdapter(*function, name, {});
   }
   int64_t featureCount;
   llvm::Constant *features = addFeatures(featureCount);
   return addGlobal(
       llvm::ConstantStruct::getAnon(
-          {info, addArray(phaseType, phases, "phases"), shared, features,
-           get64(featureCount), get64(options.target.getRequiredState())}),
+          {info, addArray(phaseType, phases, "phases"), sizes[0], sizes[1],
+           get64(options.maxWorkspace), features, get64(featureCount),
+           get64(options.target.getRequiredState())}),
       "code");
 }
 

@@ -28,15 +28,24 @@ static TargetFeatures getFeatures(const AttnToLLVMOptions &options) {
   return features;
 }
 
-void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
-                                       const AttnToLLVMOptions &options) {
+/// Operators to cascades whose factors are deferred: the form that both routes
+/// start from.
+static void buildPrepareCascades(OpPassManager &manager) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createExpandAttention());
   function.addPass(createMergeCascades());
   function.addPass(createNormalizeCascade());
   function.addPass(createDeferDivision());
+}
+
+/// Each cascade, for itself, to its mapped single-pass form.
+static void buildMapCascades(OpPassManager &manager,
+                             const AttnToLLVMOptions &options) {
+  OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createDeriveSinglePass());
-  function.addPass(createAttnPlanSparsity());
+  AttnPlanSparsityOptions plan;
+  plan.optional = options.form == "auto";
+  function.addPass(createAttnPlanSparsity(plan));
   AttnChooseMappingOptions mapping;
   mapping.vectorBits = options.vectorBits;
   mapping.vectorRegisters = options.vectorRegisters;
@@ -49,11 +58,21 @@ void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
   function.addPass(createAttnFuseCascade());
 }
 
-static void buildFusedToLLVM(OpPassManager &manager,
+void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
+                                       const AttnToLLVMOptions &options) {
+  buildPrepareCascades(manager);
+  buildMapCascades(manager, options);
+}
+
+/// The kernel's function, whose cascades are mapped or not, to a kernel module.
+static void buildLowerPhases(OpPassManager &manager,
                              const AttnToLLVMOptions &options) {
+  manager.addPass(createAttnSplitPhases());
   manager.addPass(createAttnTileCascade());
-  manager.addPass(createCSEPass());
-  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createAttnDistributeCascade());
+  buildOutlineUnfused(manager);
+  manager.addPass(createAttnLinkPhases());
+  buildBufferizeUnfused(manager, options.maxFootprint);
   AttnLowerEinsumsOptions lowering;
   lowering.vectorBits = options.vectorBits;
   if (options.rowTile != 0)
@@ -65,65 +84,63 @@ static void buildFusedToLLVM(OpPassManager &manager,
   buildLowerToLLVMTail(manager, getFeatures(options));
 }
 
-static void buildUnfusedToLLVM(OpPassManager &manager,
-                               const AttnToLLVMOptions &options) {
-  OpPassManager &function = manager.nest<func::FuncOp>();
-  function.addPass(createExpandAttention());
-  function.addPass(createDeferDivision());
-  buildUnfusedPipeline(manager, getFeatures(options));
-}
-
 namespace {
-/// Chooses between the two routes by looking at what the derivation made of the
-/// module, and runs the chosen one.
-struct LowerKernelPass
-    : public PassWrapper<LowerKernelPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerKernelPass)
+/// Gives every cascade of the kernel the form in which it is lowered: mapped
+/// where the fused route takes it, else as it was before it was derived.
+struct ChooseFormPass
+    : public PassWrapper<ChooseFormPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ChooseFormPass)
 
-  explicit LowerKernelPass(const AttnToLLVMOptions &from) {
+  explicit ChooseFormPass(const AttnToLLVMOptions &from) {
     options.copyOptionValuesFrom(from);
   }
-  LowerKernelPass(const LowerKernelPass &other) : PassWrapper(other) {
+  ChooseFormPass(const ChooseFormPass &other) : PassWrapper(other) {
     options.copyOptionValuesFrom(other.options);
   }
-  StringRef getArgument() const override { return "attn-lower-kernel"; }
+  StringRef getArgument() const override { return "attn-choose-form"; }
   StringRef getDescription() const override {
-    return "Lower a kernel fused where its cascade allows it, else unfused";
+    return "Derive and map the cascades that can be fused";
   }
 
   void getDependentDialects(DialectRegistry &registry) const override {
     OpPassManager manager(ModuleOp::getOperationName());
-    buildDeriveCascadesPipeline(manager, options);
-    buildFusedToLLVM(manager, options);
-    buildUnfusedToLLVM(manager, options);
+    buildMapCascades(manager, options);
     manager.getDependentDialects(registry);
   }
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    OwningOpRef<ModuleOp> original = module.clone();
-    OpPassManager derive(ModuleOp::getOperationName());
-    buildDeriveCascadesPipeline(derive, options);
-    if (failed(runPipeline(derive, module)))
-      return signalPassFailure();
     func::FuncOp function = getKernelFunction(module);
     if (!function)
       return signalPassFailure();
-    bool fits = succeeded(checkFusedForm(function, [](Operation *op) {
-      return op->emitRemark("the kernel is compiled unfused: ");
-    }));
+    OwningOpRef<func::FuncOp> original = function.clone();
+    OpPassManager map(ModuleOp::getOperationName());
+    buildMapCascades(map, options);
+    if (failed(runPipeline(map, module)))
+      return signalPassFailure();
 
-    ATTN_DEBUG("form") << function.getName() << " is compiled "
-                       << (fits ? "fused" : "unfused") << "\n";
-    OpPassManager lower(ModuleOp::getOperationName());
-    if (fits) {
-      buildFusedToLLVM(lower, options);
-    } else {
-      module.getBodyRegion().takeBody(original->getBodyRegion());
-      buildUnfusedToLLVM(lower, options);
+    SmallVector<CascadeOp> plain(original->getOps<CascadeOp>());
+    SmallVector<CascadeOp> mapped(function.getOps<CascadeOp>());
+    bool isRequired = options.form == "fused";
+    for (auto [index, before, cascade] : llvm::enumerate(plain, mapped)) {
+      bool fits = succeeded(checkFusedCascade(cascade, [&](Operation *op) {
+        if (isRequired)
+          return op->emitError("does not fit the fused form: ");
+        return op->emitRemark("the cascade is compiled unfused: ");
+      }));
+      ATTN_DEBUG("form") << "cascade #" << index << " of " << function.getName()
+                         << " is compiled " << (fits ? "fused" : "unfused")
+                         << "\n";
+      if (fits)
+        continue;
+      if (isRequired)
+        return signalPassFailure();
+      OpBuilder builder(cascade);
+      Operation *clone = builder.clone(*before);
+      clone->setOperands(cascade->getOperands());
+      cascade->replaceAllUsesWith(clone);
+      cascade.erase();
     }
-    if (failed(runPipeline(lower, module)))
-      signalPassFailure();
   }
 
   AttnToLLVMOptions options;
@@ -138,13 +155,16 @@ void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
   if (options.precision == "f64")
     manager.addPass(createAttnPromotePrecision());
   manager.addPass(createAttnDescribeKernel());
-  if (options.form == "unfused")
-    return buildUnfusedToLLVM(manager, options);
-  if (options.form == "fused") {
-    buildDeriveCascadesPipeline(manager, options);
-    return buildFusedToLLVM(manager, options);
+  if (options.form == "unfused") {
+    // What the fused route is compared with shares little with it.
+    OpPassManager &function = manager.nest<func::FuncOp>();
+    function.addPass(createExpandAttention());
+    function.addPass(createDeferDivision());
+  } else {
+    buildPrepareCascades(manager);
+    manager.addPass(std::make_unique<ChooseFormPass>(options));
   }
-  manager.addPass(std::make_unique<LowerKernelPass>(options));
+  buildLowerPhases(manager, options);
 }
 
 void attn::registerAttnPipelines() {

@@ -5,7 +5,7 @@
 func.func @column_statistic(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?xf32> {
   // expected-remark @below {{compiled einsum by einsum}}
   %o = attn.cascade (%Q = %q, %K = %k) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?xf32> {
-    // expected-remark @below {{the kernel is compiled unfused: rank 'n' of an intermediate has no static extent}}
+    // expected-remark @below {{the cascade is compiled unfused: rank 'n' of an intermediate has no static extent}}
     %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
     %x = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     // expected-remark @below {{keeps the cascade from a single pass over 'n': applies 'math.tanh' to a value that moves}}
@@ -21,4 +21,21 @@ func.func @column_statistic(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<
     attn.yield %y : tensor<?xf32>
   }
   return %o : tensor<?xf32>
+}
+
+// -----
+
+// Each cascade has its own form: what cannot be planned costs the other
+// nothing.
+// RUN: attn-opt %s --attn-to-llvm -split-input-file --attn-debug=form -o /dev/null 2>&1 | FileCheck %s
+// CHECK: [attn-form] cascade #0 of column_statistic is compiled unfused
+// CHECK: [attn-form] cascade #0 of two_forms is compiled fused
+// CHECK: [attn-form] cascade #1 of two_forms is compiled unfused
+func.func @two_forms(%q: tensor<1x1x?x8xf32>, %k: tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32> {
+  %a = attn.attention(%q, %k, %k) where causal : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
+  // expected-remark @below {{cannot be planned: 'or' is not planned yet}}
+  // expected-remark @below {{the cascade is compiled unfused: its sparsity has no plan}}
+  // expected-remark @below {{compiled einsum by einsum}}
+  %b = attn.attention(%a, %k, %k) where causal or prefix(3) : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
+  return %b : tensor<1x1x?x8xf32>
 }

@@ -260,6 +260,48 @@ TEST(KernelAbi, ChecksTheWorkspace) {
   EXPECT_TRUE(call.isRight());
 }
 
+TEST(KernelAbi, SizesAWorkerByTheExtents) {
+  Call call;
+  attn_kernel_code dynamic = code;
+  auto size = [&](int32_t workers) {
+    return attn_abi_workspace_size(&dynamic, call.tensors.data(), TensorCount,
+                                   workers);
+  };
+  size_t fixed = size(3) - size(2);
+  dynamic.workerWorkspace = [](attn_descriptors) -> int64_t { return 100001; };
+  EXPECT_EQ(size(3) - size(2), 100032u);
+  // What the description promises is there whatever the extents are.
+  dynamic.workerWorkspace = [](attn_descriptors) -> int64_t { return 1; };
+  EXPECT_EQ(size(3) - size(2), fixed);
+}
+
+TEST(KernelAbi, HoldsTheWorkspaceItAllocatesToALimit) {
+  Call call;
+  attn_kernel_code limited = code;
+  size_t size =
+      attn_abi_workspace_size(&limited, call.tensors.data(), TensorCount, 1);
+  auto run = [&](void *workspace, size_t bytes) {
+    return attn_abi_call(&limited, call.tensors.data(), TensorCount, nullptr,
+                         workspace, bytes, call.text.data(), 256);
+  };
+  limited.maxWorkspace = static_cast<int64_t>(size);
+  EXPECT_EQ(run(nullptr, 0), ATTN_OK) << call.message();
+  limited.maxWorkspace = static_cast<int64_t>(size) - 1;
+  EXPECT_EQ(run(nullptr, 0), ATTN_ERR_MEMORY);
+  EXPECT_EQ(call.message(),
+            "sample: the call needs " + std::to_string(size) +
+                " bytes of workspace; the kernel was compiled to allocate at "
+                "most " +
+                std::to_string(size - 1) +
+                " (--max-footprint), and takes a larger one from its caller");
+  struct alignas(64) Line {
+    char bytes[64];
+  };
+  std::vector<Line> lines(size / 64 + 1);
+  EXPECT_EQ(run(lines.data(), size), ATTN_OK) << call.message();
+  EXPECT_TRUE(call.isRight());
+}
+
 TEST(KernelAbi, RefusesAWorkspaceThatCannotBe) {
   Call call;
   attn_parallel_for parallel = {

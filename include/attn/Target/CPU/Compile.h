@@ -40,6 +40,9 @@ struct CompileOptions {
   unsigned optLevel = 3;
   /// Renames the kernel where it is not empty.
   std::string name = {};
+  /// Bytes of workspace that a call allocates at most; 0 is no limit. A caller
+  /// that brings a larger one is not held to it.
+  int64_t maxWorkspace = 0;
 };
 
 /// Registers what translating a kernel module to LLVM IR needs.

@@ -60,6 +60,11 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
       llvm::cl::desc("Accumulator rows of a register tile; 0 is the model's "
                      "choice"),
       llvm::cl::init(0)};
+  Option<int64_t> maxFootprint{
+      *this, "max-footprint",
+      llvm::cl::desc("Bytes that the intermediate results of an unfused phase "
+                     "may take where its extents are known; 0 is no limit"),
+      llvm::cl::init(0)};
 };
 
 /// Operators to mapped cascades: the levels that every target shares.

@@ -1,0 +1,40 @@
+//===- BoundaryViews.h - A function's tensors as memrefs --------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_CONVERSION_BOUNDARYVIEWS_H
+#define ATTN_LIB_CONVERSION_BOUNDARYVIEWS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mlir::attn {
+
+/// The reshapes between the tensors that a function takes and returns and those
+/// that an operation inside works on, as views of memrefs.
+class BoundaryViews {
+public:
+  /// `memrefs` stand for the arguments of `function`, then for its results.
+  BoundaryViews(func::FuncOp function, ValueRange memrefs)
+      : function(function), memrefs(memrefs) {}
+
+  /// The memref view of a value that comes from an argument by reshapes.
+  FailureOr<Value> getInput(OpBuilder &builder, Value tensor);
+  /// The memref view through which a value reaches the function's results.
+  FailureOr<Value> getOutput(OpBuilder &builder, Value tensor);
+
+private:
+  Value expand(OpBuilder &builder, Location loc, Value memref,
+               RankedTensorType expanded,
+               ArrayRef<ReassociationIndices> groups);
+
+  func::FuncOp function;
+  ValueRange memrefs;
+};
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_CONVERSION_BOUNDARYVIEWS_H

@@ -1,0 +1,74 @@
+// RUN: attn-opt %s --split-input-file --attn-split-phases | FileCheck %s
+
+// Two cascades are two phases. What the first computes is stored collapsed and
+// not returned: the workspace holds it, with the extents of %q and %k.
+// CHECK-LABEL: func.func @two(
+// CHECK-SAME: %[[Q:.*]]: tensor<?x8xf32>, %[[K:.*]]: tensor<?x8xf32>)
+// CHECK: %[[T:.*]] = call @two_phase0(%[[Q]], %[[K]]) {attn.extents = [array<i64: 0, 0>]} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+// CHECK: %[[R:.*]] = call @two_phase1(%[[T]], %[[Q]]) {attn.extents = [array<i64: 0, 0>]}
+// CHECK: return %[[R]]
+// CHECK: func.func private @two_phase0(%[[Q0:.*]]: tensor<?x8xf32>, %{{.*}}: tensor<?x8xf32>) -> tensor<?x8xf32> attributes {attn.phase}
+// CHECK: tensor.expand_shape %[[Q0]]
+// CHECK: %[[C:.*]] = attn.cascade
+// CHECK: %[[S:.*]] = tensor.collapse_shape %[[C]]
+// CHECK: return %[[S]] : tensor<?x8xf32>
+// CHECK: func.func private @two_phase1(%[[T1:.*]]: tensor<?x8xf32>, %[[Q1:.*]]: tensor<?x8xf32>)
+// CHECK: tensor.expand_shape %[[T1]] {{\[}}[0], [1, 2]]
+// CHECK: attn.cascade
+func.func @two(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %m = tensor.dim %q, %c0 : tensor<?x8xf32>
+  %qs = tensor.expand_shape %q [[0], [1, 2]] output_shape [%m, 2, 4] : tensor<?x8xf32> into tensor<?x2x4xf32>
+  %a = attn.cascade (%Q = %qs, %K = %k) : (tensor<?x2x4xf32>, tensor<?x8xf32>) -> tensor<?x2x4xf32> {
+    %k0 = attn.einsum [f] = %K[n,f] reduce add(n) : (tensor<?x8xf32>) -> tensor<8xf32>
+    %r = attn.einsum [m,h,e] = mul(%Q[m,h,e], %k0[h*4+e]) : (tensor<?x2x4xf32>, tensor<8xf32>) -> tensor<?x2x4xf32>
+    attn.yield %r : tensor<?x2x4xf32>
+  }
+  %flat = tensor.collapse_shape %a [[0], [1, 2]] : tensor<?x2x4xf32> into tensor<?x8xf32>
+  %b = attn.cascade (%A = %a, %Q = %q) : (tensor<?x2x4xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %s = attn.einsum [h,e] = %A[m,h,e] reduce max(m) : (tensor<?x2x4xf32>) -> tensor<2x4xf32>
+    %r = attn.einsum [m,f] = add(%Q[m,f], %s[f floordiv 4, f mod 4]) : (tensor<?x8xf32>, tensor<2x4xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %b : tensor<?x8xf32>
+}
+
+// -----
+
+// What is returned is stored in the output, which later phases read. A second
+// return of it, and an argument that is returned, are copies: a phase as well.
+// CHECK-LABEL: func.func @returns(
+// CHECK-SAME: %[[X:.*]]: tensor<?xf32>)
+// CHECK: %[[A:.*]] = call @returns_phase0(%[[X]])
+// CHECK: %[[B:.*]] = call @returns_phase1(%[[A]])
+// CHECK: %[[C:.*]]:2 = call @returns_phase2(%[[A]], %[[X]])
+// CHECK: return %[[A]], %[[C]]#0, %[[B]], %[[C]]#1
+// CHECK: func.func private @returns_phase2(%[[A2:.*]]: tensor<?xf32>, %[[X2:.*]]: tensor<?xf32>)
+// CHECK-NEXT: return %[[A2]], %[[X2]]
+func.func @returns(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) {
+  %a = arith.addf %x, %x : tensor<?xf32>
+  %b = attn.cascade (%A = %a) : (tensor<?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = mul(%A[m], %A[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %a, %a, %b, %x : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<?xf32>
+}
+
+// -----
+
+// Operations between two cascades are one phase, and read each other's results.
+// CHECK-LABEL: func.func @between(
+// CHECK: call @between_phase0
+// CHECK-NEXT: return
+// CHECK: func.func private @between_phase0(
+// CHECK: arith.addf
+// CHECK: tensor.collapse_shape
+// CHECK: tensor.expand_shape
+// CHECK: arith.mulf
+func.func @between(%x: tensor<4x2xf32>) -> tensor<2x4xf32> {
+  %a = arith.addf %x, %x : tensor<4x2xf32>
+  %b = tensor.collapse_shape %a [[0, 1]] : tensor<4x2xf32> into tensor<8xf32>
+  %c = tensor.expand_shape %b [[0, 1]] output_shape [2, 4] : tensor<8xf32> into tensor<2x4xf32>
+  %d = arith.mulf %c, %c : tensor<2x4xf32>
+  return %d : tensor<2x4xf32>
+}

@@ -1,0 +1,19 @@
+// RUN: attn-opt --attn-plan-sparsity=optional --verify-diagnostics %s | FileCheck %s
+
+// What cannot be planned stays without a plan, and a remark says why.
+// CHECK: attn.iterate n1 of n by n0 init(%{{.*}}) {
+func.func @disjunction(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-remark @below {{cannot be planned: 'or' is not planned yet; allowed here are causal, window, prefix joined by and}}
+  %o = attn.cascade (%S = %s) where prefix(3) or causal over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%RM: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%RM[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

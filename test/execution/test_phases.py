@@ -1,0 +1,240 @@
+# ===- test_phases.py - Kernels of several phases -------------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Functions that hold several operators: phases, and what they hand on."""
+
+import re
+
+import numpy as np
+import pytest
+from attn.compiler import CompileError
+from attn.kernel import KernelError
+from runner import Counter, shuffled
+
+
+def attend(q, k, v, live):
+    """Attention over [b, h, m, e] in float64; key heads are repeated."""
+    k, v = (np.repeat(x, q.shape[1] // x.shape[1], axis=1) for x in (k, v))
+    scores = np.einsum("bhme,bhne->bhmn", q, k) / np.sqrt(q.shape[-1])
+    scores = np.where(live, scores, -np.inf)
+    top = np.maximum(scores.max(axis=-1, keepdims=True, initial=-np.inf), -1e300)
+    weights = np.exp(scores - top)
+    total = weights.sum(axis=-1, keepdims=True)
+    out = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0) @ v
+    with np.errstate(divide="ignore"):
+        return out, (top + np.log(total))[..., 0]
+
+
+def positions(m, n):
+    return np.arange(m)[:, None] + n - m, np.arange(n)[None, :]
+
+
+def causal(m, n):
+    row, key = positions(m, n)
+    return key <= row
+
+
+def near(m, n):
+    row, key = positions(m, n)
+    return (key <= row) | (np.abs(key - row) <= 3)
+
+
+def run(kernel, inputs, shapes, parallel=None):
+    outputs = [np.full(shape, np.nan, "f") for shape in shapes]
+    Counter.executions += 1
+    kernel.run([*inputs, *outputs], parallel)
+    return outputs
+
+
+def close(out, reference, bound=2e-5):
+    assert out.shape == reference.shape
+    assert np.isfinite(out).tolist() == np.isfinite(reference).tolist()
+    finite = np.isfinite(reference)
+    assert np.abs(out[finite] - reference[finite]).max(initial=0) < bound
+
+
+SIZES = [
+    (1, 1, 1, 1),
+    (2, 49, 65, 30),
+    (1, 113, 64, 239),
+    (3, 5, 300, 1),
+    (1, 7, 9, 0),
+    (2, 0, 5, 6),
+]
+
+CHAIN = """
+func.func @attention(%q: tensor<?x8x?x40xf32>, %k: tensor<?x2x?x40xf32>,
+                     %v: tensor<?x2x?x24xf32>, %k2: tensor<?x4x?x24xf32>,
+                     %v2: tensor<?x4x?x32xf32>) -> tensor<?x8x?x32xf32> {
+  %a = attn.attention(%q, %k, %v) where causal
+      : (tensor<?x8x?x40xf32>, tensor<?x2x?x40xf32>, tensor<?x2x?x24xf32>) -> tensor<?x8x?x24xf32>
+  %b = attn.attention(%a, %k2, %v2)
+      : (tensor<?x8x?x24xf32>, tensor<?x4x?x24xf32>, tensor<?x4x?x32xf32>) -> tensor<?x8x?x32xf32>
+  return %b : tensor<?x8x?x32xf32>
+}
+"""
+
+
+def test_one_attention_reads_another(kernels):
+    """Two fused phases; the heads between them are grouped in two ways."""
+    kernel = kernels.compile(CHAIN, "chain")
+    rng = np.random.default_rng(1)
+    for batch, m, n, n2 in SIZES:
+        shapes = [(batch, 8, m, 40), (batch, 2, n, 40), (batch, 2, n, 24),
+                  (batch, 4, n2, 24), (batch, 4, n2, 32)]  # fmt: skip
+        q, k, v, k2, v2 = (rng.standard_normal(shape).astype("f") for shape in shapes)
+        first, _ = attend(q.astype(float), k, v, causal(m, n))
+        expected, _ = attend(first, k2, v2, np.ones((m, n2), bool))
+        inputs = [q, k, v, k2, v2]
+        (out,) = run(kernel, inputs, [expected.shape])
+        close(out, expected)
+        (again,) = run(kernel, inputs, [expected.shape], shuffled(batch + m))
+        assert out.tobytes() == again.tobytes()
+
+
+MIXED = """
+func.func @attention(%q: tensor<?x4x?x32xf32>, %k: tensor<?x2x?x32xf32>,
+                     %v: tensor<?x2x?x32xf32>)
+    -> (tensor<?x4x?x32xf32>, tensor<?x4x?xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>) {
+  %a, %lse = attn.attention(%q, %k, %v) where causal
+      : (tensor<?x4x?x32xf32>, tensor<?x2x?x32xf32>, tensor<?x2x?x32xf32>)
+      -> (tensor<?x4x?x32xf32>, tensor<?x4x?xf32>)
+  %s = math.sin %a : tensor<?x4x?x32xf32>
+  %t = arith.addf %s, %q : tensor<?x4x?x32xf32>
+  %b = attn.attention(%t, %k, %v) where not (not causal and not window(3, 3))
+      : (tensor<?x4x?x32xf32>, tensor<?x2x?x32xf32>, tensor<?x2x?x32xf32>) -> tensor<?x4x?x32xf32>
+  return %b, %lse, %a, %q : tensor<?x4x?x32xf32>, tensor<?x4x?xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>
+}
+"""
+
+
+def test_fused_and_unfused_phases_mix(kernels):
+    """A fused phase whose result is returned and read, operations of another
+    dialect, a cascade that is not planned, and an argument that is returned."""
+    kernel = kernels.compile(MIXED, "mixed", "--form=auto")
+    rng = np.random.default_rng(2)
+    for batch, m, n, _ in SIZES:
+        q = rng.standard_normal((batch, 4, m, 32)).astype("f")
+        k, v = (rng.standard_normal((batch, 2, n, 32)).astype("f") for _ in range(2))
+        first, lse = attend(q.astype(float), k, v, causal(m, n))
+        second, _ = attend(np.sin(first) + q, k, v, near(m, n))
+        shapes = [second.shape, lse.shape, first.shape, q.shape]
+        outputs = run(kernel, [q, k, v], shapes)
+        for out, expected in zip(outputs, (second, lse, first), strict=False):
+            close(out, expected)
+        assert outputs[3].tobytes() == q.tobytes()
+        again = run(kernel, [q, k, v], shapes, shuffled(batch * 7 + m))
+        assert [x.tobytes() for x in again] == [x.tobytes() for x in outputs]
+
+
+def test_items_of_an_unfused_cascade(kernels):
+    """Batch and heads are items, and the workspace holds one point a worker."""
+    source = """
+func.func @attention(%s: tensor<?x3x?x?xf32>, %l: tensor<?xi32>) -> tensor<?x3x?x?xf32> {
+  %o = attn.cascade (%S = %s, %L = %l) where causal over (m, n) align bottom_right
+      lengths key(%L[b]) : (tensor<?x3x?x?xf32>, tensor<?xi32>) -> tensor<?x3x?x?xf32> {
+    %x = attn.einsum [b,h,m] = %S[b,h,m,n] reduce max(n) : (tensor<?x3x?x?xf32>) -> tensor<?x3x?xf32>
+    %p = attn.einsum [b,h,m,n] = map(%S[b,h,m,n], %x[b,h,m]) {
+    ^bb0(%a: f32, %b: f32):
+      %d = arith.subf %a, %b : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x3x?x?xf32>, tensor<?x3x?xf32>) -> tensor<?x3x?x?xf32>
+    %t = attn.einsum [b,h,m] = %p[b,h,m,n] reduce add(n) : (tensor<?x3x?x?xf32>) -> tensor<?x3x?xf32>
+    %w = attn.einsum [b,h,m,n] = div(%p[b,h,m,n], %t[b,h,m]) : (tensor<?x3x?x?xf32>, tensor<?x3x?xf32>) -> tensor<?x3x?x?xf32>
+    attn.yield %w : tensor<?x3x?x?xf32>
+  }
+  return %o : tensor<?x3x?x?xf32>
+}
+"""
+    kernel = kernels.compile(source, "items", "--form=unfused")
+    rng = np.random.default_rng(3)
+    for batch, m, n in ((1, 1, 1), (4, 33, 70), (2, 5, 0), (0, 3, 4)):
+        s = rng.standard_normal((batch, 3, m, n)).astype("f")
+        lengths = rng.integers(0, n + 1, batch).astype(np.int32)
+        expected = np.zeros(s.shape)
+        for b in range(batch):
+            row, key = np.arange(m)[:, None] + lengths[b] - m, np.arange(n)[None, :]
+            live = (key <= row) & (key < lengths[b])
+            e = np.where(live, np.exp(s[b].astype(float)), 0)
+            total = e.sum(axis=-1, keepdims=True)
+            expected[b] = np.divide(e, total, out=np.zeros_like(e), where=total > 0)
+        inputs = [s, lengths]
+        (out,) = run(kernel, inputs, [s.shape])
+        close(out, expected, 2e-6)
+        (again,) = run(kernel, inputs, [s.shape], shuffled(batch))
+        assert out.tobytes() == again.tobytes()
+    s, lengths = np.zeros((4, 3, 64, 64), "f"), np.zeros(4, np.int32)
+    arrays = [s, lengths, np.empty_like(s)]
+    one, three = kernel.workspace_size(arrays, 1), kernel.workspace_size(arrays, 3)
+    assert three == 3 * one
+    assert one < s.nbytes
+
+
+HUGE = """
+func.func @attention(%x: tensor<SIZE>, %y: tensor<SIZE>) -> tensor<SIZE> {
+  %o = attn.cascade (%X = %x, %Y = %y) : (tensor<SIZE>, tensor<SIZE>) -> tensor<SIZE> {
+    %t = attn.einsum [i,j] = mul(%X[i], %Y[j]) : (tensor<SIZE>, tensor<SIZE>) -> tensor<PLANE>
+    %u = attn.einsum [j] = %t[i,j] reduce max(i) : (tensor<PLANE>) -> tensor<SIZE>
+    %r = attn.einsum [i] = mul(%t[i,j], %u[j]) reduce add(j) : (tensor<PLANE>, tensor<SIZE>) -> tensor<SIZE>
+    attn.yield %r : tensor<SIZE>
+  }
+  return %o : tensor<SIZE>
+}
+"""
+
+
+def huge(size, plane):
+    return HUGE.replace("SIZE", size).replace("PLANE", plane)
+
+
+def test_a_footprint_known_to_the_compiler_is_refused(kernels):
+    source = huge("1000xf32", "1000x1000xf32")
+    with pytest.raises(CompileError) as refusal:
+        kernels.compile(source, "huge", "--form=auto", "--max-footprint=3999999")
+    message = str(refusal.value)
+    assert re.search(r":4:\d+: error: the intermediate results need \d+ bytes", message), message
+    assert "this one 4000000; allowed are 3999999 (max-footprint)" in message
+    kernels.compile(source, "huge", "--form=auto", "--max-footprint=16000000")
+
+
+def test_a_footprint_known_to_the_call_is_refused(kernels):
+    kernel = kernels.compile(
+        huge("?xf32", "?x?xf32"), "huge", "--form=auto", "--max-footprint=1000000"
+    )
+    rng = np.random.default_rng(4)
+    x, y = (rng.standard_normal(200).astype("f") for _ in range(2))
+    plane = np.outer(x, y).astype(float)
+    (out,) = run(kernel, [x, y], [x.shape])
+    close(out, plane @ plane.max(axis=0), 1e-4)
+    x, y = (rng.standard_normal(1000).astype("f") for _ in range(2))
+    out = np.full(1000, np.nan, "f")
+    with pytest.raises(KernelError) as refusal:
+        kernel.run([x, y, out])
+    assert re.search(r"needs 40\d{5} bytes of workspace.*at most 1000000", str(refusal.value))
+    assert np.isnan(out).all()
+
+
+def test_a_size_beyond_64_bits_is_refused(kernels):
+    """The product of extents wraps: no memory is asked for, none is touched."""
+    source = """
+func.func @attention(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<f32> {
+  %o = attn.cascade (%X = %x, %Y = %y) : (tensor<?xf32>, tensor<?xf32>) -> tensor<f32> {
+    %t = attn.einsum [i,j] = mul(%X[i], %Y[j]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %u = attn.einsum [] = %t[i,j] reduce max(i,j) : (tensor<?x?xf32>) -> tensor<f32>
+    attn.yield %u : tensor<f32>
+  }
+  return %o : tensor<f32>
+}
+"""
+    kernel = kernels.compile(source, "wraps", "--form=unfused", "--max-footprint=0")
+    x = np.lib.stride_tricks.as_strided(np.ones(1, "f"), shape=(1 << 33,), strides=(4,))
+    out = np.full((), np.nan, "f")
+    with pytest.raises(KernelError, match="bytes"):
+        kernel.run([x, x, out])
+    assert np.isnan(out)
+    assert kernel.workspace_size([x, x, out], 1) >= 1 << 58
