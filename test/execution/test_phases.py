@@ -108,7 +108,8 @@ func.func @attention(%q: tensor<?x4x?x32xf32>, %k: tensor<?x2x?x32xf32>,
   %t = arith.addf %s, %q : tensor<?x4x?x32xf32>
   %b = attn.attention(%t, %k, %v) where not (not causal and not window(3, 3))
       : (tensor<?x4x?x32xf32>, tensor<?x2x?x32xf32>, tensor<?x2x?x32xf32>) -> tensor<?x4x?x32xf32>
-  return %b, %lse, %a, %q : tensor<?x4x?x32xf32>, tensor<?x4x?xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>
+  return %b, %lse, %a, %q : tensor<?x4x?x32xf32>, tensor<?x4x?xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32
+        return %b, %lse, %a, %q : tensor<?x4x?x32xf32>, tensor<?x4x?xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>
 }
 """
 
@@ -138,15 +139,18 @@ def test_items_of_an_unfused_cascade(kernels):
 func.func @attention(%s: tensor<?x3x?x?xf32>, %l: tensor<?xi32>) -> tensor<?x3x?x?xf32> {
   %o = attn.cascade (%S = %s, %L = %l) where causal over (m, n) align bottom_right
       lengths key(%L[b]) : (tensor<?x3x?x?xf32>, tensor<?xi32>) -> tensor<?x3x?x?xf32> {
-    %x = attn.einsum [b,h,m] = %S[b,h,m,n] reduce max(n) : (tensor<?x3x?x?xf32>) -> tensor<?x3x?xf32>
+    %x = attn.einsum [b,h,m] = %S[b,h,m,n] reduce max(n)
+        : (tensor<?x3x?x?xf32>) -> tensor<?x3x?xf32>
     %p = attn.einsum [b,h,m,n] = map(%S[b,h,m,n], %x[b,h,m]) {
     ^bb0(%a: f32, %b: f32):
       %d = arith.subf %a, %b : f32
       %e = math.exp %d : f32
       attn.yield %e : f32
     } : (tensor<?x3x?x?xf32>, tensor<?x3x?xf32>) -> tensor<?x3x?x?xf32>
-    %t = attn.einsum [b,h,m] = %p[b,h,m,n] reduce add(n) : (tensor<?x3x?x?xf32>) -> tensor<?x3x?xf32>
-    %w = attn.einsum [b,h,m,n] = div(%p[b,h,m,n], %t[b,h,m]) : (tensor<?x3x?x?xf32>, tensor<?x3x?xf32>) -> tensor<?x3x?x?xf32>
+    %t = attn.einsum [b,h,m] = %p[b,h,m,n] reduce add(n)
+        : (tensor<?x3x?x?xf32>) -> tensor<?x3x?xf32>
+    %w = attn.einsum [b,h,m,n] = div(%p[b,h,m,n], %t[b,h,m])
+        : (tensor<?x3x?x?xf32>, tensor<?x3x?xf32>) -> tensor<?x3x?x?xf32>
     attn.yield %w : tensor<?x3x?x?xf32>
   }
   return %o : tensor<?x3x?x?xf32>
@@ -181,7 +185,8 @@ func.func @attention(%x: tensor<SIZE>, %y: tensor<SIZE>) -> tensor<SIZE> {
   %o = attn.cascade (%X = %x, %Y = %y) : (tensor<SIZE>, tensor<SIZE>) -> tensor<SIZE> {
     %t = attn.einsum [i,j] = mul(%X[i], %Y[j]) : (tensor<SIZE>, tensor<SIZE>) -> tensor<PLANE>
     %u = attn.einsum [j] = %t[i,j] reduce max(i) : (tensor<PLANE>) -> tensor<SIZE>
-    %r = attn.einsum [i] = mul(%t[i,j], %u[j]) reduce add(j) : (tensor<PLANE>, tensor<SIZE>) -> tensor<SIZE>
+    %r = attn.einsum [i] = mul(%t[i,j], %u[j]) reduce add(j)
+        : (tensor<PLANE>, tensor<SIZE>) -> tensor<SIZE>
     attn.yield %r : tensor<SIZE>
   }
   return %o : tensor<SIZE>
