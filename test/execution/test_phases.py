@@ -108,8 +108,8 @@ func.func @attention(%q: tensor<?x4x?x32xf32>, %k: tensor<?x2x?x32xf32>,
   %t = arith.addf %s, %q : tensor<?x4x?x32xf32>
   %b = attn.attention(%t, %k, %v) where not (not causal and not window(3, 3))
       : (tensor<?x4x?x32xf32>, tensor<?x2x?x32xf32>, tensor<?x2x?x32xf32>) -> tensor<?x4x?x32xf32>
-  return %b, %lse, %a, %q : tensor<?x4x?x32xf32>, tensor<?x4x?xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32
-        return %b, %lse, %a, %q : tensor<?x4x?x32xf32>, tensor<?x4x?xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>
+  return %b, %lse, %a, %q
+      : tensor<?x4x?x32xf32>, tensor<?x4x?xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>
 }
 """
 
