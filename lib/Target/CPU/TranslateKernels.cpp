@@ -109,6 +109,7 @@ void mlir::attn::optimizeKernels(llvm::Module &module,
                                  llvm::TargetMachine &machine,
                                  const CompileOptions &options) {
   llvm::PipelineTuningOptions tuning;
+  tuning.LoopUnrolling = false;
   tuning.LoopVectorization = options.optLevel > 1;
   tuning.SLPVectorization = options.optLevel > 1;
   llvm::PassBuilder builder(&machine, tuning);
