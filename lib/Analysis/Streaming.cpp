@@ -18,16 +18,18 @@ StringAttr StreamingAnalysis::findRank(CascadeOp cascade) {
   // pass over it can join.
   llvm::MapVector<StringAttr, unsigned> reductions;
   llvm::SmallDenseSet<StringAttr> indexing;
+  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
   for (Operation &op : cascade.getBody().front()) {
     if (isa<IterateOp>(op))
       return {};
     auto einsum = dyn_cast<EinsumOp>(op);
     if (!einsum)
       continue;
-    // In a restricted plane the points of a reduction have to be walked, also
-    // where it is the only one.
+    // A rank of unknown length, and the keys of a restricted plane, are walked
+    // also where the only tensors over them are inputs.
     for (StringAttr rank : einsum.getReduced())
-      if (indexing.contains(rank) || rank == cascade.getKeyRankAttr())
+      if (indexing.contains(rank) || rank == cascade.getKeyRankAttr() ||
+          ShapedType::isDynamic(extents.lookup(rank)))
         ++reductions[rank];
     for (StringAttr rank : einsum.getOutputRanks())
       indexing.insert(rank);
@@ -37,7 +39,6 @@ StringAttr StreamingAnalysis::findRank(CascadeOp cascade) {
 
   // Most traversals first; then a rank of unknown length before one whose
   // extent is fixed; then the one reduced last.
-  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
   StringAttr best;
   auto getWeight = [&](StringAttr rank) {
     return std::pair(reductions.lookup(rank),

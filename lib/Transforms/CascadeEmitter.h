@@ -23,6 +23,9 @@ public:
   CascadeOp run();
   unsigned getNumMerged() const { return numMerged; }
 
+  /// Drops inputs that neither an einsum nor a length reads.
+  static void dropUnusedInputs(CascadeOp cascade);
+
 private:
   /// The einsums of one block. Those of enclosing blocks are known too.
   struct Scope {
@@ -40,7 +43,6 @@ private:
   Value emitEinsum(EinsumOp einsum, Scope *scope);
   void emitIterate(IterateOp iterate, Scope *scope);
   bool isFixedLayout(EinsumOp einsum);
-  void dropUnusedInputs(CascadeOp cascade);
 
   CascadeOp source;
   CanonicalOrder order;

@@ -201,16 +201,16 @@ def huge(size, plane):
 def test_a_footprint_known_to_the_compiler_is_refused(kernels):
     source = huge("1000xf32", "1000x1000xf32")
     with pytest.raises(CompileError) as refusal:
-        kernels.compile(source, "huge", "--form=auto", "--max-footprint=3999999")
+        kernels.compile(source, "huge", "--form=unfused", "--max-footprint=3999999")
     message = str(refusal.value)
     assert re.search(r":4:\d+: error: the intermediate results need \d+ bytes", message), message
     assert "this one 4000000; allowed are 3999999 (max-footprint)" in message
-    kernels.compile(source, "huge", "--form=auto", "--max-footprint=16000000")
+    kernels.compile(source, "huge", "--form=unfused", "--max-footprint=16000000")
 
 
 def test_a_footprint_known_to_the_call_is_refused(kernels):
     kernel = kernels.compile(
-        huge("?xf32", "?x?xf32"), "huge", "--form=auto", "--max-footprint=1000000"
+        huge("?xf32", "?x?xf32"), "huge", "--form=unfused", "--max-footprint=1000000"
     )
     rng = np.random.default_rng(4)
     x, y = (rng.standard_normal(200).astype("f") for _ in range(2))
@@ -246,3 +246,103 @@ func.func @attention(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<f32> {
         kernel.run([x, x, out])
     assert np.isnan(out)
     assert kernel.workspace_size([x, x, out], 1) >= 1 << 58
+
+
+QKV = "tensor<2x?x16xf32>, tensor<2x?x16xf32>, tensor<2x?x24xf32>"
+SCORES = """
+    %s = attn.einsum [h,m,n] = mul(%Q[h,m,e], %K[h,n,e]) reduce add(e)
+        : (tensor<2x?x16xf32>, tensor<2x?x16xf32>) -> tensor<2x?x?xf32>
+    %x = attn.einsum [h,m] = %s[h,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+"""
+OUT = """
+    %o = attn.einsum [h,m,f] = mul(%w[h,m,n], %V[h,n,f]) reduce add(n)
+        : (tensor<2x?x?xf32>, tensor<2x?x24xf32>) -> tensor<2x?x24xf32>
+    attn.yield %o : tensor<2x?x24xf32>
+  }
+  return %r : tensor<2x?x24xf32>
+}
+"""
+ARGUMENTS = "%q: tensor<2x?x16xf32>, %k: tensor<2x?x16xf32>, %v: tensor<2x?x24xf32>"
+
+# A map of the maximum that no law repairs: two passes.
+TWO_PASSES = f"""
+func.func @attention({ARGUMENTS}, %l: tensor<2xi32>) -> tensor<2x?x24xf32> {{
+  %r = attn.cascade (%Q = %q, %K = %k, %V = %v, %L = %l) where causal over (m, n)
+      align bottom_right lengths key(%L[h]) : ({QKV}, tensor<2xi32>) -> tensor<2x?x24xf32> {{
+    {SCORES}
+    %w = attn.einsum [h,m,n] = map(%s[h,m,n], %x[h,m]) {{
+    ^bb0(%a: f32, %b: f32):
+      %d = arith.subf %a, %b : f32
+      %t = math.tanh %d : f32
+      attn.yield %t : f32
+    }} : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xf32>
+    {OUT}"""
+
+
+def test_two_passes_that_no_law_joins(kernels):
+    kernel = kernels.compile(TWO_PASSES, "two_passes")
+    assert kernel.phases() == 2
+    rng = np.random.default_rng(5)
+    for m, n in ((1, 1), (49, 65), (113, 300), (9, 0), (70, 30)):
+        q, k = (rng.standard_normal((2, x, 16)).astype("f") for x in (m, n))
+        v = rng.standard_normal((2, n, 24)).astype("f")
+        lengths = rng.integers(0, n + 1, 2).astype(np.int32)
+        expected = np.zeros((2, m, 24))
+        for h in range(2):
+            row, key = np.arange(m)[:, None] + lengths[h] - m, np.arange(n)[None, :]
+            live = (key <= row) & (key < lengths[h])
+            s = q[h].astype(float) @ k[h].T.astype(float)
+            x = np.where(live, s, -np.inf).max(axis=-1, keepdims=True, initial=-np.inf)
+            with np.errstate(invalid="ignore"):
+                expected[h] = np.where(live, np.tanh(s - x), 0) @ v[h]
+        (out,) = run(kernel, [q, k, v, lengths], [expected.shape])
+        close(out, expected, 1e-4)
+
+
+# Sinkhorn: columns and rows of the weights are normalised in turns.
+def sinkhorn(rounds):
+    text, last = "", "%p"
+    for i in range(rounds):
+        text += f"""
+    %c{i} = attn.einsum [h,n] = {last}[h,m,n] reduce add(m) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+    %v{i} = attn.einsum [h,m,n] = div({last}[h,m,n], %c{i}[h,n])
+        : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xf32>
+    %d{i} = attn.einsum [h,m] = %v{i}[h,m,n] reduce add(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+    %{"w" if i == rounds - 1 else f"w{i}"} = attn.einsum [h,m,n] = div(%v{i}[h,m,n], %d{i}[h,m])
+        : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xf32>"""
+        last = f"%w{i}"
+    return f"""
+func.func @attention({ARGUMENTS}) -> tensor<2x?x24xf32> {{
+  %r = attn.cascade (%Q = %q, %K = %k, %V = %v) : ({QKV}) -> tensor<2x?x24xf32> {{
+    {SCORES}
+    %p = attn.einsum [h,m,n] = map(%s[h,m,n], %x[h,m]) {{
+    ^bb0(%a: f32, %b: f32):
+      %d = arith.subf %a, %b : f32
+      %t = math.exp %d : f32
+      attn.yield %t : f32
+    }} : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xf32>
+    {text}
+    {OUT}"""
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_statistics_of_columns(kernels, rounds):
+    """Passes over the keys and over the queries in turns, all of them fused: no
+    buffer has both extents."""
+    kernel = kernels.compile(sinkhorn(rounds), f"sinkhorn{rounds}")
+    rng = np.random.default_rng(6)
+    for m, n in ((1, 1), (49, 65), (300, 113), (5, 300)):
+        q, k = (0.5 * rng.standard_normal((2, x, 16)).astype("f") for x in (m, n))
+        v = rng.standard_normal((2, n, 24)).astype("f")
+        s = np.einsum("hme,hne->hmn", q.astype(float), k)
+        w = np.exp(s - s.max(axis=-1, keepdims=True))
+        for _ in range(rounds):
+            w /= w.sum(axis=1, keepdims=True)
+            w /= w.sum(axis=2, keepdims=True)
+        (out,) = run(kernel, [q, k, v], [(2, m, 24)])
+        close(out, w @ v, 2e-5)
+        (again,) = run(kernel, [q, k, v], [(2, m, 24)], shuffled(m))
+        assert out.tobytes() == again.tobytes()
+    arrays = [np.zeros((2, 512, 16), "f"), np.zeros((2, 512, 16), "f"),
+              np.zeros((2, 512, 24), "f"), np.zeros((2, 512, 24), "f")]  # fmt: skip
+    assert kernel.workspace_size(arrays, 1) < 512 * 512 * 4 / 2

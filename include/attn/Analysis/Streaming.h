@@ -37,9 +37,9 @@ public:
   };
 
   /// The rank to stream over: the key rank of the cascade's space, else, of the
-  /// ranks that index an einsum's result and are reduced later, the one that
-  /// most einsums reduce; null if there is none or the cascade iterates
-  /// already.
+  /// ranks that are reduced, and either index an einsum's result before or have
+  /// no fixed extent, the one that most einsums reduce; null if there is none
+  /// or the cascade iterates already.
   static StringAttr findRank(CascadeOp cascade);
 
   StreamingAnalysis(CascadeOp cascade, StringAttr rank);

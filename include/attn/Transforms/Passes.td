@@ -126,6 +126,28 @@ def DeferDivision : Pass<"attn-defer-division", "::mlir::func::FuncOp"> {
   ];
 }
 
+def AttnSplitPasses : Pass<"attn-split-passes", "::mlir::func::FuncOp"> {
+  let summary = "Cut a cascade where it needs another pass";
+  let description = [{
+    Where no law removes a dependency between two traversals of the streaming
+    rank, the cascade becomes two: one that yields the reductions which the next
+    traversal waits for, and one that reads them and computes again what it needs
+    of the tensors over the streaming rank. Each of them is derived for itself,
+    so that as many passes are left as the laws require, and no tensor over the
+    streaming rank goes from one to the next. The same is done for a tensor
+    that is reduced along a rank of all results, such as a statistic of the
+    columns of the scores.
+
+    A maximum that is handed on is read as in a map: -inf, the maximum over
+    nothing, as the least finite number. A remark names the einsum that starts
+    another pass, and why.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let statistics = [
+    Statistic<"numSplit", "num-split", "cascades cut in two">
+  ];
+}
+
 def DeriveSinglePass : Pass<"attn-derive-single-pass", "::mlir::func::FuncOp"> {
   let summary = "Derive the single-pass (streaming) form of a cascade";
   let description = [{

@@ -14,6 +14,7 @@
 #include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -38,10 +39,11 @@ static void buildPrepareCascades(OpPassManager &manager) {
   function.addPass(createDeferDivision());
 }
 
-/// Each cascade, for itself, to its mapped single-pass form.
+/// Each cascade, for itself, to mapped single-pass forms.
 static void buildMapCascades(OpPassManager &manager,
                              const AttnToLLVMOptions &options) {
   OpPassManager &function = manager.nest<func::FuncOp>();
+  function.addPass(createAttnSplitPasses());
   function.addPass(createDeriveSinglePass());
   AttnPlanSparsityOptions plan;
   plan.optional = options.form == "auto";
@@ -113,34 +115,75 @@ struct ChooseFormPass
     func::FuncOp function = getKernelFunction(module);
     if (!function)
       return signalPassFailure();
-    OwningOpRef<func::FuncOp> original = function.clone();
+    // Every cascade is tried in a function of its own, so that it can be left
+    // as it is: it may become several, one for each pass.
+    SmallVector<CascadeOp> cascades(function.getOps<CascadeOp>());
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    auto scratch = ModuleOp::create(builder, function.getLoc());
+    SmallVector<func::FuncOp> trials;
+    for (auto [index, cascade] : llvm::enumerate(cascades))
+      trials.push_back(createTrial(scratch, cascade, index));
     OpPassManager map(ModuleOp::getOperationName());
     buildMapCascades(map, options);
-    if (failed(runPipeline(map, module)))
-      return signalPassFailure();
-
-    SmallVector<CascadeOp> plain(original->getOps<CascadeOp>());
-    SmallVector<CascadeOp> mapped(function.getOps<CascadeOp>());
-    bool isRequired = options.form == "fused";
-    for (auto [index, before, cascade] : llvm::enumerate(plain, mapped)) {
-      bool fits = succeeded(checkFusedCascade(cascade, [&](Operation *op) {
-        if (isRequired)
-          return op->emitError("does not fit the fused form: ");
-        return op->emitRemark("the cascade is compiled unfused: ");
-      }));
-      ATTN_DEBUG("form") << "cascade #" << index << " of " << function.getName()
+    bool failedToMap = failed(runPipeline(map, scratch));
+    for (auto [cascade, trial] : llvm::zip_equal(cascades, trials)) {
+      if (failedToMap)
+        break;
+      bool fits = isFused(trial);
+      ATTN_DEBUG("form") << trial.getName() << " of " << function.getName()
                          << " is compiled " << (fits ? "fused" : "unfused")
                          << "\n";
       if (fits)
-        continue;
-      if (isRequired)
-        return signalPassFailure();
-      OpBuilder builder(cascade);
-      Operation *clone = builder.clone(*before);
-      clone->setOperands(cascade->getOperands());
-      cascade->replaceAllUsesWith(clone);
-      cascade.erase();
+        inlineTrial(trial, cascade);
+      else
+        failedToMap = options.form == "fused";
     }
+    scratch.erase();
+    if (failedToMap)
+      signalPassFailure();
+  }
+
+private:
+  /// A function that is the cascade alone.
+  static func::FuncOp createTrial(ModuleOp scratch, CascadeOp cascade,
+                                  size_t index) {
+    Location loc = cascade.getLoc();
+    OpBuilder builder = OpBuilder::atBlockEnd(scratch.getBody());
+    auto trial = func::FuncOp::create(
+        builder, loc, "cascade" + std::to_string(index),
+        builder.getFunctionType(cascade->getOperandTypes(),
+                                cascade->getResultTypes()));
+    Block *body = trial.addEntryBlock();
+    builder.setInsertionPointToStart(body);
+    Operation *clone = builder.clone(*cascade);
+    clone->setOperands(body->getArguments());
+    func::ReturnOp::create(builder, loc, clone->getResults());
+    return trial;
+  }
+
+  /// Whether the fused route takes all that has become of a cascade. Passes
+  /// that compute the same scores in two forms would round them in two ways.
+  bool isFused(func::FuncOp trial) {
+    return llvm::all_of(trial.getOps<CascadeOp>(), [&](CascadeOp cascade) {
+      return succeeded(checkFusedCascade(cascade, [&](Operation *op) {
+        if (options.form == "fused")
+          return op->emitError("does not fit the fused form: ");
+        return op->emitRemark("the cascade is compiled unfused: ");
+      }));
+    });
+  }
+
+  static void inlineTrial(func::FuncOp trial, CascadeOp cascade) {
+    Block &body = trial.getBody().front();
+    OpBuilder builder(cascade);
+    IRMapping mapping;
+    mapping.map(body.getArguments(), cascade->getOperands());
+    for (Operation &op : body.without_terminator())
+      builder.clone(op, mapping);
+    for (auto [result, value] : llvm::zip_equal(
+             cascade.getResults(), body.getTerminator()->getOperands()))
+      result.replaceAllUsesWith(mapping.lookup(value));
+    cascade.erase();
   }
 
   AttnToLLVMOptions options;

@@ -1,15 +1,12 @@
 // RUN: attn-opt %s --attn-to-llvm -split-input-file -verify-diagnostics -o /dev/null
 
-// A row statistic of the scores that no law repairs keeps the cascade from one
-// pass: it is compiled einsum by einsum, and a remark names the einsum.
-func.func @column_statistic(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?xf32> {
-  // expected-remark @below {{compiled einsum by einsum}}
+// A map of the running maximum that no law repairs: two passes, both fused.
+func.func @two_passes(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%Q = %q, %K = %k) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?xf32> {
-    // expected-remark @below {{the cascade is compiled unfused: rank 'n' of an intermediate has no static extent}}
     %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
     %x = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
-    // expected-remark @below {{keeps the cascade from a single pass over 'n': applies 'math.tanh' to a value that moves}}
-    // expected-note @below {{this running value is involved}}
+    // expected-note @+2 {{this running value is involved}}
+    // expected-remark @below {{starts another pass over 'n': applies 'math.tanh' to a value that moves}}
     %p = attn.einsum [m,n] = map(%s[m,n], %x[m]) {
     ^bb0(%a: f32, %b: f32):
       %c = arith.mulf %b, %b : f32
@@ -25,12 +22,36 @@ func.func @column_statistic(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<
 
 // -----
 
+// Weights over a restricted plane that are a result: only an iteration tests the
+// points of a plane. The cascade is compiled einsum by einsum, both passes, and
+// remarks say why.
+func.func @weights(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?x?xf32> {
+  // expected-remark @below {{compiled einsum by einsum}}
+  %o = attn.cascade (%Q = %q, %K = %k) where causal over (m, n) align top_left : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32> {
+    // expected-remark @below {{the cascade is compiled unfused: runs over the restricted plane outside of an iteration}}
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+    %x = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    // expected-remark @below {{starts another pass over 'n': is a result of the cascade and is indexed by 'n'}}
+    %p = attn.einsum [m,n] = map(%s[m,n], %x[m]) {
+    ^bb0(%a: f32, %b: f32):
+      %d = arith.subf %a, %b : f32
+      %t = math.exp %d : f32
+      attn.yield %t : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    attn.yield %p : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
 // Each cascade has its own form: what cannot be planned costs the other
 // nothing.
 // RUN: attn-opt %s --attn-to-llvm -split-input-file --attn-debug=form -o /dev/null 2>&1 | FileCheck %s
-// CHECK: [attn-form] cascade #0 of column_statistic is compiled unfused
-// CHECK: [attn-form] cascade #0 of two_forms is compiled fused
-// CHECK: [attn-form] cascade #1 of two_forms is compiled unfused
+// CHECK: [attn-form] cascade0 of two_passes is compiled fused
+// CHECK: [attn-form] cascade0 of weights is compiled unfused
+// CHECK: [attn-form] cascade0 of two_forms is compiled fused
+// CHECK: [attn-form] cascade1 of two_forms is compiled unfused
 func.func @two_forms(%q: tensor<1x1x?x8xf32>, %k: tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32> {
   %a = attn.attention(%q, %k, %k) where causal : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
   // expected-remark @below {{cannot be planned: 'or' is not planned yet}}

@@ -1,0 +1,280 @@
+//===- SplitPasses.cpp - Cut cascades where a pass ends ---------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeEmitter.h"
+#include "attn/Analysis/CascadeUtils.h"
+#include "attn/Analysis/Streaming.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNSPLITPASSES
+#include "attn/Transforms/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+using Role = StreamingAnalysis::Role;
+
+namespace {
+
+/// Cuts one cascade in two.
+class PassSplitter {
+public:
+  explicit PassSplitter(CascadeOp cascade)
+      : cascade(cascade), body(cascade.getBody().front()), builder(cascade) {}
+
+  /// Cuts where `where` starts another pass: what `canHandOn` accepts, and does
+  /// not depend on `where`, is computed by the first part. Returns the parts,
+  /// nothing if one of them would be empty.
+  SmallVector<CascadeOp> run(EinsumOp where,
+                             function_ref<bool(EinsumOp)> canHandOn);
+
+private:
+  bool isHandedOn(Value tensor) const { return handedOn.contains(tensor); }
+  void need(Value tensor);
+  CascadeOp createPart(ArrayRef<Value> results,
+                       const llvm::MapVector<Value, Value> &known);
+  Value read(OpBuilder &nested, EinsumOp producer, Value argument);
+
+  CascadeOp cascade;
+  Block &body;
+  OpBuilder builder;
+  /// What the first part could hand on, and what the second part reads of it.
+  llvm::SmallDenseSet<Value> handedOn;
+  llvm::SetVector<Value> cut;
+  llvm::SmallDenseSet<Value> visited;
+};
+
+} // namespace
+
+/// Walks back from what the second part computes to what it is given.
+void PassSplitter::need(Value tensor) {
+  if (isHandedOn(tensor)) {
+    cut.insert(tensor);
+    return;
+  }
+  auto einsum = tensor.getDefiningOp<EinsumOp>();
+  if (!einsum || !visited.insert(tensor).second)
+    return;
+  for (Value input : einsum.getInputs())
+    need(input);
+}
+
+/// What stands in the second part for a tensor that it is given. An extremum
+/// over nothing is infinite as a result, and finite where a map reads it.
+Value PassSplitter::read(OpBuilder &nested, EinsumOp producer, Value argument) {
+  // spec: MR-3
+  std::optional<ReductionKind> kind = producer.getReduction();
+  auto type = cast<RankedTensorType>(argument.getType());
+  if (!isa<FloatType>(type.getElementType()) ||
+      (kind != ReductionKind::Max && kind != ReductionKind::Min))
+    return argument;
+  SmallVector<StringAttr> ranks = producer.getOutputRanks();
+  return EinsumOp::create(
+             nested, producer.getLoc(), type, ranks,
+             ArrayRef<EinsumAccess>(EinsumAccess::get(argument, ranks)),
+             std::nullopt,
+             [&](OpBuilder &inner, Location loc, ValueRange args) -> Value {
+               Value bound = arith::ConstantOp::create(
+                   inner, loc, getReductionIdentity(*kind, args[0].getType()));
+               if (kind == ReductionKind::Max)
+                 return arith::MaximumFOp::create(inner, loc, args[0], bound);
+               return arith::MinimumFOp::create(inner, loc, args[0], bound);
+             })
+      .getResult();
+}
+
+CascadeOp PassSplitter::createPart(ArrayRef<Value> results,
+                                   const llvm::MapVector<Value, Value> &known) {
+  Location loc = cascade.getLoc();
+  SmallVector<Value> inputs(cascade.getInputs());
+  for (auto &[inner, outer] : known)
+    inputs.push_back(outer);
+  SmallVector<Type> types;
+  for (Value result : results)
+    types.push_back(result.getType());
+  auto part =
+      CascadeOp::create(builder, loc, types, inputs, cascade.getSparsityAttr(),
+                        cascade.getQueryRankAttr(), cascade.getKeyRankAttr(),
+                        cascade.getAlignmentAttr(), cascade.getKeyLengthsAttr(),
+                        cascade.getQueryLengthsAttr(), MappingAttr());
+  OpBuilder nested(builder.getContext());
+  Block *block =
+      nested.createBlock(&part.getBody(), {}, TypeRange(ValueRange(inputs)),
+                         SmallVector<Location>(inputs.size(), loc));
+  IRMapping mapping;
+  unsigned numInputs = body.getNumArguments();
+  mapping.map(body.getArguments(), block->getArguments().take_front(numInputs));
+  for (auto [tensor, argument] :
+       llvm::zip(known, block->getArguments().drop_front(numInputs)))
+    mapping.map(tensor.first,
+                read(nested, tensor.first.getDefiningOp<EinsumOp>(), argument));
+  for (Operation &op : body.without_terminator())
+    if (op.getNumResults() == 0 || !known.contains(op.getResult(0)))
+      nested.clone(op, mapping);
+  SmallVector<Value> yielded;
+  for (Value result : results)
+    yielded.push_back(mapping.lookup(result));
+  YieldOp::create(nested, loc, yielded);
+  eraseDeadEinsums(*block);
+
+  // Einsums over one rank of the plane alone are not restricted.
+  if (part.hasSpace()) {
+    llvm::SmallDenseSet<StringAttr> used;
+    part.walk([&](EinsumOp einsum) {
+      for (StringAttr rank : einsum.getRankNames())
+        used.insert(rank);
+    });
+    if (!used.contains(part.getQueryRankAttr()) ||
+        !used.contains(part.getKeyRankAttr())) {
+      part.removeSparsityAttr();
+      part.removeQueryRankAttr();
+      part.removeKeyRankAttr();
+      part.removeAlignmentAttr();
+      part.removeKeyLengthsAttr();
+      part.removeQueryLengthsAttr();
+    }
+  }
+  CascadeEmitter::dropUnusedInputs(part);
+  return part;
+}
+
+SmallVector<CascadeOp>
+PassSplitter::run(EinsumOp where, function_ref<bool(EinsumOp)> canHandOn) {
+  // What depends on `where`.
+  llvm::SmallDenseSet<Operation *> later{where};
+  for (Operation &op : body.without_terminator())
+    if (llvm::any_of(op.getOperands(), [&](Value operand) {
+          return later.contains(operand.getDefiningOp());
+        }))
+      later.insert(&op);
+  for (auto einsum : body.getOps<EinsumOp>())
+    if (!later.contains(einsum) && canHandOn(einsum))
+      handedOn.insert(einsum.getResult());
+
+  SmallVector<Value> first, second;
+  for (Value yielded : cascade.getYielded())
+    if (!isHandedOn(yielded) && !llvm::is_contained(second, yielded)) {
+      need(yielded);
+      second.push_back(yielded);
+    }
+  llvm::append_range(first, cut);
+  for (Value yielded : cascade.getYielded())
+    if (isHandedOn(yielded) && !llvm::is_contained(first, yielded))
+      first.push_back(yielded);
+  if (first.empty() || second.empty())
+    return {};
+
+  CascadeOp firstPart = createPart(first, {});
+  llvm::MapVector<Value, Value> known;
+  for (auto [tensor, result] : llvm::zip(first, firstPart.getResults()))
+    if (cut.contains(tensor))
+      known[tensor] = result;
+  CascadeOp secondPart = createPart(second, known);
+  for (auto [yielded, result] :
+       llvm::zip(cascade.getYielded(), cascade.getResults())) {
+    auto *inFirst = llvm::find(first, yielded);
+    Value replacement = isHandedOn(yielded)
+                            ? firstPart.getResult(inFirst - first.begin())
+                            : secondPart.getResult(llvm::find(second, yielded) -
+                                                   second.begin());
+    result.replaceAllUsesWith(replacement);
+  }
+  cascade.erase();
+  return {firstPart, secondPart};
+}
+
+/// An einsum over the streaming rank that reduces a rank of all results: its
+/// result is complete when every work item has been through it.
+static EinsumOp findReductionAcrossItems(CascadeOp cascade,
+                                         const StreamingAnalysis &analysis) {
+  std::optional<SmallVector<StringAttr>> common;
+  for (Value yielded : cascade.getYielded()) {
+    auto einsum = yielded.getDefiningOp<EinsumOp>();
+    if (!einsum)
+      return {};
+    SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+    if (!common)
+      common = ranks;
+    llvm::erase_if(*common, [&](StringAttr rank) {
+      return !llvm::is_contained(ranks, rank);
+    });
+  }
+  for (auto einsum : cascade.getBody().getOps<EinsumOp>())
+    if (common && analysis.getRole(einsum) == Role::Tile &&
+        !llvm::is_contained(cascade.getYielded(), einsum.getResult()) &&
+        llvm::any_of(einsum.getReduced(), [&](StringAttr rank) {
+          return llvm::is_contained(*common, rank);
+        }))
+      return einsum;
+  return {};
+}
+
+namespace {
+struct SplitPasses : attn::impl::AttnSplitPassesBase<SplitPasses> {
+  void runOnOperation() override {
+    SmallVector<CascadeOp> worklist(getOperation().getOps<CascadeOp>());
+    while (!worklist.empty()) {
+      CascadeOp cascade = worklist.pop_back_val();
+      eraseDeadEinsums(cascade.getBody().front());
+      SmallVector<CascadeOp> parts = split(cascade);
+      numSplit += !parts.empty();
+      llvm::append_range(worklist, parts);
+    }
+  }
+
+private:
+  static SmallVector<CascadeOp> split(CascadeOp cascade) {
+    StringAttr rank = StreamingAnalysis::findRank(cascade);
+    if (!rank || cascade.getMapping())
+      return {};
+    StreamingAnalysis analysis(cascade, rank);
+    if (const auto &obstacle = analysis.getObstacle()) {
+      auto where = dyn_cast<EinsumOp>(obstacle->where);
+      if (!where || where->getBlock() != &cascade.getBody().front())
+        return {};
+      InFlightDiagnostic remark = where.emitRemark("starts another pass over '")
+                                  << rank.getValue()
+                                  << "': " << obstacle->reason;
+      for (Value running : obstacle->running)
+        remark.attachNote(running.getLoc()) << "this running value is involved";
+      SmallVector<CascadeOp> parts =
+          PassSplitter(cascade).run(where, [&](EinsumOp einsum) {
+            Role role = analysis.getRole(einsum);
+            return role == Role::Reduction || role == Role::After;
+          });
+      // What cannot be cut is left to attn-derive-single-pass, which reports.
+      if (parts.empty())
+        remark.abandon();
+      return parts;
+    }
+    EinsumOp across = findReductionAcrossItems(cascade, analysis);
+    if (!across)
+      return {};
+    SmallVector<EinsumOp> users;
+    for (Operation *user : across->getUsers())
+      if (auto einsum = dyn_cast<EinsumOp>(user))
+        users.push_back(einsum);
+    if (users.empty())
+      return {};
+    InFlightDiagnostic remark = across.emitRemark(
+        "ends a pass: it reduces a rank of all results, and is complete when "
+        "all of their rows have been through it");
+    SmallVector<CascadeOp> parts = PassSplitter(cascade).run(
+        users.front(), [&](EinsumOp einsum) { return einsum == across; });
+    if (parts.empty())
+      remark.abandon();
+    return parts;
+  }
+};
+} // namespace
