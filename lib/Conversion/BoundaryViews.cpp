@@ -14,6 +14,59 @@
 using namespace mlir;
 using namespace mlir::attn;
 
+/// Slices with constant offsets, unit strides, and sizes that are constants or
+/// the whole dimension.
+static bool isFixedSlice(tensor::ExtractSliceOp slice) {
+  auto isConstant = [](OpFoldResult value) {
+    return getConstantIntValue(value).has_value();
+  };
+  if (!llvm::all_of(slice.getMixedOffsets(), isConstant) ||
+      !slice.hasUnitStride())
+    return false;
+  for (auto [dim, offset, size] :
+       llvm::enumerate(slice.getMixedOffsets(), slice.getMixedSizes())) {
+    if (isConstant(size))
+      continue;
+    auto whole = cast<Value>(size).getDefiningOp<tensor::DimOp>();
+    if (!whole || whole.getSource() != slice.getSource() ||
+        whole.getConstantIndex() != static_cast<int64_t>(dim) ||
+        getConstantIntValue(offset) != 0)
+      return false;
+  }
+  // The features stay next to each other.
+  return !slice.getType().getShape().empty() &&
+         !slice.getDroppedDims().test(slice.getSourceType().getRank() - 1);
+}
+
+bool attn::isInputView(Operation *op) {
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+    return isFixedSlice(slice);
+  return isa<tensor::ExpandShapeOp, tensor::CastOp>(op);
+}
+
+bool attn::isArgumentView(Value tensor) {
+  while (Operation *op = tensor.getDefiningOp()) {
+    if (!isInputView(op))
+      return false;
+    tensor = op->getOperand(0);
+  }
+  return true;
+}
+
+bool attn::isResultView(Value tensor) {
+  unsigned numReturns = 0;
+  for (Operation *user : tensor.getUsers()) {
+    if (isa<tensor::DimOp>(user))
+      continue;
+    ++numReturns;
+    if (!isa<func::ReturnOp>(user) &&
+        (!isa<tensor::CollapseShapeOp, tensor::CastOp>(user) ||
+         !isResultView(user->getResult(0))))
+      return false;
+  }
+  return numReturns == 1;
+}
+
 /// Splits dimensions of `memref`; only static factors are split off, so that a
 /// dynamic extent has one dynamic part.
 Value BoundaryViews::expand(OpBuilder &builder, Location loc, Value memref,
@@ -62,9 +115,29 @@ FailureOr<Value> BoundaryViews::getInput(OpBuilder &builder, Value tensor) {
     if (view)
       return view;
   }
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op);
+      slice && isFixedSlice(slice)) {
+    FailureOr<Value> source = getInput(builder, slice.getSource());
+    if (failed(source))
+      return failure();
+    SmallVector<OpFoldResult> sizes;
+    for (auto [dim, size] : llvm::enumerate(slice.getMixedSizes()))
+      sizes.push_back(
+          getConstantIntValue(size)
+              ? size
+              : memref::getMixedSize(builder, op->getLoc(), *source, dim));
+    MemRefType type = memref::SubViewOp::inferRankReducedResultType(
+        slice.getType().getShape(), cast<MemRefType>(source->getType()),
+        slice.getMixedOffsets(), sizes, slice.getMixedStrides());
+    Value view = memref::SubViewOp::create(builder, op->getLoc(), type, *source,
+                                           slice.getMixedOffsets(), sizes,
+                                           slice.getMixedStrides());
+    return view;
+  }
   return op->emitError("is not fused with the cascade that reads it; allowed "
                        "between the kernel's arguments and a cascade are "
-                       "tensor.expand_shape and tensor.cast"),
+                       "tensor.expand_shape, tensor.cast and "
+                       "tensor.extract_slice at constant offsets"),
          failure();
 }
 

@@ -13,6 +13,17 @@
 
 namespace mlir::attn {
 
+/// Whether a strided memref can be seen as the operation's result: reshapes
+/// that split dimensions, casts, and slices whose place is known when the
+/// kernel is compiled.
+bool isInputView(Operation *op);
+
+/// Whether `tensor` is an argument of the function, seen through such views.
+bool isArgumentView(Value tensor);
+
+/// Whether `tensor` is a result of the function and nothing else reads it.
+bool isResultView(Value tensor);
+
 /// The reshapes between the tensors that a function takes and returns and those
 /// that an operation inside works on, as views of memrefs.
 class BoundaryViews {

@@ -196,11 +196,29 @@ void ExtentClasses::visit(tensor::EmptyOp op) {
   }
 }
 
+/// A slice that takes a whole dimension keeps its extent.
+void ExtentClasses::visit(tensor::ExtractSliceOp op) {
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  int64_t result = 0;
+  for (auto [dim, size] : llvm::enumerate(op.getMixedSizes())) {
+    if (dropped.test(dim))
+      continue;
+    auto value = dyn_cast<Value>(size);
+    auto source = value ? value.getDefiningOp<tensor::DimOp>() : nullptr;
+    if (source && isa<RankedTensorType>(source.getSource().getType()))
+      if (std::optional<int64_t> index = source.getConstantIndex())
+        unite(getNode(op.getResult(), result),
+              getNode(source.getSource(), *index));
+    ++result;
+  }
+}
+
 void ExtentClasses::build(func::FuncOp function) {
   function.walk([&](Operation *op) {
     llvm::TypeSwitch<Operation *>(op)
         .Case<AttentionOp, MergeOp, CascadeOp, EinsumOp, IterateOp,
-              linalg::LinalgOp, tensor::EmptyOp>([&](auto op) { visit(op); })
+              linalg::LinalgOp, tensor::EmptyOp, tensor::ExtractSliceOp>(
+            [&](auto op) { visit(op); })
         .Case<tensor::CastOp>(
             [&](auto cast) { uniteAll(cast.getSource(), cast.getDest()); })
         .Case<tensor::ExpandShapeOp>([&](auto reshape) {

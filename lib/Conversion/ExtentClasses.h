@@ -56,6 +56,7 @@ private:
   void visit(IterateOp op);
   void visit(linalg::LinalgOp op);
   void visit(tensor::EmptyOp op);
+  void visit(tensor::ExtractSliceOp op);
 
   llvm::EquivalenceClasses<unsigned> classes;
   llvm::DenseMap<std::pair<Value, int64_t>, unsigned> nodes;

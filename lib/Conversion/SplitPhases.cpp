@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BoundaryViews.h"
 #include "ExtentClasses.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
@@ -24,13 +25,12 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-/// Whether every phase that needs the operation makes its own copy: reshapes,
-/// and what computes scalars.
+/// Whether every phase that needs the operation makes its own copy: views, and
+/// what computes scalars.
 static bool isCopied(Operation *op) {
   if (op->hasTrait<OpTrait::IsTerminator>())
     return false;
-  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
-          arith::ConstantOp>(op))
+  if (isInputView(op) || isa<tensor::CollapseShapeOp>(op))
     return true;
   return op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
          llvm::none_of(op->getResultTypes(), llvm::IsaPred<ShapedType>);
@@ -109,7 +109,7 @@ private:
 void PhaseSplitter::collectPhases() {
   bool isOpen = false;
   for (Operation &op : body.without_terminator()) {
-    if (isCopied(&op))
+    if (isCopied(&op) || isOpTriviallyDead(&op))
       continue;
     bool isCascade = isa<CascadeOp>(op);
     if (isCascade || !isOpen)

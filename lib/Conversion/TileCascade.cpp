@@ -49,39 +49,12 @@ static SmallVector<Value> splitItem(OpBuilder &builder, Location loc,
   return coordinates;
 }
 
-/// Whether `tensor` is an argument of the function, seen through reshapes that
-/// a strided memref can follow.
-static bool isArgumentView(Value tensor) {
-  while (Operation *op = tensor.getDefiningOp()) {
-    if (!isa<tensor::ExpandShapeOp, tensor::CastOp>(op))
-      return false;
-    tensor = op->getOperand(0);
-  }
-  return true;
-}
-
-/// Whether `tensor` is a result of the function and nothing else reads it.
-static bool isResultView(Value tensor) {
-  unsigned numReturns = 0;
-  for (Operation *user : tensor.getUsers()) {
-    if (isa<tensor::DimOp>(user))
-      continue;
-    ++numReturns;
-    if (!isa<func::ReturnOp>(user) &&
-        (!isa<tensor::CollapseShapeOp, tensor::CastOp>(user) ||
-         !isResultView(user->getResult(0))))
-      return false;
-  }
-  return numReturns == 1;
-}
-
 /// Whether the function is the cascade, but for reshapes and scalars.
 static LogicalResult
 checkBoundary(func::FuncOp function, CascadeOp cascade,
               function_ref<InFlightDiagnostic(Operation *)> emit) {
   for (Operation &op : function.getBody().front()) {
-    bool isReshape = isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                         tensor::CastOp, tensor::DimOp>(op);
+    bool isReshape = isInputView(&op) || isa<tensor::CollapseShapeOp>(op);
     bool isScalar = llvm::none_of(
         op.getResultTypes(), [](Type type) { return isa<ShapedType>(type); });
     if (&op != cascade && !isReshape && !isa<func::ReturnOp>(op) &&
@@ -93,7 +66,8 @@ checkBoundary(func::FuncOp function, CascadeOp cascade,
       return emit(cascade) << "input #" << index
                            << " is computed in front of the cascade; allowed "
                               "between an argument of the kernel and a cascade "
-                              "are tensor.expand_shape and tensor.cast";
+                              "are tensor.expand_shape, tensor.cast and "
+                              "tensor.extract_slice at constant offsets";
   for (auto [index, result] : llvm::enumerate(cascade.getResults()))
     if (!isResultView(result))
       return emit(cascade) << "result #" << index

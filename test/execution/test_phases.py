@@ -346,3 +346,85 @@ def test_statistics_of_columns(kernels, rounds):
     arrays = [np.zeros((2, 512, 16), "f"), np.zeros((2, 512, 16), "f"),
               np.zeros((2, 512, 24), "f"), np.zeros((2, 512, 24), "f")]  # fmt: skip
     assert kernel.workspace_size(arrays, 1) < 512 * 512 * 4 / 2
+
+
+SLICES = """
+func.func @attention(%qkv: tensor<?x3x2x?x8xf32>) -> tensor<?x2x?x8xf32> {
+  %c0 = arith.constant 0 : index
+  %c3 = arith.constant 3 : index
+  %b = tensor.dim %qkv, %c0 : tensor<?x3x2x?x8xf32>
+  %n = tensor.dim %qkv, %c3 : tensor<?x3x2x?x8xf32>
+  %q = tensor.extract_slice %qkv[0, 0, 0, 0, 0] [%b, 1, 2, %n, 8] [1, 1, 1, 1, 1]
+      : tensor<?x3x2x?x8xf32> to tensor<?x2x?x8xf32>
+  %k = tensor.extract_slice %qkv[0, 1, 0, 0, 0] [%b, 1, 2, %n, 8] [1, 1, 1, 1, 1]
+      : tensor<?x3x2x?x8xf32> to tensor<?x2x?x8xf32>
+  %v = tensor.extract_slice %qkv[0, 2, 0, 0, 0] [%b, 1, 2, %n, 8] [1, 1, 1, 1, 1]
+      : tensor<?x3x2x?x8xf32> to tensor<?x2x?x8xf32>
+  %sinks = arith.constant dense<[0.5, -1.5]> : tensor<2xf32>
+  %a = attn.attention(%q, %k, %v) where causal SINKS
+      : (tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>, tensor<?x2x?x8xf32>) -> tensor<?x2x?x8xf32>
+  return %a : tensor<?x2x?x8xf32>
+}
+"""
+
+
+@pytest.mark.parametrize("sinks", [False, True], ids=["plain", "sinks"])
+def test_operands_that_are_slices_and_constants(kernels, sinks):
+    """One packed tensor is read in place; a constant is a phase of its own."""
+    clause = "sinks(%sinks : tensor<2xf32>)" if sinks else ""
+    kernel = kernels.compile(SLICES.replace("SINKS", clause), f"slices{sinks}")
+    assert kernel.phases() == (2 if sinks else 1)
+    rng = np.random.default_rng(8)
+    for batch, n in ((1, 1), (2, 65), (3, 113)):
+        qkv = rng.standard_normal((batch, 3, 2, n, 8)).astype("f")
+        q, k, v = (qkv[:, i].astype(float) for i in range(3))
+        expected, lse = attend(q, k, v, causal(n, n))
+        if sinks:
+            expected *= 1 / (1 + np.exp(np.array([0.5, -1.5])[:, None] - lse))[..., None]
+        (out,) = run(kernel, [qkv], [expected.shape])
+        close(out, expected)
+
+
+ELEMENTWISE = """
+#id = affine_map<(b, h, n, e) -> (b, h, n, e)>
+#row = affine_map<(b, h, n, e) -> (e)>
+func.func @attention(%q: tensor<?x4x?x32xf32>, %k: tensor<?x4x?x32xf32>, %v: tensor<?x4x?x32xf32>,
+                     %w: tensor<32xf32>, %g: tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %b = tensor.dim %q, %c0 : tensor<?x4x?x32xf32>
+  %n = tensor.dim %q, %c2 : tensor<?x4x?x32xf32>
+  %init = tensor.empty(%b, %n) : tensor<?x4x?x32xf32>
+  %scaled = linalg.generic {indexing_maps = [#id, #row, #id],
+                            iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%q, %w : tensor<?x4x?x32xf32>, tensor<32xf32>) outs(%init : tensor<?x4x?x32xf32>) {
+  ^bb0(%x: f32, %y: f32, %old: f32):
+    %d = arith.mulf %x, %y FLAGS : f32
+    linalg.yield %d : f32
+  } -> tensor<?x4x?x32xf32>
+  %a = attn.attention(%scaled, %k, %v) where causal
+      : (tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xf32>
+  %t = math.tanh %g FLAGS : tensor<?x4x?x32xf32>
+  %o = arith.mulf %a, %t FLAGS : tensor<?x4x?x32xf32>
+  return %o : tensor<?x4x?x32xf32>
+}
+"""
+
+
+@pytest.mark.parametrize("how", ["flags", "option", "neither"])
+def test_elementwise_operations_join_where_they_may(kernels, how):
+    """A weight on the queries and a gate on the output, in another dialect: part
+    of the kernel's one phase, or phases of their own."""
+    source = ELEMENTWISE.replace("FLAGS", "fastmath<fast>" if how == "flags" else "")
+    extra = ["--fast-math"] if how == "option" else []
+    kernel = kernels.compile(source, f"elementwise_{how}", "--form=auto", *extra)
+    assert kernel.phases() == (3 if how == "neither" else 1)
+    rng = np.random.default_rng(9)
+    for batch, m, n in ((1, 1, 1), (2, 49, 65), (1, 113, 30)):
+        q, g = (rng.standard_normal((batch, 4, m, 32)).astype("f") for _ in range(2))
+        k, v = (rng.standard_normal((batch, 4, n, 32)).astype("f") for _ in range(2))
+        w = rng.standard_normal(32).astype("f")
+        expected, _ = attend(q.astype(float) * w, k, v, causal(m, n))
+        expected *= np.tanh(g.astype(float))
+        (out,) = run(kernel, [q, k, v, w, g], [expected.shape])
+        close(out, expected)

@@ -115,6 +115,12 @@ llvm::cl::opt<std::string>
               llvm::cl::value_desc("name"), llvm::cl::init("native"),
               llvm::cl::cat(category));
 
+llvm::cl::opt<bool> fastMath(
+    "fast-math",
+    llvm::cl::desc("Fuse elementwise operations of other dialects as if they "
+                   "had fastmath<fast>: computed in f32, rounded once"),
+    llvm::cl::cat(category));
+
 llvm::cl::opt<int64_t> maxFootprint(
     "max-footprint",
     llvm::cl::desc("Bytes of workspace that a call may allocate (default 4 "
@@ -218,6 +224,7 @@ static LogicalResult lowerToKernelModule(ModuleOp module,
   options.fma = target.hasFeature("fma");
   options.bf16 = target.hasFeature("avx512bf16");
   options.maxFootprint = maxFootprint;
+  options.fastMath = fastMath;
   PassManager manager(module.getContext());
   if (failed(applyPassManagerCLOptions(manager)))
     return failure();

@@ -126,6 +126,31 @@ def DeferDivision : Pass<"attn-defer-division", "::mlir::func::FuncOp"> {
   ];
 }
 
+def AttnAbsorbElementwise
+    : Pass<"attn-absorb-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "Turn elementwise operations of other dialects into cascades";
+  let description = [{
+    An elementwise operation of arith or math on float tensors, and a
+    `linalg.generic` of such operations without a reduction, becomes a cascade of
+    one einsum, which attn-merge-cascades makes part of its neighbours. A cascade
+    computes in the compute type, rounds once, reassociates, and takes a quotient
+    by 0 for 0; an operation with a rounding of its own keeps it. So operations
+    join if their fast-math flags allow that, `reassoc` and `contract`, for a
+    quotient also `ninf`, or if `all` says so. Conversions between float types
+    always join.
+  }];
+  let options = [
+    Option<"all", "all", "bool", "false",
+           "Absorb operations whatever their fast-math flags">,
+  ];
+  let dependentDialects = ["::mlir::attn::AttnDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"numAbsorbed", "num-absorbed", "operations absorbed">
+  ];
+}
+
 def AttnSplitPasses : Pass<"attn-split-passes", "::mlir::func::FuncOp"> {
   let summary = "Cut a cascade where it needs another pass";
   let description = [{

@@ -31,8 +31,12 @@ static TargetFeatures getFeatures(const AttnToLLVMOptions &options) {
 
 /// Operators to cascades whose factors are deferred: the form that both routes
 /// start from.
-static void buildPrepareCascades(OpPassManager &manager) {
+static void buildPrepareCascades(OpPassManager &manager,
+                                 const AttnToLLVMOptions &options) {
   OpPassManager &function = manager.nest<func::FuncOp>();
+  AttnAbsorbElementwiseOptions absorb;
+  absorb.all = options.fastMath;
+  function.addPass(createAttnAbsorbElementwise(absorb));
   function.addPass(createExpandAttention());
   function.addPass(createMergeCascades());
   function.addPass(createNormalizeCascade());
@@ -62,7 +66,7 @@ static void buildMapCascades(OpPassManager &manager,
 
 void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
                                        const AttnToLLVMOptions &options) {
-  buildPrepareCascades(manager);
+  buildPrepareCascades(manager, options);
   buildMapCascades(manager, options);
 }
 
@@ -204,7 +208,7 @@ void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
     function.addPass(createExpandAttention());
     function.addPass(createDeferDivision());
   } else {
-    buildPrepareCascades(manager);
+    buildPrepareCascades(manager, options);
     manager.addPass(std::make_unique<ChooseFormPass>(options));
   }
   buildLowerPhases(manager, options);

@@ -60,6 +60,11 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
       llvm::cl::desc("Accumulator rows of a register tile; 0 is the model's "
                      "choice"),
       llvm::cl::init(0)};
+  Option<bool> fastMath{
+      *this, "fast-math",
+      llvm::cl::desc("Elementwise operations of other dialects join the "
+                     "cascades whatever their fast-math flags"),
+      llvm::cl::init(false)};
   Option<int64_t> maxFootprint{
       *this, "max-footprint",
       llvm::cl::desc("Bytes that the intermediate results of an unfused phase "
