@@ -84,9 +84,12 @@ function(attn_use_precompiled_header target)
   if(NOT TARGET AttnPrecompiledHeader)
     add_library(AttnPrecompiledHeader OBJECT
       "${ATTN_CMAKE_DIR}/AttnPrecompiledHeader.cpp")
-    # By name, not by path: checkouts in different folders share a cache.
+    # By name, not by path, so that checkouts in different folders share a cache.
+    # ccache preprocesses every file with it: it lies where all of them look.
+    configure_file("${ATTN_CMAKE_DIR}/AttnPrecompiledHeader.h"
+      "${PROJECT_BINARY_DIR}/include/AttnPrecompiledHeader.h" COPYONLY)
     target_include_directories(AttnPrecompiledHeader PRIVATE
-      "${ATTN_CMAKE_DIR}")
+      "${PROJECT_BINARY_DIR}/include")
     target_precompile_headers(AttnPrecompiledHeader PRIVATE
       <AttnPrecompiledHeader.h>)
   endif()
