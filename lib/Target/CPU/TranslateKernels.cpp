@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EntryPoints.h"
+#include "WatchVectorAccesses.h"
 
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -136,6 +137,8 @@ void mlir::attn::optimizeKernels(llvm::Module &module,
                                                 /*UseOdrIndicator=*/false));
     } else if (options.sanitizer == Sanitizer::Thread) {
       passes.addPass(llvm::ModuleThreadSanitizerPass());
+      passes.addPass(
+          llvm::createModuleToFunctionPassAdaptor(WatchVectorAccessesPass()));
       passes.addPass(
           llvm::createModuleToFunctionPassAdaptor(llvm::ThreadSanitizerPass()));
     }
