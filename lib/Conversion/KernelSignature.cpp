@@ -55,6 +55,33 @@ static FailureOr<RankedTensorType> checkTensorType(func::FuncOp function,
   return tensor;
 }
 
+/// Names the tensors that no attribute names: arguments as in the text, if the
+/// parser kept that, or by their number. Such a name gives way to any other.
+static void nameTensors(func::FuncOp function,
+                        MutableArrayRef<KernelTensor> tensors) {
+  llvm::StringSet<> taken;
+  for (const KernelTensor &tensor : tensors)
+    taken.insert(tensor.name);
+  for (auto [argument, tensor] :
+       llvm::zip_first(function.getArguments(), tensors)) {
+    auto source = dyn_cast<NameLoc>(argument.getLoc());
+    if (tensor.name.empty() && source && isIdentifier(source.getName()) &&
+        taken.insert(source.getName()).second)
+      tensor.name = source.getName().str();
+  }
+  for (auto [position, tensor] : llvm::enumerate(tensors)) {
+    if (!tensor.name.empty())
+      continue;
+    std::string base =
+        tensor.isOutput
+            ? "out" + std::to_string(position - function.getNumArguments())
+            : "arg" + std::to_string(position);
+    tensor.name = base;
+    for (unsigned copy = 2; !taken.insert(tensor.name).second; ++copy)
+      tensor.name = base + "_" + std::to_string(copy);
+  }
+}
+
 FailureOr<KernelSignature> KernelSignature::get(func::FuncOp function) {
   KernelSignature signature;
   signature.name = function.getName().str();
@@ -66,13 +93,13 @@ FailureOr<KernelSignature> KernelSignature::get(func::FuncOp function) {
     return LogicalResult(function.emitError() << "kernel '" << signature.name
                                               << "' needs a body of one block");
 
-  auto add = [&](StringRef what, unsigned index, Type type, Attribute given,
-                 StringRef prefix) -> LogicalResult {
+  auto add = [&](StringRef what, unsigned index, Type type,
+                 Attribute given) -> LogicalResult {
     FailureOr<RankedTensorType> tensor =
         checkTensorType(function, what, index, type);
     if (failed(tensor))
       return failure();
-    std::string name = prefix.str() + std::to_string(index);
+    std::string name;
     if (given) {
       auto string = dyn_cast<StringAttr>(given);
       if (!string || !isIdentifier(string.getValue()))
@@ -80,22 +107,23 @@ FailureOr<KernelSignature> KernelSignature::get(func::FuncOp function) {
                << what << " #" << index << ": '" << kNameAttrName << "' is "
                << given << "; it holds a C identifier";
       name = string.str();
+      for (const KernelTensor &other : signature.tensors)
+        if (other.name == name)
+          return function.emitError() << what << " #" << index << ": the name '"
+                                      << name << "' is taken";
     }
-    for (const KernelTensor &other : signature.tensors)
-      if (other.name == name)
-        return function.emitError() << what << " #" << index << ": the name '"
-                                    << name << "' is taken";
     signature.tensors.push_back({name, *tensor, {}, what == "result"});
     return success();
   };
   for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
     if (failed(add("argument", index, type,
-                   function.getArgAttr(index, kNameAttrName), "arg")))
+                   function.getArgAttr(index, kNameAttrName))))
       return failure();
   for (auto [index, type] : llvm::enumerate(function.getResultTypes()))
     if (failed(add("result", index, type,
-                   function.getResultAttr(index, kNameAttrName), "out")))
+                   function.getResultAttr(index, kNameAttrName))))
       return failure();
+  nameTensors(function, signature.tensors);
 
   ExtentClasses classes;
   classes.build(function);

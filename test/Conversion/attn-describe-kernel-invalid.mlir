@@ -22,8 +22,8 @@ func.func @badname(%x: tensor<?xf32> {attn.name = "1x"}) -> tensor<?xf32> {
 
 // -----
 
-// expected-error@+1 {{argument #1: the name 'arg0' is taken}}
-func.func @taken(%x: tensor<?xf32>, %y: tensor<?xf32> {attn.name = "arg0"}) -> tensor<?xf32> {
+// expected-error@+1 {{argument #1: the name 'x' is taken}}
+func.func @taken(%x: tensor<?xf32> {attn.name = "x"}, %y: tensor<?xf32> {attn.name = "x"}) -> tensor<?xf32> {
   return %x : tensor<?xf32>
 }
 

@@ -59,3 +59,28 @@ func.func @names(%x: tensor<?xf32>, %y: tensor<?xf32>, %unused: tensor<?xi64>) -
   %c = arith.negf %b : tensor<?xf32>
   return %a, %c : tensor<?xf32>, tensor<?xf32>
 }
+
+// -----
+
+// Names in locations, which a name in an attribute beats; what is no identifier
+// or is taken falls back to its number, and that to a free name.
+// CHECK: name = "q", output = false
+// CHECK-SAME: name = "arg1", output = false
+// CHECK-SAME: name = "arg2", output = false
+// CHECK-SAME: name = "arg3_2", output = false
+// CHECK-SAME: name = "arg3", output = false
+// CHECK-SAME: name = "k", output = true
+// CHECK-SAME: name = "out1", output = true
+func.func @locations(%0: tensor<4xf32> loc("q"), %1: tensor<4xf32> loc("k"), %2: tensor<4xf32> loc("k.0"),
+                     %3: tensor<4xf32> loc("3"), %4: tensor<4xf32> loc("arg3"))
+    -> (tensor<4xf32> {attn.name = "k"}, tensor<4xf32>) {
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// CHECK: name = "key", output = false
+// CHECK-SAME: name = "arg1", output = false
+func.func @attribute_wins(%0: tensor<4xf32> {attn.name = "key"} loc("q"), %1: tensor<4xf32> loc("key")) -> tensor<4xf32> {
+  return %0 : tensor<4xf32>
+}

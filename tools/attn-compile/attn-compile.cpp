@@ -8,12 +8,12 @@
 
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
+#include "attn/Support/Parse.h"
 #include "attn/Target/CPU/Compile.h"
 #include "attn/Target/CPU/Pipeline.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
@@ -260,7 +260,7 @@ static LogicalResult compile() {
   auto sourceMgr = std::make_shared<llvm::SourceMgr>();
   sourceMgr->AddNewSourceBuffer(std::move(buffer), SMLoc());
   SourceMgrDiagnosticHandler handler(*sourceMgr, &context);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sourceMgr, &context);
+  OwningOpRef<ModuleOp> module = parseNamedModule(sourceMgr, &context);
   if (!module)
     return failure();
 

@@ -18,7 +18,10 @@ def AttnDescribeKernel : Pass<"attn-describe-kernel", "::mlir::ModuleOp"> {
     returns, and which extents are equal, and attaches it to the module as
     `attn.kernels`. It runs before the cascades are lowered, because the names
     of the ranks become the symbols of the extents. Tensors are named by the
-    argument and result attribute `attn.name`, else `arg0`, ..., `out0`, ....
+    argument and result attribute `attn.name`. Arguments without it have the
+    name that their location holds (`loc("q")`), which is how attn-compile keeps
+    the names of the text. A name that is no C identifier or is taken, and what
+    has none, becomes `arg0`, ..., `out0`, ....
 
     ```mlir
     { name = "attention", phases = 0 : i64, worker_workspace = 0 : i64,
