@@ -263,8 +263,9 @@ int64_t attn::chooseRowTile(int64_t laneTile, int64_t elementBits,
                             const MachineModel &machine) {
   // Accumulators, one loaded vector and one broadcast share the registers. A
   // power of two divides the stream tile.
-  int64_t vectors = std::max<int64_t>(
-      1, llvm::divideCeil(laneTile * elementBits, machine.vectorBits));
+  int64_t vectors = std::clamp<int64_t>(
+      llvm::divideCeil(laneTile * elementBits, machine.vectorBits), 1,
+      kRegisterTileVectors);
   int64_t rows = (machine.vectorRegisters - 2) / vectors;
   if (rows < 1)
     return 1;

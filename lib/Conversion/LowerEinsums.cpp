@@ -16,6 +16,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "TileOperands.h"
+#include "attn/Analysis/CostModel.h"
+#include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -148,14 +150,13 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
     emitRows(builder, {zero, 0, {}});
     return;
   }
-  // Blocks of up to three vectors: with eight rows they fill the registers.
-  constexpr int64_t kMaxVectors = 3;
+  // With eight rows, blocks of three vectors fill the registers.
   int64_t extent = outType.getShape().back();
   if (!ShapedType::isDynamic(extent)) {
     int64_t first = 0;
     while (extent - first >= vectorWidth) {
-      int64_t vectors =
-          std::min<int64_t>(kMaxVectors, (extent - first) / vectorWidth);
+      int64_t vectors = std::min<int64_t>(kRegisterTileVectors,
+                                          (extent - first) / vectorWidth);
       emitRows(
           builder,
           {arith::ConstantIndexOp::create(builder, loc, first), vectors, {}});
@@ -502,7 +503,16 @@ struct LowerEinsumsPass
         einsums.push_back(einsum);
     });
     for (EinsumOp einsum : einsums)
-      EinsumLowering(einsum, vectorBits, rowTile).run();
+      EinsumLowering(einsum, vectorBits, getRowTile(einsum)).run();
+  }
+
+private:
+  /// The mapping's row tile, which attn-tile-cascade leaves on the function.
+  int64_t getRowTile(EinsumOp einsum) {
+    if (auto function = einsum->getParentOfType<func::FuncOp>())
+      if (auto rows = function->getAttrOfType<IntegerAttr>(kRowTileAttrName))
+        return rows.getInt();
+    return rowTile;
   }
 };
 } // namespace

@@ -195,6 +195,8 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
   int64_t bytes = 0;
   {
     func::FuncOp run = signature->createRun(builder, loc, /*phase=*/0);
+    run->setAttr(kRowTileAttrName,
+                 builder.getI64IntegerAttr(mapping.getRowTile()));
     KernelSignature::Run arguments = KernelSignature::getRunArguments(run);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&run.getBody().front());

@@ -8,7 +8,7 @@
 // CHECK-LABEL: func @attention
 // CHECK: attn.cascade {{.*}} mapping <lanes = m by [48, 32, 16], stream = 128, rows = 8, parallel = [b, k, g]>
 // AVX2-LABEL: func @attention
-// AVX2: mapping <lanes = m by [48, 32, 16], stream = 128, rows = 2,
+// AVX2: mapping <lanes = m by [48, 32, 16], stream = 128, rows = 4,
 // L1-LABEL: func @attention
 // L1: stream = 192, rows = 8,
 // GIVEN-LABEL: func @attention
@@ -87,9 +87,9 @@ func.func @sum_of_weights(%q: tensor<?x8x64xf32>, %k: tensor<?x8x64xf32>, %v: te
 
 // -----
 
-// f64 halves what fits: 384 bytes of scores a key, 6 vectors of 8 lanes.
+// f64 halves what fits: 384 bytes of scores a key.
 // CHECK-LABEL: func @double
-// CHECK: mapping <lanes = m by [48, 32, 16], stream = 64, rows = 4, parallel = [b]>
+// CHECK: mapping <lanes = m by [48, 32, 16], stream = 64, rows = 8, parallel = [b]>
 func.func @double(%q: tensor<2x?x64xf64>, %k: tensor<2x?x64xf64>) -> tensor<2x?xf64> {
   %o = attn.cascade (%Q = %q, %K = %k) where causal over (m, n) : (tensor<2x?x64xf64>, tensor<2x?x64xf64>) -> tensor<2x?xf64> {
     %zero = arith.constant 0.0 : f64

@@ -27,6 +27,9 @@ struct MachineModel {
   int64_t l2Bytes = 1024 * 1024;
 };
 
+/// Vectors along the lanes of a register tile; wider lane tiles are several.
+inline constexpr int64_t kRegisterTileVectors = 3;
+
 /// Parts of a mapping that are given; the model chooses the others.
 struct MappingOverrides {
   SmallVector<int64_t> laneTiles;

@@ -13,6 +13,10 @@
 
 namespace mlir::attn {
 
+/// Function attribute with the mapping's row tile, which attn-tile-cascade
+/// leaves for attn-lower-einsums.
+inline constexpr StringLiteral kRowTileAttrName = "attn.row_tile";
+
 /// Whether attn-tile-cascade can turn a mapped cascade into loops. Where it
 /// cannot, says which operation stops it and why through `emit`, at a severity
 /// of the caller's choice.

@@ -95,7 +95,9 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
     Every `attn.einsum` with a memref in `outs` becomes loops of the `scf`,
     `vector`, `memref` and `arith` dialects. The last rank of the result lies in
     vector lanes; products that are summed use register tiles of `row-tile` rows
-    by up to three vectors. A quotient whose divisor is 0 is 0.
+    by up to three vectors. Where attn-tile-cascade built the tiles, the rows are
+    those of the mapping, which it leaves on the function as `attn.row_tile`. A
+    quotient whose divisor is 0 is 0.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",

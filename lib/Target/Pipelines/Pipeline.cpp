@@ -81,10 +81,6 @@ static void buildLowerPhases(OpPassManager &manager,
   buildBufferizeUnfused(manager, options.maxFootprint);
   AttnLowerEinsumsOptions lowering;
   lowering.vectorBits = options.vectorBits;
-  if (options.rowTile != 0)
-    lowering.rowTile = options.rowTile;
-  else if (options.vectorRegisters < 32)
-    lowering.rowTile = 2;
   manager.addPass(createAttnLowerEinsums(lowering));
   manager.addPass(createLoopInvariantCodeMotionPass());
   buildLowerToLLVMTail(manager, getFeatures(options));

@@ -128,10 +128,10 @@ TEST_F(CostModelTest, RowTileFollowsTheRegisters) {
   MachineModel avx512, avx2{16, 256}, sse{16, 128}, none{1, 64};
   EXPECT_EQ(chooseRowTile(48, 32, avx512), 8);
   EXPECT_EQ(chooseRowTile(16, 32, avx512), 8);
-  EXPECT_EQ(chooseRowTile(48, 64, avx512), 4);
-  EXPECT_EQ(chooseRowTile(48, 32, avx2), 2);
+  EXPECT_EQ(chooseRowTile(48, 64, avx512), 8);
+  EXPECT_EQ(chooseRowTile(48, 32, avx2), 4);
   EXPECT_EQ(chooseRowTile(16, 32, avx2), 4);
-  EXPECT_EQ(chooseRowTile(48, 32, sse), 1);
+  EXPECT_EQ(chooseRowTile(48, 32, sse), 4);
   EXPECT_EQ(chooseRowTile(48, 32, none), 1);
 }
 
