@@ -33,9 +33,9 @@ from attn.kernel import Kernel  # noqa: E402
 HEADS, FLOOR, CAUSAL = 4, 0.50, 0.56
 
 
-def compile_kernel(folder, features, where):
-    tensor = f"tensor<?x{HEADS}x?x{features}xf32>"
-    source = folder / f"d{features}{where}.mlir"
+def compile_kernel(folder, features, where, heads=HEADS):
+    tensor = f"tensor<?x{heads}x?x{features}xf32>"
+    source = folder / f"d{features}{where.replace(' ', '_')}.mlir"
     clause = f"where {where} " if where else ""
     source.write_text(
         f"func.func @attention(%q: {tensor}, %k: {tensor}, %v: {tensor}) -> {tensor} {{\n"

@@ -120,12 +120,14 @@ Value CascadeTiler::sliceStep(OpBuilder &builder, Location loc,
                     [&](StringAttr rank) { return isPoint(rank); }))
     return buffer.memref;
   auto type = cast<MemRefType>(buffer.memref.getType());
-  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
-  SmallVector<OpFoldResult> sizes;
-  for (auto [rank, size] : llvm::zip_equal(buffer.ranks, type.getShape()))
+  SmallVector<OpFoldResult> offsets, sizes;
+  for (auto [rank, size] : llvm::zip_equal(buffer.ranks, type.getShape())) {
+    offsets.push_back(isPoint(rank) && stepOffset ? OpFoldResult(stepOffset)
+                                                  : builder.getIndexAttr(0));
     sizes.push_back(isPoint(rank) ? OpFoldResult(stepCount)
                                   : builder.getIndexAttr(size));
+  }
   return memref::SubViewOp::create(builder, loc, buffer.memref, offsets, sizes,
                                    strides);
 }
@@ -141,6 +143,19 @@ bool CascadeTiler::readsAtResult(EinsumOp einsum, unsigned operand) {
       return false;
   }
   return true;
+}
+
+/// The names of the buffer's dimensions in the einsum that writes it.
+SmallVector<StringAttr> CascadeTiler::getOutRanks(EinsumOp einsum,
+                                                  const TileBuffer &buffer) {
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks(), result;
+  for (int64_t dim : buffer.dims)
+    result.push_back(ranks[dim]);
+  return result;
+}
+
+bool CascadeTiler::isProduct(EinsumOp einsum) {
+  return isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
 }
 
 std::optional<unsigned> CascadeTiler::getCarriedInPlace(EinsumOp einsum) const {

@@ -83,12 +83,16 @@ private:
   /// Whether the einsum runs over the lanes and the points of a step.
   bool isInSpace(EinsumOp einsum) const;
   bool reducesPoints(EinsumOp einsum) const;
+  static bool readsAtResult(EinsumOp einsum, unsigned operand);
+  static bool isProduct(EinsumOp einsum);
 
   // Buffers.
   TileBuffer allocate(OpBuilder &builder, Location loc,
                       ArrayRef<StringAttr> ranks, Type element);
   Value sliceStep(OpBuilder &builder, Location loc, const TileBuffer &buffer);
   TileBuffer getResultBuffer(OpBuilder &builder, EinsumOp einsum);
+  static SmallVector<StringAttr> getOutRanks(EinsumOp einsum,
+                                             const TileBuffer &buffer);
   std::optional<unsigned> getCarriedInPlace(EinsumOp einsum) const;
   std::optional<TileBuffer> getReusedInput(EinsumOp einsum) const;
 
@@ -117,13 +121,16 @@ private:
   // Emission of loops.
   void emitIterate(OpBuilder &builder, IterateOp op);
   void emitStep(OpBuilder &builder, IterateOp op, bool masked);
+  void emitRanges(OpBuilder &builder, Location loc,
+                  function_ref<void(bool isFull)> emit);
+  void emitMask(OpBuilder &builder, Location loc, Value tile,
+                ArrayRef<StringAttr> ranks, TypedAttr dead);
   void buildPlanSymbols(OpBuilder &builder, Location loc, PlanAttr plan);
   void emitOutputs(OpBuilder &builder, Location loc);
   void absorbAccumulations(Block &block);
 
   // Dead points of a partial step.
   enum class DeadPoints { Absorbed, AbsorbedIfFinite, Masked };
-  static bool readsAtResult(EinsumOp einsum, unsigned operand);
   DeadPoints getDeadPoints(EinsumOp einsum) const;
   std::optional<TypedAttr> getProducerMask(EinsumOp einsum) const;
   Value buildLive(OpBuilder &builder, Location loc);
@@ -147,6 +154,10 @@ private:
   Value firstRow, rowCount;
   /// First point and number of points of the step, first point of its tile.
   Value stepFirst, stepCount, tileFirst;
+  /// Where the points begin in buffers; null is 0. Nonzero in a part of a step.
+  Value stepOffset;
+  /// The points of a partial step that are live for every row of the tile.
+  Value fullFirst, fullEnd;
   SmallVector<Value> planSymbols;
   IRMapping constants;
   llvm::DenseMap<Value, TileBuffer> buffers;

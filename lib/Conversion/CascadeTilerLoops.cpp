@@ -21,236 +21,9 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// The names of the buffer's dimensions in the einsum that writes it.
-static SmallVector<StringAttr> getOutRanks(EinsumOp einsum,
-                                           const TileBuffer &buffer) {
-  SmallVector<StringAttr> ranks = einsum.getOutputRanks(), result;
-  for (int64_t dim : buffer.dims)
-    result.push_back(ranks[dim]);
-  return result;
-}
-
-//===----------------------------------------------------------------------===//
-// Dead points
-//===----------------------------------------------------------------------===//
-
-/// The value that `kind` ignores, as a constant of `type`.
-static TypedAttr getIdentity(ReductionKind kind, Type type) {
-  if (auto floatType = dyn_cast<FloatType>(type)) {
-    const llvm::fltSemantics &semantics = floatType.getFloatSemantics();
-    APFloat value = APFloat::getZero(semantics);
-    if (kind == ReductionKind::Mul)
-      value = APFloat::getOne(semantics);
-    else if (kind == ReductionKind::Max)
-      value = APFloat::getInf(semantics, /*Negative=*/true);
-    else if (kind == ReductionKind::Min)
-      value = APFloat::getInf(semantics);
-    return FloatAttr::get(type, value);
-  }
-  unsigned width = type.getIntOrFloatBitWidth();
-  APInt value = APInt::getZero(width);
-  if (kind == ReductionKind::Mul)
-    value = APInt(width, 1);
-  else if (kind == ReductionKind::Max)
-    value = APInt::getSignedMinValue(width);
-  else if (kind == ReductionKind::Min)
-    value = APInt::getSignedMaxValue(width);
-  else if (kind == ReductionKind::And)
-    value = APInt::getAllOnes(width);
-  return IntegerAttr::get(type, value);
-}
-
-static bool isProduct(EinsumOp einsum) {
-  return isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
-}
-
-/// The value at dead points with which `consumer`, a reduction over points,
-/// needs no mask for its operand.
-static std::optional<TypedAttr> getWantedMask(EinsumOp consumer) {
-  Type type = consumer.getMapResult().getType();
-  if (consumer.isIdentityMap())
-    return getIdentity(*consumer.getReduction(), type);
-  if (isProduct(consumer) && consumer.getReduction() == ReductionKind::Add)
-    return getIdentity(ReductionKind::Add, type);
-  return std::nullopt;
-}
-
-std::optional<TypedAttr> CascadeTiler::getProducerMask(EinsumOp einsum) const {
-  if (!isInSpace(einsum) || reducesPoints(einsum) ||
-      !isa<FloatType>(einsum.getMapResult().getType()))
-    return std::nullopt;
-  std::optional<TypedAttr> mask;
-  for (Operation *user : einsum.getResult().getUsers()) {
-    auto consumer = dyn_cast<EinsumOp>(user);
-    if (!consumer || !reducesPoints(consumer))
-      continue;
-    std::optional<TypedAttr> wanted = getWantedMask(consumer);
-    // A plain reduction needs its identity; a product would take either.
-    if (wanted && (!mask || consumer.isIdentityMap()))
-      mask = wanted;
-  }
-  return mask;
-}
-
-CascadeTiler::DeadPoints CascadeTiler::getDeadPoints(EinsumOp einsum) const {
-  std::optional<TypedAttr> wanted = getWantedMask(einsum);
-  if (!wanted)
-    return DeadPoints::Masked;
-  bool hasOther = false, isAbsorbed = false;
-  for (Value input : einsum.getInputs()) {
-    auto producer = input.getDefiningOp<EinsumOp>();
-    if (producer && getProducerMask(producer) == wanted)
-      isAbsorbed = true;
-    else
-      hasOther = true;
-  }
-  if (!isAbsorbed)
-    return DeadPoints::Masked;
-  return hasOther ? DeadPoints::AbsorbedIfFinite : DeadPoints::Absorbed;
-}
-
-/// Evaluates an affine expression on i32 values.
-static Value evaluate(OpBuilder &builder, Location loc, AffineExpr expr,
-                      ValueRange dims, ValueRange symbols) {
-  if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return dims[dim.getPosition()];
-  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
-    return symbols[symbol.getPosition()];
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return arith::ConstantIntOp::create(builder, loc, constant.getValue(), 32);
-  auto binary = cast<AffineBinaryOpExpr>(expr);
-  Value left = evaluate(builder, loc, binary.getLHS(), dims, symbols);
-  Value right = evaluate(builder, loc, binary.getRHS(), dims, symbols);
-  switch (binary.getKind()) {
-  case AffineExprKind::Add:
-    return arith::AddIOp::create(builder, loc, left, right);
-  case AffineExprKind::Mul:
-    return arith::MulIOp::create(builder, loc, left, right);
-  case AffineExprKind::FloorDiv:
-    return arith::FloorDivSIOp::create(builder, loc, left, right);
-  case AffineExprKind::CeilDiv:
-    return arith::CeilDivSIOp::create(builder, loc, left, right);
-  default: {
-    // The remainder of a floored division.
-    Value quotient = arith::FloorDivSIOp::create(builder, loc, left, right);
-    Value product = arith::MulIOp::create(builder, loc, quotient, right);
-    return arith::SubIOp::create(builder, loc, left, product);
-  }
-  }
-}
-
-/// Inside a map: whether the current (row, key) is live. Positions are i32, so
-/// that a vector of lanes takes one register.
-Value CascadeTiler::buildLive(OpBuilder &builder, Location loc) {
-  IntegerSet set = iterate.getPlan()->getConstraints();
-  Type i32 = builder.getI32Type();
-  auto toI32 = [&](Value value) -> Value {
-    return arith::IndexCastOp::create(builder, loc, i32, value);
-  };
-  auto getPosition = [&](StringAttr rank, Value first) -> Value {
-    Value local = IndexOp::create(builder, loc, builder.getIndexType(), rank);
-    return arith::AddIOp::create(builder, loc, toI32(local), toI32(first));
-  };
-  SmallVector<Value> dims{getPosition(lane, firstRow),
-                          getPosition(iterate.getPointAttr(), stepFirst)};
-  SmallVector<Value> symbols = llvm::map_to_vector(planSymbols, toI32);
-  Value zero = arith::ConstantIntOp::create(builder, loc, 0, 32);
-  Value live;
-  for (auto [index, constraint] : llvm::enumerate(set.getConstraints())) {
-    Value value = evaluate(builder, loc, constraint, dims, symbols);
-    Value holds = arith::CmpIOp::create(
-        builder, loc,
-        set.isEq(index) ? arith::CmpIPredicate::eq : arith::CmpIPredicate::sge,
-        value, zero);
-    live = live ? arith::AndIOp::create(builder, loc, live, holds).getResult()
-                : holds;
-  }
-  if (!live)
-    live = arith::ConstantIntOp::create(builder, loc, 1, 1);
-  return live;
-}
-
-/// Whether every value of the tile is finite: x * 0 is NaN for all others.
-Value CascadeTiler::buildAllFinite(OpBuilder &builder, Location loc,
-                                   EinsumAccess tile) {
-  SmallVector<StringAttr> ranks;
-  for (AffineExpr expr : tile.map.getResults())
-    for (auto [position, rank] : llvm::enumerate(tile.ranks))
-      if (expr.isFunctionOfDim(position) && !llvm::is_contained(ranks, rank))
-        ranks.push_back(rank);
-  Type element = getComputeType(getElementTypeOrSelf(tile.tensor.getType()));
-  auto timesZero = [&](OpBuilder &nested, Location, ValueRange args) -> Value {
-    Value zero =
-        arith::ConstantOp::create(nested, loc, FloatAttr::get(element, 0.0));
-    return arith::MulFOp::create(nested, loc, args[0], zero);
-  };
-  // The last rank stays as lanes until the rest is summed.
-  SmallVector<StringAttr> last(ArrayRef(ranks).take_back(1));
-  if (ranks.size() > 1 && !isPoint(last[0])) {
-    TileBuffer sums = allocate(builder, loc, last, element);
-    ranks.pop_back();
-    EinsumOp::create(builder, loc, sums.memref, last,
-                     ArrayRef<EinsumAccess>(tile),
-                     EinsumReduction{ReductionKind::Add, ranks},
-                     /*accumulate=*/false, ArrayRef<StringAttr>(), timesZero);
-    tile = EinsumAccess::get(sums.memref, last);
-    ranks = last;
-  }
-  TileBuffer total = allocate(builder, loc, {}, element);
-  EinsumOp::create(builder, loc, total.memref, ArrayRef<StringAttr>(),
-                   ArrayRef<EinsumAccess>(tile),
-                   EinsumReduction{ReductionKind::Add, ranks},
-                   /*accumulate=*/false, ArrayRef<StringAttr>(), timesZero);
-  Value sum = memref::LoadOp::create(builder, loc, total.memref);
-  Value zero =
-      arith::ConstantOp::create(builder, loc, FloatAttr::get(element, 0.0));
-  return arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ, sum,
-                               zero);
-}
-
 //===----------------------------------------------------------------------===//
 // Einsums in their places
 //===----------------------------------------------------------------------===//
-
-void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
-                                const TileBuffer &out, bool accumulate,
-                                bool masked) {
-  Location loc = einsum.getLoc();
-  SmallVector<StringAttr> ranks = getOutRanks(einsum, out);
-  Value target = sliceStep(builder, loc, out);
-  TypedAttr identity =
-      getIdentity(*einsum.getReduction(), einsum.getMapResult().getType());
-  if (!masked || !isInSpace(einsum) ||
-      getDeadPoints(einsum) == DeadPoints::Absorbed) {
-    emitMap(builder, einsum, target, ranks, accumulate, std::nullopt);
-    return;
-  }
-  if (getDeadPoints(einsum) == DeadPoints::Masked) {
-    emitMap(builder, einsum, target, ranks, accumulate, identity);
-    return;
-  }
-  // Dead points hold 0, which annihilates every finite factor; a tile with an
-  // infinity or a NaN is masked point by point.
-  Value allFinite;
-  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-    auto producer = einsum.getInputs()[index].getDefiningOp<EinsumOp>();
-    if (producer && getProducerMask(producer))
-      continue;
-    bool readsLanes = false;
-    Value finite = buildAllFinite(
-        builder, loc,
-        getTileAccess(builder, loc, einsum.getAccess(index), readsLanes));
-    allFinite =
-        allFinite
-            ? arith::AndIOp::create(builder, loc, allFinite, finite).getResult()
-            : finite;
-  }
-  auto branch = scf::IfOp::create(builder, loc, allFinite, /*withElse=*/true);
-  OpBuilder thenBuilder = branch.getThenBodyBuilder();
-  emitMap(thenBuilder, einsum, target, ranks, accumulate, std::nullopt);
-  OpBuilder elseBuilder = branch.getElseBodyBuilder();
-  emitMap(elseBuilder, einsum, target, ranks, accumulate, identity);
-}
 
 /// Finds maps that add a contraction to something else, FuseMax's
 /// RNV' = SLNV + RNV * PRM, in which the contraction can add into the buffer.
@@ -305,24 +78,26 @@ void CascadeTiler::emitEinsum(OpBuilder &builder, EinsumOp einsum,
   } else if (einsum.getReduction() && reducesPoints(einsum)) {
     emitReducing(builder, einsum, buffer, /*accumulate=*/false, masked);
   } else {
-    emitMap(builder, einsum, sliceStep(builder, loc, buffer), ranks,
-            /*accumulate=*/false,
-            masked && !einsum.getReduction() ? getProducerMask(einsum)
-                                             : std::nullopt);
-    // A contraction over features yields scores: they are masked afterwards,
-    // in place, so that the inner loop stays free of tests.
-    if (auto mask = getProducerMask(einsum);
-        masked && einsum.getReduction() && mask) {
-      Value tile = sliceStep(builder, loc, buffer);
-      EinsumOp::create(
-          builder, loc, tile, ranks,
-          ArrayRef<EinsumAccess>(EinsumAccess::get(tile, ranks)), std::nullopt,
-          /*accumulate=*/false, ArrayRef<StringAttr>(),
-          [&](OpBuilder &nested, Location, ValueRange args) -> Value {
-            Value live = buildLive(nested, loc);
-            Value dead = arith::ConstantOp::create(nested, loc, *mask);
-            return arith::SelectOp::create(nested, loc, live, args[0], dead);
-          });
+    std::optional<TypedAttr> mask;
+    if (masked)
+      mask = getProducerMask(einsum);
+    auto emit = [&](std::optional<TypedAttr> maskWith) {
+      emitMap(builder, einsum, sliceStep(builder, loc, buffer), ranks,
+              /*accumulate=*/false, maskWith);
+    };
+    if (!mask) {
+      emit(std::nullopt);
+    } else if (!einsum.getReduction()) {
+      emitRanges(builder, loc,
+                 [&](bool isFull) { emit(isFull ? std::nullopt : mask); });
+    } else {
+      // A contraction over features yields scores: they are masked afterwards,
+      // in place, so that the inner loop stays free of tests.
+      emit(std::nullopt);
+      emitRanges(builder, loc, [&](bool isFull) {
+        if (!isFull)
+          emitMask(builder, loc, sliceStep(builder, loc, buffer), ranks, *mask);
+      });
     }
   }
   buffers[einsum.getResult()] = buffer;
@@ -400,12 +175,26 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
     fullUpper = bound(plan->getFullUpper(), false);
   }
 
-  // Tiles are anchored at the key index, whatever range a query tile visits:
-  // a row's result does not depend on its neighbours.
-  Value first = arith::MulIOp::create(
-      builder, loc, arith::DivUIOp::create(builder, loc, lower, step), step);
   Value isEmpty = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
                                         lower, upper);
+  auto roundDown = [&](Value value, Value unit) -> Value {
+    return arith::MulIOp::create(
+        builder, loc, arith::DivUIOp::create(builder, loc, value, unit), unit);
+  };
+  if (op.getPlan()) {
+    // Steps begin and end on whole register tiles: a contraction over a few
+    // dead keys is cheaper than one that takes the live ones row by row.
+    int64_t rows = cascade.getMapping()->getRowTile();
+    Value unit = arith::ConstantIndexOp::create(builder, loc, rows);
+    Value rest = arith::ConstantIndexOp::create(builder, loc, rows - 1);
+    lower = roundDown(lower, unit);
+    upper = roundDown(arith::AddIOp::create(builder, loc, upper, rest), unit);
+    upper = arith::MinSIOp::create(builder, loc, upper, extent);
+  }
+
+  // Tiles are anchored at the key index, whatever range a query tile visits:
+  // a row's result does not depend on its neighbours.
+  Value first = roundDown(lower, step);
   Value end = arith::SelectOp::create(builder, loc, isEmpty, first, upper);
   auto loop = scf::ForOp::create(builder, loc, first, end, step);
   OpBuilder::InsertionGuard guard(builder);
@@ -428,6 +217,12 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
     OpBuilder fullBuilder = branch.getThenBodyBuilder();
     emitStep(fullBuilder, op, /*masked=*/false);
     OpBuilder partialBuilder = branch.getElseBodyBuilder();
+    auto clamp = [&](Value value, Value low) -> Value {
+      value = arith::MaxSIOp::create(partialBuilder, loc, value, low);
+      return arith::MinSIOp::create(partialBuilder, loc, value, stepEnd);
+    };
+    fullFirst = clamp(fullLower, stepFirst);
+    fullEnd = clamp(fullUpper, fullFirst);
     emitStep(partialBuilder, op, /*masked=*/true);
   }
   workspaceBytes = std::max(workspaceBytes, stepBytes);
