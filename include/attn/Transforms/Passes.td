@@ -279,6 +279,23 @@ def AttnFuseCascade : Pass<"attn-fuse-cascade"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def AttnRebaseExponentials : Pass<"attn-rebase-exponentials"> {
+  let summary = "Compute the weights of a softmax as powers of two";
+  let description = [{
+    `exp(a - b)` in f32 becomes `exp2((a - b) * log2(e))` where `b` is a maximum
+    that `a` is part of: a running maximum and its repairs. The product rounds
+    once, which changes a weight w by at most about -w ln(w) units of rounding,
+    less than one half of the rounding of 1; and 2^x needs three operations less
+    than e^x. An exponent that may be positive keeps its function: its error
+    would grow with it.
+  }];
+  let statistics = [
+    Statistic<"numRebased", "exponentials-rebased",
+              "Exponentials of e computed as powers of two">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+}
+
 def AttnPrintPasses : Pass<"attn-print-passes"> {
   let summary = "Show the passes that cascades make over their ranks";
   let description = [{

@@ -62,6 +62,7 @@ static void buildMapCascades(OpPassManager &manager,
   mapping.rowTile = options.rowTile;
   function.addPass(createAttnChooseMapping(mapping));
   function.addPass(createAttnFuseCascade());
+  function.addPass(createAttnRebaseExponentials());
 }
 
 void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
