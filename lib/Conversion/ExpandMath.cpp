@@ -21,7 +21,7 @@ using namespace mlir::attn;
 
 namespace {
 
-/// Rewrites `OpTy` on f32 by a member of MathExpander.
+/// Rewrites `OpTy` on f32 or f64 by a member of MathExpander.
 template <typename OpTy, Value (MathExpander::*expand)(Value)>
 struct ExpandPattern : OpRewritePattern<OpTy> {
   ExpandPattern(MLIRContext *context, MathTarget target)
@@ -30,7 +30,8 @@ struct ExpandPattern : OpRewritePattern<OpTy> {
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
     Type type = op.getType();
-    if (!getElementTypeOrSelf(type).isF32() || isa<TensorType>(type))
+    Type element = getElementTypeOrSelf(type);
+    if ((!element.isF32() && !element.isF64()) || isa<TensorType>(type))
       return failure();
     MathExpander expander(rewriter, op.getLoc(), type, target);
     rewriter.replaceOp(op, (expander.*expand)(op.getOperand()));

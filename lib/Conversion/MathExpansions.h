@@ -9,6 +9,7 @@
 #ifndef ATTN_LIB_CONVERSION_MATHEXPANSIONS_H
 #define ATTN_LIB_CONVERSION_MATHEXPANSIONS_H
 
+#include "MathFormat.h"
 #include "mlir/IR/Builders.h"
 
 namespace mlir::attn {
@@ -17,13 +18,13 @@ namespace mlir::attn {
 struct MathTarget {
   /// Fused multiply-add is one instruction.
   bool fma = true;
-  /// AVX-512: vscalefps.
+  /// AVX-512: vscalefps and vscalefpd.
   bool scalef = false;
 };
 
-/// Builds elementary functions on f32 values, scalar or vector, from arith and
-/// vector operations. All of them keep NaN, get infinities right, are accurate
-/// for subnormal numbers and free of fast-math flags.
+/// Builds elementary functions on f32 and f64 values, scalar or vector, from
+/// arith and vector operations. All of them keep NaN, get infinities right, are
+/// accurate for subnormal numbers and free of fast-math flags.
 class MathExpander {
 public:
   MathExpander(OpBuilder &builder, Location loc, Type type, MathTarget target);
@@ -38,8 +39,8 @@ public:
   Value tanh(Value x);
 
 private:
-  Value splat(float value);
-  Value splatInt(int32_t value);
+  Value splat(double value);
+  Value splatInt(int64_t value);
   Value add(Value a, Value b);
   Value sub(Value a, Value b);
   Value mul(Value a, Value b);
@@ -50,21 +51,24 @@ private:
   Value toBits(Value x);
   Value fromBits(Value bits);
   /// x where it is inside, the bound where it is outside, NaN where it is NaN.
-  Value atLeast(Value x, float bound);
-  Value atMost(Value x, float bound);
+  Value atLeast(Value x, double bound);
+  Value atMost(Value x, double bound);
   /// factor * (coefficients[0] + x * (coefficients[1] + x * ...)); the factor
   /// is a power of two.
-  Value polynomial(Value x, ArrayRef<float> coefficients, float factor = 1.0f);
+  Value polynomial(Value x, ArrayRef<double> coefficients, double factor = 1.0);
 
-  /// The nearest integer n, and the bits of 2^(n + shift). Only for |x| < 2^21;
-  /// the exponent field wraps into the sign where the power is no float.
+  /// The nearest integer n, and the bits of 2^(n + shift). Only for |x| < 2^21
+  /// (2^50); the exponent field wraps into the sign where the power is no
+  /// float.
   struct Rounded {
     Value integer;
     Value powerBits;
   };
-  Rounded roundWithPower(Value x, int32_t shift);
-  /// p * 2^n for the bits of 2^n as an unbounded exponent field.
-  Value scaleByPowerBits(Value p, Value powerBits);
+  Rounded roundWithPower(Value x, int64_t shift);
+  /// The polynomial in r times 2^n, for an n that was rounded with shift -1;
+  /// rounded once where the product is subnormal.
+  Value scaledPolynomial(Value r, ArrayRef<double> coefficients,
+                         const Rounded &n);
 
   /// x where |x| is so small that f(x) = x, `result` elsewhere.
   Value selectTiny(Value x, Value result);
@@ -84,11 +88,12 @@ private:
     Value correction;
   };
   LogTerms logTerms(Value fraction);
-  Value logSpecials(Value x, Value result, float pole);
+  Value logSpecials(Value x, Value result, double pole);
 
   OpBuilder &builder;
   Location loc;
   Type type;
+  const MathFormat &format;
   Type intType;
   MathTarget target;
 };

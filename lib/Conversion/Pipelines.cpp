@@ -44,12 +44,10 @@ void attn::buildLowerToLLVMTail(OpPassManager &manager,
   manager.addPass(createLoopInvariantCodeMotionPass());
 
   manager.addPass(createSCFToControlFlowPass());
-  // Scalar double precision functions become intrinsics, which LLVM turns into
-  // calls of libm; log1p keeps its accuracy.
-  ConvertMathToLLVMPassOptions mathToLLVMOptions;
-  mathToLLVMOptions.approximateLog1p = false;
+  // What the expansion left becomes intrinsics, which LLVM turns into calls of
+  // libm.
   manager.addPass(createConvertVectorToLLVMPass());
-  manager.addPass(createConvertMathToLLVMPass(mathToLLVMOptions));
+  manager.addPass(createConvertMathToLLVMPass());
   manager.addPass(createConvertMathToLibmPass());
   manager.addPass(createFinalizeMemRefToLLVMConversionPass());
   manager.addPass(createConvertIndexToLLVMPass());

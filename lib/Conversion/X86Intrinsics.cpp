@@ -13,36 +13,40 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// Lanes of one register's worth of `type`: 16, 8 or 4; 0 if there is no such
-/// split.
+/// Lanes of one register's worth of `type`: those of 512, 256 or 128 bits; 0 if
+/// there is no such split.
 static int64_t getRegisterLanes(Type type) {
   auto vector = dyn_cast<VectorType>(type);
-  if (!vector || vector.isScalable() || !vector.getElementType().isF32() ||
-      vector.getRank() == 0)
+  if (!vector || vector.isScalable() || vector.getRank() == 0)
     return 0;
+  Type element = vector.getElementType();
+  if (!element.isF32() && !element.isF64())
+    return 0;
+  int64_t most = 512 / element.getIntOrFloatBitWidth();
   int64_t lanes = vector.getNumElements();
-  if (lanes % 16 == 0)
-    return 16;
-  return lanes == 8 || lanes == 4 ? lanes : 0;
+  if (lanes % most == 0)
+    return most;
+  return lanes == most / 2 || lanes == most / 4 ? lanes : 0;
 }
 
 bool x86::canScale(Type type) { return getRegisterLanes(type) != 0; }
 
-/// One vscalefps on a whole register.
+/// One vscalefps or vscalefpd on a whole register.
 static Value scaleRegister(OpBuilder &builder, Location loc, Value value,
                            Value exponent) {
   auto type = cast<VectorType>(value.getType());
   int64_t lanes = type.getNumElements();
+  int64_t width = type.getElementTypeBitWidth();
   Type maskType = builder.getIntegerType(lanes == 16 ? 16 : 8);
   Value all = LLVM::ConstantOp::create(builder, loc, maskType,
                                        builder.getIntegerAttr(maskType, -1));
   SmallVector<Value> arguments{value, exponent, value, all};
   // The widest form takes a rounding mode; 4 is that of the environment.
-  if (lanes == 16)
+  if (lanes * width == 512)
     arguments.push_back(LLVM::ConstantOp::create(
         builder, loc, builder.getI32Type(), builder.getI32IntegerAttr(4)));
-  std::string name =
-      "llvm.x86.avx512.mask.scalef.ps." + std::to_string(lanes * 32);
+  std::string name = "llvm.x86.avx512.mask.scalef.";
+  name += (width == 64 ? "pd." : "ps.") + std::to_string(lanes * width);
   return LLVM::CallIntrinsicOp::create(builder, loc, type,
                                        builder.getStringAttr(name), arguments)
       .getResult(0);

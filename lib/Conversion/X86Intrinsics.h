@@ -17,12 +17,13 @@
 
 namespace mlir::attn::x86 {
 
-/// Whether createScale takes values of `type`: f32 vectors of whole registers.
+/// Whether createScale takes values of `type`: vectors of f32 or f64 that are
+/// whole registers.
 bool canScale(Type type);
 
-/// value * 2^floor(exponent), rounded once, by AVX-512's vscalefps: NaN and
-/// infinite exponents, overflow and gradual underflow are as in real
-/// arithmetic.
+/// value * 2^floor(exponent), rounded once, by vscalefps or vscalefpd of
+/// AVX-512: NaN and infinite exponents, overflow and gradual underflow are as
+/// in real arithmetic.
 Value createScale(OpBuilder &builder, Location loc, Value value,
                   Value exponent);
 

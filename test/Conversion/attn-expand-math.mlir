@@ -60,8 +60,8 @@ func.func @others(%x: vector<8xf32>) -> (vector<8xf32>, vector<8xf32>, vector<8x
 
 // -----
 
-// Half precision is computed in f32; double precision, tensors and functions
-// without an expansion stay for libm.
+// Half precision is computed in f32; tensors and functions without an expansion
+// stay for libm.
 // CHECK-LABEL: func @types
 // CHECK: arith.extf %{{.*}} : vector<4xbf16> to vector<4xf32>
 // CHECK-NOT: math.exp
@@ -69,14 +69,56 @@ func.func @others(%x: vector<8xf32>) -> (vector<8xf32>, vector<8xf32>, vector<8x
 // CHECK: %[[W:.*]] = arith.extf %{{.*}} : f16 to f32
 // CHECK: %[[S:.*]] = math.sin %[[W]] : f32
 // CHECK: arith.truncf %[[S]] : f32 to f16
-// CHECK: math.exp %{{.*}} : f64
+// CHECK: math.sin %{{.*}} : f64
 // CHECK: math.exp %{{.*}} : tensor<4xf32>
 // CHECK: math.absf %{{.*}} : bf16
 func.func @types(%a: vector<4xbf16>, %b: f16, %c: f64, %d: tensor<4xf32>, %e: bf16) -> (vector<4xbf16>, f16, f64, tensor<4xf32>, bf16) {
   %0 = math.exp %a : vector<4xbf16>
   %1 = math.sin %b : f16
-  %2 = math.exp %c : f64
+  %2 = math.sin %c : f64
   %3 = math.exp %d : tensor<4xf32>
   %4 = math.absf %e : bf16
   return %0, %1, %2, %3, %4 : vector<4xbf16>, f16, f64, tensor<4xf32>, bf16
+}
+
+// -----
+
+// Double precision scales by two factors: 64-bit integers have no minimum
+// before AVX-512.
+// CHECK-LABEL: func @double
+// CHECK-NOT: math.exp2
+// FMA: arith.constant dense<1.024000e+03> : vector<8xf64>
+// FMA-COUNT-11: math.fma
+// FMA-COUNT-2: arith.shli {{.*}} : vector<8xi64>
+// FMA-NOT: arith.minsi
+// FMA-COUNT-2: arith.mulf
+// AVX512: math.roundeven %{{.*}} : vector<8xf64>
+// AVX512-COUNT-11: math.fma
+// AVX512: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.pd.512"(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) : (vector<8xf64>, vector<8xf64>, vector<8xf64>, i8, i32) -> vector<8xf64>
+// PLAIN-NOT: math.fma
+// CHECK: return
+func.func @double(%x: vector<8xf64>) -> vector<8xf64> {
+  %y = math.exp2 %x : vector<8xf64>
+  return %y : vector<8xf64>
+}
+
+// -----
+
+// CHECK-LABEL: func @double_shapes
+// AVX512-COUNT-6: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.pd.512"
+// AVX512: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.pd.256"(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) : (vector<4xf64>, vector<4xf64>, vector<4xf64>, i8) -> vector<4xf64>
+// AVX512: llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.pd.128"
+// AVX512-NOT: llvm.call_intrinsic
+// CHECK-NOT: math.{{exp|log|tanh}}
+// CHECK: return
+func.func @double_shapes(%a: vector<3x16xf64>, %b: vector<4xf64>, %c: vector<2xf64>, %d: f64)
+    -> (vector<3x16xf64>, vector<4xf64>, vector<2xf64>, f64, f64, f64, f64) {
+  %0 = math.exp %a : vector<3x16xf64>
+  %1 = math.exp %b : vector<4xf64>
+  %2 = math.exp2 %c : vector<2xf64>
+  %3 = math.exp2 %d : f64
+  %4 = math.log %d : f64
+  %5 = math.tanh %d : f64
+  %6 = math.log1p %d : f64
+  return %0, %1, %2, %3, %4, %5, %6 : vector<3x16xf64>, vector<4xf64>, vector<2xf64>, f64, f64, f64, f64
 }

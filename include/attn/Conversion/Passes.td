@@ -114,14 +114,14 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
 def AttnExpandMath : Pass<"attn-expand-math"> {
   let summary = "Replace elementary functions by arithmetic";
   let description = [{
-    Rewrites elementary functions on f32 scalars and vectors as arithmetic
+    Rewrites elementary functions on f32 and f64 scalars and vectors as arithmetic
     without library calls: exp, exp2, expm1, log, log2, log10, log1p and tanh
     within 2 units in the last place. NaN stays NaN, infinities are right,
     subnormal numbers are neither lost nor flushed, and no fast-math flag is
     used or set.
 
-    Functions on bf16 and f16 are computed in f32 and rounded. What is left (f64,
-    and functions such as sin and erf) becomes calls of libm later.
+    Functions on bf16 and f16 are computed in f32 and rounded. What is left
+    (functions such as sin and erf) becomes calls of libm later.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::LLVM::LLVMDialect",
