@@ -332,14 +332,25 @@ LogicalResult AttentionExpander::run() {
   // Weights and output.
   Value weights = writer.einsum(compute, scoreRanks,
                                 {numeratorAccess, denominatorAccess}, divBody);
+  // The sum is kept in the compute type of the operands, also where the result
+  // has another one (NU-1).
+  auto resultType = cast<RankedTensorType>(resultTypes[0]);
+  bool converts = getComputeType(resultType.getElementType()) != compute;
+  Type sumType = converts ? resultType.clone(compute) : resultType;
   SmallVector<Value> results{
       EinsumOp::create(
-          builder, loc, Type(resultTypes[0]), writer.names(outputRanks),
+          builder, loc, sumType, writer.names(outputRanks),
           ArrayRef<EinsumAccess>{
               writer.access(weights, scoreRanks),
               writer.access(body->getArgument(v), {"b", "k", "n", "f"})},
           EinsumReduction{ReductionKind::Add, writer.names({"n"})}, mulBody)
           .getResult()};
+  if (converts)
+    results[0] = EinsumOp::create(builder, loc, Type(resultType),
+                                  writer.names(outputRanks),
+                                  writer.access(results[0], outputRanks),
+                                  std::nullopt, identityBody)
+                     .getResult();
   if (op.getLse())
     results.push_back(
         EinsumOp::create(

@@ -91,6 +91,24 @@ func.func @sinks(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<
   return %o, %l : tensor<?x8x?x64xf32>, tensor<?x8x?xf32>
 }
 
+// The sum over keys is kept in the compute type of the operands.
+// CHECK-LABEL: func @narrow_result
+// CHECK: %[[AV:.*]] = attn.einsum [b,k,g,m,f] = mul(%{{.*}}[b,k,g,m,n], %{{.*}}[b,k,n,f]) reduce add(n) : {{.*}} -> tensor<?x2x4x?x64xf64>
+// CHECK: %[[O:.*]] = attn.einsum [b,k,g,m,f] = %[[AV]][b,k,g,m,f] : (tensor<?x2x4x?x64xf64>) -> tensor<?x2x4x?x64xf32>
+// CHECK: attn.yield %[[O]]
+func.func @narrow_result(%q: tensor<?x8x?x64xf64>, %k: tensor<?x2x?x64xf64>, %v: tensor<?x2x?x64xf64>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %v) : (tensor<?x8x?x64xf64>, tensor<?x2x?x64xf64>, tensor<?x2x?x64xf64>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// CHECK-LABEL: func @wide_result
+// CHECK: %[[AV:.*]] = attn.einsum [b,k,g,m,f] = mul(%{{.*}}[b,k,g,m,n], %{{.*}}[b,k,n,f]) reduce add(n) : {{.*}} -> tensor<?x2x4x?x64xf32>
+// CHECK: attn.einsum [b,k,g,m,f] = %[[AV]][b,k,g,m,f] : (tensor<?x2x4x?x64xf32>) -> tensor<?x2x4x?x64xf64>
+func.func @wide_result(%q: tensor<?x8x?x64xf16>, %k: tensor<?x2x?x64xf16>, %v: tensor<?x2x?x64xf16>) -> tensor<?x8x?x64xf64> {
+  %o = attn.attention(%q, %k, %v) : (tensor<?x8x?x64xf16>, tensor<?x2x?x64xf16>, tensor<?x2x?x64xf16>) -> tensor<?x8x?x64xf64>
+  return %o : tensor<?x8x?x64xf64>
+}
+
 // CHECK-LABEL: func @merge
 // CHECK-NOT: attn.merge
 // CHECK: %[[M:.*]] = attn.einsum [b,h,m] = map(%[[LA:.*]][b,h,m], %[[LB:.*]][b,h,m], %[[SINK:.*]][h])
