@@ -230,10 +230,54 @@ def softmax_rows(scores, live, sink=None):
     return weights, total, lse
 
 
+def _slices(x, bits: int, count: int):
+    """float64 arrays that add up to the finite `x`. Each holds, of every row,
+    numbers of `bits` bits below the largest one."""
+    slices = []
+    for _ in range(count):
+        top = np.abs(x).max(axis=1, keepdims=True, initial=0)
+        _, exponent = np.frexp(np.where(top == 0, 1, top))
+        unit = np.ldexp(x.dtype.type(1), exponent - bits)
+        part = np.rint(x / unit) * unit
+        slices.append(part.astype(np.float64))
+        x = x - part
+    return slices
+
+
+def product(a, b):
+    """a @ b.T of finite arrays, by BLAS also in long double.
+
+    There each operand is cut into slices of so few bits that the products of two
+    slices are exact in float64; what is left out is below 2^-66 of a row's
+    largest product.
+    """
+    if a.dtype != np.longdouble:
+        return a @ b.T
+    # Rounding to the nearest leaves a sign and one bit less in each slice.
+    bits = (53 - int(a.shape[1]).bit_length()) // 2
+    count = -(-66 // bits)
+    left, right = _slices(a, bits, count), _slices(b, bits, count)
+    out = np.zeros((a.shape[0], b.shape[0]), a.dtype)
+    for total in reversed(range(count)):
+        for i in range(total + 1):
+            out += left[i] @ right[total - i].T
+    return out
+
+
+def _scores_blas(query, key):
+    if query.dtype != np.longdouble or (np.isfinite(query).all() and np.isfinite(key).all()):
+        return product(query, key)
+    rough = query.astype(np.float64) @ key.astype(np.float64).T
+    clean = product(np.where(np.isfinite(query), query, 0), np.where(np.isfinite(key), key, 0))
+    return np.where(np.isfinite(rough), clean, rough)
+
+
 def _weighted_values_blas(weights, live, values):
     """sum_n weights * values where a dead point contributes nothing at all."""
     finite = np.isfinite(values).all(axis=1)
-    out = weights @ np.where(finite[:, None], values, 0)
+    known = np.isfinite(weights).all(axis=1)
+    out = np.full((weights.shape[0], values.shape[1]), np.nan, weights.dtype)
+    out[known] = product(weights[known], np.where(finite[:, None], values, 0).T)
     for n in np.flatnonzero(~finite & live.any(axis=0)):
         rows = np.flatnonzero(live[:, n])
         out[rows] += weights[rows, n, None] * values[n]
@@ -312,7 +356,7 @@ def attention(q, k, v, operator: Operator | None = None, rows=None) -> Result:
     with np.errstate(all="ignore"):
         return _evaluate(
             q, k, v, operator, dtype, rows,
-            lambda query, key: query @ key.T, _weighted_values_blas, None, dtype,
+            _scores_blas, _weighted_values_blas, None, dtype,
         )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import random
 from dataclasses import dataclass
 
 import numpy as np
+from attn.reference import accumulation_type
 from cover import pairs_design, values_design
 from memory import LAYOUTS
 from operators import DTYPES, REGIONS, Operands, Spec, operands
@@ -41,7 +42,7 @@ FACTORS = {
     "keys": LENGTHS,
     "e": HEAD_SIZES,
     "f": HEAD_SIZES,
-    "dtype": ["f32", "bf16"],
+    "dtype": list(DTYPES),
     "where": WHERES,
     "align": ["bottom_right", "top_left"],
     "bias": BIASES,
@@ -182,14 +183,15 @@ def case_operands(case: Case) -> Operands:
     result = operands(case.spec, case.batch, case.queries, case.keys, rng)
     arrays = result.arrays
     dtype = DTYPES[case.spec.dtype]
+    wide = accumulation_type(dtype)
     if case.values == "peaked":
         # Nearly all weight on a few keys, and scores of both signs far from 0.
-        arrays["q"] = (arrays["q"].astype(np.float32) * 6).astype(dtype)
+        arrays["q"] = (arrays["q"].astype(wide) * 6).astype(dtype)
     elif case.values == "rising":
         # Later keys score higher, so a running maximum moves in every block.
-        ramp = np.linspace(0, 3, case.keys, dtype=np.float32)[None, None, :, None]
-        arrays["k"] = (np.abs(arrays["k"].astype(np.float32)) * ramp).astype(dtype)
-        arrays["q"] = np.abs(arrays["q"].astype(np.float32)).astype(dtype)
+        ramp = np.linspace(0, 3, case.keys, dtype=wide)[None, None, :, None]
+        arrays["k"] = (np.abs(arrays["k"].astype(wide)) * ramp).astype(dtype)
+        arrays["q"] = np.abs(arrays["q"].astype(wide)).astype(dtype)
     elif case.values == "planted":
         plant(result, rng)
     return result

@@ -140,6 +140,8 @@ class Spec:
     query_lengths: bool = False
     sinks: bool = False
     lse: bool = False
+    # The result's type where it is not that of the operands.
+    out_dtype: str | None = None
 
     @property
     def key(self) -> str:
@@ -149,7 +151,7 @@ class Spec:
 
     def describe(self) -> str:
         parts = [f"e={self.e}", f"f={self.f}", f"h={self.heads}/{self.key_heads}", self.dtype]
-        for name in ("scale", "softcap", "bias", "region"):
+        for name in ("out_dtype", "scale", "softcap", "bias", "region"):
             if getattr(self, name) is not None:
                 parts.append(f"{name}={getattr(self, name)}")
         if self.where:
@@ -184,7 +186,7 @@ def text(spec: Spec, name: str = "attention") -> str:
     q_type = f"tensor<?x{spec.heads}x?x{spec.e}x{spec.dtype}>"
     k_type = f"tensor<?x{spec.key_heads}x?x{spec.e}x{spec.dtype}>"
     v_type = f"tensor<?x{spec.key_heads}x?x{spec.f}x{spec.dtype}>"
-    o_type = f"tensor<?x{spec.heads}x?x{spec.f}x{spec.dtype}>"
+    o_type = f"tensor<?x{spec.heads}x?x{spec.f}x{spec.out_dtype or spec.dtype}>"
     statistics = "f64" if spec.dtype == "f64" else "f32"
     arguments = [f"%q: {q_type}", f"%k: {k_type}", f"%v: {v_type}"]
     results, result_names = [o_type], "%o"
@@ -261,7 +263,8 @@ class Operands:
     def output_shapes(self) -> list[tuple[tuple[int, ...], np.dtype]]:
         batch, heads, queries, _ = self.arrays["q"].shape
         statistics = reference.accumulation_type(DTYPES[self.spec.dtype])
-        shapes = [((batch, heads, queries, self.spec.f), DTYPES[self.spec.dtype])]
+        out = DTYPES[self.spec.out_dtype or self.spec.dtype]
+        shapes = [((batch, heads, queries, self.spec.f), out)]
         if self.spec.lse:
             shapes.append(((batch, heads, queries), statistics))
         return shapes
@@ -277,7 +280,8 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
     extents = {"b": batch, "h": spec.heads, "m": queries, "n": keys}
 
     def normal(shape, kind):
-        return rng.standard_normal(shape, np.float32).astype(kind)
+        drawn = np.float64 if kind == np.float64 else np.float32
+        return rng.standard_normal(shape, drawn).astype(kind)
 
     def lengths(extent):
         drawn = rng.integers(0, extent + 1, batch)

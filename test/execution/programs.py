@@ -37,6 +37,8 @@ class Program:
     inputs: list[tuple[str, str, str]] = field(default_factory=list)
     einsums: list[Einsum] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
+    # Everything is written in f32; an f64 program has f64 in its place.
+    double: bool = False
 
     def input(self, name: str, ranks: str, element: str = "f32"):
         self.inputs.append((name, ranks, element))
@@ -106,13 +108,14 @@ class Program:
             clause = f"\n      where {self.where} over ({m}, {n}) align {self.align}"
         yielded = ", ".join(f"%{tensor(name)}" for name in self.results)
         body = "\n".join(lines)
-        return (
+        text = (
             f"func.func @attention({outside}) -> {arrow} {{\n"
             f"  {bound} = attn.cascade ({binding}){clause}\n"
             f"      : ({input_types}) -> {arrow} {{\n{body}\n"
             f"    attn.yield {yielded} : {result_types}\n  }}\n"
             f"  return {values} : {result_types}\n}}\n"
         )
+        return text.replace("f32", "f64") if self.double else text
 
 
 EXP_OF_DIFFERENCE = (
@@ -133,7 +136,7 @@ def scale_body(factor: float):
 
 
 def _operands(heads, e, f, where, element, align="bottom_right"):
-    program = Program({"h": heads, "e": e, "f": f}, where, align)
+    program = Program({"h": heads, "e": e, "f": f}, where, align, double=element == "f64")
     program.input("Q", "bhme", element).input("K", "bhne", element).input("V", "bhnf", element)
     return program
 

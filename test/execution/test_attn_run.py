@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from attn import contract, flops
 from attn.compiler import find_compiler
-from operators import Spec, operands, text
+from operators import DTYPES, Spec, operands, text
 from runner import Counter
 
 SPEC = Spec(
@@ -22,6 +22,12 @@ SPEC = Spec(
     key_lengths=True, lse=True,
 )  # fmt: skip
 REFUSED = "func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {\n  return %y : tensor<4xf32>\n}\n"
+
+
+def pytest_generate_tests(metafunc):
+    if "dtype" in metafunc.fixturenames:
+        quick = metafunc.config.getoption("--tier") == "quick"
+        metafunc.parametrize("dtype", ["f16"] if quick else list(DTYPES))
 
 
 def attn_run(*arguments):
@@ -37,7 +43,6 @@ def program(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("dtype", ["f32", "bf16"])
 def test_arrays_in_arrays_out(tmp_path, dtype):
     spec = replace(SPEC, dtype=dtype)
     program = tmp_path / "op.mlir"
@@ -58,7 +63,9 @@ def test_arrays_in_arrays_out(tmp_path, dtype):
     contract.check_attention(q, k, v, case.operator(), out, lse)
 
 
-def test_verify_and_bench(program):
+def test_verify_and_bench(tmp_path, dtype):
+    program = tmp_path / "op.mlir"
+    program.write_text(text(replace(SPEC, dtype=dtype)))
     Counter.executions += 1
     done = attn_run(
         program, "--dim", "b=2", "--dim", "m=65", "--dim", "n=113", "--seed=3",

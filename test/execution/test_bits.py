@@ -25,6 +25,11 @@ SPECS = {
         where=(("causal",), ("window", 100, 100)), key_lengths=True, query_lengths=True,
         sinks=True, lse=True,
     ),
+    "half": Spec(59, 40, heads=2, key_heads=1, dtype="f16", where=(("causal",),), lse=True),
+    "double": Spec(
+        40, 64, heads=4, key_heads=2, dtype="f64", softcap=20.0, bias="mn", region="alibi",
+        where=(("window", 60, 20),), key_lengths=True, sinks=True, lse=True,
+    ),
     "wide": Spec(128, 96, heads=3, key_heads=3, where=(("causal",),), align="top_left", lse=True),
 }  # fmt: skip
 SHAPE = (113, 239)

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import programs
 from attn import cascades, contract
+from attn.reference import accumulation_type, reference_type
 from operators import DTYPES, Spec, operands
 from runner import Counter, run
 
@@ -35,7 +36,7 @@ def pytest_generate_tests(metafunc):
     levels = {
         "where": ["causal"] if quick else [None, "causal"],
         "name": ["relu"] if quick else ["relu", "linear", "sigmoid"],
-        "dtype": ["f32"] if quick else ["f32", "bf16"],
+        "dtype": ["f32"] if quick else list(DTYPES),
     }
     for name, values in levels.items():
         if name in metafunc.fixturenames:
@@ -93,9 +94,10 @@ def live_points(queries, keys, where):
 
 def judge(out, function, arrays, values):
     """The contract, with the function in working precision as the naive program."""
-    exact = function(*(np.asarray(a).astype(np.float64) for a in arrays))
-    plain = function(*(np.asarray(a).astype(np.float32) for a in arrays)).astype(out.dtype)
-    tiny = 8 * contract.eps(np.float32) * contract.finite_max(values.astype(np.float64))
+    wide, working = reference_type(values.dtype), accumulation_type(values.dtype)
+    exact = function(*(np.asarray(a).astype(wide) for a in arrays))
+    plain = function(*(np.asarray(a).astype(working) for a in arrays)).astype(out.dtype)
+    tiny = 8 * contract.eps(working) * contract.finite_max(values.astype(wide))
     tiny += contract.eps(out.dtype) * contract.finite_max(exact)
     # BLAS sums in blocks and errs less than the sequential sums of the contract.
     contract.check(out, exact, 4 * contract.max_error(plain, exact), tiny)

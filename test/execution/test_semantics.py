@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from attn import contract
 from operators import DTYPES, Operands, Spec, operands
 from runner import judge, run, run_guarded
 
@@ -29,15 +30,19 @@ FORMS = {
     ),
     "lengths": replace(NO_KEYS, key_lengths=True, query_lengths=True, where=(("causal",),)),
     "bf16": replace(NO_KEYS, dtype="bf16", where=(("window", 50, 0),)),
+    "f16": replace(NO_KEYS, dtype="f16", where=(("causal",),), key_lengths=True),
+    "f64": replace(NO_KEYS, dtype="f64", where=(("window", 37, 21),), query_lengths=True),
 }
 QUICK_FORMS = ["causal", "mixed"]
 SHAPES = [(113, 239), (239, 113), (64, 48), (1, 300), (300, 1), (33, 1024)]
 
 
 def pytest_generate_tests(metafunc):
+    quick = metafunc.config.getoption("--tier") == "quick"
     if "form" in metafunc.fixturenames:
-        quick = metafunc.config.getoption("--tier") == "quick"
         metafunc.parametrize("form", QUICK_FORMS if quick else list(FORMS))
+    if "dtype" in metafunc.fixturenames:
+        metafunc.parametrize("dtype", ["f64"] if quick else list(DTYPES))
 
 
 def bits(array: np.ndarray) -> bytes:
@@ -60,7 +65,7 @@ def test_counting(kernels, form):
         rng = np.random.default_rng([queries, keys])
         case = operands(spec, 2, queries, keys, rng)
         case.arrays["k"][...] = 0
-        v = np.zeros(case.arrays["v"].shape, np.float32)
+        v = np.zeros(case.arrays["v"].shape)
         n = np.arange(keys)
         v[0, :, n, n % spec.f] = 1
         v[1, :, n, n // 5 % spec.f] = 1
@@ -72,16 +77,18 @@ def test_counting(kernels, form):
             expected = live.astype(np.float64) @ v[b, 0].astype(np.float64)
             count = live.sum(axis=1)
             sums = out[b].astype(np.float64) * count[:, None]
-            if spec.dtype == "bf16":
-                assert (np.abs(sums - expected) <= 2.0**-8 * expected).all()
+            eps = contract.eps(out.dtype)
+            if out.dtype.itemsize == 2:
+                assert (np.abs(sums - expected) <= eps * expected).all()
             else:
                 assert (np.rint(sums) == expected).all()
-                assert np.abs(sums - expected).max() < 1e-3
+                assert np.abs(sums - expected).max() < 1e4 * eps
             with np.errstate(divide="ignore"):
                 log_count = np.log(count.astype(np.float64))
             assert (np.isneginf(lse[b]) == np.isneginf(log_count)).all()
             some = count > 0
-            assert np.allclose(lse[b][:, some], log_count[some], rtol=1e-6, atol=1e-6)
+            close = 8 * contract.eps(lse.dtype)
+            assert np.allclose(lse[b][:, some], log_count[some], rtol=close, atol=close)
 
 
 @pytest.mark.parametrize("name", ["everything", "lengths"])
@@ -108,11 +115,12 @@ def test_single_tokens(kernels):
 BIASED = Spec(16, 40, heads=2, key_heads=2, bias="hmn", lse=True)
 
 
-def test_infinite_scores(kernels):
+def test_infinite_scores(kernels, dtype):
     """-inf weighs nothing, a row of it gives 0 and -inf, +inf gives NaN."""
-    kernel = kernels.get(BIASED)
+    spec = replace(BIASED, dtype=dtype)
+    kernel = kernels.get(spec)
     for queries, keys in [(70, 130), (130, 70)]:
-        case = operands(BIASED, 1, queries, keys, np.random.default_rng(1))
+        case = operands(spec, 1, queries, keys, np.random.default_rng(1))
         bias = case.arrays["bias"]
         bias[0, :, 3] = -np.inf
         bias[0, :, : keys // 2] = -np.inf
@@ -173,10 +181,10 @@ def test_dead_values_change_no_bit(kernels, form):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_non_finite_values_at_every_tile_border(kernels, bad):
+def test_non_finite_values_at_every_tile_border(kernels, bad, dtype):
     """One bad value spoils its feature in the rows that see it and nothing else:
     on the diagonal of a causal tile, in full tiles and outside."""
-    spec = FORMS["causal"]
+    spec = replace(FORMS["causal"], dtype=dtype)
     kernel = kernels.get(spec)
     queries, keys = 113, 239
     case = operands(spec, 1, queries, keys, np.random.default_rng(4))
@@ -189,7 +197,8 @@ def test_non_finite_values_at_every_tile_border(kernels, bad):
         sees = np.arange(queries) + keys - queries >= n
         assert not np.isfinite(out[0, :, sees, 11]).any()
         out[0, :, sees, 11] = clean[0, :, sees, 11]
-        assert np.allclose(out, clean, rtol=1e-5, atol=1e-6)
+        close = 8 * contract.eps(out.dtype)
+        assert np.allclose(out.astype(float), clean.astype(float), rtol=close, atol=close)
         assert bits(out[0, :, ~sees]) == bits(clean[0, :, ~sees])
         assert bits(lse) == bits(clean_lse)
 

@@ -16,6 +16,11 @@ from runner import judge, run, run_guarded
 SPECS = {
     "plain": Spec(59, 40, heads=2, key_heads=1, lse=True),
     "bf16": Spec(64, 64, heads=2, key_heads=2, dtype="bf16", where=(("causal",),)),
+    "f16": Spec(59, 48, heads=2, key_heads=1, dtype="f16", where=(("causal",),), lse=True),
+    "f64": Spec(
+        40, 72, heads=2, key_heads=1, dtype="f64", softcap=20.0, bias="hmn",
+        where=(("causal",), ("window", 31, 17)), key_lengths=True, sinks=True, lse=True,
+    ),
     "features": Spec(
         40, 96, heads=2, key_heads=1, softcap=20.0, bias="hmn", region="alibi",
         where=(("causal",), ("window", 31, 17)), key_lengths=True, query_lengths=True, lse=True,
