@@ -1,0 +1,33 @@
+// Two value operands of different width share one set of weights.
+func.func @two_values(%qs: tensor<?x16xf32>, %ks: tensor<?x16xf32>, %vs: tensor<?x8xf32>, %ws: tensor<?x12xf32>)
+    -> (tensor<?x8xf32>, tensor<?x12xf32>) {
+  %r:2 = attn.cascade (%Q = %qs, %K = %ks, %V = %vs, %W = %ws)
+      where causal over (m, n) align bottom_right
+      : (tensor<?x16xf32>, tensor<?x16xf32>, tensor<?x8xf32>, tensor<?x12xf32>)
+      -> (tensor<?x8xf32>, tensor<?x12xf32>) {
+    %qk = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e)
+        : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x?xf32>
+    %sc = attn.einsum [m,n] = map(%qk[m,n]) {
+    ^bb0(%x: f32):
+      %c = arith.constant 0.25 : f32
+      %r = arith.mulf %x, %c : f32
+      attn.yield %r : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %gm = attn.einsum [m] = %sc[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %sn = attn.einsum [m,n] = map(%sc[m,n], %gm[m]) {
+    ^bb0(%s: f32, %x: f32):
+      %d = arith.subf %s, %x : f32
+      %p = math.exp %d : f32
+      attn.yield %p : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %sd = attn.einsum [m] = %sn[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %pa = attn.einsum [m,n] = div(%sn[m,n], %sd[m])
+        : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %av = attn.einsum [m,f] = mul(%pa[m,n], %V[n,f]) reduce add(n)
+        : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    %aw = attn.einsum [m,f2] = mul(%pa[m,n], %W[n,f2]) reduce add(n)
+        : (tensor<?x?xf32>, tensor<?x12xf32>) -> tensor<?x12xf32>
+    attn.yield %av, %aw : tensor<?x8xf32>, tensor<?x12xf32>
+  }
+  return %r#0, %r#1 : tensor<?x8xf32>, tensor<?x12xf32>
+}
