@@ -72,7 +72,22 @@ bool attn::isResultView(Value tensor) {
 Value BoundaryViews::expand(OpBuilder &builder, Location loc, Value memref,
                             RankedTensorType expanded,
                             ArrayRef<ReassociationIndices> groups) {
+  // A cast in between may know more or fewer extents than the memref.
   auto type = cast<MemRefType>(memref.getType());
+  SmallVector<int64_t> joined;
+  for (ArrayRef<int64_t> group : groups) {
+    int64_t extent = 1;
+    for (int64_t dim : group)
+      extent = ShapedType::isDynamic(extent) || expanded.isDynamicDim(dim)
+                   ? ShapedType::kDynamic
+                   : extent * expanded.getDimSize(dim);
+    joined.push_back(extent);
+  }
+  if (ArrayRef(joined) != type.getShape()) {
+    type = MemRefType::get(joined, type.getElementType(), type.getLayout(),
+                           type.getMemorySpace());
+    memref = memref::CastOp::create(builder, loc, type, memref);
+  }
   SmallVector<OpFoldResult> shape(expanded.getRank());
   for (auto [source, group] : llvm::enumerate(groups)) {
     int64_t known = 1;
