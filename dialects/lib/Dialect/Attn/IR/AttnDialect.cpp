@@ -15,6 +15,7 @@ using namespace mlir::attn;
 
 void AttnDialect::initialize() {
   registerAttributes();
+  registerBytecode();
   addOperations<
 #define GET_OP_LIST
 #include "attn/Dialect/Attn/IR/AttnOps.cpp.inc"

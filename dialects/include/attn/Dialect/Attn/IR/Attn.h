@@ -12,6 +12,7 @@
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -75,6 +76,12 @@ enum class IndexBounds { Within, Outside, Unknown };
 /// end is the element at that end.
 IndexBounds getIndexBounds(EinsumOp einsum, unsigned input, unsigned position,
                            const llvm::MapVector<StringAttr, int64_t> &extents);
+
+/// A sparsity expression that is live at the same points as `expression` in
+/// every cascade and at every size, and shorter where one was found. Null
+/// stands for an expression that is live everywhere; one that is live nowhere
+/// becomes `prefix(0)`.
+Attribute simplifySparsity(Attribute expression);
 
 } // namespace mlir::attn
 

@@ -1,0 +1,381 @@
+//===- AttnBytecode.cpp - The dialect in bytecode -------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// An attribute is a code and its parameters. Codes and the order of parameters
+// are those of the version that the file names; `docs/bytecode.md` lists them.
+// What is read is checked as if it had been written by hand: a damaged file
+// gets a message, not an assertion.
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/Bytecode/BytecodeImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+/// The version of the dialect. It is raised by any change to what an operation
+/// or an attribute of the dialect is made of; files of every older version stay
+/// readable.
+struct AttnVersion : public DialectVersion {
+  static constexpr uint64_t kCurrent = 1;
+
+  explicit AttnVersion(uint64_t number) : number(number) {}
+  uint64_t number;
+};
+
+/// Never reused and never renumbered.
+enum class AttributeCode : uint64_t {
+  Causal = 0,
+  Window = 1,
+  Prefix = 2,
+  And = 3,
+  Or = 4,
+  Not = 5,
+  Sparsity = 6,
+  Scale = 7,
+  SoftCap = 8,
+  Bias = 9,
+  ScoreMap = 10,
+  Access = 11,
+  Plan = 12,
+  Mapping = 13,
+  ReductionKind = 14,
+  Alignment = 15,
+};
+
+/// Writes one attribute.
+class AttributeWriter {
+public:
+  explicit AttributeWriter(DialectBytecodeWriter &writer) : writer(writer) {}
+
+  LogicalResult write(Attribute attribute);
+
+private:
+  void code(AttributeCode code) {
+    writer.writeVarInt(static_cast<uint64_t>(code));
+  }
+  void integers(ArrayRef<int64_t> values) { writer.writeSignedVarInts(values); }
+
+  DialectBytecodeWriter &writer;
+};
+
+/// Reads one attribute; null and a message where it is damaged.
+class AttributeReader {
+public:
+  explicit AttributeReader(DialectBytecodeReader &reader) : reader(reader) {}
+
+  Attribute read();
+
+private:
+  template <typename AttrT, typename... Args>
+  Attribute get(Args &&...args) {
+    return AttrT::getChecked([&] { return reader.emitError(); },
+                             reader.getContext(), std::forward<Args>(args)...);
+  }
+
+  template <typename AttrT>
+  Attribute readTerms() {
+    SmallVector<Attribute> terms;
+    if (failed(reader.readAttributes(terms)))
+      return {};
+    return get<AttrT>(ArrayRef<Attribute>(terms));
+  }
+
+  template <typename AttrT>
+  Attribute readTerm() {
+    Attribute term;
+    if (failed(reader.readAttribute(term)))
+      return {};
+    return get<AttrT>(term);
+  }
+
+  template <typename AttrT>
+  Attribute readFloat() {
+    FailureOr<APFloat> value =
+        reader.readAPFloatWithKnownSemantics(APFloat::IEEEdouble());
+    if (failed(value))
+      return {};
+    return get<AttrT>(
+        FloatAttr::get(Float64Type::get(reader.getContext()), *value));
+  }
+
+  /// An index and the ranks that belong to it.
+  template <typename AttrT>
+  Attribute readIndexed() {
+    int64_t index;
+    SmallVector<StringAttr> ranks;
+    if (failed(reader.readSignedVarInt(index)) ||
+        failed(reader.readAttributes(ranks)))
+      return {};
+    return AttrT::get(reader.getContext(), index, ranks);
+  }
+
+  template <typename AttrT, typename EnumT>
+  Attribute readEnum(std::optional<EnumT> (*symbolize)(uint32_t),
+                     StringRef what) {
+    uint64_t number;
+    if (failed(reader.readVarInt(number)))
+      return {};
+    std::optional<EnumT> value;
+    if (number <= std::numeric_limits<uint32_t>::max())
+      value = symbolize(static_cast<uint32_t>(number));
+    if (!value)
+      return reader.emitError() << "unknown " << what << " " << number,
+             Attribute();
+    return AttrT::get(reader.getContext(), *value);
+  }
+
+  Attribute readWindow();
+  Attribute readPrefix();
+  Attribute readScoreMap();
+  Attribute readPlan();
+  Attribute readMapping();
+
+  DialectBytecodeReader &reader;
+};
+
+struct AttnBytecodeInterface : public BytecodeDialectInterface {
+  explicit AttnBytecodeInterface(Dialect *dialect)
+      : BytecodeDialectInterface(dialect) {}
+
+  Attribute readAttribute(DialectBytecodeReader &reader) const override {
+    return AttributeReader(reader).read();
+  }
+
+  LogicalResult writeAttribute(Attribute attribute,
+                               DialectBytecodeWriter &writer) const override {
+    return AttributeWriter(writer).write(attribute);
+  }
+
+  void writeVersion(DialectBytecodeWriter &writer) const override {
+    writer.writeVarInt(AttnVersion::kCurrent);
+  }
+
+  std::unique_ptr<DialectVersion>
+  readVersion(DialectBytecodeReader &reader) const override {
+    uint64_t number;
+    if (failed(reader.readVarInt(number)))
+      return nullptr;
+    if (number == 0 || number > AttnVersion::kCurrent) {
+      reader.emitError() << "the file holds version " << number
+                         << " of the attn dialect; this program reads versions "
+                            "1 to "
+                         << AttnVersion::kCurrent;
+      return nullptr;
+    }
+    return std::make_unique<AttnVersion>(number);
+  }
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+LogicalResult AttributeWriter::write(Attribute attribute) {
+  return llvm::TypeSwitch<Attribute, LogicalResult>(attribute)
+      .Case([&](CausalAttr) {
+        code(AttributeCode::Causal);
+        return success();
+      })
+      .Case([&](WindowAttr window) {
+        code(AttributeCode::Window);
+        writer.writeSignedVarInt(window.getLeft());
+        writer.writeSignedVarInt(window.getRight());
+        return success();
+      })
+      .Case([&](PrefixAttr prefix) {
+        code(AttributeCode::Prefix);
+        writer.writeSignedVarInt(prefix.getLength());
+        return success();
+      })
+      .Case([&](AndAttr conjunction) {
+        code(AttributeCode::And);
+        writer.writeAttributes(conjunction.getTerms());
+        return success();
+      })
+      .Case([&](OrAttr disjunction) {
+        code(AttributeCode::Or);
+        writer.writeAttributes(disjunction.getTerms());
+        return success();
+      })
+      .Case([&](NotAttr negation) {
+        code(AttributeCode::Not);
+        writer.writeAttribute(negation.getTerm());
+        return success();
+      })
+      .Case([&](SparsityAttr sparsity) {
+        code(AttributeCode::Sparsity);
+        writer.writeAttribute(sparsity.getExpression());
+        return success();
+      })
+      .Case([&](ScaleAttr scale) {
+        code(AttributeCode::Scale);
+        writer.writeAPFloatWithKnownSemantics(scale.getValue().getValue());
+        return success();
+      })
+      .Case([&](SoftCapAttr cap) {
+        code(AttributeCode::SoftCap);
+        writer.writeAPFloatWithKnownSemantics(cap.getValue().getValue());
+        return success();
+      })
+      .Case([&](BiasAttr bias) {
+        code(AttributeCode::Bias);
+        writer.writeSignedVarInt(bias.getSlot());
+        writer.writeAttributes(bias.getRanks());
+        return success();
+      })
+      .Case([&](ScoreMapAttr map) {
+        code(AttributeCode::ScoreMap);
+        writer.writeSignedVarInt(map.getRegion());
+        integers(map.getSlots());
+        writer.writeAttribute(map.getRanks());
+        return success();
+      })
+      .Case([&](AccessAttr access) {
+        code(AttributeCode::Access);
+        writer.writeSignedVarInt(access.getInput());
+        writer.writeAttributes(access.getRanks());
+        return success();
+      })
+      .Case([&](PlanAttr plan) {
+        code(AttributeCode::Plan);
+        writer.writeAttributes(plan.getSymbols());
+        for (AffineMap map : {plan.getLiveLower(), plan.getLiveUpper(),
+                              plan.getFullLower(), plan.getFullUpper()})
+          writer.writeAttribute(AffineMapAttr::get(map));
+        writer.writeAttribute(IntegerSetAttr::get(plan.getConstraints()));
+        return success();
+      })
+      .Case([&](MappingAttr mapping) {
+        code(AttributeCode::Mapping);
+        writer.writeAttribute(mapping.getLanes());
+        integers(mapping.getLaneTiles());
+        writer.writeSignedVarInt(mapping.getStreamTile());
+        writer.writeSignedVarInt(mapping.getRowTile());
+        writer.writeAttributes(mapping.getParallel());
+        return success();
+      })
+      .Case([&](ReductionKindAttr reduction) {
+        code(AttributeCode::ReductionKind);
+        writer.writeVarInt(static_cast<uint32_t>(reduction.getValue()));
+        return success();
+      })
+      .Case([&](AlignmentAttr alignment) {
+        code(AttributeCode::Alignment);
+        writer.writeVarInt(static_cast<uint32_t>(alignment.getValue()));
+        return success();
+      })
+      .Default([](Attribute) { return failure(); });
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+Attribute AttributeReader::readWindow() {
+  int64_t left, right;
+  if (failed(reader.readSignedVarInt(left)) ||
+      failed(reader.readSignedVarInt(right)))
+    return {};
+  return get<WindowAttr>(left, right);
+}
+
+Attribute AttributeReader::readPrefix() {
+  int64_t length;
+  if (failed(reader.readSignedVarInt(length)))
+    return {};
+  return get<PrefixAttr>(length);
+}
+
+Attribute AttributeReader::readScoreMap() {
+  int64_t region;
+  SmallVector<int64_t> slots;
+  ArrayAttr ranks;
+  if (failed(reader.readSignedVarInt(region)) ||
+      failed(reader.readSignedVarInts(slots)) ||
+      failed(reader.readAttribute(ranks)))
+    return {};
+  return get<ScoreMapAttr>(region, ArrayRef<int64_t>(slots), ranks);
+}
+
+Attribute AttributeReader::readPlan() {
+  SmallVector<StringAttr> symbols;
+  AffineMapAttr maps[4];
+  IntegerSetAttr constraints;
+  if (failed(reader.readAttributes(symbols)))
+    return {};
+  for (AffineMapAttr &map : maps)
+    if (failed(reader.readAttribute(map)))
+      return {};
+  if (failed(reader.readAttribute(constraints)))
+    return {};
+  return get<PlanAttr>(ArrayRef<StringAttr>(symbols), maps[0].getValue(),
+                       maps[1].getValue(), maps[2].getValue(),
+                       maps[3].getValue(), constraints.getValue());
+}
+
+Attribute AttributeReader::readMapping() {
+  StringAttr lanes;
+  SmallVector<int64_t> laneTiles;
+  int64_t streamTile, rowTile;
+  SmallVector<StringAttr> parallel;
+  if (failed(reader.readAttribute(lanes)) ||
+      failed(reader.readSignedVarInts(laneTiles)) ||
+      failed(reader.readSignedVarInt(streamTile)) ||
+      failed(reader.readSignedVarInt(rowTile)) ||
+      failed(reader.readAttributes(parallel)))
+    return {};
+  return get<MappingAttr>(lanes, ArrayRef<int64_t>(laneTiles), streamTile,
+                          rowTile, ArrayRef<StringAttr>(parallel));
+}
+
+Attribute AttributeReader::read() {
+  uint64_t code;
+  if (failed(reader.readVarInt(code)))
+    return {};
+  switch (static_cast<AttributeCode>(code)) {
+  case AttributeCode::Causal:
+    return CausalAttr::get(reader.getContext());
+  case AttributeCode::Window:
+    return readWindow();
+  case AttributeCode::Prefix:
+    return readPrefix();
+  case AttributeCode::And:
+    return readTerms<AndAttr>();
+  case AttributeCode::Or:
+    return readTerms<OrAttr>();
+  case AttributeCode::Not:
+    return readTerm<NotAttr>();
+  case AttributeCode::Sparsity:
+    return readTerm<SparsityAttr>();
+  case AttributeCode::Scale:
+    return readFloat<ScaleAttr>();
+  case AttributeCode::SoftCap:
+    return readFloat<SoftCapAttr>();
+  case AttributeCode::Bias:
+    return readIndexed<BiasAttr>();
+  case AttributeCode::ScoreMap:
+    return readScoreMap();
+  case AttributeCode::Access:
+    return readIndexed<AccessAttr>();
+  case AttributeCode::Plan:
+    return readPlan();
+  case AttributeCode::Mapping:
+    return readMapping();
+  case AttributeCode::ReductionKind:
+    return readEnum<ReductionKindAttr>(symbolizeReductionKind, "reduction");
+  case AttributeCode::Alignment:
+    return readEnum<AlignmentAttr>(symbolizeAlignment, "alignment");
+  }
+  reader.emitError() << "unknown attribute " << code << " of the attn dialect";
+  return {};
+}
+
+void AttnDialect::registerBytecode() { addInterfaces<AttnBytecodeInterface>(); }

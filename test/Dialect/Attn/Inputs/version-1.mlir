@@ -1,0 +1,68 @@
+// What version 1 of the attn dialect holds: every operation, attribute,
+// reduction and alignment. version-1.mlirbc is this file.
+module {
+  func.func @attention(%arg0: tensor<?x8x?x64xf32>, %arg1: tensor<?x2x?x64xf32>, %arg2: tensor<?x2x?x64xf32>, %arg3: tensor<8x?x?xf32>, %arg4: tensor<8xf32>, %arg5: tensor<?xi32>, %arg6: tensor<?xi32>, %arg7: tensor<8xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>) {
+    %output, %lse = attn.attention(%arg0, %arg1, %arg2)
+      score [scale(1.250000e-01), softcap(3.000000e+01), bias(%arg3[h, m, n] : tensor<8x?x?xf32>), map(%arg4[h] : tensor<8xf32>) {
+      ^bb0(%arg8: f32, %arg9: f32, %arg10: index, %arg11: index, %arg12: index, %arg13: index):
+        %0 = arith.addf %arg8, %arg9 : f32
+        attn.yield %0 : f32
+      }, map() {
+      ^bb0(%arg8: f32, %arg9: index, %arg10: index, %arg11: index, %arg12: index):
+        attn.yield %arg8 : f32
+      }]
+      where not (causal or window(3, 0)) and prefix(7) align top_left lengths key(%arg5 : tensor<?xi32>) query(%arg6 : tensor<?xi32>) sinks(%arg7 : tensor<8xf32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>)
+    %output_0 = attn.attention(%arg0, %arg1, %arg2)
+      score [scale(-3.000000e+00)]
+      align bottom_right
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+    %output_1, %lse_2 = attn.merge(%output, %output_0) lse(%lse, %lse) sinks(%arg7) : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?xf32>, tensor<?x8x?xf32>, tensor<8xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>)
+    return %output_1, %lse_2 : tensor<?x8x?x64xf32>, tensor<?x8x?xf32>
+  }
+  func.func @cascade(%arg0: tensor<?x?x?xf32>, %arg1: tensor<?xi64>, %arg2: tensor<?xi64>) -> tensor<?x?xf32> {
+    %0 = attn.cascade (%arg3 = %arg0, %arg4 = %arg1, %arg5 = %arg2) where causal over (m, n) align bottom_right lengths key(%arg4[b]) query(%arg5[b]) mapping <lanes = m by [48, 16], stream = 128, rows = 8, parallel = [b]> : (tensor<?x?x?xf32>, tensor<?xi64>, tensor<?xi64>) -> tensor<?x?xf32> {
+      %cst = arith.constant 0xFF800000 : f32
+      %1 = attn.einsum [b,m] = map() {
+        attn.yield %cst : f32
+      } : () -> tensor<?x?xf32>
+      %2 = attn.iterate n1 of n by n0 init(%1 : tensor<?x?xf32>) plan <symbols = [M, N, KL, QL], live = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d1 + s2 - s3 + 1, s1, s2)>, full = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 + s2 - s3 + 1, (s1 floordiv 2) * 2)>, nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 - d1 + s2 - s3, -d1 + s2 - 1, -d0 + s3 - 1)>> {
+      ^bb0(%arg6: tensor<?x?xf32>):
+        %3 = attn.einsum [b,m] = %arg3[b,m,n1*N0+n0] reduce max(n0) : (tensor<?x?x?xf32>) -> tensor<?x?xf32>
+        %4 = attn.einsum [b,m] = max(%arg6[b,m], %3[b,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+        attn.yield %4 : tensor<?x?xf32>
+      }
+      attn.yield %2 : tensor<?x?xf32>
+    }
+    return %0 : tensor<?x?xf32>
+  }
+  func.func @reductions(%arg0: tensor<?x64xf32>, %arg1: tensor<?x64xi32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xi32>, tensor<?xi32>) {
+    %0:4 = attn.cascade (%arg2 = %arg0, %arg3 = %arg1) : (tensor<?x64xf32>, tensor<?x64xi32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xi32>, tensor<?xi32>) {
+      %1 = attn.einsum [m] = map(%arg2[m,(e+32) mod 64], %arg2[m,e floordiv 2]) {
+      ^bb0(%arg4: f32, %arg5: f32):
+        %7 = attn.index e : index
+        %c32 = arith.constant 32 : index
+        %8 = arith.cmpi ult, %7, %c32 : index
+        %9 = arith.select %8, %arg4, %arg5 : f32
+        attn.yield %9 : f32
+      } reduce add(e) : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?xf32>
+      %2 = attn.einsum [m] = %arg2[m,e] reduce mul(e) : (tensor<?x64xf32>) -> tensor<?xf32>
+      %3 = attn.einsum [m] = %arg2[m,e] reduce min(e) : (tensor<?x64xf32>) -> tensor<?xf32>
+      %4 = attn.einsum [m] = add(%2[m], %3[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %5 = attn.einsum [m] = map(%arg3[m,e]) {
+      ^bb0(%arg4: i32):
+        attn.yield %arg4 : i32
+      } reduce and(e) : (tensor<?x64xi32>) -> tensor<?xi32>
+      %6 = attn.einsum [m] = map(%arg3[m,e]) {
+      ^bb0(%arg4: i32):
+        attn.yield %arg4 : i32
+      } reduce or(e) : (tensor<?x64xi32>) -> tensor<?xi32>
+      attn.yield %1, %4, %5, %6 : tensor<?xf32>, tensor<?xf32>, tensor<?xi32>, tensor<?xi32>
+    }
+    return %0#0, %0#1, %0#2, %0#3 : tensor<?xf32>, tensor<?xf32>, tensor<?xi32>, tensor<?xi32>
+  }
+  func.func @attributes() attributes {list = [#attn.bias<0, []>, #attn.access<1, []>, #attn.score_map<0, [], []>, #attn.score_map<1, [2, 3], [[], ["h"]]>, #attn.causal, #attn.window<9223372036854775807, 0>, #attn.prefix<0>, #attn.and<#attn.causal, #attn.prefix<1>>, #attn.or<#attn.causal, #attn.prefix<1>>, #attn.not<#attn.causal>, #attn.scale<1.000000e+300 : f64>, #attn.softcap<4.940660e-324 : f64>, #attn<reduction mul>, #attn<alignment top_left>]} {
+    return
+  }
+}
+
