@@ -111,7 +111,8 @@ bool EinsumOp::isIdentityMap() {
 void EinsumOp::getEffects(
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects) {
-  if (!isTileForm())
+  // On tensors an einsum is a function of its operands, `outs` among them.
+  if (!isTileForm() || !isa<BaseMemRefType>(getInit().getType()))
     return;
   for (OpOperand &input : getInputsMutable())
     if (isa<BaseMemRefType>(input.get().getType()))
@@ -123,8 +124,9 @@ void EinsumOp::getEffects(
 }
 
 Speculation::Speculatability EinsumOp::getSpeculatability() {
-  return isTileForm() ? Speculation::NotSpeculatable
-                      : Speculation::Speculatable;
+  return isTileForm() && isa<BaseMemRefType>(getInit().getType())
+             ? Speculation::NotSpeculatable
+             : Speculation::Speculatable;
 }
 
 //===----------------------------------------------------------------------===//

@@ -71,6 +71,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     /// Query heads per key head.
     int64_t getGroupSize();
@@ -102,6 +103,7 @@ def Attn_MergeOp : Attn_Op<"merge", [Pure, AttrSizedOperandSegments]> {
     `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -145,6 +147,7 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     /// The extent of each rank, kDynamic where no tensor fixes it, in the order
     /// in which the ranks first appear.
@@ -208,6 +211,7 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let hasFolder = 1;
   let skipDefaultBuilders = 1;
   let builders = [
     // The body builder receives the compute-typed values of the accesses.
