@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Conversion/LowerToLinalg.h"
 #include "CascadeToLinalg.h"
 #include "attn/Conversion/Passes.h"
 
@@ -16,6 +17,19 @@ namespace mlir::attn {
 
 using namespace mlir;
 using namespace mlir::attn;
+
+LogicalResult attn::lowerCascadeToLinalg(CascadeOp cascade, OpBuilder &builder,
+                                         bool remark) {
+  CascadeToLinalg lowering(cascade, builder);
+  FailureOr<SmallVector<Value>> results = lowering.lower();
+  if (failed(results))
+    return failure();
+  if (remark)
+    lowering.emitMaterialisationRemark();
+  cascade.replaceAllUsesWith(*results);
+  cascade.erase();
+  return success();
+}
 
 namespace {
 struct LowerToLinalgPass
@@ -39,14 +53,8 @@ struct LowerToLinalgPass
 
     for (CascadeOp cascade : cascades) {
       OpBuilder builder(cascade);
-      CascadeToLinalg lowering(cascade, builder);
-      FailureOr<SmallVector<Value>> results = lowering.lower();
-      if (failed(results))
+      if (failed(lowerCascadeToLinalg(cascade, builder, remarks)))
         return signalPassFailure();
-      if (remarks)
-        lowering.emitMaterialisationRemark();
-      cascade.replaceAllUsesWith(*results);
-      cascade.erase();
     }
   }
 };

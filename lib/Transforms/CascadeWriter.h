@@ -127,9 +127,6 @@ inline Value dropDeadRow(OpBuilder &builder, Location loc, Value sum,
                                  constant(builder, loc, type, 0.0), sum);
 }
 
-/// Replaces `op` by the cascade that defines it.
-void expandMerge(MergeOp op, OpBuilder &builder);
-
 } // namespace mlir::attn
 
 #endif // ATTN_LIB_TRANSFORMS_CASCADEWRITER_H

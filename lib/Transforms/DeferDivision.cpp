@@ -10,6 +10,7 @@
 #include "attn/Analysis/Laws.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
+#include "attn/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::attn {
@@ -323,25 +324,24 @@ static bool deferFactors(EinsumOp reduction) {
   return true;
 }
 
+unsigned attn::deferDivisions(CascadeOp cascade) {
+  // In order, so that a factor may pass several reductions.
+  SmallVector<EinsumOp> reductions;
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    if (einsum.getReduction())
+      reductions.push_back(einsum);
+  });
+  unsigned deferred = llvm::count_if(reductions, deferFactors);
+  if (deferred != 0)
+    eraseDeadEinsums(cascade.getBody().front());
+  return deferred;
+}
+
 namespace {
 struct DeferDivision : attn::impl::DeferDivisionBase<DeferDivision> {
   void runOnOperation() override {
-    getOperation().walk([&](CascadeOp cascade) {
-      // In order, so that a factor may pass several reductions.
-      SmallVector<EinsumOp> reductions;
-      cascade.getBody().walk([&](EinsumOp einsum) {
-        if (einsum.getReduction())
-          reductions.push_back(einsum);
-      });
-      bool changed = false;
-      for (EinsumOp reduction : reductions)
-        if (deferFactors(reduction)) {
-          changed = true;
-          ++numDeferred;
-        }
-      if (changed)
-        eraseDeadEinsums(cascade.getBody().front());
-    });
+    getOperation().walk(
+        [&](CascadeOp cascade) { numDeferred += deferDivisions(cascade); });
   }
 };
 } // namespace

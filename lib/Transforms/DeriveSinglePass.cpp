@@ -10,6 +10,7 @@
 #include "attn/Analysis/Streaming.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
+#include "attn/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::attn {
@@ -435,33 +436,47 @@ void SinglePassWriter::run() {
   eraseDeadEinsums(body);
 }
 
+SinglePassDerivation attn::deriveSinglePass(CascadeOp cascade) {
+  SinglePassDerivation result;
+  eraseDeadEinsums(cascade.getBody().front());
+  result.rank = StreamingAnalysis::findRank(cascade);
+  if (!result.rank)
+    return result;
+  StreamingAnalysis analysis(cascade, result.rank);
+  result.obstacle = analysis.getObstacle();
+  if (result.obstacle)
+    return result;
+  SinglePassWriter writer(cascade, analysis);
+  writer.run();
+  result.repairs = writer.getNumRepairs();
+  return result;
+}
+
 namespace {
 struct DeriveSinglePass : attn::impl::DeriveSinglePassBase<DeriveSinglePass> {
   using Base::Base;
 
   void runOnOperation() override {
     WalkResult walk = getOperation().walk([&](CascadeOp cascade) {
-      eraseDeadEinsums(cascade.getBody().front());
-      StringAttr rank = StreamingAnalysis::findRank(cascade);
-      if (!rank)
+      SinglePassDerivation derivation = deriveSinglePass(cascade);
+      if (!derivation.rank)
         return WalkResult::advance();
-      StreamingAnalysis analysis(cascade, rank);
-      if (const auto &obstacle = analysis.getObstacle()) {
-        ++numRefused;
-        InFlightDiagnostic diagnostic = require ? obstacle->where->emitError()
-                                                : obstacle->where->emitRemark();
-        diagnostic << "keeps the cascade from a single pass over '"
-                   << rank.getValue() << "': " << obstacle->reason;
-        for (Value running : obstacle->running)
-          diagnostic.attachNote(running.getLoc())
-              << "this running value is involved";
-        return require ? WalkResult::interrupt() : WalkResult::advance();
+      if (!derivation.obstacle) {
+        ++numDerived;
+        numRepairs += derivation.repairs;
+        return WalkResult::advance();
       }
-      SinglePassWriter writer(cascade, analysis);
-      writer.run();
-      ++numDerived;
-      numRepairs += writer.getNumRepairs();
-      return WalkResult::advance();
+      ++numRefused;
+      Operation *where = derivation.obstacle->where;
+      InFlightDiagnostic diagnostic =
+          require ? where->emitError() : where->emitRemark();
+      diagnostic << "keeps the cascade from a single pass over '"
+                 << derivation.rank.getValue()
+                 << "': " << derivation.obstacle->reason;
+      for (Value running : derivation.obstacle->running)
+        diagnostic.attachNote(running.getLoc())
+            << "this running value is involved";
+      return require ? WalkResult::interrupt() : WalkResult::advance();
     });
     if (walk.wasInterrupted())
       signalPassFailure();

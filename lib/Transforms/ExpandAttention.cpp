@@ -9,6 +9,7 @@
 #include "CascadeWriter.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
+#include "attn/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -63,7 +64,7 @@ public:
   AttentionExpander(AttentionOp op, OpBuilder &builder)
       : op(op), writer(builder, op.getLoc()) {}
 
-  LogicalResult run();
+  FailureOr<CascadeOp> run();
 
 private:
   LogicalResult checkScoreMaps();
@@ -210,7 +211,7 @@ Value AttentionExpander::applyModifier(unsigned index, Value score) {
   return applyMap(cast<ScoreMapAttr>(modifier), index, score);
 }
 
-LogicalResult AttentionExpander::run() {
+FailureOr<CascadeOp> AttentionExpander::run() {
   if (failed(checkScoreMaps()))
     return failure();
   OpBuilder &builder = writer.builder;
@@ -367,7 +368,11 @@ LogicalResult AttentionExpander::run() {
     replacements.push_back(joinHeads(builder, loc, result, type));
   op->replaceAllUsesWith(replacements);
   op->erase();
-  return success();
+  return cascade;
+}
+
+FailureOr<CascadeOp> attn::expandAttention(AttentionOp op, OpBuilder &builder) {
+  return AttentionExpander(op, builder).run();
 }
 
 namespace {
@@ -383,7 +388,7 @@ struct ExpandAttention : attn::impl::ExpandAttentionBase<ExpandAttention> {
     });
     for (AttentionOp attention : attentions) {
       OpBuilder builder(attention);
-      if (failed(AttentionExpander(attention, builder).run()))
+      if (failed(expandAttention(attention, builder)))
         return signalPassFailure();
       ++numAttention;
     }

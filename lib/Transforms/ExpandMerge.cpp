@@ -7,11 +7,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeWriter.h"
+#include "attn/Transforms/Transforms.h"
 
 using namespace mlir;
 using namespace mlir::attn;
 
-void attn::expandMerge(MergeOp op, OpBuilder &builder) {
+CascadeOp attn::expandMerge(MergeOp op, OpBuilder &builder) {
   Location loc = op.getLoc();
   CascadeWriter writer(builder, loc);
   static constexpr StringRef row[] = {"b", "h", "m"};
@@ -114,4 +115,5 @@ void attn::expandMerge(MergeOp op, OpBuilder &builder) {
   YieldOp::create(builder, loc, results);
   op->replaceAllUsesWith(cascade.getResults());
   op->erase();
+  return cascade;
 }

@@ -8,6 +8,7 @@
 
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
+#include "attn/Transforms/Transforms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -172,29 +173,36 @@ static bool inlineProducer(EinsumOp consumer) {
   return false;
 }
 
+FusionCounts attn::fuseCascade(CascadeOp cascade) {
+  FusionCounts counts;
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    SmallVector<EinsumOp> einsums;
+    cascade.walk([&](EinsumOp einsum) { einsums.push_back(einsum); });
+    for (EinsumOp einsum : einsums)
+      if (foldFactor(einsum)) {
+        ++counts.folded;
+        changed = true;
+        break;
+      } else if (inlineProducer(einsum)) {
+        ++counts.inlined;
+        changed = true;
+        break;
+      }
+  }
+  return counts;
+}
+
 namespace {
 struct FuseCascadePass
     : public attn::impl::AttnFuseCascadeBase<FuseCascadePass> {
   void runOnOperation() override {
-    bool changed = true;
-    while (changed) {
-      changed = false;
-      SmallVector<EinsumOp> einsums;
-      getOperation()->walk([&](EinsumOp einsum) {
-        if (einsum->getParentOfType<CascadeOp>())
-          einsums.push_back(einsum);
-      });
-      for (EinsumOp einsum : einsums)
-        if (foldFactor(einsum)) {
-          ++numFolded;
-          changed = true;
-          break;
-        } else if (inlineProducer(einsum)) {
-          ++numInlined;
-          changed = true;
-          break;
-        }
-    }
+    getOperation()->walk([&](CascadeOp cascade) {
+      FusionCounts counts = fuseCascade(cascade);
+      numFolded += counts.folded;
+      numInlined += counts.inlined;
+    });
   }
 };
 } // namespace

@@ -10,6 +10,7 @@
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
+#include "attn/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -414,19 +415,25 @@ void CascadeMerger::inlineEpilogue() {
 //===----------------------------------------------------------------------===//
 
 namespace {
-struct MergeCascades : attn::impl::MergeCascadesBase<MergeCascades> {
-  void runOnOperation() override {
-    getOperation().walk([](CascadeOp cascade) { forwardDimensions(cascade); });
+/// Merges the cascades inside an operation.
+class CascadesMerger {
+public:
+  explicit CascadesMerger(Operation *root) : root(root) {}
+
+  MergedCascades run() {
+    root->walk([](CascadeOp cascade) { forwardDimensions(cascade); });
     // Every merge removes a reader or a producer, so this ends.
     while (mergeOne()) {
     }
+    return counts;
   }
 
+private:
   /// Erases reshapes and extents that nobody reads any more: they would count
   /// as readers of what they are made from.
   void eraseDeadOps() {
     SmallVector<Operation *> ops;
-    getOperation().walk([&](Operation *op) {
+    root->walk([&](Operation *op) {
       if (isa<tensor::TensorDialect, arith::ArithDialect>(op->getDialect()) &&
           !op->getParentOfType<CascadeOp>())
         ops.push_back(op);
@@ -437,11 +444,10 @@ struct MergeCascades : attn::impl::MergeCascadesBase<MergeCascades> {
   }
 
   bool mergeOne() {
-    getOperation().walk([](CascadeOp cascade) { forwardDimensions(cascade); });
+    root->walk([](CascadeOp cascade) { forwardDimensions(cascade); });
     eraseDeadOps();
     SmallVector<CascadeOp> cascades;
-    getOperation().walk(
-        [&](CascadeOp cascade) { cascades.push_back(cascade); });
+    root->walk([&](CascadeOp cascade) { cascades.push_back(cascade); });
     for (CascadeOp reader : cascades)
       for (OpOperand &operand : reader.getInputsMutable())
         if (tryMerge(operand))
@@ -479,15 +485,32 @@ struct MergeCascades : attn::impl::MergeCascadesBase<MergeCascades> {
                          link.getResultNumber());
     if (merger.isPrologue()) {
       merger.inlinePrologue();
-      ++numPrologues;
+      ++counts.prologues;
       return true;
     }
     if (merger.isEpilogue()) {
       merger.inlineEpilogue();
-      ++numEpilogues;
+      ++counts.epilogues;
       return true;
     }
     return false;
+  }
+
+  Operation *root;
+  MergedCascades counts;
+};
+} // namespace
+
+MergedCascades attn::mergeCascades(Operation *root) {
+  return CascadesMerger(root).run();
+}
+
+namespace {
+struct MergeCascades : attn::impl::MergeCascadesBase<MergeCascades> {
+  void runOnOperation() override {
+    MergedCascades counts = mergeCascades(getOperation());
+    numPrologues += counts.prologues;
+    numEpilogues += counts.epilogues;
   }
 };
 } // namespace

@@ -11,6 +11,7 @@
 #include "attn/Analysis/Streaming.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
+#include "attn/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::attn {
@@ -240,6 +241,25 @@ static void splitMaps(CascadeOp cascade) {
   }
 }
 
+CascadeOp attn::normalizeCascade(CascadeOp cascade, bool renameRanks,
+                                 NormalizationCounts *counts) {
+  // A mapped cascade is past this: its plan and mapping name ranks.
+  bool isMapped = cascade.getMappingAttr() != nullptr;
+  cascade.walk(
+      [&](IterateOp iterate) { isMapped |= iterate.getPlanAttr() != nullptr; });
+  if (isMapped)
+    return cascade;
+  unsigned inlined = inlineIdentities(cascade);
+  splitMaps(cascade);
+  CascadeEmitter emitter(cascade, renameRanks);
+  CascadeOp normal = emitter.run();
+  if (counts) {
+    counts->inlined += inlined;
+    counts->merged += emitter.getNumMerged();
+  }
+  return normal;
+}
+
 namespace {
 struct NormalizeCascade : attn::impl::NormalizeCascadeBase<NormalizeCascade> {
   using Base::Base;
@@ -248,20 +268,11 @@ struct NormalizeCascade : attn::impl::NormalizeCascadeBase<NormalizeCascade> {
     SmallVector<CascadeOp> cascades;
     getOperation().walk(
         [&](CascadeOp cascade) { cascades.push_back(cascade); });
-    for (CascadeOp cascade : cascades) {
-      // A mapped cascade is past this: its plan and mapping name ranks.
-      bool isMapped = cascade.getMappingAttr() != nullptr;
-      cascade.walk([&](IterateOp iterate) {
-        isMapped |= iterate.getPlanAttr() != nullptr;
-      });
-      if (isMapped)
-        continue;
-      numInlined += inlineIdentities(cascade);
-      splitMaps(cascade);
-      CascadeEmitter emitter(cascade, renameRanks);
-      emitter.run();
-      numMerged += emitter.getNumMerged();
-    }
+    NormalizationCounts counts;
+    for (CascadeOp cascade : cascades)
+      normalizeCascade(cascade, renameRanks, &counts);
+    numInlined += counts.inlined;
+    numMerged += counts.merged;
   }
 };
 } // namespace

@@ -10,6 +10,7 @@
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
+#include "attn/Transforms/Transforms.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNPLANSPARSITY
@@ -23,21 +24,18 @@ namespace {
 struct PlanSparsityPass : attn::impl::AttnPlanSparsityBase<PlanSparsityPass> {
   void runOnOperation() override {
     WalkResult result = getOperation()->walk([&](CascadeOp cascade) {
-      return failed(plan(cascade)) ? WalkResult::interrupt()
-                                   : WalkResult::advance();
+      return failed(attachPlan(cascade, optional)) ? WalkResult::interrupt()
+                                                   : WalkResult::advance();
     });
     if (result.wasInterrupted())
       signalPassFailure();
   }
 
   using Base::Base;
-
-private:
-  LogicalResult plan(CascadeOp cascade);
 };
 } // namespace
 
-LogicalResult PlanSparsityPass::plan(CascadeOp cascade) {
+LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   if (!cascade.hasSpace())
     return success();
   // Einsums outside of an iteration test every point; only loops need ranges.
@@ -56,10 +54,11 @@ LogicalResult PlanSparsityPass::plan(CascadeOp cascade) {
     restriction.alignment = *cascade.getAlignment();
   restriction.hasKeyLengths = cascade.getKeyLengths().has_value();
   restriction.hasQueryLengths = cascade.getQueryLengths().has_value();
-  FailureOr<PlanAttr> plan = planSparsity(&getContext(), restriction, [&] {
-    return optional ? cascade.emitRemark("cannot be planned: ")
-                    : cascade.emitOpError("cannot be planned: ");
-  });
+  FailureOr<PlanAttr> plan =
+      planSparsity(cascade.getContext(), restriction, [&] {
+        return optional ? cascade.emitRemark("cannot be planned: ")
+                        : cascade.emitOpError("cannot be planned: ");
+      });
   if (failed(plan))
     return success(optional);
   if (*plan && isEmptyPlan(*plan))

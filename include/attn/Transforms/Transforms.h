@@ -1,0 +1,70 @@
+//===- Transforms.h - The transformations as functions ----------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the passes of this folder do, one operation at a time: the passes call
+// these for every operation of a function, the operations of the transform
+// dialect for those that a schedule names. `Passes.td` says what each does.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TRANSFORMS_TRANSFORMS_H
+#define ATTN_TRANSFORMS_TRANSFORMS_H
+
+#include "attn/Analysis/CostModel.h"
+#include "attn/Analysis/Streaming.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+
+namespace mlir::attn {
+
+/// Writes the operator as a cascade at the builder's place, and replaces it.
+FailureOr<CascadeOp> expandAttention(AttentionOp op, OpBuilder &builder);
+CascadeOp expandMerge(MergeOp op, OpBuilder &builder);
+
+/// How many cascades became part of another one.
+struct MergedCascades {
+  unsigned prologues = 0, epilogues = 0;
+};
+
+/// Merges the cascades inside `root` until none is left to merge.
+MergedCascades mergeCascades(Operation *root);
+
+/// What normalising a cascade has saved.
+struct NormalizationCounts {
+  unsigned inlined = 0, merged = 0;
+};
+
+/// Replaces the cascade by its canonical form. One with a mapping or a plan is
+/// returned as it is.
+CascadeOp normalizeCascade(CascadeOp cascade, bool renameRanks,
+                           NormalizationCounts *counts = nullptr);
+
+/// Returns the number of reductions past which factors moved.
+unsigned deferDivisions(CascadeOp cascade);
+
+/// What deriving a single-pass form came to: `rank` is null where the cascade
+/// streams over nothing, and with an obstacle it is unchanged.
+struct SinglePassDerivation {
+  StringAttr rank;
+  std::optional<StreamingAnalysis::Obstacle> obstacle;
+  unsigned repairs = 0;
+};
+
+SinglePassDerivation deriveSinglePass(CascadeOp cascade);
+
+/// Attaches the plan of the cascade's sparsity to its iterations. What cannot
+/// be planned is an error, or, where a plan is optional, a remark.
+LogicalResult attachPlan(CascadeOp cascade, bool optional = false);
+
+/// What fusing the einsums of a cascade has saved.
+struct FusionCounts {
+  unsigned inlined = 0, folded = 0;
+};
+
+FusionCounts fuseCascade(CascadeOp cascade);
+
+} // namespace mlir::attn
+
+#endif // ATTN_TRANSFORMS_TRANSFORMS_H
