@@ -6,12 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "attn/Conversion/Passes.h"
-#include "attn/Conversion/Pipelines.h"
-#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/InitAll.h"
 #include "attn/Support/Debug.h"
-#include "attn/Target/CPU/Pipeline.h"
-#include "attn/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
@@ -21,13 +17,10 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<mlir::attn::AttnDialect>();
+  mlir::attn::registerAttnDialects(registry);
   mlir::registerAllPasses();
   mlir::attn::registerDebugOption();
-  mlir::attn::registerAttnTransformsPasses();
-  mlir::attn::registerAttnConversionPasses();
-  mlir::attn::registerAttnConversionPipelines();
-  mlir::attn::registerAttnPipelines();
+  mlir::attn::registerAttnPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "attn-mlir optimizer driver\n", registry));
 }
