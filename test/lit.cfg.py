@@ -37,6 +37,20 @@ config.substitutions += [
     ("%cc", config.attn_c_compiler),
     ("%python", config.python_executable),
 ]
+
+# %mlir_opt_attn is the stock mlir-opt with the plugin. A build with sanitizers
+# has no plugin: an instrumented library cannot be loaded into mlir-opt.
+plugin = os.path.join(config.attn_build_dir, "lib", "AttnPlugin.so")
+config.substitutions += [
+    (
+        "%mlir_opt_attn",
+        f"{config.llvm_tools_dir}/mlir-opt --load-dialect-plugin={plugin}"
+        f" --load-pass-plugin={plugin}",
+    ),
+    ("%attn_plugin", plugin),
+]
+if config.attn_sanitize:
+    config.excludes.append("Plugin")
 if os.environ.get("ATTN_VERIFY_ROUNDTRIP", "0") not in ("", "0"):
     config.substitutions.append((r"(?<![-./\w])attn-opt(?![-./\w])", "attn-opt --verify-roundtrip"))
 
