@@ -13,7 +13,7 @@ import lit.formats
 config.name = "attn-mlir"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Inputs", "execution", "package", "python", "unit"]
+config.excludes = ["Inputs", "execution", "fuzz", "package", "python", "unit"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.attn_build_dir, "test")
 

@@ -1,0 +1,258 @@
+# ===- grammar.py - Random operators --------------------------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Random modules: operators of attention, merges, and the cascades of
+cascades.py. With a `wrong` of 0 most of them verify; above it choices break
+rules now and then."""
+
+from __future__ import annotations
+
+import cascades
+from scalars import ALIGNMENTS, FLOATS, ODD_TYPES, Body, Dice, compute_type
+
+
+def tensor(extents, element):
+    return f"tensor<{''.join(f'{extent}x' for extent in extents)}{element}>"
+
+
+def sparsity(dice, depth=0):
+    """A sparsity expression as it stands after `where`."""
+    kind = dice.int(0, 9 if depth < 4 else 4)
+    if kind <= 1:
+        return "causal"
+    if kind <= 3:
+        return f"window({dice.integer()}, {dice.integer()})"
+    if kind == 4:
+        return dice.pick("casual", "5", "()") if dice.errs() else f"prefix({dice.integer()})"
+    terms = [sparsity(dice, depth + 1) for _ in range(dice.int(2, 3))]
+    if kind <= 7:
+        return " and ".join(terms)
+    if kind == 8:
+        return f"({' or '.join(terms)})"
+    return f"not {terms[0]}"
+
+
+class Function:
+    """One function on tensors, built operation by operation."""
+
+    def __init__(self, dice, name):
+        self.dice = dice
+        self.name = name
+        self.arguments = []
+        self.lines = []
+        self.count = 0
+
+    def argument(self, kind):
+        name = f"%arg{len(self.arguments)}"
+        self.arguments.append((name, kind))
+        return name
+
+    def fresh(self):
+        self.count += 1
+        return f"%r{self.count}"
+
+    def text(self, results):
+        dice = self.dice
+        arguments = [
+            f"{name}: {kind}" + (f' {{attn.name = "n{i}"}}' if dice.chance(0.05) else "")
+            for i, (name, kind) in enumerate(self.arguments)
+        ]
+        kinds = ", ".join(kind for _, kind in results)
+        values = ", ".join(name for name, _ in results)
+        end = f"  return {values} : {kinds}" if results else "  return"
+        body = "\n".join(f"  {line}" for line in [*self.lines])
+        visibility = "private " if dice.errs() else ""
+        return (
+            f"func.func {visibility}@{self.name}({', '.join(arguments)}) -> ({kinds}) {{\n"
+            f"{body}\n{end}\n}}\n"
+        )
+
+
+def operand_extents(dice):
+    """Extents by rank; heads and features are static."""
+    groups, key_heads = dice.pick(1, 1, 2, 4), dice.pick(1, 2, 3)
+    features = (1, 2, 3, 8, 16, 17, 32, 64, 128)
+    extents = {
+        "b": dice.extent(),
+        "h": groups * key_heads,
+        "k": key_heads,
+        "m": dice.extent(),
+        "n": dice.extent(),
+        "e": dice.of(features),
+        "f": dice.of(features),
+    }
+    if dice.errs():
+        extents[dice.of(extents)] = dice.pick("?", 0, 7, "*")
+    return extents
+
+
+class Attention:
+    """Appends one attn.attention; `results` are its values and types."""
+
+    def __init__(self, function, query=None):
+        self.function, self.dice = function, function.dice
+        dice = self.dice
+        self.extents = operand_extents(dice)
+        self.element = dice.pick("f32", "f32", *FLOATS)
+        if query:
+            self.extents |= dict(zip("bhme", query[2], strict=True))
+            self.extents["k"] = self.extents["h"] if dice.chance(0.5) else 1
+            self.element = query[3]
+        self.compute = compute_type(self.element)
+        self.query = query
+        self.results = []
+        self.emit()
+
+    def type(self, ranks, element):
+        dice = self.dice
+        if dice.errs():
+            element = dice.of(FLOATS + ODD_TYPES)
+        extents = [dice.extent() if dice.errs() else self.extents[rank] for rank in ranks]
+        if dice.errs():
+            extents = extents[:-1] if dice.chance(0.5) else [*extents, 3]
+        return tensor(extents, element)
+
+    def extra(self, kinds):
+        """An operand of the score with the ranks that index it."""
+        dice = self.dice
+        ranks = dice.some("bhmn")
+        element = dice.of(kinds)
+        kind = self.type(ranks, element)
+        name = self.function.argument(kind)
+        if dice.errs():
+            ranks = dice.some("bhmnefz", 0, 4)
+        return f"{name}[{', '.join(ranks)}] : {kind}", element
+
+    def modifier(self, position):
+        dice, kind = self.dice, self.dice.int(0, 4)
+        if kind == 0:
+            return f"scale({dice.number()})"
+        if kind == 1:
+            return f"softcap({dice.number()})"
+        if kind == 2:
+            return f"bias({self.extra(FLOATS)[0]})"
+        kinds = FLOATS if dice.chance(0.8) else ("i32", "i1", "index", "i8")
+        operands = [self.extra(kinds) for _ in range(dice.pick(0, 0, 1, 2))]
+        values = [("%s", self.compute)]
+        values += [
+            (f"%x{i}", self.compute if element in FLOATS else element)
+            for i, (_, element) in enumerate(operands)
+        ]
+        indices = [(f"%i{rank}", "index") for rank in "bhmn"]
+        header = [*values, *indices]
+        if dice.errs():
+            header = dice.some(header)
+        outside = [(name, kind) for name, kind in self.function.arguments]
+        body = Body(dice, header, ranks=["m"] if dice.errs() else [], outside=outside)
+        lines = body.finish(self.compute).replace("\n", "\n          ")
+        arguments = ", ".join(f"{name}: {kind}" for name, kind in header)
+        listed = ", ".join(text for text, _ in operands)
+        return f"map({listed}) {{\n        ^bb0({arguments}):\n          {lines}\n      }}"
+
+    def emit(self):
+        dice, function = self.dice, self.function
+        types = [self.type("bhme", self.element), self.type("bkne", self.element)]
+        types.append(self.type("bknf", self.element))
+        names = [self.query[0] if self.query else function.argument(types[0])]
+        if self.query:
+            types[0] = self.query[1]
+        names += [function.argument(kind) for kind in types[1:]]
+        clauses = []
+        if dice.chance(0.6):
+            modifiers = [self.modifier(i) for i in range(dice.int(0, 3))]
+            clauses.append(f"score [{', '.join(modifiers)}]")
+        if dice.chance(0.6):
+            clauses.append(f"where {sparsity(dice)}")
+        if dice.chance(0.6):
+            clauses.append(f"align {'middle' if dice.errs() else dice.of(ALIGNMENTS)}")
+        lengths = []
+        for which in ("key", "query"):
+            if dice.chance(0.2):
+                kind = self.type("b", dice.pick("i32", "i64"))
+                lengths.append(f"{which}({function.argument(kind)} : {kind})")
+        if lengths or dice.errs():
+            clauses.append(f"lengths {' '.join(lengths)}")
+        if dice.chance(0.2):
+            kind = self.type("h", dice.of(FLOATS))
+            clauses.append(f"sinks({function.argument(kind)} : {kind})")
+        results = [self.type("bhmf", self.element if dice.chance(0.9) else dice.of(FLOATS))]
+        bound = function.fresh()
+        if dice.chance(0.3):
+            results.append(self.type("bhm", self.compute))
+        arrow = f"({', '.join(results)})" if len(results) > 1 else results[0]
+        if len(results) > 1:
+            names_of = [f"{bound}#{i}" for i in range(len(results))]
+            bound = f"{bound}:{len(results)}"
+        else:
+            names_of = [bound]
+        middle = "".join(f"\n      {clause}" for clause in clauses)
+        function.lines.append(
+            f"{bound} = attn.attention({', '.join(names)}){middle}\n"
+            f"      : ({', '.join(types)}) -> {arrow}"
+        )
+        self.results = list(zip(names_of, results, strict=True))
+
+
+def merge(function):
+    """Appends an attn.merge of arguments."""
+    dice = function.dice
+    element, heads, feature = dice.of(FLOATS), dice.pick(1, 2, 8), dice.pick(1, 8, 33, 64)
+    batch, rows, count = dice.extent(), dice.extent(), dice.int(0 if dice.errs() else 1, 3)
+
+    def kind(extents, element):
+        if dice.errs():
+            element = dice.of(FLOATS + ODD_TYPES)
+        return tensor([*extents, 3] if dice.errs() else extents, element)
+
+    o_type = kind([batch, heads, rows, feature], element)
+    l_type = kind([batch, heads, rows], compute_type(element))
+    parts = [function.argument(o_type) for _ in range(count)]
+    sums = [function.argument(l_type) for _ in range(count + int(dice.errs()))]
+    operands, types = "", [o_type] * len(parts) + [l_type] * len(sums)
+    if dice.chance(0.3):
+        sink = kind([heads], dice.of(FLOATS))
+        operands = f" sinks({function.argument(sink)})"
+        types.append(sink)
+    results = [o_type, l_type][: dice.int(1, 2)]
+    bound = function.fresh()
+    names = [bound] if len(results) == 1 else [f"{bound}#{i}" for i in range(2)]
+    label = bound if len(results) == 1 else f"{bound}:2"
+    function.lines.append(
+        f"{label} = attn.merge({', '.join(parts)}) lse({', '.join(sums)}){operands}\n"
+        f"      : ({', '.join(types)}) -> ({', '.join(results)})"
+    )
+    return list(zip(names, results, strict=True))
+
+
+def chain(function):
+    """One attention reads another's result."""
+    dice = function.dice
+    first = Attention(function)
+    name, kind = first.results[0]
+    extents = [first.extents[rank] for rank in "bhmf"]
+    second = Attention(function, (name, kind, extents, first.element))
+    return [*second.results, *dice.some(first.results)]
+
+
+def module(seed):
+    """A module and whether it was meant to be well typed."""
+    dice = Dice(seed)
+    dice.wrong = dice.pick(0.0, 0.0, 0.0, 0.01, 0.05)
+    functions = []
+    for i in range(2 if dice.chance(0.05) else 1):
+        function = Function(dice, "kernel" if i == 0 else f"other{i}")
+        kind = dice.int(0, 11)
+        if kind <= 4:
+            results = Attention(function).results
+        elif kind == 5:
+            results = merge(function)
+        elif kind == 6:
+            results = chain(function)
+        else:
+            results = cascades.emit(function, sparsity)
+        functions.append(function.text(results))
+    return "\n".join(functions), dice.wrong == 0
