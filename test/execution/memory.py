@@ -89,6 +89,10 @@ class GuardedArray:
         """A write to the array is a crash from now on."""
         self._protect(PAGE, self.pages, _READ)
 
+    def forbid(self):
+        """A read or a write of the array is a crash from now on."""
+        self._protect(PAGE, self.pages, _NONE)
+
     def gaps_untouched(self) -> bool:
         """Whether every byte that no element owns still holds the fill."""
         shadow = GuardedArrayShadow(self)
