@@ -99,3 +99,25 @@ func.func @left_alone(%s: tensor<?x?xf32>, %d: tensor<?xf32>, %v: tensor<?x8xf32
   }
   return %o#0, %o#1 : tensor<?x8xf32>, tensor<?xf32>
 }
+
+// A coordinate stays where it is: in the sum its rank has another name.
+// CHECK-LABEL: func @coordinate
+// CHECK: attn.einsum [m,n] = map(
+// CHECK: attn.index m
+// CHECK: attn.einsum [q] = %{{.*}}[q,n] reduce add(n)
+// CHECK-NEXT: attn.yield
+func.func @coordinate(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %w = attn.einsum [m,n] = map(%S[m,n]) {
+    ^bb0(%x: f32):
+      %i = attn.index m : index
+      %j = arith.index_cast %i : index to i32
+      %f = arith.sitofp %j : i32 to f32
+      %r = arith.mulf %x, %f : f32
+      attn.yield %r : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [q] = %w[q,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

@@ -178,3 +178,30 @@ func.func @diagonal(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// -----
+
+// The square root of a value with an odd power of a correction: half of it is no
+// power that the accumulator can be multiplied by.
+func.func @odd_power(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    // expected-note @below {{this running value is involved}}
+    %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %p = attn.einsum [m,n] = map(%id[m,n], %gm[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %d = arith.subf %x, %y : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': applies 'math.sqrt' to a value that moves}}
+    %q = attn.einsum [m,n] = map(%p[m,n]) {
+    ^bb0(%x: f32):
+      %y = math.sqrt %x : f32
+      attn.yield %y : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %q[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
