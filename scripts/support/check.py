@@ -23,10 +23,11 @@ N passed, N failed, N skipped."""
 TIERS = """\
 tiers:
   --quick   lit, unit tests, 100 execution cases; for every edit
-  (none)    and a covering grid, sanitizers, the documentation's examples, an
-            installation; what continuous integration runs
-  --full    and the whole grid, lit with --verify-roundtrip, clang-tidy over all
-            files; before an issue is resolved
+  (none)    and a covering grid, sanitizers, a minute of fuzzing, the
+            documentation's examples, an installation; what continuous
+            integration runs
+  --full    and the whole grid, lit with --verify-roundtrip, half an hour of
+            fuzzing, clang-tidy over all files; before an issue is resolved
 
 Tests are left out only where the machine has no CUDA toolkit, no GPU, or no CPU
 with AVX-512 or AVX-512 BF16; the summary names each reason. A run that executed
@@ -65,6 +66,7 @@ class Check:
             if self.tier != "quick":
                 self.documentation()
                 self.package()
+                self.fuzz()
                 self.sanitizers()
             if self.tier == "full":
                 self.lit(name="lit roundtrip", env={"ATTN_VERIFY_ROUNDTRIP": "1"})
@@ -90,13 +92,16 @@ class Check:
             junit=report,
         )
 
-    def unit_tests(self, build=BUILD, name="unit tests"):
+    def unit_tests(self, build=BUILD, name="unit tests", only="."):
         """The GoogleTest programs, each of which leaves a report of its own."""
         reports = self.reports / name.replace(" ", "-")
         directory = os.path.relpath(build, ROOT)
         self.runner.command(
             name,
-            ["ctest", "--test-dir", build, "--output-on-failure", "-j", os.cpu_count()],
+            [
+                *("ctest", "--test-dir", build, "-R", only),
+                *("--output-on-failure", "-j", os.cpu_count()),
+            ],
             f"`ctest --test-dir {directory} -R NAME --output-on-failure` repeats a program",
             env={"GTEST_OUTPUT": f"xml:{reports}/"},
             junit=reports,
@@ -149,14 +154,27 @@ class Check:
                 "see test/package: what is installed must suffice to build against",
             )
 
+    def fuzz(self, build=BUILD, name="fuzz"):
+        """Random inputs; the log holds the seed and names those that fail."""
+        seconds = 900 if self.tier == "full" else 30
+        self.runner.command(
+            name,
+            ["scripts/fuzz", "--build", build, "--seconds", seconds],
+            "`scripts/fuzz --replay FILE` repeats a saved input, which the log names",
+        )
+
     def sanitizers(self):
-        """The compiler itself under AddressSanitizer and UBSan. What generated
-        kernels do is covered by the execution tests, some of which compile with
-        --sanitize."""
+        """The compiler itself under AddressSanitizer and UBSan, the runtime under
+        ThreadSanitizer. What generated kernels do is covered by the execution
+        tests, some of which compile with --sanitize."""
         build = ROOT / "build-asan"
         if configure_and_build(self.runner, "asan", TARGETS):
             self.lit(build, "lit asan")
             self.unit_tests(build, "unit tests asan")
+            self.fuzz(build, "fuzz asan")
+        program = "AttnThreadsTests"
+        if configure_and_build(self.runner, "tsan", [program]):
+            self.unit_tests(ROOT / "build-tsan", "runtime tsan", program)
 
 
 main_guard(lambda: Check(parse_arguments().tier).run())
