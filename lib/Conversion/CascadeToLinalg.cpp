@@ -91,8 +91,10 @@ static bool isCoordinateOf(EinsumOp einsum, const EinsumAccess &access,
 FailureOr<Value> CascadeToLinalg::getExtent(StringAttr rank, Operation *user) {
   if (Value known = extents.lookup(rank))
     return known;
+  // In front of the loop that is being lowered: all of it may use the extent.
   OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(cascade);
+  builder.setInsertionPoint(outermostLoop ? outermostLoop
+                                          : cascade.getOperation());
   Location loc = cascade.getLoc();
   auto remember = [&](Value extent) {
     extents[rank] = extent;
@@ -463,6 +465,9 @@ LogicalResult CascadeToLinalg::lowerIterate(IterateOp iterate) {
     inits.push_back(mapping.lookup(init));
   auto loop = scf::ForOp::create(builder, loc, zero, count, one, inits);
 
+  bool isOutermost = !outermostLoop;
+  if (isOutermost)
+    outermostLoop = loop;
   OpBuilder::InsertionGuard guard(builder);
   Block *body = loop.getBody();
   if (inits.empty())
@@ -473,6 +478,8 @@ LogicalResult CascadeToLinalg::lowerIterate(IterateOp iterate) {
                    iterate.getPointAttr(), loop.getInductionVar()});
   LogicalResult lowered = lowerBlock(iterate.getBody().front());
   steps.pop_back();
+  if (isOutermost)
+    outermostLoop = nullptr;
   if (failed(lowered))
     return failure();
 

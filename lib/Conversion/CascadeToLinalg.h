@@ -104,6 +104,7 @@ private:
   llvm::MapVector<StringAttr, int64_t> staticExtents;
   llvm::DenseMap<StringAttr, Value> extents;
   SmallVector<Step> steps;
+  Operation *outermostLoop = nullptr;
 };
 
 } // namespace mlir::attn

@@ -249,3 +249,31 @@ func.func @parent_index(%s: tensor<?xf32>) -> tensor<f32> {
   }
   return %o : tensor<f32>
 }
+
+// -----
+
+// Steps within steps: the extents of the inner loop stand in front of the outer.
+// CHECK-LABEL: func @nested
+// CHECK-DAG: tensor.dim %{{.*}}, %c0
+// CHECK-DAG: tensor.dim %{{.*}}, %c1
+// CHECK: scf.for
+// CHECK:   scf.for
+func.func @nested(%s: tensor<?x?xf32>) -> tensor<f32> {
+  // expected-remark@+1 {{materialises 3 intermediates}}
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<f32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [] = map() { attn.yield %zero : f32 } : () -> tensor<f32>
+    %r = attn.iterate m1 of m by m0 init(%i : tensor<f32>) {
+    ^bb0(%A: tensor<f32>):
+      %t = attn.iterate n1 of n by n0 init(%A : tensor<f32>) {
+      ^bb0(%B: tensor<f32>):
+        %l = attn.einsum [] = %S[m1*M0+m0,n1*N0+n0] reduce add(m0, n0) : (tensor<?x?xf32>) -> tensor<f32>
+        %d = attn.einsum [] = add(%B[], %l[]) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+        attn.yield %d : tensor<f32>
+      }
+      attn.yield %t : tensor<f32>
+    }
+    attn.yield %r : tensor<f32>
+  }
+  return %o : tensor<f32>
+}
