@@ -78,6 +78,8 @@ private:
   std::optional<IndexRole> classify(const EinsumAccess &access,
                                     AffineExpr expr) const;
   LogicalResult checkEinsum(EinsumOp einsum, ErrorFn emit);
+  LogicalResult checkPlane(EinsumOp einsum, ErrorFn emit);
+  LogicalResult checkSteps(ErrorFn emit);
   LogicalResult checkIterate(ErrorFn emit);
   LogicalResult checkResult(Value result, ErrorFn emit);
   /// Whether the einsum runs over the lanes and the points of a step.

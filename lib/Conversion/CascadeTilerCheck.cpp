@@ -92,6 +92,8 @@ bool CascadeTiler::isInSpace(EinsumOp einsum) const {
 }
 
 LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
+  if (failed(checkPlane(einsum, emit)))
+    return failure();
   for (StringAttr rank : einsum.getOutputRanks()) {
     auto found = extents.find(rank);
     bool isStatic =
@@ -162,9 +164,58 @@ LogicalResult CascadeTiler::checkResult(Value result, ErrorFn emit) {
   return success();
 }
 
+/// Whether the tile masks the dead points of `einsum`: those of lanes and
+/// points of a planned iteration.
+LogicalResult CascadeTiler::checkPlane(EinsumOp einsum, ErrorFn emit) {
+  if (!cascade.getSparsity() && !cascade.getKeyLengths() &&
+      !cascade.getQueryLengths())
+    return success();
+  auto holds = [&](StringAttr rank) {
+    return einsum.hasRank(rank) ||
+           (iterate && iterate.getParentAttr() == rank &&
+            einsum.hasRank(iterate.getPointAttr()));
+  };
+  StringAttr query = cascade.getQueryRankAttr();
+  StringAttr key = cascade.getKeyRankAttr();
+  if (!holds(query) || !holds(key))
+    return success();
+  if (!iterate || iterate.getParentAttr() != key || !isInSpace(einsum) ||
+      lane != query)
+    return emit(einsum) << "lies in the sparse plane (" << query.getValue()
+                        << ", " << key.getValue()
+                        << "), which is not that of the lanes and the "
+                           "streamed rank";
+  return success();
+}
+
+/// The mapping says how many points a step has, and a plan where it starts.
+LogicalResult CascadeTiler::checkSteps(ErrorFn emit) {
+  StringAttr point = iterate.getPointAttr();
+  WalkResult walk = iterate.walk([&](EinsumOp einsum) {
+    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+      EinsumAccess access = einsum.getAccess(index);
+      if (!isInput(access.tensor))
+        continue;
+      for (AffineExpr expr : access.map.getResults()) {
+        auto dim = dyn_cast<AffineDimExpr>(expr);
+        if (!dim || access.ranks[dim.getPosition()] != point)
+          continue;
+        emit(einsum) << "operand #" << index
+                     << " fixes the points of a step, which the mapping "
+                        "chooses";
+        return WalkResult::interrupt();
+      }
+    }
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
 /// Carried tensors start from einsums and are replaced by einsums of the step.
 LogicalResult CascadeTiler::checkIterate(ErrorFn emit) {
   Block &body = iterate.getBody().front();
+  if (failed(checkSteps(emit)))
+    return failure();
   for (auto [init, yielded, argument] : llvm::zip(
            iterate.getInits(), iterate.getYielded(), body.getArguments())) {
     auto start = init.getDefiningOp<EinsumOp>();

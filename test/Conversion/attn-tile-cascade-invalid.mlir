@@ -152,3 +152,49 @@ func.func @returned_twice(%s: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
   }
   return %o, %o : tensor<8xf32>, tensor<8xf32>
 }
+
+// -----
+
+// A tensor over the points of a step says how many there are; the mapping has
+// another number.
+func.func @fixed_points(%s: tensor<?x?xf32>, %w: tensor<3xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %W = %w) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []>
+      : (tensor<?x?xf32>, tensor<3xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      // expected-error @below {{operand #1 fixes the points of a step, which the mapping chooses}}
+      %l = attn.einsum [m] = mul(%S[m,n1*N0+n0], %W[n0]) reduce add(n0) : (tensor<?x?xf32>, tensor<3xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// The lanes are a rank of the result; the sparsity restricts two that are
+// reduced.
+func.func @other_plane(%s: tensor<?x7x5xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n) align top_left mapping <lanes = w by [16], stream = 128, rows = 8, parallel = []>
+      : (tensor<?x7x5xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [w] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>)
+        plan <symbols = [M, N],
+              live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>,
+              full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d0 + 1, s1)>,
+              nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1)>> {
+    ^bb0(%A: tensor<?xf32>):
+      // expected-error @below {{lies in the sparse plane (m, n), which is not that of the lanes and the streamed rank}}
+      %l = attn.einsum [w] = %S[w,m,n1*N0+n0] reduce add(m, n0) : (tensor<?x7x5xf32>) -> tensor<?xf32>
+      %x = attn.einsum [w] = add(%A[w], %l[w]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %x : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
