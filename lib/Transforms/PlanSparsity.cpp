@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Analysis/EmptyStep.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
@@ -68,7 +69,8 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
         << *cascade.getKeyRank() << "' give their identities";
 
   for (IterateOp iterate : iterations) {
-    if (*plan) {
+    // A plan skips steps without live points.
+    if (*plan && isEmptyStepNeutral(iterate)) {
       ATTN_DEBUG("plan") << *plan << "\n";
       iterate.setPlanAttr(*plan);
     } else {

@@ -451,3 +451,71 @@ func.func @no_iteration(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
   }
   return %o : tensor<2x?xf32>
 }
+
+// -----
+
+// A state that decays with every step must see the steps without live points,
+// too: there is no range to plan.
+// CHECK-LABEL: func.func @decay(
+// CHECK: attn.iterate n1 of n by n0 init(
+// CHECK-NOT: plan <
+// CHECK: ^bb0
+func.func @decay(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n)
+      : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%RD: tensor<?xf32>):
+      %ld = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rd = attn.einsum [m] = map(%RD[m], %ld[m]) {
+      ^bb0(%old: f32, %new: f32):
+        %half = arith.constant 0.5 : f32
+        %kept = arith.mulf %old, %half : f32
+        %sum = arith.addf %kept, %new : f32
+        attn.yield %sum : f32
+      } : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rd : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// The one pass of softmax, written by hand: a step without live points repairs
+// by exp(0), and adds 0.
+// CHECK-LABEL: func.func @repaired(
+// CHECK: attn.iterate n1 of n by n0 init({{.*}}) plan <
+func.func @repaired(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n)
+      : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %j = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %x, %d = attn.iterate n1 of n by n0 init(%i, %j : tensor<?xf32>, tensor<?xf32>) {
+    ^bb0(%RM: tensor<?xf32>, %RD: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%RM[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %ld = attn.einsum [m] = map(%S[m,n1*N0+n0], %rm[m]) {
+      ^bb0(%a: f32, %b: f32):
+        %c = arith.subf %a, %b : f32
+        %e = math.exp %c : f32
+        attn.yield %e : f32
+      } reduce add(n0) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %rd = attn.einsum [m] = map(%RD[m], %RM[m], %rm[m], %ld[m]) {
+      ^bb0(%old: f32, %a: f32, %b: f32, %new: f32):
+        %c = arith.subf %a, %b : f32
+        %e = math.exp %c : f32
+        %kept = arith.mulf %old, %e : f32
+        %sum = arith.addf %kept, %new : f32
+        attn.yield %sum : f32
+      } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm, %rd : tensor<?xf32>, tensor<?xf32>
+    }
+    attn.yield %d : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
