@@ -116,6 +116,11 @@ struct ChooseFormPass
     func::FuncOp function = getKernelFunction(module);
     if (!function)
       return signalPassFailure();
+    // A mapping says that a cascade is tiled; one that stays unfused loses it.
+    if (options.form == "unfused") {
+      function.walk([](CascadeOp cascade) { cascade.removeMappingAttr(); });
+      return;
+    }
     // Every cascade is tried in a function of its own, so that it can be left
     // as it is: it may become several, one for each pass.
     SmallVector<CascadeOp> cascades(function.getOps<CascadeOp>());
@@ -136,8 +141,10 @@ struct ChooseFormPass
                          << "\n";
       if (fits)
         inlineTrial(trial, cascade);
+      else if (options.form == "fused")
+        failedToMap = true;
       else
-        failedToMap = options.form == "fused";
+        cascade.removeMappingAttr();
     }
     scratch.erase();
     if (failedToMap)
@@ -206,8 +213,8 @@ void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
     function.addPass(createDeferDivision());
   } else {
     buildPrepareCascades(manager, options);
-    manager.addPass(std::make_unique<ChooseFormPass>(options));
   }
+  manager.addPass(std::make_unique<ChooseFormPass>(options));
   buildLowerPhases(manager, options);
 }
 

@@ -60,3 +60,17 @@ func.func @two_forms(%q: tensor<1x1x?x8xf32>, %k: tensor<1x1x?x8xf32>) -> tensor
   %b = attn.attention(%a, %k, %k) where causal or prefix(3) : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
   return %b : tensor<1x1x?x8xf32>
 }
+
+// -----
+
+// A mapping of the user's own is for tiles; where the cascade is compiled
+// einsum by einsum, nothing takes it for one that is tiled.
+func.func @own_mapping(%s: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  // expected-remark @below {{compiled einsum by einsum}}
+  %o = attn.cascade (%S = %s) where causal over (m, n) align top_left mapping <lanes = m by [16], stream = 8, rows = 4, parallel = []> : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    // expected-remark @below {{the cascade is compiled unfused: runs over the restricted plane outside of an iteration}}
+    %r = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
