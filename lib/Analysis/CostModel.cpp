@@ -272,6 +272,19 @@ int64_t attn::chooseRowTile(int64_t laneTile, int64_t elementBits,
   return std::min<int64_t>(8, llvm::bit_floor(static_cast<uint64_t>(rows)));
 }
 
+/// The points of a step where a tensor states them.
+static std::optional<int64_t> getFixedStep(CascadeOp cascade) {
+  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
+  std::optional<int64_t> points;
+  cascade.getBody().walk([&](IterateOp iterate) {
+    auto *found = extents.find(iterate.getPointAttr());
+    if (found != extents.end() && !ShapedType::isDynamic(found->second) &&
+        found->second > 0)
+      points = found->second;
+  });
+  return points;
+}
+
 FailureOr<MappingAttr>
 attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
                     const MappingOverrides &overrides,
@@ -282,13 +295,21 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   SmallVector<int64_t> laneTiles = overrides.laneTiles;
   if (laneTiles.empty())
     laneTiles = {48, 32, 16};
+  // A step whose points a tensor fixes holds exactly those.
+  std::optional<int64_t> fixedStep = getFixedStep(cascade);
+  if (fixedStep && overrides.streamTile.value_or(*fixedStep) != *fixedStep) {
+    emitError() << "the stream tile is " << *overrides.streamTile
+                << ", but the cascade's tensors fix steps of " << *fixedStep
+                << " points";
+    return failure();
+  }
   // Checked before the model computes with them.
-  int64_t streamTile = overrides.streamTile.value_or(1);
+  int64_t streamTile = fixedStep.value_or(overrides.streamTile.value_or(1));
   int64_t rowTile = overrides.rowTile.value_or(1);
   if (failed(MappingAttr::verify(emitError, roles.lanes, laneTiles, streamTile,
                                  rowTile, roles.parallel)))
     return failure();
-  if (!overrides.streamTile)
+  if (!overrides.streamTile && !fixedStep)
     streamTile = chooseStreamTile(
         getWorkingSet(cascade, roles, laneTiles.front()), machine);
   if (!overrides.rowTile)

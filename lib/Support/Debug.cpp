@@ -20,7 +20,7 @@ struct DebugOption {
       "attn-debug", llvm::cl::CommaSeparated,
       llvm::cl::value_desc("component,..."),
       llvm::cl::desc(
-          "Say what passes decide: form, plan, mapping, tile, or all")};
+          "Say what passes decide: form, passes, plan, mapping, tile, or all")};
 };
 } // namespace
 

@@ -271,13 +271,16 @@ CascadeOp CascadeEmitter::run() {
 
   // Inputs in canonical order, each once.
   SmallVector<Value> inputs;
+  SmallVector<Location> locations;
   SmallVector<unsigned> places(body.getNumArguments());
   for (unsigned index : order.getInputs()) {
     Value input = source.getInputs()[index];
     auto *found = llvm::find(inputs, input);
     places[index] = found - inputs.begin();
-    if (found == inputs.end())
-      inputs.push_back(input);
+    if (found != inputs.end())
+      continue;
+    inputs.push_back(input);
+    locations.push_back(body.getArgument(index).getLoc());
   }
   auto move = [&](AccessAttr access) {
     if (!access)
@@ -307,8 +310,7 @@ CascadeOp CascadeEmitter::run() {
   created->setDiscardableAttrs(source->getDiscardableAttrDictionary());
   Scope scope{&body, OpBuilder(builder.getContext()), nullptr, {}};
   Block *newBody = scope.builder.createBlock(
-      &created.getBody(), {}, TypeRange(ValueRange(inputs)),
-      SmallVector<Location>(inputs.size(), source.getLoc()));
+      &created.getBody(), {}, TypeRange(ValueRange(inputs)), locations);
   for (auto [index, place] : llvm::enumerate(places))
     emitted[body.getArgument(index)] = newBody->getArgument(place);
   SmallVector<Value> yielded;

@@ -7,11 +7,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CascadeUtils.h"
+#include "attn/Analysis/PassChoice.h"
 #include "attn/Analysis/Streaming.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
 #include "attn/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_DERIVESINGLEPASS
@@ -23,14 +26,20 @@ using namespace mlir::attn;
 
 using Role = StreamingAnalysis::Role;
 
+/// What a cascade itself asks for: "auto", "single" or "several".
+static constexpr llvm::StringLiteral kPassesAttrName = "attn.passes";
+
 namespace {
 
 /// Writes the loop of a cascade whose analysis found no obstacle.
 class SinglePassWriter {
 public:
-  SinglePassWriter(CascadeOp cascade, const StreamingAnalysis &analysis)
+  /// With `stepExtent`, the extent of the rank, one step holds all of its
+  /// points: a tensor says so, and nothing is repaired.
+  SinglePassWriter(CascadeOp cascade, const StreamingAnalysis &analysis,
+                   std::optional<int64_t> stepExtent = std::nullopt)
       : cascade(cascade), analysis(analysis), builder(cascade.getContext()),
-        parent(analysis.getRank()) {}
+        parent(analysis.getRank()), stepExtent(stepExtent) {}
 
   void run();
   unsigned getNumRepairs() const { return numRepairs; }
@@ -62,6 +71,7 @@ private:
   const StreamingAnalysis &analysis;
   OpBuilder builder;
   StringAttr parent, step, point;
+  std::optional<int64_t> stepExtent;
   SmallVector<EinsumOp> tiles, reductions, after;
   /// Tensors of the loop by the tensor they stand for.
   State oldState, newState;
@@ -96,7 +106,7 @@ RankedTensorType SinglePassWriter::getStepType(EinsumOp einsum) {
   SmallVector<int64_t> shape(type.getShape());
   for (auto [rank, size] : llvm::zip(einsum.getOutputRanks(), shape))
     if (rank == parent)
-      size = ShapedType::kDynamic;
+      size = stepExtent.value_or(ShapedType::kDynamic);
   return RankedTensorType::get(shape, type.getElementType());
 }
 
@@ -302,7 +312,10 @@ Value SinglePassWriter::reduceStep(EinsumOp einsum, Value carried) {
   Value local = copy(einsum, newState, /*inLoop=*/true, type);
   const Change &change = analysis.getChange(einsum);
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
-  Value previous = change.isFixed() ? carried : repair(einsum, carried, change);
+  // In the only step the carried value is still the identity.
+  Value previous = change.isFixed() || stepExtent
+                       ? carried
+                       : repair(einsum, carried, change);
   // RM' = max(RM, LM), but RD' = SLD + SPD: as the paper writes them.
   SmallVector<EinsumAccess> accesses{EinsumAccess::get(previous, ranks),
                                      EinsumAccess::get(local, ranks)};
@@ -457,29 +470,104 @@ struct DeriveSinglePass : attn::impl::DeriveSinglePassBase<DeriveSinglePass> {
   using Base::Base;
 
   void runOnOperation() override {
-    WalkResult walk = getOperation().walk([&](CascadeOp cascade) {
-      SinglePassDerivation derivation = deriveSinglePass(cascade);
-      if (!derivation.rank)
-        return WalkResult::advance();
-      if (!derivation.obstacle) {
-        ++numDerived;
-        numRepairs += derivation.repairs;
-        return WalkResult::advance();
-      }
-      ++numRefused;
-      Operation *where = derivation.obstacle->where;
-      InFlightDiagnostic diagnostic =
-          require ? where->emitError() : where->emitRemark();
-      diagnostic << "keeps the cascade from a single pass over '"
-                 << derivation.rank.getValue()
-                 << "': " << derivation.obstacle->reason;
-      for (Value running : derivation.obstacle->running)
-        diagnostic.attachNote(running.getLoc())
-            << "this running value is involved";
-      return require ? WalkResult::interrupt() : WalkResult::advance();
-    });
-    if (walk.wasInterrupted())
-      signalPassFailure();
+    if (!llvm::is_contained({"auto", "single", "several"}, passes)) {
+      getOperation().emitError("option 'passes' is '")
+          << passes.getValue() << "', but must be auto, single or several";
+      return signalPassFailure();
+    }
+    SmallVector<CascadeOp> cascades;
+    getOperation().walk(
+        [&](CascadeOp cascade) { cascades.push_back(cascade); });
+    for (CascadeOp cascade : cascades)
+      if (failed(derive(cascade)))
+        return signalPassFailure();
   }
+
+private:
+  LogicalResult derive(CascadeOp cascade);
+  FailureOr<std::string> getRequest(CascadeOp cascade);
+  LogicalResult write(CascadeOp cascade, const StreamingAnalysis &analysis);
 };
 } // namespace
+
+/// The form that the cascade asks for, else the pass.
+FailureOr<std::string> DeriveSinglePass::getRequest(CascadeOp cascade) {
+  Attribute attribute = cascade->getDiscardableAttr(kPassesAttrName);
+  if (!attribute)
+    return passes.getValue();
+  auto text = dyn_cast<StringAttr>(attribute);
+  if (!text ||
+      !llvm::is_contained({"auto", "single", "several"}, text.getValue()))
+    return cascade.emitOpError("attribute '")
+           << kPassesAttrName << "' is " << attribute
+           << R"(, but must be "auto", "single" or "several")";
+  return text.str();
+}
+
+LogicalResult DeriveSinglePass::write(CascadeOp cascade,
+                                      const StreamingAnalysis &analysis) {
+  FailureOr<std::string> request = getRequest(cascade);
+  if (failed(request))
+    return failure();
+  std::optional<int64_t> stepExtent;
+  if (*request != "single") {
+    // The model looks at what the single pass would be.
+    OpBuilder builder(cascade);
+    auto single = cast<CascadeOp>(builder.clone(*cascade));
+    SinglePassWriter(single, StreamingAnalysis(single, analysis.getRank()))
+        .run();
+    MachineModel machine;
+    machine.vectorBits = vectorBits;
+    machine.l1Bytes = l1Bytes;
+    machine.l2Bytes = l2Bytes;
+    PassChoice choice = comparePassForms(cascade, analysis, single, machine);
+    single.erase();
+    if (*request == "several" && !choice.isPossible)
+      return cascade.emitOpError(
+                 "cannot make several passes over one resident tile: ")
+             << choice.obstacle;
+    bool several = *request == "several" || choice.prefersSeveral();
+    if (several)
+      stepExtent = choice.extent;
+    ATTN_DEBUG("passes") << (several ? "several passes over a tile of "
+                                     : "a single pass in steps of ")
+                         << (several ? choice.extent : choice.streamTile)
+                         << " points"
+                         << (choice.isPossible
+                                 ? llvm::formatv(": {0} cycles an item beside "
+                                                 "the shared work, else {1}",
+                                                 several ? choice.severalCycles
+                                                         : choice.singleCycles,
+                                                 several ? choice.singleCycles
+                                                         : choice.severalCycles)
+                                       .str()
+                                 : ": " + choice.obstacle)
+                         << "\n";
+  }
+  cascade->removeDiscardableAttr(kPassesAttrName);
+  SinglePassWriter writer(cascade, analysis, stepExtent);
+  writer.run();
+  ++numDerived;
+  numSeveral += stepExtent.has_value();
+  numRepairs += writer.getNumRepairs();
+  return success();
+}
+
+LogicalResult DeriveSinglePass::derive(CascadeOp cascade) {
+  eraseDeadEinsums(cascade.getBody().front());
+  StringAttr rank = StreamingAnalysis::findRank(cascade);
+  if (!rank)
+    return success();
+  StreamingAnalysis analysis(cascade, rank);
+  const auto &obstacle = analysis.getObstacle();
+  if (!obstacle)
+    return write(cascade, analysis);
+  ++numRefused;
+  InFlightDiagnostic diagnostic =
+      require ? obstacle->where->emitError() : obstacle->where->emitRemark();
+  diagnostic << "keeps the cascade from a single pass over '" << rank.getValue()
+             << "': " << obstacle->reason;
+  for (Value running : obstacle->running)
+    diagnostic.attachNote(running.getLoc()) << "this running value is involved";
+  return failure(require);
+}

@@ -95,6 +95,17 @@ static constexpr StringRef scoreRanks[] = {"b", "k", "g", "m", "n"};
 static constexpr StringRef rowRanks[] = {"b", "k", "g", "m"};
 static constexpr StringRef outputRanks[] = {"b", "k", "g", "m", "f"};
 
+/// What people call a tensor of the operator; nothing but printing reads it.
+static void setName(Value tensor, StringRef name) {
+  auto rename = [&](Location loc) {
+    return NameLoc::get(StringAttr::get(tensor.getContext(), name), loc);
+  };
+  if (auto argument = dyn_cast<BlockArgument>(tensor))
+    argument.setLoc(rename(argument.getLoc()));
+  else
+    tensor.getDefiningOp()->setLoc(rename(tensor.getLoc()));
+}
+
 LogicalResult AttentionExpander::checkScoreMaps() {
   // A cascade is isolated from above: constants move into the map, anything
   // else has to be an operand.
@@ -291,33 +302,46 @@ FailureOr<CascadeOp> AttentionExpander::run() {
                              TypeRange(ValueRange(writer.inputs)),
                              SmallVector<Location>(writer.inputs.size(), loc));
 
+  setName(body->getArgument(q), "Q");
+  setName(body->getArgument(k), "K");
+  setName(body->getArgument(v), "V");
+
   // Scores and modifiers.
   Value score = writer.einsum(
       compute, scoreRanks,
       {writer.access(body->getArgument(q), {"b", "k", "g", "m", "e"}),
        writer.access(body->getArgument(k), {"b", "k", "n", "e"})},
       mulBody, ReductionKind::Add, {"e"});
-  for (unsigned index = 0, end = op.getScore().size(); index < end; ++index)
-    score = applyModifier(index, score);
+  setName(score, "S");
+  for (unsigned index = 0, end = op.getScore().size(); index < end; ++index) {
+    Value modified = applyModifier(index, score);
+    if (modified != score)
+      setName(modified, "S");
+    score = modified;
+  }
 
   // Maximum, numerators, denominator.
   EinsumAccess scoreAccess = writer.access(score, scoreRanks);
   Value maximum = writer.einsum(compute, rowRanks, scoreAccess, identityBody,
                                 ReductionKind::Max, {"n"});
+  setName(maximum, "X");
   EinsumAccess keyMaximumAccess = writer.access(maximum, rowRanks);
   std::optional<EinsumAccess> sink;
   if (sinks) {
     sink = writer.access(body->getArgument(*sinks), {"k", "g"});
     maximum = writer.einsum(compute, rowRanks,
                             {writer.access(maximum, rowRanks), *sink}, maxBody);
+    setName(maximum, "X");
   }
   EinsumAccess maximumAccess = writer.access(maximum, rowRanks);
   Value numerator = writer.einsum(
       compute, scoreRanks, {scoreAccess, maximumAccess}, expDifferenceBody);
+  setName(numerator, "P");
   EinsumAccess numeratorAccess = writer.access(numerator, scoreRanks);
   Value denominator = writer.einsum(compute, rowRanks, numeratorAccess,
                                     identityBody, ReductionKind::Add, {"n"});
-  if (sink)
+  setName(denominator, "D");
+  if (sink) {
     denominator = writer.einsum(
         compute, rowRanks,
         {writer.access(denominator, rowRanks), *sink, maximumAccess,
@@ -328,11 +352,14 @@ FailureOr<CascadeOp> AttentionExpander::run() {
               expDifferenceBody(builder, loc, args.slice(1, 2)));
           return dropDeadRow(builder, loc, sum, args[3]);
         });
+    setName(denominator, "D");
+  }
   EinsumAccess denominatorAccess = writer.access(denominator, rowRanks);
 
   // Weights and output.
   Value weights = writer.einsum(compute, scoreRanks,
                                 {numeratorAccess, denominatorAccess}, divBody);
+  setName(weights, "W");
   // The sum is kept in the compute type of the operands, also where the result
   // has another one (NU-1).
   auto resultType = cast<RankedTensorType>(resultTypes[0]);
@@ -346,19 +373,24 @@ FailureOr<CascadeOp> AttentionExpander::run() {
               writer.access(body->getArgument(v), {"b", "k", "n", "f"})},
           EinsumReduction{ReductionKind::Add, writer.names({"n"})}, mulBody)
           .getResult()};
-  if (converts)
+  setName(results[0], "O");
+  if (converts) {
     results[0] = EinsumOp::create(builder, loc, Type(resultType),
                                   writer.names(outputRanks),
                                   writer.access(results[0], outputRanks),
                                   std::nullopt, identityBody)
                      .getResult();
-  if (op.getLse())
+    setName(results[0], "O");
+  }
+  if (op.getLse()) {
     results.push_back(
         EinsumOp::create(
             builder, loc, Type(resultTypes[1]), writer.names(rowRanks),
             ArrayRef<EinsumAccess>{maximumAccess, denominatorAccess},
             std::nullopt, addLogBody)
             .getResult());
+    setName(results[1], "L");
+  }
   YieldOp::create(builder, loc, results);
 
   builder.setInsertionPointAfter(cascade);

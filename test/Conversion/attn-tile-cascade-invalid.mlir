@@ -155,10 +155,10 @@ func.func @returned_twice(%s: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
 
 // -----
 
-// A tensor over the points of a step says how many there are; the mapping has
-// another number.
+// A tensor over the points of a step says how many there are (CA-8), and is read
+// at the same points in each of them.
 func.func @fixed_points(%s: tensor<?x?xf32>, %w: tensor<3xf32>) -> tensor<?xf32> {
-  %o = attn.cascade (%S = %s, %W = %w) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []>
+  %o = attn.cascade (%S = %s, %W = %w) mapping <lanes = m by [16], stream = 3, rows = 8, parallel = []>
       : (tensor<?x?xf32>, tensor<3xf32>) -> tensor<?xf32> {
     %z = arith.constant 0.0 : f32
     %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>

@@ -109,6 +109,13 @@ llvm::cl::opt<std::string>
          llvm::cl::cat(category));
 
 llvm::cl::opt<std::string>
+    passes("passes",
+           llvm::cl::desc("single, several (over the tile of one step), or "
+                          "auto (the default): what the cost model prefers"),
+           llvm::cl::value_desc("name"), llvm::cl::init("auto"),
+           llvm::cl::cat(category));
+
+llvm::cl::opt<std::string>
     precision("precision",
               llvm::cl::desc("native (the default), or f64: every tensor of "
                              "the kernel becomes f64"),
@@ -192,6 +199,11 @@ static FailureOr<Outputs> getOutputs() {
                   << ", but must be at least 0\n";
     return failure();
   }
+  if (!llvm::is_contained({"auto", "single", "several"}, passes)) {
+    reportError() << "--passes is '" << passes
+                  << "', but must be auto, single or several\n";
+    return failure();
+  }
   if (!llvm::is_contained({"native", "f64"}, precision)) {
     reportError() << "--precision is '" << precision
                   << "', but must be native or f64\n";
@@ -215,6 +227,7 @@ static LogicalResult lowerToKernelModule(ModuleOp module,
                                          const CPUTarget &target) {
   AttnToLLVMOptions options;
   options.form = form;
+  options.passes = passes;
   options.precision = precision;
   options.vectorBits = target.getVectorBits();
   options.avx512 = llvm::all_of(

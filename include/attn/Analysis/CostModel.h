@@ -25,6 +25,8 @@ struct MachineModel {
   int64_t vectorBits = 512;
   int64_t l1Bytes = 32 * 1024;
   int64_t l2Bytes = 1024 * 1024;
+  /// What moves between the second and the first level in a cycle.
+  int64_t l2BytesPerCycle = 32;
 };
 
 /// Vectors along the lanes of a register tile; wider lane tiles are several.

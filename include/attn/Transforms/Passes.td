@@ -196,16 +196,32 @@ def DeriveSinglePass : Pass<"attn-derive-single-pass", "::mlir::func::FuncOp"> {
 
     A cascade that no law repairs keeps its form; a remark (an error with
     `require`) names the einsum and the running reduction that stop it.
+
+    Where the extent of the rank is static, one step can hold all of its points:
+    the cascade then makes its several passes over the resident tile of that
+    step, and nothing is repaired. With `passes=auto` a cost model decides
+    (docs/rationale/pass-choice.md), `single` and `several` force a form, and
+    the attribute `attn.passes` of a cascade overrides the option.
+    `--attn-debug=passes` shows the decision.
   }];
   let options = [
     Option<"require", "require", "bool", "false",
-           "Fail on a cascade whose single-pass form cannot be derived">
+           "Fail on a cascade whose single-pass form cannot be derived">,
+    Option<"passes", "passes", "std::string", "\"single\"",
+           "single, several (over the tile of one step), or auto">,
+    Option<"vectorBits", "vector-bits", "int64_t", "512",
+           "Bits of a vector register, for the choice">,
+    Option<"l1Bytes", "l1-bytes", "int64_t", "32768",
+           "Bytes of the first level data cache, for the choice">,
+    Option<"l2Bytes", "l2-bytes", "int64_t", "1048576",
+           "Bytes of the second level cache of a core, for the choice">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect"];
   let statistics = [
     Statistic<"numDerived", "num-derived", "cascades brought into one pass">,
     Statistic<"numRepairs", "num-repairs", "running reductions repaired by a law">,
+    Statistic<"numSeveral", "num-several", "cascades that keep their passes in one tile">,
     Statistic<"numRefused", "num-refused", "cascades left with several passes">
   ];
 }
@@ -299,12 +315,23 @@ def AttnRebaseExponentials : Pass<"attn-rebase-exponentials"> {
 def AttnPrintPasses : Pass<"attn-print-passes"> {
   let summary = "Show the passes that cascades make over their ranks";
   let description = [{
-    Prints to the standard error, for each cascade and each rank it reduces: the
-    number of passes, the einsums of each, the dependency that forces each pass
-    after the first, and the intermediates that are live for a whole fiber
-    because a later pass reads them again, in bytes. FuseMax's table is 3 for the
-    textbook softmax, 2 once the division is deferred, 1 for the derived form.
+    Prints to the standard error, for each cascade:
+
+    - for each rank that it reduces or iterates over, the number of passes, the
+      einsums of each pass, the pair of einsums that forces each pass after the
+      first, and for each tensor over the rank the passes that read it;
+    - how much of every intermediate is live at a time, as a formula in the
+      extents of ranks and in bytes;
+    - operations, bytes moved, and the live points of a sparse plane.
+
+    FuseMax's table is 3 passes for the textbook softmax, 2 once the division is
+    deferred, 1 for the derived form. `docs/rationale/passes.md` defines what is
+    counted.
   }];
+  let options = [
+    ListOption<"sizes", "sizes", "std::string",
+               "Extents of dynamic ranks, as in sizes=m=4096,n=4096">
+  ];
 }
 
 #endif // ATTN_TRANSFORMS_PASSES_TD

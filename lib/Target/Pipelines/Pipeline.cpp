@@ -43,12 +43,19 @@ static void buildPrepareCascades(OpPassManager &manager,
   function.addPass(createDeferDivision());
 }
 
-/// Each cascade, for itself, to mapped single-pass forms.
+/// Each cascade, for itself, to mapped forms that the fused route takes.
 static void buildMapCascades(OpPassManager &manager,
                              const AttnToLLVMOptions &options) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createAttnSplitPasses());
-  function.addPass(createDeriveSinglePass());
+  DeriveSinglePassOptions derivation;
+  // A step of a given size is no step that covers the rank.
+  bool isGiven = options.passes == "auto" && options.streamTile != 0;
+  derivation.passes = isGiven ? "single" : options.passes.getValue();
+  derivation.vectorBits = options.vectorBits;
+  derivation.l1Bytes = options.l1Bytes;
+  derivation.l2Bytes = options.l2Bytes;
+  function.addPass(createDeriveSinglePass(derivation));
   AttnPlanSparsityOptions plan;
   plan.optional = options.form == "auto";
   function.addPass(createAttnPlanSparsity(plan));
@@ -198,14 +205,8 @@ private:
 };
 } // namespace
 
-void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
-                                   const AttnToLLVMOptions &options) {
-  // A kernel is one function; what it calls becomes part of it.
-  manager.addPass(createInlinerPass());
-  manager.addPass(createSymbolDCEPass());
-  if (options.precision == "f64")
-    manager.addPass(createAttnPromotePrecision());
-  manager.addPass(createAttnDescribeKernel());
+void attn::buildChooseFormsPipeline(OpPassManager &manager,
+                                    const AttnToLLVMOptions &options) {
   if (options.form == "unfused") {
     // What the fused route is compared with shares little with it.
     OpPassManager &function = manager.nest<func::FuncOp>();
@@ -215,6 +216,17 @@ void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
     buildPrepareCascades(manager, options);
   }
   manager.addPass(std::make_unique<ChooseFormPass>(options));
+}
+
+void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
+                                   const AttnToLLVMOptions &options) {
+  // A kernel is one function; what it calls becomes part of it.
+  manager.addPass(createInlinerPass());
+  manager.addPass(createSymbolDCEPass());
+  if (options.precision == "f64")
+    manager.addPass(createAttnPromotePrecision());
+  manager.addPass(createAttnDescribeKernel());
+  buildChooseFormsPipeline(manager, options);
   buildLowerPhases(manager, options);
 }
 

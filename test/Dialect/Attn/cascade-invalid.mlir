@@ -379,6 +379,26 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 // -----
 
 // CA-8
+func.func @f(%s: tensor<?x96xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{the mapping has steps of 64 points, but tensors state 96 for 'n0'}}
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 64, rows = 1, parallel = []> : (tensor<?x96xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %p = attn.einsum [m,n0] = %S[m,n1*N0+n0] : (tensor<?x96xf32>) -> tensor<?x96xf32>
+      %l = attn.einsum [m] = %p[m,n0] reduce add(n0) : (tensor<?x96xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-8
 func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   // expected-error @+1 {{the mapping names rank 'n0', which an attn.iterate runs over}}
   %o = attn.cascade (%S = %s) mapping <lanes = n0 by [16], stream = 1, rows = 1, parallel = []> : (tensor<?x?xf32>) -> tensor<?xf32> {

@@ -21,6 +21,11 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
       llvm::cl::desc("fused, unfused, or auto: fused where the cascade allows "
                      "it, else unfused with a remark"),
       llvm::cl::init("auto")};
+  Option<std::string> passes{
+      *this, "passes",
+      llvm::cl::desc("single, several (over the tile of one step), or auto: "
+                     "what the cost model prefers"),
+      llvm::cl::init("auto")};
   Option<std::string> precision{
       *this, "precision",
       llvm::cl::desc("native, or f64: every tensor of the kernel becomes f64"),
@@ -75,6 +80,12 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
 /// Operators to mapped cascades: the levels that every target shares.
 void buildDeriveCascadesPipeline(OpPassManager &manager,
                                  const AttnToLLVMOptions &options);
+
+/// The operators of one kernel to cascades in the forms in which they are
+/// lowered: mapped where the fused route takes them, else as they were before
+/// they were derived, with a remark.
+void buildChooseFormsPipeline(OpPassManager &manager,
+                              const AttnToLLVMOptions &options);
 
 /// Operators to a kernel module in the LLVM dialect (KernelSignature.h).
 void buildAttnToLLVMPipeline(OpPassManager &manager,

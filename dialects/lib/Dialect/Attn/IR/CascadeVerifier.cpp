@@ -304,6 +304,18 @@ static LogicalResult verifyRanks(CascadeOp cascade, const ExtentMap &extents) {
         return cascade.emitOpError("the mapping names rank '")
                << rank.getValue() << "', which an attn.iterate runs over";
     }
+    // The points of a step may be a number that tensors state.
+    WalkResult walk = cascade.getBody().walk([&](IterateOp iterate) {
+      int64_t points = extents.lookup(iterate.getPointAttr());
+      if (points <= 0 || points == mapping->getStreamTile())
+        return WalkResult::advance();
+      cascade.emitOpError("the mapping has steps of ")
+          << mapping->getStreamTile() << " points, but tensors state " << points
+          << " for '" << iterate.getPoint() << "'";
+      return WalkResult::interrupt();
+    });
+    if (walk.wasInterrupted())
+      return failure();
   }
   return success();
 }

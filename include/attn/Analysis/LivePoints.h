@@ -1,0 +1,32 @@
+//===- LivePoints.h - How many points of a plane are live -------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_ANALYSIS_LIVEPOINTS_H
+#define ATTN_ANALYSIS_LIVEPOINTS_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+
+namespace mlir::attn {
+
+/// The number of live points of a plane of `rows` by `keys` under `plan`, for
+/// the given values of the plan's symbols. The live keys of a row are an
+/// interval with affine ends, so the sum over the rows is a sum over the few
+/// ranges of rows between which the ends change their form: it takes the same
+/// time at any length. Ends that are not affine are summed row by row.
+int64_t countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
+                        ArrayRef<int64_t> symbols);
+
+/// The live points of the plane of `cascade` at these extents, its lengths
+/// taken as full; nothing if the cascade's sparsity cannot be planned or it has
+/// no space.
+std::optional<int64_t> countLivePoints(CascadeOp cascade, int64_t rows,
+                                       int64_t keys);
+
+} // namespace mlir::attn
+
+#endif // ATTN_ANALYSIS_LIVEPOINTS_H

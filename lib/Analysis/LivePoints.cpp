@@ -1,0 +1,152 @@
+//===- LivePoints.cpp - How many points of a plane are live ---------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Analysis/LivePoints.h"
+#include "attn/Analysis/SparsityPlan.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+/// slope * row + offset.
+struct Line {
+  int64_t slope = 0;
+  int64_t offset = 0;
+
+  int64_t at(int64_t row) const { return slope * row + offset; }
+  Line operator+(const Line &other) const {
+    return {slope + other.slope, offset + other.offset};
+  }
+  Line operator-(const Line &other) const {
+    return {slope - other.slope, offset - other.offset};
+  }
+};
+} // namespace
+
+/// `expr` for a tile of the one row `row`, as a function of it; nothing if it
+/// is not affine.
+static std::optional<Line> getLine(AffineExpr expr, ArrayRef<int64_t> symbols) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return Line{0, constant.getValue()};
+  if (isa<AffineDimExpr>(expr))
+    return Line{1, 0};
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return Line{0, symbols[symbol.getPosition()]};
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  std::optional<Line> left = getLine(binary.getLHS(), symbols);
+  std::optional<Line> right = getLine(binary.getRHS(), symbols);
+  if (!left || !right)
+    return std::nullopt;
+  if (expr.getKind() == AffineExprKind::Add)
+    return *left + *right;
+  if (left->slope != 0 && right->slope != 0)
+    return std::nullopt;
+  if (expr.getKind() == AffineExprKind::Mul) {
+    if (left->slope != 0)
+      std::swap(left, right);
+    return Line{left->offset * right->slope, left->offset * right->offset};
+  }
+  // Divisions of what does not depend on the row.
+  if (left->slope != 0 || right->slope != 0 || right->offset <= 0)
+    return std::nullopt;
+  switch (expr.getKind()) {
+  case AffineExprKind::FloorDiv:
+    return Line{0, llvm::divideFloorSigned(left->offset, right->offset)};
+  case AffineExprKind::CeilDiv:
+    return Line{0, llvm::divideCeilSigned(left->offset, right->offset)};
+  default:
+    return Line{0, llvm::mod(left->offset, right->offset)};
+  }
+}
+
+static bool getLines(AffineMap map, ArrayRef<int64_t> symbols,
+                     SmallVectorImpl<Line> &lines) {
+  for (AffineExpr expr : map.getResults()) {
+    std::optional<Line> line = getLine(expr, symbols);
+    if (!line)
+      return false;
+    lines.push_back(*line);
+  }
+  return true;
+}
+
+int64_t attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
+                              ArrayRef<int64_t> symbols) {
+  SmallVector<Line> lowers{Line{0, 0}}, uppers{Line{0, keys}};
+  if (!getLines(plan.getLiveLower(), symbols, lowers) ||
+      !getLines(plan.getLiveUpper(), symbols, uppers)) {
+    int64_t count = 0;
+    for (int64_t row = 0; row < rows; ++row) {
+      KeyRange live = evaluatePlan(plan, row, row, symbols).live;
+      count += std::max<int64_t>(0, std::min(live.end, keys) -
+                                        std::max<int64_t>(live.begin, 0));
+    }
+    return count;
+  }
+
+  // A row has max(0, min of all differences) live keys.
+  SmallVector<Line> lengths{Line{0, 0}};
+  for (Line upper : uppers)
+    for (Line lower : lowers)
+      lengths.push_back(upper - lower);
+  auto getLength = [&](int64_t row) {
+    int64_t length = std::numeric_limits<int64_t>::max();
+    for (Line line : ArrayRef(lengths).drop_front())
+      length = std::min(length, line.at(row));
+    return std::max<int64_t>(length, 0);
+  };
+  // Between two rows where differences meet each other or 0 it is affine.
+  SmallVector<int64_t> starts{0};
+  for (auto [index, a] : llvm::enumerate(lengths))
+    for (Line b : ArrayRef(lengths).drop_front(index + 1)) {
+      if (a.slope == b.slope)
+        continue;
+      int64_t slope = a.slope - b.slope, offset = b.offset - a.offset;
+      if (slope < 0) {
+        slope = -slope;
+        offset = -offset;
+      }
+      int64_t meet = llvm::divideFloorSigned(offset, slope);
+      for (int64_t row : {meet, meet + 1})
+        if (0 < row && row < rows)
+          starts.push_back(row);
+    }
+  llvm::sort(starts);
+  starts.erase(llvm::unique(starts), starts.end());
+  int64_t count = 0;
+  for (auto [index, first] : llvm::enumerate(starts)) {
+    int64_t end = index + 1 < starts.size() ? starts[index + 1] : rows;
+    if (first < end)
+      count += (end - first) * (getLength(first) + getLength(end - 1)) / 2;
+  }
+  return count;
+}
+
+std::optional<int64_t> attn::countLivePoints(CascadeOp cascade, int64_t rows,
+                                             int64_t keys) {
+  if (!cascade.hasSpace())
+    return std::nullopt;
+  PlaneRestriction restriction;
+  if (cascade.getSparsity())
+    restriction.expression = cascade.getSparsity()->getExpression();
+  if (cascade.getAlignment())
+    restriction.alignment = *cascade.getAlignment();
+  // Full lengths restrict nothing.
+  FailureOr<PlanAttr> plan =
+      planSparsity(cascade.getContext(), restriction, [&] {
+        InFlightDiagnostic diagnostic = cascade.emitError();
+        diagnostic.abandon();
+        return diagnostic;
+      });
+  if (failed(plan))
+    return std::nullopt;
+  if (!*plan)
+    return rows * keys;
+  return countLivePoints(*plan, rows, keys, {rows, keys});
+}
