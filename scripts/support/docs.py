@@ -14,6 +14,9 @@ A fenced block whose first line carries the word `test` is executed:
     ```python test   a Python program
     ```c test        gcc must accept it
 
+A block marked `expected` that follows is what the executed block must print on
+its standard output; a line of `...` in it stands for any lines.
+
 `file=NAME` beside it writes the block to that file instead, for later blocks of
 the same document. The blocks of a document share one temporary directory, in
 which `examples` is the folder of the repository and the built tools are on the
@@ -21,6 +24,7 @@ PATH.
 """
 
 import argparse
+import difflib
 import os
 import re
 import subprocess
@@ -49,6 +53,7 @@ class Block:
     language: str
     file: str | None
     text: str
+    expected: str | None = None
 
     @property
     def name(self):
@@ -64,6 +69,7 @@ def blocks(document):
     """The blocks of a document that are marked for execution."""
     lines = document.read_text(encoding="utf-8").splitlines()
     number = 0
+    found = []
     while number < len(lines):
         match = FENCE.match(lines[number])
         number += 1
@@ -73,12 +79,32 @@ def blocks(document):
         while number < len(lines) and lines[number].rstrip() != closing:
             number += 1
         words = match["info"].split()
+        indent = len(match["indent"])
+        text = "\n".join(line[indent:] for line in lines[start:number]) + "\n"
+        if "expected" in words[1:]:
+            if not found or found[-1].file or found[-1].expected is not None:
+                raise SystemExit(f"{document}:{start}: `expected` follows no executed block")
+            found[-1].expected = text
         if "test" in words[1:]:
-            indent = len(match["indent"])
-            text = "\n".join(line[indent:] for line in lines[start:number]) + "\n"
             files = [word.removeprefix("file=") for word in words if word.startswith("file=")]
-            yield Block(document, start, words[0], files[0] if files else None, text)
+            found.append(Block(document, start, words[0], files[0] if files else None, text))
         number += 1
+    return found
+
+
+def compare(expected, printed):
+    """Why `printed` is not as `expected`, or None."""
+    pattern = "".join(
+        r"(?:.*\n)*?" if line.strip() == "..." else re.escape(line.rstrip()) + r"\n"
+        for line in expected.splitlines()
+    )
+    lines = "".join(line.rstrip() + "\n" for line in printed.splitlines())
+    if re.fullmatch(pattern, lines):
+        return None
+    difference = difflib.unified_diff(
+        expected.splitlines(), lines.splitlines(), "document", "output", lineterm=""
+    )
+    return "prints something else\n" + "\n".join(difference)
 
 
 def run(block, directory):
@@ -96,14 +122,17 @@ def run(block, directory):
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT if block.expected is None else subprocess.PIPE,
             timeout=TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired:
         return f"still running after {TIMEOUT_SECONDS} s"
-    if result.returncode == 0:
-        return None
-    return f"exit status {result.returncode}\n{result.stdout.decode(errors='replace')[-4000:]}"
+    printed = result.stdout.decode(errors="replace")
+    if result.returncode != 0:
+        if block.expected is not None:
+            printed += result.stderr.decode(errors="replace")
+        return f"exit status {result.returncode}\n{printed[-4000:]}"
+    return None if block.expected is None else compare(block.expected, printed)
 
 
 def main():

@@ -1,0 +1,187 @@
+//===- LoopNest.cpp - The loops of a mapped cascade, for people -----------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ExplainImpl.h"
+#include "attn/Analysis/PassReport.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+/// Prints one loop nest.
+class LoopNestPrinter {
+public:
+  LoopNestPrinter(raw_ostream &os, CascadeOp cascade, const CascadeWork &work,
+                  const MachineModel &machine)
+      : os(os), cascade(cascade), work(work), machine(machine), text(cascade),
+        mapping(*cascade.getMapping()) {}
+
+  void print();
+
+private:
+  /// A line of the nest: a statement, and where its result lives.
+  void add(unsigned depth, const std::string &statement,
+           const std::string &place = "", const std::string &bytes = "") {
+    table.add({std::string(2 * depth, ' ') + statement, place, bytes});
+  }
+  void addEinsum(unsigned depth, EinsumOp einsum);
+  ExtentFormula getTileBytes(EinsumOp einsum) const;
+  std::string getPlace(EinsumOp einsum, const ExtentFormula &bytes) const;
+
+  raw_ostream &os;
+  CascadeOp cascade;
+  const CascadeWork &work;
+  const MachineModel &machine;
+  CascadeText text;
+  MappingAttr mapping;
+  TextTable table;
+};
+} // namespace
+
+/// Bytes of the part of an einsum's result that a work item holds.
+ExtentFormula LoopNestPrinter::getTileBytes(EinsumOp einsum) const {
+  Type element = einsum.getOutputType().getElementType();
+  int64_t bits = isa<FloatType>(element)
+                     ? getComputeType(element).getIntOrFloatBitWidth()
+                 : element.isIntOrFloat() ? element.getIntOrFloatBitWidth()
+                                          : 64;
+  ExtentFormula bytes = ExtentFormula::constant(llvm::divideCeil(bits, 8));
+  for (StringAttr rank : einsum.getOutputRanks()) {
+    if (llvm::is_contained(mapping.getParallel(), rank))
+      continue;
+    if (rank == mapping.getLanes())
+      bytes = bytes * ExtentFormula::constant(mapping.getLaneTiles().front());
+    else
+      bytes = bytes * ExtentFormula::symbol(getExtentSymbol(rank.getValue()));
+  }
+  return work.evaluate(bytes);
+}
+
+/// The level of the machine that holds so many bytes of one item.
+std::string LoopNestPrinter::getPlace(EinsumOp einsum,
+                                      const ExtentFormula &bytes) const {
+  if (llvm::all_of(einsum.getResult().getUsers(), [&](Operation *user) {
+        return isa<YieldOp>(user) && user->getParentOp() == cascade;
+      }))
+    return "memory";
+  std::optional<double> size = bytes.getConstant();
+  if (size && *size <= machine.l1Bytes / 4.0 * 3.0)
+    return "first-level cache";
+  if (size && *size <= machine.l2Bytes / 2.0)
+    return "second-level cache";
+  return "memory";
+}
+
+void LoopNestPrinter::addEinsum(unsigned depth, EinsumOp einsum) {
+  ExtentFormula bytes = getTileBytes(einsum);
+  add(depth, text.getNotation(einsum), getPlace(einsum, bytes),
+      getBytesText(bytes));
+}
+
+/// The ranges of keys that a tile of rows visits.
+static void printPlan(raw_ostream &os, PlanAttr plan, StringRef rank) {
+  // The bounds are functions of the first and the last row of a tile.
+  MLIRContext *context = plan.getContext();
+  EinsumAccess names;
+  for (StringRef row : {"first", "last"})
+    names.ranks.push_back(StringAttr::get(context, row));
+  llvm::append_range(names.extents, plan.getSymbols());
+  auto print = [&](StringRef function, AffineMap bounds) {
+    bool several = bounds.getNumResults() > 1;
+    if (several)
+      os << function << "(";
+    llvm::interleaveComma(bounds.getResults(), os, [&](AffineExpr bound) {
+      printIndex(os, bound, names);
+    });
+    if (several)
+      os << ")";
+  };
+  auto printRange = [&](StringRef what, AffineMap lower, AffineMap upper) {
+    os << "    " << what << ": ";
+    print("max", lower);
+    os << " <= " << rank << " < ";
+    print("min", upper);
+    os << "\n";
+  };
+  os << "  for the rows first to last of a tile\n";
+  printRange("live", plan.getLiveLower(), plan.getLiveUpper());
+  printRange("without a test", plan.getFullLower(), plan.getFullUpper());
+}
+
+/// Whether tensors say that one step holds every point.
+static bool isCovering(CascadeOp cascade, IterateOp iterate) {
+  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
+  auto *points = extents.find(iterate.getPointAttr());
+  auto *all = extents.find(iterate.getParentAttr());
+  return points != extents.end() && all != extents.end() &&
+         !ShapedType::isDynamic(points->second) &&
+         points->second == all->second;
+}
+
+void LoopNestPrinter::print() {
+  std::string loops = "parallel for ";
+  for (StringAttr rank : mapping.getParallel())
+    loops += rank.str() + ", ";
+  loops += "tiles of " + std::to_string(mapping.getLaneTiles().front()) + " " +
+           mapping.getLanes().str();
+  if (mapping.getLaneTiles().size() > 1) {
+    loops += " (at the end ";
+    llvm::raw_string_ostream stream(loops);
+    llvm::interleave(mapping.getLaneTiles().drop_front(), stream, " or ");
+    loops += ")";
+  }
+  add(0, loops, "kept in", "bytes of an item");
+  for (Operation &op : cascade.getBody().front().without_terminator()) {
+    if (auto einsum = dyn_cast<EinsumOp>(op)) {
+      addEinsum(1, einsum);
+      continue;
+    }
+    auto iterate = dyn_cast<IterateOp>(op);
+    if (!iterate)
+      continue;
+    std::string loop = "for " + iterate.getRank().str() + ": steps of " +
+                       std::to_string(mapping.getStreamTile()) + " " +
+                       iterate.getParent().str();
+    if (iterate.getPlan())
+      loop += ", those with a live point";
+    if (isCovering(cascade, iterate))
+      os << "  one step covers " << iterate.getParent()
+         << ": its passes stay in the tile, and nothing is repaired\n";
+    add(1, loop);
+    iterate.getBody().walk([&](EinsumOp einsum) { addEinsum(2, einsum); });
+  }
+  table.print(os, 2);
+  os << "  register tiles of " << mapping.getRowTile() << " by "
+     << mapping.getLaneTiles().front() << "\n";
+  cascade.getBody().walk([&](IterateOp iterate) {
+    if (std::optional<PlanAttr> plan = iterate.getPlan())
+      printPlan(os, *plan, iterate.getParent());
+  });
+}
+
+void attn::explainLoopNest(raw_ostream &os, CascadeOp mapped,
+                           const CascadeWork &work,
+                           const MachineModel &machine) {
+  LoopNestPrinter(os, mapped, work, machine).print();
+}
+
+void attn::explainUnfused(raw_ostream &os, CascadeOp cascade,
+                          const CascadeWork &work) {
+  CascadeText text(cascade);
+  TextTable table;
+  table.add({"einsum by einsum, loops over all ranks", "kept in", "bytes"});
+  for (const CascadeWork::Footprint &footprint : work.getFootprints())
+    table.add(
+        {"  " + text.getNotation(footprint.tensor.getDefiningOp<EinsumOp>()),
+         "memory",
+         getBytesText(
+             work.evaluate(footprint.whole *
+                           ExtentFormula::constant(footprint.elementBytes)))});
+  table.print(os, 2);
+}

@@ -1,0 +1,200 @@
+//===- attn-explain.cpp - Explain what becomes of an operator -------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Explain/Explain.h"
+#include "attn/Support/Debug.h"
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/Bytecode/BytecodeReader.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/WithColor.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+constexpr char kOverview[] =
+    R"(attn-explain: what becomes of an attention operator, and why
+
+  attn-explain op.mlir
+  attn-explain op.mlir --sizes m=4096,n=4096,b=2
+
+op.mlir holds one public function on tensors, as for attn-compile. Printed are
+its cascade in the notation of the papers, the passes over each rank and what
+forces them, the law that removes each, what is live at a time, operations and
+bytes moved, and the loop nest with the place of every intermediate; or the
+reason why the operator is not fused or refused. With --sizes, formulas become
+numbers. docs/rationale/passes.md defines what is counted.
+)";
+
+llvm::cl::OptionCategory category("attn-explain options");
+
+llvm::cl::opt<std::string> inputFile(llvm::cl::Positional,
+                                     llvm::cl::desc("<op.mlir, or - for the "
+                                                    "standard input>"),
+                                     llvm::cl::init("-"),
+                                     llvm::cl::cat(category));
+
+llvm::cl::list<std::string>
+    sizeTexts("sizes", llvm::cl::CommaSeparated,
+              llvm::cl::desc("Extents of dynamic ranks, by the ranks' names"),
+              llvm::cl::value_desc("rank=extent,..."), llvm::cl::cat(category));
+
+llvm::cl::opt<std::string>
+    form("form",
+         llvm::cl::desc("auto (the default): as attn-compile decides; or "
+                        "unfused"),
+         llvm::cl::value_desc("name"), llvm::cl::init("auto"),
+         llvm::cl::cat(category));
+
+llvm::cl::opt<std::string>
+    passes("passes",
+           llvm::cl::desc("single, several (over the tile of one step), or "
+                          "auto (the default): what the cost model prefers"),
+           llvm::cl::value_desc("name"), llvm::cl::init("auto"),
+           llvm::cl::cat(category));
+
+llvm::cl::opt<int64_t> vectorBits("vector-bits",
+                                  llvm::cl::desc("Bits of a vector register "
+                                                 "(default 512)"),
+                                  llvm::cl::init(512), llvm::cl::cat(category));
+llvm::cl::opt<int64_t> vectorRegisters("vector-registers",
+                                       llvm::cl::desc("Vector registers "
+                                                      "(default 32)"),
+                                       llvm::cl::init(32),
+                                       llvm::cl::cat(category));
+llvm::cl::opt<int64_t> l1Bytes("l1-bytes",
+                               llvm::cl::desc("Bytes of the first level data "
+                                              "cache (default 32768)"),
+                               llvm::cl::init(32768), llvm::cl::cat(category));
+llvm::cl::opt<int64_t> l2Bytes("l2-bytes",
+                               llvm::cl::desc("Bytes of the second level cache "
+                                              "of a core (default 1048576)"),
+                               llvm::cl::init(1048576),
+                               llvm::cl::cat(category));
+
+} // namespace
+
+static llvm::raw_ostream &reportError() {
+  return llvm::WithColor::error(llvm::errs(), "attn-explain");
+}
+
+/// Parses the input and gives its tensors the names of the text.
+static OwningOpRef<ModuleOp> parse(llvm::SourceMgr &sourceMgr,
+                                   MLIRContext &context) {
+  const llvm::MemoryBuffer *buffer =
+      sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID());
+  if (isBytecode(*buffer))
+    return parseSourceFile<ModuleOp>(sourceMgr, &context);
+  ParserConfig config(&context);
+  AsmParserState state;
+  Block block;
+  if (failed(parseAsmSourceFile(sourceMgr, &block, config, &state)))
+    return {};
+  nameTensors(state);
+  OwningOpRef<ModuleOp> module;
+  if (llvm::hasSingleElement(block) && isa<ModuleOp>(block.front())) {
+    module = cast<ModuleOp>(block.front());
+    module->getOperation()->remove();
+    return module;
+  }
+  module = ModuleOp::create(UnknownLoc::get(&context));
+  module->getBody()->getOperations().splice(module->getBody()->end(),
+                                            block.getOperations());
+  if (failed(verify(*module)))
+    return {};
+  return module;
+}
+
+static LogicalResult explain() {
+  if (!llvm::is_contained({"auto", "unfused"}, form)) {
+    reportError() << "--form is '" << form
+                  << "', but must be auto or unfused\n";
+    return failure();
+  }
+  if (!llvm::is_contained({"auto", "single", "several"}, passes)) {
+    reportError() << "--passes is '" << passes
+                  << "', but must be auto, single or several\n";
+    return failure();
+  }
+  std::pair<StringRef, int64_t> numbers[] = {
+      {"vector-bits", vectorBits},
+      {"vector-registers", vectorRegisters},
+      {"l1-bytes", l1Bytes},
+      {"l2-bytes", l2Bytes}};
+  for (auto [name, value] : numbers)
+    if (value < 1) {
+      reportError() << "--" << name << " is " << value
+                    << ", but must be positive\n";
+      return failure();
+    }
+
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registry.insert<AttnDialect>();
+  MLIRContext context(registry);
+  context.printOpOnDiagnostic(false);
+  FailureOr<RankSizes> sizes;
+  {
+    ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) {
+      reportError() << "--sizes: " << diagnostic << "\n";
+      return success();
+    });
+    SmallVector<std::string> texts(sizeTexts.begin(), sizeTexts.end());
+    sizes = parseRankSizes(
+        texts, [&] { return emitError(UnknownLoc::get(&context)); });
+  }
+  if (failed(sizes))
+    return failure();
+
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> buffer =
+      openInputFile(inputFile, &message);
+  if (!buffer) {
+    reportError() << message << "\n";
+    return failure();
+  }
+  llvm::SourceMgr sourceMgr;
+  sourceMgr.AddNewSourceBuffer(std::move(buffer), SMLoc());
+  SourceMgrDiagnosticHandler handler(sourceMgr, &context);
+  OwningOpRef<ModuleOp> module = parse(sourceMgr, context);
+  if (!module)
+    return failure();
+
+  AttnToLLVMOptions options;
+  options.form = form;
+  options.passes = passes;
+  options.vectorBits = vectorBits;
+  options.vectorRegisters = vectorRegisters;
+  options.l1Bytes = l1Bytes;
+  options.l2Bytes = l2Bytes;
+  // Nothing is printed where there is nothing to explain.
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (failed(explainKernel(*module, *sizes, options, os)))
+    return failure();
+  llvm::outs() << text;
+  return success();
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  registerDebugOption();
+  llvm::cl::HideUnrelatedOptions(category);
+  llvm::cl::ParseCommandLineOptions(argc, argv, kOverview);
+  return succeeded(explain()) ? 0 : 1;
+}
