@@ -6,14 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
 #include "attn/Support/Parse.h"
 #include "attn/Target/CPU/Compile.h"
-#include "attn/Target/CPU/Pipeline.h"
+#include "attn/Target/CPU/Compiler.h"
 #include "mlir/IR/AsmState.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
@@ -226,16 +223,10 @@ static FailureOr<CPUTarget> getTarget(MLIRContext &context) {
 static LogicalResult lowerToKernelModule(ModuleOp module,
                                          const CPUTarget &target) {
   AttnToLLVMOptions options;
+  setTarget(options, target);
   options.form = form;
   options.passes = passes;
   options.precision = precision;
-  options.vectorBits = target.getVectorBits();
-  options.avx512 = llvm::all_of(
-      ArrayRef<StringRef>{"avx512f", "avx512dq", "avx512bw", "avx512vl"},
-      [&](StringRef feature) { return target.hasFeature(feature); });
-  options.vectorRegisters = options.avx512 ? 32 : 16;
-  options.fma = target.hasFeature("fma");
-  options.bf16 = target.hasFeature("avx512bf16");
   options.maxFootprint = maxFootprint;
   options.fastMath = fastMath;
   PassManager manager(module.getContext());
@@ -252,10 +243,7 @@ static LogicalResult compile() {
     return failure();
 
   DialectRegistry registry;
-  registerAllDialects(registry);
-  registerAllExtensions(registry);
-  registry.insert<AttnDialect>();
-  registerKernelTranslations(registry);
+  registerCompilerDialects(registry);
   MLIRContext context(registry);
   // The operation is often the whole module, which would bury the message.
   context.printOpOnDiagnostic(false);

@@ -1,0 +1,34 @@
+//===- Compiler.cpp - From an operator to a kernel module -----------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Target/CPU/Compiler.h"
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Target/CPU/Compile.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+void mlir::attn::registerCompilerDialects(DialectRegistry &registry) {
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registry.insert<AttnDialect>();
+  registerKernelTranslations(registry);
+}
+
+void mlir::attn::setTarget(AttnToLLVMOptions &options,
+                           const CPUTarget &target) {
+  options.vectorBits = target.getVectorBits();
+  options.avx512 = llvm::all_of(
+      ArrayRef<StringRef>{"avx512f", "avx512dq", "avx512bw", "avx512vl"},
+      [&](StringRef feature) { return target.hasFeature(feature); });
+  options.vectorRegisters = options.avx512 ? 32 : 16;
+  options.fma = target.hasFeature("fma");
+  options.bf16 = target.hasFeature("avx512bf16");
+}
