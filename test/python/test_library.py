@@ -13,7 +13,7 @@ from attn import CompileError, Kernel
 from attn.library import Library
 
 DOUBLE = """
-func.func @double(%x: tensor<?xf32>) -> tensor<?xf32> {
+func.func @doubled(%x: tensor<?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?xf32>) -> tensor<?xf32> {
     %y = attn.einsum [n] = add(%X[n], %X[n]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
     attn.yield %y : tensor<?xf32>
