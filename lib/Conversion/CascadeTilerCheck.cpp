@@ -92,6 +92,11 @@ bool CascadeTiler::isInSpace(EinsumOp einsum) const {
 }
 
 LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
+  // Vectors of them are packed in memory, and their elements are not.
+  Type element = einsum.getOutputType().getElementType();
+  if (element.isInteger() && element.getIntOrFloatBitWidth() % 8 != 0)
+    return emit(einsum) << "its result holds " << element
+                        << ", which tiles in memory do not";
   if (failed(checkPlane(einsum, emit)))
     return failure();
   for (StringAttr rank : einsum.getOutputRanks()) {

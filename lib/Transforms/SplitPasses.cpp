@@ -13,6 +13,7 @@
 #include "attn/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace mlir::attn {
@@ -181,6 +182,18 @@ PassSplitter::run(EinsumOp where, function_ref<bool(EinsumOp)> canHandOn) {
     if (cut.contains(tensor))
       known[tensor] = result;
   CascadeOp secondPart = createPart(second, known);
+  // A rank whose extent only tensors of the other part state has none here.
+  bool isWhole;
+  {
+    ScopedDiagnosticHandler silence(cascade.getContext(),
+                                    [](Diagnostic &) { return success(); });
+    isWhole = succeeded(verify(firstPart)) && succeeded(verify(secondPart));
+  }
+  if (!isWhole) {
+    secondPart.erase();
+    firstPart.erase();
+    return {};
+  }
   for (auto [yielded, result] :
        llvm::zip(cascade.getYielded(), cascade.getResults())) {
     auto *inFirst = llvm::find(first, yielded);

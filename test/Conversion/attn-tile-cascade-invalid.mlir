@@ -198,3 +198,24 @@ func.func @other_plane(%s: tensor<?x7x5xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// -----
+
+func.func @bits(%s: tensor<?x8xf32>) -> tensor<?x8xi32> {
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> tensor<?x8xi32> {
+    // expected-error @below {{its result holds 'i1', which tiles in memory do not}}
+    %t = attn.einsum [m,f] = map(%S[m,f]) {
+    ^bb0(%x: f32):
+      %zero = arith.constant 0.0 : f32
+      %p = arith.cmpf ogt, %x, %zero : f32
+      attn.yield %p : i1
+    } : (tensor<?x8xf32>) -> tensor<?x8xi1>
+    %r = attn.einsum [m,f] = map(%t[m,f]) {
+    ^bb0(%x: i1):
+      %y = arith.extui %x : i1 to i32
+      attn.yield %y : i32
+    } : (tensor<?x8xi1>) -> tensor<?x8xi32>
+    attn.yield %r : tensor<?x8xi32>
+  }
+  return %o : tensor<?x8xi32>
+}

@@ -111,3 +111,20 @@ func.func @softmax(%s: tensor<?x?xf32>, %v: tensor<?x8xf32>) -> tensor<?x8xf32> 
   }
   return %o : tensor<?x8xf32>
 }
+
+// -----
+
+// Only the weights say how long u is: without them the sum would have no extent.
+// The cascade stays whole.
+// CHECK-LABEL: func.func @extent(
+// CHECK-COUNT-1: attn.cascade
+// CHECK-NOT: attn.cascade
+// CHECK: return
+func.func @extent(%s: tensor<7x?xf32>) -> (tensor<7xf32>, tensor<7x?xf32>) {
+  %o:2 = attn.cascade (%S = %s) : (tensor<7x?xf32>) -> (tensor<7xf32>, tensor<7x?xf32>) {
+    %x = attn.einsum [m] = %S[m,u + 1] reduce max(u) : (tensor<7x?xf32>) -> tensor<7xf32>
+    %p = attn.einsum [m,u] = sub(%S[m,u], %x[m]) : (tensor<7x?xf32>, tensor<7xf32>) -> tensor<7x?xf32>
+    attn.yield %x, %p : tensor<7xf32>, tensor<7x?xf32>
+  }
+  return %o#0, %o#1 : tensor<7xf32>, tensor<7x?xf32>
+}

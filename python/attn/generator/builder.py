@@ -79,7 +79,9 @@ class Builder:
             text = "".join(self.rng.choice(letters) for _ in range(length))
             if self.rng.random() < 0.3:
                 text += self.rng.choice(("_", "2", "7", "_x"))
-            if text.lower() not in self.taken and text not in ("mod", "floordiv", "in", "out"):
+            # Values of maps are called a0, a1, ... and v0, v1, ...
+            reserved = ("mod", "floordiv", "in", "out", "a2", "a7", "v2", "v7")
+            if text.lower() not in self.taken and text not in reserved:
                 self.taken.add(text.lower())
                 return text
 
