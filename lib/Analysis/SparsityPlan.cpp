@@ -134,12 +134,17 @@ public:
 
   Plane(const PlaneRestriction &restriction)
       : FunctionSpace(kFirstSymbol + 2 + restriction.hasKeyLengths +
-                      restriction.hasQueryLengths),
+                      restriction.hasQueryLengths + restriction.hasDiagonal +
+                      restriction.hasKeyOrigin),
         names({PlanSymbols::rowExtent, PlanSymbols::keyExtent}) {
     if (restriction.hasKeyLengths)
       names.push_back(PlanSymbols::keyLength);
     if (restriction.hasQueryLengths)
       names.push_back(PlanSymbols::rowLength);
+    if (restriction.hasDiagonal)
+      names.push_back(PlanSymbols::diagonal);
+    if (restriction.hasKeyOrigin)
+      names.push_back(PlanSymbols::keyOrigin);
   }
 
   ArrayRef<StringRef> getSymbolNames() const { return names; }
@@ -168,11 +173,15 @@ private:
 /// Turns a sparsity expression into disjoint conjunctions of constraints.
 class LiveSetBuilder {
 public:
-  LiveSetBuilder(const Plane &plane, Alignment alignment,
+  LiveSetBuilder(const Plane &plane, const PlaneRestriction &restriction,
                  function_ref<InFlightDiagnostic()> emitError)
-      : plane(plane), key(plane.getVariable(Plane::kKey)),
+      : plane(plane), key(plane.getVariable(Plane::kKey)), absoluteKey(key),
         position(plane.getVariable(Plane::kRow)), emitError(emitError) {
-    if (alignment == Alignment::BottomRight)
+    if (restriction.hasKeyOrigin)
+      absoluteKey = key + plane.getSymbol(PlanSymbols::keyOrigin);
+    if (restriction.hasDiagonal)
+      position = position + plane.getSymbol(PlanSymbols::diagonal);
+    else if (restriction.alignment == Alignment::BottomRight)
       position =
           position +
           plane.getSymbol(PlanSymbols::keyLength, PlanSymbols::keyExtent) -
@@ -195,7 +204,8 @@ public:
         .Case([&](PrefixAttr prefix) {
           Piece piece;
           if (prefix.getLength() < kUnreachable)
-            piece.push_back(less(key, plane.getConstant(prefix.getLength())));
+            piece.push_back(
+                less(absoluteKey, plane.getConstant(prefix.getLength())));
           return SmallVector<Piece>{piece};
         })
         .Case([&](AndAttr conjunction) { return buildAnd(conjunction); })
@@ -233,7 +243,9 @@ private:
   }
 
   const Plane &plane;
-  Row key, position;
+  /// The key within the part and in the whole, and the row's position within
+  /// the part.
+  Row key, absoluteKey, position;
   function_ref<InFlightDiagnostic()> emitError;
 };
 
@@ -399,7 +411,7 @@ attn::planSparsity(MLIRContext *context, const PlaneRestriction &restriction,
   SmallVector<Piece> pieces{Piece()};
   if (restriction.expression) {
     FailureOr<SmallVector<Piece>> built =
-        LiveSetBuilder(plane, restriction.alignment, emitError)
+        LiveSetBuilder(plane, restriction, emitError)
             .build(restriction.expression);
     if (failed(built))
       return failure();

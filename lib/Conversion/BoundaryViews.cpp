@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -115,10 +116,45 @@ Value BoundaryViews::expand(OpBuilder &builder, Location loc, Value memref,
                                        shape);
 }
 
+FailureOr<Value> BoundaryViews::getScalar(OpBuilder &builder, Value scalar) {
+  if (Value known = scalars.lookup(scalar))
+    return known;
+  Operation *op = scalar.getDefiningOp();
+  IRMapping mapping;
+  Value source;
+  for (Value operand : op->getOperands()) {
+    bool isTensor = isa<TensorType>(operand.getType());
+    FailureOr<Value> mapped =
+        isTensor ? getInput(builder, operand) : getScalar(builder, operand);
+    if (failed(mapped))
+      return failure();
+    mapping.map(operand, *mapped);
+    if (isTensor)
+      source = *mapped;
+  }
+  Location loc = op->getLoc();
+  Value computed;
+  if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
+    SmallVector<Value> indices;
+    for (Value index : extract.getIndices())
+      indices.push_back(mapping.lookup(index));
+    computed = memref::LoadOp::create(builder, loc, source, indices);
+  } else if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+    computed = memref::DimOp::create(builder, loc, source,
+                                     mapping.lookup(dim.getIndex()));
+  } else {
+    computed = builder.clone(*op, mapping)
+                   ->getResult(cast<OpResult>(scalar).getResultNumber());
+  }
+  return scalars[scalar] = computed;
+}
+
 FailureOr<Value> BoundaryViews::getInput(OpBuilder &builder, Value tensor) {
   if (auto argument = dyn_cast<BlockArgument>(tensor))
     return memrefs[argument.getArgNumber()];
   Operation *op = tensor.getDefiningOp();
+  if (auto number = dyn_cast<tensor::FromElementsOp>(op))
+    return getScalar(builder, number.getElements().front());
   if (auto cast = dyn_cast<tensor::CastOp>(op))
     return getInput(builder, cast.getSource());
   if (auto reshape = dyn_cast<tensor::ExpandShapeOp>(op)) {

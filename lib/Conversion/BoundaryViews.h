@@ -32,18 +32,22 @@ public:
   BoundaryViews(func::FuncOp function, ValueRange memrefs)
       : function(function), memrefs(memrefs) {}
 
-  /// The memref view of a value that comes from an argument by reshapes.
+  /// The memref view of a value that comes from an argument by reshapes, or the
+  /// number that a tensor is made of.
   FailureOr<Value> getInput(OpBuilder &builder, Value tensor);
   /// The memref view through which a value reaches the function's results.
   FailureOr<Value> getOutput(OpBuilder &builder, Value tensor);
 
 private:
+  /// A number that is computed from the arguments, computed again.
+  FailureOr<Value> getScalar(OpBuilder &builder, Value scalar);
   Value expand(OpBuilder &builder, Location loc, Value memref,
                RankedTensorType expanded,
                ArrayRef<ReassociationIndices> groups);
 
   func::FuncOp function;
   ValueRange memrefs;
+  llvm::DenseMap<Value, Value> scalars;
 };
 
 } // namespace mlir::attn

@@ -28,8 +28,9 @@ static constexpr int64_t kAlignment = 64;
 CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
                            ValueRange outputs, Value workspace,
                            int64_t laneTile)
-    : cascade(cascade), inputs(inputs), outputs(outputs), workspace(workspace),
-      laneTile(laneTile), lane(cascade.getMapping()->getLanes()),
+    : cascade(cascade), space(cascade.getSpace()), inputs(inputs),
+      outputs(outputs), workspace(workspace), laneTile(laneTile),
+      lane(cascade.getMapping()->getLanes()),
       parallel(cascade.getMapping()->getParallel()),
       extents(cascade.getRankExtents()) {
   for (auto op : cascade.getBody().front().getOps<IterateOp>())
@@ -391,8 +392,8 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
       builder.clone(op, mapping);
       continue;
     }
-    // Coordinates count from the rank's origin, those of a tile from its first
-    // point.
+    // Coordinates of a tile count from its first point, those of the cascade
+    // from the rank's origin.
     Location loc = index.getLoc();
     StringAttr rank = index.getRankAttr();
     auto localIndex = [&](StringAttr local, Value first) -> Value {
@@ -417,6 +418,8 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
     } else {
       value = IndexOp::create(builder, loc, builder.getIndexType(), rank);
     }
+    if (Value origin = origins.lookup(rank))
+      value = arith::AddIOp::create(builder, loc, value, origin);
     mapping.map(index.getResult(), value);
   }
   Value result = mapping.lookupOrDefault(accumulation ? accumulation->rest

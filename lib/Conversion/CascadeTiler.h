@@ -40,7 +40,8 @@ struct TileBuffer {
 class CascadeTiler {
 public:
   /// `inputs` and `outputs` are memrefs with the shapes of the cascade's
-  /// operands and results; `workspace` is the worker's scratch, memref<?xi8>.
+  /// operands and results, or the number itself for an input that holds one;
+  /// `workspace` is the worker's scratch, memref<?xi8>.
   CascadeTiler(CascadeOp cascade, ValueRange inputs, ValueRange outputs,
                Value workspace, int64_t laneTile);
 
@@ -127,7 +128,10 @@ private:
                   function_ref<void(bool isFull)> emit);
   void emitMask(OpBuilder &builder, Location loc, Value tile,
                 ArrayRef<StringAttr> ranks, TypedAttr dead);
+  Value loadInteger(OpBuilder &builder, Location loc, AccessAttr access);
+  Value getOrigin(OpBuilder &builder, Location loc, StringAttr rank);
   void buildPlanSymbols(OpBuilder &builder, Location loc, PlanAttr plan);
+  void buildTestTerms(OpBuilder &builder, Location loc, PlanAttr plan);
   void emitOutputs(OpBuilder &builder, Location loc);
   void absorbAccumulations(Block &block);
 
@@ -139,6 +143,7 @@ private:
   Value buildAllFinite(OpBuilder &builder, Location loc, EinsumAccess tile);
 
   CascadeOp cascade;
+  CascadeSpace space;
   SmallVector<Value> inputs, outputs;
   Value workspace;
   int64_t laneTile;
@@ -160,7 +165,10 @@ private:
   Value stepOffset;
   /// The points of a partial step that are live for every row of the tile.
   Value fullFirst, fullEnd;
-  SmallVector<Value> planSymbols;
+  /// The terms of the plan's element test that do not depend on the point.
+  SmallVector<Value> planSymbols, testTerms;
+  /// Origins of the ranks that have one, read once for an item.
+  llvm::MapVector<StringAttr, Value> origins;
   IRMapping constants;
   llvm::DenseMap<Value, TileBuffer> buffers;
   /// Inputs of this step that were converted, and of this item packed.

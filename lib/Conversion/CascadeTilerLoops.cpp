@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "attn/Analysis/SparsityPlan.h"
 #include "attn/Support/Debug.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -159,6 +160,7 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
                               arith::ConstantIndexOp::create(builder, loc, 1)));
     SmallVector<Value> operands{firstRow, last};
     buildPlanSymbols(builder, loc, *plan);
+    buildTestTerms(builder, loc, *plan);
     llvm::append_range(operands, planSymbols);
     auto bound = [&](AffineMap map, bool isLower) -> Value {
       Value value =
@@ -229,38 +231,97 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
   stepFirst = stepCount = tileFirst = {};
 }
 
-void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
-                                    PlanAttr plan) {
-  // spec: SP-8
-  // A length outside [0, extent] is read as the nearest extent: no load leaves
-  // the tensor whatever the operand holds.
-  auto getLength = [&](AccessAttr access, StringAttr rank) -> Value {
+/// The integer that `access` gives to this item, no further from 0 than
+/// positions go.
+Value CascadeTiler::loadInteger(OpBuilder &builder, Location loc,
+                                AccessAttr access) {
+  Value number = inputs[access.getInput()];
+  if (isa<MemRefType>(number.getType())) {
     SmallVector<Value> indices;
     for (StringAttr name : access.getRanks())
       indices.push_back(
           coordinates[llvm::find(parallel, name) - parallel.begin()]);
-    Value length = memref::LoadOp::create(builder, loc,
-                                          inputs[access.getInput()], indices);
-    length = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
-                                        length);
-    length = arith::MaxSIOp::create(
-        builder, loc, length, arith::ConstantIndexOp::create(builder, loc, 0));
-    return arith::MinSIOp::create(builder, loc, length,
-                                  getExtent(builder, loc, rank));
+    number = memref::LoadOp::create(builder, loc, number, indices);
+  }
+  bool isShort = number.getType().isInteger(32);
+  number =
+      arith::IndexCastOp::create(builder, loc, builder.getIndexType(), number);
+  if (isShort)
+    return number;
+  // spec: PO-8
+  Value far = arith::ConstantIndexOp::create(builder, loc, kFarPosition);
+  Value before = arith::ConstantIndexOp::create(builder, loc, -kFarPosition);
+  number = arith::MinSIOp::create(builder, loc, number, far);
+  return arith::MaxSIOp::create(builder, loc, number, before);
+}
+
+/// The origin of `rank`, or null where it begins at 0.
+Value CascadeTiler::getOrigin(OpBuilder &builder, Location loc,
+                              StringAttr rank) {
+  AccessAttr access = space.getOrigin(rank);
+  if (!access)
+    return {};
+  Value &origin = origins[rank];
+  if (!origin)
+    origin = loadInteger(builder, loc, access);
+  return origin;
+}
+
+void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
+                                    PlanAttr plan) {
+  // A length counts tokens of the whole. `whole` is that number: at least 0
+  // and, for a rank that has no origin, at most the extent. What it leaves of
+  // this part lies within the extent, so that no load leaves the tensor.
+  struct Length {
+    Value whole, part;
+  };
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  auto getLength = [&](AccessAttr access, StringAttr rank) -> Length {
+    Value extent = getExtent(builder, loc, rank);
+    if (!access)
+      return {extent, extent};
+    // spec: SP-8
+    Value length = loadInteger(builder, loc, access);
+    length = arith::MaxSIOp::create(builder, loc, length, zero);
+    Value origin = getOrigin(builder, loc, rank);
+    if (!origin) {
+      length = arith::MinSIOp::create(builder, loc, length, extent);
+      return {length, length};
+    }
+    Value part = arith::SubIOp::create(builder, loc, length, origin);
+    part = arith::MaxSIOp::create(builder, loc, part, zero);
+    return {length, arith::MinSIOp::create(builder, loc, part, extent)};
+  };
+  Length keys = getLength(space.keyLengths, space.keyRank);
+  Length rows = getLength(space.queryLengths, space.queryRank);
+
+  // Where the position of row 0 falls among the keys of this part.
+  auto getDiagonal = [&]() -> Value {
+    Value diagonal = zero;
+    if (space.offset)
+      diagonal = loadInteger(builder, loc, space.offset);
+    else if (space.alignment.getValue() == Alignment::BottomRight)
+      diagonal = arith::SubIOp::create(builder, loc, keys.whole, rows.whole);
+    if (Value origin = getOrigin(builder, loc, space.queryRank))
+      diagonal = arith::AddIOp::create(builder, loc, diagonal, origin);
+    if (Value origin = getOrigin(builder, loc, space.keyRank))
+      diagonal = arith::SubIOp::create(builder, loc, diagonal, origin);
+    return diagonal;
   };
   planSymbols.clear();
   for (StringAttr symbol : plan.getSymbols()) {
-    if (symbol == "M")
-      planSymbols.push_back(
-          getExtent(builder, loc, cascade.getQueryRankAttr()));
-    else if (symbol == "N")
-      planSymbols.push_back(getExtent(builder, loc, cascade.getKeyRankAttr()));
-    else if (symbol == "KL")
-      planSymbols.push_back(
-          getLength(*cascade.getKeyLengths(), cascade.getKeyRankAttr()));
+    if (symbol == PlanSymbols::rowExtent)
+      planSymbols.push_back(getExtent(builder, loc, space.queryRank));
+    else if (symbol == PlanSymbols::keyExtent)
+      planSymbols.push_back(getExtent(builder, loc, space.keyRank));
+    else if (symbol == PlanSymbols::keyLength)
+      planSymbols.push_back(keys.part);
+    else if (symbol == PlanSymbols::rowLength)
+      planSymbols.push_back(rows.part);
+    else if (symbol == PlanSymbols::diagonal)
+      planSymbols.push_back(getDiagonal());
     else
-      planSymbols.push_back(
-          getLength(*cascade.getQueryLengths(), cascade.getQueryRankAttr()));
+      planSymbols.push_back(getOrigin(builder, loc, space.keyRank));
   }
 }
 
@@ -324,6 +385,10 @@ void CascadeTiler::emitItem(OpBuilder &builder, Location loc,
   staged.clear();
   absorbed.clear();
   accumulations.clear();
+  origins.clear();
+  // Read in front of everything, where every map can see them.
+  for (OriginAttr origin : space.origins)
+    getOrigin(builder, loc, origin.getRank());
   Block &body = cascade.getBody().front();
   cascade.getBody().walk([&](arith::ConstantOp constant) {
     if (!constant->getParentOfType<EinsumOp>())

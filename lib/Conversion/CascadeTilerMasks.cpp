@@ -12,12 +12,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::attn;
+
+/// Further from each other than two tokens of one kernel are.
+static constexpr int64_t kFarToken = int64_t(1) << 30;
 
 //===----------------------------------------------------------------------===//
 // Who masks
@@ -129,6 +133,47 @@ static Value evaluate(OpBuilder &builder, Location loc, AffineExpr expr,
   }
 }
 
+/// Splits a sum into the terms that depend on the row or the key, and the rest.
+static void splitTerms(AffineExpr expr, AffineExpr &points, AffineExpr &rest) {
+  auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (sum && sum.getKind() == AffineExprKind::Add) {
+    splitTerms(sum.getLHS(), points, rest);
+    splitTerms(sum.getRHS(), points, rest);
+    return;
+  }
+  AffineExpr &target = expr.isSymbolicOrConstant() ? rest : points;
+  target = target + expr;
+}
+
+static void splitTerms(AffineExpr expr, MLIRContext *context,
+                       AffineExpr &points, AffineExpr &rest) {
+  points = rest = getAffineConstantExpr(0, context);
+  splitTerms(expr, points, rest);
+}
+
+/// Computes the terms of the element test that are the same at all points. What
+/// is further away than any token decides like what is just out of reach, so
+/// that the test itself fits 32 bits.
+void CascadeTiler::buildTestTerms(OpBuilder &builder, Location loc,
+                                  PlanAttr plan) {
+  MLIRContext *context = builder.getContext();
+  Type i32 = builder.getI32Type();
+  testTerms.clear();
+  IntegerSet set = plan.getConstraints();
+  Value far = arith::ConstantIndexOp::create(builder, loc, kFarToken);
+  Value before = arith::ConstantIndexOp::create(builder, loc, -kFarToken);
+  for (AffineExpr constraint : set.getConstraints()) {
+    AffineExpr points, rest;
+    splitTerms(constraint, context, points, rest);
+    Value value = affine::AffineApplyOp::create(
+        builder, loc, AffineMap::get(0, set.getNumSymbols(), rest),
+        planSymbols);
+    value = arith::MinSIOp::create(builder, loc, value, far);
+    value = arith::MaxSIOp::create(builder, loc, value, before);
+    testTerms.push_back(arith::IndexCastOp::create(builder, loc, i32, value));
+  }
+}
+
 /// Inside a map: whether the current (row, key) is live. Positions are i32, so
 /// that a vector of lanes takes one register.
 Value CascadeTiler::buildLive(OpBuilder &builder, Location loc) {
@@ -147,7 +192,11 @@ Value CascadeTiler::buildLive(OpBuilder &builder, Location loc) {
   Value zero = arith::ConstantIntOp::create(builder, loc, 0, 32);
   Value live;
   for (auto [index, constraint] : llvm::enumerate(set.getConstraints())) {
-    Value value = evaluate(builder, loc, constraint, dims, symbols);
+    AffineExpr points, rest;
+    splitTerms(constraint, builder.getContext(), points, rest);
+    Value value = arith::AddIOp::create(
+        builder, loc, evaluate(builder, loc, points, dims, symbols),
+        testTerms[index]);
     Value holds = arith::CmpIOp::create(
         builder, loc,
         set.isEq(index) ? arith::CmpIPredicate::eq : arith::CmpIPredicate::sge,

@@ -22,7 +22,7 @@ using namespace mlir::attn;
 static constexpr int64_t kDefaultStepPoints = 64;
 
 CascadeToLinalg::CascadeToLinalg(CascadeOp cascade, OpBuilder &builder)
-    : cascade(cascade), builder(builder),
+    : cascade(cascade), builder(builder), space(cascade.getSpace()),
       staticExtents(cascade.getRankExtents()) {}
 
 FailureOr<SmallVector<Value>> CascadeToLinalg::lower() {
@@ -124,12 +124,10 @@ FailureOr<Value> CascadeToLinalg::getExtent(StringAttr rank, Operation *user) {
           fromInput(input, dim);
     }
   });
-  for (std::optional<AccessAttr> access :
-       {cascade.getKeyLengths(), cascade.getQueryLengths()})
-    if (access)
-      for (auto [dim, name] : llvm::enumerate(access->getRanks()))
-        if (name == rank)
-          fromInput(cascade.getBody().getArgument(access->getInput()), dim);
+  for (AccessAttr access : cascade.getSpace().getAccesses())
+    for (auto [dim, name] : llvm::enumerate(access.getRanks()))
+      if (name == rank)
+        fromInput(cascade.getBody().getArgument(access.getInput()), dim);
   if (extent)
     return remember(extent);
 

@@ -92,14 +92,16 @@ private:
   FailureOr<Value> buildLiveTest(OpBuilder &body, EinsumOp einsum,
                                  const RankCoordinates &coordinates);
   FailureOr<Value> buildSpaceTest(OpBuilder &body, EinsumOp einsum,
-                                  const RankCoordinates &coordinates,
-                                  Value query, Value key);
-  FailureOr<Value> loadLength(OpBuilder &body, EinsumOp einsum,
-                              AccessAttr access,
-                              const RankCoordinates &coordinates);
+                                  const RankCoordinates &coordinates);
+  Value loadInteger(OpBuilder &body, EinsumOp einsum, AccessAttr access,
+                    const RankCoordinates &coordinates);
+  /// The coordinate of `rank` counted from its origin, or null.
+  Value getAbsolute(OpBuilder &body, EinsumOp einsum, StringAttr rank,
+                    const RankCoordinates &coordinates);
 
   CascadeOp cascade;
   OpBuilder &builder;
+  CascadeSpace space;
   IRMapping mapping;
   llvm::MapVector<StringAttr, int64_t> staticExtents;
   llvm::DenseMap<StringAttr, Value> extents;

@@ -146,7 +146,8 @@ CascadeToLinalg::inlineMap(OpBuilder &body, EinsumOp einsum,
   local.map(einsum.getMap()->getArguments(), arguments);
   for (Operation &op : einsum.getMap()->without_terminator()) {
     if (auto index = dyn_cast<IndexOp>(op)) {
-      Value coordinate = coordinates.lookup(index.getRankAttr());
+      Value coordinate =
+          getAbsolute(body, einsum, index.getRankAttr(), coordinates);
       if (!coordinate)
         return LogicalResult(index.emitError("rank '")
                              << index.getRank() << "' has no coordinate here");
@@ -284,9 +285,11 @@ static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
       .Default([](Attribute) { return Value(); });
 }
 
-FailureOr<Value>
-CascadeToLinalg::loadLength(OpBuilder &body, EinsumOp einsum, AccessAttr access,
-                            const RankCoordinates &coordinates) {
+/// The integer that `access` gives, no further from 0 than positions go, or
+/// null where the einsum lacks a rank that indexes it.
+Value CascadeToLinalg::loadInteger(OpBuilder &body, EinsumOp einsum,
+                                   AccessAttr access,
+                                   const RankCoordinates &coordinates) {
   Location loc = einsum.getLoc();
   SmallVector<Value> indices;
   for (StringAttr rank : access.getRanks()) {
@@ -297,69 +300,89 @@ CascadeToLinalg::loadLength(OpBuilder &body, EinsumOp einsum, AccessAttr access,
   }
   Value tensor =
       mapping.lookup(cascade.getBody().getArgument(access.getInput()));
-  Value length = tensor::ExtractOp::create(body, loc, tensor, indices);
-  return arith::IndexCastOp::create(body, loc, body.getIndexType(), length)
-      .getResult();
+  Value element = tensor::ExtractOp::create(body, loc, tensor, indices);
+  Value number =
+      arith::IndexCastOp::create(body, loc, body.getIndexType(), element);
+  if (element.getType().isInteger(32))
+    return number;
+  // spec: PO-8
+  Value far = arith::ConstantIndexOp::create(body, loc, kFarPosition);
+  Value before = arith::ConstantIndexOp::create(body, loc, -kFarPosition);
+  number = arith::MinSIOp::create(body, loc, number, far);
+  return arith::MaxSIOp::create(body, loc, number, before);
+}
+
+Value CascadeToLinalg::getAbsolute(OpBuilder &body, EinsumOp einsum,
+                                   StringAttr rank,
+                                   const RankCoordinates &coordinates) {
+  Value coordinate = coordinates.lookup(rank);
+  AccessAttr access = space.getOrigin(rank);
+  if (!coordinate || !access)
+    return coordinate;
+  Value origin = loadInteger(body, einsum, access, coordinates);
+  if (!origin)
+    return origin;
+  return arith::AddIOp::create(body, einsum.getLoc(), coordinate, origin);
 }
 
 FailureOr<Value>
 CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
-                                const RankCoordinates &coordinates, Value query,
-                                Value key) {
+                                const RankCoordinates &coordinates) {
   Location loc = einsum.getLoc();
-  // Lengths, or the extents where there are none.
-  Value live;
-  SmallVector<Value> bounds;
-  for (auto [access, rank, coordinate] :
-       {std::tuple(cascade.getQueryLengths(), cascade.getQueryRankAttr(),
-                   query),
-        std::tuple(cascade.getKeyLengths(), cascade.getKeyRankAttr(), key)}) {
-    if (!access) {
-      FailureOr<Value> extent = getExtent(rank, einsum);
-      if (failed(extent))
-        return failure();
-      bounds.push_back(*extent);
-      continue;
-    }
-    FailureOr<Value> length = loadLength(body, einsum, *access, coordinates);
-    if (failed(length))
-      return failure();
-    if (!*length) {
-      // Without the ranks that index the lengths, a point belongs to several
-      // rows at once: what it computes may stay, but not be summed.
+  // Without the ranks that index its numbers, a point belongs to several rows
+  // at once: what it computes may stay, but not be summed.
+  for (AccessAttr access : space.getPlaneAccesses())
+    for (StringAttr rank : access.getRanks()) {
+      if (coordinates.contains(rank))
+        continue;
       if (!einsum.getReduction())
         return Value();
       return LogicalResult(einsum.emitError("reduces over the plane (")
-                           << *cascade.getQueryRank() << ", "
-                           << *cascade.getKeyRank()
-                           << ") without the ranks that index its lengths");
+                           << space.queryRank.getValue() << ", "
+                           << space.keyRank.getValue() << ") without the rank '"
+                           << rank.getValue() << "' that indexes its numbers");
     }
-    // spec: SP-8
+
+  // Lengths, or the extents where there are none; positions in the whole.
+  Value live;
+  SmallVector<Value> bounds, positions;
+  for (auto [access, rank] : {std::pair(space.queryLengths, space.queryRank),
+                              std::pair(space.keyLengths, space.keyRank)}) {
+    positions.push_back(getAbsolute(body, einsum, rank, coordinates));
     FailureOr<Value> extent = getExtent(rank, einsum);
     if (failed(extent))
       return failure();
+    if (!access) {
+      bounds.push_back(*extent);
+      continue;
+    }
+    // spec: SP-8
     Value zero = arith::ConstantIndexOp::create(body, loc, 0);
-    Value clamped = arith::MinSIOp::create(
-        body, loc, arith::MaxSIOp::create(body, loc, *length, zero), *extent);
-    bounds.push_back(clamped);
+    Value length = arith::MaxSIOp::create(
+        body, loc, loadInteger(body, einsum, access, coordinates), zero);
+    if (!space.getOrigin(rank))
+      length = arith::MinSIOp::create(body, loc, length, *extent);
+    bounds.push_back(length);
     live = conjoin(body, loc, live,
                    arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
-                                         coordinate, clamped));
+                                         positions.back(), length));
   }
-  if (!cascade.getSparsity())
+  if (!space.sparsity)
     return live;
-  Value position = query;
-  if (cascade.getAlignment() == Alignment::BottomRight) {
-    Value offset = arith::SubIOp::create(body, loc, bounds[1], bounds[0]);
-    position = arith::AddIOp::create(body, loc, query, offset);
-  }
-  Value inside = buildTerm(body, loc, cascade.getSparsity()->getExpression(),
-                           position, key);
+  Value position = positions[0], offset;
+  if (space.alignment.getValue() == Alignment::BottomRight)
+    offset = arith::SubIOp::create(body, loc, bounds[1], bounds[0]);
+  else if (space.offset)
+    offset = loadInteger(body, einsum, space.offset, coordinates);
+  if (offset)
+    position = arith::AddIOp::create(body, loc, position, offset);
+  Value inside = buildTerm(body, loc, space.sparsity.getExpression(), position,
+                           positions[1]);
   if (!inside)
     return LogicalResult(
         cascade.emitError("has a sparsity atom that the unfused route does not "
                           "know: ")
-        << cascade.getSparsityAttr());
+        << space.sparsity);
   return conjoin(body, loc, live, inside);
 }
 
@@ -381,12 +404,10 @@ CascadeToLinalg::buildLiveTest(OpBuilder &body, EinsumOp einsum,
   }
   if (!cascade.hasSpace())
     return live;
-  Value query = coordinates.lookup(cascade.getQueryRankAttr());
-  Value key = coordinates.lookup(cascade.getKeyRankAttr());
-  if (!query || !key)
+  if (!coordinates.contains(space.queryRank) ||
+      !coordinates.contains(space.keyRank))
     return live;
-  FailureOr<Value> inside =
-      buildSpaceTest(body, einsum, coordinates, query, key);
+  FailureOr<Value> inside = buildSpaceTest(body, einsum, coordinates);
   if (failed(inside))
     return failure();
   return conjoin(body, loc, live, *inside);

@@ -126,12 +126,14 @@ CascadeDistributor::CascadeDistributor(CascadeOp cascade)
     exclude(cascade.getQueryRankAttr());
     exclude(cascade.getKeyRankAttr());
   }
-  for (std::optional<AccessAttr> access :
-       {cascade.getKeyLengths(), cascade.getQueryLengths()})
-    if (access)
-      for (auto [dim, rank] : llvm::enumerate(access->getRanks()))
-        getDimensions(cascade.getBody().getArgument(access->getInput()))[dim] =
-            rank;
+  CascadeSpace space = cascade.getSpace();
+  for (AccessAttr access : space.getAccesses())
+    for (auto [dim, rank] : llvm::enumerate(access.getRanks()))
+      getDimensions(cascade.getBody().getArgument(access.getInput()))[dim] =
+          rank;
+  // The index of a rank that a point fixes would lose its origin.
+  for (OriginAttr origin : space.origins)
+    exclude(origin.getRank());
   for (Value result : cascade.getYielded())
     if (!result.getDefiningOp<EinsumOp>() ||
         result.getParentBlock() != &cascade.getBody().front())
@@ -268,18 +270,22 @@ void CascadeDistributor::run() {
     inputs.push_back(slice(input, argument, point));
   for (Value yielded : cascade.getYielded())
     types.push_back(getPointType(yielded));
-  auto getAccess = [&](std::optional<AccessAttr> access) {
+  CascadeSpace space = cascade.getSpace();
+  auto drop = [&](AccessAttr access) {
     if (!access)
-      return AccessAttr();
-    SmallVector<StringAttr> kept(access->getRanks());
+      return access;
+    SmallVector<StringAttr> kept(access.getRanks());
     llvm::erase_if(kept, [&](StringAttr rank) { return isDistributed(rank); });
-    return AccessAttr::get(access->getContext(), access->getInput(), kept);
+    return AccessAttr::get(access.getContext(), access.getInput(), kept);
   };
-  auto created = CascadeOp::create(
-      builder, loc, types, inputs, cascade.getSparsityAttr(),
-      cascade.getQueryRankAttr(), cascade.getKeyRankAttr(),
-      cascade.getAlignmentAttr(), getAccess(cascade.getKeyLengths()),
-      getAccess(cascade.getQueryLengths()), MappingAttr());
+  space.keyLengths = drop(space.keyLengths);
+  space.queryLengths = drop(space.queryLengths);
+  space.offset = drop(space.offset);
+  for (OriginAttr &origin : space.origins)
+    origin = OriginAttr::get(origin.getContext(), origin.getRank(),
+                             drop(origin.getAccess()));
+  auto created =
+      CascadeOp::create(builder, loc, types, inputs, space, MappingAttr());
   OpBuilder inner(builder.getContext());
   Block *newBody =
       inner.createBlock(&created.getBody(), {}, TypeRange(ValueRange(inputs)),

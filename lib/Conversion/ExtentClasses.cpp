@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ExtentClasses.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -104,6 +105,12 @@ void ExtentClasses::visit(AttentionOp op) {
   uniteRanks(op.getKeyLengths(), Ranks{"b"}, op);
   uniteRanks(op.getQueryLengths(), Ranks{"b"}, op);
   uniteRanks(op.getSinks(), Ranks{"h"}, op);
+  // Positions are one number, or one for each batch row.
+  SmallVector<Value> positions(op.getOrigins());
+  if (op.getOffset())
+    positions.push_back(op.getOffset());
+  for (Value position : positions)
+    uniteRank(position, 0, "b", op);
   for (Attribute modifier : op.getScore()) {
     if (auto bias = dyn_cast<BiasAttr>(modifier))
       uniteRanks(op.getExtras()[bias.getSlot()], bias.getRanks(), op);
@@ -134,10 +141,8 @@ void ExtentClasses::visit(CascadeOp op) {
     uniteAll(input, argument);
   for (auto [result, yielded] : llvm::zip(op.getResults(), op.getYielded()))
     uniteAll(result, yielded);
-  for (std::optional<AccessAttr> access :
-       {op.getKeyLengths(), op.getQueryLengths()})
-    if (access)
-      uniteRanks(op.getInputs()[access->getInput()], access->getRanks(), op);
+  for (AccessAttr access : op.getSpace().getAccesses())
+    uniteRanks(op.getInputs()[access.getInput()], access.getRanks(), op);
 }
 
 void ExtentClasses::visit(EinsumOp op) {
@@ -184,15 +189,26 @@ void ExtentClasses::visit(linalg::LinalgOp op) {
     uniteAll(init, result);
 }
 
-void ExtentClasses::visit(tensor::EmptyOp op) {
-  for (int64_t dim = 0, rank = op.getType().getRank(); dim < rank; ++dim) {
-    if (!op.getType().isDynamicDim(dim))
+/// A tensor that is made with given extents.
+void ExtentClasses::visitSizes(Value tensor, ValueRange dynamicSizes) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  for (int64_t dim = 0, next = 0; dim < type.getRank(); ++dim) {
+    if (!type.isDynamicDim(dim))
       continue;
-    auto source = op.getDynamicSize(dim).getDefiningOp<tensor::DimOp>();
+    auto source = dynamicSizes[next++].getDefiningOp<tensor::DimOp>();
     if (!source || !isa<RankedTensorType>(source.getSource().getType()))
       continue;
     if (std::optional<int64_t> index = source.getConstantIndex())
-      unite(getNode(op, dim), getNode(source.getSource(), *index));
+      unite(getNode(tensor, dim), getNode(source.getSource(), *index));
+  }
+}
+
+/// What a loop carries keeps its extents.
+void ExtentClasses::visitLoop(LoopLikeOpInterface op) {
+  for (auto [init, argument, result] : llvm::zip_equal(
+           op.getInits(), op.getRegionIterArgs(), op->getResults())) {
+    uniteAll(init, argument);
+    uniteAll(init, result);
   }
 }
 
@@ -217,8 +233,15 @@ void ExtentClasses::build(func::FuncOp function) {
   function.walk([&](Operation *op) {
     llvm::TypeSwitch<Operation *>(op)
         .Case<AttentionOp, MergeOp, CascadeOp, EinsumOp, IterateOp,
-              linalg::LinalgOp, tensor::EmptyOp, tensor::ExtractSliceOp>(
+              linalg::LinalgOp, tensor::ExtractSliceOp>(
             [&](auto op) { visit(op); })
+        .Case<scf::ForOp, scf::ForallOp>([&](auto op) {
+          visitLoop(cast<LoopLikeOpInterface>(op.getOperation()));
+        })
+        .Case<tensor::EmptyOp, tensor::SplatOp>(
+            [&](auto op) { visitSizes(op.getResult(), op.getDynamicSizes()); })
+        .Case<tensor::InsertSliceOp>(
+            [&](auto op) { uniteAll(op.getDest(), op.getResult()); })
         .Case<tensor::CastOp>(
             [&](auto cast) { uniteAll(cast.getSource(), cast.getDest()); })
         .Case<tensor::ExpandShapeOp>([&](auto reshape) {

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "llvm/ADT/EquivalenceClasses.h"
 
 namespace mlir::attn {
@@ -55,8 +56,9 @@ private:
   void visit(EinsumOp op);
   void visit(IterateOp op);
   void visit(linalg::LinalgOp op);
-  void visit(tensor::EmptyOp op);
   void visit(tensor::ExtractSliceOp op);
+  void visitLoop(LoopLikeOpInterface op);
+  void visitSizes(Value tensor, ValueRange dynamicSizes);
 
   llvm::EquivalenceClasses<unsigned> classes;
   llvm::DenseMap<std::pair<Value, int64_t>, unsigned> nodes;

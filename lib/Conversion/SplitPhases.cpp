@@ -32,6 +32,9 @@ static bool isCopied(Operation *op) {
     return false;
   if (isInputView(op) || isa<tensor::CollapseShapeOp>(op))
     return true;
+  // So is a tensor of one scalar: lengths, an offset or an origin.
+  if (auto number = dyn_cast<tensor::FromElementsOp>(op))
+    return number.getType().getRank() == 0;
   return op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
          llvm::none_of(op->getResultTypes(), llvm::IsaPred<ShapedType>);
 }

@@ -49,6 +49,32 @@ static SmallVector<Value> splitItem(OpBuilder &builder, Location loc,
   return coordinates;
 }
 
+/// Whether `scalar` is computed, without a branch, from the arguments.
+static bool isFromArguments(Value scalar) {
+  Operation *op = scalar.getDefiningOp();
+  if (!op || op->getNumRegions() != 0 || !isMemoryEffectFree(op))
+    return false;
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    if (!isa<TensorType>(operand.getType()))
+      return isFromArguments(operand);
+    return isa<tensor::ExtractOp, tensor::DimOp>(op) && isArgumentView(operand);
+  });
+}
+
+/// Whether `op` makes a tensor of one number that only clauses of a cascade
+/// read: lengths, an offset or an origin.
+static bool isNumber(Operation *op) {
+  auto number = dyn_cast_or_null<tensor::FromElementsOp>(op);
+  if (!number || number.getType().getRank() != 0 ||
+      !isFromArguments(number.getElements().front()))
+    return false;
+  return llvm::all_of(number->getUses(), [](OpOperand &use) {
+    auto reader = dyn_cast<CascadeOp>(use.getOwner());
+    return reader &&
+           reader.getBody().getArgument(use.getOperandNumber()).use_empty();
+  });
+}
+
 /// Whether the function is the cascade, but for reshapes and scalars.
 static LogicalResult
 checkBoundary(func::FuncOp function, CascadeOp cascade,
@@ -57,12 +83,12 @@ checkBoundary(func::FuncOp function, CascadeOp cascade,
     bool isReshape = isInputView(&op) || isa<tensor::CollapseShapeOp>(op);
     bool isScalar = llvm::none_of(
         op.getResultTypes(), [](Type type) { return isa<ShapedType>(type); });
-    if (&op != cascade && !isReshape && !isa<func::ReturnOp>(op) &&
-        (!isScalar || !isMemoryEffectFree(&op)))
+    if (&op != cascade && !isReshape && !isNumber(&op) &&
+        !isa<func::ReturnOp>(op) && (!isScalar || !isMemoryEffectFree(&op)))
       return emit(&op) << "stands beside the cascade; only reshapes may";
   }
   for (auto [index, input] : llvm::enumerate(cascade.getInputs()))
-    if (!isArgumentView(input))
+    if (!isArgumentView(input) && !isNumber(input.getDefiningOp()))
       return emit(cascade) << "input #" << index
                            << " is computed in front of the cascade; allowed "
                               "between an argument of the kernel and a cascade "

@@ -142,9 +142,8 @@ replace(Operation *op, const Map &map,
     if (!llvm::is_contained(inputs, input))
       inputs.push_back(input);
   SmallVector<Type> types{map.type};
-  auto cascade = CascadeOp::create(builder, loc, types, inputs, SparsityAttr(),
-                                   StringAttr(), StringAttr(), AlignmentAttr(),
-                                   AccessAttr(), AccessAttr(), MappingAttr());
+  auto cascade = CascadeOp::create(builder, loc, types, inputs, CascadeSpace(),
+                                   MappingAttr());
   OpBuilder nested(builder.getContext());
   Block *block =
       nested.createBlock(&cascade.getBody(), {}, TypeRange(ValueRange(inputs)),

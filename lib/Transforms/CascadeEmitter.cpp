@@ -237,31 +237,35 @@ void CascadeEmitter::emitIterate(IterateOp iterate, Scope *scope) {
 
 void CascadeEmitter::dropUnusedInputs(CascadeOp cascade) {
   Block &body = cascade.getBody().front();
-  AccessAttr keyLengths = cascade.getKeyLengthsAttr();
-  AccessAttr queryLengths = cascade.getQueryLengthsAttr();
-  auto usedBy = [](AccessAttr access, int64_t input) {
-    return access && access.getInput() == input;
-  };
-  auto shift = [](AccessAttr access, int64_t removed) {
-    if (!access || access.getInput() < removed)
-      return access;
-    return AccessAttr::get(access.getContext(), access.getInput() - 1,
-                           access.getRanks());
-  };
+  CascadeSpace space = cascade.getSpace();
   for (int64_t input = int64_t(body.getNumArguments()) - 1; input >= 0;
        --input) {
-    if (!body.getArgument(input).use_empty() || usedBy(keyLengths, input) ||
-        usedBy(queryLengths, input))
+    bool isNamed = llvm::any_of(space.getAccesses(), [&](AccessAttr access) {
+      return access.getInput() == input;
+    });
+    if (!body.getArgument(input).use_empty() || isNamed)
       continue;
     body.eraseArgument(input);
     cascade->eraseOperand(input);
-    keyLengths = shift(keyLengths, input);
-    queryLengths = shift(queryLengths, input);
+    space = space.map(
+        [&](int64_t other) { return other < input ? other : other - 1; },
+        [](StringAttr rank) { return rank; });
   }
-  if (keyLengths)
-    cascade.setKeyLengthsAttr(keyLengths);
-  if (queryLengths)
-    cascade.setQueryLengthsAttr(queryLengths);
+  cascade.setSpace(space);
+}
+
+/// What of the cascade's space has an effect.
+static CascadeSpace dropUnread(CascadeOp cascade) {
+  CascadeSpace space = cascade.getSpace();
+  llvm::erase_if(space.origins, [&](OriginAttr origin) {
+    return !cascade.readsOrigin(origin.getRank());
+  });
+  if (!space.restricts()) {
+    space.queryRank = space.keyRank = {};
+    space.alignment = {};
+    space.offset = {};
+  }
+  return space;
 }
 
 CascadeOp CascadeEmitter::run() {
@@ -282,13 +286,6 @@ CascadeOp CascadeEmitter::run() {
     inputs.push_back(input);
     locations.push_back(body.getArgument(index).getLoc());
   }
-  auto move = [&](AccessAttr access) {
-    if (!access)
-      return access;
-    return AccessAttr::get(access.getContext(), places[access.getInput()],
-                           rename(access.getRanks()));
-  };
-
   // Results that someone uses; all of them if nobody uses any.
   SmallVector<unsigned> results;
   for (OpResult result : source.getResults())
@@ -298,15 +295,14 @@ CascadeOp CascadeEmitter::run() {
   for (unsigned index : results)
     types.push_back(source.getResult(index).getType());
 
-  bool hasSpace = source.getSparsityAttr() || source.getKeyLengthsAttr() ||
-                  source.getQueryLengthsAttr();
-  auto created = CascadeOp::create(
-      builder, source.getLoc(), types, inputs, source.getSparsityAttr(),
-      hasSpace ? rename(source.getQueryRankAttr()) : nullptr,
-      hasSpace ? rename(source.getKeyRankAttr()) : nullptr,
-      hasSpace ? source.getAlignmentAttr() : nullptr,
-      move(source.getKeyLengthsAttr()), move(source.getQueryLengthsAttr()),
-      source.getMappingAttr());
+  CascadeSpace space = dropUnread(source);
+  llvm::sort(space.origins, [&](OriginAttr a, OriginAttr b) {
+    return order.getRankNumber(a.getRank()) < order.getRankNumber(b.getRank());
+  });
+  space = space.map([&](int64_t input) { return places[input]; },
+                    [&](StringAttr rank) { return rename(rank); });
+  auto created = CascadeOp::create(builder, source.getLoc(), types, inputs,
+                                   space, source.getMappingAttr());
   created->setDiscardableAttrs(source->getDiscardableAttrDictionary());
   Scope scope{&body, OpBuilder(builder.getContext()), nullptr, {}};
   Block *newBody = scope.builder.createBlock(

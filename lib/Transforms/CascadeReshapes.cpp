@@ -70,9 +70,8 @@ bool RankSplitter::setDimension(Value tensor, std::optional<unsigned> dim) {
 bool RankSplitter::check() {
   if (rank == cascade.getQueryRankAttr() || rank == cascade.getKeyRankAttr())
     return false;
-  for (std::optional<AccessAttr> access :
-       {cascade.getKeyLengths(), cascade.getQueryLengths()})
-    if (access && llvm::is_contained(access->getRanks(), rank))
+  for (AccessAttr access : cascade.getSpace().getAccesses())
+    if (llvm::is_contained(access.getRanks(), rank))
       return false;
   for (Operation &op : cascade.getBody().front().without_terminator()) {
     auto einsum = dyn_cast<EinsumOp>(op);
@@ -246,11 +245,12 @@ CascadeOp RankSplitter::run() {
     std::optional<unsigned> dim = dimensions.find(value)->second;
     types.push_back(dim ? splitType(value.getType(), *dim) : value.getType());
   }
-  auto created = CascadeOp::create(
-      builder, loc, types, inputs, cascade.getSparsityAttr(),
-      cascade.getQueryRankAttr(), cascade.getKeyRankAttr(),
-      cascade.getAlignmentAttr(), cascade.getKeyLengthsAttr(),
-      cascade.getQueryLengthsAttr(), cascade.getMappingAttr());
+  // The coordinate is outer * INNER + inner, so its origin is that of inner.
+  CascadeSpace space = cascade.getSpace().map(
+      [](int64_t input) { return input; },
+      [&](StringAttr name) { return name == rank ? innerRank : name; });
+  auto created = CascadeOp::create(builder, loc, types, inputs, space,
+                                   cascade.getMappingAttr());
   created->setDiscardableAttrs(cascade->getDiscardableAttrDictionary());
   IRMapping tensors;
   {

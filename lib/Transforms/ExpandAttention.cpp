@@ -73,6 +73,8 @@ private:
                     SmallVectorImpl<StringRef> &split);
   Value applyModifier(unsigned index, Value score);
   Value applyMap(ScoreMapAttr map, unsigned index, Value score);
+  AccessAttr addInteger(Value position);
+  CascadeSpace addSpace();
 
   /// An operand of a modifier: its input and the ranks that index it.
   struct Extra {
@@ -140,6 +142,49 @@ unsigned AttentionExpander::addExtra(int64_t slot, ArrayRef<StringRef> ranks,
     split.append({"k", "g"});
   }
   return writer.addInput(tensor);
+}
+
+/// Lengths, an offset or an origin as an input of the cascade.
+AccessAttr AttentionExpander::addInteger(Value position) {
+  if (!position)
+    return {};
+  OpBuilder &builder = writer.builder;
+  if (position.getType().isIndex()) {
+    Type integer = builder.getI64Type();
+    Value number =
+        arith::IndexCastOp::create(builder, op.getLoc(), integer, position);
+    position = tensor::FromElementsOp::create(
+        builder, op.getLoc(), RankedTensorType::get({}, integer), number);
+  }
+  bool isPerRow = cast<RankedTensorType>(position.getType()).getRank() == 1;
+  return AccessAttr::get(builder.getContext(), writer.addInput(position),
+                         isPerRow ? writer.names({"b"})
+                                  : SmallVector<StringAttr>());
+}
+
+CascadeSpace AttentionExpander::addSpace() {
+  MLIRContext *context = op.getContext();
+  CascadeSpace space;
+  space.keyLengths = addInteger(op.getKeyLengths());
+  space.queryLengths = addInteger(op.getQueryLengths());
+  space.sparsity = op.getSparsityAttr();
+  // The plane is named only where it loses points.
+  if (space.restricts()) {
+    space.queryRank = StringAttr::get(context, "m");
+    space.keyRank = StringAttr::get(context, "n");
+    space.alignment = op.getAlignmentAttr();
+    space.offset = addInteger(op.getOffset());
+  }
+  for (StringRef rank : {"b", "h", "m", "n"}) {
+    Value origin = op.getOrigin(rank);
+    if (!origin)
+      continue;
+    // h = k * G + g, whatever head the first one is: its origin is that of g.
+    space.origins.push_back(OriginAttr::get(
+        context, StringAttr::get(context, rank == "h" ? "g" : rank),
+        addInteger(origin)));
+  }
+  return space;
 }
 
 Value AttentionExpander::applyMap(ScoreMapAttr map, unsigned index,
@@ -270,17 +315,7 @@ FailureOr<CascadeOp> AttentionExpander::run() {
   if (op.getSinks())
     sinks = writer.addInput(
         splitHeads(builder, loc, op.getSinks(), 0, keyHeads, group));
-  auto lengths = [&](Value tensor) -> AccessAttr {
-    if (!tensor)
-      return {};
-    return AccessAttr::get(builder.getContext(), writer.addInput(tensor),
-                           writer.names({"b"}));
-  };
-  AccessAttr keyLengths = lengths(op.getKeyLengths());
-  AccessAttr queryLengths = lengths(op.getQueryLengths());
-
-  // The space is named only where it removes points.
-  bool hasSpace = op.getSparsityAttr() || keyLengths || queryLengths;
+  CascadeSpace space = addSpace();
   SmallVector<Type> resultTypes;
   auto split = [&](Type type) {
     auto tensor = cast<RankedTensorType>(type);
@@ -291,12 +326,8 @@ FailureOr<CascadeOp> AttentionExpander::run() {
   };
   for (Type type : op.getResultTypes())
     resultTypes.push_back(split(type));
-  auto cascade = CascadeOp::create(
-      builder, loc, resultTypes, writer.inputs, op.getSparsityAttr(),
-      hasSpace ? builder.getStringAttr("m") : nullptr,
-      hasSpace ? builder.getStringAttr("n") : nullptr,
-      hasSpace ? op.getAlignmentAttr() : nullptr, keyLengths, queryLengths,
-      /*mapping=*/nullptr);
+  auto cascade = CascadeOp::create(builder, loc, resultTypes, writer.inputs,
+                                   space, MappingAttr());
   OpBuilder::InsertionGuard guard(builder);
   body = builder.createBlock(&cascade.getBody(), cascade.getBody().end(),
                              TypeRange(ValueRange(writer.inputs)),

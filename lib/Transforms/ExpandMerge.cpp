@@ -30,9 +30,9 @@ CascadeOp attn::expandMerge(MergeOp op, OpBuilder &builder) {
   if (op.getSinks())
     sinks = writer.addInput(op.getSinks());
 
-  auto cascade = CascadeOp::create(
-      builder, loc, op.getResultTypes(), writer.inputs, nullptr, nullptr,
-      nullptr, nullptr, nullptr, nullptr, /*mapping=*/nullptr);
+  auto cascade =
+      CascadeOp::create(builder, loc, op.getResultTypes(), writer.inputs,
+                        CascadeSpace(), MappingAttr());
   OpBuilder::InsertionGuard guard(builder);
   Block *body =
       builder.createBlock(&cascade.getBody(), cascade.getBody().end(),

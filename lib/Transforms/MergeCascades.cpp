@@ -24,8 +24,7 @@ using namespace mlir::attn;
 
 /// Whether the cascade removes points from its space.
 static bool restrictsSpace(CascadeOp cascade) {
-  return cascade.getSparsityAttr() || cascade.getKeyLengthsAttr() ||
-         cascade.getQueryLengthsAttr();
+  return cascade.getSpace().restricts();
 }
 
 //===----------------------------------------------------------------------===//
@@ -50,6 +49,8 @@ private:
 
   Value getLink() { return producer.getResult(result); }
   bool isLink(Value argument);
+  bool keepsOrigins(CascadeOp from, CascadeOp to, ArrayRef<EinsumOp> moved,
+                    const RankNames &names);
   /// Every way in which the reader indexes the link; null where an access has
   /// an expression that is more than a rank.
   SmallVector<std::optional<Tuple>> getLinkTuples();
@@ -161,6 +162,30 @@ static bool isInSpace(EinsumOp einsum, const RankNames &names,
   return has(space.getQueryRankAttr()) && has(space.getKeyRankAttr());
 }
 
+/// Whether indices of the moved einsums, their ranks renamed, count from the
+/// same origins in the cascade that they go to.
+bool CascadeMerger::keepsOrigins(CascadeOp from, CascadeOp to,
+                                 ArrayRef<EinsumOp> moved,
+                                 const RankNames &names) {
+  auto rename = [&](StringAttr rank) {
+    StringAttr renamed = names.lookup(rank);
+    return renamed ? renamed : rank;
+  };
+  CascadeSpace old = from.getSpace(), space = to.getSpace();
+  auto isSame = [&](StringAttr rank) {
+    AccessAttr a = old.getOrigin(rank), b = space.getOrigin(rename(rank));
+    if (!a || !b)
+      return !a && !b;
+    return from.getInputs()[a.getInput()] == to.getInputs()[b.getInput()] &&
+           llvm::equal(llvm::map_range(a.getRanks(), rename), b.getRanks());
+  };
+  for (EinsumOp einsum : moved)
+    for (IndexOp index : einsum.getBody().getOps<IndexOp>())
+      if (!isSame(index.getRankAttr()))
+        return false;
+  return true;
+}
+
 bool CascadeMerger::isPrologue() {
   if (restrictsSpace(producer) || !isPlain(producer) || !isPlain(reader))
     return false;
@@ -172,9 +197,8 @@ bool CascadeMerger::isPrologue() {
   for (auto [index, input] : llvm::enumerate(reader.getInputs())) {
     if (input != getLink())
       continue;
-    for (std::optional<AccessAttr> access :
-         {reader.getKeyLengths(), reader.getQueryLengths()})
-      if (access && access->getInput() == static_cast<int64_t>(index))
+    for (AccessAttr access : reader.getSpace().getAccesses())
+      if (access.getInput() == static_cast<int64_t>(index))
         return false;
     for (Operation *user : reader.getBody().getArgument(index).getUsers())
       if (!isa<EinsumOp>(user))
@@ -189,11 +213,13 @@ bool CascadeMerger::isPrologue() {
         return false;
   RankNames taken = getRanks(reader);
   for (const std::optional<Tuple> &tuple : getLinkTuples()) {
-    if (!tuple && restrictsSpace(reader))
-      continue;
+    RankNames names = tuple ? getNames(producer, outputs, *tuple, taken)
+                            : getNames(producer, ArrayRef<StringAttr>(),
+                                       ArrayRef<StringAttr>(), taken);
+    if (!keepsOrigins(producer, reader, slice, names))
+      return false;
     if (!tuple)
       continue;
-    RankNames names = getNames(producer, outputs, *tuple, taken);
     for (EinsumOp einsum : slice)
       if (isInSpace(einsum, names, reader))
         return false;
@@ -213,10 +239,14 @@ bool CascadeMerger::isEpilogue() {
       return false;
   RankNames names = getNames(reader, *tuples.front(), last.getOutputRanks(),
                              getRanks(producer));
-  for (Operation &op : reader.getBody().front().without_terminator())
-    if (auto einsum = dyn_cast<EinsumOp>(op))
-      if (einsum.getReduction() || isInSpace(einsum, names, producer))
-        return false;
+  SmallVector<EinsumOp> moved(reader.getBody().front().getOps<EinsumOp>());
+  for (EinsumOp einsum : moved)
+    if (einsum.getReduction() || isInSpace(einsum, names, producer))
+      return false;
+  // What names an input of the reader by its number would not come along, and
+  // has no effect but through indices.
+  if (!keepsOrigins(reader, producer, moved, names))
+    return false;
   for (Value value : reader.getYielded())
     if (!value.getDefiningOp<EinsumOp>())
       return false;
@@ -242,17 +272,12 @@ bool CascadeMerger::isEpilogue() {
 CascadeOp CascadeMerger::create(CascadeOp attributes, ArrayRef<Type> results,
                                 ArrayRef<Value> inputs, const RankNames &names,
                                 ArrayRef<int64_t> moved) {
-  auto move = [&](AccessAttr access) {
-    return access ? AccessAttr::get(access.getContext(),
-                                    moved[access.getInput()], access.getRanks())
-                  : access;
-  };
+  CascadeSpace space =
+      attributes.getSpace().map([&](int64_t input) { return moved[input]; },
+                                [](StringAttr rank) { return rank; });
   builder.setInsertionPoint(reader);
-  auto created = CascadeOp::create(
-      builder, reader.getLoc(), results, inputs, attributes.getSparsityAttr(),
-      attributes.getQueryRankAttr(), attributes.getKeyRankAttr(),
-      attributes.getAlignmentAttr(), move(attributes.getKeyLengthsAttr()),
-      move(attributes.getQueryLengthsAttr()), nullptr);
+  auto created = CascadeOp::create(builder, reader.getLoc(), results, inputs,
+                                   space, MappingAttr());
   created->setDiscardableAttrs(reader->getDiscardableAttrDictionary());
   builder.createBlock(&created.getBody(), {}, TypeRange(ValueRange(inputs)),
                       SmallVector<Location>(inputs.size(), reader.getLoc()));

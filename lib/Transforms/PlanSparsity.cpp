@@ -53,6 +53,10 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
     restriction.expression = cascade.getSparsity()->getExpression();
   if (cascade.getAlignment())
     restriction.alignment = *cascade.getAlignment();
+  CascadeSpace space = cascade.getSpace();
+  restriction.hasKeyOrigin = space.getOrigin(space.keyRank) != nullptr;
+  restriction.hasDiagonal = space.offset || space.getOrigin(space.queryRank) ||
+                            space.getOrigin(space.keyRank);
   restriction.hasKeyLengths = cascade.getKeyLengths().has_value();
   restriction.hasQueryLengths = cascade.getQueryLengths().has_value();
   FailureOr<PlanAttr> plan =

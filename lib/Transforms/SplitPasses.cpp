@@ -104,11 +104,8 @@ CascadeOp PassSplitter::createPart(ArrayRef<Value> results,
   SmallVector<Type> types;
   for (Value result : results)
     types.push_back(result.getType());
-  auto part =
-      CascadeOp::create(builder, loc, types, inputs, cascade.getSparsityAttr(),
-                        cascade.getQueryRankAttr(), cascade.getKeyRankAttr(),
-                        cascade.getAlignmentAttr(), cascade.getKeyLengthsAttr(),
-                        cascade.getQueryLengthsAttr(), MappingAttr());
+  auto part = CascadeOp::create(builder, loc, types, inputs, cascade.getSpace(),
+                                MappingAttr());
   OpBuilder nested(builder.getContext());
   Block *block =
       nested.createBlock(&part.getBody(), {}, TypeRange(ValueRange(inputs)),
@@ -130,22 +127,22 @@ CascadeOp PassSplitter::createPart(ArrayRef<Value> results,
   eraseDeadEinsums(*block);
 
   // Einsums over one rank of the plane alone are not restricted.
-  if (part.hasSpace()) {
-    llvm::SmallDenseSet<StringAttr> used;
-    part.walk([&](EinsumOp einsum) {
-      for (StringAttr rank : einsum.getRankNames())
-        used.insert(rank);
-    });
-    if (!used.contains(part.getQueryRankAttr()) ||
-        !used.contains(part.getKeyRankAttr())) {
-      part.removeSparsityAttr();
-      part.removeQueryRankAttr();
-      part.removeKeyRankAttr();
-      part.removeAlignmentAttr();
-      part.removeKeyLengthsAttr();
-      part.removeQueryLengthsAttr();
-    }
+  llvm::SmallDenseSet<StringAttr> used;
+  part.walk([&](EinsumOp einsum) {
+    for (StringAttr rank : einsum.getRankNames())
+      used.insert(rank);
+  });
+  CascadeSpace space = part.getSpace();
+  llvm::erase_if(space.origins, [&](OriginAttr origin) {
+    return !used.contains(origin.getRank());
+  });
+  if (part.hasSpace() &&
+      (!used.contains(space.queryRank) || !used.contains(space.keyRank))) {
+    SmallVector<OriginAttr> origins = space.origins;
+    space = CascadeSpace();
+    space.origins = origins;
   }
+  part.setSpace(space);
   CascadeEmitter::dropUnusedInputs(part);
   return part;
 }

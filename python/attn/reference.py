@@ -146,7 +146,13 @@ class Operator:
 
     `modifiers` None means the default scale 1/sqrt(e). `align` says where query
     position 0 lies: "top_left" at key 0, "bottom_right" so that the last query
-    sits on the last key, where a given length of a row counts as its end.
+    sits on the last key, where a given length of a row counts as its end, and
+    "offset" at key `offset`, one number or one for each batch row.
+
+    `origins` says where along b, h, m and n the operands begin, where they are
+    a part of the whole, one number or one for each batch row: positions and the
+    indices of modifiers' functions count from there, and lengths are numbers of
+    tokens of the whole.
     """
 
     modifiers: Sequence[Callable] | None = None
@@ -155,6 +161,20 @@ class Operator:
     key_lengths: np.ndarray | None = None
     query_lengths: np.ndarray | None = None
     sinks: np.ndarray | None = None
+    offset: np.ndarray | int | None = None
+    origins: dict[str, np.ndarray | int] = field(default_factory=dict)
+
+    def origin(self, rank: str, b: int) -> int:
+        return _of_row(self.origins.get(rank, 0), b)
+
+    def length(self, rank: str, b: int, extent: int) -> int:
+        """The number of tokens of the whole that batch entry `b` has."""
+        lengths = self.query_lengths if rank == "m" else self.key_lengths
+        if lengths is None:
+            return extent
+        length = max(int(lengths[b]), 0)
+        # The extent of a part says nothing about the whole.
+        return length if rank in self.origins else min(length, extent)
 
     def score_modifiers(self, features: int) -> Sequence[Callable]:
         if self.modifiers is None:
@@ -163,17 +183,31 @@ class Operator:
 
     def live(self, b: int, rows: np.ndarray, num_queries: int, num_keys: int):
         """Which (row, key) points of batch entry `b` exist."""
-        len_m = num_queries if self.query_lengths is None else self.query_lengths[b]
-        len_n = num_keys if self.key_lengths is None else self.key_lengths[b]
-        if self.align not in ("top_left", "bottom_right"):
+        len_m = self.length("m", b, num_queries)
+        len_n = self.length("n", b, num_keys)
+        if self.align not in ("top_left", "bottom_right", "offset"):
             raise ValueError(f"unknown alignment {self.align!r}")
-        offset = int(len_n) - int(len_m) if self.align == "bottom_right" else 0
-        m = np.asarray(rows, np.int64)[:, None]
-        n = np.arange(num_keys, dtype=np.int64)[None, :]
-        live = (m < int(len_m)) & (n < int(len_n))
+        offset = 0
+        if self.align == "bottom_right":
+            offset = len_n - len_m
+        elif self.align == "offset":
+            offset = _of_row(self.offset, b)
+        m = np.asarray(rows, np.int64)[:, None] + self.origin("m", b)
+        n = np.arange(num_keys, dtype=np.int64)[None, :] + self.origin("n", b)
+        live = np.ones((len(rows), num_keys), bool)
+        if self.query_lengths is not None:
+            live = live & (m < len_m)
+        if self.key_lengths is not None:
+            live = live & (n < len_n)
         if self.where is not None:
             live = live & self.where(m + offset, n)
         return live
+
+
+def _of_row(number, b: int) -> int:
+    """A number, or the one of batch entry `b`."""
+    number = np.asarray(number)
+    return int(number[b]) if number.ndim else int(number)
 
 
 @dataclass
@@ -328,9 +362,16 @@ def _evaluate(q, k, v, operator, dtype, rows, scores_of, values_of, round_weight
                 key = k[b, h // group].astype(dtype)
                 value = v[b, h // group].astype(dtype)
                 scores = scores_of(q[b, h, block].astype(dtype), key)
-                b_index, h_index = np.full((1, 1), b), np.full((1, 1), h)
+                indices = [np.full((1, 1), b), np.full((1, 1), h), block[:, None], n_index]
                 for modifier in modifiers:
-                    scores = modifier(scores, b_index, h_index, block[:, None], n_index)
+                    picked = indices
+                    if isinstance(modifier, Map):
+                        # Operands keep their own indices, functions see the whole's.
+                        picked = [
+                            index + operator.origin(rank, b)
+                            for rank, index in zip("bhmn", indices, strict=True)
+                        ]
+                    scores = modifier(scores, *picked)
                     if scores.dtype != dtype:
                         raise TypeError(f"{modifier} changed the type of the scores")
                 sink = None if operator.sinks is None else operator.sinks[h]

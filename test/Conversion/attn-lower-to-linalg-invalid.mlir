@@ -21,7 +21,7 @@ func.func @unknown_extent(%x: tensor<?xf32>) -> tensor<?xf32> {
 
 func.func @lengths_without_batch(%s: tensor<?x?xf32>, %kl: tensor<?xi64>) -> tensor<?xf32> {
   %a = attn.cascade (%S = %s, %KL = %kl) where causal over (m, n) align bottom_right lengths key(%KL[b]) : (tensor<?x?xf32>, tensor<?xi64>) -> tensor<?xf32> {
-    // expected-error@+1 {{is restricted by lengths along 'b', a rank that it does not have}}
+    // expected-error@+1 {{is restricted along 'b', a rank that it does not have}}
     %x = attn.einsum [m] = %S[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     attn.yield %x : tensor<?xf32>
   }

@@ -128,3 +128,23 @@ func.func @merge(%a: tensor<?x8x?x32xf32>, %la: tensor<?x8x?xf32>, %b: tensor<?x
   %o, %l = attn.merge(%a, %b) lse(%la, %lb) sinks(%s) : (tensor<?x8x?x32xf32>, tensor<?x8x?x32xf32>, tensor<?x8x?xf32>, tensor<?x8x?xf32>, tensor<8xf32>) -> (tensor<?x8x?x32xf32>, tensor<?x8x?xf32>)
   return %o, %l : tensor<?x8x?x32xf32>, tensor<?x8x?xf32>
 }
+
+// A part: an index becomes a tensor, and the origin of h is that of g.
+// CHECK-LABEL: func @part
+// CHECK-SAME: %[[H:[a-z0-9]+]]: index, %[[X:[a-z0-9]+]]: tensor<?xi32>
+// CHECK: %[[N:.*]] = arith.index_cast %[[H]] : index to i64
+// CHECK: %[[T:.*]] = tensor.from_elements %[[N]] : tensor<i64>
+// CHECK: attn.cascade ({{.*}}) where causal over (m, n) align offset(%[[X1:.*]][b]) origin(g = %[[T1:.*]][], n = %[[X1]][b])
+// CHECK: attn.index k
+// CHECK: attn.index g
+func.func @part(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %h: index, %x: tensor<?xi32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) score [scale(1.0), map() {
+      ^bb0(%s: f32, %b: index, %i: index, %m: index, %n: index):
+        %j = arith.index_cast %i : index to i32
+        %f = arith.sitofp %j : i32 to f32
+        %r = arith.addf %s, %f : f32
+        attn.yield %r : f32
+      }] where causal align offset(%x : tensor<?xi32>) origin(h = %h : index, n = %x : tensor<?xi32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}

@@ -519,3 +519,50 @@ func.func @repaired(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// -----
+
+// With an offset or an origin the diagonal is one number of the call.
+// CHECK-LABEL: func @diagonal(
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N, D],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, d1 + s2 + 1)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, d0 + s2 + 1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (d0 - d1 + s2)>> {
+func.func @diagonal(%s: tensor<2x?x?xf32>, %x: tensor<i64>, %y: tensor<2xi32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s, %X = %x, %Y = %y) where causal over (m, n) align offset(%Y[b]) origin(m = %X[])
+      : (tensor<2x?x?xf32>, tensor<i64>, tensor<2xi32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// A prefix counts keys of the whole.
+// CHECK-LABEL: func @key_origin(
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N, D, ON],
+// CHECK-SAME: to affine_map<(d0, d1)[s0, s1, s2, s3] -> ({{.*}}-s3 + 70
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> ({{.*}}-d1 - s3 + 69
+func.func @key_origin(%s: tensor<2x?x?xf32>, %x: tensor<i64>, %y: tensor<2xi32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s, %X = %x, %Y = %y) where causal and prefix(70) over (m, n) align top_left origin(n = %X[])
+      : (tensor<2x?x?xf32>, tensor<i64>, tensor<2xi32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}

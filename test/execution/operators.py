@@ -142,6 +142,10 @@ class Spec:
     lse: bool = False
     # The result's type where it is not that of the operands.
     out_dtype: str | None = None
+    # How the origin of a rank, as ("m", "index"), and the offset are given: as a
+    # tensor of one number, of one for each batch "row", or as an "index".
+    origins: tuple = ()
+    offset: str | None = None
 
     @property
     def key(self) -> str:
@@ -159,6 +163,7 @@ class Spec:
         for name in ("key_lengths", "query_lengths", "sinks", "lse"):
             if getattr(self, name):
                 parts.append(name)
+        parts += [f"origin {rank} {kind}" for rank, kind in self.origins]
         return " ".join(parts)
 
 
@@ -214,9 +219,26 @@ def text(spec: Spec, name: str = "attention") -> str:
         )
     if score:
         clauses.append(f"score [{', '.join(score)}]")
+    numbers, number_arguments = [], []
+
+    def number(argument: str, kind: str) -> str:
+        number_type = {"tensor": "tensor<i64>", "row": "tensor<?xi64>", "index": "tensor<i32>"}
+        number_arguments.append(f"%{argument}: {number_type[kind]}")
+        if kind != "index":
+            return f"%{argument} : {number_type[kind]}"
+        numbers.append(f"  %{argument}_e = tensor.extract %{argument}[] : tensor<i32>\n")
+        numbers.append(f"  %{argument}_i = arith.index_cast %{argument}_e : i32 to index\n")
+        return f"%{argument}_i : index"
+
+    align = spec.align
+    if spec.offset is not None:
+        align += f"({number('offset', spec.offset)})"
     if spec.where:
         atoms = " and ".join(atom_text(atom) for atom in spec.where)
-        clauses.append(f"where {atoms} align {spec.align}")
+        clauses.append(f"where {atoms} align {align}")
+    if spec.origins:
+        given = [f"{rank} = {number(f'origin_{rank}', kind)}" for rank, kind in spec.origins]
+        clauses.append(f"origin({', '.join(given)})")
     lengths = []
     if spec.key_lengths:
         arguments.append("%kl: tensor<?xi32>")
@@ -233,11 +255,13 @@ def text(spec: Spec, name: str = "attention") -> str:
     if spec.lse:
         results.append(f"tensor<?x{spec.heads}x?x{statistics}>")
         result_names = "%o, %lse"
+    arguments += number_arguments
     middle = "".join(f"\n      {clause}" for clause in clauses)
     types = ", ".join(results)
     result_type = f"({types})" if spec.lse else types
     return (
         f"func.func @{name}({', '.join(arguments)}) -> {result_type} {{\n"
+        f"{''.join(numbers)}"
         f"  {result_names} = attn.attention(%q, %k, %v){middle}\n"
         f"      : ({q_type}, {k_type}, {v_type}) -> {result_type}\n"
         f"  return {result_names} : {types}\n"
@@ -305,7 +329,18 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
         arrays["ql"] = lengths(queries)
     if spec.sinks:
         arrays["sink"] = normal((spec.heads,), statistics)
+    if spec.offset is not None:
+        arrays["offset"] = position(spec.offset, int(rng.integers(-keys, keys + 1)), batch)
+    for rank, kind in spec.origins:
+        arrays[f"origin_{rank}"] = position(kind, int(rng.integers(0, extents[rank] + 7)), batch)
     return Operands(spec, arrays)
+
+
+def position(kind: str, number, batch: int) -> np.ndarray:
+    """The operand that gives a number, the same or its own for each batch row."""
+    if kind == "row":
+        return np.broadcast_to(np.asarray(number, np.int64), (batch,)).copy()
+    return np.asarray(number, np.int32 if kind == "index" else np.int64)
 
 
 def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.Operator:
@@ -329,4 +364,6 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
         key_lengths=arrays.get("kl"),
         query_lengths=arrays.get("ql"),
         sinks=arrays.get("sink"),
+        offset=arrays.get("offset"),
+        origins={rank: arrays[f"origin_{rank}"] for rank, _ in spec.origins},
     )

@@ -28,6 +28,12 @@ struct PlaneRestriction {
   /// Whether each batch row has its own number of keys or of queries.
   bool hasKeyLengths = false;
   bool hasQueryLengths = false;
+  /// Whether the first row's position is a number of the call, relative to the
+  /// first key: with an offset or an origin of either rank. The alignment then
+  /// is part of that number.
+  bool hasDiagonal = false;
+  /// Whether the keys have an origin.
+  bool hasKeyOrigin = false;
 
   bool restricts() const {
     return expression || hasKeyLengths || hasQueryLengths;
@@ -35,13 +41,17 @@ struct PlaneRestriction {
 };
 
 /// The names of a plan's symbols: the extent of the row rank and of the key
-/// rank, and this batch row's number of keys and of queries. A plan lists the
-/// extents always and a length where there is one, in this order.
+/// rank, this batch row's number of keys and of queries among them, the key
+/// that the position of row 0 falls on, and the origin of the keys. A plan
+/// lists the extents always and the others where there is such, in this order.
+/// Lengths count from the part's first token and lie within the extents.
 struct PlanSymbols {
   static constexpr llvm::StringLiteral rowExtent = "M";
   static constexpr llvm::StringLiteral keyExtent = "N";
   static constexpr llvm::StringLiteral keyLength = "KL";
   static constexpr llvm::StringLiteral rowLength = "QL";
+  static constexpr llvm::StringLiteral diagonal = "D";
+  static constexpr llvm::StringLiteral keyOrigin = "ON";
 };
 
 /// Plans `restriction`. The result is null where nothing is restricted;

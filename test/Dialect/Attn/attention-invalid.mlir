@@ -204,7 +204,7 @@ func.func @map_operand_type(%q: tensor<2x8x?x64xf32>, %x: tensor<8xcomplex<f32>>
 // AT-7: a slot that is none
 func.func @bias_slot(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
   // expected-error @+1 {{bias names operand slot 0 of 0 where slot 0 is next}}
-  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>,
       score = [#attn.bias<0, [h]>]}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
@@ -214,7 +214,7 @@ func.func @bias_slot(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
 // AT-7: operands are used in order, each once
 func.func @bias_order(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2x8x4x64xf32> {
   // expected-error @+1 {{bias names operand slot 1 of 2 where slot 0 is next}}
-  %o = "attn.attention"(%q, %q, %q, %x, %x) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 2, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q, %x, %x) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 2, 0, 0, 0, 0, 0>,
       score = [#attn.bias<1, [h]>, #attn.bias<0, [h]>]}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
@@ -224,7 +224,7 @@ func.func @bias_order(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2x8
 // AT-7: no operand and no region is left over
 func.func @unused_extra(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2x8x4x64xf32> {
   // expected-error @+1 {{has 1 extra operands and 0 regions, but 'score' uses 0 and 0}}
-  %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0>,
       score = []}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<8xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
@@ -234,7 +234,7 @@ func.func @unused_extra(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2
 // AT-7
 func.func @map_region(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
   // expected-error @+1 {{score map #0 names region 3 of 0}}
-  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>,
       score = [#attn.score_map<3, [], []>]}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
@@ -244,7 +244,7 @@ func.func @map_region(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
 // AT-7
 func.func @unknown_modifier(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
   // expected-error @+1 {{'score' lists scale, softcap, bias and map; got "scale"}}
-  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>,
       score = ["scale"]}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
@@ -454,4 +454,114 @@ func.func @merge_sinks(%o: tensor<2x8x?x64xf32>, %l: tensor<2x8x?xf32>, %s: tens
   // expected-error @+1 {{sinks hold one logit per head (8); got 'tensor<4xf32>'}}
   %r = attn.merge(%o) lse(%l) sinks(%s) : (tensor<2x8x?x64xf32>, tensor<2x8x?xf32>, tensor<4xf32>) -> tensor<2x8x?x64xf32>
   return %r : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-5
+func.func @positions(%q: tensor<2x8x?x64xf32>, %x: tensor<3xi32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{the extent of the offset is 3 but the batch is 2}}
+  %o = attn.attention(%q, %q, %q) align offset(%x : tensor<3xi32>)
+      : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-5
+func.func @positions(%q: tensor<2x8x?x64xf32>, %x: tensor<2x2xi32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{operand #3 must be an index, or a tensor of i32 or i64 of rank 0 or 1, but got 'tensor<2x2xi32>'}}
+  %o = attn.attention(%q, %q, %q) align offset(%x : tensor<2x2xi32>)
+      : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-5
+func.func @positions(%q: tensor<2x8x?x64xf32>, %x: tensor<f32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{operand #3 must be an index, or a tensor of i32 or i64 of rank 0 or 1, but got 'tensor<f32>'}}
+  %o = attn.attention(%q, %q, %q) align offset(%x : tensor<f32>)
+      : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-5: no other alignment has one
+func.func @offset_of_none(%q: tensor<2x8x?x64xf32>, %x: index) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{takes an offset with 'align offset(%x : type)' alone; it aligns top_left and has one}}
+  %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment top_left>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 1>,
+      score = []}> : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, index) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-5: an offset alignment has one
+func.func @no_offset(%q: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{it aligns offset and has none}}
+  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment offset>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>,
+      score = []}> : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-6
+func.func @unnamed_origin(%q: tensor<2x8x?x64xf32>, %x: index) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{names 0 ranks for 1 origins}}
+  %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment top_left>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 1, 0>,
+      score = []}> : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, index) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-6
+func.func @positions(%q: tensor<2x8x?x64xf32>, %x: index) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{gives rank 'e' an origin; allowed are b, h, m and n}}
+  %o = attn.attention(%q, %q, %q) origin(e = %x : index)
+      : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-6
+func.func @positions(%q: tensor<2x8x?x64xf32>, %x: index) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{gives rank 'm' two origins}}
+  %o = attn.attention(%q, %q, %q) origin(m = %x : index, m = %x : index)
+      : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-6
+func.func @positions(%q: tensor<2x8x?x64xf32>, %x: tensor<3xi64>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{the extent of the origin of 'n' is 3 but the batch is 2}}
+  %o = attn.attention(%q, %q, %q) origin(n = %x : tensor<3xi64>)
+      : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-7
+func.func @positions(%q: tensor<2x8x?x64xf32>, %x: index) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{is a part of a sequence, by its origin, and 'align bottom_right' would take the part's extents}}
+  %o = attn.attention(%q, %q, %q) where causal origin(n = %x : index)
+      : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// PO-7
+func.func @positions(%q: tensor<2x8x?x64xf32>, %x: index, %l: tensor<2xi32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{allowed are 'align offset(...)', 'align top_left', or lengths of both keys and queries}}
+  %o = attn.attention(%q, %q, %q) where causal origin(m = %x : index) lengths key(%l : tensor<2xi32>)
+      : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
 }

@@ -34,3 +34,24 @@ func.func @merge(%a: tensor<?x8x?x32xf32>, %la: tensor<?x8x?xf32>, %b: tensor<?x
   %o, %l = attn.merge(%a, %b) lse(%la, %lb) : (tensor<?x8x?x32xf32>, tensor<?x8x?x32xf32>, tensor<?x8x?xf32>, tensor<?x8x?xf32>) -> (tensor<?x8x?x32xf32>, tensor<?x8x?xf32>)
   return %o, %l : tensor<?x8x?x32xf32>, tensor<?x8x?xf32>
 }
+
+// Origins and an offset: an index, or tensors of one number or one for each row.
+// CHECK-LABEL: func @part
+// CHECK: where causal align offset(%{{.*}} : tensor<?xi32>) origin(m = %{{.*}} : index, n = %{{.*}} : tensor<i64>, b = %{{.*}} : tensor<?xi64>) lengths key(%{{.*}} : tensor<?xi32>)
+func.func @part(%q: tensor<?x8x?x64xf32>, %x: tensor<?xi32>, %m: index, %n: tensor<i64>, %b: tensor<?xi64>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %q, %q) where causal align offset(%x : tensor<?xi32>)
+      origin(m = %m : index, n = %n : tensor<i64>, b = %b : tensor<?xi64>)
+      lengths key(%x : tensor<?xi32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// Lengths are those of the whole, so a part may keep its alignment.
+// CHECK-LABEL: func @part_with_lengths
+// CHECK: where causal align bottom_right origin(n = %{{.*}} : index) lengths
+func.func @part_with_lengths(%q: tensor<?x8x?x64xf32>, %l: tensor<?xi32>, %n: index) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %q, %q) where causal origin(n = %n : index)
+      lengths key(%l : tensor<?xi32>) query(%l : tensor<?xi32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}

@@ -91,7 +91,7 @@ func.func private @map_names() attributes { a = #attn.score_map<0, [0], [[7]]> }
 // -----
 
 // PL-1
-// expected-error @+1 {{a plan's symbols are M, N, KL and QL; got "X"}}
+// expected-error @+1 {{a plan's symbols are M, N, KL, QL, D and ON; got "X"}}
 func.func private @plan_symbol() attributes { a = #attn.plan<symbols = [M, X],
     live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
     full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }

@@ -198,7 +198,7 @@ func.func @f(%s: tensor<4x8xf32>, %t: tensor<4x9xf32>) -> tensor<4xf32> {
 
 // CA-5
 func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
-  // expected-error @+1 {{key lengths name input #4 of 1}}
+  // expected-error @+1 {{reads input #4 of 1 as the key lengths}}
   %o = "attn.cascade"(%s) <{queryRank = "m", keyRank = "n", alignment = #attn<alignment top_left>, keyLengths = #attn.access<4, [b]>}> ({
   ^bb0(%S: tensor<?x?xf32>):
     %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -211,7 +211,7 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 
 // CA-5
 func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
-  // expected-error @+1 {{query lengths name input #-1 of 1}}
+  // expected-error @+1 {{reads input #-1 of 1 as the query lengths}}
   %o = "attn.cascade"(%s) <{queryRank = "m", keyRank = "n", alignment = #attn<alignment top_left>, queryLengths = #attn.access<-1, [b]>}> ({
   ^bb0(%S: tensor<?x?xf32>):
     %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -224,7 +224,7 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 
 // CA-5
 func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
-  // expected-error @+1 {{key lengths hold i32 or i64; got 'f32'}}
+  // expected-error @+1 {{as the key lengths; allowed are i32 and i64}}
   %o = attn.cascade (%S = %s) over (m, n) lengths key(%S[b, c]) : (tensor<?x?xf32>) -> tensor<?xf32> {
     %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
@@ -236,7 +236,7 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 
 // CA-5
 func.func @f(%s: tensor<?x?xf32>, %l: tensor<2xi32>) -> tensor<?xf32> {
-  // expected-error @+1 {{query lengths of rank 1 are indexed by 2 ranks}}
+  // expected-error @+1 {{reads a tensor of rank 1 as the query lengths, with 2 ranks}}
   %o = attn.cascade (%S = %s, %L = %l) over (m, n) lengths query(%L[b, c]) : (tensor<?x?xf32>, tensor<2xi32>) -> tensor<?xf32> {
     %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
@@ -248,7 +248,7 @@ func.func @f(%s: tensor<?x?xf32>, %l: tensor<2xi32>) -> tensor<?xf32> {
 
 // CA-5
 func.func @f(%s: tensor<?x?xf32>, %l: tensor<2xi32>) -> tensor<?xf32> {
-  // expected-error @+1 {{key lengths may not be indexed by 'm'}}
+  // expected-error @+1 {{may not index the key lengths by 'm'}}
   %o = attn.cascade (%S = %s, %L = %l) over (m, n) lengths key(%L[m]) : (tensor<?x?xf32>, tensor<2xi32>) -> tensor<?xf32> {
     %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
@@ -261,7 +261,7 @@ func.func @f(%s: tensor<?x?xf32>, %l: tensor<2xi32>) -> tensor<?xf32> {
 // CA-5
 func.func @f(%s: tensor<?x?xf32>, %l: tensor<2xi32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s, %L = %l) over (m, n) lengths key(%L[b]) : (tensor<?x?xf32>, tensor<2xi32>) -> tensor<?xf32> {
-    // expected-error @+1 {{is restricted by lengths along 'b', a rank that it does not have}}
+    // expected-error @+1 {{is restricted along 'b', a rank that it does not have}}
     %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
   }
@@ -632,6 +632,146 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
       %i = attn.index j : index
       attn.yield %v : f32
     } reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// PO-5
+func.func @f(%s: tensor<?x?xf32>, %x: tensor<f32>) -> tensor<?xf32> {
+  // expected-error @+1 {{reads 'tensor<f32>' as the offset; allowed are i32 and i64}}
+  %o = attn.cascade (%S = %s, %X = %x) where causal over (m, n) align offset(%X[]) : (tensor<?x?xf32>, tensor<f32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// PO-5
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{'%Y' is no input of the cascade}}
+  %o = attn.cascade (%S = %s) where causal over (m, n) align offset(%Y[]) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// PO-6
+func.func @f(%s: tensor<?x?xf32>, %x: tensor<i32>) -> tensor<?xf32> {
+  // expected-error @+1 {{gives rank 'm' two origins}}
+  %o = attn.cascade (%S = %s, %X = %x) origin(m = %X[], m = %X[]) : (tensor<?x?xf32>, tensor<i32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// PO-6
+func.func @f(%s: tensor<?x?xf32>, %x: tensor<i32>) -> tensor<?xf32> {
+  // expected-error @+1 {{gives rank 'z' an origin, but no einsum uses it}}
+  %o = attn.cascade (%S = %s, %X = %x) origin(z = %X[]) : (tensor<?x?xf32>, tensor<i32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// PO-6
+func.func @f(%s: tensor<?x?xf32>, %x: tensor<i32>) -> tensor<?xf32> {
+  // expected-error @+1 {{reads a tensor of rank 0 as the origin of 'm', with 1 ranks}}
+  %o = attn.cascade (%S = %s, %X = %x) origin(m = %X[b]) : (tensor<?x?xf32>, tensor<i32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// PO-7
+func.func @f(%s: tensor<?x?xf32>, %x: tensor<i32>) -> tensor<?xf32> {
+  // expected-error @+1 {{is a part of a sequence, by its origin}}
+  %o = attn.cascade (%S = %s, %X = %x) where causal over (m, n) origin(m = %X[]) : (tensor<?x?xf32>, tensor<i32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-5
+func.func @f(%s: tensor<?x?xf32>, %x: tensor<?xi32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %X = %x) where causal over (m, n) align offset(%X[b]) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {
+    // expected-error @+1 {{is restricted along 'b', a rank that it does not have}}
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// CA-5
+func.func @f(%s: tensor<?x?xf32>, %x: tensor<?xi32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %X = %x) origin(m = %X[b]) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {
+    // expected-error @+1 {{reads an index whose origin varies along 'b', a rank that it does not have}}
+    %r = attn.einsum [m] = map(%S[m,n]) {
+    ^bb0(%v: f32):
+      %i = attn.index m : index
+      %j = arith.index_cast %i : index to i32
+      %f = arith.sitofp %j : i32 to f32
+      attn.yield %f : f32
+    } reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-4
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    // expected-error @+1 {{has a plan over "D", but the cascade has no such offset or origin}}
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) plan <symbols = [M, N, D], live = affine_map<(a, b)[M, N, D] -> (0)> to affine_map<(a, b)[M, N, D] -> (N)>, full = affine_map<(a, b)[M, N, D] -> (0)> to affine_map<(a, b)[M, N, D] -> (N)>, nonnegative = affine_map<(a, b)[M, N, D] -> (0)>> {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-4
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    // expected-error @+1 {{has a plan over "ON", but the cascade has no such offset or origin}}
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) plan <symbols = [M, N, ON], live = affine_map<(a, b)[M, N, ON] -> (0)> to affine_map<(a, b)[M, N, ON] -> (N)>, full = affine_map<(a, b)[M, N, ON] -> (0)> to affine_map<(a, b)[M, N, ON] -> (N)>, nonnegative = affine_map<(a, b)[M, N, ON] -> (0)>> {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
     attn.yield %r : tensor<?xf32>
   }
   return %o : tensor<?xf32>

@@ -67,3 +67,15 @@ func.func @iterate(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// CHECK-LABEL: func @part
+// CHECK: where causal over (m, n) align offset(%[[X:.*]][b]) origin(m = %[[M:.*]][], n = %[[X]][b]) lengths key(%[[X]][b])
+func.func @part(%s: tensor<2x?x?xf32>, %x: tensor<2xi32>, %m: tensor<i64>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s, %X = %x, %M = %m) where causal over (m, n) align offset(%X[b])
+      origin(m = %M[], n = %X[b]) lengths key(%X[b])
+      : (tensor<2x?x?xf32>, tensor<2xi32>, tensor<i64>) -> tensor<2x?xf32> {
+    %r = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}

@@ -27,6 +27,8 @@ namespace {
 /// Sizes and lengths of one call.
 struct Sizes {
   int64_t rows, keys, keyLength, rowLength;
+  /// The key that the position of row 0 falls on, and the origin of the keys.
+  int64_t diagonal = 0, keyOrigin = 0;
 };
 
 /// One random restriction and the definition of what it leaves.
@@ -44,10 +46,13 @@ struct Case {
     if (row >= getRowCount(sizes) || key >= getKeyCount(sizes))
       return false;
     int64_t position = row;
-    if (restriction.alignment == Alignment::BottomRight)
+    if (restriction.hasDiagonal)
+      position += sizes.diagonal;
+    else if (restriction.alignment == Alignment::BottomRight)
       position += getKeyCount(sizes) - getRowCount(sizes);
     return !restriction.expression ||
-           holds(restriction.expression, position, key);
+           holds(restriction.expression, position, key,
+                 restriction.hasKeyOrigin ? sizes.keyOrigin : 0);
   }
 
   SmallVector<int64_t> getSymbols(const Sizes &sizes) const {
@@ -56,20 +61,25 @@ struct Case {
       symbols.push_back(sizes.keyLength);
     if (restriction.hasQueryLengths)
       symbols.push_back(sizes.rowLength);
+    if (restriction.hasDiagonal)
+      symbols.push_back(sizes.diagonal);
+    if (restriction.hasKeyOrigin)
+      symbols.push_back(sizes.keyOrigin);
     return symbols;
   }
 
 private:
-  static bool holds(Attribute term, int64_t position, int64_t key) {
+  static bool holds(Attribute term, int64_t position, int64_t key,
+                    int64_t keyOrigin) {
     if (isa<CausalAttr>(term))
       return key <= position;
     if (auto window = dyn_cast<WindowAttr>(term))
       return position - window.getLeft() <= key &&
              key - position <= window.getRight();
     if (auto prefix = dyn_cast<PrefixAttr>(term))
-      return key < prefix.getLength();
+      return key + keyOrigin < prefix.getLength();
     return llvm::all_of(cast<AndAttr>(term).getTerms(), [&](Attribute part) {
-      return holds(part, position, key);
+      return holds(part, position, key, keyOrigin);
     });
   }
 };
@@ -117,6 +127,8 @@ protected:
       restriction.expression = getExpression(reach);
     restriction.alignment =
         pick(0, 1) ? Alignment::BottomRight : Alignment::TopLeft;
+    restriction.hasKeyOrigin = pick(0, 2) == 0;
+    restriction.hasDiagonal = restriction.hasKeyOrigin || pick(0, 2) == 0;
     return result;
   }
 
@@ -143,7 +155,8 @@ protected:
     os << "seed " << seed << ", " << c.restriction.expression << ", "
        << stringifyAlignment(c.restriction.alignment) << ", M " << sizes.rows
        << ", N " << sizes.keys << ", KL " << sizes.keyLength << ", QL "
-       << sizes.rowLength << "\n"
+       << sizes.rowLength << ", D " << sizes.diagonal << ", ON "
+       << sizes.keyOrigin << "\n"
        << plan;
     return text;
   }
@@ -184,6 +197,8 @@ TEST_F(SparsityPlanTest, MatchesDefinition) {
       // Lengths past the extents are no business of the plan.
       sizes.keyLength = pick(-1, sizes.keys + 2);
       sizes.rowLength = pick(-1, sizes.rows + 2);
+      sizes.diagonal = pick(-20, 20);
+      sizes.keyOrigin = pick(-3, 20);
       SCOPED_TRACE(describe(c, sizes, plan));
       SmallVector<int64_t> symbols = c.getSymbols(sizes);
       for (int64_t row = 0; row < sizes.rows; ++row)
@@ -226,6 +241,8 @@ TEST_F(SparsityPlanTest, HoldsAtAMillionTokens) {
     Sizes sizes{kMany, kMany - pick(0, 3000), 0, 0};
     sizes.keyLength = pick(0, sizes.keys);
     sizes.rowLength = pick(0, sizes.rows);
+    sizes.diagonal = pick(-kMany, kMany);
+    sizes.keyOrigin = pick(0, 5000);
     SCOPED_TRACE(describe(c, sizes, plan));
     int64_t first = pick(0, kMany / 48 - 1) * 48, last = first + 47;
     TileRanges ranges = evaluatePlan(plan, first, last, c.getSymbols(sizes));

@@ -332,8 +332,10 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // spec: PL-1
   llvm::SmallDenseSet<StringAttr> seen;
   for (StringAttr symbol : symbols) {
-    if (!llvm::is_contained({"M", "N", "KL", "QL"}, symbol.getValue()))
-      return emitError() << "a plan's symbols are M, N, KL and QL; got "
+    if (!llvm::is_contained({"M", "N", "KL", "QL", "D", "ON"},
+                            symbol.getValue()))
+      return emitError() << "a plan's symbols are M, N, KL, QL, D and ON; "
+                            "got "
                          << symbol;
     if (!seen.insert(symbol).second)
       return emitError() << "a plan lists symbol " << symbol << " twice";

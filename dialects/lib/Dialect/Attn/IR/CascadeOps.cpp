@@ -19,6 +19,113 @@ using namespace mlir::attn;
 // attn.cascade
 //===----------------------------------------------------------------------===//
 
+AccessAttr CascadeSpace::getOrigin(StringAttr rank) const {
+  for (OriginAttr origin : origins)
+    if (origin.getRank() == rank)
+      return origin.getAccess();
+  return {};
+}
+
+SmallVector<AccessAttr> CascadeSpace::getPlaneAccesses() const {
+  SmallVector<AccessAttr> accesses;
+  for (AccessAttr access : {keyLengths, queryLengths, offset,
+                            getOrigin(queryRank), getOrigin(keyRank)})
+    if (access)
+      accesses.push_back(access);
+  return accesses;
+}
+
+SmallVector<AccessAttr> CascadeSpace::getAccesses() const {
+  SmallVector<AccessAttr> accesses;
+  for (AccessAttr access : {keyLengths, queryLengths, offset})
+    if (access)
+      accesses.push_back(access);
+  for (OriginAttr origin : origins)
+    accesses.push_back(origin.getAccess());
+  return accesses;
+}
+
+CascadeSpace
+CascadeSpace::map(function_ref<int64_t(int64_t)> input,
+                  function_ref<StringAttr(StringAttr)> rank) const {
+  auto mapRank = [&](StringAttr name) { return name ? rank(name) : name; };
+  auto mapAccess = [&](AccessAttr access) {
+    return access
+               ? AccessAttr::get(access.getContext(), input(access.getInput()),
+                                 llvm::map_to_vector(access.getRanks(), rank))
+               : access;
+  };
+  CascadeSpace mapped(*this);
+  mapped.queryRank = mapRank(queryRank);
+  mapped.keyRank = mapRank(keyRank);
+  mapped.offset = mapAccess(offset);
+  mapped.keyLengths = mapAccess(keyLengths);
+  mapped.queryLengths = mapAccess(queryLengths);
+  for (OriginAttr &origin : mapped.origins)
+    origin = OriginAttr::get(origin.getContext(), rank(origin.getRank()),
+                             mapAccess(origin.getAccess()));
+  return mapped;
+}
+
+CascadeSpace CascadeOp::getSpace() {
+  CascadeSpace space{getSparsityAttr(),     getQueryRankAttr(),
+                     getKeyRankAttr(),      getAlignmentAttr(),
+                     getOffsetAttr(),       getKeyLengthsAttr(),
+                     getQueryLengthsAttr(), {}};
+  if (std::optional<ArrayAttr> list = getOrigins())
+    for (Attribute origin : *list)
+      space.origins.push_back(cast<OriginAttr>(origin));
+  return space;
+}
+
+void CascadeOp::setSpace(const CascadeSpace &space) {
+  Properties &properties = getProperties();
+  properties.sparsity = space.sparsity;
+  properties.queryRank = space.queryRank;
+  properties.keyRank = space.keyRank;
+  properties.alignment = space.alignment;
+  properties.offset = space.offset;
+  properties.keyLengths = space.keyLengths;
+  properties.queryLengths = space.queryLengths;
+  properties.origins = {};
+  if (!space.origins.empty())
+    properties.origins = ArrayAttr::get(
+        getContext(),
+        SmallVector<Attribute>(space.origins.begin(), space.origins.end()));
+}
+
+bool CascadeOp::readsOrigin(StringAttr rank) {
+  bool isOfPlane = rank == getQueryRankAttr() || rank == getKeyRankAttr();
+  if (isOfPlane && getSpace().restricts())
+    return true;
+  return getBody()
+      .walk([&](IndexOp index) {
+        return index.getRankAttr() == rank ? WalkResult::interrupt()
+                                           : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+void CascadeOp::build(OpBuilder &builder, OperationState &state,
+                      TypeRange results, ValueRange inputs,
+                      const CascadeSpace &space, MappingAttr mapping) {
+  state.addTypes(results);
+  state.addOperands(inputs);
+  state.addRegion();
+  auto &properties = state.getOrAddProperties<Properties>();
+  properties.sparsity = space.sparsity;
+  properties.queryRank = space.queryRank;
+  properties.keyRank = space.keyRank;
+  properties.alignment = space.alignment;
+  properties.offset = space.offset;
+  properties.keyLengths = space.keyLengths;
+  properties.queryLengths = space.queryLengths;
+  properties.mapping = mapping;
+  if (!space.origins.empty())
+    properties.origins = builder.getArrayAttr(
+        SmallVector<Attribute>(space.origins.begin(), space.origins.end()));
+}
+
 OperandRange CascadeOp::getYielded() {
   return getBody().front().getTerminator()->getOperands();
 }
@@ -84,8 +191,8 @@ void attn::forEachStatedExtent(
     for (auto [rank, size] : llvm::zip(access->getRanks(), type.getShape()))
       fn(rank, size, cascade);
   };
-  fromAccess(cascade.getKeyLengths());
-  fromAccess(cascade.getQueryLengths());
+  for (AccessAttr access : cascade.getSpace().getAccesses())
+    fromAccess(access);
 }
 
 llvm::MapVector<StringAttr, int64_t> CascadeOp::getRankExtents() {
@@ -98,14 +205,14 @@ llvm::MapVector<StringAttr, int64_t> CascadeOp::getRankExtents() {
   return extents;
 }
 
-static ParseResult parseAccessClause(OpAsmParser &parser,
-                                     ArrayRef<OpAsmParser::Argument> arguments,
-                                     AccessAttr &access) {
+/// `%input[ranks]`
+static ParseResult parseAccess(OpAsmParser &parser,
+                               ArrayRef<OpAsmParser::Argument> arguments,
+                               AccessAttr &access) {
   OpAsmParser::UnresolvedOperand name;
   SmallVector<StringAttr> ranks;
   SMLoc location = parser.getCurrentLocation();
-  if (parser.parseLParen() || parser.parseOperand(name) ||
-      parseRankList(parser, ranks) || parser.parseRParen())
+  if (parser.parseOperand(name) || parseRankList(parser, ranks))
     return failure();
   for (auto [index, argument] : llvm::enumerate(arguments))
     if (argument.ssaName.name == name.name && name.number == 0) {
@@ -114,6 +221,14 @@ static ParseResult parseAccessClause(OpAsmParser &parser,
     }
   return parser.emitError(location)
          << "'" << name.name << "' is no input of the cascade";
+}
+
+static ParseResult parseAccessClause(OpAsmParser &parser,
+                                     ArrayRef<OpAsmParser::Argument> arguments,
+                                     AccessAttr &access) {
+  return failure(parser.parseLParen() ||
+                 parseAccess(parser, arguments, access) ||
+                 parser.parseRParen());
 }
 
 /// Parses the parameters of an attribute whose kind is known. With its
@@ -161,6 +276,25 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
     if (failed(alignment))
       return failure();
     properties.alignment = AlignmentAttr::get(context, *alignment);
+    if (*alignment == Alignment::Offset &&
+        parseAccessClause(parser, arguments, properties.offset))
+      return failure();
+  }
+  SmallVector<Attribute> origins;
+  auto parseOrigin = [&]() -> ParseResult {
+    SmallVector<StringAttr> rank;
+    AccessAttr access;
+    if (parseRankName(parser, rank) || parser.parseEqual() ||
+        parseAccess(parser, arguments, access))
+      return failure();
+    origins.push_back(OriginAttr::get(context, rank.front(), access));
+    return success();
+  };
+  if (succeeded(parser.parseOptionalKeyword("origin"))) {
+    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
+                                       parseOrigin))
+      return failure();
+    properties.origins = parser.getBuilder().getArrayAttr(origins);
   }
   SMLoc lengthsLocation = parser.getCurrentLocation();
   if (succeeded(parser.parseOptionalKeyword("lengths"))) {
@@ -209,20 +343,34 @@ void CascadeOp::print(OpAsmPrinter &printer) {
     if (getAlignment())
       printer << " align " << stringifyAlignment(*getAlignment());
   }
-  auto printAccess = [&](StringRef what, std::optional<AccessAttr> access) {
+  auto printAccess = [&](AccessAttr access) {
+    printer << body.getArgument(access.getInput()) << "[";
+    llvm::interleave(
+        access.getRanks(), printer,
+        [&](StringAttr rank) { printer << rank.getValue(); }, ",");
+    printer << "]";
+  };
+  auto printClause = [&](StringRef what, std::optional<AccessAttr> access) {
     if (!access)
       return;
-    printer << " " << what << "(" << body.getArgument(access->getInput())
-            << "[";
-    llvm::interleave(
-        access->getRanks(), printer,
-        [&](StringAttr rank) { printer << rank.getValue(); }, ",");
-    printer << "])";
+    printer << what << "(";
+    printAccess(*access);
+    printer << ")";
   };
+  printClause("", getOffset());
+  if (std::optional<ArrayAttr> origins = getOrigins()) {
+    printer << " origin(";
+    llvm::interleaveComma(*origins, printer, [&](Attribute attribute) {
+      auto origin = cast<OriginAttr>(attribute);
+      printer << origin.getRank().getValue() << " = ";
+      printAccess(origin.getAccess());
+    });
+    printer << ")";
+  }
   if (getKeyLengths() || getQueryLengths()) {
     printer << " lengths";
-    printAccess("key", getKeyLengths());
-    printAccess("query", getQueryLengths());
+    printClause(" key", getKeyLengths());
+    printClause(" query", getQueryLengths());
   }
   if (getMapping()) {
     printer << " mapping ";

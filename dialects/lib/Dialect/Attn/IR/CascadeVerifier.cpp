@@ -166,30 +166,61 @@ static LogicalResult verifyAccesses(EinsumOp einsum, const ExtentMap &extents) {
 // attn.cascade
 //===----------------------------------------------------------------------===//
 
-static LogicalResult verifyLengths(CascadeOp cascade, StringRef which,
-                                   std::optional<AccessAttr> access) {
+/// Checks an input that gives integers to the space; `what` names it.
+static LogicalResult verifyAccess(CascadeOp cascade, const Twine &what,
+                                  AccessAttr access) {
   if (!access)
     return success();
   // spec: CA-5
-  if (access->getInput() < 0 ||
-      access->getInput() >= static_cast<int64_t>(cascade.getInputs().size()))
-    return cascade.emitOpError(which)
-           << " lengths name input #" << access->getInput() << " of "
-           << cascade.getInputs().size();
+  if (access.getInput() < 0 ||
+      access.getInput() >= static_cast<int64_t>(cascade.getInputs().size()))
+    return cascade.emitOpError("reads input #")
+           << access.getInput() << " of " << cascade.getInputs().size()
+           << " as " << what;
   auto type =
-      cast<ShapedType>(cascade.getInputs()[access->getInput()].getType());
+      cast<ShapedType>(cascade.getInputs()[access.getInput()].getType());
   if (!type.getElementType().isSignlessInteger(32) &&
       !type.getElementType().isSignlessInteger(64))
-    return cascade.emitOpError(which)
-           << " lengths hold i32 or i64; got " << type.getElementType();
-  if (type.getRank() != static_cast<int64_t>(access->getRanks().size()))
-    return cascade.emitOpError(which)
-           << " lengths of rank " << type.getRank() << " are indexed by "
-           << access->getRanks().size() << " ranks";
-  for (StringAttr rank : access->getRanks())
+    return cascade.emitOpError("reads ")
+           << type << " as " << what << "; allowed are i32 and i64";
+  if (type.getRank() != static_cast<int64_t>(access.getRanks().size()))
+    return cascade.emitOpError("reads a tensor of rank ")
+           << type.getRank() << " as " << what << ", with "
+           << access.getRanks().size() << " ranks";
+  for (StringAttr rank : access.getRanks())
     if (rank == cascade.getQueryRankAttr() || rank == cascade.getKeyRankAttr())
-      return cascade.emitOpError(which)
-             << " lengths may not be indexed by '" << rank.getValue() << "'";
+      return cascade.emitOpError("may not index ")
+             << what << " by '" << rank.getValue() << "'";
+  return success();
+}
+
+/// Checks the clauses that say where positions begin.
+static LogicalResult verifyPositions(CascadeOp cascade,
+                                     const CascadeSpace &space) {
+  // spec: PO-5
+  bool hasOffset = space.offset != nullptr;
+  bool takesOffset =
+      space.alignment && space.alignment.getValue() == Alignment::Offset;
+  if (hasOffset != takesOffset)
+    return cascade.emitOpError("takes an offset with 'align offset(%x[ranks])' "
+                               "alone");
+  if (failed(verifyAccess(cascade, "the offset", space.offset)))
+    return failure();
+  // spec: PO-6
+  llvm::SmallDenseSet<StringAttr> seen;
+  for (OriginAttr origin : space.origins) {
+    StringRef name = origin.getRank().getValue();
+    if (!seen.insert(origin.getRank()).second)
+      return cascade.emitOpError("gives rank '") << name << "' two origins";
+    if (failed(verifyAccess(cascade, "the origin of '" + name + "'",
+                            origin.getAccess())))
+      return failure();
+  }
+  // spec: PO-7
+  if (space.sparsity && space.alignment.getValue() == Alignment::BottomRight &&
+      (space.getOrigin(space.queryRank) || space.getOrigin(space.keyRank)) &&
+      !(space.keyLengths && space.queryLengths))
+    return cascade.emitOpError(kPartNeedsOffset);
   return success();
 }
 
@@ -211,10 +242,11 @@ LogicalResult CascadeOp::verify() {
         "sparsity, lengths and an alignment need 'over (query, key)'");
   if (hasSpace() && !getAlignment())
     return emitOpError("'over (query, key)' needs an alignment");
-  if (failed(verifyLengths(*this, "key", getKeyLengths())) ||
-      failed(verifyLengths(*this, "query", getQueryLengths())))
+  CascadeSpace space = getSpace();
+  if (failed(verifyAccess(*this, "the key lengths", space.keyLengths)) ||
+      failed(verifyAccess(*this, "the query lengths", space.queryLengths)))
     return failure();
-  return success();
+  return verifyPositions(*this, space);
 }
 
 /// Collects the extents that the tensors state; two different ones for a rank
@@ -288,6 +320,13 @@ static LogicalResult verifyRanks(CascadeOp cascade, const ExtentMap &extents) {
         return cascade.emitOpError("'over' names rank '")
                << rank.getValue() << "', which no einsum uses";
 
+  // spec: PO-6
+  for (OriginAttr origin : cascade.getSpace().origins)
+    if (!extents.contains(origin.getRank()))
+      return cascade.emitOpError("gives rank '")
+             << origin.getRank().getValue()
+             << "' an origin, but no einsum uses it";
+
   // spec: CA-8
   if (std::optional<MappingAttr> mapping = cascade.getMapping()) {
     SmallVector<StringAttr> named(mapping->getParallel());
@@ -320,37 +359,46 @@ static LogicalResult verifyRanks(CascadeOp cascade, const ExtentMap &extents) {
   return success();
 }
 
-/// Checks that every reduction that lengths restrict knows which length is its.
-/// A map without their ranks computes at every point and sums none.
-static LogicalResult verifyLengthRanks(CascadeOp cascade) {
+/// Checks that every einsum knows which of the integers that restrict it, or
+/// that shift its indices, are its own. A map without their ranks computes at
+/// every point of the plane and sums none.
+static LogicalResult verifyAccessRanks(CascadeOp cascade) {
   // spec: CA-5
-  SmallVector<StringAttr> ranks;
-  for (std::optional<AccessAttr> access :
-       {cascade.getKeyLengths(), cascade.getQueryLengths()})
-    if (access)
-      llvm::append_range(ranks, access->getRanks());
-  WalkResult walk = cascade.getBody().walk([&](EinsumOp einsum) {
-    auto walks = [&](StringAttr rank) {
-      if (einsum.hasRank(rank))
+  CascadeSpace space = cascade.getSpace();
+  auto walks = [&](EinsumOp einsum, StringAttr rank) {
+    if (einsum.hasRank(rank))
+      return true;
+    for (auto loop = einsum->getParentOfType<IterateOp>(); loop;
+         loop = loop->getParentOfType<IterateOp>())
+      if (loop.getParentAttr() == rank && einsum.hasRank(loop.getPointAttr()))
         return true;
-      for (auto loop = einsum->getParentOfType<IterateOp>(); loop;
-           loop = loop->getParentOfType<IterateOp>())
-        if (loop.getParentAttr() == rank && einsum.hasRank(loop.getPointAttr()))
-          return true;
-      return false;
-    };
-    if (!einsum.getReduction() || !cascade.hasSpace() ||
-        !walks(cascade.getQueryRankAttr()) || !walks(cascade.getKeyRankAttr()))
-      return WalkResult::advance();
-    for (StringAttr rank : ranks)
-      if (!einsum.hasRank(rank)) {
-        einsum.emitOpError("is restricted by lengths along '")
-            << rank.getValue() << "', a rank that it does not have";
-        return WalkResult::interrupt();
-      }
-    return WalkResult::advance();
+    return false;
+  };
+  auto check = [&](EinsumOp einsum, StringRef what,
+                   AccessAttr access) -> LogicalResult {
+    for (StringAttr rank : access.getRanks())
+      if (!einsum.hasRank(rank))
+        return einsum.emitOpError(what) << " along '" << rank.getValue()
+                                        << "', a rank that it does not have";
+    return success();
+  };
+  bool failedOne = false;
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    if (failedOne)
+      return;
+    if (einsum.getReduction() && cascade.hasSpace() && space.restricts() &&
+        walks(einsum, space.queryRank) && walks(einsum, space.keyRank))
+      for (AccessAttr access : space.getPlaneAccesses())
+        failedOne |=
+            !failedOne && failed(check(einsum, "is restricted", access));
+    einsum.getBody().walk([&](IndexOp index) {
+      if (AccessAttr origin = space.getOrigin(index.getRankAttr()))
+        failedOne |=
+            !failedOne &&
+            failed(check(einsum, "reads an index whose origin varies", origin));
+    });
   });
-  return failure(walk.wasInterrupted());
+  return failure(failedOne);
 }
 
 LogicalResult CascadeOp::verifyRegions() {
@@ -375,7 +423,7 @@ LogicalResult CascadeOp::verifyRegions() {
 
   FailureOr<ExtentMap> extents = collectExtents(*this);
   if (failed(extents) || failed(verifyRanks(*this, *extents)) ||
-      failed(verifyLengthRanks(*this)))
+      failed(verifyAccessRanks(*this)))
     return failure();
   walk = getBody().walk([&](EinsumOp einsum) {
     return failed(verifyAccesses(einsum, *extents)) ? WalkResult::interrupt()
@@ -423,6 +471,14 @@ LogicalResult IterateOp::verify() {
         (symbol == "QL" && !cascade.getQueryLengths()))
       return emitOpError("has a plan over ")
              << symbol << ", but the cascade has no such lengths";
+  CascadeSpace space = cascade.getSpace();
+  bool hasKeyOrigin = space.getOrigin(space.keyRank) != nullptr;
+  bool hasDiagonal =
+      space.offset || hasKeyOrigin || space.getOrigin(space.queryRank);
+  for (StringAttr symbol : getPlan()->getSymbols())
+    if ((symbol == "ON" && !hasKeyOrigin) || (symbol == "D" && !hasDiagonal))
+      return emitOpError("has a plan over ")
+             << symbol << ", but the cascade has no such offset or origin";
   return success();
 }
 

@@ -13,6 +13,12 @@
 
 namespace mlir::attn {
 
+/// What is wrong with a part that is aligned by its own extents.
+inline constexpr StringLiteral kPartNeedsOffset =
+    "is a part of a sequence, by its origin, and 'align bottom_right' would "
+    "take the part's extents; allowed are 'align offset(...)', 'align "
+    "top_left', or lengths of both keys and queries";
+
 /// Diagnoses a name that no rank can have.
 LogicalResult verifyRankName(Operation *op, StringAttr name);
 

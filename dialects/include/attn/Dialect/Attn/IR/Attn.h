@@ -57,6 +57,33 @@ struct EinsumReduction {
   SmallVector<StringAttr> ranks;
 };
 
+/// Positions are of interest where tokens are: an origin, an offset or a length
+/// further away than this counts as this far, so that sums of them fit 64 bits.
+inline constexpr int64_t kFarPosition = int64_t(1) << 40;
+
+/// What a cascade says about its iteration space beside its einsums. Null
+/// attributes are absent clauses.
+struct CascadeSpace {
+  SparsityAttr sparsity;
+  StringAttr queryRank, keyRank;
+  AlignmentAttr alignment;
+  AccessAttr offset;
+  AccessAttr keyLengths, queryLengths;
+  SmallVector<OriginAttr> origins;
+
+  /// Whether points of the (query, key) plane are removed.
+  bool restricts() const { return sparsity || keyLengths || queryLengths; }
+  /// The origin of `rank`, or null.
+  AccessAttr getOrigin(StringAttr rank) const;
+  /// Every input that is named other than in einsums.
+  SmallVector<AccessAttr> getAccesses() const;
+  /// What positional tests of the plane read.
+  SmallVector<AccessAttr> getPlaneAccesses() const;
+  /// This space over other inputs and ranks.
+  CascadeSpace map(function_ref<int64_t(int64_t)> input,
+                   function_ref<StringAttr(StringAttr)> rank) const;
+};
+
 /// The float type in which an einsum with results of type `element` computes:
 /// f64 for f64, f32 for every other type.
 Type getComputeType(Type element);

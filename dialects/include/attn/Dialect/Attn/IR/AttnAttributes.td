@@ -23,18 +23,18 @@ class Attn_Attr<string name, string attrMnemonic> : AttrDef<Attn_Dialect, name> 
 //===----------------------------------------------------------------------===//
 
 def Attn_CausalAttr : Attn_Attr<"Causal", "causal"> {
-  let summary = "live where n <= pos(m)";
+  let summary = "live where pos(n) <= pos(m)";
 }
 
 def Attn_WindowAttr : Attn_Attr<"Window", "window"> {
-  let summary = "live where pos(m) - left <= n <= pos(m) + right";
+  let summary = "live where pos(m) - left <= pos(n) <= pos(m) + right";
   let parameters = (ins "int64_t":$left, "int64_t":$right);
   let assemblyFormat = "`<` $left `,` $right `>`";
   let genVerifyDecl = 1;
 }
 
 def Attn_PrefixAttr : Attn_Attr<"Prefix", "prefix"> {
-  let summary = "live where n < length";
+  let summary = "live where pos(n) < length";
   let parameters = (ins "int64_t":$length);
   let assemblyFormat = "`<` $length `>`";
   let genVerifyDecl = 1;
@@ -142,14 +142,25 @@ def Attn_AccessAttr : Attn_Attr<"Access", "access"> {
   let assemblyFormat = "`<` $input `,` custom<Names>($ranks) `>`";
 }
 
+def Attn_OriginAttr : Attn_Attr<"Origin", "origin"> {
+  let summary = "where a rank of a cascade begins: an access that gives one integer";
+  let parameters = (ins "::mlir::StringAttr":$rank,
+                        "::mlir::attn::AccessAttr":$access);
+  let assemblyFormat = "`<` custom<Name>($rank) `,` $access `>`";
+}
+def Attn_OriginArrayAttr : TypedArrayAttrBase<Attn_OriginAttr,
+                                              "origins of ranks">;
+
 def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
   let summary = "the key ranges that a tile of queries visits";
   let description = [{
     The result of planning a sparsity for one iterative rank: closed forms over
     a tile of query rows. The dimensions of the four maps are the first and the
     last row of the tile, 0 <= first <= last < M; `symbols` names their symbols:
-    `M` and `N`, the extents of the query and the key rank, then `KL` and `QL`,
-    this batch row's numbers of keys and queries, where there are such.
+    `M` and `N`, the extents of the query and the key rank, then, where there are
+    such, `KL` and `QL`, this batch row's numbers of keys and queries among them,
+    `D`, the key that the position of row 0 falls on, and `ON`, the origin of the
+    key rank.
 
     - keys in [max of `liveLower`, min of `liveUpper`) may be live for some row;
       no key outside is,

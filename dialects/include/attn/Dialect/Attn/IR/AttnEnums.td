@@ -23,7 +23,8 @@ def Attn_ReductionKind : I32Enum<"ReductionKind",
 def Attn_Alignment : I32Enum<"Alignment",
     "how query positions line up with key positions", [
   I32EnumCase<"TopLeft", 0, "top_left">,
-  I32EnumCase<"BottomRight", 1, "bottom_right">]> {
+  I32EnumCase<"BottomRight", 1, "bottom_right">,
+  I32EnumCase<"Offset", 2, "offset">]> {
   let cppNamespace = "::mlir::attn";
 }
 
@@ -31,8 +32,9 @@ def Attn_ReductionKindAttr : EnumAttr<Attn_Dialect, Attn_ReductionKind,
                                       "reduction">;
 def Attn_AlignmentAttr : EnumAttr<Attn_Dialect, Attn_Alignment, "alignment"> {
   let description = [{
-    `pos(m) = m + offset`: the offset is 0 for `top_left` and
-    `len_n - len_m` for `bottom_right`, per batch row where lengths are given.
+    `pos(m) = m + offset`: the offset is 0 for `top_left`, `len_n - len_m` for
+    `bottom_right`, per batch row where lengths are given, and an operand for
+    `offset`.
   }];
 }
 

@@ -20,6 +20,9 @@ class Attn_Op<string mnemonic, list<Trait> traits = []>
 def Attn_FloatTensor : RankedTensorOf<[AnyFloat]>;
 def Attn_Tile : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
 def Attn_LengthTensor : TensorRankOf<[I32, I64], [1]>;
+/// An offset of positions: one number, or one for each batch row.
+def Attn_Position : AnyTypeOf<[Index, TensorRankOf<[I32, I64], [0, 1]>],
+    "an index, or a tensor of i32 or i64 of rank 0 or 1">;
 
 //===----------------------------------------------------------------------===//
 // attn.attention
@@ -42,9 +45,14 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     one value per operand and the indices b, h, m, n. A list without `scale`
     gets `scale(1/sqrt(e))` in front, and it is printed.
 
-    `where` holds the sparsity and `align` how positions line up (bottom right
-    unless given; always printed). `lengths` bounds keys and queries per batch
-    row. `sinks` holds one logit per head that joins the denominator alone.
+    `where` holds the sparsity and `align` how positions line up: `top_left`,
+    `bottom_right` (unless given; always printed) or `offset(%x : type)`, the
+    position of query 0. `origin(m = %o : type, ...)` says where in the whole
+    sequence (or batch, or list of heads) the tensors of this operator begin;
+    positional atoms, lengths and the indices of maps count from there. An offset
+    or an origin is an index or a tensor of i32 or i64, of rank 1 where each
+    batch row has its own. `lengths` bounds keys and queries per batch row.
+    `sinks` holds one logit per head that joins the denominator alone.
 
     The second result, if asked for, is the natural log-sum-exp `[b, h, m]` of
     every term of the denominator. Rows without a live key give 0 and -inf.
@@ -63,9 +71,12 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     Optional<Attn_LengthTensor>:$keyLengths,
     Optional<Attn_LengthTensor>:$queryLengths,
     Optional<Attn_FloatTensor>:$sinks,
+    Variadic<Attn_Position>:$origins,
+    Optional<Attn_Position>:$offset,
     ArrayAttr:$score,
     OptionalAttr<Attn_SparsityAttr>:$sparsity,
-    Attn_AlignmentAttr:$alignment);
+    Attn_AlignmentAttr:$alignment,
+    OptionalAttr<StrArrayAttr>:$originRanks);
   let results = (outs Attn_FloatTensor:$output, Optional<Attn_FloatTensor>:$lse);
   let regions = (region VariadicRegion<SizedRegion<1>>:$scoreMaps);
   let hasCustomAssemblyFormat = 1;
@@ -75,6 +86,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
   let extraClassDeclaration = [{
     /// Query heads per key head.
     int64_t getGroupSize();
+    /// The origin of `rank` (b, h, m or n), or null.
+    ::mlir::Value getOrigin(::llvm::StringRef rank);
   }];
 }
 
@@ -121,7 +134,9 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     `where ... over (m, n)` removes points of the (m, n) plane from every einsum
     whose iteration space holds both ranks; there an einsum contributes its
     reduction's identity. `lengths` bounds the key rank, the query rank or both
-    by an input indexed by batch.
+    by an input indexed by batch. `align offset(%x[b])` and
+    `origin(m = %o[b], ...)` name integer inputs likewise: the position of query
+    0, and where in the whole the tensors of this cascade begin along a rank.
 
     ```mlir
     %o = attn.cascade (%Q = %q, %K = %k, %V = %v)
@@ -139,6 +154,8 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     OptionalAttr<StrAttr>:$queryRank,
     OptionalAttr<StrAttr>:$keyRank,
     OptionalAttr<Attn_AlignmentAttr>:$alignment,
+    OptionalAttr<Attn_AccessAttr>:$offset,
+    OptionalAttr<Attn_OriginArrayAttr>:$origins,
     OptionalAttr<Attn_AccessAttr>:$keyLengths,
     OptionalAttr<Attn_AccessAttr>:$queryLengths,
     OptionalAttr<Attn_MappingAttr>:$mapping);
@@ -148,12 +165,25 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let hasCanonicalizer = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [
+    // Without a body.
+    OpBuilder<(ins "::mlir::TypeRange":$results, "::mlir::ValueRange":$inputs,
+      "const ::mlir::attn::CascadeSpace &":$space,
+      "::mlir::attn::MappingAttr":$mapping)>
+  ];
   let extraClassDeclaration = [{
     /// The extent of each rank, kDynamic where no tensor fixes it, in the order
     /// in which the ranks first appear.
     ::llvm::MapVector<::mlir::StringAttr, int64_t> getRankExtents();
     /// Whether the cascade restricts the (query, key) plane at all.
     bool hasSpace() { return getQueryRankAttr() != nullptr; }
+    /// What the cascade says about its iteration space.
+    ::mlir::attn::CascadeSpace getSpace();
+    void setSpace(const ::mlir::attn::CascadeSpace &space);
+    /// Whether the origin of `rank` has an effect: an index or a positional test
+    /// reads it.
+    bool readsOrigin(::mlir::StringAttr rank);
     /// The terminator's operands.
     ::mlir::OperandRange getYielded();
   }];
@@ -305,8 +335,8 @@ def Attn_IterateOp : Attn_Op<"iterate", [SingleBlock, Pure,
 def Attn_IndexOp : Attn_Op<"index", [Pure]> {
   let summary = "the coordinate of a rank at the current point";
   let description = [{
-    Inside a map: the coordinate of `rank`, counted from the rank's origin. In a
-    tile it is the coordinate within the tile. In the body of an `attn.iterate`,
+    Inside a map: the coordinate of `rank` plus the origin that the cascade gives
+    the rank. In a tile it is the coordinate within the tile. In the body of an `attn.iterate`,
     an einsum over the points of the parent rank may name the parent: the
     coordinate is then `rank*POINT+point` of the iteration.
   }];
