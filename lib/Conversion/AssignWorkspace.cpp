@@ -9,6 +9,7 @@
 #include "WorkspaceBytes.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -185,6 +186,93 @@ static FailureOr<Value> cloneSize(OpBuilder &builder, IRMapping &mapping,
   return mapping.lookup(value);
 }
 
+/// Clones a bound from above of `value`, the same in all iterations of the
+/// loops around the buffer: the tail of a tiled loop takes no more than a whole
+/// tile.
+static FailureOr<Value> cloneBound(OpBuilder &builder, IRMapping &mapping,
+                                   Value value, memref::AllocOp buffer) {
+  auto isInvariant = [&](Value operand) {
+    SmallVector<Value> worklist{operand};
+    while (!worklist.empty()) {
+      Value next = worklist.pop_back_val();
+      if (mapping.contains(next))
+        continue;
+      Operation *op = next.getDefiningOp();
+      if (!op || !isPure(op) || op->getNumRegions() != 0)
+        return false;
+      llvm::append_range(worklist, op->getOperands());
+    }
+    return true;
+  };
+  if (isInvariant(value))
+    return cloneSize(builder, mapping, value, buffer);
+  Location loc = value.getLoc();
+  if (auto most = value.getDefiningOp<affine::AffineMaxOp>()) {
+    // The maximum of bounds bounds the maximum.
+    SmallVector<Value> bounds;
+    for (AffineExpr expr : most.getMap().getResults()) {
+      if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
+        bounds.push_back(
+            arith::ConstantIndexOp::create(builder, loc, constant.getValue()));
+        continue;
+      }
+      Value operand;
+      for (auto [index, given] : llvm::enumerate(most.getOperands()))
+        if (expr == (index < most.getMap().getNumDims()
+                         ? builder.getAffineDimExpr(index)
+                         : builder.getAffineSymbolExpr(
+                               index - most.getMap().getNumDims())))
+          operand = given;
+      if (!operand)
+        return cloneSize(builder, mapping, value, buffer);
+      FailureOr<Value> bound = cloneBound(builder, mapping, operand, buffer);
+      if (failed(bound))
+        return failure();
+      bounds.push_back(*bound);
+    }
+    Value bound = bounds.front();
+    for (Value other : ArrayRef(bounds).drop_front())
+      bound = arith::MaxSIOp::create(builder, loc, bound, other);
+    return bound;
+  }
+  if (auto least = value.getDefiningOp<affine::AffineMinOp>()) {
+    // So does any of the values of a minimum.
+    AffineMap map = least.getMap();
+    for (AffineExpr expr : map.getResults()) {
+      bool invariant = true;
+      for (auto [index, operand] : llvm::enumerate(least.getOperands())) {
+        bool isUsed = index < map.getNumDims()
+                          ? expr.isFunctionOfDim(index)
+                          : expr.isFunctionOfSymbol(index - map.getNumDims());
+        invariant &= !isUsed || isInvariant(operand);
+      }
+      if (!invariant)
+        continue;
+      Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+      SmallVector<Value> operands;
+      for (auto [index, operand] : llvm::enumerate(least.getOperands())) {
+        bool isUsed = index < map.getNumDims()
+                          ? expr.isFunctionOfDim(index)
+                          : expr.isFunctionOfSymbol(index - map.getNumDims());
+        if (!isUsed) {
+          operands.push_back(zero);
+          continue;
+        }
+        FailureOr<Value> cloned = cloneSize(builder, mapping, operand, buffer);
+        if (failed(cloned))
+          return failure();
+        operands.push_back(*cloned);
+      }
+      return affine::AffineApplyOp::create(
+                 builder, loc,
+                 AffineMap::get(map.getNumDims(), map.getNumSymbols(), expr),
+                 operands)
+          .getResult();
+    }
+  }
+  return cloneSize(builder, mapping, value, buffer);
+}
+
 LogicalResult WorkspacePlan::computeOffsets(OpBuilder &builder,
                                             func::FuncOp function,
                                             SmallVectorImpl<Value> &offsets,
@@ -202,7 +290,7 @@ LogicalResult WorkspacePlan::computeOffsets(OpBuilder &builder,
     SmallVector<Value> extents;
     for (Value size : slot.dynamicSizes) {
       memref::AllocOp first = slot.first;
-      FailureOr<Value> extent = cloneSize(builder, mapping, size, first);
+      FailureOr<Value> extent = cloneBound(builder, mapping, size, first);
       if (failed(extent))
         return failure();
       extents.push_back(*extent);

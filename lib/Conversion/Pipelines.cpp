@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -74,6 +75,8 @@ void attn::buildOutlineUnfused(OpPassManager &manager) {
 void attn::buildBufferizeUnfused(OpPassManager &manager, int64_t maxFootprint) {
   manager.addPass(bufferization::createEmptyTensorEliminationPass());
   manager.addPass(createAttnBufferizeKernel());
+  // A kernel's own loops are sequential: its workers share the items.
+  manager.addPass(createForallToForLoopPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(memref::createResolveShapedTypeResultDimsPass());
   manager.addPass(createCanonicalizerPass());

@@ -23,7 +23,9 @@ def Attn_Dialect : Dialect {
     EDGE, arXiv 2404.11591). The dialect knows no target. `docs/spec.md`
     numbers the rules of its semantics.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
+  // Tiles of operators are made with slices, offsets and sums of origins.
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::tensor::TensorDialect"];
   let useDefaultAttributePrinterParser = 1;

@@ -1,0 +1,193 @@
+//===- ShapeReification.cpp - Extents of results from operands ------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// `tensor.dim` of a result becomes one of an operand: for every result the
+// dimension of an operand with the same rank.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Interfaces.h"
+#include "Verification.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+/// A dimension of an operand.
+struct Source {
+  Value operand;
+  int64_t dim = 0;
+};
+} // namespace
+
+/// The extents of `result`, dynamic ones as `getSource` finds them; fails where
+/// it finds none.
+static LogicalResult reify(OpBuilder &builder, Value result,
+                           function_ref<Source(int64_t)> getSource,
+                           ReifiedRankedShapedTypeDims &shapes) {
+  auto type = cast<RankedTensorType>(result.getType());
+  SmallVector<OpFoldResult> shape;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+    if (!type.isDynamicDim(dim)) {
+      shape.push_back(builder.getIndexAttr(type.getDimSize(dim)));
+      continue;
+    }
+    Source source = getSource(dim);
+    if (!source.operand)
+      return failure();
+    // A dynamic extent of the result is a value, also where it is known.
+    shape.push_back(tensor::DimOp::create(builder, result.getLoc(),
+                                          source.operand, source.dim)
+                        .getResult());
+  }
+  shapes.push_back(std::move(shape));
+  return success();
+}
+
+/// The dimension of an operand that `rank` indexes by itself, if any.
+static Source findInEinsum(EinsumOp einsum, StringAttr rank,
+                           function_ref<Value(Value)> getOperand) {
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+    Value operand = getOperand(input);
+    if (!operand)
+      continue;
+    AffineMap map = cast<AffineMapAttr>(einsum.getMaps()[index]).getValue();
+    for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+      if (getWalkedRank(einsum, expr) == rank)
+        return {operand, static_cast<int64_t>(dim)};
+  }
+  return {};
+}
+
+/// The operand of `cascade` or the dimension of one that has the extent of
+/// `rank`.
+static Source findInCascade(CascadeOp cascade, StringAttr rank) {
+  Block &body = cascade.getBody().front();
+  auto getInput = [&](Value value) -> Value {
+    auto argument = dyn_cast<BlockArgument>(value);
+    return argument && argument.getOwner() == &body
+               ? cascade.getInputs()[argument.getArgNumber()]
+               : Value();
+  };
+  Source found;
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    if (!found.operand)
+      found = findInEinsum(einsum, rank, getInput);
+  });
+  for (AccessAttr access : cascade.getSpace().getAccesses())
+    for (auto [dim, name] : llvm::enumerate(access.getRanks()))
+      if (!found.operand && name == rank)
+        found = {cascade.getInputs()[access.getInput()],
+                 static_cast<int64_t>(dim)};
+  return found;
+}
+
+namespace {
+struct AttentionShapes
+    : ReifyRankedShapedTypeOpInterface::ExternalModel<AttentionShapes,
+                                                      AttentionOp> {
+  LogicalResult reifyResultShapes(Operation *op, OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) const {
+    // Batch and tokens come from the query; the rest is static.
+    Value query = cast<AttentionOp>(op).getQuery();
+    for (Value result : op->getResults())
+      if (failed(reify(
+              builder, result, [&](int64_t dim) { return Source{query, dim}; },
+              shapes)))
+        return failure();
+    return success();
+  }
+};
+
+struct MergeShapes
+    : ReifyRankedShapedTypeOpInterface::ExternalModel<MergeShapes, MergeOp> {
+  LogicalResult reifyResultShapes(Operation *op, OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) const {
+    Value part = cast<MergeOp>(op).getOutputs().front();
+    for (Value result : op->getResults())
+      if (failed(reify(
+              builder, result, [&](int64_t dim) { return Source{part, dim}; },
+              shapes)))
+        return failure();
+    return success();
+  }
+};
+
+struct CascadeShapes
+    : ReifyRankedShapedTypeOpInterface::ExternalModel<CascadeShapes,
+                                                      CascadeOp> {
+  LogicalResult reifyResultShapes(Operation *op, OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) const {
+    auto cascade = cast<CascadeOp>(op);
+    for (auto [result, yielded] :
+         llvm::zip_equal(cascade.getResults(), cascade.getYielded())) {
+      // What an iteration returns has the shape of what it starts from.
+      Value value = yielded;
+      while (auto iterate = value.getDefiningOp<IterateOp>())
+        value = iterate.getInits()[cast<OpResult>(value).getResultNumber()];
+      auto getSource = [&](int64_t dim) -> Source {
+        if (auto einsum = value.getDefiningOp<EinsumOp>())
+          return findInCascade(cascade, einsum.getOutputRanks()[dim]);
+        if (auto argument = dyn_cast<BlockArgument>(value))
+          return {cascade.getInputs()[argument.getArgNumber()], dim};
+        return {};
+      };
+      if (failed(reify(builder, result, getSource, shapes)))
+        return failure();
+    }
+    return success();
+  }
+};
+
+struct EinsumShapes
+    : ReifyRankedShapedTypeOpInterface::ExternalModel<EinsumShapes, EinsumOp> {
+  LogicalResult reifyResultShapes(Operation *op, OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) const {
+    auto einsum = cast<EinsumOp>(op);
+    if (!einsum.getResult())
+      return success();
+    auto getSource = [&](int64_t dim) -> Source {
+      if (Value init = einsum.getInit())
+        return {init, dim};
+      return findInEinsum(
+          einsum, einsum.getOutputRanks()[dim], [](Value input) {
+            return isa<RankedTensorType>(input.getType()) ? input : Value();
+          });
+    };
+    return reify(builder, einsum.getResult(), getSource, shapes);
+  }
+};
+
+struct IterateShapes
+    : ReifyRankedShapedTypeOpInterface::ExternalModel<IterateShapes,
+                                                      IterateOp> {
+  LogicalResult reifyResultShapes(Operation *op, OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) const {
+    auto iterate = cast<IterateOp>(op);
+    for (auto [result, init] :
+         llvm::zip_equal(iterate.getResults(), iterate.getInits())) {
+      Value from = init;
+      if (failed(reify(
+              builder, result, [&](int64_t dim) { return Source{from, dim}; },
+              shapes)))
+        return failure();
+    }
+    return success();
+  }
+};
+} // namespace
+
+void attn::attachShapeReification(MLIRContext *context) {
+  AttentionOp::attachInterface<AttentionShapes>(*context);
+  MergeOp::attachInterface<MergeShapes>(*context);
+  CascadeOp::attachInterface<CascadeShapes>(*context);
+  EinsumOp::attachInterface<EinsumShapes>(*context);
+  IterateOp::attachInterface<IterateShapes>(*context);
+}

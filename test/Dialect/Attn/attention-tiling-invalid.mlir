@@ -1,0 +1,63 @@
+// RUN: not attn-opt --transform-interpreter --split-input-file %s 2>&1 | FileCheck %s
+
+// A size that does not divide the heads leaves a tail of another size.
+// CHECK: [[@LINE+3]]:10: error: 'attn.attention' op is tiled along h by a size that is no constant; allowed are divisors of 8
+module attributes {transform.with_named_sequence} {
+  func.func @tail_of_heads(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+    %o = attn.attention(%q, %k, %k) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %o : tensor<?x8x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["attn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %t, %l = transform.structured.tile_using_for %op tile_sizes [0, 3] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// Two heads are neither groups of three nor a part of one.
+// CHECK: [[@LINE+3]]:10: error: 'attn.attention' op is tiled along h by 2; allowed are multiples and divisors of the 3 heads of a group
+module attributes {transform.with_named_sequence} {
+  func.func @across_groups(%q: tensor<?x6x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x6x?x64xf32> {
+    %o = attn.attention(%q, %k, %k) : (tensor<?x6x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x6x?x64xf32>
+    return %o : tensor<?x6x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["attn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %t, %l = transform.structured.tile_using_for %op tile_sizes [0, 2] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// Keys are reduced.
+// CHECK: [[@LINE+3]]:10: error: 'attn.attention' op cannot be tiled along n like a parallel loop; tile the reduction, into partial results that are merged
+module attributes {transform.with_named_sequence} {
+  func.func @keys(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+    %o = attn.attention(%q, %k, %k) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %o : tensor<?x8x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["attn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %t, %l = transform.structured.tile_using_for %op tile_sizes [0, 0, 0, 16] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// The feature of a tail has no constant size.
+// CHECK: [[@LINE+3]]:10: error: 'attn.attention' op is tiled along f by a size that is no constant; allowed are divisors of 64
+module attributes {transform.with_named_sequence} {
+  func.func @features(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+    %o = attn.attention(%q, %k, %k) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %o : tensor<?x8x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["attn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %t, %l = transform.structured.tile_using_for %op tile_sizes [0, 0, 0, 0, 48] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
