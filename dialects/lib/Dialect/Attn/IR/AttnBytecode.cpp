@@ -47,6 +47,7 @@ enum class AttributeCode : uint64_t {
   Mapping = 13,
   ReductionKind = 14,
   Alignment = 15,
+  Origin = 16,
 };
 
 /// Writes one attribute.
@@ -244,6 +245,12 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
         writer.writeAttributes(access.getRanks());
         return success();
       })
+      .Case([&](OriginAttr origin) {
+        code(AttributeCode::Origin);
+        writer.writeAttribute(origin.getRank());
+        writer.writeAttribute(origin.getAccess());
+        return success();
+      })
       .Case([&](PlanAttr plan) {
         code(AttributeCode::Plan);
         writer.writeAttributes(plan.getSymbols());
@@ -365,6 +372,14 @@ Attribute AttributeReader::read() {
     return readScoreMap();
   case AttributeCode::Access:
     return readIndexed<AccessAttr>();
+  case AttributeCode::Origin: {
+    StringAttr rank;
+    AccessAttr access;
+    if (failed(reader.readAttribute(rank)) ||
+        failed(reader.readAttribute(access)))
+      return {};
+    return get<OriginAttr>(rank, access);
+  }
   case AttributeCode::Plan:
     return readPlan();
   case AttributeCode::Mapping:

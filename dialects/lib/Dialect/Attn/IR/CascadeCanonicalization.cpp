@@ -57,6 +57,9 @@ static bool mayLose(CascadeOp cascade,
     if (!isDead(op))
       stated.insert(rank);
   });
+  for (OriginAttr origin : cascade.getSpace().origins)
+    if (!used.contains(origin.getRank()))
+      return false;
   if (cascade.hasSpace() && (!used.contains(cascade.getQueryRankAttr()) ||
                              !used.contains(cascade.getKeyRankAttr())))
     return false;
@@ -124,6 +127,7 @@ struct SimplifyCascadeSparsity : OpRewritePattern<CascadeOp> {
       op.removeQueryRankAttr();
       op.removeKeyRankAttr();
       op.removeAlignmentAttr();
+      op.removeOffsetAttr();
     });
     return success();
   }
@@ -199,17 +203,17 @@ struct DropInputs : OpRewritePattern<CascadeOp> {
     SmallVector<int64_t> position(op.getInputs().size(), -1);
     SmallVector<Value> inputs;
     llvm::BitVector gone(op.getInputs().size());
-    auto isLength = [&](int64_t index) {
-      auto reads = [&](std::optional<AccessAttr> access) {
-        return access && access->getInput() == index;
-      };
-      return reads(op.getKeyLengths()) || reads(op.getQueryLengths());
+    CascadeSpace space = op.getSpace();
+    auto isNamed = [&](int64_t index) {
+      return llvm::any_of(space.getAccesses(), [&](AccessAttr access) {
+        return access.getInput() == index;
+      });
     };
     for (auto [index, input] : llvm::enumerate(op.getInputs())) {
       auto *first = llvm::find(inputs, input);
       position[index] = first - inputs.begin();
       gone[index] = first != inputs.end() ||
-                    (body.getArgument(index).use_empty() && !isLength(index));
+                    (body.getArgument(index).use_empty() && !isNamed(index));
       if (!gone[index])
         inputs.push_back(input);
     }
@@ -221,19 +225,11 @@ struct DropInputs : OpRewritePattern<CascadeOp> {
         if (!gone[other] && op.getInputs()[other] == op.getInputs()[index])
           rewriter.replaceAllUsesWith(argument, body.getArgument(other));
     }
-    auto moved = [&](std::optional<AccessAttr> access) {
-      if (!access)
-        return AccessAttr();
-      return AccessAttr::get(op.getContext(), position[access->getInput()],
-                             access->getRanks());
-    };
     rewriter.modifyOpInPlace(op, [&] {
-      AccessAttr keys = moved(op.getKeyLengths());
-      AccessAttr queries = moved(op.getQueryLengths());
       body.eraseArguments(gone);
       op->setOperands(inputs);
-      op.setKeyLengthsAttr(keys);
-      op.setQueryLengthsAttr(queries);
+      op.setSpace(space.map([&](int64_t input) { return position[input]; },
+                            [](StringAttr rank) { return rank; }));
     });
     return success();
   }
