@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attn.compiler import find_compiler
+from attn.compiler import CompileError, find_compiler
 from operators import Spec, operands, text
 from runner import judge, run
 
@@ -60,7 +60,6 @@ TILINGS = {
     "forall": loops("forall", [1, 2, 32], 1),
     "reduction_for": reduction("for", "tile_sizes = [0, 0, 0, 32]"),
     "reduction_forall_threads": reduction("forall", "num_threads = [0, 0, 0, 3]"),
-    "reduction_forall_tiles": reduction("forall", "tile_sizes = [0, 0, 0, 40]"),
 }
 
 
@@ -106,3 +105,10 @@ def test_tiled_gives_the_whole(kernels, name, tiling, seed):
         if spec.offset == "row":
             case.arrays["offset"] = rng.integers(-60, 60, batch)
         judge(case, run(kernel, case), seed)
+
+
+def test_slots_by_the_length_are_refused(kernels):
+    """Phases pass tensors of the arguments' extents alone."""
+    program = tiled(OPERATORS["causal"], reduction("forall", "tile_sizes = [0, 0, 0, 40]"))
+    with pytest.raises(CompileError, match="passed from one phase of the kernel to another"):
+        kernels.compile(program, "tiled_slots_by_the_length", "--form=unfused")

@@ -59,10 +59,11 @@ module attributes {transform.with_named_sequence} {
 // CHECK: %[[ROW:.*]] = affine.apply #{{.*}}(%[[I]])
 // CHECK: %[[LB:.*]] = tensor.extract_slice %[[L]][%[[B]]] [1] [1]
 // CHECK: %[[XB:.*]] = tensor.extract_slice %[[X]][%[[B]]] [1] [1]
-// CHECK: %[[ROW32:.*]] = arith.index_cast %[[ROW]] : index to i32
-// CHECK: %[[SPLAT:.*]] = tensor.splat %[[ROW32]]
-// CHECK: %[[OM:.*]] = arith.addi %[[XB]], %[[SPLAT]]
-// CHECK: where causal and window(20, 0) align offset(%{{.*}} : tensor<1xi64>) origin(m = %[[OM]] : tensor<1xi32>, n = %[[XB]] : tensor<1xi32>) lengths key(%[[LB]] : tensor<1xi32>) query(%[[LB]] : tensor<1xi32>)
+// CHECK: %[[WIDE:.*]] = arith.extsi %[[XB]] : tensor<1xi32> to tensor<1xi64>
+// CHECK: %[[ROW64:.*]] = arith.index_cast %[[ROW]] : index to i64
+// CHECK: %[[SPLAT:.*]] = tensor.splat %[[ROW64]]
+// CHECK: %[[OM:.*]] = arith.addi %[[WIDE]], %[[SPLAT]]
+// CHECK: where window(20, 0) align offset(%{{.*}} : tensor<1xi64>) origin(m = %[[OM]] : tensor<1xi64>, n = %[[XB]] : tensor<1xi32>) lengths key(%[[LB]] : tensor<1xi32>) query(%[[LB]] : tensor<1xi32>)
 // CHECK: tensor.parallel_insert_slice
 module attributes {transform.with_named_sequence} {
   func.func @forall(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x32xf32>, %x: tensor<?xi32>, %l: tensor<?xi32>) -> tensor<?x8x?x32xf32> {

@@ -36,6 +36,20 @@ module {
     }
     return %0 : tensor<?x?xf32>
   }
+  func.func @attention_part(%arg0: tensor<?x8x?x64xf32>, %arg1: tensor<?xi32>, %arg2: index, %arg3: tensor<i64>, %arg4: tensor<?xi64>) -> tensor<?x8x?x64xf32> {
+    %output = attn.attention(%arg0, %arg0, %arg0)
+      score [scale(1.250000e-01)]
+      where causal align offset(%arg1 : tensor<?xi32>) origin(m = %arg2 : index, n = %arg3 : tensor<i64>, b = %arg4 : tensor<?xi64>)
+      : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %output : tensor<?x8x?x64xf32>
+  }
+  func.func @cascade_part(%arg0: tensor<2x?x?xf32>, %arg1: tensor<2xi32>, %arg2: tensor<i64>) -> tensor<2x?xf32> {
+    %0 = attn.cascade (%arg3 = %arg0, %arg4 = %arg1, %arg5 = %arg2) where causal over (m, n) align offset(%arg4[b]) origin(m = %arg5[], n = %arg4[b]) : (tensor<2x?x?xf32>, tensor<2xi32>, tensor<i64>) -> tensor<2x?xf32> {
+      %1 = attn.einsum [b,m] = %arg3[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      attn.yield %1 : tensor<2x?xf32>
+    }
+    return %0 : tensor<2x?xf32>
+  }
   func.func @reductions(%arg0: tensor<?x64xf32>, %arg1: tensor<?x64xi32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xi32>, tensor<?xi32>) {
     %0:4 = attn.cascade (%arg2 = %arg0, %arg3 = %arg1) : (tensor<?x64xf32>, tensor<?x64xi32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xi32>, tensor<?xi32>) {
       %1 = attn.einsum [m] = map(%arg2[m,(e+32) mod 64], %arg2[m,e floordiv 2]) {
@@ -61,7 +75,7 @@ module {
     }
     return %0#0, %0#1, %0#2, %0#3 : tensor<?xf32>, tensor<?xf32>, tensor<?xi32>, tensor<?xi32>
   }
-  func.func @attributes() attributes {list = [#attn.bias<0, []>, #attn.access<1, []>, #attn.score_map<0, [], []>, #attn.score_map<1, [2, 3], [[], ["h"]]>, #attn.causal, #attn.window<9223372036854775807, 0>, #attn.prefix<0>, #attn.and<#attn.causal, #attn.prefix<1>>, #attn.or<#attn.causal, #attn.prefix<1>>, #attn.not<#attn.causal>, #attn.scale<1.000000e+300 : f64>, #attn.softcap<4.940660e-324 : f64>, #attn<reduction mul>, #attn<alignment top_left>]} {
+  func.func @attributes() attributes {list = [#attn.bias<0, []>, #attn.access<1, []>, #attn.score_map<0, [], []>, #attn.score_map<1, [2, 3], [[], ["h"]]>, #attn.causal, #attn.window<9223372036854775807, 0>, #attn.prefix<0>, #attn.and<#attn.causal, #attn.prefix<1>>, #attn.or<#attn.causal, #attn.prefix<1>>, #attn.not<#attn.causal>, #attn.scale<1.000000e+300 : f64>, #attn.softcap<4.940660e-324 : f64>, #attn<reduction mul>, #attn<alignment top_left>, #attn<alignment offset>]} {
     return
   }
 }

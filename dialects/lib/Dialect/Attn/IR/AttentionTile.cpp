@@ -29,7 +29,8 @@ SmallVector<OpFoldResult> attn::getLoopExtents(AttentionOp op,
           get(op.getKey(), 2), get(op.getValue(), 3)};
 }
 
-SmallVector<SmallVector<OperandDim>> attn::getOperandDims(AttentionOp op) {
+/// What indexes the dimensions of each operand.
+static SmallVector<SmallVector<OperandDim>> getOperandDims(AttentionOp op) {
   auto loop = [](AttentionLoop loop) {
     return OperandDim{OperandDim::Loop, loop};
   };
@@ -235,6 +236,15 @@ static Value splatLike(OpBuilder &builder, Location loc, OpFoldResult number,
   return tensor::SplatOp::create(builder, loc, type, element, dynamicSizes);
 }
 
+/// `numbers` in 64 bits.
+static Value widen(OpBuilder &builder, Location loc, Value numbers) {
+  Type integer = builder.getI64Type();
+  auto type = cast<RankedTensorType>(numbers.getType());
+  if (type.getElementType() == integer)
+    return numbers;
+  return arith::ExtSIOp::create(builder, loc, type.clone(integer), numbers);
+}
+
 /// position + delta.
 Value AttentionTile::addTo(Value position, OpFoldResult delta) {
   if (!position)
@@ -242,13 +252,33 @@ Value AttentionTile::addTo(Value position, OpFoldResult delta) {
   if (isZeroInteger(delta))
     return position;
   auto type = dyn_cast<RankedTensorType>(position.getType());
-  if (type && type.getRank() == 1)
+  if (type && type.getRank() == 1) {
+    // 64 bits hold the sum of what the operator reads.
+    position = widen(builder, loc, position);
+    if (type.getElementType().isInteger(64)) {
+      auto limit = [&](int64_t value) {
+        return splatLike(builder, loc, builder.getIndexAttr(value), position);
+      };
+      position =
+          arith::MinSIOp::create(builder, loc, position, limit(kFarPosition));
+      position =
+          arith::MaxSIOp::create(builder, loc, position, limit(-kFarPosition));
+    }
     return arith::AddIOp::create(builder, loc, position,
                                  splatLike(builder, loc, delta, position));
+  }
   if (type) {
     position = tensor::ExtractOp::create(builder, loc, position, ValueRange());
     position = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
                                           position);
+    if (type.getElementType().isInteger(64)) {
+      position = arith::MinSIOp::create(
+          builder, loc, position,
+          arith::ConstantIndexOp::create(builder, loc, kFarPosition));
+      position = arith::MaxSIOp::create(
+          builder, loc, position,
+          arith::ConstantIndexOp::create(builder, loc, -kFarPosition));
+    }
   }
   AffineExpr sum =
       builder.getAffineSymbolExpr(0) + builder.getAffineSymbolExpr(1);
@@ -272,21 +302,15 @@ Value AttentionTile::getWholeOffset(Value keyLengths, Value queryLengths) {
         affine::makeComposedFoldedAffineApply(
             builder, loc, AffineMap::get(0, 2, difference), {keys, rows}));
   }
-  Type integer = builder.getI64Type();
-  auto widen = [&](Value lengths) -> Value {
-    auto type = cast<RankedTensorType>(lengths.getType());
-    if (type.getElementType() == integer)
-      return lengths;
-    return arith::ExtSIOp::create(builder, loc, type.clone(integer), lengths);
-  };
-  Value like = widen(keyLengths ? keyLengths : queryLengths);
-  // spec: SP-8
+  Value like = widen(builder, loc, keyLengths ? keyLengths : queryLengths);
+  // Lengths are read as docs/spec.md says (SP-8).
   auto getCount = [&](Value lengths, OpFoldResult extent, StringRef rank) {
     Value most = splatLike(builder, loc, extent, like);
     if (!lengths)
       return most;
     Value none = splatLike(builder, loc, builder.getIndexAttr(0), like);
-    Value count = arith::MaxSIOp::create(builder, loc, widen(lengths), none);
+    Value count = arith::MaxSIOp::create(builder, loc,
+                                         widen(builder, loc, lengths), none);
     if (op.getOrigin(rank))
       return count;
     return arith::MinSIOp::create(builder, loc, count, most).getResult();

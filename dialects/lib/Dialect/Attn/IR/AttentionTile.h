@@ -38,9 +38,6 @@ struct OperandDim {
   AttentionLoop loop;
 };
 
-/// What indexes the dimensions of each operand.
-SmallVector<SmallVector<OperandDim>> getOperandDims(AttentionOp op);
-
 /// An attention operator on a tile of its loops.
 class AttentionTile {
 public:

@@ -14,11 +14,8 @@
 
 #include "AttentionTile.h"
 #include "Interfaces.h"
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/TilingInterface.h"
-#include "llvm/ADT/SmallBitVector.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -127,62 +124,6 @@ struct AttentionTiling
     if (succeeded(result))
       result->tiledValues = {result->tiledValues[resultNumber]};
     return result;
-  }
-
-  LogicalResult getIterationDomainTileFromOperandTiles(
-      Operation *op, OpBuilder &builder, ArrayRef<unsigned> operandNumbers,
-      ArrayRef<SmallVector<OpFoldResult>> allOffsets,
-      ArrayRef<SmallVector<OpFoldResult>> allSizes,
-      SmallVectorImpl<OpFoldResult> &loopOffsets,
-      SmallVectorImpl<OpFoldResult> &loopSizes) const {
-    auto attention = cast<AttentionOp>(op);
-    loopOffsets.assign(kNumLoops, builder.getIndexAttr(0));
-    loopSizes = getLoopExtents(attention, builder);
-    SmallVector<SmallVector<OperandDim>> roles = getOperandDims(attention);
-    llvm::SmallBitVector given(kNumLoops);
-    for (auto [number, offsets, sizes] :
-         llvm::zip_equal(operandNumbers, allOffsets, allSizes))
-      for (auto [dim, role] : llvm::enumerate(roles[number])) {
-        OpFoldResult offset = offsets[dim], size = sizes[dim];
-        if (role.kind == OperandDim::KeyHead) {
-          // A tile of key heads is one of the groups of heads.
-          AffineExpr expr =
-              builder.getAffineSymbolExpr(0) * attention.getGroupSize();
-          auto scale = [&](OpFoldResult value) {
-            return affine::makeComposedFoldedAffineApply(
-                builder, op->getLoc(), AffineMap::get(0, 1, expr), {value});
-          };
-          offset = scale(offset);
-          size = scale(size);
-        } else if (role.kind == OperandDim::Whole) {
-          int64_t extent =
-              cast<RankedTensorType>(op->getOperand(number).getType())
-                  .getDimSize(dim);
-          if (!isZeroInteger(offset) || getConstantIntValue(size) != extent)
-            return failure();
-          continue;
-        }
-        // Operands may share a loop if they ask for the same of it.
-        if (given.test(role.loop) &&
-            (loopOffsets[role.loop] != offset || loopSizes[role.loop] != size))
-          return failure();
-        given.set(role.loop);
-        loopOffsets[role.loop] = offset;
-        loopSizes[role.loop] = size;
-      }
-    return success();
-  }
-
-  FailureOr<TilingResult> getTiledImplementationFromOperandTiles(
-      Operation *op, OpBuilder &builder, ArrayRef<unsigned> operandNumbers,
-      ArrayRef<SmallVector<OpFoldResult>> allOffsets,
-      ArrayRef<SmallVector<OpFoldResult>> allSizes) const {
-    Extents loopOffsets, loopSizes;
-    if (failed(getIterationDomainTileFromOperandTiles(
-            op, builder, operandNumbers, allOffsets, allSizes, loopOffsets,
-            loopSizes)))
-      return failure();
-    return getTiledImplementation(op, builder, loopOffsets, loopSizes);
   }
 };
 

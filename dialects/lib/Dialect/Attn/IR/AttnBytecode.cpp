@@ -378,7 +378,7 @@ Attribute AttributeReader::read() {
     if (failed(reader.readAttribute(rank)) ||
         failed(reader.readAttribute(access)))
       return {};
-    return get<OriginAttr>(rank, access);
+    return OriginAttr::get(reader.getContext(), rank, access);
   }
   case AttributeCode::Plan:
     return readPlan();
