@@ -32,18 +32,6 @@ static OpT getSite(ModuleOp module, unsigned &site) {
 // Inputs and results
 //===----------------------------------------------------------------------===//
 
-/// Lengths name their input by position.
-static AccessAttr moveAccess(std::optional<AccessAttr> access,
-                             const llvm::BitVector &erased) {
-  if (!access)
-    return {};
-  int64_t before = 0;
-  for (int64_t input = 0; input < access->getInput(); ++input)
-    before += erased.test(input);
-  return AccessAttr::get(access->getContext(), access->getInput() - before,
-                         access->getRanks());
-}
-
 /// Gives `cascade` other results and leaves out unused inputs.
 static CascadeOp rebuildCascade(CascadeOp cascade,
                                 const llvm::BitVector &erasedInputs,
@@ -51,10 +39,15 @@ static CascadeOp rebuildCascade(CascadeOp cascade,
   Block &body = cascade.getBody().front();
   OpBuilder builder(cascade);
   auto properties = cascade.getProperties();
-  if (auto access = moveAccess(cascade.getKeyLengths(), erasedInputs))
-    properties.keyLengths = access;
-  if (auto access = moveAccess(cascade.getQueryLengths(), erasedInputs))
-    properties.queryLengths = access;
+  // Lengths, origins and an offset name their input by position.
+  CascadeSpace space = cascade.getSpace().map(
+      [&](int64_t input) {
+        int64_t before = 0;
+        for (int64_t other = 0; other < input; ++other)
+          before += erasedInputs.test(other);
+        return input - before;
+      },
+      [](StringAttr rank) { return rank; });
   SmallVector<Value> inputs;
   for (auto [index, input] : llvm::enumerate(cascade.getInputs()))
     if (!erasedInputs.test(index))
@@ -72,6 +65,7 @@ static CascadeOp rebuildCascade(CascadeOp cascade,
   body.eraseArguments(erasedInputs);
   region->takeBody(cascade.getBody());
   auto rebuilt = cast<CascadeOp>(builder.create(state));
+  rebuilt.setSpace(space);
   unsigned next = 0;
   for (OpResult result : cascade->getResults())
     if (!erasedResults.test(result.getResultNumber()))
@@ -164,9 +158,10 @@ static void getSmallerTerms(Attribute term, SmallVectorImpl<Attribute> &terms) {
     terms.push_back(inverse.getTerm());
 }
 
-/// Removes the mapping, the plane, lengths, the sparsity or a part of it.
+/// Removes the mapping, the plane, lengths, origins, an offset, the sparsity or
+/// a part of it.
 static Simplified simplifyPlane(ModuleOp module, unsigned site) {
-  constexpr unsigned kChoices = 8;
+  constexpr unsigned kChoices = 10;
   unsigned index = site / kChoices;
   auto cascade = getSite<CascadeOp>(module, index);
   if (!cascade)
@@ -179,6 +174,7 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
     cascade.removeQueryRankAttr();
     cascade.removeKeyRankAttr();
     cascade.removeAlignmentAttr();
+    cascade.removeOffsetAttr();
     cascade.removeKeyLengthsAttr();
     cascade.removeQueryLengthsAttr();
     return Simplified::Yes;
@@ -190,6 +186,13 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
     return cascade.removeKeyLengthsAttr() ? Simplified::Yes : Simplified::No;
   case 4:
     return cascade.removeQueryLengthsAttr() ? Simplified::Yes : Simplified::No;
+  case 5:
+    return cascade.removeOriginsAttr() ? Simplified::Yes : Simplified::No;
+  case 6:
+    if (!cascade.removeOffsetAttr())
+      return Simplified::No;
+    cascade.setAlignment(Alignment::TopLeft);
+    return Simplified::Yes;
   default:
     break;
   }
@@ -197,7 +200,7 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
     return Simplified::No;
   SmallVector<Attribute> terms;
   getSmallerTerms(cascade.getSparsity()->getExpression(), terms);
-  unsigned term = site % kChoices - 5;
+  unsigned term = site % kChoices - 7;
   if (term >= terms.size())
     return Simplified::No;
   cascade.setSparsityAttr(SparsityAttr::get(cascade.getContext(), terms[term]));
@@ -329,10 +332,11 @@ static bool isRank(const EinsumAccess &access, AffineExpr expr,
 }
 
 bool RankRemover::collect() {
-  auto isIn = [&](std::optional<AccessAttr> access) {
-    return access && llvm::is_contained(access->getRanks(), rank);
+  CascadeSpace space = cascade.getSpace();
+  auto isIn = [&](AccessAttr access) {
+    return llvm::is_contained(access.getRanks(), rank);
   };
-  if (isIn(cascade.getKeyLengths()) || isIn(cascade.getQueryLengths()) ||
+  if (llvm::any_of(space.getAccesses(), isIn) || space.getOrigin(rank) ||
       cascade.getMapping())
     return false;
   bool works = !cascade.walk([](IterateOp) { return WalkResult::interrupt(); })
@@ -451,6 +455,7 @@ bool RankRemover::run() {
     cascade.removeQueryRankAttr();
     cascade.removeKeyRankAttr();
     cascade.removeAlignmentAttr();
+    cascade.removeOffsetAttr();
     cascade.removeKeyLengthsAttr();
     cascade.removeQueryLengthsAttr();
   }
@@ -548,13 +553,13 @@ void mlir::attn::removeUnused(ModuleOp module) {
     llvm::for_each(einsums, trimEinsum);
     eraseDeadEinsums(cascade.getBody().front());
     llvm::BitVector unusedInputs(cascade.getInputs().size());
+    CascadeSpace space = cascade.getSpace();
     for (BlockArgument argument : cascade.getBody().getArguments()) {
       int64_t number = argument.getArgNumber();
-      auto names = [&](std::optional<AccessAttr> access) {
-        return access && access->getInput() == number;
+      auto names = [&](AccessAttr access) {
+        return access.getInput() == number;
       };
-      if (argument.use_empty() && !names(cascade.getKeyLengths()) &&
-          !names(cascade.getQueryLengths()))
+      if (argument.use_empty() && llvm::none_of(space.getAccesses(), names))
         unusedInputs.set(number);
     }
     if (unusedInputs.any())

@@ -5,7 +5,7 @@
 // RUN: not attn-reduce %s --attn-reduction="test=%S/Inputs/has-message.sh test-arg=nonsense test-arg=--attn-normalize-cascade" 2>&1 | FileCheck %s --check-prefix=DULL
 // RUN: not attn-reduce %s --attn-reduction 2>&1 | FileCheck %s --check-prefix=NOTEST
 
-// One einsum is left, with one operation and one rank.
+// One einsum is left, with one operation and one rank; offset and origin go.
 // CHECK: func.func @planted(%{{.*}}: tensor<?xf32>) -> tensor<f32>
 // CHECK: attn.cascade ({{[^,]*}}) : (tensor<?xf32>) -> tensor<f32> {
 // CHECK-NEXT: attn.einsum [] = map(
@@ -30,10 +30,10 @@
 // DULL: error: the test '{{.*}}has-message.sh' does not find the input interesting: it must exit with a status other than 0
 // NOTEST: error: attn-reduction needs a test: attn-reduction=test=FILE
 
-func.func @planted(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>, %v: tensor<?x?x8xf32>, %t: tensor<?xf32>)
+func.func @planted(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>, %v: tensor<?x?x8xf32>, %t: tensor<?xf32>, %x: tensor<i64>)
     -> (tensor<?x?x8xf32>, tensor<?x?xf32>, tensor<?x?xf32>) {
-  %o:3 = attn.cascade (%Q = %q, %K = %k, %V = %v, %T = %t) where causal and window(30, 2) over (m, n) align bottom_right
-      : (tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x8xf32>, tensor<?xf32>)
+  %o:3 = attn.cascade (%X = %x, %Q = %q, %K = %k, %V = %v, %T = %t) where causal and window(30, 2) over (m, n) align offset(%X[]) origin(n = %X[])
+      : (tensor<i64>, tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x8xf32>, tensor<?xf32>)
       -> (tensor<?x?x8xf32>, tensor<?x?xf32>, tensor<?x?xf32>) {
     %qk = attn.einsum [b,m,n] = mul(%Q[b,m,e], %K[b,n,e]) reduce add(e) : (tensor<?x?x16xf32>, tensor<?x?x16xf32>) -> tensor<?x?x?xf32>
     %s = attn.einsum [b,m,n] = map(%qk[b,m,n], %T[m]) {
