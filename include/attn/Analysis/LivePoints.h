@@ -22,8 +22,8 @@ int64_t countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
                         ArrayRef<int64_t> symbols);
 
 /// The live points of the plane of `cascade` at these extents, its lengths
-/// taken as full; nothing if the cascade's sparsity cannot be planned, it has an
-/// offset or an origin of the plane, or no space.
+/// taken as full; nothing if the cascade's sparsity cannot be planned, it has
+/// an offset or an origin of the plane, or no space.
 std::optional<int64_t> countLivePoints(CascadeOp cascade, int64_t rows,
                                        int64_t keys);
 
