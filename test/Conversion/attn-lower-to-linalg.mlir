@@ -64,7 +64,9 @@ func.func @softmax(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?x?xf32> 
 // CHECK:   arith.cmpi slt, %[[ROW:.*]], %[[QUERIES]] : index
 // CHECK:   %[[LEN_N:.*]] = tensor.extract %{{.*}}[%[[B]]] : tensor<?xi64>
 // CHECK:   %[[CAST_N:.*]] = arith.index_cast %[[LEN_N]] : i64 to index
-// CHECK:   %[[SOME_N:.*]] = arith.maxsi %[[CAST_N]], %c0{{.*}} : index
+// CHECK:   %[[NEAR_N:.*]] = arith.minsi %[[CAST_N]], %c1099511627776 : index
+// CHECK:   %[[CLAMPED_N:.*]] = arith.maxsi %[[NEAR_N]], %c-1099511627776 : index
+// CHECK:   %[[SOME_N:.*]] = arith.maxsi %[[CLAMPED_N]], %c0{{.*}} : index
 // CHECK:   %[[KEYS:.*]] = arith.minsi %[[SOME_N]], %{{.*}} : index
 // CHECK:   arith.cmpi slt, %[[COLUMN:.*]], %[[KEYS]] : index
 // CHECK:   arith.andi
