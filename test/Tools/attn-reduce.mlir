@@ -30,9 +30,9 @@
 // DULL: error: the test '{{.*}}has-message.sh' does not find the input interesting: it must exit with a status other than 0
 // NOTEST: error: attn-reduction needs a test: attn-reduction=test=FILE
 
-func.func @planted(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>, %v: tensor<?x?x8xf32>, %t: tensor<?xf32>, %x: tensor<i64>)
+func.func @planted(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>, %v: tensor<?x?x8xf32>, %t: tensor<?xf32>, %first: tensor<i64>)
     -> (tensor<?x?x8xf32>, tensor<?x?xf32>, tensor<?x?xf32>) {
-  %o:3 = attn.cascade (%X = %x, %Q = %q, %K = %k, %V = %v, %T = %t) where causal and window(30, 2) over (m, n) align offset(%X[]) origin(n = %X[])
+  %o:3 = attn.cascade (%X = %first, %Q = %q, %K = %k, %V = %v, %T = %t) where causal and window(30, 2) over (m, n) align offset(%X[]) origin(n = %X[])
       : (tensor<i64>, tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x8xf32>, tensor<?xf32>)
       -> (tensor<?x?x8xf32>, tensor<?x?xf32>, tensor<?x?xf32>) {
     %qk = attn.einsum [b,m,n] = mul(%Q[b,m,e], %K[b,n,e]) reduce add(e) : (tensor<?x?x16xf32>, tensor<?x?x16xf32>) -> tensor<?x?x?xf32>
