@@ -235,8 +235,9 @@ class Builder:
             if kind == "mod":
                 return binary("mod", rank(other), size)
             if kind == "floordiv":
+                # Steps of one would be the rank itself, whose extent is another.
                 step = -(-self.extents[other] // size)
-                return binary("floordiv", rank(other), max(1, step))
+                return binary("floordiv", rank(other), max(2, step))
             if r in space and size % 2 == 0:
                 # The other of a pair: 2*(r floordiv 2) + 1 - r mod 2.
                 pair = binary("mul", binary("floordiv", rank(r), 2), 2)
