@@ -260,6 +260,44 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
   for (Value result : cascade.getYielded())
     if (failed(checkResult(result, emit)))
       return failure();
+
+  // The loops must know how far they run, from what getExtent() looks at. An
+  // operand that no map used may have been the one that said so.
+  auto isKnown = [&](StringAttr rank) {
+    auto found = extents.find(rank);
+    bool known =
+        found != extents.end() && !ShapedType::isDynamic(found->second);
+    cascade.getBody().walk([&](EinsumOp einsum) {
+      for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+        EinsumAccess access = einsum.getAccess(index);
+        if (!isInput(access.tensor))
+          continue;
+        for (AffineExpr expr : access.map.getResults()) {
+          auto plain = dyn_cast<AffineDimExpr>(expr);
+          known |= plain ? access.ranks[plain.getPosition()] == rank
+                         : iterate && rank == iterate.getParentAttr() &&
+                               classify(access, expr) == IndexRole::Stream;
+        }
+      }
+    });
+    return known || llvm::any_of(cascade.getYielded(), [&](Value result) {
+             auto einsum = result.getDefiningOp<EinsumOp>();
+             return einsum && llvm::is_contained(einsum.getOutputRanks(), rank);
+           });
+  };
+  SmallVector<StringAttr> ranks(parallel);
+  ranks.push_back(lane);
+  if (iterate) {
+    ranks.push_back(iterate.getParentAttr());
+    if (iterate.getPlan() && cascade.hasSpace())
+      ranks.append({cascade.getQueryRankAttr(), cascade.getKeyRankAttr()});
+  }
+  for (StringAttr rank : ranks)
+    if (!isKnown(rank))
+      return emit(cascade) << "the extent of rank '" << rank.getValue()
+                           << "' is not known; an input that an einsum reads "
+                              "must have the rank, or what an einsum returns";
+
   LogicalResult status = success();
   cascade.getBody().walk([&](Operation *op) {
     if (failed(status))

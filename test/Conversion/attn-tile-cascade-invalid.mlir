@@ -219,3 +219,24 @@ func.func @bits(%s: tensor<?x8xf32>) -> tensor<?x8xi32> {
   }
   return %o : tensor<?x8xi32>
 }
+
+// -----
+
+// No operand has the streamed rank: it was only in one that no map used.
+func.func @unknown_extent(%s: tensor<?xf32>) -> tensor<?xf32> {
+  // expected-error @below {{does not fit the fused form: the extent of rank 'n' is not known; an input that an einsum reads must have the rank, or what an einsum returns}}
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []>
+      : (tensor<?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %t = attn.einsum [m,n0] = %S[m] : (tensor<?xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m] = %t[m,n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %x = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %x : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
