@@ -134,13 +134,13 @@ class Driver:
     """Threads of the project's driver library (see attn-c/driver.h)."""
 
     def __init__(self, path: str | Path):
-        self.library = ctypes.CDLL(str(path))
-        self.library.attn_driver_create.restype = ctypes.c_void_p
-        self.library.attn_driver_create.argtypes = [ctypes.c_int32]
-        self.library.attn_driver_destroy.argtypes = [ctypes.c_void_p]
-        self.library.attn_driver_destroy.restype = None
-        self.library.attn_driver_parallel_for.argtypes = [ctypes.c_void_p]
-        self.library.attn_driver_parallel_for.restype = ctypes.POINTER(ParallelFor)
+        self.dll = ctypes.CDLL(str(path))
+        self.dll.attn_driver_create.restype = ctypes.c_void_p
+        self.dll.attn_driver_create.argtypes = [ctypes.c_int32]
+        self.dll.attn_driver_destroy.argtypes = [ctypes.c_void_p]
+        self.dll.attn_driver_destroy.restype = None
+        self.dll.attn_driver_parallel_for.argtypes = [ctypes.c_void_p]
+        self.dll.attn_driver_parallel_for.restype = ctypes.POINTER(ParallelFor)
 
     def threads(self, count: int) -> DriverThreads:
         return DriverThreads(self, count)
@@ -151,20 +151,20 @@ class DriverThreads:
 
     def __init__(self, driver: Driver, count: int):
         self.driver = driver
-        self.handle = driver.library.attn_driver_create(count)
+        self.handle = driver.dll.attn_driver_create(count)
         if not self.handle:
             raise OSError(f"the driver could not start {count} threads")
 
     @property
     def struct(self) -> ParallelFor:
-        return self.driver.library.attn_driver_parallel_for(self.handle).contents
+        return self.driver.dll.attn_driver_parallel_for(self.handle).contents
 
     def finish(self):
         pass
 
     def close(self):
         if self.handle:
-            self.driver.library.attn_driver_destroy(self.handle)
+            self.driver.dll.attn_driver_destroy(self.handle)
             self.handle = None
 
     def __enter__(self):

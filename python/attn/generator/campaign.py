@@ -28,8 +28,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..compiler import CompileError
+from ..in_process import Library
 from ..kernel import Kernel, KernelError
-from ..library import Library
 from . import graphs, skeletons
 from .ir import Cascade, is_float
 from .laws import used_laws
@@ -124,14 +124,14 @@ class Campaign:
         self.optimization = optimization
         self.reduce = reduce
         self.totals = Totals()
-        self.library = Library()
+        self.compiler = Library()
         self.journal = self.folder / "journal.json"
 
     def run(self, count: int, first: int = 0):
         for index in range(first, first + count):
             self.note(index, "generate")
             if index % 100 == 99:
-                self.library.renew()
+                self.compiler.renew()
             self.cascade(index, generate(self.seed, index))
         self.journal.unlink(missing_ok=True)
 
@@ -164,7 +164,7 @@ class Campaign:
             totals.fused += 1
             totals.unfused += 1
             self.note(index, "derive")
-            derived, _ = self.library.run_passes(text, _DERIVE)
+            derived, _ = self.compiler.run_passes(text, _DERIVE)
             totals.count("laws", *used_laws(cascade, derived))
             self.attempt(index, cascade, text, "unfused", trials)
         self.cover(cascade, fused=not (reasons or refused))
@@ -196,7 +196,7 @@ class Campaign:
         self.note(index, f"compile {form}")
         output = self.folder / f"cascade-{index}-{form}.so"
         try:
-            log = self.library.compile(
+            log = self.compiler.compile(
                 text, output, form=form, optimization=self.level(index), name="cascade"
             )
             kernel = Kernel(output, "cascade")

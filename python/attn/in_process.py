@@ -1,4 +1,4 @@
-# ===- library.py - The compiler in this process -------------*- python -*-===//
+# ===- in_process.py - The compiler in this process ----------*- python -*-===//
 #
 # Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.

@@ -1,4 +1,4 @@
-# ===- test_library.py - The compiler in this process --------*- python -*-===//
+# ===- test_in_process.py - The compiler in this process -----*- python -*-===//
 #
 # Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
@@ -10,7 +10,7 @@
 import numpy as np
 import pytest
 from attn import CompileError, Kernel
-from attn.library import Library
+from attn.in_process import Library
 
 DOUBLE = """
 func.func @doubled(%x: tensor<?xf32>) -> tensor<?xf32> {
