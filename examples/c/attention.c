@@ -1,6 +1,7 @@
 /* Calls a compiled kernel `attention` (q, k, v -> o) from C, without MLIR:
  *   attn-compile attention.mlir -o attention.so
- *   gcc -std=c99 attention.c ./attention.so -o attention && ./attention */
+ *   gcc -std=c99 attention.c ./attention.so -Wl,-rpath,. -o attention
+ *   ./attention */
 #include "attention.h"
 #include <stdio.h>
 

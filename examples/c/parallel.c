@@ -1,7 +1,8 @@
 /* Calls a compiled kernel `attention` on the threads of the driver library,
  * with a workspace that several calls share:
  *   attn-compile attention.mlir -o attention.so
- *   gcc -std=c99 parallel.c ./attention.so -lattn_driver -o parallel */
+ *   gcc -std=c99 parallel.c ./attention.so -lattn_driver -Wl,-rpath,. \
+ *       -o parallel */
 #include "attention.h"
 #include <attn-c/driver.h>
 #include <stdio.h>

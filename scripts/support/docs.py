@@ -15,12 +15,13 @@ A fenced block whose first line carries the word `test` is executed:
     ```c test        gcc must accept it
 
 A block marked `expected` that follows is what the executed block must print on
-its standard output; a line of `...` in it stands for any lines.
+its standard output; a line of `...` in it stands for any lines, and `...` within
+a line for any text of that line.
 
 `file=NAME` beside it writes the block to that file instead, for later blocks of
 the same document. The blocks of a document share one temporary directory, in
-which `examples` is the folder of the repository and the built tools are on the
-PATH.
+which `examples` is the folder of the repository, the built tools are on the PATH
+and ATTN names the repository.
 """
 
 import argparse
@@ -95,7 +96,9 @@ def blocks(document):
 def compare(expected, printed):
     """Why `printed` is not as `expected`, or None."""
     pattern = "".join(
-        r"(?:.*\n)*?" if line.strip() == "..." else re.escape(line.rstrip()) + r"\n"
+        r"(?:.*\n)*?"
+        if line.strip() == "..."
+        else ".*".join(re.escape(text) for text in line.rstrip().split("...")) + r"\n"
         for line in expected.splitlines()
     )
     lines = "".join(line.rstrip() + "\n" for line in printed.splitlines())
@@ -140,11 +143,15 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--junit", help="write the results to this JUnit file")
+    parser.add_argument(
+        "documents", nargs="*", type=Path, metavar="FILE.md", help="only these (default: all)"
+    )
     arguments = parser.parse_args()
     suite = ElementTree.Element("testsuite", name="documentation")
     failed = 0
     os.environ["PATH"] = os.pathsep.join([str(ROOT / "build" / "bin"), os.environ["PATH"]])
-    for document in documents():
+    os.environ["ATTN"] = str(ROOT)
+    for document in [d.resolve() for d in arguments.documents] or documents():
         with tempfile.TemporaryDirectory(prefix="attn-docs-") as directory:
             (Path(directory) / "examples").symlink_to(ROOT / "examples")
             for block in blocks(document):

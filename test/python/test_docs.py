@@ -35,14 +35,22 @@ def failure(tmp_path, expected):
 
 
 @pytest.mark.parametrize(
-    "expected", ["one\ntwo\nthree", "...", "one\n...", "...\nthree", "one\n...\ntwo\n...\nthree"]
+    "expected",
+    [
+        *("one\ntwo\nthree", "...", "one\n...", "...\nthree", "one\n...\ntwo\n...\nthree"),
+        *("one\nt...\nthree", "o...e\ntwo\n...three..."),
+    ],
 )
 def test_the_same_output_passes(tmp_path, expected):
     assert failure(tmp_path, expected) is None
 
 
 @pytest.mark.parametrize(
-    "expected", ["one\ntwo", "one\nthree", "on.\ntwo\nthree", "...\ntwo", "one\ntwo\nthree\nfour"]
+    "expected",
+    [
+        *("one\ntwo", "one\nthree", "on.\ntwo\nthree", "...\ntwo", "one\ntwo\nthree\nfour"),
+        *("one\nx...\nthree", "one...three", "o...\nthree"),
+    ],
 )
 def test_other_output_fails(tmp_path, expected):
     assert "prints something else" in failure(tmp_path, expected)
