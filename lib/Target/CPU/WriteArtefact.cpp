@@ -14,6 +14,7 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
@@ -38,11 +39,43 @@ std::optional<ArtefactKind> mlir::attn::getArtefactKind(StringRef fileName) {
 // Code generation
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// Loop strength reduction takes a quarter of code generation for addresses
+/// that the tiles' own base pointers and constant offsets already make short:
+/// kernels run equally fast without it (docs/rationale/machine-code.md). LLVM has no
+/// other switch for it than its command line's, set here for a while.
+class WithoutStrengthReduction {
+public:
+  WithoutStrengthReduction() {
+    auto &options = llvm::cl::getRegisteredOptions();
+    auto option = options.find("disable-lsr");
+    // A switch that the user gave stands.
+    if (option == options.end() || option->second->getNumOccurrences() != 0)
+      return;
+    disable = static_cast<llvm::cl::opt<bool> *>(option->second);
+    before = disable->getValue();
+    disable->setValue(true);
+  }
+  ~WithoutStrengthReduction() {
+    if (disable)
+      disable->setValue(before);
+  }
+  WithoutStrengthReduction(const WithoutStrengthReduction &) = delete;
+  WithoutStrengthReduction &
+  operator=(const WithoutStrengthReduction &) = delete;
+
+private:
+  llvm::cl::opt<bool> *disable = nullptr;
+  bool before = false;
+};
+} // namespace
+
 static LogicalResult generateCode(llvm::Module &module,
                                   llvm::TargetMachine &machine,
                                   llvm::CodeGenFileType type,
                                   SmallVectorImpl<char> &buffer,
                                   EmitError emitError) {
+  WithoutStrengthReduction withoutStrengthReduction;
   llvm::raw_svector_ostream stream(buffer);
   llvm::legacy::PassManager passes;
   if (machine.addPassesToEmitFile(passes, stream, nullptr, type))
