@@ -303,11 +303,14 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
                 << " points";
     return failure();
   }
+  SmallVector<StringAttr> order;
+  for (StringRef rank : overrides.order)
+    order.push_back(StringAttr::get(cascade.getContext(), rank));
   // Checked before the model computes with them.
   int64_t streamTile = fixedStep.value_or(overrides.streamTile.value_or(1));
   int64_t rowTile = overrides.rowTile.value_or(1);
   if (failed(MappingAttr::verify(emitError, roles.lanes, laneTiles, streamTile,
-                                 rowTile, roles.parallel)))
+                                 rowTile, roles.parallel, order)))
     return failure();
   if (!overrides.streamTile && !fixedStep)
     streamTile = chooseStreamTile(
@@ -316,5 +319,5 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     rowTile =
         chooseRowTile(laneTiles.front(), getComputeBits(cascade), machine);
   return MappingAttr::get(cascade.getContext(), roles.lanes, laneTiles,
-                          streamTile, rowTile, roles.parallel);
+                          streamTile, rowTile, roles.parallel, order);
 }

@@ -155,10 +155,6 @@ SmallVector<StringAttr> CascadeTiler::getOutRanks(EinsumOp einsum,
   return result;
 }
 
-bool CascadeTiler::isProduct(EinsumOp einsum) {
-  return isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
-}
-
 std::optional<unsigned> CascadeTiler::getCarriedInPlace(EinsumOp einsum) const {
   auto parent = dyn_cast<IterateOp>(einsum->getParentOp());
   if (!parent || !einsum.getResult().hasOneUse())

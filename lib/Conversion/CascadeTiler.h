@@ -78,6 +78,7 @@ private:
   bool isInput(Value value) const;
   std::optional<IndexRole> classify(const EinsumAccess &access,
                                     AffineExpr expr) const;
+  LogicalResult checkResidency(EinsumOp einsum, ErrorFn emit);
   LogicalResult checkEinsum(EinsumOp einsum, ErrorFn emit);
   LogicalResult checkPlane(EinsumOp einsum, ErrorFn emit);
   LogicalResult checkSteps(ErrorFn emit);
@@ -87,7 +88,6 @@ private:
   bool isInSpace(EinsumOp einsum) const;
   bool reducesPoints(EinsumOp einsum) const;
   static bool readsAtResult(EinsumOp einsum, unsigned operand);
-  static bool isProduct(EinsumOp einsum);
 
   // Buffers.
   TileBuffer allocate(OpBuilder &builder, Location loc,

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "attn/Analysis/Residency.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -91,13 +92,33 @@ bool CascadeTiler::isInSpace(EinsumOp einsum) const {
          einsum.hasRank(const_cast<IterateOp &>(iterate).getPointAttr());
 }
 
+/// Whether the nest can keep the result where an attribute wants it.
+LogicalResult CascadeTiler::checkResidency(EinsumOp einsum, ErrorFn emit) {
+  std::optional<Residency> wanted = einsum.getResidency();
+  if (!wanted || wanted == Residency::Cache ||
+      wanted == chooseResidency(einsum))
+    return success();
+  StringRef where = stringifyResidency(*wanted);
+  if (wanted == Residency::Register)
+    return emit(einsum) << "its result cannot stay in registers; what can is a "
+                           "map that one map reads, and a sum of products that "
+                           "one map adds to something else";
+  if (wanted == Residency::Global)
+    return emit(einsum) << "its result cannot be in '" << where
+                        << "' memory alone; what can is a result of the "
+                           "cascade that no einsum reads";
+  return emit(einsum) << "this target has no '" << where
+                      << "' memory; a result is kept in register, cache or "
+                         "global";
+}
+
 LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
   // Vectors of them are packed in memory, and their elements are not.
   Type element = einsum.getOutputType().getElementType();
   if (element.isInteger() && element.getIntOrFloatBitWidth() % 8 != 0)
     return emit(einsum) << "its result holds " << element
                         << ", which tiles in memory do not";
-  if (failed(checkPlane(einsum, emit)))
+  if (failed(checkPlane(einsum, emit)) || failed(checkResidency(einsum, emit)))
     return failure();
   for (StringAttr rank : einsum.getOutputRanks()) {
     auto found = extents.find(rank);

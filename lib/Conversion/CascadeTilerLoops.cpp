@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "attn/Analysis/Residency.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "attn/Support/Debug.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -29,37 +30,20 @@ using namespace mlir::attn;
 /// Finds maps that add a contraction to something else, FuseMax's
 /// RNV' = SLNV + RNV * PRM, in which the contraction can add into the buffer.
 void CascadeTiler::absorbAccumulations(Block &block) {
-  for (auto einsum : block.getOps<EinsumOp>()) {
-    auto sum = einsum.getMapResult().getDefiningOp<arith::AddFOp>();
-    // Values along the points of a step are masked where they are made, which
-    // a sum in two parts would miss.
-    bool hasPoints =
-        llvm::any_of(einsum.getOutputRanks(),
-                     [&](StringAttr rank) { return isPoint(rank); });
-    if (einsum.getReduction() || hasPoints || !sum ||
-        sum->getBlock() != einsum.getMap() || !sum->hasOneUse())
+  for (auto contraction : block.getOps<EinsumOp>()) {
+    EinsumOp reader = getOnlyReader(contraction);
+    unsigned operand = 0;
+    Operation *sum = nullptr;
+    if (!reader || accumulations.contains(reader) ||
+        getResidency(contraction) != Residency::Register ||
+        !canAddIntoReader(contraction, reader, operand, sum))
       continue;
-    for (unsigned side : {0u, 1u}) {
-      auto argument = dyn_cast<BlockArgument>(sum->getOperand(side));
-      if (!argument || argument.getOwner() != einsum.getMap() ||
-          !argument.hasOneUse())
-        continue;
-      unsigned index = argument.getArgNumber();
-      auto contraction = einsum.getInputs()[index].getDefiningOp<EinsumOp>();
-      if (!contraction || contraction->getBlock() != &block ||
-          !contraction.getResult().hasOneUse() ||
-          contraction.getReduction() != ReductionKind::Add ||
-          !isProduct(contraction) ||
-          contraction.getOutputType() != einsum.getOutputType() ||
-          !readsAtResult(einsum, index))
-        continue;
-      ATTN_DEBUG("tile") << "adds " << contraction.getResult().getType()
-                         << " into its accumulator\n";
-      absorbed[contraction] = einsum;
-      accumulations[einsum] = {contraction, index, sum,
-                               sum->getOperand(1 - side)};
-      break;
-    }
+    ATTN_DEBUG("tile") << "adds " << contraction.getResult().getType()
+                       << " into its accumulator\n";
+    bool isLeft = sum->getOperand(0) == reader.getMap()->getArgument(operand);
+    absorbed[contraction] = reader;
+    accumulations[reader] = {contraction, operand, sum,
+                             sum->getOperand(isLeft ? 1 : 0)};
   }
 }
 
@@ -397,10 +381,7 @@ void CascadeTiler::emitItem(OpBuilder &builder, Location loc,
   });
   for (Operation &op : body.without_terminator()) {
     if (auto einsum = dyn_cast<EinsumOp>(op)) {
-      bool isOnlyResult =
-          llvm::all_of(einsum.getResult().getUsers(),
-                       [](Operation *user) { return isa<YieldOp>(user); });
-      if (!isOnlyResult)
+      if (getResidency(einsum) != Residency::Global)
         emitEinsum(builder, einsum, /*masked=*/false);
     } else if (auto nested = dyn_cast<IterateOp>(op)) {
       emitIterate(builder, nested);

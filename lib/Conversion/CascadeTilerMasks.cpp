@@ -53,14 +53,17 @@ static TypedAttr getIdentity(ReductionKind kind, Type type) {
   return IntegerAttr::get(type, value);
 }
 
+static bool isProduct(EinsumOp einsum) {
+  return isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
+}
+
 /// The value at dead points with which `consumer`, a reduction over points,
 /// needs no mask for its operand.
 static std::optional<TypedAttr> getWantedMask(EinsumOp consumer) {
   Type type = consumer.getMapResult().getType();
   if (consumer.isIdentityMap())
     return getIdentity(*consumer.getReduction(), type);
-  if (isa_and_nonnull<arith::MulFOp>(consumer.getSingleMapOp()) &&
-      consumer.getReduction() == ReductionKind::Add)
+  if (isProduct(consumer) && consumer.getReduction() == ReductionKind::Add)
     return getIdentity(ReductionKind::Add, type);
   return std::nullopt;
 }

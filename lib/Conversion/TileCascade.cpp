@@ -35,8 +35,7 @@ private:
 };
 } // namespace
 
-/// Splits a work item into one coordinate per parallel rank and the index of
-/// the lane tile; the last varies fastest.
+/// Splits a work item into one coordinate per extent; the last varies fastest.
 static SmallVector<Value> splitItem(OpBuilder &builder, Location loc,
                                     Value item, ArrayRef<Value> extents) {
   SmallVector<Value> coordinates(extents.size());
@@ -188,15 +187,21 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
     }
     return success();
   };
-  /// Extents of the parallel ranks, then the number of lane tiles.
+  /// Extents of the parallel ranks and the number of lane tiles, in the order
+  /// of the items.
+  SmallVector<StringAttr> order = mapping.getItemOrder();
   auto getItemExtents = [&](CascadeTiler &tiler,
                             SmallVectorImpl<Value> &extents, Value &rows) {
-    for (StringAttr rank : mapping.getParallel())
-      extents.push_back(tiler.getExtent(builder, loc, rank));
-    rows = tiler.getExtent(builder, loc, mapping.getLanes());
-    Value tile =
-        arith::ConstantIndexOp::create(builder, loc, mapping.getLaneTiles()[0]);
-    extents.push_back(arith::CeilDivUIOp::create(builder, loc, rows, tile));
+    for (StringAttr rank : order) {
+      Value extent = tiler.getExtent(builder, loc, rank);
+      if (rank == mapping.getLanes()) {
+        rows = extent;
+        Value tile = arith::ConstantIndexOp::create(builder, loc,
+                                                    mapping.getLaneTiles()[0]);
+        extent = arith::CeilDivUIOp::create(builder, loc, rows, tile);
+      }
+      extents.push_back(extent);
+    }
   };
 
   // Items.
@@ -245,12 +250,17 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
         arith::ConstantIndexOp::create(builder, loc, 1));
     func::ReturnOp::create(builder, loc);
     builder.setInsertionPointToStart(loop.getBody());
-    SmallVector<Value> coordinates =
+    SmallVector<Value> split =
         splitItem(builder, loc, loop.getInductionVar(), extents);
+    auto getCoordinate = [&](StringAttr rank) {
+      return split[llvm::find(order, rank) - order.begin()];
+    };
+    SmallVector<Value> coordinates =
+        llvm::map_to_vector(mapping.getParallel(), getCoordinate);
     Value largest =
         arith::ConstantIndexOp::create(builder, loc, mapping.getLaneTiles()[0]);
-    Value first = arith::MulIOp::create(builder, loc,
-                                        coordinates.pop_back_val(), largest);
+    Value first = arith::MulIOp::create(
+        builder, loc, getCoordinate(mapping.getLanes()), largest);
     Value left = arith::SubIOp::create(builder, loc, rows, first);
     Value count = arith::MinUIOp::create(builder, loc, left, largest);
     // The smallest lane tile that holds the rows: each tile size is a branch,

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CostModel.h"
+#include "attn/Analysis/Residency.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
@@ -62,6 +63,10 @@ LogicalResult ChooseMappingPass::readOptions() {
              << "option '" << name
              << "' must be positive, or 0 for the model's choice; got "
              << value;
+  if (residency != "register" && residency != "cache")
+    return emitError(getOperation()->getLoc())
+           << "option 'residency' must be register or cache; got '" << residency
+           << "'";
   machine.vectorRegisters = vectorRegisters;
   machine.vectorBits = vectorBits;
   machine.l1Bytes = l1Bytes;
@@ -71,6 +76,7 @@ LogicalResult ChooseMappingPass::readOptions() {
     overrides.streamTile = streamTile;
   if (rowTile > 0)
     overrides.rowTile = rowTile;
+  overrides.order.assign(order.begin(), order.end());
   return success();
 }
 
@@ -89,5 +95,10 @@ LogicalResult ChooseMappingPass::map(CascadeOp cascade) {
   }
   ATTN_DEBUG("mapping") << *mapping << "\n";
   cascade.setMappingAttr(*mapping);
+  if (residency == "cache")
+    cascade.getBody().walk([](EinsumOp einsum) {
+      if (getResidency(einsum) == Residency::Register)
+        einsum.setResidency(Residency::Cache);
+    });
   return success();
 }

@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Analysis/CascadeUtils.h"
+#include "attn/Analysis/Residency.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
 #include "attn/Transforms/Transforms.h"
@@ -42,19 +44,6 @@ static FloatAttr getConstantFactor(EinsumOp einsum) {
 /// add up: measured, up to twice the error on peaked scores.
 static bool isExact(const APFloat &factor) {
   return factor.isFiniteNonZero() && factor.getExactLog2Abs() != INT_MIN;
-}
-
-/// The ranks of an access whose every index is a rank of its own.
-static std::optional<SmallVector<StringAttr>>
-getPlainRanks(const EinsumAccess &access) {
-  SmallVector<StringAttr> ranks;
-  for (AffineExpr expr : access.map.getResults()) {
-    auto plain = dyn_cast<AffineDimExpr>(expr);
-    if (!plain || llvm::is_contained(ranks, access.ranks[plain.getPosition()]))
-      return std::nullopt;
-    ranks.push_back(access.ranks[plain.getPosition()]);
-  }
-  return ranks;
 }
 
 /// sum_e A * B, scaled by c, is sum_e (c * A) * B: the factor moves to the
@@ -103,22 +92,18 @@ static bool foldFactor(EinsumOp einsum) {
   return false;
 }
 
-/// Computes a map inside the one map that reads it.
+/// Computes a map that stays in registers inside the one map that reads it.
 static bool inlineProducer(EinsumOp consumer) {
   if (consumer.getReduction())
     return false;
   for (unsigned index = 0; index < consumer.getInputs().size(); ++index) {
     EinsumAccess read = consumer.getAccess(index);
     auto producer = read.tensor.getDefiningOp<EinsumOp>();
-    std::optional<SmallVector<StringAttr>> names = getPlainRanks(read);
-    // A narrower result rounds; the map would no longer see that.
-    if (!producer || producer.getReduction() || !names ||
-        !producer.getResult().hasOneUse() ||
-        producer->getBlock() != consumer->getBlock() ||
-        (isa<FloatType>(producer.getOutputType().getElementType()) &&
-         producer.getMapResult().getType() !=
-             consumer.getMap()->getArgument(index).getType()))
+    if (!producer || getOnlyReader(producer) != consumer ||
+        getResidency(producer) != Residency::Register ||
+        !canComputeInReader(producer, consumer))
       continue;
+    std::optional<SmallVector<StringAttr>> names = getPlainRanks(read);
 
     // The producer's result ranks are the consumer's at this access.
     SmallVector<StringAttr> outputRanks = producer.getOutputRanks();
@@ -165,6 +150,7 @@ static bool inlineProducer(EinsumOp consumer) {
             nested.clone(op, outer);
           return outer.lookupOrDefault(consumer.getMapResult());
         });
+    fused.setResidencyAttr(consumer.getResidencyAttr());
     consumer.getResult().replaceAllUsesWith(fused.getResult());
     consumer.erase();
     producer.erase();

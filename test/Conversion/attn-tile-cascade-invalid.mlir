@@ -240,3 +240,39 @@ func.func @unknown_extent(%s: tensor<?xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// -----
+
+func.func @shared(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    // expected-error @below {{this target has no 'shared' memory; a result is kept in register, cache or global}}
+    %t = attn.einsum [m] = %S[m,f] reduce add(f) in shared : (tensor<?x8xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m,f] = add(%S[m,f], %t[m]) : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @registers(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    // expected-error @below {{its result cannot stay in registers; what can is a map that one map reads, and a sum of products that one map adds to something else}}
+    %t = attn.einsum [m] = %S[m,f] reduce max(f) in register : (tensor<?x8xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m,f] = add(%S[m,f], %t[m]) : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @global(%s: tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
+  %o:2 = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
+    // expected-error @below {{its result cannot be in 'global' memory alone; what can is a result of the cascade that no einsum reads}}
+    %t = attn.einsum [m] = %S[m,f] reduce add(f) in global : (tensor<?x8xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m,f] = add(%S[m,f], %t[m]) : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+    attn.yield %r, %t : tensor<?x8xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1 : tensor<?x8xf32>, tensor<?xf32>
+}

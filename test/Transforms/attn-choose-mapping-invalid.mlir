@@ -6,6 +6,8 @@
 // RUN: not attn-opt --attn-choose-mapping=row-tile=9 %s 2>&1 | FileCheck %s --check-prefix=ROWS
 // RUN: not attn-opt --attn-choose-mapping=lane-tiles=24 %s 2>&1 | FileCheck %s --check-prefix=LANES
 // RUN: not attn-opt --attn-choose-mapping=lane-tiles=16,32 %s 2>&1 | FileCheck %s --check-prefix=ORDER
+// RUN: not attn-opt --attn-choose-mapping=residency=shared %s 2>&1 | FileCheck %s --check-prefix=RESIDENCY
+// RUN: not attn-opt --attn-choose-mapping=order=n,m %s 2>&1 | FileCheck %s --check-prefix=RANKS
 // RUN: attn-opt --attn-choose-mapping="vector-registers=1 l1-bytes=1 l2-bytes=1" %s | FileCheck %s --check-prefix=TINY
 
 // REGISTERS: error: option 'vector-registers' must be positive; got 0
@@ -13,9 +15,11 @@
 // L1: error: option 'l1-bytes' must be positive; got 0
 // L2: error: option 'l2-bytes' must be positive; got 0
 // STREAM: error: option 'stream-tile' must be positive, or 0 for the model's choice; got -1
-// ROWS: [[#@LINE+7]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: a register tile has 1 to 8 rows; got 9
-// LANES: [[#@LINE+6]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: lane tiles are 16, 32 or 48; got 24
-// ORDER: [[#@LINE+5]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: lane tiles come largest first; got 32 after 16
+// RESIDENCY: error: option 'residency' must be register or cache; got 'shared'
+// ROWS: [[#@LINE+8]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: a register tile has 1 to 8 rows; got 9
+// LANES: [[#@LINE+7]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: lane tiles are 16, 32 or 48; got 24
+// ORDER: [[#@LINE+6]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: lane tiles come largest first; got 32 after 16
+// RANKS: [[#@LINE+5]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: the order lists each parallel rank and the lanes once; got 'n'
 
 // The smallest machine gets the smallest tiles.
 // TINY: stream = 16, rows = 1,

@@ -38,3 +38,16 @@ func.func @modifiers(%q: tensor<?x64xf32>, %k: tensor<?x64xf32>, %bias: tensor<?
   }
   return %o : tensor<?xf32>
 }
+
+// A result kept in the cache is not computed in its reader.
+// CHECK-LABEL: func @stored
+// CHECK: %[[T:.*]] = attn.einsum [m] = add({{.*}}) in cache :
+// CHECK-NEXT: attn.einsum [m] = mul(%[[T]][m],
+func.func @stored(%s: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    %t = attn.einsum [m] = add(%S[m], %S[m]) in cache : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m] = mul(%t[m], %S[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

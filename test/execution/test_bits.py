@@ -8,15 +8,17 @@
 """A row's bits depend on its own inputs alone: not on threads, the batch, its
 place in it, its neighbours, or the layout of the operands."""
 
+import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from attn.compiler import find_driver
+from attn.compiler import find_compiler, find_driver
 from attn.kernel import STATUS, Driver, KernelError, PythonParallelFor, aligned_workspace
 from memory import LAYOUTS
-from operators import Operands, Spec, operands
-from runner import Counter, run, run_guarded, shuffled
+from operators import Operands, Spec, operands, text
+from runner import Counter, judge, run, run_guarded, shuffled
 
 SPECS = {
     "plain": Spec(64, 64, heads=4, key_heads=2, lse=True),
@@ -156,3 +158,36 @@ def test_a_schedule_that_skips_items_is_reported(kernels):
     with pytest.raises(KernelError) as error:
         run(kernel, case, PythonParallelFor(lambda items, workers: [(1, items, 0)], 1))
     assert error.value.status == STATUS["VALUE"] and "items" in error.value.message
+
+
+def lower(name, *options):
+    """The kernel module in the LLVM dialect, and the mapping that was chosen."""
+    tool = find_compiler().with_name("attn-opt")
+    outputs = []
+    for pipeline in ("attn-to-llvm", "attn-derive-cascades"):
+        command = [tool, f"--{pipeline}=form=fused {' '.join(options)}"]
+        done = subprocess.run(
+            command, input=text(SPECS[name]), capture_output=True, text=True, check=True
+        )
+        outputs.append(done.stdout)
+    return outputs[0], re.search(r"mapping <.*?>", outputs[1]).group()
+
+
+def test_order_of_items_and_residency(kernels):
+    """The order of the items changes no bit; a result stored in the cache that
+    would stay in registers changes the rounding alone."""
+    name = "everything"
+    case = make(name)
+    module, mapping = lower(name)
+    plain = run(kernels.compile(module, f"{name}_plain", "--from-llvm-dialect"), case)
+    lanes = re.search(r"lanes = (\w+)", mapping).group(1)
+    parallel = re.search(r"parallel = \[(.*?)\]", mapping).group(1).split(", ")
+    assert "order" not in mapping and len(parallel) > 1
+    order = [lanes, *reversed(parallel)]
+    other, given = lower(name, f"order={','.join(order)}")
+    assert other != module and f"order = [{', '.join(order)}]" in given
+    moved = run(kernels.compile(other, f"{name}_order", "--from-llvm-dialect"), case)
+    assert bits(moved) == bits(plain)
+    stored, _ = lower(name, "residency=cache")
+    assert stored != module
+    judge(case, run(kernels.compile(stored, f"{name}_cache", "--from-llvm-dialect"), case))

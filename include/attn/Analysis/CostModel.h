@@ -37,6 +37,8 @@ struct MappingOverrides {
   SmallVector<int64_t> laneTiles;
   std::optional<int64_t> streamTile;
   std::optional<int64_t> rowTile;
+  /// Names of the parallel ranks and of the lanes.
+  SmallVector<std::string> order;
 };
 
 /// The roles of a cascade's ranks.

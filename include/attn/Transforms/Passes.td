@@ -255,6 +255,10 @@ def AttnChooseMapping : Pass<"attn-choose-mapping"> {
     sizes come from the number of vector registers and the sizes of the caches;
     the options describe the machine compiled for, never the one that compiles.
     A cascade without a rank for lanes gets a remark and no mapping.
+
+    Where each intermediate lives follows from who reads it
+    (`attn/Analysis/Residency.h`); what an einsum says itself (`in cache`) and
+    the option `residency` have precedence.
   }];
   let options = [
     Option<"vectorRegisters", "vector-registers", "int64_t", "32",
@@ -270,7 +274,12 @@ def AttnChooseMapping : Pass<"attn-choose-mapping"> {
     Option<"streamTile", "stream-tile", "int64_t", "0",
            "Points of the iterative rank in a step; 0 is the model's choice">,
     Option<"rowTile", "row-tile", "int64_t", "0",
-           "Accumulator rows of a register tile; 0 is the model's choice">
+           "Accumulator rows of a register tile; 0 is the model's choice">,
+    ListOption<"order", "order", "std::string",
+               "The parallel ranks and the lanes, slowest first">,
+    Option<"residency", "residency", "std::string", "\"register\"",
+           "Where a result with one reader that can take it in registers "
+           "lives: register, or cache">
   ];
 }
 
@@ -279,8 +288,8 @@ def AttnFuseCascade : Pass<"attn-fuse-cascade"> {
   let description = [{
     Two rewrites that save passes over a tile of scores:
 
-    - a map that one other map reads is computed inside it, so that a list of
-      score modifiers is one traversal;
+    - a map that one other map reads is computed inside it unless its residency
+      is the cache, so that a list of score modifiers is one traversal;
     - a power of two on a streamed contraction (the scale of the scores) moves
       to the operand outside the stream: `c * sum_e A * B` is
       `sum_e (c * A) * B`, and neither product rounds.

@@ -42,8 +42,8 @@ std::optional<ArtefactKind> mlir::attn::getArtefactKind(StringRef fileName) {
 namespace {
 /// Loop strength reduction takes a quarter of code generation for addresses
 /// that the tiles' own base pointers and constant offsets already make short:
-/// kernels run equally fast without it (docs/rationale/machine-code.md). LLVM has no
-/// other switch for it than its command line's, set here for a while.
+/// kernels run equally fast without it (docs/rationale/machine-code.md). LLVM
+/// has no other switch for it than its command line's, set here for a while.
 class WithoutStrengthReduction {
 public:
   WithoutStrengthReduction() {

@@ -67,6 +67,8 @@ static void buildMapCascades(OpPassManager &manager,
   mapping.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
   mapping.streamTile = options.streamTile;
   mapping.rowTile = options.rowTile;
+  mapping.order.assign(options.order.begin(), options.order.end());
+  mapping.residency = options.residency;
   function.addPass(createAttnChooseMapping(mapping));
   function.addPass(createAttnFuseCascade());
   function.addPass(createAttnRebaseExponentials());

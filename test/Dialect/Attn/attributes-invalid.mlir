@@ -173,3 +173,21 @@ func.func private @stream() attributes { a = #attn.mapping<lanes = m by [16], st
 // MP-3
 // expected-error @+1 {{a register tile has 1 to 8 rows; got 9}}
 func.func private @rows() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 9, parallel = []> }
+
+// -----
+
+// MP-4
+// expected-error @+1 {{the order lists each parallel rank and the lanes once; got 'z'}}
+func.func private @order_unknown() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [b, h], order = [b, z, m]> }
+
+// -----
+
+// MP-4
+// expected-error @+1 {{the order lists each parallel rank and the lanes once; got 'b'}}
+func.func private @order_twice() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [b, h], order = [b, b, m]> }
+
+// -----
+
+// MP-4
+// expected-error @+1 {{the order lists each parallel rank and the lanes once; 'm' is missing}}
+func.func private @order_short() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [b, h], order = [h, b]> }

@@ -417,6 +417,46 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 
 // -----
 
+// MP-5
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{is kept in registers, but is not read by one einsum beside it alone}}
+    %t = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) in register : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %a = attn.einsum [m] = %t[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %b = attn.einsum [m] = %t[m,n] reduce min(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m] = add(%a[m], %b[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// MP-5
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{is kept in registers, but is not read by one einsum beside it alone}}
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) in register : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// MP-5
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{is kept in the kernel's tensors, but is no result of the cascade}}
+    %t = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) in global : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %t[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
 // IT-1
 func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {

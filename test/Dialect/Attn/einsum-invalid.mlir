@@ -694,3 +694,23 @@ func.func @f(%x: memref<4x8xf32>, %y: memref<4xf32>) {
   attn.einsum [m] = %x[m,n] outs(%y) : (memref<4x8xf32>) -> memref<4xf32>
   return
 }
+
+// -----
+
+// MP-6
+func.func @f(%x: memref<4x8xf32>, %y: memref<4x8xf32>) {
+  // expected-error @+1 {{is kept in 'cache', but 'outs' says already where its result is}}
+  attn.einsum [m,n] = %x[m,n] outs(%y) in cache : (memref<4x8xf32>) -> memref<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{expected one of [register, cache, shared, global] for where an intermediate lives, got: memory}}
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) in memory : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

@@ -75,6 +75,14 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
       llvm::cl::desc("Bytes that the intermediate results of an unfused phase "
                      "may take where its extents are known; 0 is no limit"),
       llvm::cl::init(0)};
+  ListOption<std::string> order{
+      *this, "order",
+      llvm::cl::desc("The parallel ranks and the lanes, slowest first")};
+  Option<std::string> residency{
+      *this, "residency",
+      llvm::cl::desc("Where a result with one reader that can take it in "
+                     "registers lives: register, or cache"),
+      llvm::cl::init("register")};
 };
 
 /// Operators to mapped cascades: the levels that every target shares.

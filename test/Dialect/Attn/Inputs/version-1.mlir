@@ -60,8 +60,8 @@ module {
         %9 = arith.select %8, %arg4, %arg5 : f32
         attn.yield %9 : f32
       } reduce add(e) : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?xf32>
-      %2 = attn.einsum [m] = %arg2[m,e] reduce mul(e) : (tensor<?x64xf32>) -> tensor<?xf32>
-      %3 = attn.einsum [m] = %arg2[m,e] reduce min(e) : (tensor<?x64xf32>) -> tensor<?xf32>
+      %2 = attn.einsum [m] = %arg2[m,e] reduce mul(e) in register : (tensor<?x64xf32>) -> tensor<?xf32>
+      %3 = attn.einsum [m] = %arg2[m,e] reduce min(e) in cache : (tensor<?x64xf32>) -> tensor<?xf32>
       %4 = attn.einsum [m] = add(%2[m], %3[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
       %5 = attn.einsum [m] = map(%arg3[m,e]) {
       ^bb0(%arg4: i32):
@@ -75,7 +75,7 @@ module {
     }
     return %0#0, %0#1, %0#2, %0#3 : tensor<?xf32>, tensor<?xf32>, tensor<?xi32>, tensor<?xi32>
   }
-  func.func @attributes() attributes {list = [#attn.bias<0, []>, #attn.access<1, []>, #attn.score_map<0, [], []>, #attn.score_map<1, [2, 3], [[], ["h"]]>, #attn.causal, #attn.window<9223372036854775807, 0>, #attn.prefix<0>, #attn.and<#attn.causal, #attn.prefix<1>>, #attn.or<#attn.causal, #attn.prefix<1>>, #attn.not<#attn.causal>, #attn.scale<1.000000e+300 : f64>, #attn.softcap<4.940660e-324 : f64>, #attn<reduction mul>, #attn<alignment top_left>, #attn<alignment offset>]} {
+  func.func @attributes() attributes {list = [#attn.bias<0, []>, #attn.access<1, []>, #attn.score_map<0, [], []>, #attn.score_map<1, [2, 3], [[], ["h"]]>, #attn.causal, #attn.window<9223372036854775807, 0>, #attn.prefix<0>, #attn.and<#attn.causal, #attn.prefix<1>>, #attn.or<#attn.causal, #attn.prefix<1>>, #attn.not<#attn.causal>, #attn.scale<1.000000e+300 : f64>, #attn.softcap<4.940660e-324 : f64>, #attn<reduction mul>, #attn<alignment top_left>, #attn<alignment offset>, #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [b, h], order = [h, m, b]>]} {
     return
   }
 }

@@ -46,6 +46,27 @@ static void printNames(AsmPrinter &printer, ArrayRef<StringAttr> names) {
   printer << "]";
 }
 
+static ParseResult parseItems(AsmParser &parser,
+                              SmallVector<StringAttr> &parallel,
+                              SmallVector<StringAttr> &order) {
+  if (parseNames(parser, parallel))
+    return failure();
+  if (failed(parser.parseOptionalComma()))
+    return success();
+  if (parser.parseKeyword("order") || parser.parseEqual())
+    return failure();
+  return parseNames(parser, order);
+}
+
+static void printItems(AsmPrinter &printer, ArrayRef<StringAttr> parallel,
+                       ArrayRef<StringAttr> order) {
+  printNames(printer, parallel);
+  if (order.empty())
+    return;
+  printer << ", order = ";
+  printNames(printer, order);
+}
+
 static ParseResult parseIntegers(AsmParser &parser,
                                  SmallVector<int64_t> &integers) {
   return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() {
@@ -422,7 +443,8 @@ void PlanAttr::print(AsmPrinter &printer) const {
 LogicalResult MappingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   StringAttr lanes, ArrayRef<int64_t> laneTiles,
                                   int64_t streamTile, int64_t rowTile,
-                                  ArrayRef<StringAttr> parallel) {
+                                  ArrayRef<StringAttr> parallel,
+                                  ArrayRef<StringAttr> order) {
   // spec: MP-1
   if (laneTiles.empty())
     return emitError() << "a mapping needs at least one lane tile";
@@ -439,5 +461,30 @@ LogicalResult MappingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // spec: MP-3
   if (rowTile < 1 || rowTile > 8)
     return emitError() << "a register tile has 1 to 8 rows; got " << rowTile;
+  // spec: MP-4
+  if (order.empty())
+    return success();
+  SmallVector<StringAttr> missing(parallel);
+  missing.push_back(lanes);
+  for (StringAttr rank : order) {
+    auto *found = llvm::find(missing, rank);
+    if (found == missing.end())
+      return emitError() << "the order lists each parallel rank and the lanes "
+                            "once; got '"
+                         << rank.getValue() << "'";
+    missing.erase(found);
+  }
+  if (!missing.empty())
+    return emitError() << "the order lists each parallel rank and the lanes "
+                          "once; '"
+                       << missing.front().getValue() << "' is missing";
   return success();
+}
+
+SmallVector<StringAttr> MappingAttr::getItemOrder() const {
+  if (!getOrder().empty())
+    return SmallVector<StringAttr>(getOrder());
+  SmallVector<StringAttr> order(getParallel());
+  order.push_back(getLanes());
+  return order;
 }

@@ -48,6 +48,7 @@ enum class AttributeCode : uint64_t {
   ReductionKind = 14,
   Alignment = 15,
   Origin = 16,
+  Residency = 17,
 };
 
 /// Writes one attribute.
@@ -267,6 +268,7 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
         writer.writeSignedVarInt(mapping.getStreamTile());
         writer.writeSignedVarInt(mapping.getRowTile());
         writer.writeAttributes(mapping.getParallel());
+        writer.writeAttributes(mapping.getOrder());
         return success();
       })
       .Case([&](ReductionKindAttr reduction) {
@@ -277,6 +279,11 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
       .Case([&](AlignmentAttr alignment) {
         code(AttributeCode::Alignment);
         writer.writeVarInt(static_cast<uint32_t>(alignment.getValue()));
+        return success();
+      })
+      .Case([&](ResidencyAttr residency) {
+        code(AttributeCode::Residency);
+        writer.writeVarInt(static_cast<uint32_t>(residency.getValue()));
         return success();
       })
       .Default([](Attribute) { return failure(); });
@@ -332,15 +339,17 @@ Attribute AttributeReader::readMapping() {
   StringAttr lanes;
   SmallVector<int64_t> laneTiles;
   int64_t streamTile, rowTile;
-  SmallVector<StringAttr> parallel;
+  SmallVector<StringAttr> parallel, order;
   if (failed(reader.readAttribute(lanes)) ||
       failed(reader.readSignedVarInts(laneTiles)) ||
       failed(reader.readSignedVarInt(streamTile)) ||
       failed(reader.readSignedVarInt(rowTile)) ||
-      failed(reader.readAttributes(parallel)))
+      failed(reader.readAttributes(parallel)) ||
+      failed(reader.readAttributes(order)))
     return {};
   return get<MappingAttr>(lanes, ArrayRef<int64_t>(laneTiles), streamTile,
-                          rowTile, ArrayRef<StringAttr>(parallel));
+                          rowTile, ArrayRef<StringAttr>(parallel),
+                          ArrayRef<StringAttr>(order));
 }
 
 Attribute AttributeReader::read() {
@@ -388,6 +397,8 @@ Attribute AttributeReader::read() {
     return readEnum<ReductionKindAttr>(symbolizeReductionKind, "reduction");
   case AttributeCode::Alignment:
     return readEnum<AlignmentAttr>(symbolizeAlignment, "alignment");
+  case AttributeCode::Residency:
+    return readEnum<ResidencyAttr>(symbolizeResidency, "residency");
   }
   reader.emitError() << "unknown attribute " << code << " of the attn dialect";
   return {};

@@ -401,6 +401,26 @@ static LogicalResult verifyAccessRanks(CascadeOp cascade) {
   return failure(failedOne);
 }
 
+/// Checks that an einsum can be where its residency says.
+static LogicalResult verifyResidency(EinsumOp einsum) {
+  // spec: MP-5
+  Value result = einsum.getResult();
+  if (einsum.getResidency() == Residency::Register) {
+    auto reader = result.hasOneUse() ? dyn_cast<EinsumOp>(*result.user_begin())
+                                     : EinsumOp();
+    if (!reader || reader->getBlock() != einsum->getBlock())
+      return einsum.emitOpError("is kept in registers, but is not read by one "
+                                "einsum beside it alone");
+  }
+  if (einsum.getResidency() == Residency::Global &&
+      llvm::none_of(result.getUsers(), [](Operation *user) {
+        return isa<YieldOp>(user) && isa<CascadeOp>(user->getParentOp());
+      }))
+    return einsum.emitOpError("is kept in the kernel's tensors, but is no "
+                              "result of the cascade");
+  return success();
+}
+
 LogicalResult CascadeOp::verifyRegions() {
   // spec: CA-3
   Block &body = getBody().front();
@@ -426,8 +446,10 @@ LogicalResult CascadeOp::verifyRegions() {
       failed(verifyAccessRanks(*this)))
     return failure();
   walk = getBody().walk([&](EinsumOp einsum) {
-    return failed(verifyAccesses(einsum, *extents)) ? WalkResult::interrupt()
-                                                    : WalkResult::advance();
+    return failed(verifyAccesses(einsum, *extents)) ||
+                   failed(verifyResidency(einsum))
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
   });
   return failure(walk.wasInterrupted());
 }

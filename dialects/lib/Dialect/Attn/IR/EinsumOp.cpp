@@ -356,6 +356,14 @@ ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &result) {
       parseRankList(parser, clamped))
     return failure();
 
+  // in residency
+  if (succeeded(parser.parseOptionalKeyword("in"))) {
+    FailureOr<Residency> residency = FieldParser<Residency>::parse(parser);
+    if (failed(residency))
+      return failure();
+    properties.residency = ResidencyAttr::get(context, *residency);
+  }
+
   // attributes : (types) -> type
   SmallVector<Type> types;
   Type outputType;
@@ -482,6 +490,8 @@ void EinsumOp::print(OpAsmPrinter &printer) {
     printRanks(toNames(getClampedRanks()));
     printer << "]";
   }
+  if (getResidency())
+    printer << " in " << stringifyResidency(*getResidency());
   printer.printOptionalAttrDict(
       (*this)->getDiscardableAttrDictionary().getValue());
   printer << " : (";

@@ -205,6 +205,12 @@ LogicalResult EinsumOp::verify() {
       return emitOpError("clamps '") << cast<StringAttr>(rank).getValue()
                                      << "', which is no rank of the einsum";
 
+  // spec: MP-6
+  if (getResidency() && getInit())
+    return emitOpError("is kept in '")
+           << stringifyResidency(*getResidency())
+           << "', but 'outs' says already where its result is";
+
   // spec: EI-7
   for (auto [index, input] : llvm::enumerate(getInputs()))
     if (failed(verifyElementType(*this, "operand #" + Twine(index),

@@ -191,18 +191,27 @@ def Attn_MappingAttr : Attn_Attr<"Mapping", "mapping"> {
     side by side in registers and `laneTiles` the tile sizes generated for it,
     largest first; `streamTile` is the number of points of the iterative rank
     handled per step; `rowTile` the number of accumulator rows of a register
-    tile; `parallel` the ranks whose points are independent work items.
+    tile; `parallel` the ranks whose points are independent work items. `order`
+    lists these and the lanes' rank, which stands for its tiles, from the slowest
+    to the fastest; without it the lane tiles are the fastest.
+
+    Where each intermediate lives is written on its einsum (`in cache`).
   }];
   let parameters = (ins "::mlir::StringAttr":$lanes,
                         ArrayRefParameter<"int64_t">:$laneTiles,
                         "int64_t":$streamTile, "int64_t":$rowTile,
-                        ArrayRefParameter<"::mlir::StringAttr">:$parallel);
+                        ArrayRefParameter<"::mlir::StringAttr">:$parallel,
+                        OptionalArrayRefParameter<"::mlir::StringAttr">:$order);
   let assemblyFormat = [{
     `<` `lanes` `=` custom<Name>($lanes) `by` custom<Integers>($laneTiles) `,`
     `stream` `=` $streamTile `,` `rows` `=` $rowTile `,`
-    `parallel` `=` custom<Names>($parallel) `>`
+    `parallel` `=` custom<Items>($parallel, $order) `>`
   }];
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// `order`, or the parallel ranks and then the lanes.
+    ::llvm::SmallVector<::mlir::StringAttr> getItemOrder() const;
+  }];
 }
 
 #endif // ATTN_DIALECT_ATTN_IR_ATTNATTRIBUTES_TD

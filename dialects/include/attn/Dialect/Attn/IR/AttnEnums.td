@@ -28,6 +28,13 @@ def Attn_Alignment : I32Enum<"Alignment",
   let cppNamespace = "::mlir::attn";
 }
 
+def Attn_Residency : I32Enum<"Residency",
+    "where an intermediate lives", [
+  I32EnumCase<"Register", 0, "register">, I32EnumCase<"Cache", 1, "cache">,
+  I32EnumCase<"Shared", 2, "shared">, I32EnumCase<"Global", 3, "global">]> {
+  let cppNamespace = "::mlir::attn";
+}
+
 def Attn_ReductionKindAttr : EnumAttr<Attn_Dialect, Attn_ReductionKind,
                                       "reduction">;
 def Attn_AlignmentAttr : EnumAttr<Attn_Dialect, Attn_Alignment, "alignment"> {
@@ -35,6 +42,14 @@ def Attn_AlignmentAttr : EnumAttr<Attn_Dialect, Attn_Alignment, "alignment"> {
     `pos(m) = m + offset`: the offset is 0 for `top_left`, `len_n - len_m` for
     `bottom_right`, per batch row where lengths are given, and an operand for
     `offset`.
+  }];
+}
+def Attn_ResidencyAttr : EnumAttr<Attn_Dialect, Attn_Residency, "residency"> {
+  let description = [{
+    - `register`: computed where its one reader needs it, never stored,
+    - `cache`: in the scratch memory of the worker that computes it,
+    - `shared`: in memory that a group of workers shares,
+    - `global`: in the kernel's tensors, which all see.
   }];
 }
 

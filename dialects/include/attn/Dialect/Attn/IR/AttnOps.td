@@ -224,6 +224,9 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
     or, with `accumulate`, combines it with what is there by the reduction.
     `clamp [m]` lists ranks whose tile may be larger than the operands: reads
     past the end repeat the last element.
+
+    `in register`, `in cache`, `in shared` and `in global` say where a mapped
+    cascade keeps the result; without it the cost model decides.
   }];
   let arguments = (ins
     Variadic<Attn_Tile>:$inputs,
@@ -235,7 +238,8 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
     OptionalAttr<Attn_ReductionKindAttr>:$reduction,
     StrArrayAttr:$reducedRanks,
     UnitAttr:$accumulate,
-    StrArrayAttr:$clampedRanks);
+    StrArrayAttr:$clampedRanks,
+    OptionalAttr<Attn_ResidencyAttr>:$residency);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
