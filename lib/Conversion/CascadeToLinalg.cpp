@@ -23,7 +23,9 @@ static constexpr int64_t kDefaultStepPoints = 64;
 
 CascadeToLinalg::CascadeToLinalg(CascadeOp cascade, OpBuilder &builder)
     : cascade(cascade), builder(builder), space(cascade.getSpace()),
-      staticExtents(cascade.getRankExtents()) {}
+      staticExtents(cascade.getRankExtents()) {
+  collectSplits();
+}
 
 FailureOr<SmallVector<Value>> CascadeToLinalg::lower() {
   builder.setInsertionPoint(cascade);
@@ -65,27 +67,47 @@ static bool isCoordinateOf(EinsumOp einsum, const EinsumAccess &access,
   };
   if (isRank(expr, rank))
     return true;
-  auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!sum || sum.getKind() != AffineExprKind::Add)
-    return false;
-  for (auto iterate = einsum->getParentOfType<IterateOp>(); iterate;
-       iterate = iterate->getParentOfType<IterateOp>()) {
-    if (iterate.getParentAttr() != rank)
-      continue;
-    for (auto [start, point] : {std::pair(sum.getLHS(), sum.getRHS()),
-                                std::pair(sum.getRHS(), sum.getLHS())}) {
-      auto product = dyn_cast<AffineBinaryOpExpr>(start);
-      if (!product || product.getKind() != AffineExprKind::Mul ||
-          !isRank(product.getLHS(), iterate.getRankAttr()) ||
-          !isRank(point, iterate.getPointAttr()))
-        continue;
-      auto factor = dyn_cast<AffineSymbolExpr>(product.getRHS());
-      if (factor &&
-          access.extents[factor.getPosition()] == iterate.getPointAttr())
-        return true;
+  std::optional<Partition> partition = getPartition(access, expr);
+  IterateOp iterate =
+      partition ? getIteration(einsum, *partition) : IterateOp();
+  return iterate && iterate.getParentAttr() == rank;
+}
+
+/// Collects the dimensions that are split outside of an iteration, one for each
+/// pair of ranks.
+void CascadeToLinalg::collectSplits() {
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+      EinsumAccess access = einsum.getAccess(index);
+      for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+        std::optional<Partition> partition = getPartition(access, expr);
+        if (!partition || getIteration(einsum, *partition) ||
+            llvm::any_of(splits, [&](const Split &split) {
+              return split.ranks.step == partition->step &&
+                     split.ranks.point == partition->point;
+            }))
+          continue;
+        splits.push_back({*partition, input, static_cast<int64_t>(dim)});
+      }
     }
-  }
-  return false;
+  });
+}
+
+FailureOr<Value> CascadeToLinalg::getExtent(const Split &split,
+                                            Operation *user) {
+  if (auto einsum = split.tensor.getDefiningOp<EinsumOp>())
+    return getExtent(einsum.getOutputRanks()[split.dim], user);
+  auto argument = dyn_cast<BlockArgument>(split.tensor);
+  if (!argument || argument.getOwner() != &cascade.getBody().front())
+    return LogicalResult(user->emitError("splits a dimension of a tensor that "
+                                         "an iteration carries or returns; "
+                                         "split one of an input or an einsum"));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(outermostLoop ? outermostLoop
+                                          : cascade.getOperation());
+  Value tensor = cascade.getInputs()[argument.getArgNumber()];
+  return tensor::DimOp::create(builder, cascade.getLoc(), tensor, split.dim)
+      .getResult();
 }
 
 FailureOr<Value> CascadeToLinalg::getExtent(StringAttr rank, Operation *user) {
@@ -148,6 +170,32 @@ FailureOr<Value> CascadeToLinalg::getExtent(StringAttr rank, Operation *user) {
     if (failed(parent) || failed(point))
       return failure();
     return remember(arith::CeilDivUIOp::create(builder, loc, *parent, *point));
+  }
+
+  // Ranks into which a dimension is split, and that of an iteration over them.
+  IterateOp walker;
+  cascade.getBody().walk([&](IterateOp iterate) {
+    if (iterate.getParentAttr() == rank)
+      walker = iterate;
+  });
+  for (const Split &split : splits) {
+    if (walker && walker.getRankAttr() == split.ranks.step &&
+        walker.getPointAttr() == split.ranks.point) {
+      FailureOr<Value> size = getExtent(split, user);
+      if (failed(size))
+        return failure();
+      return remember(*size);
+    }
+    if (split.ranks.point == rank)
+      return remember(
+          arith::ConstantIndexOp::create(builder, loc, kDefaultStepPoints));
+    if (split.ranks.step != rank)
+      continue;
+    FailureOr<Value> size = getExtent(split, user);
+    FailureOr<Value> point = getExtent(split.ranks.point, user);
+    if (failed(size) || failed(point))
+      return failure();
+    return remember(arith::CeilDivUIOp::create(builder, loc, *size, *point));
   }
   return LogicalResult(user->emitError("the extent of rank '")
                        << rank.getValue()

@@ -9,6 +9,7 @@
 #ifndef ATTN_LIB_CONVERSION_CASCADETOLINALG_H
 #define ATTN_LIB_CONVERSION_CASCADETOLINALG_H
 
+#include "attn/Analysis/Partition.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
@@ -42,6 +43,13 @@ private:
     Value position;
   };
 
+  /// A dimension that is split into steps and points without an iteration.
+  struct Split {
+    Partition ranks;
+    Value tensor;
+    int64_t dim;
+  };
+
   /// How an einsum reads one operand.
   struct Operand {
     Value tensor;
@@ -58,6 +66,9 @@ private:
   LogicalResult lowerEinsum(EinsumOp einsum);
   LogicalResult lowerIterate(IterateOp iterate);
 
+  void collectSplits();
+  /// The extent of the dimension that is split.
+  FailureOr<Value> getExtent(const Split &split, Operation *user);
   /// The extent of a rank, computed in front of the cascade.
   FailureOr<Value> getExtent(StringAttr rank, Operation *user);
   FailureOr<Value> createEmpty(EinsumOp einsum, Type elementType);
@@ -107,6 +118,7 @@ private:
   llvm::DenseMap<StringAttr, Value> extents;
   SmallVector<Step> steps;
   Operation *outermostLoop = nullptr;
+  SmallVector<Split> splits;
 };
 
 } // namespace mlir::attn

@@ -402,6 +402,22 @@ CascadeToLinalg::buildLiveTest(OpBuilder &body, EinsumOp einsum,
                                          coordinates.lookup(step.parent),
                                          *parent));
   }
+  for (const Split &split : splits) {
+    Value step = coordinates.lookup(split.ranks.step);
+    Value point = coordinates.lookup(split.ranks.point);
+    if (!step || !point)
+      continue;
+    FailureOr<Value> points = getExtent(split.ranks.point, einsum);
+    FailureOr<Value> size = getExtent(split, einsum);
+    if (failed(points) || failed(size))
+      return failure();
+    // spec: CL-4
+    Value start = arith::MulIOp::create(body, loc, step, *points);
+    Value position = arith::AddIOp::create(body, loc, start, point);
+    live = conjoin(body, loc, live,
+                   arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
+                                         position, *size));
+  }
   if (!cascade.hasSpace())
     return live;
   if (!coordinates.contains(space.queryRank) ||

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ExtentClasses.h"
+#include "attn/Analysis/Partition.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -152,10 +153,25 @@ void ExtentClasses::visit(EinsumOp op) {
   uniteRanks(op.getResult(), op.getOutputRanks(), cascade);
   for (auto [index, input] : llvm::enumerate(op.getInputs())) {
     EinsumAccess access = op.getAccess(index);
-    for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
-      if (auto rank = dyn_cast<AffineDimExpr>(expr))
+    for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+      if (auto rank = dyn_cast<AffineDimExpr>(expr)) {
         uniteRank(input, dim, access.ranks[rank.getPosition()].getValue(),
                   cascade);
+        continue;
+      }
+      // Dimensions split into the same steps and points have one extent: that
+      // of the iteration's parent, or one without a name of its own.
+      std::optional<Partition> partition = getPartition(access, expr);
+      if (!partition)
+        continue;
+      IterateOp iterate = getIteration(op, *partition);
+      StringAttr rank = iterate
+                            ? iterate.getParentAttr()
+                            : StringAttr::get(op.getContext(),
+                                              partition->step.getValue() + "_" +
+                                                  partition->point.getValue());
+      uniteRank(input, dim, rank.getValue(), cascade);
+    }
   }
 }
 

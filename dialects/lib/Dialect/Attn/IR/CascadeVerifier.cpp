@@ -529,11 +529,13 @@ LogicalResult IndexOp::verify() {
     return emitOpError("stands in the map of an attn.einsum");
   if (einsum.hasRank(getRankAttr()))
     return success();
-  // In a step of an iteration the einsum has the points of the parent rank.
+  // In a step of an iteration the step has a coordinate, and the einsum may
+  // have the points of the parent rank.
   for (auto iterate = einsum->getParentOfType<IterateOp>(); iterate;
        iterate = iterate->getParentOfType<IterateOp>())
-    if (iterate.getParentAttr() == getRankAttr() &&
-        einsum.hasRank(iterate.getPointAttr()))
+    if (iterate.getRankAttr() == getRankAttr() ||
+        (iterate.getParentAttr() == getRankAttr() &&
+         einsum.hasRank(iterate.getPointAttr())))
       return success();
   return emitOpError("names rank '")
          << getRank() << "', which the einsum does not have";
