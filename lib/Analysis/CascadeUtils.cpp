@@ -83,8 +83,7 @@ EinsumAccess attn::composeAccess(EinsumOp producer, const EinsumAccess &inner,
   return substituteRanks(inner, with);
 }
 
-/// Whether both accesses read the same element at every point.
-static bool isSameAccess(const EinsumAccess &a, const EinsumAccess &b) {
+bool attn::isSameAccess(const EinsumAccess &a, const EinsumAccess &b) {
   if (a.tensor != b.tensor)
     return false;
   // Compare over one common list of names.

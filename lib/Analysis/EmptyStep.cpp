@@ -232,14 +232,19 @@ unsigned StepFolder::fold(Operation *op, ArrayRef<unsigned> operands) {
   if (isa<arith::SelectOp>(op)) {
     if (operands[1] == operands[2])
       return operands[1];
-    // (x == c ? c : x) is x.
-    const Node &test = nodes[operands[0]];
-    if (test.name == "arith.cmpf" && test.operands.size() == 2 &&
-        test.operands[0] == operands[2] && test.operands[1] == operands[1] &&
-        test.attribute ==
-            IntegerAttr::get(IntegerType::get(op->getContext(), 64),
-                             static_cast<int64_t>(arith::CmpFPredicate::OEQ)))
-      return operands[2];
+    // (x == c ? c : x) is x, whatever else has to hold.
+    SmallVector<unsigned> conjuncts{operands[0]};
+    for (unsigned index = 0; index < conjuncts.size(); ++index) {
+      const Node &test = nodes[conjuncts[index]];
+      if (test.name == "arith.andi")
+        llvm::append_range(conjuncts, test.operands);
+      if (test.name == "arith.cmpf" && test.operands.size() == 2 &&
+          test.operands[0] == operands[2] && test.operands[1] == operands[1] &&
+          test.attribute ==
+              IntegerAttr::get(IntegerType::get(op->getContext(), 64),
+                               static_cast<int64_t>(arith::CmpFPredicate::OEQ)))
+        return operands[2];
+    }
   }
   Attribute attribute;
   if (auto compare = dyn_cast<arith::CmpFOp>(op))

@@ -51,11 +51,10 @@ StringAttr StreamingAnalysis::findRank(CascadeOp cascade) {
 }
 
 StreamingAnalysis::StreamingAnalysis(CascadeOp cascade, StringAttr rank)
-    : cascade(cascade), rank(rank) {
+    : cascade(cascade), rank(rank), laws(cascade.getContext()) {
   classify();
   if (obstacle)
     return;
-  LawTable laws(cascade.getContext());
   for (Operation &op : cascade.getBody().front()) {
     auto einsum = dyn_cast<EinsumOp>(op);
     if (!einsum)
@@ -63,16 +62,17 @@ StreamingAnalysis::StreamingAnalysis(CascadeOp cascade, StringAttr rank)
     checkAccesses(einsum);
     Role role = getRole(einsum);
     if (!obstacle && (role == Role::Tile || role == Role::Reduction))
-      computeChange(einsum, laws);
+      computeChange(einsum);
     if (obstacle)
       return;
   }
 }
 
 void StreamingAnalysis::stop(Operation *where, const Twine &reason,
-                             ArrayRef<Value> running) {
+                             ArrayRef<Value> running, EinsumOp reader) {
   if (!obstacle)
-    obstacle = Obstacle{where, reason.str(), SmallVector<Value>(running)};
+    obstacle =
+        Obstacle{where, reason.str(), SmallVector<Value>(running), reader};
 }
 
 bool StreamingAnalysis::isRunning(Value tensor) const {
@@ -277,7 +277,8 @@ int StreamingAnalysis::getDirection(Value tensor) const {
   return direction.value_or(0);
 }
 
-void StreamingAnalysis::computeChange(EinsumOp einsum, const LawTable &laws) {
+llvm::DenseMap<Value, LawTable::OperandInfo>
+StreamingAnalysis::getInfos(EinsumOp einsum) const {
   llvm::DenseMap<Value, LawTable::OperandInfo> infos;
   Block *map = einsum.getMap();
   for (BlockArgument argument : map->getArguments()) {
@@ -286,8 +287,7 @@ void StreamingAnalysis::computeChange(EinsumOp einsum, const LawTable &laws) {
     infos[argument] = info;
   }
   llvm::SmallDenseSet<Operation *> visited;
-  Value yielded = einsum.getMapResult();
-  walkExpression(yielded, map, visited, [&](Operation *op) {
+  walkExpression(einsum.getMapResult(), map, visited, [&](Operation *op) {
     std::vector<LawTable::OperandInfo> operands;
     for (Value operand : op->getOperands())
       operands.push_back(infos.lookup(operand));
@@ -302,45 +302,65 @@ void StreamingAnalysis::computeChange(EinsumOp einsum, const LawTable &laws) {
     }
     infos[op->getResult(0)] = info;
   });
-  Change change = infos.lookup(yielded).change;
-  if (change.isUnknown())
-    return stop(einsum, change.reason, change.getRunningTensors());
+  return infos;
+}
+
+bool StreamingAnalysis::variesAlong(const Change &change,
+                                    ArrayRef<StringAttr> ranks) {
+  auto varies = [&](const TensorRef &ref) {
+    return llvm::any_of(ref.ranks, [&](StringAttr name) {
+      return llvm::is_contained(ranks, name);
+    });
+  };
+  auto termVaries = [&](const LinearTerm &term) {
+    return varies(term.running) || llvm::any_of(term.factors, varies) ||
+           llvm::any_of(term.divisors, varies);
+  };
+  return llvm::any_of(change.getTerms(), termVaries) ||
+         llvm::any_of(change.powers, [&](const CorrectionPower &power) {
+           return llvm::any_of(power.correction.terms, termVaries);
+         });
+}
+
+void StreamingAnalysis::computeChange(EinsumOp einsum) {
+  Change change = getInfos(einsum).lookup(einsum.getMapResult()).change;
+  std::optional<EinsumReduction> reduction = einsum.getEinsumReduction();
 
   // What a reduction does to a value that moves.
-  if (std::optional<EinsumReduction> reduction = einsum.getEinsumReduction();
-      reduction && !change.isFixed()) {
+  Obstacle found{einsum, change.reason, change.getRunningTensors(), einsum};
+  if (!change.isUnknown() && reduction && !change.isFixed()) {
     bool isExtremum = reduction->kind == ReductionKind::Max ||
                       reduction->kind == ReductionKind::Min;
-    bool allowed = false;
+    bool allowed = isExtremum;
     if (change.kind == Change::Kind::Scaled)
       allowed = reduction->kind == ReductionKind::Add ||
                 (isExtremum && change.isOrderPreserving());
-    else
-      allowed = isExtremum;
     if (!allowed)
-      return stop(einsum,
-                  Twine("reduces by '") +
-                      stringifyReductionKind(reduction->kind) +
+      found.reason = ("reduces by '" + stringifyReductionKind(reduction->kind) +
                       (change.isAdditive() ? "' values that move by a sum"
-                                           : "' values that move by a factor"),
-                  change.getRunningTensors());
-    auto varies = [&](const TensorRef &ref) {
-      return llvm::any_of(ref.ranks, [&](StringAttr name) {
-        return llvm::is_contained(reduction->ranks, name);
-      });
-    };
-    auto termVaries = [&](const LinearTerm &term) {
-      return varies(term.running) || llvm::any_of(term.factors, varies) ||
-             llvm::any_of(term.divisors, varies);
-    };
-    if (llvm::any_of(change.getTerms(), termVaries) ||
-        llvm::any_of(change.powers, [&](const CorrectionPower &power) {
-          return llvm::any_of(power.correction.terms, termVaries);
-        }))
-      return stop(einsum,
-                  "reduces a rank along which the correction of its values "
-                  "varies",
-                  change.getRunningTensors());
+                                           : "' values that move by a factor"))
+                         .str();
+    else if (variesAlong(change, reduction->ranks))
+      found.reason = "reduces a rank along which the correction of its values "
+                     "varies";
+  }
+
+  if (!found.reason.empty()) {
+    // The first einsum that no law describes is what stops the cascade.
+    for (Value input : einsum.getInputs())
+      if (auto it = pending.find(input); it != pending.end()) {
+        found = it->second;
+        found.reader = einsum;
+        break;
+      }
+    if (getRole(einsum) == Role::Tile && !reduction) {
+      pending[einsum.getResult()] = found;
+      change = Change::unknown(found.reason, found.running);
+    } else if (std::optional<Change> repaired = computeTuple(einsum)) {
+      change = *repaired;
+    } else {
+      return stop(found.where, found.reason, found.running, found.reader);
+    }
   }
   changes[einsum] = change;
   if (getRole(einsum) == Role::Tile && !change.isFixed())

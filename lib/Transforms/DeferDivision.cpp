@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "SumRewriter.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/Laws.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
@@ -268,8 +269,7 @@ void FactorSplitter::splitOperand(EinsumOp einsum, BlockArgument argument,
     push(gather(producer, chosen.kept), result.kept);
 }
 
-/// Defers what can be deferred past `reduction`.
-static bool deferFactors(EinsumOp reduction) {
+bool attn::deferFactors(EinsumOp reduction) {
   if (reduction.getReduction() != ReductionKind::Add ||
       !isa<FloatType>(reduction.getMapResult().getType()))
     return false;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeEmitter.h"
+#include "SumRewriter.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/Streaming.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
@@ -248,7 +249,7 @@ private:
     StringAttr rank = StreamingAnalysis::findRank(cascade);
     if (!rank || cascade.getMapping())
       return {};
-    StreamingAnalysis analysis(cascade, rank);
+    StreamingAnalysis analysis = rewriteSums(cascade, rank);
     if (const auto &obstacle = analysis.getObstacle()) {
       auto where = dyn_cast<EinsumOp>(obstacle->where);
       if (!where || where->getBlock() != &cascade.getBody().front())

@@ -16,8 +16,8 @@
 // CHECK-NEXT: attn.yield
 // CHECK-NOT: attn.einsum
 
-// What stops the derivation is the maximum, the weights and their sum with their
-// squares, without batch, features, sparsity or a second result.
+// What stops the derivation is the maximum, the weights and their sum with
+// their exponents, without batch, features, sparsity or a second result.
 // DERIVE: func.func @planted(%{{.*}}: tensor<?xf32>{{.*}}) -> tensor<f32>
 // DERIVE-NOT: where
 // DERIVE: reduce max(n)
@@ -50,12 +50,12 @@ func.func @planted(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>, %v: tensor<?x
       %e = math.exp %d : f32
       attn.yield %e : f32
     } : (tensor<?x?x?xf32>, tensor<?x?xf32>) -> tensor<?x?x?xf32>
-    %mixed = attn.einsum [b,m,n] = map(%p[b,m,n]) {
-    ^bb0(%x: f32):
-      %x2 = arith.mulf %x, %x : f32
-      %y = arith.addf %x, %x2 : f32
+    %mixed = attn.einsum [b,m,n] = map(%p[b,m,n], %s[b,m,n], %gm[b,m]) {
+    ^bb0(%x: f32, %a: f32, %b: f32):
+      %d = arith.subf %a, %b : f32
+      %y = arith.addf %x, %d : f32
       attn.yield %y : f32
-    } : (tensor<?x?x?xf32>) -> tensor<?x?x?xf32>
+    } : (tensor<?x?x?xf32>, tensor<?x?x?xf32>, tensor<?x?xf32>) -> tensor<?x?x?xf32>
     %sd = attn.einsum [b,m] = %mixed[b,m,n] reduce add(n) : (tensor<?x?x?xf32>) -> tensor<?x?xf32>
     %w = attn.einsum [b,m,n] = div(%p[b,m,n], %sd[b,m]) : (tensor<?x?x?xf32>, tensor<?x?xf32>) -> tensor<?x?x?xf32>
     %av = attn.einsum [b,m,f] = mul(%w[b,m,n], %V[b,n,f]) reduce add(n) : (tensor<?x?x?xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>

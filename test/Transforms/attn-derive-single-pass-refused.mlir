@@ -43,25 +43,20 @@ func.func @weights(%s: tensor<?x?xf32>) -> tensor<?x?xf32> {
 
 // -----
 
-// Values with unequal corrections do not add.
+// A factor and a sum: S - X is not taken apart, as S and X are large and alike.
 func.func @unequal(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
     %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
     // expected-note @below {{this running value is involved}}
     %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
-    %p = attn.einsum [m,n] = map(%id[m,n], %gm[m]) {
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': adds values with unequal corrections}}
+    %q = attn.einsum [m,n] = map(%id[m,n], %gm[m]) {
     ^bb0(%x: f32, %y: f32):
       %d = arith.subf %x, %y : f32
       %e = math.exp %d : f32
-      attn.yield %e : f32
+      %t = arith.addf %e, %d : f32
+      attn.yield %t : f32
     } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
-    // expected-remark @below {{keeps the cascade from a single pass over 'n': adds values with unequal corrections}}
-    %q = attn.einsum [m,n] = map(%p[m,n]) {
-    ^bb0(%x: f32):
-      %x2 = arith.mulf %x, %x : f32
-      %y = arith.addf %x, %x2 : f32
-      attn.yield %y : f32
-    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
     %r = attn.einsum [m] = %q[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
   }
@@ -70,7 +65,7 @@ func.func @unequal(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 
 // -----
 
-// The cancelling form of entropy: a sum of values that move by a sum and a factor.
+// The cancelling form of entropy: it would become sum P*S - X * sum P.
 func.func @entropy(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
     %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
@@ -82,9 +77,37 @@ func.func @entropy(%s: tensor<?x?xf32>) -> tensor<?xf32> {
       %e = math.exp %d : f32
       attn.yield %e : f32
     } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
-    %d = attn.einsum [m,n] = sub(%id[m,n], %gm[m]) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
     // expected-remark @below {{keeps the cascade from a single pass over 'n': multiplies by a running value}}
-    %r = attn.einsum [m] = mul(%p[m,n], %d[m,n]) reduce add(n) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32>
+    %d = attn.einsum [m,n] = map(%p[m,n], %id[m,n], %gm[m]) {
+    ^bb0(%x: f32, %y: f32, %z: f32):
+      %u = arith.mulf %x, %y : f32
+      %v = arith.mulf %x, %z : f32
+      %w = arith.subf %u, %v : f32
+      attn.yield %w : f32
+    } : (tensor<?x?xf32>, tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %d[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// The logarithm of a sum that may be 0 while there are weights moves them by an
+// infinite amount.
+func.func @infinite_shift(%s: tensor<?x?xf32>, %w: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %W = %w) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32> {
+    %p = attn.einsum [m,n] = mul(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %d = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    // expected-note @below {{this running value is involved}}
+    %l = attn.einsum [m] = map(%d[m]) {
+    ^bb0(%x: f32):
+      %e = math.log %x : f32
+      attn.yield %e : f32
+    } : (tensor<?xf32>) -> tensor<?xf32>
+    %t = attn.einsum [m,n] = sub(%S[m,n], %l[m]) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': multiplies a value that moves by a sum with one that varies along the streaming rank}}
+    %r = attn.einsum [m] = mul(%W[m,n], %t[m,n]) reduce add(n) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
   }
   return %o : tensor<?xf32>

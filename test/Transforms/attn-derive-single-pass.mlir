@@ -215,3 +215,61 @@ func.func @elementwise(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?x?xf
   }
   return %o : tensor<?x?xf32>
 }
+
+// A sum of products with a factor that moves by a sum: the sum without it joins
+// the carried values, though no result asks for it, and both are repaired.
+// CHECK-LABEL: func @tuple
+// CHECK: attn.iterate n1 of n by n0 init(%{{.*}}, %{{.*}}, %{{.*}} :
+// CHECK: ^bb0(%[[RM:.*]]: tensor<?xf32>, %[[RD:.*]]: tensor<?xf32>, %[[RT:.*]]: tensor<?xf32>):
+// CHECK: attn.einsum [m] = %{{.*}}[m,n0] reduce add(n0)
+// CHECK: %[[T:.*]] = attn.einsum [m] = mul(%{{.*}}[m,n0], %{{.*}}[m,n0]) reduce add(n0)
+// CHECK: %[[WAY:.*]] = attn.einsum [m] = sub(%[[RM]][m], %{{.*}}[m])
+// CHECK: attn.einsum [m] = map(%[[RT]][m], %{{.*}}[m], %[[RD]][m], %[[WAY]][m]) {
+// CHECK: ^bb0(%[[OLD:.*]]: f32, %[[C:.*]]: f32, %[[SUM:.*]]: f32, %[[D:.*]]: f32):
+// CHECK: %[[PRODUCT:.*]] = arith.mulf %[[SUM]], %[[D]]
+// CHECK: %[[MOVED:.*]] = arith.addf %[[OLD]], %[[PRODUCT]]
+// CHECK: arith.mulf %[[MOVED]], %[[C]]
+// CHECK: arith.select
+func.func @tuple(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %d = attn.einsum [m,n] = sub(%id[m,n], %gm[m]) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %e = attn.einsum [m,n] = map(%d[m,n]) {
+    ^bb0(%x: f32):
+      %e = math.exp %x : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %t = attn.einsum [m] = mul(%e[m,n], %d[m,n]) reduce add(n) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %t : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// Summands that move by unequal factors are summed apart.
+// CHECK-LABEL: func @summands
+// CHECK: attn.iterate
+// CHECK-COUNT-2: attn.einsum [m] = %{{.*}}[m,n0] reduce add(n0)
+// CHECK: }
+// CHECK: attn.einsum [m] = add(
+func.func @summands(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %gm = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %p = attn.einsum [m,n] = map(%id[m,n], %gm[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %d = arith.subf %x, %y : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %q = attn.einsum [m,n] = map(%p[m,n]) {
+    ^bb0(%x: f32):
+      %x2 = arith.mulf %x, %x : f32
+      %y = arith.addf %x, %x2 : f32
+      attn.yield %y : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %q[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

@@ -100,6 +100,31 @@ def two_values(live, q, k, v, w):
     return [weigh(a, v), weigh(a, w)]
 
 
+def statistics(live, q, k, v):
+    s = scores(q, k, 0.25)
+    top = largest(s, live)
+    p = exponentials(s, live, top)
+    d, a = p.sum(-1), normalise(p)
+    with np.errstate(divide="ignore"):
+        log = np.log(d)
+    inside = np.where(live, s - top[..., None], 0)
+    empty = ~live.any(-1)
+    return [
+        weigh(a, v),
+        np.where(empty, -np.inf, log + top),
+        np.where(empty, -np.inf, top),
+        log - quotient((p * inside).sum(-1), d),
+    ]
+
+
+def moments(live, q, k, v):
+    s = scores(q, k, 0.25)
+    a = softmax_weights(s, live)
+    inside = np.where(live, s - largest(s, live)[..., None], 0)
+    some = np.where(a > 0, a, 1)
+    return [weigh(a, v), -(a * np.log(some)).sum(-1), (a * inside * inside).sum(-1)]
+
+
 def relu_weights(live, q, k):
     return np.where(live, np.maximum(scores(q, k, 0.25), 0), 0)
 
@@ -146,6 +171,11 @@ def signed_exponentials(live, q, k, v):
     return [weigh(normalise(np.where(s < 0, -p, p), p.sum(-1)), v)]
 
 
+def affine_weights(live, q, k, v):
+    a = softmax_weights(scores(q, k, 0.25), live)
+    return [weigh(np.where(live, 0.75 * a + 0.125, 0).astype(v.dtype), v)]
+
+
 def several_scores(live, q, k, v, qr, kr, b):
     s = (scores(q, k) + scores(qr, kr)) * q.dtype.type(0.25) + b
     return [weigh(softmax_weights(5 * np.tanh(s / 5), live), v)]
@@ -158,6 +188,10 @@ def paper_attention(live, q, k, v):
 
 def product(live, a, b):
     return [(a * b).sum(-1) * a.sum(-1)]
+
+
+def prefix_sums(live, a):
+    return [np.cumsum(a, -1)]
 
 
 def sinkhorn(live, q, k, v):
@@ -193,6 +227,10 @@ def _vectors(rng, queries, keys):
     return Inputs([*rng.uniform(0.5, 1.5, shape).astype(np.float32)], np.True_)
 
 
+def _vector(rng, queries, keys):
+    return Inputs([rng.standard_normal((queries, keys)).astype(np.float32)], np.True_)
+
+
 def _headed(rng, queries, keys, positive=False):
     inputs = qkv(rng, queries, keys, (HEADS,), heads=(HEADS,), scale=0.25)
     if positive:
@@ -223,6 +261,8 @@ STREAMING = {
     "base-2": (base_2, qkv),
     "temperature": (temperature, lambda *args: _headed(*args, positive=True)),
     "two-values": (two_values, _two),
+    "statistics": (statistics, qkv),
+    "moments": (moments, qkv),
     "sum-normalised": (sum_normalised, _positive),
     "l1-normalised": (l1_normalised, qkv),
     "l2-normalised": (l2_normalised, qkv),
@@ -232,6 +272,7 @@ STREAMING = {
     "relu": (relu, qkv),
     "sigmoid": (sigmoid, qkv),
     "plain": (plain, qkv),
+    "affine-weights": (affine_weights, qkv),
     "several-scores": (several_scores, _several),
 }
 
@@ -240,10 +281,18 @@ STREAMING = {
 PAPER = {
     "fusemax-3-pass": (paper_attention, _paper),
     "fusemax-division": (paper_attention, _paper),
+    "fusemax-2-pass": (paper_attention, _paper),
     "fusemax-1-pass": (paper_attention, _paper),
     "two-pass-product": (product, _vectors),
     "deferred-product": (product, _vectors),
     "iterative-product": (product, _vectors),
+}
+
+# Cascades of the paper in which one operand only states an extent. What drops operands that no
+# map uses runs in form `auto`, and would leave that extent unknown.
+UNFUSED = {
+    "prefix-sum-filter": (prefix_sums, _vector),
+    "prefix-sum": (prefix_sums, _vector),
 }
 
 # Where no law removes a pass: the einsum that stops the derivation, why, and one of the

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from attn import contract
 from attn.compiler import find_compiler
+from attn.kernel import KernelError
 from runner import Counter
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "cascades"
@@ -69,7 +70,23 @@ def test_streaming_form(kernels, name, seed):
 
 @pytest.mark.parametrize("name", sorted(examples.PAPER))
 def test_cascade_of_the_paper(kernels, name, seed):
-    check_file(kernels, name, *examples.PAPER[name], ("auto",), seed)
+    check_file(kernels, name, *examples.PAPER[name], ("auto", "unfused"), seed)
+
+
+@pytest.mark.parametrize("name", sorted(examples.UNFUSED))
+def test_unfused_cascade_of_the_paper(kernels, name, seed):
+    check_file(kernels, name, *examples.UNFUSED[name], ("unfused",), seed)
+
+
+@pytest.mark.parametrize("name", ["fusemax-1-pass", "fusemax-2-pass"])
+def test_what_is_split_alike_has_one_extent(kernels, name):
+    """Keys and values are both split into m1, m0, with or without an iteration."""
+    kernel = kernels.compile((FOLDER / f"{name}.mlir").read_text(), name, "--form=auto")
+    q, k, v = (np.ones((rows, 40), np.float32) for rows in (examples.E, examples.E, examples.F))
+    out = np.empty((examples.F, 40), np.float32)
+    kernel.run([q, k, v, out])
+    with pytest.raises(KernelError):
+        kernel.run([q, k, v[:, :39].copy(), out])
 
 
 @pytest.mark.parametrize("name", sorted(examples.SEVERAL_PASSES))
@@ -99,5 +116,5 @@ def test_file_prints_back(path):
 
 def test_every_file_is_tested():
     files = {path.stem for path in FOLDER.glob("*.mlir")}
-    groups = (examples.STREAMING, examples.PAPER, examples.SEVERAL_PASSES)
+    groups = (examples.STREAMING, examples.PAPER, examples.UNFUSED, examples.SEVERAL_PASSES)
     assert files == {name for group in groups for name in group}

@@ -37,6 +37,9 @@ substituteRanks(const EinsumAccess &access,
 EinsumAccess composeAccess(EinsumOp producer, const EinsumAccess &inner,
                            const EinsumAccess &outer);
 
+/// Whether both accesses read the same element at every point.
+bool isSameAccess(const EinsumAccess &a, const EinsumAccess &b);
+
 /// Position of an access equal to `access` in `list`, added if new.
 unsigned findOrAddAccess(SmallVectorImpl<EinsumAccess> &list,
                          const EinsumAccess &access);

@@ -45,7 +45,7 @@ CascadeOp normalizeCascade(CascadeOp cascade, bool renameRanks,
 unsigned deferDivisions(CascadeOp cascade);
 
 /// What deriving a single-pass form came to: `rank` is null where the cascade
-/// streams over nothing, and with an obstacle it is unchanged.
+/// streams over nothing; with an obstacle it still computes what it did.
 struct SinglePassDerivation {
   StringAttr rank;
   std::optional<StreamingAnalysis::Obstacle> obstacle;

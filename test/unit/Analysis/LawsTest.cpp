@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/Laws.h"
+#include "attn/Analysis/Streaming.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -296,4 +297,76 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   EXPECT_FALSE(derives());
   context.loadDialect<PowerDialect>();
   EXPECT_TRUE(derives());
+}
+
+// The action on a tuple of sums, on random scores: sums of exponentials times
+// powers of the exponent, at one maximum, repaired for another.
+TEST_F(LawsTest, TuplesMoveTogether) {
+  const char *text = R"mlir(
+func.func @f(%s: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) {
+  %o:3 = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) {
+    %gm = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %d = attn.einsum [m,n] = sub(%S[m,n], %gm[m]) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %p = attn.einsum [m,n] = map(%d[m,n]) {
+    ^bb0(%x: f32):
+      %e = math.exp %x : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r0 = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %r1 = attn.einsum [m] = mul(%p[m,n], %d[m,n]) reduce add(n)
+        : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32>
+    %r2 = attn.einsum [m] = map(%p[m,n], %d[m,n]) {
+    ^bb0(%x: f32, %y: f32):
+      %c = arith.constant -3.0 : f32
+      %t = arith.mulf %x, %y : f32
+      %u = arith.mulf %t, %y : f32
+      %v = arith.mulf %u, %c : f32
+      attn.yield %v : f32
+    } reduce add(n) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r0, %r1, %r2 : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1, %o#2 : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>
+})mlir";
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+  ASSERT_TRUE(module);
+  CascadeOp cascade;
+  module->walk([&](CascadeOp op) { cascade = op; });
+  StreamingAnalysis analysis(cascade, StringAttr::get(&context, "n"));
+  ASSERT_FALSE(analysis.getObstacle());
+  SmallVector<Value> sums(cascade.getYielded());
+
+  std::uniform_real_distribution<double> numbers(-3, 3);
+  for (int round = 0; round < 100; ++round) {
+    std::vector<double> scores(1 + round % 7);
+    for (double &score : scores)
+      score = numbers(random);
+    double from = numbers(random), to = numbers(random);
+    auto evaluate = [&](unsigned power, double maximum) {
+      double sum = 0;
+      for (double score : scores)
+        sum += std::exp(score - maximum) * std::pow(score - maximum, power);
+      return power == 2 ? -3 * sum : sum;
+    };
+    for (unsigned power = 0; power < 3; ++power) {
+      auto sum = sums[power].getDefiningOp<EinsumOp>();
+      ArrayRef<StreamingAnalysis::TupleTerm> terms = analysis.getTuple(sum);
+      EXPECT_EQ(terms.size(), power == 2 ? 3u : power);
+      double moved = evaluate(power, from);
+      for (const StreamingAnalysis::TupleTerm &term : terms) {
+        double product = term.coefficient;
+        for (const std::vector<LinearTerm> &shift : term.shifts)
+          for (const LinearTerm &way : shift)
+            product *= way.coefficient * (to - from);
+        auto *companion = llvm::find(sums, term.companion);
+        ASSERT_NE(companion, sums.end());
+        moved += product * evaluate(companion - sums.begin(), from);
+      }
+      // What all of the tuple has in common.
+      const Change &change = analysis.getChange(sum);
+      ASSERT_EQ(change.kind, Change::Kind::Scaled);
+      moved *= std::exp(from - to);
+      double expected = evaluate(power, to);
+      EXPECT_NEAR(moved, expected, 1e-9 * (1 + std::exp(6)) * 40);
+    }
+  }
 }
