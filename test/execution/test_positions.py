@@ -234,3 +234,53 @@ def test_a_row_keeps_its_bits_in_a_tile_of_queries(kernels):
     tile.arrays["origin_n"] = np.asarray(0, np.int64)
     out, _ = run(kernel, tile)
     assert (out.view(np.uint32) == expected[:, :, 48:].view(np.uint32)).all()
+
+
+STEPS = """
+func.func @steps(%a: tensor<?x?xf32>, %w: tensor<5xf32>, %o: tensor<?xi64>) -> tensor<?xf32> {
+  %r = attn.cascade (%A = %a, %W = %w, %O = %o) origin(n = %O[b])
+      : (tensor<?x?xf32>, tensor<5xf32>, tensor<?xi64>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %s0 = attn.einsum [b] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %s = attn.iterate n1 of n by n0 init(%s0 : tensor<?xf32>) {
+    ^bb0(%S: tensor<?xf32>):
+      %l = attn.einsum [b] = map(%A[b,n1*N0+n0], %W[n0]) {
+      ^bb0(%x: f32, %y: f32):
+        %n = attn.index n : index
+        %n1 = attn.index n1 : index
+        %n0 = attn.index n0 : index
+        %c = arith.constant 100 : index
+        %p = arith.muli %n1, %c : index
+        %q = arith.addi %n, %p : index
+        %d = arith.subi %q, %n0 : index
+        %i = arith.index_cast %d : index to i64
+        %f = arith.sitofp %i : i64 to f32
+        %xy = arith.mulf %x, %y : f32
+        %z = arith.mulf %xy, %f : f32
+        attn.yield %z : f32
+      } reduce add(n0) : (tensor<?x?xf32>, tensor<5xf32>) -> tensor<?xf32>
+      %t = attn.einsum [b] = add(%S[b], %l[b]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %t : tensor<?xf32>
+    }
+    attn.yield %s : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+"""
+
+
+@pytest.mark.parametrize("form", ["auto", "unfused"])
+def test_the_number_of_a_step_has_no_origin(kernels, form, seed):
+    """The origin of a rank moves its coordinate, not those of its steps and points."""
+    rng = np.random.default_rng(seed)
+    kernel = kernels.compile(STEPS, "steps", f"--form={form}")
+    for batch, keys in ((3, 23), (2, 5), (1, 1), (2, 0)):
+        a = rng.integers(-4, 5, (batch, keys)).astype(np.float32)
+        w = rng.integers(-4, 5, 5).astype(np.float32)
+        o = rng.integers(-40, 40, batch).astype(np.int64)
+        out = np.full(batch, np.nan, np.float32)
+        Counter.executions += 1
+        kernel.run([a, w, o, out])
+        n = np.arange(keys)
+        number = o[:, None] + n + 100 * (n // 5) - n % 5
+        assert (out == (a * w[n % 5] * number).sum(axis=1)).all()
