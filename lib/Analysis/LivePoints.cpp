@@ -76,19 +76,31 @@ static bool getLines(AffineMap map, ArrayRef<int64_t> symbols,
   return true;
 }
 
-int64_t attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
-                              ArrayRef<int64_t> symbols) {
-  SmallVector<Line> lowers{Line{0, 0}}, uppers{Line{0, keys}};
-  if (!getLines(plan.getLiveLower(), symbols, lowers) ||
-      !getLines(plan.getLiveUpper(), symbols, uppers)) {
-    int64_t count = 0;
-    for (int64_t row = 0; row < rows; ++row) {
-      KeyRange live = evaluatePlan(plan, row, row, symbols).live;
-      count += std::max<int64_t>(0, std::min(live.end, keys) -
-                                        std::max<int64_t>(live.begin, 0));
+/// The points that are live in every one of `pieces`, row by row.
+static int64_t countRowByRow(ArrayRef<PlanPiece> pieces, int64_t rows,
+                             int64_t keys, ArrayRef<int64_t> symbols) {
+  int64_t count = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    KeyRange common{0, keys};
+    for (const PlanPiece &piece : pieces) {
+      KeyRange live = evaluatePiece(piece, row, row, symbols).live;
+      common.begin = std::max(common.begin, live.begin);
+      common.end = std::min(common.end, live.end);
     }
-    return count;
+    if (!common.empty())
+      count += common.end - common.begin;
   }
+  return count;
+}
+
+/// The number of points that are live in every one of `pieces`.
+static int64_t countCommonPoints(ArrayRef<PlanPiece> pieces, int64_t rows,
+                                 int64_t keys, ArrayRef<int64_t> symbols) {
+  SmallVector<Line> lowers{Line{0, 0}}, uppers{Line{0, keys}};
+  for (const PlanPiece &piece : pieces)
+    if (!getLines(piece.liveLower, symbols, lowers) ||
+        !getLines(piece.liveUpper, symbols, uppers))
+      return countRowByRow(pieces, rows, keys, symbols);
 
   // A row has max(0, min of all differences) live keys.
   SmallVector<Line> lengths{Line{0, 0}};
@@ -124,6 +136,23 @@ int64_t attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
     int64_t end = index + 1 < starts.size() ? starts[index + 1] : rows;
     if (first < end)
       count += (end - first) * (getLength(first) + getLength(end - 1)) / 2;
+  }
+  return count;
+}
+
+int64_t attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
+                              ArrayRef<int64_t> symbols) {
+  // Pieces may overlap: what an even number of them share was counted once too
+  // often.
+  ArrayRef<PlanPiece> pieces = plan.getPieces();
+  int64_t count = 0;
+  for (unsigned subset = 1; subset < 1u << pieces.size(); ++subset) {
+    SmallVector<PlanPiece> chosen;
+    for (auto [index, piece] : llvm::enumerate(pieces))
+      if (subset >> index & 1)
+        chosen.push_back(piece);
+    int64_t common = countCommonPoints(chosen, rows, keys, symbols);
+    count += chosen.size() % 2 == 1 ? common : -common;
   }
   return count;
 }

@@ -170,7 +170,10 @@ private:
   SmallVector<StringRef, 4> names;
 };
 
-/// Turns a sparsity expression into disjoint conjunctions of constraints.
+/// Turns a sparsity expression into conjunctions of constraints, whose union is
+/// the live set. Pieces without a point are dropped, and so are those that lie
+/// within another; no piece is the empty set, and one without constraints is
+/// the whole plane.
 class LiveSetBuilder {
 public:
   LiveSetBuilder(const Plane &plane, const PlaneRestriction &restriction,
@@ -191,7 +194,7 @@ public:
   FailureOr<SmallVector<Piece>> build(Attribute term) {
     return llvm::TypeSwitch<Attribute, FailureOr<SmallVector<Piece>>>(term)
         .Case([&](CausalAttr) {
-          return SmallVector<Piece>{{lessOrEqual(key, position)}};
+          return simplify({{lessOrEqual(key, position)}});
         })
         .Case([&](WindowAttr window) {
           Piece piece;
@@ -199,18 +202,39 @@ public:
             piece.push_back(lessOrEqual(position + -window.getLeft(), key));
           if (window.getRight() < kUnreachable)
             piece.push_back(lessOrEqual(key, position + window.getRight()));
-          return SmallVector<Piece>{piece};
+          return simplify({piece});
         })
         .Case([&](PrefixAttr prefix) {
           Piece piece;
           if (prefix.getLength() < kUnreachable)
             piece.push_back(
                 less(absoluteKey, plane.getConstant(prefix.getLength())));
-          return SmallVector<Piece>{piece};
+          return simplify({piece});
         })
-        .Case([&](AndAttr conjunction) { return buildAnd(conjunction); })
-        .Case([&](OrAttr) { return refuse("or"); })
-        .Case([&](NotAttr) { return refuse("not"); })
+        .Case([&](AndAttr conjunction) {
+          SmallVector<Piece> pieces{Piece()};
+          for (Attribute term : conjunction.getTerms()) {
+            FailureOr<SmallVector<Piece>> others = build(term);
+            if (failed(others))
+              return others;
+            FailureOr<SmallVector<Piece>> both = intersect(pieces, *others);
+            if (failed(both))
+              return both;
+            pieces = std::move(*both);
+          }
+          return FailureOr(pieces);
+        })
+        .Case([&](OrAttr disjunction) {
+          SmallVector<Piece> pieces;
+          for (Attribute term : disjunction.getTerms()) {
+            FailureOr<SmallVector<Piece>> others = build(term);
+            if (failed(others))
+              return others;
+            llvm::append_range(pieces, *others);
+          }
+          return simplify(std::move(pieces));
+        })
+        .Case([&](NotAttr negation) { return complement(negation.getTerm()); })
         .Default([&](Attribute other) -> FailureOr<SmallVector<Piece>> {
           emitError() << "expected a sparsity expression; got " << other;
           return failure();
@@ -218,28 +242,66 @@ public:
   }
 
 private:
-  FailureOr<SmallVector<Piece>> buildAnd(AndAttr conjunction) {
-    SmallVector<Piece> pieces{Piece()};
-    for (Attribute term : conjunction.getTerms()) {
-      FailureOr<SmallVector<Piece>> others = build(term);
-      if (failed(others))
-        return failure();
-      SmallVector<Piece> product;
-      for (const Piece &piece : pieces)
-        for (const Piece &other : *others) {
-          product.push_back(piece);
-          llvm::append_range(product.back(), other);
-        }
-      pieces = std::move(product);
-    }
-    return pieces;
+  FailureOr<SmallVector<Piece>> intersect(ArrayRef<Piece> left,
+                                          ArrayRef<Piece> right) {
+    SmallVector<Piece> product;
+    for (const Piece &piece : left)
+      for (const Piece &other : right) {
+        product.push_back(piece);
+        llvm::append_range(product.back(), other);
+      }
+    return simplify(std::move(product));
   }
 
-  FailureOr<SmallVector<Piece>> refuse(StringRef connective) {
-    emitError() << "'" << connective
-                << "' is not planned yet; allowed here are causal, window, "
-                   "prefix joined by and";
-    return failure();
+  /// What lies outside of a piece fails at least one of its constraints; what
+  /// lies outside of all pieces does so for each.
+  FailureOr<SmallVector<Piece>> complement(Attribute term) {
+    FailureOr<SmallVector<Piece>> pieces = build(term);
+    if (failed(pieces))
+      return failure();
+    SmallVector<Piece> outside{Piece()};
+    for (const Piece &piece : *pieces) {
+      SmallVector<Piece> fails;
+      for (const Row &row : piece)
+        fails.push_back({less(row, plane.getConstant(0))});
+      FailureOr<SmallVector<Piece>> rest = intersect(outside, fails);
+      if (failed(rest))
+        return failure();
+      outside = std::move(*rest);
+    }
+    return outside;
+  }
+
+  bool isEmpty(ArrayRef<Row> piece) {
+    return isEmptySet(plane.getNumVariables(), plane.getContext(), piece);
+  }
+
+  /// Whether every point of `inner` satisfies every constraint of `outer`.
+  bool isWithin(const Piece &inner, const Piece &outer) {
+    return llvm::all_of(outer, [&](const Row &row) {
+      Piece beyond(inner);
+      beyond.push_back(less(row, plane.getConstant(0)));
+      return isEmpty(beyond);
+    });
+  }
+
+  FailureOr<SmallVector<Piece>> simplify(SmallVector<Piece> pieces) {
+    llvm::erase_if(pieces, [&](const Piece &piece) { return isEmpty(piece); });
+    SmallVector<Piece> kept;
+    for (Piece &piece : pieces) {
+      if (llvm::any_of(
+              kept, [&](const Piece &other) { return isWithin(piece, other); }))
+        continue;
+      llvm::erase_if(
+          kept, [&](const Piece &other) { return isWithin(other, piece); });
+      kept.push_back(std::move(piece));
+    }
+    if (kept.size() > kMaxPieces) {
+      emitError() << "the live points are a union of " << kept.size()
+                  << " parts; a plan holds up to " << kMaxPieces;
+      return failure();
+    }
+    return kept;
   }
 
   const Plane &plane;
@@ -417,6 +479,9 @@ attn::planSparsity(MLIRContext *context, const PlaneRestriction &restriction,
       return failure();
     pieces = std::move(*built);
   }
+  // No point is live: one piece says so.
+  if (pieces.empty())
+    pieces.push_back({plane.getConstant(-1)});
   // Lengths hold everywhere, so they join every piece.
   for (Piece &piece : pieces) {
     if (restriction.hasKeyLengths)
@@ -426,32 +491,33 @@ attn::planSparsity(MLIRContext *context, const PlaneRestriction &restriction,
       piece.push_back(less(plane.getVariable(Plane::kRow),
                            plane.getSymbol(PlanSymbols::rowLength)));
   }
-  // A plan attribute holds one interval per tile, which is one piece.
-  if (pieces.size() != 1) {
-    emitError() << "the live points are a union of " << pieces.size()
-                << " pieces; a plan holds one";
-    return failure();
-  }
-
-  if (pieces[0].empty())
+  if (llvm::any_of(pieces, [](const Piece &piece) { return piece.empty(); }))
     return PlanAttr();
 
   TileSpace tile(plane, context);
-  auto [liveLower, liveUpper] = tile.getBounds(tile.projectLive(pieces[0]));
-  auto [fullLower, fullUpper] = tile.getBounds(tile.restrictToFull(pieces[0]));
+  SmallVector<PlanPiece> planned;
+  for (const Piece &piece : pieces) {
+    PlanPiece &next = planned.emplace_back();
+    std::tie(next.liveLower, next.liveUpper) =
+        tile.getBounds(tile.projectLive(piece));
+    std::tie(next.fullLower, next.fullUpper) =
+        tile.getBounds(tile.restrictToFull(piece));
+    next.constraints = getElementTest(plane, piece, context);
+  }
   SmallVector<StringAttr> symbols;
   for (StringRef name : plane.getSymbolNames())
     symbols.push_back(StringAttr::get(context, name));
-  return PlanAttr::get(context, symbols, liveLower, liveUpper, fullLower,
-                       fullUpper, getElementTest(plane, pieces[0], context));
+  return PlanAttr::get(context, symbols, planned);
 }
 
 bool attn::isEmptyPlan(PlanAttr plan) {
-  return llvm::any_of(plan.getConstraints().getConstraints(),
-                      [](AffineExpr expr) {
-                        auto constant = dyn_cast<AffineConstantExpr>(expr);
-                        return constant && constant.getValue() < 0;
-                      });
+  return llvm::all_of(plan.getPieces(), [](const PlanPiece &piece) {
+    return llvm::any_of(piece.constraints.getConstraints(),
+                        [](AffineExpr expr) {
+                          auto constant = dyn_cast<AffineConstantExpr>(expr);
+                          return constant && constant.getValue() < 0;
+                        });
+  });
 }
 
 /// The value of `expr`; a division by zero, which no plan holds, gives 0.
@@ -480,8 +546,8 @@ static int64_t evaluate(AffineExpr expr, ArrayRef<int64_t> dims,
   }
 }
 
-TileRanges attn::evaluatePlan(PlanAttr plan, int64_t first, int64_t last,
-                              ArrayRef<int64_t> symbols) {
+TileRanges attn::evaluatePiece(const PlanPiece &piece, int64_t first,
+                               int64_t last, ArrayRef<int64_t> symbols) {
   auto evaluateRange = [&](AffineMap lower, AffineMap upper) {
     KeyRange range{std::numeric_limits<int64_t>::min(),
                    std::numeric_limits<int64_t>::max()};
@@ -492,14 +558,16 @@ TileRanges attn::evaluatePlan(PlanAttr plan, int64_t first, int64_t last,
       range.end = std::min(range.end, evaluate(expr, {first, last}, symbols));
     return range;
   };
-  return {evaluateRange(plan.getLiveLower(), plan.getLiveUpper()),
-          evaluateRange(plan.getFullLower(), plan.getFullUpper())};
+  return {evaluateRange(piece.liveLower, piece.liveUpper),
+          evaluateRange(piece.fullLower, piece.fullUpper)};
 }
 
 bool attn::passesConstraints(PlanAttr plan, int64_t row, int64_t key,
                              ArrayRef<int64_t> symbols) {
-  return llvm::all_of(plan.getConstraints().getConstraints(),
-                      [&](AffineExpr expr) {
-                        return evaluate(expr, {row, key}, symbols) >= 0;
-                      });
+  return llvm::any_of(plan.getPieces(), [&](const PlanPiece &piece) {
+    return llvm::all_of(piece.constraints.getConstraints(),
+                        [&](AffineExpr expr) {
+                          return evaluate(expr, {row, key}, symbols) >= 0;
+                        });
+  });
 }

@@ -70,6 +70,11 @@ private:
     Value rest;
   };
 
+  /// Keys in [begin, end); none where end is not past begin.
+  struct KeyInterval {
+    Value begin, end;
+  };
+
   using ErrorFn = function_ref<InFlightDiagnostic(Operation *)>;
 
   // What the cascade looks like from a tile.
@@ -123,6 +128,7 @@ private:
 
   // Emission of loops.
   void emitIterate(OpBuilder &builder, IterateOp op);
+  void emitInterval(OpBuilder &builder, IterateOp op, KeyInterval interval);
   void emitStep(OpBuilder &builder, IterateOp op, bool masked);
   void emitRanges(OpBuilder &builder, Location loc,
                   function_ref<void(bool isFull)> emit);
@@ -130,6 +136,16 @@ private:
                 ArrayRef<StringAttr> ranks, TypedAttr dead);
   Value loadInteger(OpBuilder &builder, Location loc, AccessAttr access);
   Value getOrigin(OpBuilder &builder, Location loc, StringAttr rank);
+
+  // What the plan says to an item.
+  SmallVector<KeyInterval> buildIntervals(OpBuilder &builder, Location loc,
+                                          IterateOp op);
+  SmallVector<KeyInterval> mergeIntervals(OpBuilder &builder, Location loc,
+                                          SmallVector<KeyInterval> intervals);
+  static Value roundDown(OpBuilder &builder, Location loc, Value value,
+                         Value unit);
+  Value buildIsFull(OpBuilder &builder, Location loc, Value stepEnd);
+  void buildFullPart(OpBuilder &builder, Location loc, Value stepEnd);
   void buildPlanSymbols(OpBuilder &builder, Location loc, PlanAttr plan);
   void buildTestTerms(OpBuilder &builder, Location loc, PlanAttr plan);
   void emitOutputs(OpBuilder &builder, Location loc);
@@ -163,7 +179,9 @@ private:
   Value stepFirst, stepCount, tileFirst;
   /// Where the points begin in buffers; null is 0. Nonzero in a part of a step.
   Value stepOffset;
-  /// The points of a partial step that are live for every row of the tile.
+  /// Per piece of the plan, the points that are live for every row of the tile.
+  SmallVector<KeyInterval> fullRanges;
+  /// Those of a partial step, in the piece that has most.
   Value fullFirst, fullEnd;
   /// The terms of the plan's element test that do not depend on the point.
   SmallVector<Value> planSymbols, testTerms;

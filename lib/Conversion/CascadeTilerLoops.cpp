@@ -132,87 +132,68 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
   absorbAccumulations(body);
   packInputs(builder, op);
 
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  SmallVector<KeyInterval> intervals = buildIntervals(builder, loc, op);
+  OpBuilder::InsertionGuard guard(builder);
+  KeyInterval interval = intervals.front();
+  if (intervals.size() > 1) {
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+    Value count =
+        arith::ConstantIndexOp::create(builder, loc, intervals.size());
+    auto loop = scf::ForOp::create(builder, loc, zero, count, one);
+    builder.setInsertionPointToStart(loop.getBody());
+    for (auto [index, next] :
+         llvm::enumerate(ArrayRef(intervals).drop_front())) {
+      Value number = arith::ConstantIndexOp::create(builder, loc, index + 1);
+      Value isThis =
+          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                loop.getInductionVar(), number);
+      interval.begin = arith::SelectOp::create(builder, loc, isThis, next.begin,
+                                               interval.begin);
+      interval.end =
+          arith::SelectOp::create(builder, loc, isThis, next.end, interval.end);
+    }
+  }
+  emitInterval(builder, op, interval);
+  workspaceBytes = std::max(workspaceBytes, stepBytes);
+  stepFirst = stepCount = tileFirst = {};
+}
+
+/// Emits the steps over one interval of keys. Tiles are anchored at the key
+/// index, whatever range a query tile visits: a row's result does not depend on
+/// its neighbours.
+void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
+                                KeyInterval interval) {
+  Location loc = op.getLoc();
   Value step = arith::ConstantIndexOp::create(
       builder, loc, cascade.getMapping()->getStreamTile());
-  Value extent = getExtent(builder, loc, op.getParentAttr());
-  Value lower = zero, upper = extent, fullLower, fullUpper;
-  if (std::optional<PlanAttr> plan = op.getPlan()) {
-    Value last = arith::AddIOp::create(
-        builder, loc, firstRow,
-        arith::SubIOp::create(builder, loc, rowCount,
-                              arith::ConstantIndexOp::create(builder, loc, 1)));
-    SmallVector<Value> operands{firstRow, last};
-    buildPlanSymbols(builder, loc, *plan);
-    buildTestTerms(builder, loc, *plan);
-    llvm::append_range(operands, planSymbols);
-    auto bound = [&](AffineMap map, bool isLower) -> Value {
-      Value value =
-          isLower ? affine::AffineMaxOp::create(builder, loc, map, operands)
-                        .getResult()
-                  : affine::AffineMinOp::create(builder, loc, map, operands)
-                        .getResult();
-      value = arith::MaxSIOp::create(builder, loc, value, zero);
-      return arith::MinSIOp::create(builder, loc, value, extent);
-    };
-    lower = bound(plan->getLiveLower(), true);
-    upper = bound(plan->getLiveUpper(), false);
-    fullLower = bound(plan->getFullLower(), true);
-    fullUpper = bound(plan->getFullUpper(), false);
-  }
-
+  Value first = roundDown(builder, loc, interval.begin, step);
+  // The tile of an empty interval must not be entered.
   Value isEmpty = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
-                                        lower, upper);
-  auto roundDown = [&](Value value, Value unit) -> Value {
-    return arith::MulIOp::create(
-        builder, loc, arith::DivUIOp::create(builder, loc, value, unit), unit);
-  };
-  if (op.getPlan()) {
-    // Steps begin and end on whole register tiles: a contraction over a few
-    // dead keys is cheaper than one that takes the live ones row by row.
-    int64_t rows = cascade.getMapping()->getRowTile();
-    Value unit = arith::ConstantIndexOp::create(builder, loc, rows);
-    Value rest = arith::ConstantIndexOp::create(builder, loc, rows - 1);
-    lower = roundDown(lower, unit);
-    upper = roundDown(arith::AddIOp::create(builder, loc, upper, rest), unit);
-    upper = arith::MinSIOp::create(builder, loc, upper, extent);
-  }
-
-  // Tiles are anchored at the key index, whatever range a query tile visits:
-  // a row's result does not depend on its neighbours.
-  Value first = roundDown(lower, step);
-  Value end = arith::SelectOp::create(builder, loc, isEmpty, first, upper);
+                                        interval.begin, interval.end);
+  Value end =
+      arith::SelectOp::create(builder, loc, isEmpty, first, interval.end);
   auto loop = scf::ForOp::create(builder, loc, first, end, step);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   tileFirst = loop.getInductionVar();
-  stepFirst = arith::MaxSIOp::create(builder, loc, tileFirst, lower);
+  stepFirst = arith::MaxSIOp::create(builder, loc, tileFirst, interval.begin);
   Value stepEnd = arith::MinSIOp::create(
       builder, loc, arith::AddIOp::create(builder, loc, tileFirst, step),
-      upper);
+      interval.end);
   stepCount = arith::SubIOp::create(builder, loc, stepEnd, stepFirst);
   if (!op.getPlan()) {
     emitStep(builder, op, /*masked=*/false);
-  } else {
-    Value startsFull = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::sge, stepFirst, fullLower);
-    Value endsFull = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::sle, stepEnd, fullUpper);
-    Value isFull = arith::AndIOp::create(builder, loc, startsFull, endsFull);
-    auto branch = scf::IfOp::create(builder, loc, isFull, /*withElse=*/true);
-    OpBuilder fullBuilder = branch.getThenBodyBuilder();
-    emitStep(fullBuilder, op, /*masked=*/false);
-    OpBuilder partialBuilder = branch.getElseBodyBuilder();
-    auto clamp = [&](Value value, Value low) -> Value {
-      value = arith::MaxSIOp::create(partialBuilder, loc, value, low);
-      return arith::MinSIOp::create(partialBuilder, loc, value, stepEnd);
-    };
-    fullFirst = clamp(fullLower, stepFirst);
-    fullEnd = clamp(fullUpper, fullFirst);
-    emitStep(partialBuilder, op, /*masked=*/true);
+    return;
   }
-  workspaceBytes = std::max(workspaceBytes, stepBytes);
-  stepFirst = stepCount = tileFirst = {};
+  auto branch =
+      scf::IfOp::create(builder, loc, buildIsFull(builder, loc, stepEnd),
+                        /*withElse=*/true);
+  OpBuilder fullBuilder = branch.getThenBodyBuilder();
+  emitStep(fullBuilder, op, /*masked=*/false);
+  OpBuilder partialBuilder = branch.getElseBodyBuilder();
+  buildFullPart(partialBuilder, loc, stepEnd);
+  emitStep(partialBuilder, op, /*masked=*/true);
 }
 
 /// The integer that `access` gives to this item, no further from 0 than

@@ -162,25 +162,24 @@ void CascadeTiler::buildTestTerms(OpBuilder &builder, Location loc,
   MLIRContext *context = builder.getContext();
   Type i32 = builder.getI32Type();
   testTerms.clear();
-  IntegerSet set = plan.getConstraints();
   Value far = arith::ConstantIndexOp::create(builder, loc, kFarToken);
   Value before = arith::ConstantIndexOp::create(builder, loc, -kFarToken);
-  for (AffineExpr constraint : set.getConstraints()) {
-    AffineExpr points, rest;
-    splitTerms(constraint, context, points, rest);
-    Value value = affine::AffineApplyOp::create(
-        builder, loc, AffineMap::get(0, set.getNumSymbols(), rest),
-        planSymbols);
-    value = arith::MinSIOp::create(builder, loc, value, far);
-    value = arith::MaxSIOp::create(builder, loc, value, before);
-    testTerms.push_back(arith::IndexCastOp::create(builder, loc, i32, value));
-  }
+  for (const PlanPiece &piece : plan.getPieces())
+    for (AffineExpr constraint : piece.constraints.getConstraints()) {
+      AffineExpr points, rest;
+      splitTerms(constraint, context, points, rest);
+      Value value = affine::AffineApplyOp::create(
+          builder, loc, AffineMap::get(0, plan.getSymbols().size(), rest),
+          planSymbols);
+      value = arith::MinSIOp::create(builder, loc, value, far);
+      value = arith::MaxSIOp::create(builder, loc, value, before);
+      testTerms.push_back(arith::IndexCastOp::create(builder, loc, i32, value));
+    }
 }
 
 /// Inside a map: whether the current (row, key) is live. Positions are i32, so
 /// that a vector of lanes takes one register.
 Value CascadeTiler::buildLive(OpBuilder &builder, Location loc) {
-  IntegerSet set = iterate.getPlan()->getConstraints();
   Type i32 = builder.getI32Type();
   auto toI32 = [&](Value value) -> Value {
     return arith::IndexCastOp::create(builder, loc, i32, value);
@@ -193,22 +192,22 @@ Value CascadeTiler::buildLive(OpBuilder &builder, Location loc) {
                           getPosition(iterate.getPointAttr(), stepFirst)};
   SmallVector<Value> symbols = llvm::map_to_vector(planSymbols, toI32);
   Value zero = arith::ConstantIntOp::create(builder, loc, 0, 32);
+  const Value *rest = testTerms.begin();
   Value live;
-  for (auto [index, constraint] : llvm::enumerate(set.getConstraints())) {
-    AffineExpr points, rest;
-    splitTerms(constraint, builder.getContext(), points, rest);
-    Value value = arith::AddIOp::create(
-        builder, loc, evaluate(builder, loc, points, dims, symbols),
-        testTerms[index]);
-    Value holds = arith::CmpIOp::create(
-        builder, loc,
-        set.isEq(index) ? arith::CmpIPredicate::eq : arith::CmpIPredicate::sge,
-        value, zero);
-    live = live ? arith::AndIOp::create(builder, loc, live, holds).getResult()
-                : holds;
+  for (const PlanPiece &piece : iterate.getPlan()->getPieces()) {
+    Value inPiece;
+    for (AffineExpr constraint : piece.constraints.getConstraints()) {
+      AffineExpr points, constant;
+      splitTerms(constraint, builder.getContext(), points, constant);
+      Value value = arith::AddIOp::create(
+          builder, loc, evaluate(builder, loc, points, dims, symbols), *rest++);
+      Value holds = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::sge, value, zero);
+      inPiece =
+          inPiece ? arith::AndIOp::create(builder, loc, inPiece, holds) : holds;
+    }
+    live = live ? arith::OrIOp::create(builder, loc, live, inPiece) : inPiece;
   }
-  if (!live)
-    live = arith::ConstantIntOp::create(builder, loc, 1, 1);
   return live;
 }
 

@@ -110,8 +110,13 @@ static void printPlan(raw_ostream &os, PlanAttr plan, StringRef rank) {
     os << "\n";
   };
   os << "  for the rows first to last of a tile\n";
-  printRange("live", plan.getLiveLower(), plan.getLiveUpper());
-  printRange("without a test", plan.getFullLower(), plan.getFullUpper());
+  ArrayRef<PlanPiece> pieces = plan.getPieces();
+  for (auto [index, piece] : llvm::enumerate(pieces)) {
+    if (pieces.size() > 1)
+      os << "   part " << index + 1 << " of " << pieces.size() << "\n";
+    printRange("live", piece.liveLower, piece.liveUpper);
+    printRange("without a test", piece.fullLower, piece.fullUpper);
+  }
 }
 
 /// Whether tensors say that one step holds every point.

@@ -135,6 +135,25 @@ class And:
         return live
 
 
+@dataclass(frozen=True)
+class Or:
+    terms: tuple
+
+    def __call__(self, pos_m, pos_n):
+        live = np.zeros(np.broadcast(pos_m, pos_n).shape, bool)
+        for term in self.terms:
+            live = live | term(pos_m, pos_n)
+        return live
+
+
+@dataclass(frozen=True)
+class Not:
+    term: Callable
+
+    def __call__(self, pos_m, pos_n):
+        return ~self.term(pos_m, pos_n)
+
+
 # ===----------------------------------------------------------------------===//
 # The operator
 # ===----------------------------------------------------------------------===//

@@ -403,9 +403,13 @@ func.func @no_plane(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // -----
 
-// expected-error @+2 {{cannot be planned: 'or' is not planned yet; allowed here are causal, window, prefix joined by and}}
+// Two pieces, each with ranges of its own.
+// CHECK-LABEL: func @disjunction
+// CHECK: plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (3, s1)>,
+// CHECK-SAME: or live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1)>>
 func.func @disjunction(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
-  %o = attn.cascade (%S = %s) where prefix(3) or causal over (m, n)
+  %o = attn.cascade (%S = %s) where prefix(3) or causal over (m, n) align top_left
       : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
     %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
@@ -422,9 +426,54 @@ func.func @disjunction(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // -----
 
-// expected-error @+2 {{cannot be planned: 'not' is not planned yet; allowed here are causal, window, prefix joined by and}}
+// Before the window or after it.
+// CHECK-LABEL: func @negation
+// CHECK: plan <{{.*}}nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - 5)> or live =
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (-d0 + d1 - 3)>>
 func.func @negation(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
-  %o = attn.cascade (%S = %s) where causal and not prefix(3) over (m, n)
+  %o = attn.cascade (%S = %s) where not window(4, 2) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// A piece within another is dropped.
+// CHECK-LABEL: func @absorbed
+// CHECK: plan <
+// CHECK-NOT: or live
+// CHECK: attn.yield
+func.func @absorbed(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where causal or (causal and prefix(3)) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// expected-error @+2 {{cannot be planned: the live points are a union of 9 parts; a plan holds up to 8}}
+func.func @many(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where prefix(5) or (not prefix(10) and prefix(15)) or (not prefix(20) and prefix(25)) or (not prefix(30) and prefix(35)) or (not prefix(40) and prefix(45)) or (not prefix(50) and prefix(55)) or (not prefix(60) and prefix(65)) or (not prefix(70) and prefix(75)) or (not prefix(80) and prefix(85)) over (m, n) align top_left
       : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
     %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>

@@ -30,6 +30,9 @@ WHERES = [
     (("causal",), ("window", 100, 100)),
     (("prefix", 70),),
     (("causal",), ("prefix", 500)),
+    (("or", ("causal",), ("prefix", 70)),),
+    (("causal",), ("or", ("window", 100, 0), ("prefix", 4))),
+    (("not", ("window", 40, 9)),),
 ]
 BIASES = [None] + [
     "".join(ranks) for count in range(1, 5) for ranks in itertools.combinations("bhmn", count)
@@ -144,6 +147,18 @@ def grid_cases(tier: str) -> list[Case]:
     return [make_case(row, i) for i, row in enumerate(rows)]
 
 
+def random_term(rng: random.Random, depth: int = 2) -> tuple:
+    """A sparsity with `or` and `not` of few enough parts to be planned."""
+    if depth == 0 or rng.random() < 0.2:
+        left, right = int(2 ** rng.uniform(0, 8)) - 1, int(2 ** rng.uniform(0, 6)) - 1
+        prefix = int(2 ** rng.uniform(0, 9)) - 1
+        return rng.choice([("causal",), ("window", left, right), ("prefix", prefix)])
+    if rng.random() < 0.25:
+        return ("not", random_term(rng, depth - 1))
+    name = rng.choice(["or", "or", "and"])
+    return (name, random_term(rng, depth - 1), random_term(rng, depth - 1))
+
+
 def random_cases(seed: int, count: int) -> list[Case]:
     """Fresh configurations, two lengths for every kernel."""
     rng = random.Random(seed)
@@ -164,6 +179,8 @@ def random_cases(seed: int, count: int) -> list[Case]:
         if rng.random() < 0.5:
             left, right = int(2 ** rng.uniform(0, 9)) - 1, int(2 ** rng.uniform(0, 8)) - 1
             row["where"] = (*rng.choice([(), (("causal",),)]), ("window", left, right))
+        if rng.random() < 0.25:
+            row["where"] = (random_term(rng),)
         for _ in range(2):
             row["queries"], row["keys"] = length(), length()
             for name in ("batch", "layout", "guard", "values"):

@@ -168,7 +168,12 @@ class Spec:
 
 
 def atom_text(atom: tuple) -> str:
+    """An atom, or ("and", term, ...), ("or", term, ...), ("not", term)."""
     name, *arguments = atom
+    if name == "not":
+        return f"not ({atom_text(arguments[0])})"
+    if name in ("and", "or"):
+        return "(" + f" {name} ".join(map(atom_text, arguments)) + ")"
     return f"{name}({', '.join(map(str, arguments))})" if arguments else name
 
 
@@ -177,6 +182,18 @@ _ATOMS = {
     "window": reference.Window,
     "prefix": reference.Prefix,
 }
+
+
+def predicate(term: tuple):
+    """The reference of a term as `atom_text` takes it."""
+    name, *arguments = term
+    if name == "not":
+        return reference.Not(predicate(arguments[0]))
+    if name in ("and", "or"):
+        connective = reference.And if name == "and" else reference.Or
+        return connective(tuple(map(predicate, arguments)))
+    return _ATOMS[name](*arguments)
+
 
 _STATIC = {"b": "?", "m": "?", "n": "?"}
 
@@ -356,7 +373,7 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
             return function(scores, table, b, h, m, n)
 
         modifiers.append(reference.Map(region))
-    atoms = tuple(_ATOMS[name](*arguments) for name, *arguments in spec.where)
+    atoms = tuple(map(predicate, spec.where))
     return reference.Operator(
         modifiers=modifiers,
         where=reference.And(atoms) if atoms else None,

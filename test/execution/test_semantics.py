@@ -28,12 +28,22 @@ FORMS = {
     "mixed": replace(
         NO_KEYS, where=(("causal",), ("window", 100, 9), ("prefix", 200)), key_lengths=True
     ),
+    "prefix_lm": replace(NO_KEYS, where=(("or", ("causal",), ("prefix", 70)),)),
+    "anchored": replace(
+        NO_KEYS, where=(("causal",), ("or", ("window", 20, 0), ("prefix", 5))), query_lengths=True
+    ),
+    "far": replace(NO_KEYS, where=(("not", ("window", 30, 7)),), key_lengths=True),
+    "bands": replace(
+        NO_KEYS, dtype="f64", align="top_left",
+        where=(("or", ("window", 3, 2), ("and", ("not", ("prefix", 60)), ("prefix", 75)),
+                ("not", ("window", 150, 90))),),
+    ),
     "lengths": replace(NO_KEYS, key_lengths=True, query_lengths=True, where=(("causal",),)),
     "bf16": replace(NO_KEYS, dtype="bf16", where=(("window", 50, 0),)),
     "f16": replace(NO_KEYS, dtype="f16", where=(("causal",),), key_lengths=True),
     "f64": replace(NO_KEYS, dtype="f64", where=(("window", 37, 21),), query_lengths=True),
-}
-QUICK_FORMS = ["causal", "mixed"]
+}  # fmt: skip
+QUICK_FORMS = ["causal", "mixed", "anchored"]
 SHAPES = [(113, 239), (239, 113), (64, 48), (1, 300), (300, 1), (33, 1024)]
 
 

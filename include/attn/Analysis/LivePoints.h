@@ -14,10 +14,11 @@
 namespace mlir::attn {
 
 /// The number of live points of a plane of `rows` by `keys` under `plan`, for
-/// the given values of the plan's symbols. The live keys of a row are an
-/// interval with affine ends, so the sum over the rows is a sum over the few
-/// ranges of rows between which the ends change their form: it takes the same
-/// time at any length. Ends that are not affine are summed row by row.
+/// the given values of the plan's symbols. The live keys of a row in one piece
+/// are an interval with affine ends, so the sum over the rows is a sum over the
+/// few ranges of rows between which the ends change their form: it takes the
+/// same time at any length. Ends that are not affine are summed row by row.
+/// Pieces that overlap are counted by inclusion and exclusion.
 int64_t countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
                         ArrayRef<int64_t> symbols);
 

@@ -79,11 +79,11 @@ struct TileRanges {
 };
 
 /// The ranges of the rows `first` to `last` (inclusive; 0 <= first <= last <
-/// M) for the given values of the plan's symbols.
-TileRanges evaluatePlan(PlanAttr plan, int64_t first, int64_t last,
-                        ArrayRef<int64_t> symbols);
+/// M) in one piece of a plan, for the given values of the plan's symbols.
+TileRanges evaluatePiece(const PlanPiece &piece, int64_t first, int64_t last,
+                         ArrayRef<int64_t> symbols);
 
-/// The plan's element test.
+/// The plan's element test: that of some piece.
 bool passesConstraints(PlanAttr plan, int64_t row, int64_t key,
                        ArrayRef<int64_t> symbols);
 

@@ -195,7 +195,8 @@ TEST_F(PassCountTest, LivePointsAgreeWithEveryPoint) {
     for (StringRef sparsity :
          {"causal", "window(3, 0)", "window(2, 5)", "prefix(7)",
           "causal and window(4, 1)", "causal and prefix(3)",
-          "window(0, 0) and prefix(9)"})
+          "window(0, 0) and prefix(9)", "causal or prefix(6)",
+          "not window(2, 3)", "window(1, 2) or (causal and prefix(4))"})
       for (int64_t rows : {0, 1, 5, 16, 23})
         for (int64_t keys : {0, 1, 4, 16, 31})
           count(sparsity, alignment, rows, keys);

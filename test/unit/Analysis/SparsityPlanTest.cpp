@@ -78,9 +78,14 @@ private:
              key - position <= window.getRight();
     if (auto prefix = dyn_cast<PrefixAttr>(term))
       return key + keyOrigin < prefix.getLength();
-    return llvm::all_of(cast<AndAttr>(term).getTerms(), [&](Attribute part) {
+    auto part = [&](Attribute part) {
       return holds(part, position, key, keyOrigin);
-    });
+    };
+    if (auto disjunction = dyn_cast<OrAttr>(term))
+      return llvm::any_of(disjunction.getTerms(), part);
+    if (auto negation = dyn_cast<NotAttr>(term))
+      return !part(negation.getTerm());
+    return llvm::all_of(cast<AndAttr>(term).getTerms(), part);
   }
 };
 
@@ -116,6 +121,20 @@ protected:
     for (int64_t i = 0, e = pick(2, 3); i < e; ++i)
       terms.push_back(getExpression(reach, depth - 1));
     return AndAttr::get(&context, terms);
+  }
+
+  /// An expression with `or` and `not`.
+  Attribute getUnion(int64_t reach, int depth = 2) {
+    if (depth == 0)
+      return getAtom(reach);
+    if (pick(0, 3) == 0)
+      return NotAttr::get(&context, getUnion(reach, depth - 1));
+    SmallVector<Attribute> terms;
+    for (int64_t i = 0, e = pick(2, 3); i < e; ++i)
+      terms.push_back(getUnion(reach, depth - 1));
+    if (pick(0, 2) == 0)
+      return AndAttr::get(&context, terms);
+    return OrAttr::get(&context, terms);
   }
 
   Case getCase(int64_t reach) {
@@ -172,7 +191,9 @@ protected:
 /// and that every row, sees.
 static void checkTile(const Case &c, const Sizes &sizes, PlanAttr plan,
                       int64_t first, int64_t last) {
-  TileRanges ranges = evaluatePlan(plan, first, last, c.getSymbols(sizes));
+  ASSERT_EQ(plan.getPieces().size(), 1u);
+  TileRanges ranges =
+      evaluatePiece(plan.getPieces().front(), first, last, c.getSymbols(sizes));
   for (int64_t key = -3; key < sizes.keys + 3; ++key) {
     bool some = false, every = true;
     for (int64_t row = first; row <= last; ++row) {
@@ -217,6 +238,98 @@ TEST_F(SparsityPlanTest, MatchesDefinition) {
   }
 }
 
+// Under `or` and `not` the live ranges together hold exactly the keys that some
+// row sees, and a key of a full range is live for every row.
+TEST_F(SparsityPlanTest, UnionsMatchTheDefinition) {
+  int refused = 0, several = 0, full = 0, trials = 400;
+  for (int trial = 0; trial < trials; ++trial) {
+    Case c = getCase(/*reach=*/12);
+    c.restriction.expression = getUnion(12);
+    FailureOr<PlanAttr> planned = failure();
+    {
+      ScopedDiagnosticHandler quiet(&context, [](Diagnostic &) {});
+      planned =
+          planSparsity(&context, c.restriction, [&] { return emitError(); });
+    }
+    refused += failed(planned);
+    if (failed(planned))
+      continue;
+    PlanAttr plan = *planned;
+    several += plan && plan.getPieces().size() > 1;
+    for (int call = 0; call < 6; ++call) {
+      Sizes sizes{pick(0, 14), pick(0, 14), 0, 0};
+      sizes.keyLength = pick(-1, sizes.keys + 2);
+      sizes.rowLength = pick(-1, sizes.rows + 2);
+      sizes.diagonal = pick(-20, 20);
+      sizes.keyOrigin = pick(-3, 20);
+      SCOPED_TRACE(describe(c, sizes, plan));
+      SmallVector<int64_t> symbols = c.getSymbols(sizes);
+      for (int64_t row = 0; row < sizes.rows; ++row)
+        for (int64_t key = 0; key < sizes.keys; ++key)
+          ASSERT_EQ(!plan || passesConstraints(plan, row, key, symbols),
+                    c.isLive(row, key, sizes))
+              << "row " << row << ", key " << key;
+      int64_t tile = pick(1, 8);
+      for (int64_t first = 0; plan && first < sizes.rows; first += tile) {
+        int64_t last = std::min(first + tile, sizes.rows) - 1;
+        for (int64_t key = -3; key < sizes.keys + 3; ++key) {
+          bool some = false, every = true, isVisited = false, isFull = false;
+          for (int64_t row = first; row <= last; ++row) {
+            bool live =
+                key >= 0 && key < sizes.keys && c.isLive(row, key, sizes);
+            some |= live;
+            every &= live;
+          }
+          for (const PlanPiece &piece : plan.getPieces()) {
+            TileRanges ranges = evaluatePiece(piece, first, last, symbols);
+            isVisited |= ranges.live.contains(key);
+            isFull |= ranges.full.contains(key);
+          }
+          ASSERT_EQ(isVisited, some)
+              << "rows " << first << " to " << last << ", key " << key;
+          ASSERT_LE(isFull, every)
+              << "rows " << first << " to " << last << ", key " << key;
+          full += isFull;
+        }
+      }
+    }
+  }
+  EXPECT_LT(refused, trials / 10);
+  EXPECT_GT(several, trials / 10);
+  EXPECT_GT(full, 1000);
+}
+
+TEST_F(SparsityPlanTest, UnionsAreShort) {
+  Attribute causal = CausalAttr::get(&context);
+  Attribute window = WindowAttr::get(&context, 9, 4);
+  Attribute prefix = PrefixAttr::get(&context, 3);
+  std::pair<Attribute, size_t> cases[] = {
+      {OrAttr::get(&context, {causal, prefix}), 2},
+      {NotAttr::get(&context, window), 2},
+      // One part lies within the other.
+      {OrAttr::get(&context, {causal, WindowAttr::get(&context, 9, 0)}), 1},
+      {OrAttr::get(&context, {prefix, PrefixAttr::get(&context, 8)}), 1},
+      {NotAttr::get(&context, NotAttr::get(&context, window)), 1},
+      // Nothing is live.
+      {AndAttr::get(&context, {causal, NotAttr::get(&context, causal)}), 1}};
+  for (auto [expression, pieces] : cases) {
+    PlaneRestriction restriction;
+    restriction.expression = expression;
+    PlanAttr plan = this->plan(restriction);
+    ASSERT_TRUE(plan);
+    EXPECT_EQ(plan.getPieces().size(), pieces) << print(expression);
+  }
+  PlaneRestriction everything;
+  everything.expression =
+      OrAttr::get(&context, {causal, NotAttr::get(&context, causal)});
+  // Two halves, of which neither is the whole; every step is full or cut.
+  EXPECT_EQ(plan(everything).getPieces().size(), 2u);
+  everything.expression = OrAttr::get(
+      &context,
+      {causal, WindowAttr::get(&context, int64_t(1) << 50, int64_t(1) << 50)});
+  EXPECT_FALSE(plan(everything));
+}
+
 TEST_F(SparsityPlanTest, ReadsTheSameInAnyOrder) {
   for (int trial = 0; trial < 100; ++trial) {
     Case c = getCase(/*reach=*/300);
@@ -245,7 +358,8 @@ TEST_F(SparsityPlanTest, HoldsAtAMillionTokens) {
     sizes.keyOrigin = pick(0, 5000);
     SCOPED_TRACE(describe(c, sizes, plan));
     int64_t first = pick(0, kMany / 48 - 1) * 48, last = first + 47;
-    TileRanges ranges = evaluatePlan(plan, first, last, c.getSymbols(sizes));
+    TileRanges ranges = evaluatePiece(plan.getPieces().front(), first, last,
+                                      c.getSymbols(sizes));
     // The ends of the ranges are where the definition changes.
     auto isSome = [&](int64_t key) {
       for (int64_t row = first; row <= last; ++row)
@@ -340,13 +454,15 @@ TEST_F(SparsityPlanTest, BoundsOutOfReach) {
 }
 
 TEST_F(SparsityPlanTest, RefusesWhatItCannotPlan) {
-  Attribute causal = CausalAttr::get(&context);
-  Attribute prefix = PrefixAttr::get(&context, 3);
+  SmallVector<Attribute> bands;
+  for (int64_t begin = 0; begin <= 8; ++begin)
+    bands.push_back(AndAttr::get(
+        &context,
+        {PrefixAttr::get(&context, 10 * begin + 5),
+         NotAttr::get(&context, PrefixAttr::get(&context, 10 * begin))}));
   std::pair<Attribute, StringRef> refused[] = {
-      {OrAttr::get(&context, {causal, prefix}), "'or' is not planned yet"},
-      {NotAttr::get(&context, causal), "'not' is not planned yet"},
-      {AndAttr::get(&context, {causal, NotAttr::get(&context, prefix)}),
-       "'not' is not planned yet"},
+      {OrAttr::get(&context, bands),
+       "the live points are a union of 9 parts; a plan holds up to 8"},
       {StringAttr::get(&context, "x"), "expected a sparsity expression"}};
   for (auto [expression, message] : refused) {
     std::string got;

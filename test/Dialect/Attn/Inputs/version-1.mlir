@@ -26,7 +26,7 @@ module {
       %1 = attn.einsum [b,m] = map() {
         attn.yield %cst : f32
       } : () -> tensor<?x?xf32>
-      %2 = attn.iterate n1 of n by n0 init(%1 : tensor<?x?xf32>) plan <symbols = [M, N, KL, QL], live = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d1 + s2 - s3 + 1, s1, s2)>, full = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 + s2 - s3 + 1, (s1 floordiv 2) * 2)>, nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 - d1 + s2 - s3, -d1 + s2 - 1, -d0 + s3 - 1)>> {
+      %2 = attn.iterate n1 of n by n0 init(%1 : tensor<?x?xf32>) plan <symbols = [M, N, KL, QL], live = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d1 + s2 - s3 + 1, s1, s2)>, full = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 + s2 - s3 + 1, (s1 floordiv 2) * 2)>, nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 - d1 + s2 - s3, -d1 + s2 - 1, -d0 + s3 - 1)> or live = affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d1 + s2 - s3 + 1, s1, s2)>, full = affine_map<(d0, d1)[s0, s1, s2, s3] -> (0)> to affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 + s2 - s3 + 1, (s1 floordiv 2) * 2)>, nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (d0 - d1 + s2 - s3, -d1 + s2 - 1, -d0 + s3 - 1)>> {
       ^bb0(%arg6: tensor<?x?xf32>):
         %3 = attn.einsum [b,m] = %arg3[b,m,n1*N0+n0] reduce max(n0) : (tensor<?x?x?xf32>) -> tensor<?x?xf32>
         %4 = attn.einsum [b,m] = max(%arg6[b,m], %3[b,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>

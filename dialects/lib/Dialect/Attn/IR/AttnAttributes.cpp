@@ -345,11 +345,36 @@ static bool dividesByConstants(AffineExpr expr) {
          dividesByConstants(binary.getRHS());
 }
 
+/// Checks one piece of a plan with the given symbols.
+static LogicalResult verifyPiece(function_ref<InFlightDiagnostic()> emitError,
+                                 const PlanPiece &piece, size_t numSymbols) {
+  // spec: PL-2
+  SmallVector<AffineExpr> exprs(piece.constraints.getConstraints());
+  for (AffineMap map :
+       {piece.liveLower, piece.liveUpper, piece.fullLower, piece.fullUpper}) {
+    if (map.getNumDims() != 2 || map.getNumSymbols() != numSymbols ||
+        map.getNumResults() == 0)
+      return emitError() << "a plan's bounds take the first and the last row "
+                            "and one symbol per name; got "
+                         << AffineMapAttr::get(map);
+    llvm::append_range(exprs, map.getResults());
+  }
+  // spec: PL-3
+  if (piece.constraints.getNumDims() != 2 ||
+      piece.constraints.getNumSymbols() != numSymbols)
+    return emitError() << "a plan's constraints take row, key and one symbol "
+                          "per name";
+  if (llvm::is_contained(piece.constraints.getEqFlags(), true))
+    return emitError() << "a plan's constraints are inequalities";
+  // spec: PL-4
+  if (!llvm::all_of(exprs, dividesByConstants))
+    return emitError() << "a plan divides by positive constants only";
+  return success();
+}
+
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                ArrayRef<StringAttr> symbols,
-                               AffineMap liveLower, AffineMap liveUpper,
-                               AffineMap fullLower, AffineMap fullUpper,
-                               IntegerSet constraints) {
+                               ArrayRef<PlanPiece> pieces) {
   // spec: PL-1
   llvm::SmallDenseSet<StringAttr> seen;
   for (StringAttr symbol : symbols) {
@@ -361,33 +386,17 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     if (!seen.insert(symbol).second)
       return emitError() << "a plan lists symbol " << symbol << " twice";
   }
-  // spec: PL-2
-  SmallVector<AffineExpr> exprs(constraints.getConstraints());
-  for (AffineMap map : {liveLower, liveUpper, fullLower, fullUpper}) {
-    if (map.getNumDims() != 2 || map.getNumSymbols() != symbols.size() ||
-        map.getNumResults() == 0)
-      return emitError() << "a plan's bounds take the first and the last row "
-                            "and one symbol per name; got "
-                         << AffineMapAttr::get(map);
-    llvm::append_range(exprs, map.getResults());
-  }
-  // spec: PL-3
-  if (constraints.getNumDims() != 2 ||
-      constraints.getNumSymbols() != symbols.size())
-    return emitError() << "a plan's constraints take row, key and one symbol "
-                          "per name";
-  if (llvm::is_contained(constraints.getEqFlags(), true))
-    return emitError() << "a plan's constraints are inequalities";
-  // spec: PL-4
-  if (!llvm::all_of(exprs, dividesByConstants))
-    return emitError() << "a plan divides by positive constants only";
-  return success();
+  // spec: PL-5
+  if (pieces.empty() || pieces.size() > kMaxPieces)
+    return emitError() << "a plan has 1 to " << kMaxPieces << " pieces; got "
+                       << pieces.size();
+  return failure(llvm::any_of(pieces, [&](const PlanPiece &piece) {
+    return failed(verifyPiece(emitError, piece, symbols.size()));
+  }));
 }
 
-Attribute PlanAttr::parse(AsmParser &parser, Type) {
+static ParseResult parsePiece(AsmParser &parser, PlanPiece &piece) {
   SMLoc location = parser.getCurrentLocation();
-  SmallVector<StringAttr> symbols;
-  AffineMap maps[4];
   auto parseMap = [&](AffineMap &map) -> ParseResult {
     AffineMapAttr attribute;
     if (parser.parseAttribute(attribute))
@@ -396,48 +405,67 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
     return success();
   };
   AffineMap functions;
-  if (parser.parseLess() || parser.parseKeyword("symbols") ||
-      parser.parseEqual() || parseNames(parser, symbols) ||
-      parser.parseComma() || parser.parseKeyword("live") ||
-      parser.parseEqual() || parseMap(maps[0]) || parser.parseKeyword("to") ||
-      parseMap(maps[1]) || parser.parseComma() || parser.parseKeyword("full") ||
-      parser.parseEqual() || parseMap(maps[2]) || parser.parseKeyword("to") ||
-      parseMap(maps[3]) || parser.parseComma() ||
+  if (parser.parseKeyword("live") || parser.parseEqual() ||
+      parseMap(piece.liveLower) || parser.parseKeyword("to") ||
+      parseMap(piece.liveUpper) || parser.parseComma() ||
+      parser.parseKeyword("full") || parser.parseEqual() ||
+      parseMap(piece.fullLower) || parser.parseKeyword("to") ||
+      parseMap(piece.fullUpper) || parser.parseComma() ||
       parser.parseKeyword("nonnegative") || parser.parseEqual() ||
-      parseMap(functions) || parser.parseGreater())
-    return {};
+      parseMap(functions))
+    return failure();
   // spec: PL-3
   if (functions.getNumResults() == 0)
-    return parser.emitError(location,
-                            "a plan has at least one constraint; 0 always "
-                            "holds"),
-           Attribute();
-  return getChecked(
-      [&] { return parser.emitError(location); }, parser.getContext(), symbols,
-      maps[0], maps[1], maps[2], maps[3],
-      IntegerSet::get(functions.getNumDims(), functions.getNumSymbols(),
-                      functions.getResults(),
-                      SmallVector<bool>(functions.getNumResults(),
-                                        /*isEquality=*/false)));
+    return parser.emitError(location, "a plan has at least one constraint; 0 "
+                                      "always holds");
+  piece.constraints = IntegerSet::get(
+      functions.getNumDims(), functions.getNumSymbols(), functions.getResults(),
+      SmallVector<bool>(functions.getNumResults(), /*isEquality=*/false));
+  return success();
+}
+
+Attribute PlanAttr::parse(AsmParser &parser, Type) {
+  SMLoc location = parser.getCurrentLocation();
+  SmallVector<StringAttr> symbols;
+  SmallVector<PlanPiece> pieces;
+  if (parser.parseLess() || parser.parseKeyword("symbols") ||
+      parser.parseEqual() || parseNames(parser, symbols) || parser.parseComma())
+    return {};
+  do {
+    if (parsePiece(parser, pieces.emplace_back()))
+      return {};
+  } while (succeeded(parser.parseOptionalKeyword("or")));
+  if (parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(location); },
+                    parser.getContext(), symbols, pieces);
 }
 
 void PlanAttr::print(AsmPrinter &printer) const {
   // The maps are written out, not as aliases: a plan reads as one sentence.
   raw_ostream &os = printer.getStream();
   auto printBounds = [&](StringRef name, AffineMap lower, AffineMap upper) {
-    os << ", " << name << " = affine_map<" << lower << "> to affine_map<"
-       << upper << ">";
+    os << name << " = affine_map<" << lower << "> to affine_map<" << upper
+       << ">, ";
   };
   printer << "<symbols = ";
   printNames(printer, getSymbols());
-  printBounds("live", getLiveLower(), getLiveUpper());
-  printBounds("full", getFullLower(), getFullUpper());
-  // An affine_set holds '>=', which dialect attributes may not contain bare.
-  IntegerSet set = getConstraints();
-  os << ", nonnegative = affine_map<"
-     << AffineMap::get(set.getNumDims(), set.getNumSymbols(),
-                       set.getConstraints(), getContext())
-     << ">>";
+  os << ", ";
+  llvm::interleave(
+      getPieces(), os,
+      [&](const PlanPiece &piece) {
+        printBounds("live", piece.liveLower, piece.liveUpper);
+        printBounds("full", piece.fullLower, piece.fullUpper);
+        // An affine_set holds '>=', which dialect attributes may not contain
+        // bare.
+        IntegerSet set = piece.constraints;
+        os << "nonnegative = affine_map<"
+           << AffineMap::get(set.getNumDims(), set.getNumSymbols(),
+                             set.getConstraints(), getContext())
+           << ">";
+      },
+      " or ");
+  os << ">";
 }
 
 LogicalResult MappingAttr::verify(function_ref<InFlightDiagnostic()> emitError,

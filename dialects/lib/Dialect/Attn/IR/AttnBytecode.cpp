@@ -255,10 +255,12 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
       .Case([&](PlanAttr plan) {
         code(AttributeCode::Plan);
         writer.writeAttributes(plan.getSymbols());
-        for (AffineMap map : {plan.getLiveLower(), plan.getLiveUpper(),
-                              plan.getFullLower(), plan.getFullUpper()})
-          writer.writeAttribute(AffineMapAttr::get(map));
-        writer.writeAttribute(IntegerSetAttr::get(plan.getConstraints()));
+        writer.writeList(plan.getPieces(), [&](const PlanPiece &piece) {
+          for (AffineMap map : {piece.liveLower, piece.liveUpper,
+                                piece.fullLower, piece.fullUpper})
+            writer.writeAttribute(AffineMapAttr::get(map));
+          writer.writeAttribute(IntegerSetAttr::get(piece.constraints));
+        });
         return success();
       })
       .Case([&](MappingAttr mapping) {
@@ -321,18 +323,26 @@ Attribute AttributeReader::readScoreMap() {
 
 Attribute AttributeReader::readPlan() {
   SmallVector<StringAttr> symbols;
-  AffineMapAttr maps[4];
-  IntegerSetAttr constraints;
-  if (failed(reader.readAttributes(symbols)))
+  SmallVector<PlanPiece> pieces;
+  auto readPiece = [&](PlanPiece &piece) -> LogicalResult {
+    for (AffineMap *map : {&piece.liveLower, &piece.liveUpper, &piece.fullLower,
+                           &piece.fullUpper}) {
+      AffineMapAttr attribute;
+      if (failed(reader.readAttribute(attribute)))
+        return failure();
+      *map = attribute.getValue();
+    }
+    IntegerSetAttr constraints;
+    if (failed(reader.readAttribute(constraints)))
+      return failure();
+    piece.constraints = constraints.getValue();
+    return success();
+  };
+  if (failed(reader.readAttributes(symbols)) ||
+      failed(reader.readList(pieces, readPiece)))
     return {};
-  for (AffineMapAttr &map : maps)
-    if (failed(reader.readAttribute(map)))
-      return {};
-  if (failed(reader.readAttribute(constraints)))
-    return {};
-  return get<PlanAttr>(ArrayRef<StringAttr>(symbols), maps[0].getValue(),
-                       maps[1].getValue(), maps[2].getValue(),
-                       maps[3].getValue(), constraints.getValue());
+  return get<PlanAttr>(ArrayRef<StringAttr>(symbols),
+                       ArrayRef<PlanPiece>(pieces));
 }
 
 Attribute AttributeReader::readMapping() {

@@ -155,31 +155,29 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
   let summary = "the key ranges that a tile of queries visits";
   let description = [{
     The result of planning a sparsity for one iterative rank: closed forms over
-    a tile of query rows. The dimensions of the four maps are the first and the
+    a tile of query rows. The live points are the union of the `pieces`, which
+    may overlap. The dimensions of a piece's four maps are the first and the
     last row of the tile, 0 <= first <= last < M; `symbols` names their symbols:
     `M` and `N`, the extents of the query and the key rank, then, where there are
     such, `KL` and `QL`, this batch row's numbers of keys and queries among them,
     `D`, the key that the position of row 0 falls on, and `ON`, the origin of the
-    key rank.
+    key rank. In each piece
 
     - keys in [max of `liveLower`, min of `liveUpper`) may be live for some row;
-      no key outside is,
+      no key outside is live in this piece,
     - keys in [max of `fullLower`, min of `fullUpper`) are live for every row
       and need no test,
     - `constraints`, inequalities over (row, key), are the element test for all
       others; what 0 <= row < M and 0 <= key < N already say is left out. The
-      assembly lists the functions that must be nonnegative.
+      assembly lists the functions that must be nonnegative. A point is live
+      where the test of some piece holds.
 
     A range is empty where its end is not past its begin, by however much. A
     condition c >= 0 on the tile alone, such as first < QL, stands among the
     upper bounds as N * (c + 1).
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$symbols,
-                        "::mlir::AffineMap":$liveLower,
-                        "::mlir::AffineMap":$liveUpper,
-                        "::mlir::AffineMap":$fullLower,
-                        "::mlir::AffineMap":$fullUpper,
-                        "::mlir::IntegerSet":$constraints);
+                        ArrayRefParameter<"::mlir::attn::PlanPiece">:$pieces);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }

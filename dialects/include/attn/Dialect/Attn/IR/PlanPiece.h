@@ -1,0 +1,40 @@
+//===- PlanPiece.h - One conjunction of a plan ------------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_DIALECT_ATTN_IR_PLANPIECE_H
+#define ATTN_DIALECT_ATTN_IR_PLANPIECE_H
+
+#include "mlir/IR/AffineMap.h"
+#include "mlir/IR/IntegerSet.h"
+
+namespace mlir::attn {
+
+/// The key ranges that one conjunction of constraints leaves to a tile of rows;
+/// PlanAttr describes the maps and the set.
+struct PlanPiece {
+  AffineMap liveLower, liveUpper, fullLower, fullUpper;
+  IntegerSet constraints;
+
+  bool operator==(const PlanPiece &other) const {
+    return liveLower == other.liveLower && liveUpper == other.liveUpper &&
+           fullLower == other.fullLower && fullUpper == other.fullUpper &&
+           constraints == other.constraints;
+  }
+};
+
+/// The most pieces of a plan: their ranges are merged for every tile of rows.
+constexpr unsigned kMaxPieces = 8;
+
+inline llvm::hash_code hash_value(const PlanPiece &piece) {
+  return llvm::hash_combine(piece.liveLower, piece.liveUpper, piece.fullLower,
+                            piece.fullUpper, piece.constraints);
+}
+
+} // namespace mlir::attn
+
+#endif // ATTN_DIALECT_ATTN_IR_PLANPIECE_H

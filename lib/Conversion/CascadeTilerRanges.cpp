@@ -1,0 +1,160 @@
+//===- CascadeTilerRanges.cpp - Which keys a tile of rows visits ----------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A plan's bounds as code: the intervals of keys that a work item visits, in
+// ascending order and each key once, and which of them need no test.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeTiler.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+Value CascadeTiler::roundDown(OpBuilder &builder, Location loc, Value value,
+                              Value unit) {
+  return arith::MulIOp::create(
+      builder, loc, arith::DivUIOp::create(builder, loc, value, unit), unit);
+}
+
+SmallVector<CascadeTiler::KeyInterval>
+CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value extent = getExtent(builder, loc, op.getParentAttr());
+  std::optional<PlanAttr> plan = op.getPlan();
+  if (!plan)
+    return {{zero, extent}};
+
+  Value last = arith::AddIOp::create(
+      builder, loc, firstRow,
+      arith::SubIOp::create(builder, loc, rowCount,
+                            arith::ConstantIndexOp::create(builder, loc, 1)));
+  SmallVector<Value> operands{firstRow, last};
+  buildPlanSymbols(builder, loc, *plan);
+  buildTestTerms(builder, loc, *plan);
+  llvm::append_range(operands, planSymbols);
+  auto bound = [&](AffineMap map, bool isLower) -> Value {
+    Value value = isLower
+                      ? affine::AffineMaxOp::create(builder, loc, map, operands)
+                            .getResult()
+                      : affine::AffineMinOp::create(builder, loc, map, operands)
+                            .getResult();
+    value = arith::MaxSIOp::create(builder, loc, value, zero);
+    return arith::MinSIOp::create(builder, loc, value, extent);
+  };
+  // Steps begin and end on whole register tiles: a contraction over a few
+  // dead keys is cheaper than one that takes the live ones row by row.
+  int64_t rows = cascade.getMapping()->getRowTile();
+  Value unit = arith::ConstantIndexOp::create(builder, loc, rows);
+  Value rest = arith::ConstantIndexOp::create(builder, loc, rows - 1);
+  SmallVector<KeyInterval> intervals;
+  fullRanges.clear();
+  for (const PlanPiece &piece : plan->getPieces()) {
+    Value lower = bound(piece.liveLower, true);
+    Value upper = bound(piece.liveUpper, false);
+    fullRanges.push_back(
+        {bound(piece.fullLower, true), bound(piece.fullUpper, false)});
+    Value isEmpty = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sge, lower, upper);
+    lower = roundDown(builder, loc, lower, unit);
+    upper = roundDown(builder, loc,
+                      arith::AddIOp::create(builder, loc, upper, rest), unit);
+    upper = arith::MinSIOp::create(builder, loc, upper, extent);
+    lower = arith::SelectOp::create(builder, loc, isEmpty, zero, lower);
+    upper = arith::SelectOp::create(builder, loc, isEmpty, zero, upper);
+    intervals.push_back({lower, upper});
+  }
+  return mergeIntervals(builder, loc, std::move(intervals));
+}
+
+/// Makes intervals ascending and disjoint; those that touch become one. Empty
+/// ones, which begin and end at 0, come first or where another was.
+SmallVector<CascadeTiler::KeyInterval>
+CascadeTiler::mergeIntervals(OpBuilder &builder, Location loc,
+                             SmallVector<KeyInterval> intervals) {
+  auto choose = [&](Value condition, Value yes, Value no) -> Value {
+    return arith::SelectOp::create(builder, loc, condition, yes, no);
+  };
+  // A plan has few pieces: sorting by exchanges of neighbours is short code
+  // beside a step.
+  for (size_t end = intervals.size(); end > 1; --end)
+    for (size_t i = 0; i + 1 < end; ++i) {
+      KeyInterval a = intervals[i], b = intervals[i + 1];
+      Value inOrder = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::sle, a.begin, b.begin);
+      intervals[i] = {choose(inOrder, a.begin, b.begin),
+                      choose(inOrder, a.end, b.end)};
+      intervals[i + 1] = {choose(inOrder, b.begin, a.begin),
+                          choose(inOrder, b.end, a.end)};
+    }
+  // What the next one touches moves on into it.
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  for (size_t i = 0; i + 1 < intervals.size(); ++i) {
+    KeyInterval a = intervals[i], b = intervals[i + 1];
+    Value touches = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sle, b.begin, a.end);
+    Value end = arith::MaxSIOp::create(builder, loc, a.end, b.end);
+    intervals[i] = {choose(touches, zero, a.begin),
+                    choose(touches, zero, a.end)};
+    intervals[i + 1] = {choose(touches, a.begin, b.begin),
+                        choose(touches, end, b.end)};
+  }
+  return intervals;
+}
+
+/// Whether some piece holds every point of the step up to `stepEnd` for every
+/// row.
+Value CascadeTiler::buildIsFull(OpBuilder &builder, Location loc,
+                                Value stepEnd) {
+  Value isFull;
+  for (KeyInterval range : fullRanges) {
+    Value startsFull = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sge, stepFirst, range.begin);
+    Value endsFull = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sle, stepEnd, range.end);
+    Value holds = arith::AndIOp::create(builder, loc, startsFull, endsFull);
+    isFull = isFull
+                 ? arith::OrIOp::create(builder, loc, isFull, holds).getResult()
+                 : holds;
+  }
+  return isFull;
+}
+
+/// Finds the points of a partial step that need no test: those of the piece
+/// that holds most of them.
+void CascadeTiler::buildFullPart(OpBuilder &builder, Location loc,
+                                 Value stepEnd) {
+  auto clamp = [&](Value value, Value low) -> Value {
+    value = arith::MaxSIOp::create(builder, loc, value, low);
+    return arith::MinSIOp::create(builder, loc, value, stepEnd);
+  };
+  Value most;
+  for (KeyInterval range : fullRanges) {
+    Value first = clamp(range.begin, stepFirst);
+    Value end = clamp(range.end, first);
+    if (fullRanges.size() == 1) {
+      fullFirst = first;
+      fullEnd = end;
+      return;
+    }
+    Value count = arith::SubIOp::create(builder, loc, end, first);
+    if (!most) {
+      fullFirst = first;
+      fullEnd = end;
+      most = count;
+      continue;
+    }
+    Value isMore = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sgt, count, most);
+    fullFirst = arith::SelectOp::create(builder, loc, isMore, first, fullFirst);
+    fullEnd = arith::SelectOp::create(builder, loc, isMore, end, fullEnd);
+    most = arith::MaxSIOp::create(builder, loc, most, count);
+  }
+}
