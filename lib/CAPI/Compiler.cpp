@@ -10,6 +10,7 @@
 
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/Pipelines.h"
+#include "attn/Pipelines/Passes.h"
 #include "attn/Target/CPU/Compile.h"
 #include "attn/Target/CPU/Compiler.h"
 #include "attn/Transforms/Passes.h"
@@ -35,6 +36,7 @@ void registerPasses() {
     registerAttnTransformsPasses();
     registerAttnConversionPasses();
     registerAttnConversionPipelines();
+    registerAttnPipelinesPasses();
     registerAttnPipelines();
     registerTransformsPasses();
     return true;
@@ -108,30 +110,18 @@ static OwningOpRef<ModuleOp> parse(attn_compiler &compiler, const char *text) {
   return parseSourceString<ModuleOp>(text, &compiler.mlirContext, "input");
 }
 
-/// The value of an option, checked against what is allowed.
-static FailureOr<std::string> getChoice(attn_compiler &compiler,
-                                        StringRef option, const char *value,
-                                        ArrayRef<StringRef> allowed) {
-  if (!value)
-    return allowed.front().str();
-  if (llvm::is_contained(allowed, value))
-    return std::string(value);
-  InFlightDiagnostic diagnostic = compiler.emitError();
-  diagnostic << "option '" << option << "' is '" << value
-             << "', but must be one of ";
-  llvm::interleaveComma(allowed, diagnostic);
-  return failure();
-}
-
 static LogicalResult compile(attn_compiler &compiler, const char *text,
                              const attn_compile_options &given,
                              StringRef output) {
-  FailureOr<std::string> form =
-      getChoice(compiler, "form", given.form, {"auto", "fused", "unfused"});
-  FailureOr<std::string> precision =
-      getChoice(compiler, "precision", given.precision, {"native", "f64"});
-  if (failed(form) || failed(precision))
-    return failure();
+  AttnToLLVMOptions options;
+  setTarget(options, *compiler.target);
+  if (given.form)
+    options.form = given.form;
+  if (given.precision)
+    options.precision = given.precision;
+  if (std::optional<WrongOption> wrong = findWrongOption(options))
+    return compiler.emitError()
+           << "option '" << wrong->name << "' " << wrong->complaint;
   if (given.optimization < 0 || given.optimization > 3)
     return compiler.emitError()
            << "option 'optimization' is " << given.optimization
@@ -145,10 +135,6 @@ static LogicalResult compile(attn_compiler &compiler, const char *text,
   if (!module)
     return failure();
 
-  AttnToLLVMOptions options;
-  setTarget(options, *compiler.target);
-  options.form = *form;
-  options.precision = *precision;
   PassManager manager(&compiler.mlirContext);
   buildAttnToLLVMPipeline(manager, options);
   if (failed(manager.run(*module)))

@@ -11,7 +11,8 @@
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/Pipelines.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
-#include "attn/Target/CPU/Pipeline.h"
+#include "attn/Pipelines/AttnToLLVM.h"
+#include "attn/Pipelines/Passes.h"
 #include "attn/TransformOps/AttnTransformOps.h"
 #include "attn/Transforms/Passes.h"
 
@@ -28,6 +29,7 @@ void attn::registerAttnPasses() {
     registerAttnTransformsPasses();
     registerAttnConversionPasses();
     registerAttnConversionPipelines();
+    registerAttnPipelinesPasses();
     registerAttnPipelines();
     return true;
   }();

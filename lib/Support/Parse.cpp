@@ -7,33 +7,56 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Support/Parse.h"
-
+#include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/AsmParser/AsmParserState.h"
 #include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 using namespace mlir::attn;
 
-/// Puts the names that the arguments of `block` have in the text into their
-/// locations.
-static void nameArguments(Block &block, const AsmParserState &state) {
-  const AsmParserState::BlockDefinition *definition = state.getBlockDef(&block);
-  if (!definition)
-    return;
-  for (auto [argument, source] :
-       llvm::zip(block.getArguments(), definition->arguments)) {
-    const char *begin = source.loc.Start.getPointer();
-    const char *end = source.loc.End.getPointer();
-    if (!begin || end - begin < 2 || *begin != '%' ||
-        isa<NameLoc>(argument.getLoc()))
+/// The name that stands at `range`, without its sigil; empty for a number,
+/// which says nothing.
+static StringRef getName(SMRange range) {
+  if (!range.isValid())
+    return {};
+  const char *begin = range.Start.getPointer();
+  StringRef text(begin, range.End.getPointer() - begin);
+  if (!text.consume_front("%"))
+    return {};
+  text = text.take_until([](char c) { return c == ':' || c == '#'; });
+  return llvm::all_of(text, llvm::isDigit) ? StringRef() : text;
+}
+
+static Location addName(Location loc, StringRef name) {
+  if (name.empty() || isa<NameLoc>(loc))
+    return loc;
+  return NameLoc::get(StringAttr::get(loc.getContext(), name), loc);
+}
+
+/// Puts the names that tensors have in the text into their locations, which
+/// passes keep.
+static void nameTensors(const AsmParserState &state) {
+  for (const AsmParserState::OperationDefinition &definition :
+       state.getOpDefs())
+    if (isa<EinsumOp>(definition.op) && !definition.resultGroups.empty()) {
+      StringRef name = getName(definition.resultGroups[0].definition.loc);
+      definition.op->setLoc(addName(definition.op->getLoc(), name));
+    }
+  for (const AsmParserState::BlockDefinition &definition :
+       state.getBlockDefs()) {
+    Block *block = definition.block;
+    if (!block->isEntryBlock() ||
+        !isa_and_nonnull<CascadeOp, IterateOp, FunctionOpInterface>(
+            block->getParentOp()))
       continue;
-    auto name = StringAttr::get(argument.getContext(),
-                                StringRef(begin + 1, end - begin - 1));
-    argument.setLoc(NameLoc::get(name, argument.getLoc()));
+    for (auto [argument, source] :
+         llvm::zip(block->getArguments(), definition.arguments))
+      argument.setLoc(addName(argument.getLoc(), getName(source.loc)));
   }
 }
 
@@ -56,9 +79,6 @@ attn::parseNamedModule(const std::shared_ptr<llvm::SourceMgr> &sourceMgr,
       mlir::detail::constructContainerOpForParserIfNecessary<ModuleOp>(
           &parsed, context, loc);
   if (module)
-    module->walk([&](FunctionOpInterface function) {
-      if (!function.isExternal())
-        nameArguments(function.getFunctionBody().front(), state);
-    });
+    nameTensors(state);
   return module;
 }

@@ -89,6 +89,8 @@ private:
   int64_t group = 1;
   /// The operands of each modifier.
   SmallVector<SmallVector<Extra>> extras;
+  /// The inputs that people may have named, and the values that say how.
+  SmallVector<std::pair<unsigned, Value>> named;
 };
 
 } // namespace
@@ -141,7 +143,9 @@ unsigned AttentionExpander::addExtra(int64_t slot, ArrayRef<StringRef> ranks,
                         group);
     split.append({"k", "g"});
   }
-  return writer.addInput(tensor);
+  unsigned input = writer.addInput(tensor);
+  named.emplace_back(input, op.getExtras()[slot]);
+  return input;
 }
 
 /// Lengths, an offset or an origin as an input of the cascade.
@@ -312,9 +316,11 @@ FailureOr<CascadeOp> AttentionExpander::run() {
         add(slot, toRanks(cast<ArrayAttr>(ranks)));
   }
   std::optional<unsigned> sinks;
-  if (op.getSinks())
+  if (op.getSinks()) {
     sinks = writer.addInput(
         splitHeads(builder, loc, op.getSinks(), 0, keyHeads, group));
+    named.emplace_back(*sinks, op.getSinks());
+  }
   CascadeSpace space = addSpace();
   SmallVector<Type> resultTypes;
   auto split = [&](Type type) {
@@ -336,6 +342,9 @@ FailureOr<CascadeOp> AttentionExpander::run() {
   setName(body->getArgument(q), "Q");
   setName(body->getArgument(k), "K");
   setName(body->getArgument(v), "V");
+  for (auto [input, tensor] : named)
+    if (auto source = tensor.getLoc()->findInstanceOf<NameLoc>())
+      setName(body->getArgument(input), source.getName());
 
   // Scores and modifiers.
   Value score = writer.einsum(

@@ -22,8 +22,9 @@
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/Pipelines.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Pipelines/AttnToLLVM.h"
+#include "attn/Pipelines/Passes.h"
 #include "attn/Target/CPU/Compile.h"
-#include "attn/Target/CPU/Pipeline.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/Verifier.h"
@@ -192,6 +193,7 @@ int main() {
   attn::registerAttnTransformsPasses();
   attn::registerAttnConversionPasses();
   attn::registerAttnConversionPipelines();
+  attn::registerAttnPipelinesPasses();
   attn::registerAttnPipelines();
   attn::registerKernelTranslations(registry);
 

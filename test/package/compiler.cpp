@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/InitAll.h"
-#include "attn/Target/CPU/Pipeline.h"
+#include "attn/Pipelines/AttnToLLVM.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"

@@ -42,8 +42,8 @@ def test_says_what_is_wrong_and_goes_on(library, tmp_path):
     with pytest.raises(CompileError, match=r'"input":4:\d+\): error: .*rank'):
         library.compile(DOUBLE.replace("%X[n], %X[n]", "%X[n], %X[n,n]"), output)
     for options, message in (
-        ({"form": "quick"}, "option 'form' is 'quick', but must be one of auto, fused, unfused"),
-        ({"precision": "f16"}, "option 'precision' is 'f16', but must be one of native, f64"),
+        ({"form": "quick"}, "option 'form' is 'quick', but must be auto, fused or unfused"),
+        ({"precision": "f16"}, "option 'precision' is 'f16', but must be native or f64"),
         ({"optimization": 7}, "option 'optimization' is 7, but must be between 0 and 3"),
     ):
         with pytest.raises(CompileError, match=message):

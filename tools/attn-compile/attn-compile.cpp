@@ -7,16 +7,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Support/Debug.h"
-#include "attn/Support/Parse.h"
+#include "attn/Support/OperatorFile.h"
 #include "attn/Target/CPU/Compile.h"
 #include "attn/Target/CPU/Compiler.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/WithColor.h"
 
@@ -41,11 +39,7 @@ every stage. --help-hidden lists the options that all MLIR tools share.
 
 llvm::cl::OptionCategory category("attn-compile options");
 
-llvm::cl::opt<std::string> inputFile(llvm::cl::Positional,
-                                     llvm::cl::desc("<op.mlir, or - for the "
-                                                    "standard input>"),
-                                     llvm::cl::init("-"),
-                                     llvm::cl::cat(category));
+OperatorFlags flags(category);
 
 llvm::cl::opt<std::string>
     outputFile("o",
@@ -97,20 +91,6 @@ llvm::cl::opt<bool> fromLLVMDialect(
     llvm::cl::desc("The input is a kernel module in the LLVM dialect, with "
                    "the attribute attn.kernels; no pass is run"),
     llvm::cl::cat(category));
-
-llvm::cl::opt<std::string>
-    form("form",
-         llvm::cl::desc("fused, unfused, or auto (the default): fused where "
-                        "the cascade allows it, else unfused with a remark"),
-         llvm::cl::value_desc("name"), llvm::cl::init("auto"),
-         llvm::cl::cat(category));
-
-llvm::cl::opt<std::string>
-    passes("passes",
-           llvm::cl::desc("single, several (over the tile of one step), or "
-                          "auto (the default): what the cost model prefers"),
-           llvm::cl::value_desc("name"), llvm::cl::init("auto"),
-           llvm::cl::cat(category));
 
 llvm::cl::opt<std::string>
     precision("precision",
@@ -186,26 +166,6 @@ static FailureOr<Outputs> getOutputs() {
                   << ", but must be between 0 and 3\n";
     return failure();
   }
-  if (!llvm::is_contained({"auto", "fused", "unfused"}, form)) {
-    reportError() << "--form is '" << form
-                  << "', but must be auto, fused or unfused\n";
-    return failure();
-  }
-  if (maxFootprint < 0) {
-    reportError() << "--max-footprint is " << maxFootprint
-                  << ", but must be at least 0\n";
-    return failure();
-  }
-  if (!llvm::is_contained({"auto", "single", "several"}, passes)) {
-    reportError() << "--passes is '" << passes
-                  << "', but must be auto, single or several\n";
-    return failure();
-  }
-  if (!llvm::is_contained({"native", "f64"}, precision)) {
-    reportError() << "--precision is '" << precision
-                  << "', but must be native or f64\n";
-    return failure();
-  }
   return outputs;
 }
 
@@ -219,16 +179,25 @@ static FailureOr<CPUTarget> getTarget(MLIRContext &context) {
                         [&] { return emitError(UnknownLoc::get(&context)); });
 }
 
-/// Lowers the operator in `module` to a kernel module.
-static LogicalResult lowerToKernelModule(ModuleOp module,
-                                         const CPUTarget &target) {
-  AttnToLLVMOptions options;
+/// Sets what the pipeline needs to know, from the target and the flags.
+static LogicalResult setOptions(AttnToLLVMOptions &options,
+                                const CPUTarget &target) {
   setTarget(options, target);
-  options.form = form;
-  options.passes = passes;
+  options.form = flags.form;
+  options.passes = flags.passes;
   options.precision = precision;
   options.maxFootprint = maxFootprint;
   options.fastMath = fastMath;
+  std::optional<WrongOption> wrong = findWrongOption(options);
+  if (!wrong)
+    return success();
+  reportError() << "--" << wrong->name << " " << wrong->complaint << "\n";
+  return failure();
+}
+
+/// Lowers the operator in `module` to a kernel module.
+static LogicalResult lowerToKernelModule(ModuleOp module,
+                                         const AttnToLLVMOptions &options) {
   PassManager manager(module.getContext());
   if (failed(applyPassManagerCLOptions(manager)))
     return failure();
@@ -251,29 +220,25 @@ static LogicalResult compile() {
   if (failed(target))
     return failure();
 
-  std::string message;
-  std::unique_ptr<llvm::MemoryBuffer> buffer =
-      openInputFile(inputFile, &message);
-  if (!buffer) {
-    reportError() << message << "\n";
+  AttnToLLVMOptions options;
+  if (failed(setOptions(options, *target)))
     return failure();
-  }
-  auto sourceMgr = std::make_shared<llvm::SourceMgr>();
-  sourceMgr->AddNewSourceBuffer(std::move(buffer), SMLoc());
-  SourceMgrDiagnosticHandler handler(*sourceMgr, &context);
-  OwningOpRef<ModuleOp> module = parseNamedModule(sourceMgr, &context);
-  if (!module)
+  auto reportFile = [](StringRef message) { reportError() << message << "\n"; };
+  std::unique_ptr<OperatorFile> file =
+      OperatorFile::read(flags.inputFile, &context, reportFile);
+  if (!file)
     return failure();
 
   if (cpu == "host" || cpu == "native")
     llvm::errs() << "attn-compile: compiling for the host CPU, "
                  << target->getCPU() << "\n";
-  if (!fromLLVMDialect && failed(lowerToKernelModule(*module, *target)))
+  if (!fromLLVMDialect &&
+      failed(lowerToKernelModule(file->getModule(), options)))
     return failure();
-  CompileOptions options{*target, sanitizer, optLevel, kernelName,
-                         maxFootprint};
-  return compileKernels(*module, options, outputs->kind, outputs->file,
-                        outputs->header);
+  CompileOptions compileOptions{*target, sanitizer, optLevel, kernelName,
+                                maxFootprint};
+  return compileKernels(file->getModule(), compileOptions, outputs->kind,
+                        outputs->file, outputs->header);
 }
 
 int main(int argc, char **argv) {

@@ -9,16 +9,11 @@
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Explain/Explain.h"
 #include "attn/Support/Debug.h"
-#include "mlir/AsmParser/AsmParser.h"
-#include "mlir/Bytecode/BytecodeReader.h"
-#include "mlir/IR/Verifier.h"
+#include "attn/Support/OperatorFile.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
 
 using namespace mlir;
@@ -42,30 +37,12 @@ numbers. docs/rationale/passes.md defines what is counted.
 
 llvm::cl::OptionCategory category("attn-explain options");
 
-llvm::cl::opt<std::string> inputFile(llvm::cl::Positional,
-                                     llvm::cl::desc("<op.mlir, or - for the "
-                                                    "standard input>"),
-                                     llvm::cl::init("-"),
-                                     llvm::cl::cat(category));
+OperatorFlags flags(category);
 
 llvm::cl::list<std::string>
     sizeTexts("sizes", llvm::cl::CommaSeparated,
               llvm::cl::desc("Extents of dynamic ranks, by the ranks' names"),
               llvm::cl::value_desc("rank=extent,..."), llvm::cl::cat(category));
-
-llvm::cl::opt<std::string>
-    form("form",
-         llvm::cl::desc("auto (the default): as attn-compile decides; or "
-                        "unfused"),
-         llvm::cl::value_desc("name"), llvm::cl::init("auto"),
-         llvm::cl::cat(category));
-
-llvm::cl::opt<std::string>
-    passes("passes",
-           llvm::cl::desc("single, several (over the tile of one step), or "
-                          "auto (the default): what the cost model prefers"),
-           llvm::cl::value_desc("name"), llvm::cl::init("auto"),
-           llvm::cl::cat(category));
 
 llvm::cl::opt<int64_t> vectorBits("vector-bits",
                                   llvm::cl::desc("Bits of a vector register "
@@ -92,55 +69,18 @@ static llvm::raw_ostream &reportError() {
   return llvm::WithColor::error(llvm::errs(), "attn-explain");
 }
 
-/// Parses the input and gives its tensors the names of the text.
-static OwningOpRef<ModuleOp> parse(llvm::SourceMgr &sourceMgr,
-                                   MLIRContext &context) {
-  const llvm::MemoryBuffer *buffer =
-      sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID());
-  if (isBytecode(*buffer))
-    return parseSourceFile<ModuleOp>(sourceMgr, &context);
-  ParserConfig config(&context);
-  AsmParserState state;
-  Block block;
-  if (failed(parseAsmSourceFile(sourceMgr, &block, config, &state)))
-    return {};
-  nameTensors(state);
-  OwningOpRef<ModuleOp> module;
-  if (llvm::hasSingleElement(block) && isa<ModuleOp>(block.front())) {
-    module = cast<ModuleOp>(block.front());
-    module->getOperation()->remove();
-    return module;
-  }
-  module = ModuleOp::create(UnknownLoc::get(&context));
-  module->getBody()->getOperations().splice(module->getBody()->end(),
-                                            block.getOperations());
-  if (failed(verify(*module)))
-    return {};
-  return module;
-}
-
 static LogicalResult explain() {
-  if (!llvm::is_contained({"auto", "unfused"}, form)) {
-    reportError() << "--form is '" << form
-                  << "', but must be auto or unfused\n";
+  AttnToLLVMOptions options;
+  options.form = flags.form;
+  options.passes = flags.passes;
+  options.vectorBits = vectorBits;
+  options.vectorRegisters = vectorRegisters;
+  options.l1Bytes = l1Bytes;
+  options.l2Bytes = l2Bytes;
+  if (std::optional<WrongOption> wrong = findWrongOption(options)) {
+    reportError() << "--" << wrong->name << " " << wrong->complaint << "\n";
     return failure();
   }
-  if (!llvm::is_contained({"auto", "single", "several"}, passes)) {
-    reportError() << "--passes is '" << passes
-                  << "', but must be auto, single or several\n";
-    return failure();
-  }
-  std::pair<StringRef, int64_t> numbers[] = {
-      {"vector-bits", vectorBits},
-      {"vector-registers", vectorRegisters},
-      {"l1-bytes", l1Bytes},
-      {"l2-bytes", l2Bytes}};
-  for (auto [name, value] : numbers)
-    if (value < 1) {
-      reportError() << "--" << name << " is " << value
-                    << ", but must be positive\n";
-      return failure();
-    }
 
   DialectRegistry registry;
   registerAllDialects(registry);
@@ -161,31 +101,16 @@ static LogicalResult explain() {
   if (failed(sizes))
     return failure();
 
-  std::string message;
-  std::unique_ptr<llvm::MemoryBuffer> buffer =
-      openInputFile(inputFile, &message);
-  if (!buffer) {
-    reportError() << message << "\n";
-    return failure();
-  }
-  llvm::SourceMgr sourceMgr;
-  sourceMgr.AddNewSourceBuffer(std::move(buffer), SMLoc());
-  SourceMgrDiagnosticHandler handler(sourceMgr, &context);
-  OwningOpRef<ModuleOp> module = parse(sourceMgr, context);
-  if (!module)
+  auto reportFile = [](StringRef message) { reportError() << message << "\n"; };
+  std::unique_ptr<OperatorFile> file =
+      OperatorFile::read(flags.inputFile, &context, reportFile);
+  if (!file)
     return failure();
 
-  AttnToLLVMOptions options;
-  options.form = form;
-  options.passes = passes;
-  options.vectorBits = vectorBits;
-  options.vectorRegisters = vectorRegisters;
-  options.l1Bytes = l1Bytes;
-  options.l2Bytes = l2Bytes;
   // Nothing is printed where there is nothing to explain.
   std::string text;
   llvm::raw_string_ostream os(text);
-  if (failed(explainKernel(*module, *sizes, options, os)))
+  if (failed(explainKernel(file->getModule(), *sizes, options, os)))
     return failure();
   llvm::outs() << text;
   return success();

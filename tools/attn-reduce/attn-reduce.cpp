@@ -17,9 +17,10 @@
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/Pipelines.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Pipelines/AttnToLLVM.h"
+#include "attn/Pipelines/Passes.h"
 #include "attn/Reducer/Reducer.h"
 #include "attn/Support/Debug.h"
-#include "attn/Target/CPU/Pipeline.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -36,6 +37,7 @@ int main(int argc, char **argv) {
   mlir::attn::registerAttnTransformsPasses();
   mlir::attn::registerAttnConversionPasses();
   mlir::attn::registerAttnConversionPipelines();
+  mlir::attn::registerAttnPipelinesPasses();
   mlir::attn::registerAttnPipelines();
   mlir::attn::registerReductionPass();
   mlir::MLIRContext context(registry);

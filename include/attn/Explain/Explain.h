@@ -10,15 +10,10 @@
 #define ATTN_EXPLAIN_EXPLAIN_H
 
 #include "attn/Analysis/CascadeWork.h"
-#include "attn/Target/CPU/Pipeline.h"
-#include "mlir/AsmParser/AsmParserState.h"
+#include "attn/Pipelines/AttnToLLVM.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace mlir::attn {
-
-/// Gives the tensors of cascades the names that they have in the text, as name
-/// locations, which passes keep.
-void nameTensors(const AsmParserState &state);
 
 /// Explains the kernel of `module`: its cascades in the notation of the papers,
 /// their passes and what forces them, the law that removes each, the loop nest

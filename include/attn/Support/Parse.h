@@ -20,10 +20,11 @@ class SourceMgr;
 
 namespace mlir::attn {
 
-/// Parses a module as `parseSourceFile` does. Where the file is text, the
-/// arguments of its functions keep their names: `%q` gets the location `"q"`
-/// around its place in the file. Arguments with such a location of their own
-/// keep that.
+/// Parses a module as `parseSourceFile` does. Where the file is text, what
+/// people call a tensor there is kept: the arguments of functions, cascades and
+/// iterations and the results of einsums get the location `"q"`, for `%q`,
+/// around their place in the file. Arguments with such a location of their own
+/// keep it, and numbers say nothing.
 OwningOpRef<ModuleOp>
 parseNamedModule(const std::shared_ptr<llvm::SourceMgr> &sourceMgr,
                  MLIRContext *context);

@@ -14,8 +14,8 @@
 #ifndef ATTN_TARGET_CPU_COMPILER_H
 #define ATTN_TARGET_CPU_COMPILER_H
 
+#include "attn/Pipelines/AttnToLLVM.h"
 #include "attn/Target/CPU/CPUTarget.h"
-#include "attn/Target/CPU/Pipeline.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace mlir::attn {

@@ -1,4 +1,4 @@
-//===- Pipeline.h - From operators to the LLVM dialect ----------*- C++ -*-===//
+//===- AttnToLLVM.h - From operators to the LLVM dialect --------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef ATTN_TARGET_CPU_PIPELINE_H
-#define ATTN_TARGET_CPU_PIPELINE_H
+#ifndef ATTN_PIPELINES_ATTNTOLLVM_H
+#define ATTN_PIPELINES_ATTNTOLLVM_H
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
@@ -85,6 +85,24 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
       llvm::cl::init("register")};
 };
 
+/// An option whose value is none of those allowed: "form" with the complaint
+/// "is 'quick', but must be auto, fused or unfused".
+struct WrongOption {
+  StringRef name;
+  std::string complaint;
+};
+
+/// The first wrong option, if there is one.
+std::optional<WrongOption> findWrongOption(const AttnToLLVMOptions &options);
+
+/// Operators to cascades whose factors are deferred: what the forms of a
+/// cascade have in common.
+void buildPrepareCascades(OpPassManager &manager,
+                          const AttnToLLVMOptions &options);
+
+/// Each cascade, for itself, to mapped forms that the fused route takes.
+void buildMapCascades(OpPassManager &manager, const AttnToLLVMOptions &options);
+
 /// Operators to mapped cascades: the levels that every target shares.
 void buildDeriveCascadesPipeline(OpPassManager &manager,
                                  const AttnToLLVMOptions &options);
@@ -95,13 +113,19 @@ void buildDeriveCascadesPipeline(OpPassManager &manager,
 void buildChooseFormsPipeline(OpPassManager &manager,
                               const AttnToLLVMOptions &options);
 
-/// Operators to a kernel module in the LLVM dialect (KernelSignature.h).
+/// A described kernel, whose cascades are mapped or not, to a kernel module in
+/// the LLVM dialect (KernelSignature.h), phase by phase.
+void buildLowerPhasesPipeline(OpPassManager &manager,
+                              const AttnToLLVMOptions &options);
+
+/// Operators to a kernel module in the LLVM dialect: all of it.
 void buildAttnToLLVMPipeline(OpPassManager &manager,
                              const AttnToLLVMOptions &options);
 
-/// Registers `attn-to-llvm` and `attn-derive-cascades`.
+/// Registers `attn-to-llvm` and its parts, `attn-derive-cascades` and
+/// `attn-lower-phases`.
 void registerAttnPipelines();
 
 } // namespace mlir::attn
 
-#endif // ATTN_TARGET_CPU_PIPELINE_H
+#endif // ATTN_PIPELINES_ATTNTOLLVM_H

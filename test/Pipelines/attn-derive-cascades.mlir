@@ -1,4 +1,4 @@
-// RUN: attn-opt %S/../../../examples/rotary.mlir --attn-derive-cascades | FileCheck %s
+// RUN: attn-opt %attn_src/examples/rotary.mlir --attn-derive-cascades | FileCheck %s
 
 // Both rotations join the one cascade: that of the queries before the stream,
 // that of the keys in every step, on the tile it loads.

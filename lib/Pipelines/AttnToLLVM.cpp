@@ -1,0 +1,183 @@
+//===- AttnToLLVM.cpp - From operators to the LLVM dialect ----------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Pipelines/AttnToLLVM.h"
+#include "attn/Conversion/Passes.h"
+#include "attn/Conversion/Pipelines.h"
+#include "attn/Pipelines/Passes.h"
+#include "attn/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+static TargetFeatures getFeatures(const AttnToLLVMOptions &options) {
+  TargetFeatures features;
+  features.fma = options.fma;
+  features.avx512 = options.avx512;
+  features.bf16 = options.bf16;
+  return features;
+}
+
+/// "auto, fused or unfused".
+static std::string joinNames(ArrayRef<StringRef> names) {
+  return llvm::join(names.drop_back(), ", ") + " or " + names.back().str();
+}
+
+std::optional<WrongOption>
+attn::findWrongOption(const AttnToLLVMOptions &options) {
+  struct {
+    StringRef name, value;
+    SmallVector<StringRef> allowed;
+  } names[] = {
+      {"form", options.form, {"auto", "fused", "unfused"}},
+      {"passes", options.passes, {"auto", "single", "several"}},
+      {"precision", options.precision, {"native", "f64"}},
+      {"residency", options.residency, {"register", "cache"}},
+  };
+  for (const auto &option : names)
+    if (!llvm::is_contained(option.allowed, option.value))
+      return WrongOption{option.name, "is '" + option.value.str() +
+                                          "', but must be " +
+                                          joinNames(option.allowed)};
+  struct {
+    StringRef name;
+    int64_t value, least;
+  } numbers[] = {
+      {"vector-bits", options.vectorBits, 1},
+      {"vector-registers", options.vectorRegisters, 1},
+      {"l1-bytes", options.l1Bytes, 1},
+      {"l2-bytes", options.l2Bytes, 1},
+      {"max-footprint", options.maxFootprint, 0},
+  };
+  for (const auto &option : numbers)
+    if (option.value < option.least)
+      return WrongOption{option.name, "is " + std::to_string(option.value) +
+                                          ", but must be at least " +
+                                          std::to_string(option.least)};
+  return std::nullopt;
+}
+
+void attn::buildPrepareCascades(OpPassManager &manager,
+                                const AttnToLLVMOptions &options) {
+  OpPassManager &function = manager.nest<func::FuncOp>();
+  AttnAbsorbElementwiseOptions absorb;
+  absorb.all = options.fastMath;
+  function.addPass(createAttnAbsorbElementwise(absorb));
+  function.addPass(createExpandAttention());
+  function.addPass(createMergeCascades());
+  function.addPass(createNormalizeCascade());
+  function.addPass(createDeferDivision());
+}
+
+void attn::buildMapCascades(OpPassManager &manager,
+                            const AttnToLLVMOptions &options) {
+  OpPassManager &function = manager.nest<func::FuncOp>();
+  function.addPass(createAttnSplitPasses());
+  DeriveSinglePassOptions derivation;
+  // A step of a given size is no step that covers the rank.
+  bool isGiven = options.passes == "auto" && options.streamTile != 0;
+  derivation.passes = isGiven ? "single" : options.passes.getValue();
+  derivation.vectorBits = options.vectorBits;
+  derivation.l1Bytes = options.l1Bytes;
+  derivation.l2Bytes = options.l2Bytes;
+  function.addPass(createDeriveSinglePass(derivation));
+  AttnPlanSparsityOptions plan;
+  plan.optional = options.form == "auto";
+  function.addPass(createAttnPlanSparsity(plan));
+  AttnChooseMappingOptions mapping;
+  mapping.vectorBits = options.vectorBits;
+  mapping.vectorRegisters = options.vectorRegisters;
+  mapping.l1Bytes = options.l1Bytes;
+  mapping.l2Bytes = options.l2Bytes;
+  mapping.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
+  mapping.streamTile = options.streamTile;
+  mapping.rowTile = options.rowTile;
+  mapping.order.assign(options.order.begin(), options.order.end());
+  mapping.residency = options.residency;
+  function.addPass(createAttnChooseMapping(mapping));
+  function.addPass(createAttnFuseCascade());
+  function.addPass(createAttnRebaseExponentials());
+}
+
+void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
+                                       const AttnToLLVMOptions &options) {
+  buildPrepareCascades(manager, options);
+  buildMapCascades(manager, options);
+}
+
+void attn::buildLowerPhasesPipeline(OpPassManager &manager,
+                                    const AttnToLLVMOptions &options) {
+  manager.addPass(createAttnSplitPhases());
+  manager.addPass(createAttnTileCascade());
+  manager.addPass(createAttnDistributeCascade());
+  buildOutlineUnfused(manager);
+  manager.addPass(createAttnLinkPhases());
+  buildBufferizeUnfused(manager, options.maxFootprint);
+  AttnLowerEinsumsOptions lowering;
+  lowering.vectorBits = options.vectorBits;
+  manager.addPass(createAttnLowerEinsums(lowering));
+  manager.addPass(createLoopInvariantCodeMotionPass());
+  buildLowerToLLVMTail(manager, getFeatures(options));
+}
+
+void attn::buildChooseFormsPipeline(OpPassManager &manager,
+                                    const AttnToLLVMOptions &options) {
+  if (options.form == "unfused") {
+    // What the fused route is compared with shares little with it.
+    OpPassManager &function = manager.nest<func::FuncOp>();
+    function.addPass(createExpandAttention());
+    function.addPass(createDeferDivision());
+  } else {
+    buildPrepareCascades(manager, options);
+  }
+  AttnChooseFormOptions choice;
+  choice.form = options.form;
+  choice.passes = options.passes;
+  choice.vectorBits = options.vectorBits;
+  choice.vectorRegisters = options.vectorRegisters;
+  choice.l1Bytes = options.l1Bytes;
+  choice.l2Bytes = options.l2Bytes;
+  choice.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
+  choice.streamTile = options.streamTile;
+  choice.rowTile = options.rowTile;
+  choice.order.assign(options.order.begin(), options.order.end());
+  choice.residency = options.residency;
+  manager.addPass(createAttnChooseForm(choice));
+}
+
+void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
+                                   const AttnToLLVMOptions &options) {
+  // A kernel is one function; what it calls becomes part of it.
+  manager.addPass(createInlinerPass());
+  manager.addPass(createSymbolDCEPass());
+  if (options.precision == "f64")
+    manager.addPass(createAttnPromotePrecision());
+  manager.addPass(createAttnDescribeKernel());
+  buildChooseFormsPipeline(manager, options);
+  buildLowerPhasesPipeline(manager, options);
+}
+
+void attn::registerAttnPipelines() {
+  PassPipelineRegistration<AttnToLLVMOptions>(
+      "attn-to-llvm",
+      "Lower attention operators and cascades to a kernel module in the LLVM "
+      "dialect",
+      buildAttnToLLVMPipeline);
+  PassPipelineRegistration<AttnToLLVMOptions>(
+      "attn-derive-cascades",
+      "Expand operators, derive single-pass cascades, plan and map them",
+      buildDeriveCascadesPipeline);
+  PassPipelineRegistration<AttnToLLVMOptions>(
+      "attn-lower-phases",
+      "Lower a kernel, its signature described and its forms chosen, to a "
+      "kernel module in the LLVM dialect",
+      buildLowerPhasesPipeline);
+}

@@ -1,0 +1,139 @@
+//===- ChooseForm.cpp - Derive and map what can be fused ------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Conversion/FusedForm.h"
+#include "attn/Conversion/KernelSignature.h"
+#include "attn/Pipelines/AttnToLLVM.h"
+#include "attn/Pipelines/Passes.h"
+#include "attn/Support/Debug.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNCHOOSEFORM
+#include "attn/Pipelines/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+struct ChooseFormPass : attn::impl::AttnChooseFormBase<ChooseFormPass> {
+  using AttnChooseFormBase::AttnChooseFormBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    OpPassManager manager(ModuleOp::getOperationName());
+    buildMapCascades(manager, AttnToLLVMOptions());
+    manager.getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    AttnToLLVMOptions options;
+    setOptions(options);
+    if (std::optional<WrongOption> wrong = findWrongOption(options)) {
+      module.emitError("option '") << wrong->name << "' " << wrong->complaint;
+      return signalPassFailure();
+    }
+    func::FuncOp function = getKernelFunction(module);
+    if (!function)
+      return signalPassFailure();
+    // A mapping says that a cascade is tiled; one that stays unfused loses it.
+    if (form == "unfused") {
+      function.walk([](CascadeOp cascade) { cascade.removeMappingAttr(); });
+      return;
+    }
+    // Every cascade is tried in a function of its own, so that it can be left
+    // as it is: it may become several, one for each pass.
+    SmallVector<CascadeOp> cascades(function.getOps<CascadeOp>());
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    auto scratch = ModuleOp::create(builder, function.getLoc());
+    SmallVector<func::FuncOp> trials;
+    for (auto [index, cascade] : llvm::enumerate(cascades))
+      trials.push_back(createTrial(scratch, cascade, index));
+    OpPassManager map(ModuleOp::getOperationName());
+    buildMapCascades(map, options);
+    bool failedToMap = failed(runPipeline(map, scratch));
+    for (auto [cascade, trial] : llvm::zip_equal(cascades, trials)) {
+      if (failedToMap)
+        break;
+      bool fits = isFused(trial);
+      ATTN_DEBUG("form") << trial.getName() << " of " << function.getName()
+                         << " is compiled " << (fits ? "fused" : "unfused")
+                         << "\n";
+      if (fits)
+        inlineTrial(trial, cascade);
+      else if (form == "fused")
+        failedToMap = true;
+      else
+        cascade.removeMappingAttr();
+    }
+    scratch.erase();
+    if (failedToMap)
+      signalPassFailure();
+  }
+
+private:
+  /// What maps the cascades takes the options of the whole route.
+  void setOptions(AttnToLLVMOptions &options) const {
+    options.form = form;
+    options.passes = passes;
+    options.vectorBits = vectorBits;
+    options.vectorRegisters = vectorRegisters;
+    options.l1Bytes = l1Bytes;
+    options.l2Bytes = l2Bytes;
+    options.laneTiles = laneTiles;
+    options.streamTile = streamTile;
+    options.rowTile = rowTile;
+    options.order = order;
+    options.residency = residency;
+  }
+
+  /// A function that is the cascade alone.
+  static func::FuncOp createTrial(ModuleOp scratch, CascadeOp cascade,
+                                  size_t index) {
+    Location loc = cascade.getLoc();
+    OpBuilder builder = OpBuilder::atBlockEnd(scratch.getBody());
+    auto trial = func::FuncOp::create(
+        builder, loc, "cascade" + std::to_string(index),
+        builder.getFunctionType(cascade->getOperandTypes(),
+                                cascade->getResultTypes()));
+    Block *body = trial.addEntryBlock();
+    builder.setInsertionPointToStart(body);
+    Operation *clone = builder.clone(*cascade);
+    clone->setOperands(body->getArguments());
+    func::ReturnOp::create(builder, loc, clone->getResults());
+    return trial;
+  }
+
+  /// Whether the fused route takes all that has become of a cascade. Passes
+  /// that compute the same scores in two forms would round them in two ways.
+  bool isFused(func::FuncOp trial) {
+    return llvm::all_of(trial.getOps<CascadeOp>(), [&](CascadeOp cascade) {
+      return succeeded(checkFusedCascade(cascade, [&](Operation *op) {
+        if (form == "fused")
+          return op->emitError("does not fit the fused form: ");
+        return op->emitRemark("the cascade is compiled unfused: ");
+      }));
+    });
+  }
+
+  static void inlineTrial(func::FuncOp trial, CascadeOp cascade) {
+    Block &body = trial.getBody().front();
+    OpBuilder builder(cascade);
+    IRMapping mapping;
+    mapping.map(body.getArguments(), cascade->getOperands());
+    for (Operation &op : body.without_terminator())
+      builder.clone(op, mapping);
+    for (auto [result, value] : llvm::zip_equal(
+             cascade.getResults(), body.getTerminator()->getOperands()))
+      result.replaceAllUsesWith(mapping.lookup(value));
+    cascade.erase();
+  }
+};
+} // namespace
