@@ -236,7 +236,10 @@ public:
         })
         .Case([&](NotAttr negation) { return complement(negation.getTerm()); })
         .Default([&](Attribute other) -> FailureOr<SmallVector<Piece>> {
-          emitError() << "expected a sparsity expression; got " << other;
+          if (SparsityAttr::isTerm(other))
+            emitError() << "the atom " << other << " is not planned yet";
+          else
+            emitError() << "expected a sparsity expression; got " << other;
           return failure();
         });
   }

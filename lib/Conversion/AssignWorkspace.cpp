@@ -9,6 +9,7 @@
 #include "WorkspaceBytes.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
+#include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
@@ -108,8 +109,9 @@ WorkspacePlan::findLastUse(memref::AllocOp buffer,
                            : alias.getParentBlock()->getParentOp();
     if (loop && !loop->isProperAncestor(owner))
       return LogicalResult(
-          buffer.emitError("a buffer made in a loop leaves its iteration; the "
-                           "workspace holds one place for all iterations"));
+          emitNotSupported(buffer)
+          << "a buffer made in a loop leaves its iteration; the workspace "
+             "holds one place for all iterations");
     for (Operation *user : alias.getUsers())
       lastUse = std::max(lastUse, getPosition(user, end));
   }
@@ -119,7 +121,8 @@ WorkspacePlan::findLastUse(memref::AllocOp buffer,
 LogicalResult WorkspacePlan::build(func::FuncOp function) {
   run = function;
   if (!run.getBody().hasOneBlock())
-    return run.emitError("needs structured control flow to place its buffers");
+    return emitNotSupported(run)
+           << "needs structured control flow to place its buffers";
   scope = &run.getBody().front();
   if (run->hasAttr(kPerWorkerAttrName))
     if (auto loops = scope->getOps<scf::ForOp>(); !loops.empty())
@@ -135,8 +138,8 @@ LogicalResult WorkspacePlan::build(func::FuncOp function) {
   for (memref::AllocOp buffer : allocations) {
     MemRefType type = buffer.getType();
     if (!type.getLayout().isIdentity() || !buffer.getSymbolOperands().empty())
-      return buffer.emitError("a buffer of the workspace is contiguous; got ")
-             << type;
+      return emitNotSupported(buffer)
+             << "a buffer of the workspace is contiguous; got " << type;
     FailureOr<unsigned> lastUse = findLastUse(buffer, aliases);
     if (failed(lastUse))
       return failure();
@@ -173,9 +176,9 @@ static FailureOr<Value> cloneSize(OpBuilder &builder, IRMapping &mapping,
     return known;
   Operation *op = value.getDefiningOp();
   if (!op || !isPure(op) || op->getNumRegions() != 0) {
-    InFlightDiagnostic error = buffer.emitError(
-        "the size of a buffer depends on more than the extents of the kernel's "
-        "tensors");
+    InFlightDiagnostic error = emitNotSupported(buffer);
+    error << "the size of a buffer depends on more than the extents of the "
+             "kernel's tensors";
     error.attachNote(value.getLoc()) << "on this value";
     return LogicalResult(error);
   }

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "BoundaryViews.h"
+#include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -185,10 +186,11 @@ FailureOr<Value> BoundaryViews::getInput(OpBuilder &builder, Value tensor) {
                                            slice.getMixedStrides());
     return view;
   }
-  return op->emitError("is not fused with the cascade that reads it; allowed "
-                       "between the kernel's arguments and a cascade are "
-                       "tensor.expand_shape, tensor.cast and "
-                       "tensor.extract_slice at constant offsets"),
+  return emitNotSupported(op)
+             << "is not fused with the cascade that reads it; allowed "
+                "between the kernel's arguments and a cascade are "
+                "tensor.expand_shape, tensor.cast and "
+                "tensor.extract_slice at constant offsets",
          failure();
 }
 
@@ -211,9 +213,10 @@ FailureOr<Value> BoundaryViews::getOutput(OpBuilder &builder, Value tensor) {
     }
     if (isa<tensor::DimOp>(user))
       continue;
-    return user->emitError("is not fused with the cascade whose result it "
-                           "reads; allowed between a cascade and the kernel's "
-                           "results are tensor.collapse_shape and tensor.cast"),
+    return emitNotSupported(user)
+               << "is not fused with the cascade whose result it "
+                  "reads; allowed between a cascade and the kernel's "
+                  "results are tensor.collapse_shape and tensor.cast",
            failure();
   }
   return emitError(tensor.getLoc(), "a result of the cascade is not returned"),

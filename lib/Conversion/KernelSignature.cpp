@@ -8,6 +8,7 @@
 
 #include "attn/Conversion/KernelSignature.h"
 #include "ExtentClasses.h"
+#include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -36,19 +37,19 @@ static FailureOr<RankedTensorType> checkTensorType(func::FuncOp function,
                                                    unsigned index, Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
-    return function.emitError()
+    return emitNotSupported(function)
                << "kernel '" << function.getName() << "': " << what << " #"
                << index << " is " << type
                << "; kernels take and return ranked tensors",
            failure();
   if (!isSupportedElement(tensor.getElementType()))
-    return function.emitError()
+    return emitNotSupported(function)
                << "kernel '" << function.getName() << "': " << what << " #"
                << index << " holds " << tensor.getElementType()
                << "; kernels take f32, bf16, f16, f64, i32 and i64",
            failure();
   if (tensor.getEncoding())
-    return function.emitError()
+    return emitNotSupported(function)
                << "kernel '" << function.getName() << "': " << what << " #"
                << index << " has an encoding; kernels take plain tensors",
            failure();
@@ -153,7 +154,7 @@ FailureOr<KernelSignature> KernelSignature::get(func::FuncOp function) {
       auto [it, inserted] = symbols.insert({leader, std::string()});
       if (inserted) {
         if (tensor.isOutput)
-          return terminator->emitError()
+          return emitNotSupported(terminator)
                      << "dimension " << dim << " of result #"
                      << position - function.getNumArguments()
                      << " is not the extent of an argument; the caller could "

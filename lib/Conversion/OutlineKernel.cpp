@@ -9,6 +9,7 @@
 #include "BoundaryViews.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
+#include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -207,8 +208,8 @@ private:
              << "kernel '" << function.getName() << "' takes and "
              << "returns other tensors than '" << kKernelsAttrName << "' says";
     WalkResult walk = function.walk([](func::CallOp call) {
-      call.emitError("a kernel calls no functions; inline '")
-          << call.getCallee() << "' first";
+      emitNotSupported(call) << "a kernel calls no functions; inline '"
+                             << call.getCallee() << "' first";
       return WalkResult::interrupt();
     });
     if (walk.wasInterrupted())

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Conversion/Passes.h"
+#include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AttrTypeSubElements.h"
@@ -92,17 +93,19 @@ private:
       if (auto cast = dyn_cast<arith::BitcastOp>(op);
           cast && (isa<FloatType>(getElementTypeOrSelf(cast.getIn())) ||
                    isa<FloatType>(getElementTypeOrSelf(cast.getOut())))) {
-        op->emitError("reads the bits of a float; that has no form in double "
-                      "precision");
+        emitNotSupported(op)
+            << "reads the bits of a float; that has no form in double "
+               "precision";
         return WalkResult::interrupt();
       }
       for (NamedAttribute attr : op->getAttrs())
         if (auto resource =
                 dyn_cast<DenseResourceElementsAttr>(attr.getValue());
             resource && isa<FloatType>(resource.getType().getElementType())) {
-          op->emitError() << "'" << attr.getName().getValue()
-                          << "' is a resource of floats; write it as dense "
-                             "elements";
+          emitNotSupported(op)
+              << "'" << attr.getName().getValue()
+              << "' is a resource of floats; write it as dense "
+                 "elements";
           return WalkResult::interrupt();
         }
       return WalkResult::advance();

@@ -14,6 +14,7 @@
 #include "ExtentClasses.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
+#include "attn/Support/NotSupported.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -232,8 +233,8 @@ FailureOr<ArrayAttr> PhaseSplitter::getExtents(ValueRange results,
         continue;
       auto place = find(classes.find(result, dim));
       if (!place)
-        return user->emitError("dimension ")
-                   << dim << " of " << type
+        return emitNotSupported(user)
+                   << "dimension " << dim << " of " << type
                    << ", which is passed from one phase of the kernel to "
                       "another, is not the extent of a tensor that the kernel "
                       "takes or returns",
@@ -366,8 +367,8 @@ struct SplitPhasesPass
     if (!function)
       return signalPassFailure();
     WalkResult walk = function.walk([](func::CallOp call) {
-      call.emitError("a kernel calls no functions; inline '")
-          << call.getCallee() << "' first";
+      emitNotSupported(call) << "a kernel calls no functions; inline '"
+                             << call.getCallee() << "' first";
       return WalkResult::interrupt();
     });
     if (walk.wasInterrupted() || failed(PhaseSplitter(function).run()))

@@ -17,7 +17,10 @@ def AttnDescribeKernel : Pass<"attn-describe-kernel", "::mlir::ModuleOp"> {
     Derives what the kernel of the module's one public function takes and
     returns, and which extents are equal, and attaches it to the module as
     `attn.kernels`. It runs before the cascades are lowered, because the names
-    of the ranks become the symbols of the extents. Tensors are named by the
+    of the ranks become the symbols of the extents. A function that is no kernel is
+    refused: a second public one, an argument that is no ranked tensor, an element
+    type other than f64, f32, bf16, f16, i32 or i64, a result whose extent no
+    argument has. Tensors are named by the
     argument and result attribute `attn.name`. Arguments without it have the
     name that their location holds (`loc("q")`), which is how attn-compile keeps
     the names of the text. A name that is no C identifier or is taken, and what
@@ -75,11 +78,16 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
     phase of it that has one, by the functions of a kernel module
     (`KernelSignature.h`). A work item is one point
     of every parallel rank and one tile of the lane rank; its loop runs over the
-    planned key ranges in tiles anchored at the key index. The body is the same
+    planned key ranges in tiles anchored at the key index (RE-2). The body is the same
     `attn.einsum` as before, now on memref tiles with `outs`: slices of the
     kernel's tensors and buffers in the worker's workspace. Steps that the plan
     calls partial mask dead points by select; full steps hold no mask code. No
     buffer has the extent of both the query and the key rank.
+
+    What does not fit this form is an error that says which operation stands in the
+    way; `checkFusedCascade` answers the same question without changing anything,
+    which is how attn-choose-form decides. `docs/rationale/tiling.md` explains the
+    nest, `--attn-debug=tile` shows the buffers.
   }];
   let dependentDialects = ["::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect",
@@ -121,7 +129,9 @@ def AttnExpandMath : Pass<"attn-expand-math"> {
     used or set.
 
     Functions on bf16 and f16 are computed in f32 and rounded. What is left
-    (functions such as sin and erf) becomes calls of libm later.
+    (functions such as sin and erf) becomes calls of libm later. The errors are
+    those of exhaustive tests over all f32; `docs/rationale/elementary-functions.md`
+    says how they are reached.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::LLVM::LLVMDialect",
@@ -149,6 +159,9 @@ def AttnLowerToLinalg : Pass<"attn-lower-to-linalg"> {
     by select before it is reduced; einsums without a reduction hold 0 there.
     Index expressions that are no ranks become loads in the body, clamped to the
     tensor. `attn.iterate` becomes `scf.for` over the carried tensors.
+
+    An `attn.attention` that was not expanded, and a rank whose extent no input has,
+    are errors. `docs/rationale/unfused.md` explains the form.
   }];
   let options = [
     Option<"remarks", "remarks", "bool", "true",
@@ -170,7 +183,7 @@ def AttnDistributeCascade
     keep, and that no index expression mixes with others, become an `scf.forall`
     around the cascade of one point. The innermost rank of the result stays. An
     item holds intermediate results of one point alone, and items run in
-    parallel.
+    parallel. A cascade without such a rank is one item.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::scf::SCFDialect",
@@ -185,7 +198,8 @@ def AttnOutlineKernel : Pass<"attn-outline-kernel", "::mlir::ModuleOp"> {
     materialises its results in the outputs. An `scf.forall` that is all there is
     but for reshapes gives one item for each of its points; anything else is one
     item. The signature is that of `attn-describe-kernel`. Of a split kernel all
-    phases that are left are outlined.
+    phases that are left are outlined. A call of another function is an error, and
+    so is a signature that `attn.kernels` does not describe.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::bufferization::BufferizationDialect",
@@ -199,7 +213,8 @@ def AttnBufferizeKernel : Pass<"attn-bufferize-kernel", "::mlir::ModuleOp"> {
   let summary = "Bufferize a kernel whose boundary is memrefs";
   let description = [{
     One-shot bufferization inside functions. Copies become `linalg.copy`, since a
-    copy between strided memrefs would call a runtime library.
+    copy between strided memrefs would call a runtime library. Operations of the
+    dialect that have no form on buffers are errors that name the pass to run first.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
                            "::mlir::linalg::LinalgDialect",
@@ -250,7 +265,8 @@ def AttnPromotePrecision : Pass<"attn-promote-precision", "::mlir::ModuleOp"> {
     with. Conversions between float types vanish. With `boundary=false` the
     public functions keep their types and convert on entry and exit.
 
-    Runs on operators and cascades, before anything is lowered.
+    Runs on operators and cascades, before anything is lowered. What reads the bits
+    of a float, as `arith.bitcast` does, and a dense resource of floats are errors.
   }];
   let options = [
     Option<"boundary", "boundary", "bool", "true",

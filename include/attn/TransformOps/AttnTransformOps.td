@@ -39,7 +39,21 @@ def TransformExpandAttentionOp : Attn_TransformOp<"expand_attention"> {
   let summary = "write attn.attention or attn.merge as a cascade";
   let description = [{
     `attn-expand-attention` on one operation; the result is a handle to the
-    `attn.cascade`. Fails silenceably where an operation cannot be expanded.
+    `attn.cascade`. Fails silenceably on anything else than an `attn.attention` or
+    an `attn.merge`; an operator that cannot be expanded is a definite failure.
+
+    ```mlir test
+    module attributes {transform.with_named_sequence} {
+      transform.named_sequence @__transform_main(%root: !transform.any_op {transform.consumed}) {
+        %op = transform.structured.match ops{["attn.attention"]} in %root
+            : (!transform.any_op) -> !transform.any_op
+        %cascade = transform.attn.expand_attention %op : (!transform.any_op) -> !transform.any_op
+        %deferred = transform.attn.defer_division %cascade : (!transform.any_op) -> !transform.any_op
+        %derived = transform.attn.derive_single_pass %deferred : (!transform.any_op) -> !transform.any_op
+        transform.yield
+      }
+    }
+    ```
   }];
 }
 
@@ -62,7 +76,10 @@ def TransformNormalizeCascadeOp : Attn_TransformOp<"normalize_cascade"> {
 
 def TransformDeferDivisionOp : Attn_TransformOp<"defer_division"> {
   let summary = "move factors out of the linear reductions that follow them";
-  let description = [{ `attn-defer-division` on one cascade. }];
+  let description = [{
+    `attn-defer-division` on one cascade; the result is a handle to the cascade,
+    changed or not. Fails silenceably on anything else.
+  }];
 }
 
 def TransformDeriveSinglePassOp : Attn_TransformOp<"derive_single_pass"> {
@@ -75,7 +92,11 @@ def TransformDeriveSinglePassOp : Attn_TransformOp<"derive_single_pass"> {
 
 def TransformPlanSparsityOp : Attn_TransformOp<"plan_sparsity"> {
   let summary = "turn a cascade's sparsity into key ranges of its loops";
-  let description = [{ `attn-plan-sparsity` on one cascade. }];
+  let description = [{
+    `attn-plan-sparsity` on one cascade, after its single-pass form is derived; the
+    result is a handle to it. A sparsity that cannot be planned is a definite
+    failure.
+  }];
 }
 
 def TransformChooseMappingOp : Attn_TransformOp<"choose_mapping"> {
@@ -85,11 +106,21 @@ def TransformChooseMappingOp : Attn_TransformOp<"choose_mapping"> {
     the machine has, and what the schedule fixes. 0 and an empty list leave the
     choice to the model.
 
-    ```mlir
-    %mapped = transform.attn.choose_mapping %cascade
-        {stream_tile = 64, lane_tiles = array<i64: 32, 16>}
-        : (!transform.any_op) -> !transform.any_op
+    ```mlir test
+    module attributes {transform.with_named_sequence} {
+      transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+        %cascade = transform.structured.match ops{["attn.cascade"]} in %root
+            : (!transform.any_op) -> !transform.any_op
+        %mapped = transform.attn.choose_mapping %cascade
+            {stream_tile = 64, lane_tiles = array<i64: 32, 16>}
+            : (!transform.any_op) -> !transform.any_op
+        transform.yield
+      }
+    }
     ```
+
+    Sizes of caches and of vector registers are bytes and bits, tiles are points of
+    a rank.
 
     A mapping that the cascade has already is replaced. Fails silenceably where
     no rank can be lanes.
@@ -107,7 +138,9 @@ def TransformChooseMappingOp : Attn_TransformOp<"choose_mapping"> {
 
 def TransformFuseCascadeOp : Attn_TransformOp<"fuse_cascade"> {
   let summary = "fuse the maps of a cascade and fold constant factors";
-  let description = [{ `attn-fuse-cascade` on one cascade. }];
+  let description = [{
+    `attn-fuse-cascade` on one cascade; the result is a handle to it.
+  }];
 }
 
 def TransformLowerToLinalgOp : Op<Transform_Dialect, "attn.lower_to_linalg", [
@@ -117,7 +150,18 @@ def TransformLowerToLinalgOp : Op<Transform_Dialect, "attn.lower_to_linalg", [
   let description = [{
     `attn-lower-to-linalg` on each cascade; the result is a handle to the linalg
     operations that compute them, in their order, for the structured transforms
-    of upstream.
+    of upstream. A cascade that cannot be lowered is a definite failure.
+
+    ```mlir test
+    module attributes {transform.with_named_sequence} {
+      transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+        %cascade = transform.structured.match ops{["attn.cascade"]} in %root
+            : (!transform.any_op) -> !transform.any_op
+        %linalg = transform.attn.lower_to_linalg %cascade : (!transform.any_op) -> !transform.any_op
+        transform.yield
+      }
+    }
+    ```
   }];
   let cppNamespace = "::mlir::attn";
   let arguments = (ins TransformHandleTypeInterface:$target);

@@ -25,9 +25,14 @@ def ExpandAttention : Pass<"attn-expand-attention", "::mlir::func::FuncOp"> {
     and `g`, also where one of them has extent 1), so that every index map is a
     projected permutation; `tensor.expand_shape` and `tensor.collapse_shape`
     around the cascade do it. Sinks join the maximum and the sum. `where`,
-    alignment and lengths move to the cascade.
+    alignment, lengths, origins and an offset move to the cascade. Scores, sums and
+    statistics have the compute type (f64 for f64, else f32). `attn.merge` becomes
+    a cascade likewise.
 
-    After this pass nothing asks whether a cascade is attention.
+    The formula is equation 1 of Vaswani et al. (arXiv 1706.03762) in the three
+    passes of FuseMax (arXiv 2406.10491, Einsums 33-38). A score map that uses a
+    value from outside of it, other than a constant, is an error, located at the
+    operation. After this pass nothing asks whether a cascade is attention.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
@@ -49,6 +54,9 @@ def MergeCascades : Pass<"attn-merge-cascades", "::mlir::func::FuncOp"> {
       that it is computed where its result is loaded;
     - an elementwise epilogue, such as a gate on the output, is inlined into the
       cascade that it follows.
+
+        R[m,e] = Q[m,e] * C[m]                          (a cascade of its own)
+        S[m,n] = sum_e R[m,e] * K[n,e]          =>      S[m,n] = sum_e Q[m,e] * C[m] * K[n,e]
 
     Names of ranks are unified through the access and otherwise kept apart. A
     `tensor.expand_shape` or `tensor.collapse_shape` that splits or joins one
@@ -86,7 +94,8 @@ def NormalizeCascade : Pass<"attn-normalize-cascade", "::mlir::func::FuncOp"> {
     - emits the einsums in the order in which the results need them.
 
     With `rename-ranks` the ranks are named r0, r1, ... in the order of their
-    first use; two cascades that are equal up to names then print alike.
+    first use; two cascades that are equal up to names then print alike. Cascades
+    with a mapping or a plan, which name ranks, are left as they are.
   }];
   let options = [
     Option<"renameRanks", "rename-ranks", "bool", "false",
@@ -137,7 +146,16 @@ def AttnAbsorbElementwise
     by 0 for 0; an operation with a rounding of its own keeps it. So operations
     join if their fast-math flags allow that, `reassoc` and `contract`, for a
     quotient also `ninf`, or if `all` says so. Conversions between float types
-    always join.
+    always join. What does not join is left alone; attn-split-phases and
+    attn-outline-kernel compile it beside the cascades, or refuse it.
+
+    ```mlir test
+    func.func @doubled(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+      // Becomes attn.einsum [d0,d1] = add(...), since it may be reassociated.
+      %y = arith.addf %x, %x fastmath<reassoc, contract> : tensor<?x8xf32>
+      return %y : tensor<?x8xf32>
+    }
+    ```
   }];
   let options = [
     Option<"all", "all", "bool", "false",
@@ -163,9 +181,13 @@ def AttnSplitPasses : Pass<"attn-split-passes", "::mlir::func::FuncOp"> {
     that is reduced along a rank of all results, such as a statistic of the
     columns of the scores.
 
+        X[m] = max_n S[m,n]                             first:   S, X
+        P[m,n] = tanh(S[m,n] - X[m])            =>
+        Y[m] = sum_n P[m,n]                             second:  S again, P, Y; reads X
+
     A maximum that is handed on is read as in a map: -inf, the maximum over
-    nothing, as the least finite number. A remark names the einsum that starts
-    another pass, and why.
+    nothing, as the least finite number (MR-3). A remark names the einsum that
+    starts another pass, and why. What cannot be cut keeps its form.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let statistics = [
@@ -193,6 +215,13 @@ def DeriveSinglePass : Pass<"attn-derive-single-pass", "::mlir::func::FuncOp"> {
     exponentials is `c*c`. Values computed from running reductions without `n`,
     such as the maximum with a sink, are recomputed in the loop on the old and
     the new state.
+
+    For the softmax this is the online softmax (Milakov and Gimelshein, arXiv
+    1805.02867, Algorithm 3; FuseMax, Einsums 39-56):
+
+        X[n1+1,m]   = max(X[n1,m], max_n0 S[m,n1*N0+n0])
+        C[m]        = exp(X[n1,m] - X[n1+1,m])
+        D[n1+1,m]   = D[n1,m] * C[m] + sum_n0 exp(S[m,n1*N0+n0] - X[n1+1,m])
 
     A cascade that no law repairs keeps its form; a remark (an error with
     `require`) names the einsum and the running reduction that stop it.
@@ -235,9 +264,15 @@ def AttnPlanSparsity : Pass<"attn-plan-sparsity"> {
     for the others, as closed forms over the tile's first and last row, the
     extents and the lengths. A plan costs the same at any length.
 
-    Planned are `causal`, `window` and `prefix` joined by `and`, with either
-    alignment. A cascade without an `attn.iterate` over its key rank is left
-    alone: its einsums test every point.
+    For `causal` and `top_left` a tile of the rows first to last visits the keys
+    [0, min(last + 1, N)) and tests those from min(first + 1, N) on.
+    `docs/rationale/sparsity-planning.md` derives plans.
+
+    Planned are `causal`, `window` and `prefix` under `and`, `or` and `not`, with
+    lengths, origins and any alignment, as a union of up to eight conjunctions
+    (PL-5). More are an error, or with `optional` a remark. A sparsity without a
+    live point is warned about (SP-10). A cascade without an `attn.iterate` over its key rank is
+    left alone: its einsums test every point.
   }];
   let options = [
     Option<"optional", "optional", "bool", "false",
@@ -254,11 +289,14 @@ def AttnChooseMapping : Pass<"attn-choose-mapping"> {
     load serves all lanes. The other such ranks are independent work items. Tile
     sizes come from the number of vector registers and the sizes of the caches;
     the options describe the machine compiled for, never the one that compiles.
-    A cascade without a rank for lanes gets a remark and no mapping.
+    A cascade without a rank for lanes gets a remark and no mapping. A size that is
+    not positive, or a stream tile other than the one that the cascade's tensors
+    fix, is an error that names the option.
 
     Where each intermediate lives follows from who reads it
     (`attn/Analysis/Residency.h`); what an einsum says itself (`in cache`) and
-    the option `residency` have precedence.
+    the option `residency` have precedence. `--attn-debug=mapping` shows the choice;
+    `docs/rationale/mapping.md` explains it.
   }];
   let options = [
     Option<"vectorRegisters", "vector-registers", "int64_t", "32",
@@ -324,7 +362,8 @@ def AttnRebaseExponentials : Pass<"attn-rebase-exponentials"> {
 def AttnPrintPasses : Pass<"attn-print-passes"> {
   let summary = "Show the passes that cascades make over their ranks";
   let description = [{
-    Prints to the standard error, for each cascade:
+    `attn-explain` shows the same and more. Prints to the standard error, for each
+    cascade:
 
     - for each rank that it reduces or iterates over, the number of passes, the
       einsums of each pass, the pair of einsums that forces each pass after the
@@ -333,9 +372,10 @@ def AttnPrintPasses : Pass<"attn-print-passes"> {
       extents of ranks and in bytes;
     - operations, bytes moved, and the live points of a sparse plane.
 
-    FuseMax's table is 3 passes for the textbook softmax, 2 once the division is
-    deferred, 1 for the derived form. `docs/rationale/passes.md` defines what is
-    counted.
+    FuseMax's table (arXiv 2406.10491) is 3 passes for the textbook softmax, 2 once
+    the division is deferred, 1 for the derived form. `docs/rationale/passes.md`
+    defines what is counted. With `sizes` the formulas become numbers; a rank that
+    no cascade has, or an extent that its type contradicts, is an error.
   }];
   let options = [
     ListOption<"sizes", "sizes", "std::string",

@@ -24,10 +24,29 @@ class Attn_Attr<string name, string attrMnemonic> : AttrDef<Attn_Dialect, name> 
 
 def Attn_CausalAttr : Attn_Attr<"Causal", "causal"> {
   let summary = "live where pos(n) <= pos(m)";
+  let description = [{
+    The mask of autoregressive attention (Vaswani et al., arXiv 1706.03762,
+    section 3.2.3): a query sees the keys up to its own position. Positions are
+    token numbers; what lines query 0 up with the keys is the alignment of the
+    operator (SP-1, PO-1 to PO-3 of `docs/spec.md`).
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<causal>} {}
+    ```
+  }];
 }
 
 def Attn_WindowAttr : Attn_Attr<"Window", "window"> {
   let summary = "live where pos(m) - left <= pos(n) <= pos(m) + right";
+  let description = [{
+    A sliding window of left + 1 + right keys (Longformer, arXiv 2004.05150).
+    `left` and `right` are numbers of keys, 0 or more; anything else is refused
+    (SP-2). `window(255, 0)` is the causal window of 256 keys.
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<window(255, 0)>} {}
+    ```
+  }];
   let parameters = (ins "int64_t":$left, "int64_t":$right);
   let assemblyFormat = "`<` $left `,` $right `>`";
   let genVerifyDecl = 1;
@@ -35,6 +54,14 @@ def Attn_WindowAttr : Attn_Attr<"Window", "window"> {
 
 def Attn_PrefixAttr : Attn_Attr<"Prefix", "prefix"> {
   let summary = "live where pos(n) < length";
+  let description = [{
+    The first `length` keys, 0 or more (SP-3). Together with `causal` it is the
+    mask of a prefix language model (T5, arXiv 1910.10683, section 3.2.1).
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<causal or prefix(128)>} {}
+    ```
+  }];
   let parameters = (ins "int64_t":$length);
   let assemblyFormat = "`<` $length `>`";
   let genVerifyDecl = 1;
@@ -42,6 +69,11 @@ def Attn_PrefixAttr : Attn_Attr<"Prefix", "prefix"> {
 
 def Attn_AndAttr : Attn_Attr<"And", "and"> {
   let summary = "live where every term is live";
+  let description = [{
+    The intersection of two or more terms: atoms, or terms made of `and`, `or`
+    and `not`. Anything else is refused (SP-4). In the text the terms stand
+    between the connectives; see `#attn.sparsity`.
+  }];
   let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$terms);
   let assemblyFormat = "`<` $terms `>`";
   let genVerifyDecl = 1;
@@ -49,6 +81,11 @@ def Attn_AndAttr : Attn_Attr<"And", "and"> {
 
 def Attn_OrAttr : Attn_Attr<"Or", "or"> {
   let summary = "live where some term is live";
+  let description = [{
+    The union of two or more terms, as for `and` (SP-4). A plan holds up to eight
+    conjunctions (PL-5); where an expression needs more, its cascade is compiled
+    einsum by einsum, and every point is tested.
+  }];
   let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$terms);
   let assemblyFormat = "`<` $terms `>`";
   let genVerifyDecl = 1;
@@ -56,6 +93,10 @@ def Attn_OrAttr : Attn_Attr<"Or", "or"> {
 
 def Attn_NotAttr : Attn_Attr<"Not", "not"> {
   let summary = "live where the term is not";
+  let description = [{
+    The complement of one term (SP-4), within the lengths. That of a conjunction is
+    a union, as `or` makes it.
+  }];
   let parameters = (ins "::mlir::Attribute":$term);
   let assemblyFormat = "`<` $term `>`";
   let genVerifyDecl = 1;
@@ -68,12 +109,13 @@ def Attn_SparsityAttr : Attn_Attr<"Sparsity", "sparsity"> {
     positions; `and`, `or`, `not` and parentheses compose them, `not` binding
     tightest and `or` loosest:
 
-    ```mlir
-    #attn.sparsity<causal and window(255, 0)>
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<(causal and window(255, 0)) or not prefix(4)>} {}
     ```
 
     Sparsity removes points from the iteration space; it adds nothing to the
-    score. Outside it an einsum contributes its reduction's identity.
+    score. Outside it an einsum contributes its reduction's identity (SP-5), and a
+    row without a live key gives 0 (SP-6).
   }];
   let parameters = (ins "::mlir::Attribute":$expression);
   let hasCustomAssemblyFormat = 1;
@@ -96,6 +138,11 @@ def Attn_SparsityAttr : Attn_Attr<"Sparsity", "sparsity"> {
 
 def Attn_ScaleAttr : Attn_Attr<"Scale", "scale"> {
   let summary = "multiplies the score by a constant";
+  let description = [{
+    A finite f64, applied in the compute type (MD-2). In the text of
+    `attn.attention` it is `scale(c)`; where none is listed, 1/sqrt(e) is put in
+    front, the scale of Vaswani et al. (arXiv 1706.03762, equation 1).
+  }];
   let parameters = (ins "::mlir::FloatAttr":$value);
   let assemblyFormat = "`<` $value `>`";
   let genVerifyDecl = 1;
@@ -103,6 +150,11 @@ def Attn_ScaleAttr : Attn_Attr<"Scale", "scale"> {
 
 def Attn_SoftCapAttr : Attn_Attr<"SoftCap", "softcap"> {
   let summary = "replaces the score s by c * tanh(s / c)";
+  let description = [{
+    Bounds scores to (-c, c), as Gemma 2 does (arXiv 2408.00118, section 2). c is
+    a positive finite f64 in units of the score; anything else is refused (MD-3).
+    A NaN stays NaN. In the text it is `softcap(c)`.
+  }];
   let parameters = (ins "::mlir::FloatAttr":$value);
   let assemblyFormat = "`<` $value `>`";
   let genVerifyDecl = 1;
@@ -110,6 +162,12 @@ def Attn_SoftCapAttr : Attn_Attr<"SoftCap", "softcap"> {
 
 def Attn_BiasAttr : Attn_Attr<"Bias", "bias"> {
   let summary = "adds an operand, broadcast over the ranks it lacks";
+  let description = [{
+    `slot` is the position among the operator's extra operands, `ranks` the ones
+    of b, h, m, n that index its dimensions, in their order and each once (AT-7).
+    In the text both are `bias(%t[h, m, n] : type)`. Extents are those of the
+    ranks; elements are f64, f32, bf16 or f16, and are added in the compute type.
+  }];
   let parameters = (ins "int64_t":$slot,
                         ArrayRefParameter<"::mlir::StringAttr">:$ranks);
   let assemblyFormat = "`<` $slot `,` custom<Names>($ranks) `>`";
@@ -118,9 +176,13 @@ def Attn_BiasAttr : Attn_Attr<"Bias", "bias"> {
 def Attn_ScoreMapAttr : Attn_Attr<"ScoreMap", "score_map"> {
   let summary = "maps the score through one of the op's regions";
   let description = [{
-    The region receives the score, one value for each operand listed, and the
-    indices b, h, m, n. `slots` are positions among the op's extra operands;
-    `ranks` holds the ranks that index each of them.
+    Region number `region` of the operator receives the score and one value for
+    each operand listed, floats in the compute type, and the indices b, h, m, n;
+    it yields the new score. `slots` are positions among the op's extra operands;
+    `ranks` holds a list of the ranks that index each of them, as many as there
+    are slots (MD-6). The region is pure, and may be evaluated at dead points
+    (MD-5). In the text it is `map(%t[ranks] : type, ...) { region }`;
+    `docs/tutorials/score-region.md` writes one.
   }];
   let parameters = (ins "int64_t":$region,
                         ArrayRefParameter<"int64_t">:$slots,
@@ -137,6 +199,12 @@ def Attn_ScoreMapAttr : Attn_Attr<"ScoreMap", "score_map"> {
 
 def Attn_AccessAttr : Attn_Attr<"Access", "access"> {
   let summary = "an input of a cascade and the ranks that index it";
+  let description = [{
+    `input` is the position among the cascade's inputs. The ranks are those of its
+    dimensions, in order; none for a tensor of rank 0, which holds one number for
+    the whole cascade. Lengths, offsets and origins are such accesses, of i32 or
+    i64 elements (CA-5); in the text they stand as `%x[b]`.
+  }];
   let parameters = (ins "int64_t":$input,
                         ArrayRefParameter<"::mlir::StringAttr">:$ranks);
   let assemblyFormat = "`<` $input `,` custom<Names>($ranks) `>`";
@@ -144,6 +212,11 @@ def Attn_AccessAttr : Attn_Attr<"Access", "access"> {
 
 def Attn_OriginAttr : Attn_Attr<"Origin", "origin"> {
   let summary = "where a rank of a cascade begins: an access that gives one integer";
+  let description = [{
+    The coordinate in the whole of this tensor's first point along `rank`, counted
+    in points of the rank (PO-1, PO-6). Positional atoms and `attn.index` add it;
+    operands are indexed without it (PO-4).
+  }];
   let parameters = (ins "::mlir::StringAttr":$rank,
                         "::mlir::attn::AccessAttr":$access);
   let assemblyFormat = "`<` custom<Name>($rank) `,` $access `>`";

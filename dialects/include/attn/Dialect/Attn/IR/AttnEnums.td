@@ -36,12 +36,21 @@ def Attn_Residency : I32Enum<"Residency",
 }
 
 def Attn_ReductionKindAttr : EnumAttr<Attn_Dialect, Attn_ReductionKind,
-                                      "reduction">;
+                                      "reduction"> {
+  let description = [{
+    How an einsum combines the values along its reduced ranks: add, mul, max, min
+    (signed for integers), and bitwise `and` and `or` of integers. The identities
+    are 0, 1, the lowest and the highest value, all ones and 0 (CL-5); an empty or
+    masked sum of points is the identity.
+  }];
+}
 def Attn_AlignmentAttr : EnumAttr<Attn_Dialect, Attn_Alignment, "alignment"> {
   let description = [{
-    `pos(m) = m + offset`: the offset is 0 for `top_left`, `len_n - len_m` for
-    `bottom_right`, per batch row where lengths are given, and an operand for
-    `offset`.
+    `pos(m) = m + offset`, in tokens: the offset is 0 for `top_left`,
+    `len_n - len_m` for `bottom_right`, per batch row where lengths are given, and
+    an operand for `offset` (PO-2). FlashAttention since its version 2.1 means
+    `bottom_right`, which is what is taken and printed where nothing is written;
+    PyTorch, ONNX and JAX mean `top_left`.
   }];
 }
 def Attn_ResidencyAttr : EnumAttr<Attn_Dialect, Attn_Residency, "residency"> {

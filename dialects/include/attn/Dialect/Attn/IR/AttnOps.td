@@ -32,7 +32,9 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
   let summary = "an attention operator";
   let description = [{
     The textbook operator over queries `[b, h, m, e]`, keys `[b, k, n, e]` and
-    values `[b, k, n, f]`, with `h` a multiple of `k` (grouped heads):
+    values `[b, k, n, f]`, with `h` a multiple of `k` (Vaswani et al.,
+    arXiv 1706.03762, equation 1; grouped heads: Ainslie et al., arXiv
+    2305.13245):
 
         S[b,h,m,n] = sum_e Q[b,h,m,e] * K[b,k,n,e]
         S'         = the `score` list, applied in order
@@ -55,14 +57,26 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     `sinks` holds one logit per head that joins the denominator alone.
 
     The second result, if asked for, is the natural log-sum-exp `[b, h, m]` of
-    every term of the denominator. Rows without a live key give 0 and -inf.
+    every term of the denominator, in the compute type: f64 for f64, else f32.
+    Rows without a live key give 0 and -inf.
 
-    ```mlir
-    %o, %lse = attn.attention(%q, %k, %v)
-        score [scale(0.125), bias(%bias[h, m, n] : tensor<8x?x?xf32>)]
-        where causal and window(255, 0) align bottom_right
-        : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>)
-        -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>)
+    Elements are f64, f32, bf16 or f16, the same in query, key and value. Heads and
+    features are static and at least 1; batch and tokens may be dynamic, and 0. An
+    operator that breaks a rule AT-1 to AT-10 of `docs/spec.md` is refused with a
+    message that names the operand and both extents.
+
+    ```mlir test
+    func.func @attend(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x32xf32>,
+                      %bias: tensor<8x?x?xf32>, %sinks: tensor<8xf32>)
+        -> (tensor<?x8x?x32xf32>, tensor<?x8x?xf32>) {
+      %o, %lse = attn.attention(%q, %k, %v)
+          score [scale(0.125), bias(%bias[h, m, n] : tensor<8x?x?xf32>)]
+          where causal and window(255, 0) align bottom_right
+          sinks(%sinks : tensor<8xf32>)
+          : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x32xf32>)
+          -> (tensor<?x8x?x32xf32>, tensor<?x8x?xf32>)
+      return %o, %lse : tensor<?x8x?x32xf32>, tensor<?x8x?xf32>
+    }
     ```
   }];
   let arguments = (ins
@@ -104,8 +118,24 @@ def Attn_MergeOp : Attn_Op<"merge", [Pure, AttrSizedOperandSegments]> {
         L = log(sum_i exp(L_i) [+ exp(sink)])
         O = sum_i exp(L_i - L) * O_i
 
-    Partial results are computed without sinks; `sinks` adds them once. A row
-    whose every L_i is -inf gives 0 and -inf.
+    This is how FlashAttention joins blocks of keys (Dao et al., arXiv
+    2205.14135, section 3.1), here for results that are whole tensors: splits of a
+    long sequence, parts of a ring, tiers of a cache. Partial results are computed
+    without sinks; `sinks` adds them once, one logit for each head, as floats of
+    AT-2. A row whose every L_i is -inf gives 0 and -inf. Partial results share
+    one type and log-sum-exps have it without the feature, in the compute type;
+    anything else is refused (MG-1 to MG-3). The second result is L.
+
+    ```mlir test
+    func.func @join(%o0: tensor<?x8x?x64xbf16>, %o1: tensor<?x8x?x64xbf16>,
+                    %l0: tensor<?x8x?xf32>, %l1: tensor<?x8x?xf32>)
+        -> (tensor<?x8x?x64xbf16>, tensor<?x8x?xf32>) {
+      %o, %l = attn.merge(%o0, %o1) lse(%l0, %l1)
+          : (tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>, tensor<?x8x?xf32>, tensor<?x8x?xf32>)
+          -> (tensor<?x8x?x64xbf16>, tensor<?x8x?xf32>)
+      return %o, %l : tensor<?x8x?x64xbf16>, tensor<?x8x?xf32>
+    }
+    ```
   }];
   let arguments = (ins Variadic<Attn_FloatTensor>:$outputs,
                        Variadic<Attn_FloatTensor>:$lses,
@@ -127,9 +157,11 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     SingleBlock]> {
   let summary = "a cascade of extended einsums";
   let description = [{
-    A directed acyclic graph of einsums over named ranks; a name means the same
-    rank in the whole cascade, and every tensor indexed by it has its extent.
-    The body names the inputs; `attn.yield` returns the results.
+    A directed acyclic graph of einsums over named ranks (EDGE, arXiv 2404.11591;
+    cascades of attention: FuseMax, arXiv 2406.10491, Einsums 33-38 for the softmax
+    in three passes). A name means the same rank in the whole cascade, and every
+    tensor indexed by it has its extent. The body names the inputs; `attn.yield`
+    returns the results.
 
     `where ... over (m, n)` removes points of the (m, n) plane from every einsum
     whose iteration space holds both ranks; there an einsum contributes its
@@ -138,13 +170,27 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     `origin(m = %o[b], ...)` name integer inputs likewise: the position of query
     0, and where in the whole the tensors of this cascade begin along a rank.
 
-    ```mlir
-    %o = attn.cascade (%Q = %q, %K = %k, %V = %v)
-        where causal over (m, n) align bottom_right : (...) -> tensor<...> {
-      %s = attn.einsum [b,h,m,n] = mul(%Q[b,h,m,e], %K[b,h,n,e])
-          reduce add(e) : (...) -> tensor<...>
-      ...
-      attn.yield %o : tensor<...>
+    Tensors hold floats of AT-2, integers or indices, of any rank. The body holds
+    `attn.einsum`, `attn.iterate` and `arith.constant` alone, and sees nothing from
+    outside. A cascade that breaks a rule CA-1 to CA-8 of `docs/spec.md`, such as
+    two extents for one rank, is refused with a message that names the rank and
+    the operands. A `mapping` says how it is laid out on a machine; without one it
+    is a formula.
+
+    ```mlir test
+    // Weights that are scores over their sum, under a causal mask.
+    func.func @linear(%q: tensor<?x64xf32>, %k: tensor<?x64xf32>, %v: tensor<?x32xf32>) -> tensor<?x32xf32> {
+      %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where causal over (m, n) align bottom_right
+          : (tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x32xf32>) -> tensor<?x32xf32> {
+        %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e)
+            : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x?xf32>
+        %d = attn.einsum [m] = %s[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+        %a = attn.einsum [m,f] = mul(%s[m,n], %V[n,f]) reduce add(n)
+            : (tensor<?x?xf32>, tensor<?x32xf32>) -> tensor<?x32xf32>
+        %w = attn.einsum [m,f] = div(%a[m,f], %d[m]) : (tensor<?x32xf32>, tensor<?xf32>) -> tensor<?x32xf32>
+        attn.yield %w : tensor<?x32xf32>
+      }
+      return %o : tensor<?x32xf32>
     }
     ```
   }];
@@ -202,15 +248,22 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
     expressions, applies the scalar map region, and combines the values along
     the reduced ranks:
 
-    ```mlir
-    %qk = attn.einsum [b,h,m,n] = mul(%Q[b,h,m,e], %K[b,h,n,e]) reduce add(e)
-        : (tensor<...>, tensor<...>) -> tensor<...>
-    %sn = attn.einsum [b,h,m,n] = map(%qk[b,h,m,n], %gm[b,h,m]) {
-      ^bb0(%s: f32, %x: f32):
-        %d = arith.subf %s, %x : f32
-        %e = math.exp %d : f32
-        attn.yield %e : f32
-    } : (tensor<...>, tensor<...>) -> tensor<...>
+    ```mlir test
+    func.func @numerators(%q: tensor<2x?x64xbf16>, %k: tensor<2x?x64xbf16>) -> tensor<2x?x?xbf16> {
+      %o = attn.cascade (%Q = %q, %K = %k) : (tensor<2x?x64xbf16>, tensor<2x?x64xbf16>) -> tensor<2x?x?xbf16> {
+        %qk = attn.einsum [h,m,n] = mul(%Q[h,m,e], %K[h,n,e]) reduce add(e)
+            : (tensor<2x?x64xbf16>, tensor<2x?x64xbf16>) -> tensor<2x?x?xf32>
+        %gm = attn.einsum [h,m] = %qk[h,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+        %sn = attn.einsum [h,m,n] = map(%qk[h,m,n], %gm[h,m]) {
+        ^bb0(%s: f32, %x: f32):
+          %d = arith.subf %s, %x : f32
+          %e = math.exp %d : f32
+          attn.yield %e : f32
+        } : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xbf16>
+        attn.yield %sn : tensor<2x?x?xbf16>
+      }
+      return %o : tensor<2x?x?xbf16>
+    }
     ```
 
     The bracket lists the ranks of the result in the order of its dimensions.
@@ -227,6 +280,18 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
 
     `in register`, `in cache`, `in shared` and `in global` say where a mapped
     cascade keeps the result; without it the cost model decides.
+
+    Rules EI-1 to EI-11 of `docs/spec.md` are verified: each operand has an index
+    expression per dimension, over ranks of the einsum; a map is pure, works on
+    scalars and is defined for all operands.
+
+    ```mlir test
+    func.func @tile(%q: memref<48x64xf32>, %k: memref<128x64xf32>, %s: memref<128x48xf32>) {
+      attn.einsum [n0,m] = mul(%q[m,e], %k[n0,e]) reduce add(e) outs(%s) accumulate
+          : (memref<48x64xf32>, memref<128x64xf32>) -> memref<128x48xf32>
+      return
+    }
+    ```
   }];
   let arguments = (ins
     Variadic<Attn_Tile>:$inputs,
@@ -309,11 +374,26 @@ def Attn_IterateOp : Attn_Op<"iterate", [SingleBlock, Pure,
     `point` (a mapping fixes it); points past the parent's extent do not exist.
     `rank` is at once iterative and, in the body's index expressions, ordinary.
 
-    ```mlir
-    %rm = attn.iterate n1 of n by n0 init(%minf : tensor<?x8x?xf32>) {
-    ^bb0(%RM: tensor<?x8x?xf32>):
-      ... %K[b,h,n1*N0+n0,e] ...
-      attn.yield %next : tensor<?x8x?xf32>
+    This is FuseMax's partitioned rank M1, M0 (arXiv 2406.10491, Einsums 39-56) and
+    EDGE's generative rank. The results are what the last step yields; if the
+    parent has extent 0 there is none, and they are the initial values. Initial
+    values, arguments, yielded values and results have the same types (IT-1 to
+    IT-4).
+
+    ```mlir test
+    // A running maximum.
+    func.func @maximum(%s: tensor<8x?xf32>) -> tensor<8xf32> {
+      %x = attn.cascade (%S = %s) : (tensor<8x?xf32>) -> tensor<8xf32> {
+        %lowest = arith.constant dense<0xFF800000> : tensor<8xf32>
+        %rm = attn.iterate n1 of n by n0 init(%lowest : tensor<8xf32>) {
+        ^bb0(%RM: tensor<8xf32>):
+          %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<8x?xf32>) -> tensor<8xf32>
+          %next = attn.einsum [m] = max(%RM[m], %lm[m]) : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+          attn.yield %next : tensor<8xf32>
+        }
+        attn.yield %rm : tensor<8xf32>
+      }
+      return %x : tensor<8xf32>
     }
     ```
 
@@ -339,10 +419,31 @@ def Attn_IterateOp : Attn_Op<"iterate", [SingleBlock, Pure,
 def Attn_IndexOp : Attn_Op<"index", [Pure]> {
   let summary = "the coordinate of a rank at the current point";
   let description = [{
-    Inside a map: the coordinate of `rank` plus the origin that the cascade gives
-    the rank. In a tile it is the coordinate within the tile. In the body of an `attn.iterate`,
-    an einsum over the points of the parent rank may name the parent: the
-    coordinate is then `rank*POINT+point` of the iteration.
+    Inside a map: the coordinate of `rank`, counted in points from 0, plus the
+    origin that the cascade gives the rank (CL-8). In a tile it is the coordinate
+    within the tile. In the body of an `attn.iterate`, an einsum over the points of
+    the parent rank may name the parent: the coordinate is then `rank*POINT+point`
+    of the iteration. A rank that the einsum does not have is refused (IX-1).
+
+    ```mlir test
+    // Distance-dependent scores, as ALiBi (arXiv 2108.12409) adds them.
+    func.func @distances(%s: tensor<?x?xf32>) -> tensor<?x?xf32> {
+      %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+        %r = attn.einsum [m,n] = map(%S[m,n]) {
+        ^bb0(%x: f32):
+          %m = attn.index m : index
+          %n = attn.index n : index
+          %d = arith.subi %n, %m : index
+          %i = arith.index_cast %d : index to i64
+          %f = arith.sitofp %i : i64 to f32
+          %y = arith.addf %x, %f : f32
+          attn.yield %y : f32
+        } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+        attn.yield %r : tensor<?x?xf32>
+      }
+      return %o : tensor<?x?xf32>
+    }
+    ```
   }];
   let arguments = (ins StrAttr:$rank);
   let results = (outs Index:$result);
@@ -353,6 +454,12 @@ def Attn_IndexOp : Attn_Op<"index", [Pure]> {
 def Attn_YieldOp : Attn_Op<"yield", [Pure, ReturnLike, Terminator,
     ParentOneOf<["AttentionOp", "CascadeOp", "EinsumOp", "IterateOp"]>]> {
   let summary = "ends a region of the dialect";
+  let description = [{
+    Hands values to the operation around it: the results of a cascade, the carried
+    tensors of the next step of an iteration, the one scalar of a map, the new score
+    of a score map. It stands nowhere else (CA-3), and the types are those that the
+    operation expects (CA-3, IT-2, EI-8, AT-8).
+  }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
 }
