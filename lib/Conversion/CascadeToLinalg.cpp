@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeToLinalg.h"
+#include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -99,9 +100,10 @@ FailureOr<Value> CascadeToLinalg::getExtent(const Split &split,
     return getExtent(einsum.getOutputRanks()[split.dim], user);
   auto argument = dyn_cast<BlockArgument>(split.tensor);
   if (!argument || argument.getOwner() != &cascade.getBody().front())
-    return LogicalResult(user->emitError("splits a dimension of a tensor that "
-                                         "an iteration carries or returns; "
-                                         "split one of an input or an einsum"));
+    return LogicalResult(emitNotSupported(user)
+                         << "splits a dimension of a tensor that an iteration "
+                            "carries or returns; split one of an input or an "
+                            "einsum");
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(outermostLoop ? outermostLoop
                                           : cascade.getOperation());
@@ -197,8 +199,8 @@ FailureOr<Value> CascadeToLinalg::getExtent(StringAttr rank, Operation *user) {
       return failure();
     return remember(arith::CeilDivUIOp::create(builder, loc, *size, *point));
   }
-  return LogicalResult(user->emitError("the extent of rank '")
-                       << rank.getValue()
+  return LogicalResult(emitNotSupported(user)
+                       << "the extent of rank '" << rank.getValue()
                        << "' is not known: no input of the cascade has a "
                           "dimension indexed by it "
                           "alone");

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeToLinalg.h"
+#include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -337,7 +338,8 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
         continue;
       if (!einsum.getReduction())
         return Value();
-      return LogicalResult(einsum.emitError("reduces over the plane (")
+      return LogicalResult(emitNotSupported(einsum)
+                           << "reduces over the plane ("
                            << space.queryRank.getValue() << ", "
                            << space.keyRank.getValue() << ") without the rank '"
                            << rank.getValue() << "' that indexes its numbers");
@@ -380,8 +382,8 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
                            positions[1]);
   if (!inside)
     return LogicalResult(
-        cascade.emitError("has a sparsity atom that the unfused route does not "
-                          "know: ")
+        emitNotSupported(cascade)
+        << "has a sparsity atom that the unfused route does not know: "
         << space.sparsity);
   return conjoin(body, loc, live, inside);
 }
