@@ -22,16 +22,14 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-namespace {
-
-DialectRegistry makeRegistry() {
+static DialectRegistry makeRegistry() {
   DialectRegistry registry;
   registerCompilerDialects(registry);
   return registry;
 }
 
 /// What run_passes may name, registered once for the process.
-void registerPasses() {
+static void registerPasses() {
   static const bool done = [] {
     registerAttnTransformsPasses();
     registerAttnConversionPasses();
@@ -44,7 +42,7 @@ void registerPasses() {
   (void)done;
 }
 
-std::string printDiagnostic(const Diagnostic &diagnostic) {
+static std::string printDiagnostic(const Diagnostic &diagnostic) {
   std::string text;
   llvm::raw_string_ostream os(text);
   os << diagnostic.getLocation() << ": ";
@@ -65,8 +63,6 @@ std::string printDiagnostic(const Diagnostic &diagnostic) {
   os << diagnostic;
   return text;
 }
-
-} // namespace
 
 struct attn_compiler {
   attn_compiler(attn_diagnostic_fn diagnostic, void *context)
