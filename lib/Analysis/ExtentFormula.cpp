@@ -102,8 +102,10 @@ void ExtentFormula::print(raw_ostream &os) const {
   std::vector<const std::pair<const std::vector<std::string>, double> *> order;
   for (const auto &term : terms)
     order.push_back(&term);
-  llvm::stable_sort(order, [](const auto *a, const auto *b) {
-    return a->first.size() > b->first.size();
+  llvm::sort(order, [](const auto *a, const auto *b) {
+    return a->first.size() != b->first.size()
+               ? a->first.size() > b->first.size()
+               : a->first < b->first;
   });
   llvm::interleave(
       order, os,

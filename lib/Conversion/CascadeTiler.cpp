@@ -41,39 +41,55 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
 // Extents
 //===----------------------------------------------------------------------===//
 
-Value CascadeTiler::getExtent(OpBuilder &builder, Location loc,
-                              StringAttr rank) {
-  auto found = extents.find(rank);
+std::optional<CascadeTiler::ExtentPlace>
+CascadeTiler::findExtent(StringAttr rank) {
+  using Kind = ExtentPlace::Kind;
+  auto *found = extents.find(rank);
   if (found != extents.end() && !ShapedType::isDynamic(found->second))
-    return arith::ConstantIndexOp::create(builder, loc, found->second);
+    return ExtentPlace{Kind::Number, found->second, 0};
 
   // A dynamic extent is a dimension of some input, or of an output.
-  Value extent;
+  std::optional<ExtentPlace> place;
   cascade.getBody().walk([&](EinsumOp einsum) {
     for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
       EinsumAccess access = einsum.getAccess(index);
-      if (extent || !isInput(access.tensor))
+      if (place || !isInput(access.tensor))
         continue;
-      Value input = inputs[cast<BlockArgument>(access.tensor).getArgNumber()];
       for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
         auto plain = dyn_cast<AffineDimExpr>(expr);
         bool isParent = iterate && rank == iterate.getParentAttr() && !plain &&
                         classify(access, expr) == IndexRole::Stream;
         if ((plain && access.ranks[plain.getPosition()] == rank) || isParent) {
-          extent = memref::DimOp::create(builder, loc, input, dim);
+          auto input = cast<BlockArgument>(access.tensor);
+          place = ExtentPlace{Kind::Input, input.getArgNumber(),
+                              static_cast<int64_t>(dim)};
           break;
         }
       }
     }
   });
-  if (extent)
-    return extent;
-  for (auto [result, output] : llvm::zip(cascade.getYielded(), outputs))
+  if (place)
+    return place;
+  for (auto [number, result] : llvm::enumerate(cascade.getYielded()))
     if (auto einsum = result.getDefiningOp<EinsumOp>())
       for (auto [dim, name] : llvm::enumerate(einsum.getOutputRanks()))
         if (name == rank)
-          return memref::DimOp::create(builder, loc, output, dim);
-  return {};
+          return ExtentPlace{Kind::Output, static_cast<int64_t>(number),
+                             static_cast<int64_t>(dim)};
+  return std::nullopt;
+}
+
+Value CascadeTiler::getExtent(OpBuilder &builder, Location loc,
+                              StringAttr rank) {
+  std::optional<ExtentPlace> place = findExtent(rank);
+  if (!place)
+    return {};
+  if (place->kind == ExtentPlace::Kind::Number)
+    return arith::ConstantIndexOp::create(builder, loc, place->number);
+  ValueRange tensors =
+      place->kind == ExtentPlace::Kind::Input ? inputs : outputs;
+  return memref::DimOp::create(builder, loc, tensors[place->number],
+                               place->dim);
 }
 
 //===----------------------------------------------------------------------===//

@@ -61,6 +61,15 @@ public:
   int64_t getWorkspaceBytes() const { return workspaceBytes; }
 
 private:
+  /// What says how far a rank runs: a number, or dimension `dim` of input or
+  /// output number `number`.
+  struct ExtentPlace {
+    enum class Kind { Number, Input, Output };
+    Kind kind;
+    int64_t number, dim;
+  };
+  std::optional<ExtentPlace> findExtent(StringAttr rank);
+
   /// A map `contraction + rest`: the rest is written first, then the
   /// contraction adds into the same buffer.
   struct Accumulation {

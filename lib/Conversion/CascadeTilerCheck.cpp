@@ -74,7 +74,7 @@ std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
   if (plain && isPoint(used[0]))
     return IndexRole::Stream;
   for (StringAttr rank : used) {
-    auto found = extents.find(rank);
+    const auto *found = extents.find(rank);
     if (isParallel(rank) || rank == lane || isPoint(rank) ||
         found == extents.end() || ShapedType::isDynamic(found->second))
       return std::nullopt;
@@ -121,7 +121,7 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
   if (failed(checkPlane(einsum, emit)) || failed(checkResidency(einsum, emit)))
     return failure();
   for (StringAttr rank : einsum.getOutputRanks()) {
-    auto found = extents.find(rank);
+    auto *found = extents.find(rank);
     bool isStatic =
         found != extents.end() && !ShapedType::isDynamic(found->second);
     if (!isStatic && !isParallel(rank) && rank != lane && !isPoint(rank))
@@ -133,7 +133,7 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
     if (isParallel(rank) || rank == lane)
       return emit(einsum) << "reduces rank '" << rank.getValue()
                           << "', which the mapping works on in parallel";
-    auto found = extents.find(rank);
+    auto *found = extents.find(rank);
     if (!isPoint(rank) &&
         (found == extents.end() || ShapedType::isDynamic(found->second)))
       return emit(einsum) << "reduces rank '" << rank.getValue()
@@ -282,30 +282,8 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
     if (failed(checkResult(result, emit)))
       return failure();
 
-  // The loops must know how far they run, from what getExtent() looks at. An
-  // operand that no map used may have been the one that said so.
-  auto isKnown = [&](StringAttr rank) {
-    auto found = extents.find(rank);
-    bool known =
-        found != extents.end() && !ShapedType::isDynamic(found->second);
-    cascade.getBody().walk([&](EinsumOp einsum) {
-      for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-        EinsumAccess access = einsum.getAccess(index);
-        if (!isInput(access.tensor))
-          continue;
-        for (AffineExpr expr : access.map.getResults()) {
-          auto plain = dyn_cast<AffineDimExpr>(expr);
-          known |= plain ? access.ranks[plain.getPosition()] == rank
-                         : iterate && rank == iterate.getParentAttr() &&
-                               classify(access, expr) == IndexRole::Stream;
-        }
-      }
-    });
-    return known || llvm::any_of(cascade.getYielded(), [&](Value result) {
-             auto einsum = result.getDefiningOp<EinsumOp>();
-             return einsum && llvm::is_contained(einsum.getOutputRanks(), rank);
-           });
-  };
+  // The loops must know how far they run. An operand that no map used may have
+  // been the one that said so.
   SmallVector<StringAttr> ranks(parallel);
   ranks.push_back(lane);
   if (iterate) {
@@ -314,7 +292,7 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
       ranks.append({cascade.getQueryRankAttr(), cascade.getKeyRankAttr()});
   }
   for (StringAttr rank : ranks)
-    if (!isKnown(rank))
+    if (!findExtent(rank))
       return emit(cascade) << "the extent of rank '" << rank.getValue()
                            << "' is not known; an input that an einsum reads "
                               "must have the rank, or what an einsum returns";

@@ -41,7 +41,10 @@ private:
   bool isDistributed(StringAttr rank) const { return ranks.contains(rank); }
   OpFoldResult getExtent(StringAttr rank);
   RankedTensorType getPointType(Value tensor);
-  Value slice(Value input, Value argument, ValueRange point);
+  struct Slice {
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+  };
+  Slice getSlice(OpBuilder &at, Value tensor, Value whole, ValueRange point);
   void clone(Block &from, OpBuilder &to);
 
   CascadeOp cascade;
@@ -180,21 +183,24 @@ RankedTensorType CascadeDistributor::getPointType(Value tensor) {
   return RankedTensorType::get(shape, type.getElementType());
 }
 
-/// The part of an input that belongs to the point.
-Value CascadeDistributor::slice(Value input, Value argument, ValueRange point) {
-  Location loc = cascade.getLoc();
-  SmallVector<OpFoldResult> offsets, sizes;
-  for (auto [dim, rank] : llvm::enumerate(getDimensions(argument))) {
+/// The part of `whole`, which is `tensor` of the cascade for all points, that
+/// belongs to one of them. What it needs is made by `at`.
+CascadeDistributor::Slice CascadeDistributor::getSlice(OpBuilder &at,
+                                                       Value tensor,
+                                                       Value whole,
+                                                       ValueRange point) {
+  Slice slice;
+  for (auto [dim, rank] : llvm::enumerate(getDimensions(tensor))) {
     bool isPoint = rank && isDistributed(rank);
-    offsets.push_back(
+    slice.offsets.push_back(
         isPoint ? OpFoldResult(point[llvm::find(ranks, rank) - ranks.begin()])
-                : builder.getIndexAttr(0));
-    sizes.push_back(isPoint ? builder.getIndexAttr(1)
-                            : tensor::getMixedSize(builder, loc, input, dim));
+                : at.getIndexAttr(0));
+    slice.sizes.push_back(
+        isPoint ? at.getIndexAttr(1)
+                : tensor::getMixedSize(at, cascade.getLoc(), whole, dim));
+    slice.strides.push_back(at.getIndexAttr(1));
   }
-  SmallVector<OpFoldResult> strides(offsets.size(), builder.getIndexAttr(1));
-  return tensor::ExtractSliceOp::create(builder, loc, getPointType(argument),
-                                        input, offsets, sizes, strides);
+  return slice;
 }
 
 void CascadeDistributor::clone(Block &from, OpBuilder &to) {
@@ -266,8 +272,12 @@ void CascadeDistributor::run() {
   SmallVector<Value> inputs;
   SmallVector<Type> types;
   for (auto [argument, input] :
-       llvm::zip(body.getArguments(), cascade.getInputs()))
-    inputs.push_back(slice(input, argument, point));
+       llvm::zip(body.getArguments(), cascade.getInputs())) {
+    Slice slice = getSlice(builder, argument, input, point);
+    inputs.push_back(tensor::ExtractSliceOp::create(
+        builder, loc, getPointType(argument), input, slice.offsets, slice.sizes,
+        slice.strides));
+  }
   for (Value yielded : cascade.getYielded())
     types.push_back(getPointType(yielded));
   CascadeSpace space = cascade.getSpace();
@@ -301,19 +311,11 @@ void CascadeDistributor::run() {
   for (auto [old, result, output] :
        llvm::zip(cascade.getYielded(), created.getResults(),
                  forall.getRegionOutArgs())) {
-    SmallVector<OpFoldResult> offsets, sizes;
     OpBuilder before(forall.getTerminator());
-    for (auto [dim, rank] : llvm::enumerate(getDimensions(old))) {
-      bool isPoint = rank && isDistributed(rank);
-      offsets.push_back(
-          isPoint ? OpFoldResult(point[llvm::find(ranks, rank) - ranks.begin()])
-                  : builder.getIndexAttr(0));
-      sizes.push_back(isPoint ? builder.getIndexAttr(1)
-                              : tensor::getMixedSize(before, loc, output, dim));
-    }
-    SmallVector<OpFoldResult> strides(offsets.size(), builder.getIndexAttr(1));
-    tensor::ParallelInsertSliceOp::create(builder, loc, result, output, offsets,
-                                          sizes, strides);
+    Slice slice = getSlice(before, old, output, point);
+    tensor::ParallelInsertSliceOp::create(builder, loc, result, output,
+                                          slice.offsets, slice.sizes,
+                                          slice.strides);
   }
   for (auto [result, output, old] :
        llvm::zip(forall.getResults(), outputs, cascade.getResults())) {

@@ -15,17 +15,43 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// The operation of type OpT with number `site` in the module, or null.
+/// Where each operation offers `count` choices: the operation and the choice
+/// with number `site` in the module, or null.
 template <typename OpT>
-static OpT getSite(ModuleOp module, unsigned &site) {
-  OpT found;
+static std::pair<OpT, unsigned> getChoice(ModuleOp module, unsigned site,
+                                          function_ref<unsigned(OpT)> count) {
+  OpT found = nullptr;
   module.walk([&](OpT op) {
-    if (site-- > 0)
+    unsigned choices = count(op);
+    if (site >= choices) {
+      site -= choices;
       return WalkResult::advance();
+    }
     found = op;
     return WalkResult::interrupt();
   });
-  return found;
+  return {found, site};
+}
+
+/// The operation of type OpT with number `site` in the module, or null.
+template <typename OpT>
+static OpT getSite(ModuleOp module, unsigned site) {
+  return getChoice<OpT>(module, site, [](OpT) { return 1u; }).first;
+}
+
+static unsigned countInputs(EinsumOp einsum) {
+  return einsum.getInputs().size();
+}
+
+/// Takes all restrictions from a cascade.
+static void removePlane(CascadeOp cascade) {
+  cascade.removeSparsityAttr();
+  cascade.removeQueryRankAttr();
+  cascade.removeKeyRankAttr();
+  cascade.removeAlignmentAttr();
+  cascade.removeOffsetAttr();
+  cascade.removeKeyLengthsAttr();
+  cascade.removeQueryLengthsAttr();
 }
 
 //===----------------------------------------------------------------------===//
@@ -117,20 +143,12 @@ static Simplified cutEinsum(ModuleOp module, unsigned site) {
 
 /// Replaces an einsum or an iteration by something it reads.
 static Simplified bypass(ModuleOp module, unsigned site) {
-  Operation *found = nullptr;
-  unsigned choice = 0;
-  module.walk([&](Operation *op) {
+  auto count = [](Operation *op) -> unsigned {
     if (!isa<EinsumOp, IterateOp>(op) || op->getNumResults() == 0)
-      return WalkResult::advance();
-    unsigned count = isa<IterateOp>(op) ? 1 : op->getNumOperands();
-    if (site >= count) {
-      site -= count;
-      return WalkResult::advance();
-    }
-    found = op;
-    choice = site;
-    return WalkResult::interrupt();
-  });
+      return 0;
+    return isa<IterateOp>(op) ? 1 : op->getNumOperands();
+  };
+  auto [found, choice] = getChoice<Operation *>(module, site, count);
   if (!found)
     return Simplified::NoSite;
   if (auto iterate = dyn_cast<IterateOp>(found)) {
@@ -170,13 +188,7 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
   case 0:
     if (!cascade.hasSpace())
       return Simplified::No;
-    cascade.removeSparsityAttr();
-    cascade.removeQueryRankAttr();
-    cascade.removeKeyRankAttr();
-    cascade.removeAlignmentAttr();
-    cascade.removeOffsetAttr();
-    cascade.removeKeyLengthsAttr();
-    cascade.removeQueryLengthsAttr();
+    removePlane(cascade);
     return Simplified::Yes;
   case 1:
     return cascade.removeMappingAttr() ? Simplified::Yes : Simplified::No;
@@ -213,21 +225,15 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
 
 /// Replaces an operation of a map by one of its operands.
 static Simplified simplifyMap(ModuleOp module, unsigned site) {
-  Operation *found = nullptr;
-  module.walk([&](EinsumOp einsum) {
-    for (Operation &op : einsum.getMap()->without_terminator()) {
-      if (site >= op.getNumOperands()) {
-        site -= op.getNumOperands();
-        continue;
-      }
-      found = &op;
-      return WalkResult::interrupt();
-    }
-    return WalkResult::advance();
-  });
+  auto count = [](Operation *op) -> unsigned {
+    bool isInMap = isa_and_nonnull<EinsumOp>(op->getParentOp()) &&
+                   !op->hasTrait<OpTrait::IsTerminator>();
+    return isInMap ? op->getNumOperands() : 0;
+  };
+  auto [found, choice] = getChoice<Operation *>(module, site, count);
   if (!found)
     return Simplified::NoSite;
-  Value operand = found->getOperand(site);
+  Value operand = found->getOperand(choice);
   if (found->getNumResults() != 1 ||
       operand.getType() != found->getResult(0).getType())
     return Simplified::No;
@@ -238,19 +244,10 @@ static Simplified simplifyMap(ModuleOp module, unsigned site) {
 
 /// Makes a map yield one of its arguments.
 static Simplified yieldArgument(ModuleOp module, unsigned site) {
-  EinsumOp found;
-  module.walk([&](EinsumOp einsum) {
-    unsigned count = einsum.getMap()->getNumArguments();
-    if (site >= count) {
-      site -= count;
-      return WalkResult::advance();
-    }
-    found = einsum;
-    return WalkResult::interrupt();
-  });
+  auto [found, choice] = getChoice<EinsumOp>(module, site, countInputs);
   if (!found)
     return Simplified::NoSite;
-  BlockArgument argument = found.getMap()->getArgument(site);
+  BlockArgument argument = found.getMap()->getArgument(choice);
   if (found.getMapResult() == argument ||
       found.getMapResult().getType() != argument.getType())
     return Simplified::No;
@@ -272,22 +269,13 @@ static bool indexesReducedRanks(EinsumOp einsum,
 
 /// Leaves out an operand of an einsum: its values become 1.
 static Simplified dropOperand(ModuleOp module, unsigned site) {
-  EinsumOp found;
-  module.walk([&](EinsumOp einsum) {
-    unsigned count = einsum.getInputs().size();
-    if (site >= count) {
-      site -= count;
-      return WalkResult::advance();
-    }
-    found = einsum;
-    return WalkResult::interrupt();
-  });
+  auto [found, choice] = getChoice<EinsumOp>(module, site, countInputs);
   if (!found)
     return Simplified::NoSite;
-  BlockArgument argument = found.getMap()->getArgument(site);
+  BlockArgument argument = found.getMap()->getArgument(choice);
   SmallVector<EinsumAccess> rest;
   for (unsigned index = 0; index < found.getInputs().size(); ++index)
-    if (index != site)
+    if (index != choice)
       rest.push_back(found.getAccess(index));
   if (argument.use_empty() || isa<IndexType>(argument.getType()) ||
       !indexesReducedRanks(found, rest))
@@ -395,7 +383,7 @@ bool RankRemover::run() {
   // Inputs and results are arguments and results of the function.
   for (auto [input, argument] :
        llvm::zip_equal(cascade.getInputs(), cascade.getBody().getArguments())) {
-    auto found = dims.find(argument);
+    auto *found = dims.find(argument);
     if (found == dims.end() || found->second.none())
       continue;
     auto outside = dyn_cast<BlockArgument>(input);
@@ -450,15 +438,8 @@ bool RankRemover::run() {
     einsum.getResult().replaceAllUsesWith(smaller.getResult());
     einsum.erase();
   }
-  if (cascade.getQueryRankAttr() == rank || cascade.getKeyRankAttr() == rank) {
-    cascade.removeSparsityAttr();
-    cascade.removeQueryRankAttr();
-    cascade.removeKeyRankAttr();
-    cascade.removeAlignmentAttr();
-    cascade.removeOffsetAttr();
-    cascade.removeKeyLengthsAttr();
-    cascade.removeQueryLengthsAttr();
-  }
+  if (cascade.getQueryRankAttr() == rank || cascade.getKeyRankAttr() == rank)
+    removePlane(cascade);
   for (auto [result, yielded] :
        llvm::zip_equal(cascade->getResults(), cascade.getYielded()))
     result.setType(yielded.getType());
@@ -470,21 +451,15 @@ bool RankRemover::run() {
 }
 
 static Simplified dropRank(ModuleOp module, unsigned site) {
-  WalkResult walk = WalkResult::advance();
-  Simplified outcome = Simplified::NoSite;
-  walk = module.walk([&](CascadeOp cascade) {
-    auto ranks = cascade.getRankExtents();
-    if (site >= ranks.size()) {
-      site -= ranks.size();
-      return WalkResult::advance();
-    }
-    StringAttr rank = std::next(ranks.begin(), site)->first;
-    outcome =
-        RankRemover(cascade, rank).run() ? Simplified::Yes : Simplified::No;
-    return WalkResult::interrupt();
-  });
-  (void)walk;
-  return outcome;
+  auto count = [](CascadeOp cascade) -> unsigned {
+    return cascade.getRankExtents().size();
+  };
+  auto [cascade, choice] = getChoice<CascadeOp>(module, site, count);
+  if (!cascade)
+    return Simplified::NoSite;
+  auto ranks = cascade.getRankExtents();
+  StringAttr rank = std::next(ranks.begin(), choice)->first;
+  return RankRemover(cascade, rank).run() ? Simplified::Yes : Simplified::No;
 }
 
 //===----------------------------------------------------------------------===//
