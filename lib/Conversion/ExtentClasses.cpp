@@ -123,6 +123,8 @@ void ExtentClasses::visit(AttentionOp op) {
         uniteRank(op.getExtras()[slot], dim, cast<StringAttr>(rank).getValue(),
                   op);
   }
+  for (GateAttr gate : op.getGateList())
+    uniteRanks(op.getExtras()[gate.getSlot()], gate.getRanks(), op);
 }
 
 void ExtentClasses::visit(MergeOp op) {

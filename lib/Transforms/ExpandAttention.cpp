@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeWriter.h"
+#include "GateActivations.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
 #include "attn/Transforms/Transforms.h"
@@ -73,6 +74,9 @@ private:
                     SmallVectorImpl<StringRef> &split);
   Value applyModifier(unsigned index, Value score);
   Value applyMap(ScoreMapAttr map, unsigned index, Value score);
+  EinsumAccess applyGates(GatePlace place, EinsumAccess access, StringRef name);
+  Value applyRenormalised(Value tensor, bool positive);
+  Value applyOutputGates(Value output, Value denominator);
   AccessAttr addInteger(Value position);
   CascadeSpace addSpace();
 
@@ -91,6 +95,8 @@ private:
   SmallVector<SmallVector<Extra>> extras;
   /// The inputs that people may have named, and the values that say how.
   SmallVector<std::pair<unsigned, Value>> named;
+  /// The gates and their operands.
+  SmallVector<std::pair<GateAttr, Extra>> gates;
 };
 
 } // namespace
@@ -271,6 +277,82 @@ Value AttentionExpander::applyModifier(unsigned index, Value score) {
   return applyMap(cast<ScoreMapAttr>(modifier), index, score);
 }
 
+/// tensor * activation(gate) for every gate on `place` that is not
+/// renormalised.
+EinsumAccess AttentionExpander::applyGates(GatePlace place, EinsumAccess access,
+                                           StringRef name) {
+  for (const auto &[gate, extra] : gates) {
+    if (gate.getPlace() != place || gate.getRenormalised())
+      continue;
+    SmallVector<StringRef> ranks = llvm::map_to_vector(
+        access.ranks, [](StringAttr rank) { return rank.getValue(); });
+    // A gate of its own for each query head makes a key of its own for each.
+    if (llvm::is_contained(extra.ranks, "g") && !llvm::is_contained(ranks, "g"))
+      ranks.insert(llvm::find(ranks, "k") + 1, "g");
+    Activation activation = gate.getActivation();
+    Value gated = writer.einsum(
+        compute, ranks,
+        {access, writer.access(body->getArgument(extra.input), extra.ranks)},
+        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+          Value factor = buildActivation(builder, loc, activation, args[1]);
+          return arith::MulFOp::create(builder, loc, args[0], factor);
+        });
+    setName(gated, name);
+    access = writer.access(gated, ranks);
+  }
+  return access;
+}
+
+/// The renormalised gates on the weight: those with a positive activation join
+/// the score, P * g = exp(S + log g - X), the others multiply the numerators.
+Value AttentionExpander::applyRenormalised(Value tensor, bool positive) {
+  for (const auto &[gate, extra] : gates) {
+    if (!gate.getRenormalised() || gate.isPositive() != positive)
+      continue;
+    Activation activation = gate.getActivation();
+    tensor = writer.einsum(
+        compute, scoreRanks,
+        {writer.access(tensor, scoreRanks),
+         writer.access(body->getArgument(extra.input), extra.ranks)},
+        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+          if (positive)
+            return arith::AddFOp::create(
+                builder, loc, args[0],
+                buildLogActivation(builder, loc, activation, args[1]));
+          return arith::MulFOp::create(
+              builder, loc, args[0],
+              buildActivation(builder, loc, activation, args[1]));
+        });
+    setName(tensor, positive ? "S" : "P");
+  }
+  return tensor;
+}
+
+/// output * activation(gate); a row without a weight stays 0, whatever its gate
+/// holds.
+Value AttentionExpander::applyOutputGates(Value output, Value denominator) {
+  for (const auto &[gate, extra] : gates) {
+    if (gate.getPlace() != GatePlace::Output)
+      continue;
+    Activation activation = gate.getActivation();
+    output = writer.einsum(
+        compute, outputRanks,
+        {writer.access(output, outputRanks),
+         writer.access(body->getArgument(extra.input), extra.ranks),
+         writer.access(denominator, rowRanks)},
+        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+          Value factor = buildActivation(builder, loc, activation, args[1]);
+          Value zero = constant(builder, loc, compute, 0.0);
+          Value isDead = arith::CmpFOp::create(
+              builder, loc, arith::CmpFPredicate::OEQ, args[2], zero);
+          Value product = arith::MulFOp::create(builder, loc, args[0], factor);
+          return arith::SelectOp::create(builder, loc, isDead, zero, product);
+        });
+    setName(output, "O");
+  }
+  return output;
+}
+
 FailureOr<CascadeOp> AttentionExpander::run() {
   if (failed(checkScoreMaps()))
     return failure();
@@ -315,6 +397,11 @@ FailureOr<CascadeOp> AttentionExpander::run() {
       for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks()))
         add(slot, toRanks(cast<ArrayAttr>(ranks)));
   }
+  for (GateAttr gate : op.getGateList()) {
+    Extra &extra = gates.emplace_back(gate, Extra()).second;
+    extra.input =
+        addExtra(gate.getSlot(), toRanks(gate.getRanks()), extra.ranks);
+  }
   std::optional<unsigned> sinks;
   if (op.getSinks()) {
     sinks = writer.addInput(
@@ -347,11 +434,17 @@ FailureOr<CascadeOp> AttentionExpander::run() {
       setName(body->getArgument(input), source.getName());
 
   // Scores and modifiers.
-  Value score = writer.einsum(
-      compute, scoreRanks,
-      {writer.access(body->getArgument(q), {"b", "k", "g", "m", "e"}),
-       writer.access(body->getArgument(k), {"b", "k", "n", "e"})},
-      mulBody, ReductionKind::Add, {"e"});
+  EinsumAccess queryAccess = applyGates(
+      GatePlace::Query,
+      writer.access(body->getArgument(q), {"b", "k", "g", "m", "e"}), "Q");
+  EinsumAccess keyAccess = applyGates(
+      GatePlace::Key, writer.access(body->getArgument(k), {"b", "k", "n", "e"}),
+      "K");
+  EinsumAccess valueAccess = applyGates(
+      GatePlace::Value,
+      writer.access(body->getArgument(v), {"b", "k", "n", "f"}), "V");
+  Value score = writer.einsum(compute, scoreRanks, {queryAccess, keyAccess},
+                              mulBody, ReductionKind::Add, {"e"});
   setName(score, "S");
   for (unsigned index = 0, end = op.getScore().size(); index < end; ++index) {
     Value modified = applyModifier(index, score);
@@ -359,6 +452,10 @@ FailureOr<CascadeOp> AttentionExpander::run() {
       setName(modified, "S");
     score = modified;
   }
+
+  score = applyGates(GatePlace::Score, writer.access(score, scoreRanks), "S")
+              .tensor;
+  score = applyRenormalised(score, /*positive=*/true);
 
   // Maximum, numerators, denominator.
   EinsumAccess scoreAccess = writer.access(score, scoreRanks);
@@ -377,6 +474,7 @@ FailureOr<CascadeOp> AttentionExpander::run() {
   Value numerator = writer.einsum(
       compute, scoreRanks, {scoreAccess, maximumAccess}, expDifferenceBody);
   setName(numerator, "P");
+  numerator = applyRenormalised(numerator, /*positive=*/false);
   EinsumAccess numeratorAccess = writer.access(numerator, scoreRanks);
   Value denominator = writer.einsum(compute, rowRanks, numeratorAccess,
                                     identityBody, ReductionKind::Add, {"n"});
@@ -400,21 +498,26 @@ FailureOr<CascadeOp> AttentionExpander::run() {
   Value weights = writer.einsum(compute, scoreRanks,
                                 {numeratorAccess, denominatorAccess}, divBody);
   setName(weights, "W");
+  EinsumAccess weightAccess =
+      applyGates(GatePlace::Weight, writer.access(weights, scoreRanks), "W");
   // The sum is kept in the compute type of the operands, also where the result
   // has another one (NU-1).
   auto resultType = cast<RankedTensorType>(resultTypes[0]);
-  bool converts = getComputeType(resultType.getElementType()) != compute;
+  bool isGated = llvm::any_of(gates, [](const auto &gate) {
+    return gate.first.getPlace() == GatePlace::Output;
+  });
+  bool converts =
+      isGated || getComputeType(resultType.getElementType()) != compute;
   Type sumType = converts ? resultType.clone(compute) : resultType;
   SmallVector<Value> results{
-      EinsumOp::create(
-          builder, loc, sumType, writer.names(outputRanks),
-          ArrayRef<EinsumAccess>{
-              writer.access(weights, scoreRanks),
-              writer.access(body->getArgument(v), {"b", "k", "n", "f"})},
-          EinsumReduction{ReductionKind::Add, writer.names({"n"})}, mulBody)
+      EinsumOp::create(builder, loc, sumType, writer.names(outputRanks),
+                       ArrayRef<EinsumAccess>{weightAccess, valueAccess},
+                       EinsumReduction{ReductionKind::Add, writer.names({"n"})},
+                       mulBody)
           .getResult()};
   setName(results[0], "O");
-  if (converts) {
+  results[0] = applyOutputGates(results[0], denominator);
+  if (results[0].getType() != resultType) {
     results[0] = EinsumOp::create(builder, loc, Type(resultType),
                                   writer.names(outputRanks),
                                   writer.access(results[0], outputRanks),

@@ -155,6 +155,43 @@ class Not:
 
 
 # ===----------------------------------------------------------------------===//
+# Gates
+# ===----------------------------------------------------------------------===//
+
+ACTIVATIONS = {
+    "none": lambda x: x,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "softplus": lambda x: np.logaddexp(x, x.dtype.type(0)),
+    "exp": np.exp,
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Multiplies what `place` names (query, key, value, score, weight, output)
+    by activation(values), which the ranks b, h, k, m, n, e, f in `ranks` index;
+    a renormalised gate on the weights also joins the denominator."""
+
+    place: str
+    activation: str
+    values: np.ndarray
+    ranks: str
+    renormalised: bool = False
+
+    def factor(self, dtype, over: str, fixed: dict[str, int], rows):
+        """The factor over the two ranks `over`; rows m are taken, others whole."""
+        picked = self.values[tuple(fixed.get(rank, slice(None)) for rank in self.ranks)]
+        free = [rank for rank in self.ranks if rank not in fixed]
+        if "m" in free:
+            picked = np.take(picked, rows, axis=free.index("m"))
+        picked = picked.transpose([free.index(rank) for rank in over if rank in free])
+        missing = tuple(axis for axis, rank in enumerate(over) if rank not in free)
+        return ACTIVATIONS[self.activation](np.expand_dims(picked.astype(dtype), missing))
+
+
+# ===----------------------------------------------------------------------===//
 # The operator
 # ===----------------------------------------------------------------------===//
 
@@ -182,6 +219,7 @@ class Operator:
     sinks: np.ndarray | None = None
     offset: np.ndarray | int | None = None
     origins: dict[str, np.ndarray | int] = field(default_factory=dict)
+    gates: Sequence[Gate] = ()
 
     def origin(self, rank: str, b: int) -> int:
         return _of_row(self.origins.get(rank, 0), b)
@@ -194,6 +232,16 @@ class Operator:
         length = max(int(lengths[b]), 0)
         # The extent of a part says nothing about the whole.
         return length if rank in self.origins else min(length, extent)
+
+    def largest_factor(self, dtype) -> float:
+        """How much the gates after the sum of values may enlarge it."""
+        largest = 1.0
+        for gate in self.gates:
+            if gate.place in ("weight", "output") and not gate.renormalised:
+                factors = np.abs(ACTIVATIONS[gate.activation](gate.values.astype(dtype)))
+                finite = factors[np.isfinite(factors)]
+                largest *= max(1.0, float(finite.max(initial=0.0)))
+        return largest
 
     def score_modifiers(self, features: int) -> Sequence[Callable]:
         if self.modifiers is None:
@@ -255,9 +303,10 @@ def check_operands(q, k, v):
         raise ValueError("the key heads must divide the query heads")
 
 
-def softmax_rows(scores, live, sink=None):
+def softmax_rows(scores, live, sink=None, factors=()):
     """Weights, denominator and log-sum-exp of each row of `scores`.
 
+    Weights are multiplied by `factors` before they are summed.
     Dead points weigh nothing. A row whose maximum score is -inf, so also one
     without a live point, has denominator 0 and log-sum-exp -inf; a sink is not a
     score and does not change that.
@@ -271,7 +320,10 @@ def softmax_rows(scores, live, sink=None):
     pivot = np.where(empty, dtype.type(0), maximum)
     if sink is not None:
         pivot = np.maximum(pivot, dtype.type(sink))
-    weights = np.where(live, np.exp(masked - pivot[:, None]), dtype.type(0))
+    weights = np.exp(masked - pivot[:, None])
+    for factor in factors:
+        weights = weights * factor
+    weights = np.where(live, weights, dtype.type(0))
     total = np.zeros(masked.shape[0], dtype)
     if masked.shape[1]:
         # accumulate adds one element after the other; sum would add in pairs.
@@ -378,9 +430,17 @@ def _evaluate(q, k, v, operator, dtype, rows, scores_of, values_of, round_weight
             seen |= live.any(axis=0)
             counts[b, :, part] = live.sum(axis=1)
             for h in range(heads):
-                key = k[b, h // group].astype(dtype)
-                value = v[b, h // group].astype(dtype)
-                scores = scores_of(q[b, h, block].astype(dtype), key)
+                fixed = {"b": b, "h": h, "k": h // group}
+
+                def gated(place, tensor, over, fixed=fixed, block=block, renormalised=False):
+                    for gate in operator.gates:
+                        if gate.place == place and gate.renormalised == renormalised:
+                            tensor = tensor * gate.factor(dtype, over, fixed, block)
+                    return tensor
+
+                key = gated("key", k[b, h // group].astype(dtype), "ne")
+                value = gated("value", v[b, h // group].astype(dtype), "nf")
+                scores = scores_of(gated("query", q[b, h, block].astype(dtype), "me"), key)
                 indices = [np.full((1, 1), b), np.full((1, 1), h), block[:, None], n_index]
                 for modifier in modifiers:
                     picked = indices
@@ -394,18 +454,26 @@ def _evaluate(q, k, v, operator, dtype, rows, scores_of, values_of, round_weight
                     if scores.dtype != dtype:
                         raise TypeError(f"{modifier} changed the type of the scores")
                 sink = None if operator.sinks is None else operator.sinks[h]
-                weights, total, lse[b, h, part] = softmax_rows(scores, live, sink)
+                scores = gated("score", scores, "mn")
+                factors = [
+                    gate.factor(dtype, "mn", fixed, block)
+                    for gate in operator.gates
+                    if gate.renormalised
+                ]
+                weights, total, lse[b, h, part] = softmax_rows(scores, live, sink, factors)
                 if round_weights is not None:
                     weights = weights.astype(round_weights).astype(dtype)
                 # A row without a single weight gives 0, whatever its values are.
                 empty = total == 0
                 normal = weights / np.where(empty, 1, total)[:, None]
-                product = values_of(normal, live, value)
+                normal = np.where(live, gated("weight", normal, "mn"), dtype.type(0))
+                product = gated("output", values_of(normal, live, value), "mf")
                 product[empty] = 0
                 out[b, h, part] = product.astype(out_dtype)
-        visible = np.abs(v[b][:, seen].astype(np.float64))
-        visible = visible[np.isfinite(visible)]
-        live_value_max = max(live_value_max, float(visible.max(initial=0.0)))
+                visible = np.abs(value[seen].astype(np.float64))
+                visible = visible[np.isfinite(visible)]
+                largest = float(visible.max(initial=0.0)) * operator.largest_factor(dtype)
+                live_value_max = max(live_value_max, largest)
     return Result(out, lse, counts, live_value_max, rows)
 
 

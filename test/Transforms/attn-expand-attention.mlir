@@ -148,3 +148,50 @@ func.func @part(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %h: index, %
       : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
   return %o : tensor<?x8x?x64xf32>
 }
+
+// A renormalised gate with a positive activation is its logarithm on the score:
+// log(sigmoid(x)) = -softplus(-x). The weights themselves have no gate.
+// CHECK-LABEL: func @positive_gate
+// CHECK: %[[S:.*]] = attn.einsum [b,k,g,m,n] = mul({{.*}}) reduce add(e)
+// CHECK: %[[G:.*]] = attn.einsum [b,k,g,m,n] = map(%[[S]][b,k,g,m,n], %{{.*}}[b,n]) {
+// CHECK: arith.negf
+// CHECK: math.absf
+// CHECK: math.log1p
+// CHECK: arith.negf
+// CHECK: arith.addf
+// CHECK: %[[X:.*]] = attn.einsum [b,k,g,m] = %[[G]][b,k,g,m,n] reduce max(n)
+// CHECK: %[[P:.*]] = attn.einsum [b,k,g,m,n] = map(%[[G]][b,k,g,m,n], %[[X]][b,k,g,m])
+// CHECK: %[[D:.*]] = attn.einsum [b,k,g,m] = %[[P]][b,k,g,m,n] reduce add(n)
+// CHECK: %[[W:.*]] = attn.einsum [b,k,g,m,n] = div(%[[P]][b,k,g,m,n], %[[D]][b,k,g,m])
+// CHECK: mul(%[[W]]
+func.func @positive_gate(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %g: tensor<?x?xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) score [scale(1.0)] gate weight sigmoid(%g[b, n] : tensor<?x?xf32>) renormalised
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// Other gates multiply where they stand: numerators before the sum, weights
+// after the quotient, features before the scores, the output with a test for
+// rows without a weight.
+// CHECK-LABEL: func @gates
+// CHECK: %[[K:.*]] = attn.einsum [b,k,g,n,e] = map(%{{.*}}[b,k,n,e], %{{.*}}[k,g])
+// CHECK: mul(%{{.*}}[b,k,g,m,e], %[[K]][b,k,g,n,e]) reduce add(e)
+// CHECK: math.exp
+// CHECK: %[[P:.*]] = attn.einsum [b,k,g,m,n] = map(%{{.*}}[b,k,g,m,n], %{{.*}}[b,n])
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: math.tanh
+// CHECK: %[[D:.*]] = attn.einsum [b,k,g,m] = %[[P]][b,k,g,m,n] reduce add(n)
+// CHECK: %[[W:.*]] = attn.einsum [b,k,g,m,n] = div(%[[P]]
+// CHECK: %[[WG:.*]] = attn.einsum [b,k,g,m,n] = mul(%[[W]][b,k,g,m,n], %{{.*}}[k,g])
+// CHECK: %[[O:.*]] = attn.einsum [b,k,g,m,f] = mul(%[[WG]]
+// CHECK: attn.einsum [b,k,g,m,f] = map(%[[O]][b,k,g,m,f], %{{.*}}[b,k,g,m,f], %[[D]][b,k,g,m])
+// CHECK: arith.cmpf oeq
+// CHECK: arith.select
+func.func @gates(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %g: tensor<?x?xf32>, %h: tensor<8xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) score [scale(1.0)] gate key sigmoid(%h[h] : tensor<8xf32>)
+      gate weight tanh(%g[b, n] : tensor<?x?xf32>) renormalised
+      gate weight none(%h[h] : tensor<8xf32>)
+      gate output sigmoid(%q[b, h, m, f] : tensor<?x8x?x64xf32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}

@@ -140,6 +140,8 @@ class Spec:
     query_lengths: bool = False
     sinks: bool = False
     lse: bool = False
+    # (place, activation, ranks, renormalised) of each gate.
+    gates: tuple = ()
     # The result's type where it is not that of the operands.
     out_dtype: str | None = None
     # How the origin of a rank, as ("m", "index"), and the offset are given: as a
@@ -164,6 +166,7 @@ class Spec:
             if getattr(self, name):
                 parts.append(name)
         parts += [f"origin {rank} {kind}" for rank, kind in self.origins]
+        parts += [f"gate {' '.join(map(str, gate))}" for gate in self.gates]
         return " ".join(parts)
 
 
@@ -199,7 +202,8 @@ _STATIC = {"b": "?", "m": "?", "n": "?"}
 
 
 def _ranks_type(spec: Spec, ranks: str, element: str) -> str:
-    extents = dict(_STATIC, h=str(spec.heads))
+    sizes = {"h": spec.heads, "k": spec.key_heads, "e": spec.e, "f": spec.f}
+    extents = _STATIC | {rank: str(size) for rank, size in sizes.items()}
     return f"tensor<{''.join(extents[rank] + 'x' for rank in ranks)}{element}>"
 
 
@@ -272,7 +276,14 @@ def text(spec: Spec, name: str = "attention") -> str:
     if spec.lse:
         results.append(f"tensor<?x{spec.heads}x?x{statistics}>")
         result_names = "%o, %lse"
-    arguments += number_arguments
+    gate_arguments = []
+    for i, (place, activation, ranks, renormalised) in enumerate(spec.gates):
+        gate_type = _ranks_type(spec, ranks, spec.dtype)
+        gate_arguments.append(f"%gate{i}: {gate_type}")
+        operand = f"%gate{i}[{', '.join(ranks)}] : {gate_type}"
+        end = " renormalised" if renormalised else ""
+        clauses.append(f"gate {place} {activation}({operand}){end}")
+    arguments += number_arguments + gate_arguments
     middle = "".join(f"\n      {clause}" for clause in clauses)
     types = ", ".join(results)
     result_type = f"({types})" if spec.lse else types
@@ -350,6 +361,13 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
         arrays["offset"] = position(spec.offset, int(rng.integers(-keys, keys + 1)), batch)
     for rank, kind in spec.origins:
         arrays[f"origin_{rank}"] = position(kind, int(rng.integers(0, extents[rank] + 7)), batch)
+    sizes = extents | {"k": spec.key_heads, "e": spec.e, "f": spec.f}
+    for i, (_, activation, ranks, renormalised) in enumerate(spec.gates):
+        gate = normal(tuple(sizes[rank] for rank in ranks), dtype)
+        if renormalised and activation in ("none", "silu", "tanh"):
+            # A sum of both signs may be as near to 0 as it likes.
+            gate = np.abs(gate) + gate.dtype.type(0.25)
+        arrays[f"gate{i}"] = gate
     return Operands(spec, arrays)
 
 
@@ -374,7 +392,12 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
 
         modifiers.append(reference.Map(region))
     atoms = tuple(map(predicate, spec.where))
+    gates = [
+        reference.Gate(place, activation, arrays[f"gate{i}"], ranks, renormalised)
+        for i, (place, activation, ranks, renormalised) in enumerate(spec.gates)
+    ]
     return reference.Operator(
+        gates=gates,
         modifiers=modifiers,
         where=reference.And(atoms) if atoms else None,
         align=spec.align,

@@ -29,6 +29,12 @@ OPERATORS = {
         SPEC, where=(("causal",),), align="offset", offset="row", region="every_third",
         origins=(("b", "tensor"), ("h", "index"), ("m", "row"), ("n", "tensor")),
     ),
+    "gated": replace(
+        SPEC, where=(("causal",),),
+        gates=(("query", "tanh", "hme", False), ("key", "tanh", "bkn", False),
+               ("value", "none", "hf", False), ("weight", "sigmoid", "bhn", True),
+               ("output", "sigmoid", "bhmf", False)),
+    ),
     "bf16": replace(SPEC, dtype="bf16", where=(("causal",),), sinks=True),
 }  # fmt: skip
 

@@ -153,6 +153,22 @@ class Attention:
         listed = ", ".join(text for text, _ in operands)
         return f"map({listed}) {{\n        ^bb0({arguments}):\n          {lines}\n      }}"
 
+    def gate(self):
+        dice = self.dice
+        places = {
+            "query": "bhme", "key": "bkne", "value": "bknf",
+            "score": "bhmn", "weight": "bhmn", "output": "bhmf",
+        }  # fmt: skip
+        place = dice.of(list(places))
+        ranks = dice.some(places[place])
+        kind = self.type(ranks, dice.of(FLOATS))
+        name = self.function.argument(kind)
+        activation = dice.pick("none", "sigmoid", "silu", "tanh", "softplus", "exp")
+        if dice.errs():
+            ranks = dice.some("bhkmnefz", 0, 4)
+        end = " renormalised" if dice.chance(0.5 if place == "weight" else 0.05) else ""
+        return f"gate {place} {activation}({name}[{', '.join(ranks)}] : {kind}){end}"
+
     def emit(self):
         dice, function = self.dice, self.function
         types = [self.type("bhme", self.element), self.type("bkne", self.element)]
@@ -179,6 +195,8 @@ class Attention:
         if dice.chance(0.2):
             kind = self.type("h", dice.of(FLOATS))
             clauses.append(f"sinks({function.argument(kind)} : {kind})")
+        while dice.chance(0.2):
+            clauses.append(self.gate())
         results = [self.type("bhmf", self.element if dice.chance(0.9) else dice.of(FLOATS))]
         bound = function.fresh()
         if dice.chance(0.3):

@@ -223,7 +223,7 @@ func.func @bias_order(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2x8
 
 // AT-7: no operand and no region is left over
 func.func @unused_extra(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2x8x4x64xf32> {
-  // expected-error @+1 {{has 1 extra operands and 0 regions, but 'score' uses 0 and 0}}
+  // expected-error @+1 {{has 1 extra operands and 0 regions, but 'score' and 'gate' use 0 and 0}}
   %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0>,
       score = []}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<8xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
@@ -563,5 +563,65 @@ func.func @positions(%q: tensor<2x8x?x64xf32>, %x: index, %l: tensor<2xi32>) -> 
   // expected-error @+1 {{allowed are 'align offset(...)', 'align top_left', or lengths of both keys and queries}}
   %o = attn.attention(%q, %q, %q) where causal origin(m = %x : index) lengths key(%l : tensor<2xi32>)
       : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// GA-1
+func.func @gate_rank(%q: tensor<2x8x?x64xf32>, %k: tensor<2x4x?x64xf32>, %g: tensor<2x?xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{the gate on the output is indexed by 'n'; allowed are b, h, m and f}}
+  %o = attn.attention(%q, %k, %k) gate output sigmoid(%g[b, n] : tensor<2x?xf32>)
+      : (tensor<2x8x?x64xf32>, tensor<2x4x?x64xf32>, tensor<2x4x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// GA-1
+func.func @gate_heads(%q: tensor<2x8x?x64xf32>, %k: tensor<2x4x?x64xf32>, %g: tensor<4x8xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{the gate on the key is indexed by 'k' and 'h'; a query head belongs to one key head: drop 'k'}}
+  %o = attn.attention(%q, %k, %k) gate key none(%g[k, h] : tensor<4x8xf32>)
+      : (tensor<2x8x?x64xf32>, tensor<2x4x?x64xf32>, tensor<2x4x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// GA-1
+func.func @gate_extent(%q: tensor<2x8x?x64xf32>, %k: tensor<2x4x?x64xf32>, %g: tensor<8xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{the gate on the value has extent 8 along 'k', which is 4}}
+  %o = attn.attention(%q, %k, %k) gate value none(%g[k] : tensor<8xf32>)
+      : (tensor<2x8x?x64xf32>, tensor<2x4x?x64xf32>, tensor<2x4x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// GA-1
+func.func @gate_type(%q: tensor<2x8x?x64xf32>, %k: tensor<2x4x?x64xf32>, %g: tensor<8xi32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{the gate on the query must hold f64, f32, bf16 or f16; got 'i32'}}
+  %o = attn.attention(%q, %k, %k) gate query none(%g[h] : tensor<8xi32>)
+      : (tensor<2x8x?x64xf32>, tensor<2x4x?x64xf32>, tensor<2x4x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// GA-3
+func.func @gate_lse(%q: tensor<2x8x?x64xf32>, %k: tensor<2x4x?x64xf32>, %g: tensor<?xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{has no log-sum-exp: a renormalised gate without a positive activation may make the sum negative; allowed are sigmoid, softplus and exp}}
+  %o, %l = attn.attention(%q, %k, %k) gate weight tanh(%g[n] : tensor<?xf32>) renormalised
+      : (tensor<2x8x?x64xf32>, tensor<2x4x?x64xf32>, tensor<2x4x?x64xf32>) -> (tensor<2x8x?x64xf32>, tensor<2x8x?xf32>)
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// GA-2
+func.func @gate_renormalised(%q: tensor<2x8x?x64xf32>, %k: tensor<2x4x?x64xf32>, %g: tensor<8xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{'renormalised' is for a gate on the weight; got one on the score}}
+  %o = attn.attention(%q, %k, %k) gate score none(%g[h] : tensor<8xf32>) renormalised
+      : (tensor<2x8x?x64xf32>, tensor<2x4x?x64xf32>, tensor<2x4x?x64xf32>) -> tensor<2x8x?x64xf32>
   return %o : tensor<2x8x?x64xf32>
 }

@@ -55,3 +55,18 @@ func.func @part_with_lengths(%q: tensor<?x8x?x64xf32>, %l: tensor<?xi32>, %n: in
       : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
   return %o : tensor<?x8x?x64xf32>
 }
+
+// Gates, each on a line of its own.
+// CHECK-LABEL: func @gates
+// CHECK: align bottom_right{{$}}
+// CHECK-NEXT: gate key none(%{{.*}}[k] : tensor<2xf32>){{$}}
+// CHECK-NEXT: gate weight sigmoid(%{{.*}}[b, n] : tensor<?x?xbf16>) renormalised{{$}}
+// CHECK-NEXT: gate output silu(%{{.*}}[b, h, m, f] : tensor<?x8x?x64xf32>){{$}}
+// CHECK-NEXT: : (tensor
+func.func @gates(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %gk: tensor<2xf32>, %gw: tensor<?x?xbf16>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) gate key none(%gk[k] : tensor<2xf32>)
+      gate weight sigmoid(%gw[b, n] : tensor<?x?xbf16>) renormalised
+      gate output silu(%q[b, h, m, f] : tensor<?x8x?x64xf32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}

@@ -16,6 +16,9 @@ module {
     %output_0 = attn.attention(%arg0, %arg1, %arg2)
       score [scale(-3.000000e+00)]
       align bottom_right
+      gate value tanh(%arg4[h] : tensor<8xf32>)
+      gate weight softplus(%arg3[h, m, n] : tensor<8x?x?xf32>) renormalised
+      gate output sigmoid(%arg0[b, h, m, f] : tensor<?x8x?x64xf32>)
       : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
     %output_1, %lse_2 = attn.merge(%output, %output_0) lse(%lse, %lse) sinks(%arg7) : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?xf32>, tensor<?x8x?xf32>, tensor<8xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>)
     return %output_1, %lse_2 : tensor<?x8x?x64xf32>, tensor<?x8x?xf32>

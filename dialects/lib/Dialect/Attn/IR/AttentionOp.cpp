@@ -30,6 +30,19 @@ Value AttentionOp::getOrigin(StringRef rank) {
   return {};
 }
 
+SmallVector<GateAttr> AttentionOp::getGateList() {
+  SmallVector<GateAttr> gates;
+  if (getGates())
+    llvm::append_range(gates, getGates()->getAsRange<GateAttr>());
+  return gates;
+}
+
+bool AttentionOp::hasSignedDenominator() {
+  return llvm::any_of(getGateList(), [](GateAttr gate) {
+    return gate.getRenormalised() && !gate.isPositive();
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Assembly
 //===----------------------------------------------------------------------===//
@@ -69,6 +82,28 @@ struct AttentionParser {
     if (!modifier)
       return failure();
     score.push_back(modifier);
+    return success();
+  }
+
+  /// `place activation(%t[ranks] : type)`, maybe `renormalised`
+  ParseResult parseGate(SmallVectorImpl<Attribute> &gates) {
+    SMLoc location = parser.getCurrentLocation();
+    FailureOr<GatePlace> place = FieldParser<GatePlace>::parse(parser);
+    if (failed(place))
+      return failure();
+    FailureOr<Activation> activation = FieldParser<Activation>::parse(parser);
+    SmallVector<StringAttr> ranks;
+    if (failed(activation) || parser.parseLParen() || parseExtra(ranks) ||
+        parser.parseRParen())
+      return failure();
+    bool renormalised = succeeded(parser.parseOptionalKeyword("renormalised"));
+    auto gate = GateAttr::getChecked(
+        [&] { return parser.emitError(location); }, parser.getContext(), *place,
+        *activation, renormalised, static_cast<int64_t>(extras.size()) - 1,
+        ArrayRef<StringAttr>(ranks));
+    if (!gate)
+      return failure();
+    gates.push_back(gate);
     return success();
   }
 
@@ -195,6 +230,12 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
   }
   if (succeeded(parser.parseOptionalKeyword("sinks")) && parseTyped(sinks))
     return failure();
+  SmallVector<Attribute> gates;
+  while (succeeded(parser.parseOptionalKeyword("gate")))
+    if (state.parseGate(gates))
+      return failure();
+  if (!gates.empty())
+    properties.gates = parser.getBuilder().getArrayAttr(gates);
 
   SmallVector<Type> types;
   auto parseType = [&]() { return parser.parseType(types.emplace_back()); };
@@ -325,6 +366,15 @@ void AttentionOp::print(OpAsmPrinter &printer) {
     printTyped("query", getQueryLengths());
   }
   printTyped("sinks", getSinks());
+  for (GateAttr gate : getGateList()) {
+    printer.printNewline();
+    printer << "gate " << stringifyGatePlace(gate.getPlace()) << " "
+            << stringifyActivation(gate.getActivation()) << "(";
+    printExtra(gate.getSlot(), gate.getRanks());
+    printer << ")";
+    if (gate.getRenormalised())
+      printer << " renormalised";
+  }
   printer.printOptionalAttrDict(
       (*this)->getDiscardableAttrDictionary().getValue());
   printer.printNewline();

@@ -50,6 +50,19 @@ static SmallVector<SmallVector<OperandDim>> getOperandDims(AttentionOp op) {
               .Case("m", kRow)
               .Default(kKey)));
   };
+  auto setGate = [&](GateAttr gate) {
+    for (StringAttr rank : gate.getRanks()) {
+      OperandDim dim = llvm::StringSwitch<OperandDim>(rank.getValue())
+                           .Case("k", keyHead)
+                           .Case("e", whole)
+                           .Case("b", loop(kBatch))
+                           .Case("h", loop(kHead))
+                           .Case("m", loop(kRow))
+                           .Case("n", loop(kKey))
+                           .Default(loop(kFeature));
+      dims[firstExtra + gate.getSlot()].push_back(dim);
+    }
+  };
   for (Attribute modifier : op.getScore()) {
     if (auto bias = dyn_cast<BiasAttr>(modifier))
       setExtra(bias.getSlot(), bias.getRanks());
@@ -57,6 +70,8 @@ static SmallVector<SmallVector<OperandDim>> getOperandDims(AttentionOp op) {
       for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks()))
         setExtra(slot, cast<ArrayAttr>(ranks));
   }
+  for (GateAttr gate : op.getGateList())
+    setGate(gate);
   // What follows is indexed by heads, sinks alone, or by the batch.
   for (unsigned number = firstExtra + op.getExtras().size();
        number < dims.size(); ++number) {
@@ -395,7 +410,7 @@ FailureOr<AttentionOp> AttentionTile::create(bool isPartial) {
       isPartial ? Value() : at(kSinks), origins, offset, op.getScore(),
       op.getSparsityAttr(), AlignmentAttr::get(op.getContext(), alignment),
       originRanks.empty() ? ArrayAttr() : builder.getArrayAttr(originRanks),
-      op.getScoreMaps().size());
+      op.getGatesAttr(), op.getScoreMaps().size());
   for (auto [from, to] :
        llvm::zip_equal(op.getScoreMaps(), tile.getScoreMaps())) {
     IRMapping mapping;

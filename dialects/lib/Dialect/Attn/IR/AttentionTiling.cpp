@@ -238,6 +238,10 @@ struct AttentionPartialReduction
 private:
   static LogicalResult
   checkReduction(Operation *op, const SetVector<unsigned> &reductionDims) {
+    if (cast<AttentionOp>(op).hasSignedDenominator())
+      return op->emitOpError("is not split along its keys: parts are joined by "
+                             "their log-sum-exps, which a renormalised gate "
+                             "without a positive activation has not");
     if (reductionDims.size() == 1 && reductionDims.front() == kKey)
       return success();
     return op->emitOpError("reduces its loop #")

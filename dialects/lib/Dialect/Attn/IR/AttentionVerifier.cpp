@@ -30,17 +30,67 @@ static bool isScoreType(Type type) {
   return type.isF64() || type.isF32() || type.isBF16() || type.isF16();
 }
 
-/// Checks an extra operand against the ranks that index it. The modifiers use
-/// the operands in order, each once: `next` is the one whose turn it is.
-static LogicalResult verifyExtra(AttentionOp op, StringRef what, int64_t slot,
-                                 ArrayRef<StringAttr> ranks, int64_t &next) {
+/// A rank that may index an extra operand, with its extent.
+struct ExtraRank {
+  StringRef name;
+  int64_t extent;
+};
+
+/// "b, h, m and n"
+static std::string listRanks(ArrayRef<ExtraRank> ranks) {
+  std::string text;
+  for (auto [index, rank] : llvm::enumerate(ranks)) {
+    if (index > 0)
+      text += index + 1 == ranks.size() ? " and " : ", ";
+    text += rank.name;
+  }
+  return text;
+}
+
+/// The ranks of the score.
+static SmallVector<ExtraRank> getScoreRanks(AttentionOp op) {
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  auto key = cast<RankedTensorType>(op.getKey().getType());
+  return {{"b", query.getDimSize(0)},
+          {"h", query.getDimSize(1)},
+          {"m", query.getDimSize(2)},
+          {"n", key.getDimSize(2)}};
+}
+
+/// The ranks of what a gate multiplies.
+static SmallVector<ExtraRank> getGateRanks(AttentionOp op, GatePlace place) {
+  SmallVector<ExtraRank> score = getScoreRanks(op);
+  ExtraRank b = score[0], h = score[1], m = score[2], n = score[3];
+  auto value = cast<RankedTensorType>(op.getValue().getType());
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  ExtraRank k{"k", value.getDimSize(1)}, e{"e", query.getDimSize(3)},
+      f{"f", value.getDimSize(3)};
+  switch (place) {
+  case GatePlace::Query:
+    return {b, h, m, e};
+  case GatePlace::Key:
+    return {b, k, h, n, e};
+  case GatePlace::Value:
+    return {b, k, h, n, f};
+  case GatePlace::Score:
+  case GatePlace::Weight:
+    return score;
+  case GatePlace::Output:
+    return {b, h, m, f};
+  }
+  llvm_unreachable("no such place");
+}
+
+/// Checks an extra operand against the ranks that index it. Modifiers and gates
+/// use the operands in order, each once: `next` is the one whose turn it is.
+static LogicalResult verifyExtra(AttentionOp op, const Twine &what,
+                                 int64_t slot, ArrayRef<StringAttr> ranks,
+                                 ArrayRef<ExtraRank> allowed, int64_t &next) {
   // spec: AT-7
   if (slot != next++ || next > static_cast<int64_t>(op.getExtras().size()))
     return op.emitOpError(what)
            << " names operand slot " << slot << " of " << op.getExtras().size()
            << " where slot " << next - 1 << " is next";
-  auto query = cast<RankedTensorType>(op.getQuery().getType());
-  auto key = cast<RankedTensorType>(op.getKey().getType());
   auto type = cast<RankedTensorType>(op.getExtras()[slot].getType());
   if (type.getRank() != static_cast<int64_t>(ranks.size()))
     return op.emitOpError(what)
@@ -48,15 +98,13 @@ static LogicalResult verifyExtra(AttentionOp op, StringRef what, int64_t slot,
            << " ranks";
   llvm::SmallDenseSet<StringAttr> seen;
   for (auto [rank, size] : llvm::zip_equal(ranks, type.getShape())) {
-    int64_t expected = llvm::StringSwitch<int64_t>(rank.getValue())
-                           .Case("b", query.getDimSize(0))
-                           .Case("h", query.getDimSize(1))
-                           .Case("m", query.getDimSize(2))
-                           .Case("n", key.getDimSize(2))
-                           .Default(-1);
-    if (expected == -1)
+    StringRef name = rank.getValue();
+    const ExtraRank *found = llvm::find_if(
+        allowed, [=](const ExtraRank &one) { return one.name == name; });
+    if (found == allowed.end())
       return op.emitOpError(what) << " is indexed by '" << rank.getValue()
-                                  << "'; allowed are b, h, m and n";
+                                  << "'; allowed are " << listRanks(allowed);
+    int64_t expected = found->extent;
     if (!seen.insert(rank).second)
       return op.emitOpError(what)
              << " is indexed by '" << rank.getValue() << "' twice";
@@ -115,6 +163,36 @@ static LogicalResult verifyPositions(AttentionOp op) {
       (op.getOrigin("m") || op.getOrigin("n")) &&
       !(op.getKeyLengths() && op.getQueryLengths()))
     return op.emitOpError(kPartNeedsOffset);
+  return success();
+}
+
+static LogicalResult verifyGates(AttentionOp op, int64_t &next) {
+  for (GateAttr gate : op.getGateList()) {
+    // spec: GA-1
+    std::string what =
+        ("the gate on the " + stringifyGatePlace(gate.getPlace())).str();
+    SmallVector<ExtraRank> allowed = getGateRanks(op, gate.getPlace());
+    if (failed(verifyExtra(op, what, gate.getSlot(), gate.getRanks(), allowed,
+                           next)))
+      return failure();
+    auto isIndexedBy = [&](StringRef name) {
+      return llvm::any_of(gate.getRanks(), [&](StringAttr rank) {
+        return rank.getValue() == name;
+      });
+    };
+    if (isIndexedBy("k") && isIndexedBy("h"))
+      return op.emitOpError(what) << " is indexed by 'k' and 'h'; a query head "
+                                     "belongs to one key head: drop 'k'";
+    Type element = getElementTypeOrSelf(op.getExtras()[gate.getSlot()]);
+    if (!isScoreType(element))
+      return op.emitOpError(what)
+             << " must hold f64, f32, bf16 or f16; got " << element;
+  }
+  // spec: GA-3
+  if (op.getLse() && op.hasSignedDenominator())
+    return op.emitOpError("has no log-sum-exp: a renormalised gate without a "
+                          "positive activation may make the sum negative; "
+                          "allowed are sigmoid, softplus and exp");
   return success();
 }
 
@@ -194,7 +272,7 @@ LogicalResult AttentionOp::verify() {
   for (Attribute modifier : getScore()) {
     if (auto bias = dyn_cast<BiasAttr>(modifier)) {
       if (failed(verifyExtra(*this, "bias", bias.getSlot(), bias.getRanks(),
-                             numSlots)))
+                             getScoreRanks(*this), numSlots)))
         return failure();
       if (Type element =
               getElementTypeOrSelf(getExtras()[bias.getSlot()].getType());
@@ -208,7 +286,7 @@ LogicalResult AttentionOp::verify() {
               return cast<StringAttr>(rank);
             });
         if (failed(verifyExtra(*this, "a score map's operand", slot, names,
-                               numSlots)) ||
+                               getScoreRanks(*this), numSlots)) ||
             failed(verifyElementType(
                 *this, "a score map's operand",
                 getElementTypeOrSelf(getExtras()[slot].getType()))))
@@ -225,12 +303,14 @@ LogicalResult AttentionOp::verify() {
     }
   }
 
+  if (failed(verifyGates(*this, numSlots)))
+    return failure();
   if (numSlots != static_cast<int64_t>(getExtras().size()) ||
       numRegions != static_cast<int64_t>(getScoreMaps().size()))
     return emitOpError("has ")
            << getExtras().size() << " extra operands and "
-           << getScoreMaps().size() << " regions, but 'score' uses " << numSlots
-           << " and " << numRegions;
+           << getScoreMaps().size() << " regions, but 'score' and 'gate' use "
+           << numSlots << " and " << numRegions;
 
   // spec: AT-9
   auto verifyBatch = [&](StringRef what, Value lengths) -> LogicalResult {

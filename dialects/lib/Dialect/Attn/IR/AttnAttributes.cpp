@@ -326,6 +326,27 @@ LogicalResult ScoreMapAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 //===----------------------------------------------------------------------===//
+// Gates
+//===----------------------------------------------------------------------===//
+
+// spec: GA-2
+LogicalResult GateAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               GatePlace place, Activation, bool renormalised,
+                               int64_t, ArrayRef<StringAttr>) {
+  if (renormalised && place != GatePlace::Weight)
+    return emitError() << "'renormalised' is for a gate on the weight; got one "
+                          "on the "
+                       << stringifyGatePlace(place);
+  return success();
+}
+
+bool GateAttr::isPositive() const {
+  return llvm::is_contained(
+      {Activation::Sigmoid, Activation::Softplus, Activation::Exp},
+      getActivation());
+}
+
+//===----------------------------------------------------------------------===//
 // Plans and mappings
 //===----------------------------------------------------------------------===//
 

@@ -49,6 +49,7 @@ enum class AttributeCode : uint64_t {
   Alignment = 15,
   Origin = 16,
   Residency = 17,
+  Gate = 18,
 };
 
 /// Writes one attribute.
@@ -137,6 +138,7 @@ private:
   Attribute readPrefix();
   Attribute readScoreMap();
   Attribute readPlan();
+  Attribute readGate();
   Attribute readMapping();
 
   DialectBytecodeReader &reader;
@@ -288,6 +290,15 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
         writer.writeVarInt(static_cast<uint32_t>(residency.getValue()));
         return success();
       })
+      .Case([&](GateAttr gate) {
+        code(AttributeCode::Gate);
+        writer.writeVarInt(static_cast<uint32_t>(gate.getPlace()));
+        writer.writeVarInt(static_cast<uint32_t>(gate.getActivation()));
+        writer.writeVarInt(gate.getRenormalised());
+        writer.writeSignedVarInt(gate.getSlot());
+        writer.writeAttributes(gate.getRanks());
+        return success();
+      })
       .Default([](Attribute) { return failure(); });
 }
 
@@ -343,6 +354,31 @@ Attribute AttributeReader::readPlan() {
     return {};
   return get<PlanAttr>(ArrayRef<StringAttr>(symbols),
                        ArrayRef<PlanPiece>(pieces));
+}
+
+Attribute AttributeReader::readGate() {
+  uint64_t place, activation, renormalised;
+  int64_t slot;
+  SmallVector<StringAttr> ranks;
+  if (failed(reader.readVarInt(place)) ||
+      failed(reader.readVarInt(activation)) ||
+      failed(reader.readVarInt(renormalised)) ||
+      failed(reader.readSignedVarInt(slot)) ||
+      failed(reader.readAttributes(ranks)))
+    return {};
+  constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max();
+  std::optional<GatePlace> knownPlace;
+  std::optional<Activation> knownActivation;
+  if (place <= kMost)
+    knownPlace = symbolizeGatePlace(static_cast<uint32_t>(place));
+  if (activation <= kMost)
+    knownActivation = symbolizeActivation(static_cast<uint32_t>(activation));
+  if (!knownPlace || !knownActivation || renormalised > 1)
+    return reader.emitError() << "unknown gate " << place << ", " << activation
+                              << ", " << renormalised,
+           Attribute();
+  return get<GateAttr>(*knownPlace, *knownActivation, renormalised == 1, slot,
+                       ArrayRef<StringAttr>(ranks));
 }
 
 Attribute AttributeReader::readMapping() {
@@ -407,6 +443,8 @@ Attribute AttributeReader::read() {
     return readEnum<ReductionKindAttr>(symbolizeReductionKind, "reduction");
   case AttributeCode::Alignment:
     return readEnum<AlignmentAttr>(symbolizeAlignment, "alignment");
+  case AttributeCode::Gate:
+    return readGate();
   case AttributeCode::Residency:
     return readEnum<ResidencyAttr>(symbolizeResidency, "residency");
   }

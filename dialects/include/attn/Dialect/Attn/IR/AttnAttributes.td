@@ -194,6 +194,39 @@ def Attn_ScoreMapAttr : Attn_Attr<"ScoreMap", "score_map"> {
 }
 
 //===----------------------------------------------------------------------===//
+// Gates
+//===----------------------------------------------------------------------===//
+
+def Attn_GateAttr : Attn_Attr<"Gate", "gate"> {
+  let summary = "multiplies a tensor of the operator by an activated operand";
+  let description = [{
+    `place` says which: query, key or value features as they are loaded, the
+    score after its modifiers, the weights P / D, or the output. With
+    `renormalised`, for weights alone, the weights are P * g / sum_n P * g
+    instead (Energy-Gated Attention, arXiv 2605.21842); a sum of 0 gives 0.
+    `slot` is a position among the op's extra operands, `ranks` index it; it is
+    broadcast over the ranks that it lacks.
+
+    A renormalised gate whose activation is positive (sigmoid, softplus, exp) is
+    the same as its logarithm added to the score, and is computed so.
+  }];
+  let parameters = (ins EnumParameter<Attn_GatePlace>:$place,
+                        EnumParameter<Attn_Activation>:$activation,
+                        "bool":$renormalised, "int64_t":$slot,
+                        ArrayRefParameter<"::mlir::StringAttr">:$ranks);
+  let assemblyFormat = [{
+    `<` $place `,` $activation `,` $renormalised `,` $slot `,`
+    custom<Names>($ranks) `>`
+  }];
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Whether the activation is positive everywhere.
+    bool isPositive() const;
+  }];
+}
+def Attn_GateArrayAttr : TypedArrayAttrBase<Attn_GateAttr, "gates">;
+
+//===----------------------------------------------------------------------===//
 // Cascades
 //===----------------------------------------------------------------------===//
 

@@ -35,6 +35,20 @@ def Attn_Residency : I32Enum<"Residency",
   let cppNamespace = "::mlir::attn";
 }
 
+def Attn_GatePlace : I32Enum<"GatePlace", "what a gate multiplies", [
+  I32EnumCase<"Query", 0, "query">, I32EnumCase<"Key", 1, "key">,
+  I32EnumCase<"Value", 2, "value">, I32EnumCase<"Score", 3, "score">,
+  I32EnumCase<"Weight", 4, "weight">, I32EnumCase<"Output", 5, "output">]> {
+  let cppNamespace = "::mlir::attn";
+}
+
+def Attn_Activation : I32Enum<"Activation", "what a gate's operand goes through",
+    [I32EnumCase<"None", 0, "none">, I32EnumCase<"Sigmoid", 1, "sigmoid">,
+     I32EnumCase<"Silu", 2, "silu">, I32EnumCase<"Tanh", 3, "tanh">,
+     I32EnumCase<"Softplus", 4, "softplus">, I32EnumCase<"Exp", 5, "exp">]> {
+  let cppNamespace = "::mlir::attn";
+}
+
 def Attn_ReductionKindAttr : EnumAttr<Attn_Dialect, Attn_ReductionKind,
                                       "reduction"> {
   let description = [{

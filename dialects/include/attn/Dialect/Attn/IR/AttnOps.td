@@ -56,6 +56,20 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     batch row has its own. `lengths` bounds keys and queries per batch row.
     `sinks` holds one logit per head that joins the denominator alone.
 
+    `gate PLACE ACTIVATION(%g[ranks] : type)`, any number of times, multiplies
+    by an activated operand (`#attn.gate`). Operands of `query` and `output` are
+    indexed by b, h, m and the feature (e or f), of `key` and `value` by b, k or
+    h, n and the feature, of `score` and `weight` by b, h, m, n. `gate weight ...
+    renormalised` divides by the gated sum:
+
+    ```mlir
+    %o = attn.attention(%q, %k, %v) where causal
+        gate weight sigmoid(%energy[b, n] : tensor<?x?xf32>) renormalised
+        gate output sigmoid(%g[b, h, m, f] : tensor<?x8x?x64xf32>)
+        : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>)
+        -> tensor<?x8x?x64xf32>
+    ```
+
     The second result, if asked for, is the natural log-sum-exp `[b, h, m]` of
     every term of the denominator, in the compute type: f64 for f64, else f32.
     Rows without a live key give 0 and -inf.
@@ -90,7 +104,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     ArrayAttr:$score,
     OptionalAttr<Attn_SparsityAttr>:$sparsity,
     Attn_AlignmentAttr:$alignment,
-    OptionalAttr<StrArrayAttr>:$originRanks);
+    OptionalAttr<StrArrayAttr>:$originRanks,
+    OptionalAttr<Attn_GateArrayAttr>:$gates);
   let results = (outs Attn_FloatTensor:$output, Optional<Attn_FloatTensor>:$lse);
   let regions = (region VariadicRegion<SizedRegion<1>>:$scoreMaps);
   let hasCustomAssemblyFormat = 1;
@@ -102,6 +117,11 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     int64_t getGroupSize();
     /// The origin of `rank` (b, h, m or n), or null.
     ::mlir::Value getOrigin(::llvm::StringRef rank);
+    /// The gates, in the order in which they are written.
+    ::llvm::SmallVector<::mlir::attn::GateAttr> getGateList();
+    /// Whether the denominator may be negative or 0: a renormalised gate whose
+    /// activation is not positive.
+    bool hasSignedDenominator();
   }];
 }
 
