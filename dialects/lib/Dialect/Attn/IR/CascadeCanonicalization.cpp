@@ -133,6 +133,8 @@ struct SimplifyCascadeSparsity : OpRewritePattern<CascadeOp> {
   }
 };
 
+} // namespace
+
 /// The operations of the body that no result in `kept` needs.
 static llvm::SmallPtrSet<Operation *, 16>
 findDead(CascadeOp cascade, const llvm::SmallBitVector &kept) {
@@ -158,6 +160,7 @@ findDead(CascadeOp cascade, const llvm::SmallBitVector &kept) {
   return dead;
 }
 
+namespace {
 /// Results that nobody reads are not computed.
 struct DropUnusedResults : OpRewritePattern<CascadeOp> {
   using OpRewritePattern::OpRewritePattern;
