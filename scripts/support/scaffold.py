@@ -157,7 +157,8 @@ def scaffold_pass(plan, name, folder="Transforms"):
     plan.then(f"{table}: the summary and the description; options, statistics, dependentDialects")
     plan.then(f"lib/{folder}/{file}: what the pass does to a cascade")
     plan.then(f"test/{folder}/{name}.mlir: a case for each thing it does and each it leaves alone")
-    plan.then("lib/Pipelines/AttnToLLVM.cpp: its place in the route; docs/architecture.md likewise")
+    plan.then("lib/Pipelines/AttnToLLVM.cpp: its place in the route")
+    plan.then("docs/architecture.md: the same for people; test/Docs fails until the pass is named")
     plan.then("test/faults: what would be wrong if a check were dropped")
 
 
@@ -320,7 +321,7 @@ def main():
     print("\n".join(plan.write()))
     if generate_docs.update(arguments.root, generate_docs.find_tool()):
         print("changed docs/reference")
-    print("\nIt builds, and its tests pass. What is left, and then the target attn-doc:")
+    print("\nIt builds, and the tests beside it pass. What is left, and then the target attn-doc:")
     for step in plan.steps:
         print(f"- {step}")
     return 0
