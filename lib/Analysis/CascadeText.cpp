@@ -160,7 +160,8 @@ static void printOperator(raw_ostream &os, AffineExprKind kind) {
 }
 
 void attn::printIndex(raw_ostream &os, AffineExpr expr,
-                      const EinsumAccess &access, int level) {
+                      const EinsumAccess &access, int level,
+                      function_ref<void(const DataIndex &)> printData) {
   if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
     os << constant.getValue();
     return;
@@ -170,7 +171,11 @@ void attn::printIndex(raw_ostream &os, AffineExpr expr,
     return;
   }
   if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
-    os << getExtentSymbol(access.extents[symbol.getPosition()].getValue());
+    const DataIndex *data = access.getData(symbol.getPosition());
+    if (data && printData)
+      printData(*data);
+    else
+      os << getExtentSymbol(access.extents[symbol.getPosition()].getValue());
     return;
   }
   auto binary = cast<AffineBinaryOpExpr>(expr);
@@ -178,7 +183,7 @@ void attn::printIndex(raw_ostream &os, AffineExpr expr,
   bool isNested = level > (isSum ? 0 : 1);
   if (isNested)
     os << "(";
-  printIndex(os, binary.getLHS(), access, isSum ? 0 : 1);
+  printIndex(os, binary.getLHS(), access, isSum ? 0 : 1, printData);
   AffineExpr right = binary.getRHS();
   // a + b * -1 reads better as a - b.
   auto product = dyn_cast<AffineBinaryOpExpr>(right);
@@ -190,10 +195,10 @@ void attn::printIndex(raw_ostream &os, AffineExpr expr,
     os << "-" << -constant.getValue();
   } else if (isSum && factor && factor.getValue() == -1) {
     os << "-";
-    printIndex(os, product.getLHS(), access, 2);
+    printIndex(os, product.getLHS(), access, 2, printData);
   } else {
     printOperator(os, expr.getKind());
-    printIndex(os, right, access, isSum ? 0 : 2);
+    printIndex(os, right, access, isSum ? 0 : 2, printData);
   }
   if (isNested)
     os << ")";
@@ -217,7 +222,14 @@ std::string CascadeText::getReference(EinsumOp reader, unsigned input) const {
   for (AffineExpr expr : access.map.getResults()) {
     std::string &index = indices.emplace_back();
     llvm::raw_string_ostream stream(index);
-    printIndex(stream, expr, access, 0);
+    auto printData = [&](const DataIndex &data) {
+      stream << getName(data.tensor) << "[";
+      llvm::interleave(
+          data.map.getResults(), stream,
+          [&](AffineExpr inner) { printIndex(stream, inner, access, 0); }, ",");
+      stream << "]";
+    };
+    printIndex(stream, expr, access, 0, printData);
   }
   os << "[" << llvm::join(indices, ",") << "]";
   return text;
@@ -296,6 +308,9 @@ std::string CascadeText::getExpression(EinsumOp einsum, Value value,
       argument && argument.getOwner() == einsum.getMap())
     return getReference(einsum, argument.getArgNumber());
   Operation *op = value.getDefiningOp();
+  if (auto argument = dyn_cast<BlockArgument>(value);
+      argument && argument.getOwner() == einsum.getCombinerBlock())
+    return argument.getArgNumber() == 0 ? "a" : "b";
   if (!op)
     return getName(value);
   Attribute constant;
@@ -321,11 +336,21 @@ std::string CascadeText::getExpression(EinsumOp einsum, Value value,
   return getFunctionName(op) + "(" + llvm::join(operands, ", ") + ")";
 }
 
+/// The name of a reduction, or what its region computes from `a` and `b`.
+std::string CascadeText::getReductionText(EinsumOp einsum) const {
+  Block *combiner = einsum.getCombinerBlock();
+  if (!combiner)
+    return stringifyReductionKind(*einsum.getReduction()).str();
+  return "{" +
+         getExpression(einsum, combiner->getTerminator()->getOperand(0), 0) +
+         " from " + getConstantText(einsum.getIdentityAttr()) + "}";
+}
+
 std::string CascadeText::getNotation(EinsumOp einsum) const {
   std::string text = getResult(einsum) + " = " +
                      getExpression(einsum, einsum.getMapResult(), 0);
   if (std::optional<EinsumReduction> reduction = einsum.getEinsumReduction())
-    text += " :: " + stringifyReductionKind(reduction->kind).str() + "(" +
+    text += " :: " + getReductionText(einsum) + "(" +
             joinRanks(reduction->ranks) + ")";
   return text;
 }

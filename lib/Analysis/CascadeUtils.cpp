@@ -13,14 +13,29 @@ using namespace mlir::attn;
 
 SmallVector<StringAttr> attn::getAccessRanks(const EinsumAccess &access) {
   SmallVector<StringAttr> ranks;
-  for (AffineExpr expr : access.map.getResults())
-    expr.walk([&](AffineExpr inner) {
-      if (auto dim = dyn_cast<AffineDimExpr>(inner))
-        if (StringAttr rank = access.ranks[dim.getPosition()];
-            !llvm::is_contained(ranks, rank))
-          ranks.push_back(rank);
-    });
+  auto visit = [&](auto &&self, AffineMap map) -> void {
+    for (AffineExpr expr : map.getResults())
+      expr.walk([&](AffineExpr inner) {
+        if (auto dim = dyn_cast<AffineDimExpr>(inner))
+          if (StringAttr rank = access.ranks[dim.getPosition()];
+              !llvm::is_contained(ranks, rank))
+            ranks.push_back(rank);
+        if (auto symbol = dyn_cast<AffineSymbolExpr>(inner))
+          if (const DataIndex *data = access.getData(symbol.getPosition()))
+            self(self, data->map);
+      });
+  };
+  visit(visit, access.map);
   return ranks;
+}
+
+bool attn::readsData(CascadeOp cascade) {
+  return cascade.getBody()
+      .walk([](EinsumOp einsum) {
+        return einsum.getIndices().empty() ? WalkResult::advance()
+                                           : WalkResult::interrupt();
+      })
+      .wasInterrupted();
 }
 
 std::optional<SmallVector<StringAttr>>
@@ -68,10 +83,18 @@ attn::substituteRanks(const EinsumAccess &access,
   SmallVector<AffineExpr> exprs;
   for (AffineExpr expr : access.map.getResults())
     exprs.push_back(expr.replaceDims(dims));
-  return EinsumAccess(
+  EinsumAccess result(
       access.tensor,
       AffineMap::get(ranks.size(), extents.size(), exprs, context), ranks,
       extents);
+  for (DataIndex data : access.data) {
+    exprs.clear();
+    for (AffineExpr expr : data.map.getResults())
+      exprs.push_back(expr.replaceDims(dims));
+    data.map = AffineMap::get(ranks.size(), extents.size(), exprs, context);
+    result.data.push_back(data);
+  }
+  return result;
 }
 
 EinsumAccess attn::composeAccess(EinsumOp producer, const EinsumAccess &inner,
@@ -86,6 +109,15 @@ EinsumAccess attn::composeAccess(EinsumOp producer, const EinsumAccess &inner,
 bool attn::isSameAccess(const EinsumAccess &a, const EinsumAccess &b) {
   if (a.tensor != b.tensor)
     return false;
+  // Data has no name outside of its einsum.
+  if (a.readsData() || b.readsData()) {
+    auto isSame = [](const DataIndex &one, const DataIndex &other) {
+      return one.name == other.name && one.tensor == other.tensor &&
+             one.map == other.map;
+    };
+    return a.map == b.map && a.ranks == b.ranks && a.extents == b.extents &&
+           llvm::equal(a.data, b.data, isSame);
+  }
   // Compare over one common list of names.
   SmallVector<StringAttr> ranks, extents;
   auto rewrite = [&](const EinsumAccess &access) {
@@ -139,6 +171,8 @@ EinsumOp attn::cloneEinsum(OpBuilder &builder, EinsumOp einsum,
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
     EinsumAccess access = einsum.getAccess(index);
     access.tensor = tensors.lookupOrDefault(access.tensor);
+    for (DataIndex &data : access.data)
+      data.tensor = tensors.lookupOrDefault(data.tensor);
     access.ranks = rename(access.ranks);
     access.extents = rename(access.extents);
     accesses.push_back(access);
@@ -264,6 +298,12 @@ TypedAttr attn::getReductionIdentity(ReductionKind kind, Type element) {
   }
 }
 
+TypedAttr attn::getReductionIdentity(EinsumOp einsum, Type element) {
+  if (einsum.getReduction() == ReductionKind::Associative)
+    return einsum.getIdentityAttr();
+  return getReductionIdentity(*einsum.getReduction(), element);
+}
+
 Value attn::combineValues(OpBuilder &builder, Location loc, ReductionKind kind,
                           Value a, Value b) {
   bool isFloat = isa<FloatType>(a.getType());
@@ -284,6 +324,21 @@ Value attn::combineValues(OpBuilder &builder, Location loc, ReductionKind kind,
     return arith::AndIOp::create(builder, loc, a, b);
   case ReductionKind::Or:
     return arith::OrIOp::create(builder, loc, a, b);
+  case ReductionKind::Associative:
+    break;
   }
-  llvm_unreachable("unknown reduction");
+  llvm_unreachable("a region is combined by its own operations");
+}
+
+Value attn::combineValues(OpBuilder &builder, Location loc, EinsumOp einsum,
+                          Value a, Value b) {
+  if (Block *combiner = einsum.getCombinerBlock()) {
+    // As it is written, so that it is recognised (EmptyStep).
+    IRMapping mapping;
+    mapping.map(combiner->getArguments(), ValueRange{a, b});
+    for (Operation &op : combiner->without_terminator())
+      builder.clone(op, mapping);
+    return mapping.lookupOrDefault(combiner->getTerminator()->getOperand(0));
+  }
+  return combineValues(builder, loc, *einsum.getReduction(), a, b);
 }

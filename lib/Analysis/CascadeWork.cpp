@@ -262,7 +262,7 @@ ExtentFormula CascadeWork::getInputElements(unsigned input) const {
       auto einsum = dyn_cast<EinsumOp>(use.getOwner());
       if (!einsum || symbol)
         continue;
-      EinsumAccess access = einsum.getAccess(use.getOperandNumber());
+      EinsumAccess access = einsum.getAccesses()[use.getOperandNumber()];
       AffineExpr expr = access.map.getResult(dim);
       SmallVector<StringAttr> used;
       for (auto [position, rank] : llvm::enumerate(access.ranks))
@@ -278,7 +278,7 @@ ExtentFormula CascadeWork::getInputElements(unsigned input) const {
           symbol = getSymbol(iterate.getParentAttr());
       // A partition r1*R0+r0 that is no iteration.
       if (!symbol && ShapedType::isDynamic(size) && used.size() == 2 &&
-          !access.extents.empty())
+          !einsum.getExtents().empty())
         symbol = getElements(used);
     }
     if (!symbol)
@@ -322,11 +322,14 @@ void CascadeWork::countWork() {
     SmallVector<StringAttr> ranks = einsum.getOutputRanks();
     llvm::append_range(ranks, einsum.getReduced());
     ExtentFormula points = getRepetitions(einsum, ranks, /*masked=*/true);
-    int64_t operations = einsum.getReduction() ? 1 : 0, calls = 0;
-    for (Operation &op : *einsum.getMap()) {
-      operations += isCounted(op);
-      calls += isFunction(op);
-    }
+    Block *combiner = einsum.getCombinerBlock();
+    int64_t operations = einsum.getReduction() && !combiner ? 1 : 0, calls = 0;
+    for (Block *block : {einsum.getMap(), combiner})
+      if (block)
+        for (Operation &op : *block) {
+          operations += isCounted(op);
+          calls += isFunction(op);
+        }
     flops += points * ExtentFormula::constant(operations);
     functions += points * ExtentFormula::constant(calls);
     if (einsum.getReduction() &&
@@ -334,8 +337,7 @@ void CascadeWork::countWork() {
       contractions += points * ExtentFormula::constant(2);
 
     // On its own the einsum reads every operand at the ranks it uses.
-    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-      EinsumAccess access = einsum.getAccess(index);
+    for (const EinsumAccess &access : einsum.getAccesses()) {
       SmallVector<StringAttr> used;
       for (StringAttr rank : getAccessRanks(access))
         if (llvm::is_contained(ranks, rank))

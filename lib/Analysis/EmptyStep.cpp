@@ -49,6 +49,7 @@ private:
   std::optional<unsigned> foldToConstant(Operation *op,
                                          ArrayRef<unsigned> operands);
   bool reducesLivePoints(EinsumOp einsum);
+  std::optional<unsigned> findCombined(EinsumOp einsum);
 
   IterateOp iterate;
   CascadeOp cascade;
@@ -108,11 +109,28 @@ bool StepFolder::reducesLivePoints(EinsumOp einsum) {
          einsum.hasRank(cascade.getQueryRankAttr());
 }
 
+/// Where `einsum` combines something with what the step reduces by a region, as
+/// that region does: the operand that is left if it has combined nothing. That
+/// the identity leaves it alone is what the reduction declares.
+std::optional<unsigned> StepFolder::findCombined(EinsumOp einsum) {
+  if (einsum.getReduction() || einsum.getInputs().size() != 2)
+    return std::nullopt;
+  for (unsigned position : {0U, 1U}) {
+    auto local = einsum.getInputs()[position].getDefiningOp<EinsumOp>();
+    if (local && local.getCombinerBlock() && reducesLivePoints(local) &&
+        OperationEquivalence::isRegionEquivalentTo(
+            &einsum.getBody(), &local.getCombiner().front(),
+            OperationEquivalence::Flags::IgnoreLocations))
+      return 1 - position;
+  }
+  return std::nullopt;
+}
+
 unsigned StepFolder::evaluate(EinsumOp einsum) {
   if (reducesLivePoints(einsum)) {
     Type type = einsum.getMapResult().getType();
     std::optional<double> identity =
-        getNumber(getReductionIdentity(*einsum.getReduction(), type));
+        getNumber(getReductionIdentity(einsum, type));
     return identity ? constant(*identity) : leaf();
   }
   if (einsum.getReduction() || einsum.hasRank(iterate.getPointAttr()) ||
@@ -141,6 +159,8 @@ unsigned StepFolder::evaluate(EinsumOp einsum) {
     llvm::append_range(place, access.ranks);
     arguments.push_back(number({"load", builder.getArrayAttr(place), {}}));
   }
+  if (std::optional<unsigned> left = findCombined(einsum))
+    return arguments[*left];
   return evaluate(einsum.getMapResult(), einsum, arguments);
 }
 

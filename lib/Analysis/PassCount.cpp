@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/PassCount.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -36,6 +37,17 @@ void PassCount::addEinsum(EinsumOp einsum, Nodes &nodes) const {
       }
     node.reads.push_back(read);
   }
+  // An index tensor is read like an operand, but nothing of an intermediate one
+  // says at which points.
+  for (unsigned index = 0; index < einsum.getIndices().size(); ++index) {
+    EinsumAccess access = einsum.getIndexAccess(index);
+    bool along = llvm::is_contained(getAccessRanks(access), rank);
+    node.reads.push_back({access.tensor, along, /*whole=*/false});
+    auto producer = access.tensor.getDefiningOp<EinsumOp>();
+    std::optional<SmallVector<StringAttr>> plain = getPlainRanks(access);
+    if (producer && llvm::is_contained(producer.getOutputRanks(), rank))
+      node.reads.back().whole = !plain || *plain != producer.getOutputRanks();
+  }
   nodes.push_back(std::move(node));
 }
 
@@ -57,6 +69,9 @@ void PassCount::addIteration(IterateOp iterate, Nodes &nodes) const {
                    einsum.inputUsesRank(index, iterate.getPointAttr());
       node.reads.push_back({input, along, false});
     }
+    for (Value tensor : einsum.getIndices())
+      if (tensor.getParentRegion()->isProperAncestor(&iterate.getBody()))
+        node.reads.push_back({tensor, /*along=*/true, /*whole=*/false});
   });
   nodes.push_back(std::move(node));
 }

@@ -91,6 +91,11 @@ void StreamingAnalysis::classify() {
     auto einsum = dyn_cast<EinsumOp>(op);
     if (!einsum)
       continue;
+    if (!einsum.getIndices().empty())
+      return stop(einsum, "reads an operand at an index that is data");
+    if (einsum.isOrdered())
+      return stop(einsum,
+                  "reduces by a region that is not declared commutative");
     Role role = Role::Before;
     if (llvm::is_contained(einsum.getReduced(), rank))
       role = Role::Reduction;

@@ -113,6 +113,14 @@ LogicalResult CascadeTiler::checkResidency(EinsumOp einsum, ErrorFn emit) {
 }
 
 LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
+    if (einsum.getAccess(index).readsData())
+      return emit(einsum) << "operand #" << index
+                          << " is read at an index that is data, known only "
+                             "when the kernel runs";
+  if (einsum.isOrdered())
+    return emit(einsum) << "reduces by a region that is not declared "
+                           "commutative; tiles keep no order";
   // Vectors of them are packed in memory, and their elements are not.
   Type element = einsum.getOutputType().getElementType();
   if (element.isInteger() && element.getIntOrFloatBitWidth() % 8 != 0)

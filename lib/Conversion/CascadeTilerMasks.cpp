@@ -53,6 +53,12 @@ static TypedAttr getIdentity(ReductionKind kind, Type type) {
   return IntegerAttr::get(type, value);
 }
 
+static TypedAttr getIdentity(EinsumOp einsum, Type type) {
+  if (einsum.getReduction() == ReductionKind::Associative)
+    return einsum.getIdentityAttr();
+  return getIdentity(*einsum.getReduction(), type);
+}
+
 static bool isProduct(EinsumOp einsum) {
   return isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
 }
@@ -62,7 +68,7 @@ static bool isProduct(EinsumOp einsum) {
 static std::optional<TypedAttr> getWantedMask(EinsumOp consumer) {
   Type type = consumer.getMapResult().getType();
   if (consumer.isIdentityMap())
-    return getIdentity(*consumer.getReduction(), type);
+    return getIdentity(consumer, type);
   if (isProduct(consumer) && consumer.getReduction() == ReductionKind::Add)
     return getIdentity(ReductionKind::Add, type);
   return std::nullopt;
@@ -259,8 +265,7 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
   Location loc = einsum.getLoc();
   SmallVector<StringAttr> ranks = getOutRanks(einsum, out);
   Value target = sliceStep(builder, loc, out);
-  TypedAttr identity =
-      getIdentity(*einsum.getReduction(), einsum.getMapResult().getType());
+  TypedAttr identity = getIdentity(einsum, einsum.getMapResult().getType());
   if (!masked || !isInSpace(einsum) ||
       getDeadPoints(einsum) == DeadPoints::Absorbed) {
     emitMap(builder, einsum, target, ranks, accumulate, std::nullopt);

@@ -78,8 +78,7 @@ static bool isCoordinateOf(EinsumOp einsum, const EinsumAccess &access,
 /// pair of ranks.
 void CascadeToLinalg::collectSplits() {
   cascade.getBody().walk([&](EinsumOp einsum) {
-    for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
-      EinsumAccess access = einsum.getAccess(index);
+    for (const EinsumAccess &access : einsum.getAccesses()) {
       for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
         std::optional<Partition> partition = getPartition(access, expr);
         if (!partition || getIteration(einsum, *partition) ||
@@ -88,7 +87,8 @@ void CascadeToLinalg::collectSplits() {
                      split.ranks.point == partition->point;
             }))
           continue;
-        splits.push_back({*partition, input, static_cast<int64_t>(dim)});
+        splits.push_back(
+            {*partition, access.tensor, static_cast<int64_t>(dim)});
       }
     }
   });
@@ -141,12 +141,10 @@ FailureOr<Value> CascadeToLinalg::getExtent(StringAttr rank, Operation *user) {
         builder, loc, cascade.getInputs()[argument.getArgNumber()], dim);
   };
   cascade.getBody().walk([&](EinsumOp einsum) {
-    for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
-      EinsumAccess access = einsum.getAccess(index);
+    for (const EinsumAccess &access : einsum.getAccesses())
       for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
         if (isCoordinateOf(einsum, access, expr, rank))
-          fromInput(input, dim);
-    }
+          fromInput(access.tensor, dim);
   });
   for (AccessAttr access : cascade.getSpace().getAccesses())
     for (auto [dim, name] : llvm::enumerate(access.getRanks()))
@@ -235,65 +233,6 @@ FailureOr<Value> CascadeToLinalg::createEmpty(EinsumOp einsum,
 // Einsums
 //===----------------------------------------------------------------------===//
 
-TypedAttr attn::getReductionIdentity(ReductionKind kind, Type type,
-                                     OpBuilder &builder) {
-  if (auto floatType = dyn_cast<FloatType>(type)) {
-    const llvm::fltSemantics &semantics = floatType.getFloatSemantics();
-    switch (kind) {
-    case ReductionKind::Max:
-      return builder.getFloatAttr(
-          type, llvm::APFloat::getInf(semantics, /*Negative=*/true));
-    case ReductionKind::Min:
-      return builder.getFloatAttr(type, llvm::APFloat::getInf(semantics));
-    case ReductionKind::Mul:
-      return builder.getFloatAttr(type, 1.0);
-    default:
-      return builder.getFloatAttr(type, 0.0);
-    }
-  }
-  unsigned width = type.getIntOrFloatBitWidth();
-  switch (kind) {
-  case ReductionKind::Max:
-    return builder.getIntegerAttr(type, llvm::APInt::getSignedMinValue(width));
-  case ReductionKind::Min:
-    return builder.getIntegerAttr(type, llvm::APInt::getSignedMaxValue(width));
-  case ReductionKind::Mul:
-    return builder.getIntegerAttr(type, llvm::APInt(width, 1));
-  case ReductionKind::And:
-    return builder.getIntegerAttr(type, llvm::APInt::getAllOnes(width));
-  default:
-    return builder.getIntegerAttr(type, llvm::APInt::getZero(width));
-  }
-}
-
-static Value combine(OpBuilder &builder, Location loc, ReductionKind kind,
-                     Value a, Value b) {
-  // A reduction has no order: a cascade means real arithmetic.
-  auto anyOrder = arith::FastMathFlags::reassoc;
-  bool isFloat = isa<FloatType>(a.getType());
-  switch (kind) {
-  case ReductionKind::Add:
-    return isFloat
-               ? arith::AddFOp::create(builder, loc, a, b, anyOrder).getResult()
-               : arith::AddIOp::create(builder, loc, a, b).getResult();
-  case ReductionKind::Mul:
-    return isFloat
-               ? arith::MulFOp::create(builder, loc, a, b, anyOrder).getResult()
-               : arith::MulIOp::create(builder, loc, a, b).getResult();
-  case ReductionKind::Max:
-    return isFloat ? arith::MaximumFOp::create(builder, loc, a, b).getResult()
-                   : arith::MaxSIOp::create(builder, loc, a, b).getResult();
-  case ReductionKind::Min:
-    return isFloat ? arith::MinimumFOp::create(builder, loc, a, b).getResult()
-                   : arith::MinSIOp::create(builder, loc, a, b).getResult();
-  case ReductionKind::And:
-    return arith::AndIOp::create(builder, loc, a, b);
-  case ReductionKind::Or:
-    return arith::OrIOp::create(builder, loc, a, b);
-  }
-  llvm_unreachable("all reductions are handled");
-}
-
 /// The reduction whose result `tensor` holds, seen through copies.
 static std::optional<ReductionKind> findExtremum(Value tensor) {
   auto einsum = tensor.getDefiningOp<EinsumOp>();
@@ -320,6 +259,11 @@ SmallVector<unsigned> CascadeToLinalg::chooseLoopOrder(EinsumOp einsum) {
   if (einsum.getOutputRank() > 0)
     ++contiguous[einsum.getOutputRank() - 1];
   SmallVector<unsigned> order = llvm::to_vector(llvm::seq(numLoops));
+  // The loops of an ordered reduction keep theirs: of these the last alone may
+  // go to the end.
+  for (unsigned loop = einsum.getOutputRank(); loop + 1 < numLoops; ++loop)
+    if (einsum.isOrdered())
+      contiguous[loop] = 0;
   if (!order.empty()) {
     auto *innermost = llvm::max_element(contiguous);
     unsigned loop = innermost - contiguous.begin();
@@ -430,7 +374,7 @@ LogicalResult CascadeToLinalg::lowerEinsum(EinsumOp einsum) {
     return failure();
   if (reduction) {
     Value identity = arith::ConstantOp::create(
-        builder, loc, getReductionIdentity(*reduction, accumulate, builder));
+        builder, loc, getReductionIdentity(einsum, accumulate, builder));
     init = linalg::FillOp::create(builder, loc, identity, *init).getResult(0);
   }
   SmallVector<AffineExpr> outputExprs;
@@ -462,7 +406,7 @@ LogicalResult CascadeToLinalg::lowerEinsum(EinsumOp einsum) {
     }
     Value result = *point;
     if (reduction)
-      result = combine(body, loc, *reduction, arguments.back(), result);
+      result = combine(body, einsum, arguments.back(), result);
     else if (isa<FloatType>(element) && result.getType() != element)
       result = arith::TruncFOp::create(body, loc, element, result);
     linalg::YieldOp::create(body, loc, result);

@@ -20,9 +20,8 @@ namespace mlir::attn {
 /// every rank that the body may ask for.
 using RankCoordinates = llvm::SmallDenseMap<StringAttr, Value>;
 
-/// The value that a reduction of nothing gives.
-TypedAttr getReductionIdentity(ReductionKind kind, Type type,
-                               OpBuilder &builder);
+/// The value that the reduction of `einsum` of nothing gives.
+TypedAttr getReductionIdentity(EinsumOp einsum, Type type, OpBuilder &builder);
 
 /// Lowers one cascade to linalg operations on tensors in front of it.
 class CascadeToLinalg {
@@ -90,8 +89,18 @@ private:
   FailureOr<Value> buildPoint(OpBuilder &body, EinsumOp einsum,
                               ArrayRef<Operand> operands, ValueRange loaded,
                               const RankCoordinates &coordinates);
-  FailureOr<Value> gather(OpBuilder &body, EinsumOp einsum, unsigned index,
-                          Value tensor, const RankCoordinates &coordinates);
+  /// The element of `tensor`, which is that of `access` here; `what` names the
+  /// operand.
+  FailureOr<Value> gather(OpBuilder &body, EinsumOp einsum, const Twine &what,
+                          const EinsumAccess &access, Value tensor,
+                          const RankCoordinates &coordinates);
+  /// The index that is data, no further from 0 than positions go.
+  FailureOr<Value> gatherIndex(OpBuilder &body, EinsumOp einsum,
+                               const EinsumAccess &access,
+                               const DataIndex &data,
+                               const RankCoordinates &coordinates);
+  /// Two values combined by the reduction of `einsum`, the earlier one first.
+  Value combine(OpBuilder &body, EinsumOp einsum, Value a, Value b);
   FailureOr<Value> inlineMap(OpBuilder &body, EinsumOp einsum,
                              ValueRange arguments,
                              const RankCoordinates &coordinates);

@@ -50,11 +50,41 @@ static Value keepFinite(OpBuilder &builder, Location loc, Value value,
   return arith::SelectOp::create(builder, loc, beyond, bound, value);
 }
 
+/// A number beyond the positions that count, as the nearest of them.
+static Value keepNear(OpBuilder &builder, Location loc, Value number) {
+  // spec: PO-8, CL-10
+  Value far = arith::ConstantIndexOp::create(builder, loc, kFarPosition);
+  Value before = arith::ConstantIndexOp::create(builder, loc, -kFarPosition);
+  number = arith::MinSIOp::create(builder, loc, number, far);
+  return arith::MaxSIOp::create(builder, loc, number, before);
+}
+
+FailureOr<Value>
+CascadeToLinalg::gatherIndex(OpBuilder &body, EinsumOp einsum,
+                             const EinsumAccess &access, const DataIndex &data,
+                             const RankCoordinates &coordinates) {
+  Location loc = einsum.getLoc();
+  EinsumAccess read(data.tensor, data.map, access.ranks, access.extents);
+  FailureOr<Value> element =
+      gather(body, einsum, "an index tensor", read,
+             mapping.lookupOrDefault(data.tensor), coordinates);
+  if (failed(element))
+    return failure();
+  if (isa<IndexType>(element->getType()))
+    return keepNear(body, loc, *element);
+  Value number =
+      arith::IndexCastOp::create(body, loc, body.getIndexType(), *element);
+  if (element->getType().isInteger(32))
+    return number;
+  return keepNear(body, loc, number);
+}
+
 FailureOr<Value> CascadeToLinalg::gather(OpBuilder &body, EinsumOp einsum,
-                                         unsigned index, Value tensor,
+                                         const Twine &what,
+                                         const EinsumAccess &access,
+                                         Value tensor,
                                          const RankCoordinates &coordinates) {
   Location loc = einsum.getLoc();
-  EinsumAccess access = einsum.getAccess(index);
   SmallVector<Value> dims, symbols;
   for (StringAttr rank : access.ranks) {
     Value coordinate = coordinates.lookup(rank);
@@ -63,15 +93,23 @@ FailureOr<Value> CascadeToLinalg::gather(OpBuilder &body, EinsumOp einsum,
                            << rank.getValue() << "' has no coordinate here");
     dims.push_back(coordinate);
   }
-  for (StringAttr name : access.extents) {
-    FailureOr<Value> extent = getExtent(name, einsum);
-    if (failed(extent))
+  for (auto [position, name] : llvm::enumerate(access.extents)) {
+    const DataIndex *data = access.getData(position);
+    if (!access.map.isFunctionOfSymbol(position)) {
+      symbols.push_back(Value());
+      continue;
+    }
+    FailureOr<Value> symbol =
+        data ? gatherIndex(body, einsum, access, *data, coordinates)
+             : getExtent(name, einsum);
+    if (failed(symbol))
       return failure();
-    symbols.push_back(*extent);
+    symbols.push_back(*symbol);
   }
 
   // Reads stay inside the tensor whatever the index; a point whose index lies
   // outside is either masked or repeats the last element.
+  // spec: CL-4
   auto type = cast<RankedTensorType>(tensor.getType());
   Value zero = arith::ConstantIndexOp::create(body, loc, 0);
   Value one = arith::ConstantIndexOp::create(body, loc, 1);
@@ -88,14 +126,14 @@ FailureOr<Value> CascadeToLinalg::gather(OpBuilder &body, EinsumOp einsum,
     }
     Value position = affine::expandAffineExpr(body, loc, expr, dims, symbols);
     if (!position)
-      return LogicalResult(einsum.emitError("operand #")
-                           << index << " has an index expression that is not "
-                           << "affine");
+      return LogicalResult(einsum.emitError()
+                           << what
+                           << " has an index expression that is not affine");
     Value extent = tensor::DimOp::create(body, loc, tensor, dim);
     Value last = arith::SubIOp::create(body, loc, extent, one);
     position = arith::MinSIOp::create(body, loc, position, last);
     indices.push_back(arith::MaxSIOp::create(body, loc, position, zero));
-    if (!type.isDynamicDim(dim))
+    if (!type.isDynamicDim(dim) && type.getDimSize(dim) > 0)
       continue;
     Value some = arith::CmpIOp::create(body, loc, arith::CmpIPredicate::sgt,
                                        extent, zero);
@@ -138,6 +176,29 @@ CascadeToLinalg::addParentCoordinates(OpBuilder &body, EinsumOp einsum,
   return success();
 }
 
+/// Copies one operation of a scalar region.
+static void cloneScalar(OpBuilder &builder, Operation &op, IRMapping &mapping) {
+  Operation *copy = builder.clone(op, mapping);
+  auto quotient = dyn_cast<arith::DivFOp>(copy);
+  if (!quotient)
+    return;
+  // Points whose divisor is 0 do not exist; their quotient is 0.
+  Location loc = op.getLoc();
+  Value zero = createZero(builder, loc, quotient.getType());
+  Value empty = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ,
+                                      quotient.getRhs(), zero);
+  mapping.map(
+      op.getResult(0),
+      arith::SelectOp::create(builder, loc, empty, zero, quotient.getResult()));
+}
+
+/// Copies the operations of a scalar region.
+static void cloneScalars(OpBuilder &builder, Block &region,
+                         IRMapping &mapping) {
+  for (Operation &op : region.without_terminator())
+    cloneScalar(builder, op, mapping);
+}
+
 FailureOr<Value>
 CascadeToLinalg::inlineMap(OpBuilder &body, EinsumOp einsum,
                            ValueRange arguments,
@@ -155,17 +216,7 @@ CascadeToLinalg::inlineMap(OpBuilder &body, EinsumOp einsum,
       local.map(index.getResult(), coordinate);
       continue;
     }
-    Operation *copy = body.clone(op, local);
-    auto quotient = dyn_cast<arith::DivFOp>(copy);
-    if (!quotient)
-      continue;
-    // Points whose divisor is 0 do not exist; their quotient is 0.
-    Location loc = op.getLoc();
-    Value zero = createZero(body, loc, quotient.getType());
-    Value empty = arith::CmpFOp::create(body, loc, arith::CmpFPredicate::OEQ,
-                                        quotient.getRhs(), zero);
-    local.map(op.getResult(0), arith::SelectOp::create(body, loc, empty, zero,
-                                                       quotient.getResult()));
+    cloneScalar(body, op, local);
   }
   return local.lookup(einsum.getMapResult());
 }
@@ -183,7 +234,8 @@ CascadeToLinalg::buildPoint(OpBuilder &body, EinsumOp einsum,
       value = loaded[nextLoaded++];
     } else {
       FailureOr<Value> gathered =
-          gather(body, einsum, index, operand.tensor, coordinates);
+          gather(body, einsum, "operand #" + Twine(index),
+                 einsum.getAccess(index), operand.tensor, coordinates);
       if (failed(gathered))
         return failure();
       value = *gathered;
@@ -221,12 +273,86 @@ CascadeToLinalg::buildPoint(OpBuilder &body, EinsumOp einsum,
     return result;
   // Whatever was computed at a point that does not exist is dropped.
   Value absent;
-  if (std::optional<ReductionKind> kind = einsum.getReduction())
+  if (einsum.getReduction())
     absent = arith::ConstantOp::create(
-        body, loc, getReductionIdentity(*kind, result.getType(), body));
+        body, loc, getReductionIdentity(einsum, result.getType(), body));
   else
     absent = createZero(body, loc, result.getType());
   return arith::SelectOp::create(body, loc, *live, result, absent).getResult();
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions
+//===----------------------------------------------------------------------===//
+
+TypedAttr attn::getReductionIdentity(EinsumOp einsum, Type type,
+                                     OpBuilder &builder) {
+  ReductionKind kind = *einsum.getReduction();
+  if (kind == ReductionKind::Associative)
+    return einsum.getIdentityAttr();
+  if (auto floatType = dyn_cast<FloatType>(type)) {
+    const llvm::fltSemantics &semantics = floatType.getFloatSemantics();
+    switch (kind) {
+    case ReductionKind::Max:
+      return builder.getFloatAttr(
+          type, llvm::APFloat::getInf(semantics, /*Negative=*/true));
+    case ReductionKind::Min:
+      return builder.getFloatAttr(type, llvm::APFloat::getInf(semantics));
+    case ReductionKind::Mul:
+      return builder.getFloatAttr(type, 1.0);
+    default:
+      return builder.getFloatAttr(type, 0.0);
+    }
+  }
+  unsigned width = type.getIntOrFloatBitWidth();
+  switch (kind) {
+  case ReductionKind::Max:
+    return builder.getIntegerAttr(type, llvm::APInt::getSignedMinValue(width));
+  case ReductionKind::Min:
+    return builder.getIntegerAttr(type, llvm::APInt::getSignedMaxValue(width));
+  case ReductionKind::Mul:
+    return builder.getIntegerAttr(type, llvm::APInt(width, 1));
+  case ReductionKind::And:
+    return builder.getIntegerAttr(type, llvm::APInt::getAllOnes(width));
+  default:
+    return builder.getIntegerAttr(type, llvm::APInt::getZero(width));
+  }
+}
+
+Value CascadeToLinalg::combine(OpBuilder &builder, EinsumOp einsum, Value a,
+                               Value b) {
+  Location loc = einsum.getLoc();
+  // A named reduction has no order: a cascade means real arithmetic.
+  auto anyOrder = arith::FastMathFlags::reassoc;
+  bool isFloat = isa<FloatType>(a.getType());
+  switch (*einsum.getReduction()) {
+  case ReductionKind::Add:
+    return isFloat
+               ? arith::AddFOp::create(builder, loc, a, b, anyOrder).getResult()
+               : arith::AddIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::Mul:
+    return isFloat
+               ? arith::MulFOp::create(builder, loc, a, b, anyOrder).getResult()
+               : arith::MulIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::Max:
+    return isFloat ? arith::MaximumFOp::create(builder, loc, a, b).getResult()
+                   : arith::MaxSIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::Min:
+    return isFloat ? arith::MinimumFOp::create(builder, loc, a, b).getResult()
+                   : arith::MinSIOp::create(builder, loc, a, b).getResult();
+  case ReductionKind::And:
+    return arith::AndIOp::create(builder, loc, a, b);
+  case ReductionKind::Or:
+    return arith::OrIOp::create(builder, loc, a, b);
+  case ReductionKind::Associative: {
+    IRMapping local(mapping);
+    Block *combiner = einsum.getCombinerBlock();
+    local.map(combiner->getArguments(), ValueRange{a, b});
+    cloneScalars(builder, *combiner, local);
+    return local.lookup(combiner->getTerminator()->getOperand(0));
+  }
+  }
+  llvm_unreachable("all reductions are handled");
 }
 
 //===----------------------------------------------------------------------===//
@@ -306,11 +432,7 @@ Value CascadeToLinalg::loadInteger(OpBuilder &body, EinsumOp einsum,
       arith::IndexCastOp::create(body, loc, body.getIndexType(), element);
   if (element.getType().isInteger(32))
     return number;
-  // spec: PO-8
-  Value far = arith::ConstantIndexOp::create(body, loc, kFarPosition);
-  Value before = arith::ConstantIndexOp::create(body, loc, -kFarPosition);
-  number = arith::MinSIOp::create(body, loc, number, far);
-  return arith::MaxSIOp::create(body, loc, number, before);
+  return keepNear(body, loc, number);
 }
 
 Value CascadeToLinalg::getAbsolute(OpBuilder &body, EinsumOp einsum,

@@ -108,8 +108,8 @@ void CascadeDistributor::checkEinsum(EinsumOp einsum) {
   for (StringAttr rank : SmallVector<StringAttr>(ranks.getArrayRef()))
     if (!llvm::is_contained(einsum.getOutputRanks(), rank))
       exclude(rank);
-  for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
-    checkAccess(einsum.getAccess(index));
+  for (const EinsumAccess &access : einsum.getAccesses())
+    checkAccess(access);
   einsum.walk([&](IndexOp op) { exclude(op.getRankAttr()); });
   SmallVector<StringAttr> &dims = getDimensions(einsum.getResult());
   llvm::copy(einsum.getOutputRanks(), dims.begin());
@@ -216,16 +216,22 @@ void CascadeDistributor::clone(Block &from, OpBuilder &to) {
     SmallVector<EinsumAccess> accesses;
     for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
       EinsumAccess access = einsum.getAccess(index);
-      SmallVector<AffineExpr> exprs;
-      for (AffineExpr expr : access.map.getResults()) {
-        auto plain = dyn_cast<AffineDimExpr>(expr);
-        if (!plain || !isDistributed(access.ranks[plain.getPosition()]))
-          exprs.push_back(expr);
-      }
-      access.map =
-          AffineMap::get(access.map.getNumDims(), access.map.getNumSymbols(),
-                         exprs, cascade.getContext());
+      auto drop = [&](AffineMap map) {
+        SmallVector<AffineExpr> exprs;
+        for (AffineExpr expr : map.getResults()) {
+          auto plain = dyn_cast<AffineDimExpr>(expr);
+          if (!plain || !isDistributed(access.ranks[plain.getPosition()]))
+            exprs.push_back(expr);
+        }
+        return AffineMap::get(map.getNumDims(), map.getNumSymbols(), exprs,
+                              cascade.getContext());
+      };
+      access.map = drop(access.map);
       access.tensor = mapping.lookup(access.tensor);
+      for (DataIndex &data : access.data) {
+        data.map = drop(data.map);
+        data.tensor = mapping.lookup(data.tensor);
+      }
       accesses.push_back(access);
     }
     auto created = EinsumOp::create(

@@ -153,8 +153,8 @@ void ExtentClasses::visit(EinsumOp op) {
   if (!cascade || !op.getResult())
     return;
   uniteRanks(op.getResult(), op.getOutputRanks(), cascade);
-  for (auto [index, input] : llvm::enumerate(op.getInputs())) {
-    EinsumAccess access = op.getAccess(index);
+  for (const EinsumAccess &access : op.getAccesses()) {
+    Value input = access.tensor;
     for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
       if (auto rank = dyn_cast<AffineDimExpr>(expr)) {
         uniteRank(input, dim, access.ranks[rank.getPosition()].getValue(),

@@ -66,6 +66,8 @@ private:
                                ValueRange accumulators);
   Value emitMap(OpBuilder &builder, const TileCoordinates &at,
                 ArrayRef<Value> arguments, Value accumulator);
+  void emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping);
+  Value toVector(OpBuilder &builder, Value value);
   Value combine(OpBuilder &builder, Value accumulator, Value value);
   Value getIdentity(OpBuilder &builder, Type type);
   Value getExtent(OpBuilder &builder, StringAttr rank);
@@ -339,7 +341,9 @@ Value EinsumLowering::getIdentity(OpBuilder &builder, Type type) {
   Type scalar = getElementTypeOrSelf(type);
   TypedAttr value;
   ReductionKind kind = *einsum.getReduction();
-  if (auto floatType = dyn_cast<FloatType>(scalar)) {
+  if (kind == ReductionKind::Associative) {
+    value = einsum.getIdentityAttr();
+  } else if (auto floatType = dyn_cast<FloatType>(scalar)) {
     const llvm::fltSemantics &semantics = floatType.getFloatSemantics();
     // Maxima start at the least finite number: exp(s - max) then never
     // subtracts infinities.
@@ -402,8 +406,54 @@ Value EinsumLowering::combine(OpBuilder &builder, Value accumulator,
     return arith::AndIOp::create(builder, loc, accumulator, value);
   case ReductionKind::Or:
     return arith::OrIOp::create(builder, loc, accumulator, value);
+  case ReductionKind::Associative: {
+    IRMapping mapping;
+    Block *combiner = einsum.getCombinerBlock();
+    mapping.map(combiner->getArguments(), ValueRange{accumulator, value});
+    for (Operation &op : combiner->without_terminator())
+      emitOp(builder, op, mapping);
+    return toVector(builder, mapping.lookupOrDefault(
+                                 combiner->getTerminator()->getOperand(0)));
+  }
   }
   llvm_unreachable("every reduction kind is covered");
+}
+
+Value EinsumLowering::toVector(OpBuilder &builder, Value value) {
+  if (isa<VectorType>(value.getType()) || !lane)
+    return value;
+  return vector::BroadcastOp::create(
+      builder, loc, VectorType::get({vectorWidth}, value.getType()), value);
+}
+
+/// Clones one operation of a map or of a reduction's region, on vectors where
+/// an operand is one.
+void EinsumLowering::emitOp(OpBuilder &builder, Operation &op,
+                            IRMapping &mapping) {
+  bool isVector = llvm::any_of(op.getOperands(), [&](Value operand) {
+    return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
+  });
+  SmallVector<Value> mapped;
+  for (Value operand : op.getOperands()) {
+    Value value = mapping.lookupOrDefault(operand);
+    mapped.push_back(isVector ? toVector(builder, value) : value);
+  }
+  OperationState state(op.getLoc(), op.getName());
+  state.addOperands(mapped);
+  state.addAttributes(op.getAttrs());
+  for (Type type : op.getResultTypes())
+    state.addTypes(isVector ? Type(VectorType::get({vectorWidth}, type))
+                            : type);
+  Value result = builder.create(state)->getResult(0);
+  // A quotient whose divisor is 0 is 0: only points with a divisor exist.
+  if (isa<arith::DivFOp>(op)) {
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getZeroAttr(result.getType()));
+    Value isEmpty = arith::CmpFOp::create(
+        builder, loc, arith::CmpFPredicate::OEQ, mapped[1], zero);
+    result = arith::SelectOp::create(builder, loc, isEmpty, zero, result);
+  }
+  mapping.map(op.getResult(0), result);
 }
 
 /// Clones the map on vectors; what is uniform across the lanes stays scalar
@@ -414,12 +464,6 @@ Value EinsumLowering::emitMap(OpBuilder &builder, const TileCoordinates &at,
   for (auto [argument, value] :
        llvm::zip_equal(einsum.getMap()->getArguments(), arguments))
     mapping.map(argument, value);
-  auto toVector = [&](Value value) -> Value {
-    if (isa<VectorType>(value.getType()) || !lane)
-      return value;
-    return vector::BroadcastOp::create(
-        builder, loc, VectorType::get({vectorWidth}, value.getType()), value);
-  };
   Value yielded = einsum.getMapResult();
   Operation *last = yielded.getDefiningOp();
   // A masked product, select(live, a * b, 0), adds what the product alone adds
@@ -450,34 +494,13 @@ Value EinsumLowering::emitMap(OpBuilder &builder, const TileCoordinates &at,
                   operands.getIndex(builder, at, index.getRankAttr()));
       continue;
     }
-    bool isVector = llvm::any_of(op.getOperands(), [&](Value operand) {
-      return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
-    });
-    SmallVector<Value> mapped;
-    for (Value operand : op.getOperands()) {
-      Value value = mapping.lookupOrDefault(operand);
-      mapped.push_back(isVector ? toVector(value) : value);
-    }
-    // A quotient whose divisor is 0 is 0: only points with a divisor exist.
-    OperationState state(op.getLoc(), op.getName());
-    state.addOperands(mapped);
-    state.addAttributes(op.getAttrs());
-    for (Type type : op.getResultTypes())
-      state.addTypes(isVector ? Type(VectorType::get({vectorWidth}, type))
-                              : type);
-    Value result = builder.create(state)->getResult(0);
-    if (isa<arith::DivFOp>(op)) {
-      Value zero = arith::ConstantOp::create(
-          builder, loc, builder.getZeroAttr(result.getType()));
-      Value isEmpty = arith::CmpFOp::create(
-          builder, loc, arith::CmpFPredicate::OEQ, mapped[1], zero);
-      result = arith::SelectOp::create(builder, loc, isEmpty, zero, result);
-    }
-    mapping.map(op.getResult(0), result);
+    emitOp(builder, op, mapping);
   }
   if (isFused) {
-    Value left = toVector(mapping.lookupOrDefault(last->getOperand(0)));
-    Value right = toVector(mapping.lookupOrDefault(last->getOperand(1)));
+    Value left =
+        toVector(builder, mapping.lookupOrDefault(last->getOperand(0)));
+    Value right =
+        toVector(builder, mapping.lookupOrDefault(last->getOperand(1)));
     Value sum =
         lane ? vector::FMAOp::create(builder, loc, left, right, accumulator)
                    .getResult()
@@ -488,7 +511,7 @@ Value EinsumLowering::emitMap(OpBuilder &builder, const TileCoordinates &at,
     return arith::SelectOp::create(builder, loc, mapping.lookupOrDefault(mask),
                                    sum, accumulator);
   }
-  Value value = toVector(mapping.lookupOrDefault(yielded));
+  Value value = toVector(builder, mapping.lookupOrDefault(yielded));
   return accumulator ? combine(builder, accumulator, value) : value;
 }
 
@@ -502,8 +525,14 @@ struct LowerEinsumsPass
       if (einsum.isTileForm() && isa<MemRefType>(einsum.getInit().getType()))
         einsums.push_back(einsum);
     });
-    for (EinsumOp einsum : einsums)
+    for (EinsumOp einsum : einsums) {
+      if (einsum.isOrdered()) {
+        einsum.emitOpError("reduces by a region that is not declared "
+                           "commutative; tiles keep no order");
+        return signalPassFailure();
+      }
       EinsumLowering(einsum, vectorBits, getRowTile(einsum)).run();
+    }
   }
 
 private:

@@ -260,9 +260,7 @@ static bool indexesReducedRanks(EinsumOp einsum,
                                 ArrayRef<EinsumAccess> accesses) {
   return llvm::all_of(einsum.getReduced(), [&](StringAttr rank) {
     return llvm::any_of(accesses, [&](const EinsumAccess &access) {
-      const auto *found = llvm::find(access.ranks, rank);
-      return found != access.ranks.end() &&
-             access.map.isFunctionOfDim(found - access.ranks.begin());
+      return llvm::is_contained(getAccessRanks(access), rank);
     });
   });
 }
@@ -330,7 +328,7 @@ bool RankRemover::collect() {
   bool works = !cascade.walk([](IterateOp) { return WalkResult::interrupt(); })
                     .wasInterrupted();
   cascade.walk([&](EinsumOp einsum) {
-    if (!einsum.getResult())
+    if (!einsum.getResult() || !einsum.getIndices().empty())
       works = false;
     for (unsigned index = 0; works && index < einsum.getInputs().size();
          ++index) {

@@ -67,6 +67,7 @@ static bool isSameEinsum(EinsumOp a, EinsumOp b,
       a->getResultTypes() != b->getResultTypes() ||
       a.getMaps() != b.getMaps() || a.getExtents() != b.getExtents() ||
       a.getReduction() != b.getReduction() ||
+      a.getReduction() == ReductionKind::Associative ||
       a.getOutputRank() != b.getOutputRank())
     return false;
   SmallVector<StringAttr> ranks = a.getRankNames(), others = b.getRankNames();
@@ -170,10 +171,11 @@ Value CascadeEmitter::emitEinsum(EinsumOp einsum, Scope *scope) {
   }
   std::optional<EinsumReduction> reduction = einsum.getEinsumReduction();
   if (reduction) {
-    // Reduced ranks in the order of ranks as well.
-    llvm::sort(reduction->ranks, [&](StringAttr a, StringAttr b) {
-      return order.getRankNumber(a) < order.getRankNumber(b);
-    });
+    // Reduced ranks in the order of ranks as well, where theirs is free.
+    if (!einsum.isOrdered())
+      llvm::sort(reduction->ranks, [&](StringAttr a, StringAttr b) {
+        return order.getRankNumber(a) < order.getRankNumber(b);
+      });
     reduction->ranks = rename(reduction->ranks);
   }
 

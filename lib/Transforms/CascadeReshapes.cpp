@@ -28,7 +28,7 @@ attn::getSplitDimension(ArrayRef<SmallVector<int64_t, 2>> groups) {
 }
 
 bool attn::isPlain(CascadeOp cascade) {
-  return !cascade.getMappingAttr() &&
+  return !cascade.getMappingAttr() && !readsData(cascade) &&
          llvm::none_of(cascade.getBody().front(),
                        [](Operation &op) { return isa<IterateOp>(op); });
 }

@@ -325,6 +325,8 @@ bool attn::deferFactors(EinsumOp reduction) {
 }
 
 unsigned attn::deferDivisions(CascadeOp cascade) {
+  if (readsData(cascade))
+    return 0;
   // In order, so that a factor may pass several reductions.
   SmallVector<EinsumOp> reductions;
   cascade.getBody().walk([&](EinsumOp einsum) {

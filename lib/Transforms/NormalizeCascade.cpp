@@ -247,7 +247,7 @@ CascadeOp attn::normalizeCascade(CascadeOp cascade, bool renameRanks,
   bool isMapped = cascade.getMappingAttr() != nullptr;
   cascade.walk(
       [&](IterateOp iterate) { isMapped |= iterate.getPlanAttr() != nullptr; });
-  if (isMapped)
+  if (isMapped || readsData(cascade))
     return cascade;
   unsigned inlined = inlineIdentities(cascade);
   splitMaps(cascade);

@@ -279,8 +279,7 @@ Value SinglePassWriter::repair(EinsumOp einsum, Value carried,
     // Nothing has been seen yet, and nothing is to be repaired: the identity
     // is not a number that a correction may move.
     Value identity = arith::ConstantOp::create(
-        builder, loc,
-        getReductionIdentity(*einsum.getReduction(), result.getType()));
+        builder, loc, getReductionIdentity(einsum, result.getType()));
     Value isEmpty = arith::CmpFOp::create(
         builder, loc, arith::CmpFPredicate::OEQ, args[0], identity);
     for (const TermPositions &at : positions)
@@ -312,8 +311,7 @@ Value SinglePassWriter::reduceStep(EinsumOp einsum, Value carried) {
   return EinsumOp::create(
              builder, einsum.getLoc(), type, ranks, accesses, std::nullopt,
              [&](OpBuilder &builder, Location loc, ValueRange args) {
-               return combineValues(builder, loc, *einsum.getReduction(),
-                                    args[0], args[1]);
+               return combineValues(builder, loc, einsum, args[0], args[1]);
              })
       .getResult();
 }
@@ -383,8 +381,7 @@ void SinglePassWriter::run() {
             einsum.getOutputRanks(), ArrayRef<EinsumAccess>(), std::nullopt,
             [&](OpBuilder &builder, Location loc, ValueRange) -> Value {
               return arith::ConstantOp::create(
-                  builder, loc,
-                  getReductionIdentity(*einsum.getReduction(), element));
+                  builder, loc, getReductionIdentity(einsum, element));
             })
             .getResult());
   }

@@ -247,7 +247,7 @@ struct SplitPasses : attn::impl::AttnSplitPassesBase<SplitPasses> {
 private:
   static SmallVector<CascadeOp> split(CascadeOp cascade) {
     StringAttr rank = StreamingAnalysis::findRank(cascade);
-    if (!rank || cascade.getMapping())
+    if (!rank || cascade.getMapping() || readsData(cascade))
       return {};
     StreamingAnalysis analysis = rewriteSums(cascade, rank);
     if (const auto &obstacle = analysis.getObstacle()) {

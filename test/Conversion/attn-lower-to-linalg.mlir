@@ -279,3 +279,52 @@ func.func @nested(%s: tensor<?x?xf32>) -> tensor<f32> {
   }
   return %o : tensor<f32>
 }
+
+// -----
+
+// The region of a reduction combines what came before with the next value, and the
+// reduced ranks are loops in the order in which they are listed.
+// CHECK-LABEL: func @ordered
+// CHECK: linalg.fill ins(%{{.*}} : f32)
+// CHECK: linalg.generic {{.*}}iterator_types = ["reduction", "reduction", "parallel"]
+// CHECK: ^bb0(%[[NEXT:.*]]: f32, %[[BEFORE:.*]]: f32):
+// CHECK: %[[TEST:.*]] = arith.cmpf one, %[[NEXT]],
+// CHECK: arith.select %[[TEST]], %[[NEXT]], %[[BEFORE]]
+func.func @ordered(%s: tensor<?x?x?xf32>) -> tensor<?xf32> {
+  // expected-remark@+1 {{materialises 0 intermediates}}
+  %o = attn.cascade (%S = %s) : (tensor<?x?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,i,j] reduce associative(j, i) identity(0.0 : f32) {
+    ^bb0(%a: f32, %b: f32):
+      %zero = arith.constant 0.0 : f32
+      %c = arith.cmpf one, %b, %zero : f32
+      %d = arith.select %c, %b, %a : f32
+      attn.yield %d : f32
+    } : (tensor<?x?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// Data is brought into reach first, and then into the dimension that it indexes.
+// CHECK-LABEL: func @gather
+// CHECK-DAG: %[[FAR:.*]] = arith.constant 1099511627776 : index
+// CHECK: linalg.generic
+// CHECK: %[[DATA:.*]] = tensor.extract %{{.*}} : tensor<?xi64>
+// CHECK: %[[INDEX:.*]] = arith.index_cast %[[DATA]] : i64 to index
+// CHECK: arith.minsi %[[INDEX]], %[[FAR]]
+// CHECK: arith.maxsi
+// CHECK: tensor.dim %[[TABLE:.*]], %{{.*}} : tensor<?x8xf32>
+// CHECK: arith.minsi
+// CHECK: arith.maxsi
+// CHECK: scf.if
+// CHECK: tensor.extract %{{.*}} : tensor<?x8xf32>
+func.func @gather(%s: tensor<?x8xf32>, %t: tensor<?xi64>) -> tensor<?x8xf32> {
+  // expected-remark@+1 {{materialises 0 intermediates}}
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32> {
+    %r = attn.einsum [m,f] = %S[%T[m],f] : (tensor<?x8xf32>, tensor<?xi64>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}

@@ -276,3 +276,28 @@ func.func @global(%s: tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
   }
   return %o#0, %o#1 : tensor<?x8xf32>, tensor<?xf32>
 }
+
+// -----
+
+func.func @ordered(%s: tensor<?x8xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> tensor<?xf32> {
+    // expected-error @below {{does not fit the fused form: reduces by a region that is not declared commutative; tiles keep no order}}
+    %r = attn.einsum [m] = %S[m,f] reduce associative(f) identity(0.0 : f32) {
+    ^bb0(%a: f32, %b: f32):
+      attn.yield %b : f32
+    } : (tensor<?x8xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+func.func @gather(%s: tensor<?x8xf32>, %t: tensor<?xi32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32> {
+    // expected-error @below {{does not fit the fused form: operand #1 is read at an index that is data, known only when the kernel runs}}
+    %r = attn.einsum [m,f] = add(%S[m,f], %S[%T[m],f]) : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}

@@ -9,6 +9,7 @@
 // RUN: attn-explain %t/halves.mlir | FileCheck %s --check-prefix=FALLBACK
 // RUN: attn-explain %t/refused.mlir | FileCheck %s --check-prefix=REFUSED
 // RUN: attn-explain %t/short.mlir | FileCheck %s --check-prefix=SHORT
+// RUN: attn-explain %t/pages.mlir | FileCheck %s --check-prefix=PAGES
 // RUN: attn-opt %t/softmax.mlir --emit-bytecode -o %t/softmax.mlirbc
 // RUN: attn-explain %t/softmax.mlirbc | FileCheck %s --check-prefix=BYTECODE
 
@@ -88,6 +89,13 @@
 
 // BYTECODE: #1[m,n] = in0[m,e] * in1[n,e] :: add(e)
 
+// PAGES:      s[m,p,j] = Q[m,e] * K[T[p floordiv 2],j,e] :: add(e)
+// PAGES-NEXT: l[m] = s[m,p,j] :: {select(une(b, 0), b, a) from 0}(p,j)
+// PAGES:      rank p: 1 pass
+// PAGES:      loop nest
+// PAGES-NEXT: {{.*}}remark: keeps the cascade from a single pass over 'j': reads an operand at an index that is data
+// PAGES-NEXT: {{.*}}remark: the cascade is compiled unfused: operand #1 is read at an index that is data, known only when the kernel runs
+
 //--- softmax.mlir
 func.func @softmax(%q: tensor<?x64xf32>, %k: tensor<?x64xf32>, %v: tensor<?x32xf32>) -> tensor<?x32xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v) : (tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x32xf32>) -> tensor<?x32xf32> {
@@ -164,6 +172,27 @@ func.func @halves(%s: tensor<?x?xf32>) -> tensor<?xf32> {
     %p = attn.einsum [m,n] = mul(%S[m,n], %S[m,n floordiv 2]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
     %r = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+//--- pages.mlir
+func.func @pages(%q: tensor<?x8xf32>, %k: tensor<?x?x8xf32>, %t: tensor<?xi32>, %w: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %T = %t, %W = %w)
+      : (tensor<?x8xf32>, tensor<?x?x8xf32>, tensor<?xi32>, tensor<?xf32>) -> tensor<?xf32> {
+    %s = attn.einsum [m,p,j] = map(%Q[m,e], %K[%T[p floordiv 2],j,e], %W[p]) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %p = arith.mulf %a, %b : f32
+      attn.yield %p : f32
+    } reduce add(e) : (tensor<?x8xf32>, tensor<?x?x8xf32>, tensor<?xf32>, tensor<?xi32>) -> tensor<?x?x?xf32>
+    %l = attn.einsum [m] = %s[m,p,j] reduce associative(p, j) identity(0.0 : f32) {
+    ^bb0(%a: f32, %b: f32):
+      %z = arith.constant 0.0 : f32
+      %c = arith.cmpf une, %b, %z : f32
+      %d = arith.select %c, %b, %a : f32
+      attn.yield %d : f32
+    } : (tensor<?x?x?xf32>) -> tensor<?xf32>
+    attn.yield %l : tensor<?xf32>
   }
   return %o : tensor<?xf32>
 }

@@ -228,3 +228,57 @@ func.func @odd_power(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// -----
+
+// Points of one step come before those of the next, but tiles keep no order.
+func.func @ordered(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reduces by a region that is not declared commutative}}
+    %r = attn.einsum [m] = %id[m,n] reduce associative(n) identity(0.0 : f32) {
+    ^bb0(%a: f32, %b: f32):
+      %zero = arith.constant 0.0 : f32
+      %c = arith.cmpf one, %b, %zero : f32
+      %d = arith.select %c, %b, %a : f32
+      attn.yield %d : f32
+    } : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// No law says how a value that is reduced by a region moves.
+func.func @moves(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %id = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    // expected-note @below {{this running value is involved}}
+    %g = attn.einsum [m] = %id[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %d = attn.einsum [m,n] = sub(%id[m,n], %g[m]) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reduces by 'associative' values that move by a sum}}
+    %r = attn.einsum [m] = %d[m,n] reduce associative(n) identity(0.0 : f32) commutative {
+    ^bb0(%a: f32, %b: f32):
+      %x = math.absf %a : f32
+      %y = math.absf %b : f32
+      %z = arith.maximumf %x, %y : f32
+      attn.yield %z : f32
+    } : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// What a step reads is not known before it runs.
+func.func @gather(%s: tensor<?x?xf32>, %t: tensor<?xi32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reads an operand at an index that is data}}
+    %p = attn.einsum [m,n] = mul(%S[m,%T[n]], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

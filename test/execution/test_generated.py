@@ -37,8 +37,8 @@ LEAST = {"quick": 0, "default": 0, "full": 20}
 # found once. The other tiers draw new ones.
 PINNED = {"default": 12}
 REDUCTIONS = [
-    *(f"{kind} float" for kind in ("add", "mul", "max", "min")),
-    *(f"{kind} int" for kind in ("add", "mul", "max", "min", "and", "or")),
+    *(f"{kind} float" for kind in ("add", "mul", "max", "min", "associative")),
+    *(f"{kind} int" for kind in ("add", "mul", "max", "min", "and", "or", "associative")),
 ]
 SECONDS = {"quick": 120, "default": 900, "full": 7200}
 
@@ -90,6 +90,8 @@ def test_random_cascades_agree(tier, seed, tmp_path, capsys):
     for kind, names in (
         ("laws", LAWS),
         ("reductions", REDUCTIONS),
+        ("regions", ("ordered", "commutative")),
+        ("indices", ("expression", "data")),
         ("partitions", PARTITIONS),
         ("obstacles", OBSTACLES),
     ):

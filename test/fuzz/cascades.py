@@ -74,11 +74,44 @@ class Cascade:
             f"{rank.capitalize()}-{rank}-1",
         )
 
-    def access(self, tensor, spelled=None):
+    def access(self, tensor, spelled=None, data=None):
+        """`data` takes the types of index tensors, by their text."""
+        dice = self.dice
         names = spelled or [self.index(rank) for rank in tensor.ranks]
-        if self.dice.errs():
+        if data is not None and names and dice.chance(0.08):
+            names[dice.int(0, len(names) - 1)] = self.datum(tensor.ranks, data)
+        if dice.errs():
             names = names[:-1]
         return f"{tensor.name}[{','.join(names)}]"
+
+    def datum(self, ranks, data):
+        """An index that an integer tensor holds."""
+        dice = self.dice
+        element = dice.pick("i32", "i64", "index") if not dice.errs() else dice.of(ODD_TYPES)
+        read = dice.some(ranks, 0, 2)
+        tensor = self.input(read, element)
+        self.pool.remove(tensor)
+        text = f"{tensor.name}[{','.join(self.index(rank) for rank in read)}]"
+        data.setdefault(text, self.type(read, element))
+        if dice.errs():
+            text = dice.pick(f"{text}*m", f"{tensor.name}[{text}]", tensor.name)
+        return dice.pick(text, text, f"{text} mod 4", f"2*{text}+1", f"{text} - {text}")
+
+    def combiner(self, element):
+        """What an associative reduction has behind its ranks."""
+        dice = self.dice
+        self.bodies += 1
+        mark = f"y{self.bodies}_"
+        kind = compute_type(element) if element in FLOATS else element
+        if dice.errs():
+            kind = dice.of(FLOATS + ODD_TYPES)
+        header = [(f"%{mark}a", kind), (f"%{mark}b", kind)]
+        body = Body(dice, header, ["m"] if dice.errs() else [], [], prefix=f"{mark}v")
+        lines = "\n".join(f"      {x}" for x in body.finish(kind).split("\n"))
+        arguments = ", ".join(f"{name}: {type}" for name, type in header)
+        identity = "0.0" if kind in FLOATS else "0"
+        word = " commutative" if dice.chance(0.6) else ""
+        return f" identity({identity} : {kind}){word} {{\n    ^bb0({arguments}):\n{lines}\n    }}"
 
     # ---- einsums ---- #
 
@@ -109,15 +142,18 @@ class Cascade:
         """Appends an einsum; returns its tensor."""
         dice = self.dice
         result = Tensor(f"%t{len(self.lines)}_{self.bodies}", list(ranks), element)
+        data = {}
         accesses = [
-            self.access(tensor, spelled and spelled[i]) for i, tensor in enumerate(operands)
+            self.access(tensor, spelled and spelled[i], data) for i, tensor in enumerate(operands)
         ]
         call = f"{operation}({', '.join(accesses)})" if operation else ", ".join(accesses)
         reduction = f" reduce {reduce[0]}({','.join(reduce[1])})" if reduce else ""
-        types = ", ".join(self.type(t.ranks, t.element) for t in operands)
+        if reduce and (reduce[0] == "associative" or dice.errs()):
+            reduction += self.combiner(element)
+        types = ", ".join([*(self.type(t.ranks, t.element) for t in operands), *data.values()])
         listed = dice.some(ranks) if dice.errs() else ranks
         self.lines.append(
-            f"{result.name} = attn.einsum [{','.join(listed)}] = {call}{reduction}{body}\n"
+            f"{result.name} = attn.einsum [{','.join(listed)}] = {call}{body}{reduction}\n"
             f"      : ({types}) -> {self.type(ranks, element)}"
         )
         self.pool.append(result)
@@ -136,7 +172,8 @@ class Cascade:
         if dice.chance(0.6) and read:
             reduced = dice.some(read, 1, 2)
             ranks = [rank for rank in ranks if rank not in reduced]
-            reduce = (dice.of(REDUCTIONS + (("and", "or", "avg") if dice.errs() else ())), reduced)
+            kinds = (*REDUCTIONS, "associative", *(("and", "or", "avg") if dice.errs() else ()))
+            reduce = (dice.of(kinds), reduced)
         operation, body = "", ""
         floats = all(t.element in FLOATS for t in operands) and element in FLOATS
         if len(operands) == 2 and dice.chance(0.6) and (floats or dice.errs()):

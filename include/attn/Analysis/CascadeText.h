@@ -28,8 +28,10 @@ std::string getLocationText(Location loc);
 
 /// Prints an index expression over the ranks and extents of `access`. `level`
 /// is 0 where a sum may stand bare, 1 on the left of a product, 2 on its right.
+/// `printData` prints an index that is data.
 void printIndex(raw_ostream &os, AffineExpr expr, const EinsumAccess &access,
-                int level = 0);
+                int level = 0,
+                function_ref<void(const DataIndex &)> printData = nullptr);
 
 /// Names and notation for the tensors of one cascade.
 ///
@@ -54,6 +56,7 @@ public:
 private:
   void addName(Value tensor, Location loc);
   std::string getExpression(EinsumOp einsum, Value value, int level) const;
+  std::string getReductionText(EinsumOp einsum) const;
 
   CascadeOp cascade;
   llvm::DenseMap<Value, std::string> names;

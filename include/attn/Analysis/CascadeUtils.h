@@ -14,9 +14,13 @@
 
 namespace mlir::attn {
 
-/// The ranks that the index expressions of `access` mention, in the order of
-/// their first use.
+/// The ranks that the index expressions of `access` mention, also those of its
+/// index tensors, in the order of their first use.
 SmallVector<StringAttr> getAccessRanks(const EinsumAccess &access);
+
+/// Whether an index of an einsum is data. Such a cascade stays as it is: what a
+/// step or an item reads of its tensors is not known before it runs.
+bool readsData(CascadeOp cascade);
 
 /// The ranks of an access whose expressions are all plain ranks.
 std::optional<SmallVector<StringAttr>>
@@ -85,10 +89,15 @@ void eraseDeadEinsums(Block &block);
 /// The constant in which a reduction of `kind` starts: its identity, for
 /// extrema of floats the extreme finite number.
 TypedAttr getReductionIdentity(ReductionKind kind, Type element);
+/// The same for the reduction of `einsum`, which may be by a region.
+TypedAttr getReductionIdentity(EinsumOp einsum, Type element);
 
-/// Combines two values as a reduction of `kind` does.
+/// Combines two values as a reduction of `kind` does, one that has a name.
 Value combineValues(OpBuilder &builder, Location loc, ReductionKind kind,
                     Value a, Value b);
+/// The same for the reduction of `einsum`, `a` before `b`.
+Value combineValues(OpBuilder &builder, Location loc, EinsumOp einsum, Value a,
+                    Value b);
 
 } // namespace mlir::attn
 

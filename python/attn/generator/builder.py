@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 
 from .ir import (
-    Access, Cascade, Einsum, Expr, Map, Op, Plane, Tensor, Term, binary, compute_type, const,
+    Access, Cascade, Combiner, Einsum, Expr, Map, Op, Plane, Tensor, Term, binary, compute_type, const,
     extent, is_float, rank,
 )  # fmt: skip
 
@@ -56,6 +56,36 @@ class MapWriter:
 
     def finish(self, result: str) -> Map:
         return Map(self.arguments, self.ops, result)
+
+
+def _largest(w: MapWriter, a: str, b: str) -> str:
+    """The value of the larger magnitude, of equal ones the larger value."""
+    size, other = w.op("absf", a), w.op("absf", b)
+    one = w.op("select", w.compare("ogt", size, other), a, b)
+    return w.op("select", w.compare("oeq", size, other), w.op("maximumf", a, b), one)
+
+
+def _last(w: MapWriter, a: str, b: str) -> str:
+    zero = w.const(0.0 if is_float(w.dtype) else 0)
+    kind = ("one", "cmpf") if is_float(w.dtype) else ("ne", "cmpi")
+    return w.op("select", w.compare(kind[0], b, zero, kind[1]), b, a)
+
+
+# Reductions without a name: the element types, whether they commute, and how two values
+# are combined. 0 is the identity of each, and none rounds.
+REGIONS = {
+    "largest": ("float", True, _largest),
+    "last": ("any", False, _last),
+    "first": ("any", False, lambda w, a, b: _last(w, b, a)),
+    "parity": ("int", True, lambda w, a, b: w.op("xori", a, b)),
+}
+
+
+def make_region(name: str, dtype: str) -> Combiner:
+    _, commutative, body = REGIONS[name]
+    writer = MapWriter(dtype)
+    function = writer.finish(body(writer, writer.argument(), writer.argument()))
+    return Combiner(0.0 if is_float(dtype) else 0, function, commutative)
 
 
 class Builder:
@@ -103,10 +133,14 @@ class Builder:
         ranks = self.known[tensor].ranks
         return Access(tensor, exprs if exprs is not None else [rank(r) for r in ranks])
 
-    def einsum(self, ranks, accesses, function: Map, reduction=None, dtype="f32") -> str:
+    def einsum(
+        self, ranks, accesses, function: Map, reduction=None, dtype="f32", combiner=None
+    ) -> str:
         name = self.name()
         accesses = [self.access(a) if isinstance(a, str) else a for a in accesses]
-        self.target.append(Einsum(name, list(ranks), accesses, function, reduction, dtype))
+        self.target.append(
+            Einsum(name, list(ranks), accesses, function, reduction, dtype, combiner)
+        )  # fmt: skip
         self.known[name] = Tensor(name, list(ranks), dtype)
         return name
 
@@ -119,12 +153,14 @@ class Builder:
             types.append(source)
         return types
 
-    def apply(self, ranks, accesses, body, reduction=None, dtype="f32") -> str:
-        """An einsum whose map `body(writer, arguments)` returns its result."""
+    def apply(self, ranks, accesses, body, reduction=None, dtype="f32", region=None) -> str:
+        """An einsum whose map `body(writer, arguments)` returns its result, reduced by
+        the region of REGIONS of this name where there is one."""
         writer = MapWriter(compute_type(dtype) if is_float(dtype) else "f32")
         arguments = [writer.argument(t) for t in self.argument_types(accesses, dtype)]
         function = writer.finish(body(writer, *arguments))
-        return self.einsum(ranks, accesses, function, reduction, dtype)
+        combiner = make_region(region, writer.dtype if is_float(dtype) else dtype) if region else None
+        return self.einsum(ranks, accesses, function, reduction, dtype, combiner)
 
     def simple(self, operation: str, ranks, accesses, reduction=None, dtype="f32") -> str:
         def body(w, *arguments):
@@ -215,6 +251,12 @@ class Builder:
             one = w.const(1.0)
             return w.op("mulf", x, w.op("addf", one, w.op("tanh", w.op("mulf", x, c))))
         return w.op("addf", x, w.op("mulf", w.op("sin", x), c))
+
+    def data(self, r: str, ranks: list[str]) -> Expr:
+        """An index in the dimension of rank `r` that an input over `ranks` holds."""
+        table = self.input(ranks, self.rng.choice(("i32", "i64")), f"index {r}")
+        self.tags.add("index data")
+        return Expr("data", table, tuple(map(rank, ranks)))
 
     def within(self, r: str, space: list[str]) -> Expr | None:
         """An index expression over `space` that stays in rank `r`'s dimension.

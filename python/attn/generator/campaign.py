@@ -173,6 +173,8 @@ class Campaign:
         count = self.totals.count
         reductions = {(x.reduction[0], is_float(x.dtype)) for x in cascade.einsums() if x.reduction}
         count("reductions", *(f"{k} {'float' if f else 'int'}" for k, f in reductions))
+        ordered = {not x.combiner.commutative for x in cascade.einsums() if x.combiner}
+        count("regions", *("ordered" if kept else "commutative" for kept in ordered))
         count("element types", *{t.dtype for t in cascade.tensors().values()})
         if cascade.plane:
             if cascade.plane.where:
@@ -185,7 +187,10 @@ class Campaign:
                     count("sparsity", f"{side} lengths")
         for tag in cascade.tags:
             kind, _, rest = tag.partition(" ")
-            plural = {"family": "families", "partition": "partitions", "obstacle": "obstacles"}
+            plural = {
+                "family": "families", "partition": "partitions", "obstacle": "obstacles",
+                "index": "indices",
+            }  # fmt: skip
             if kind in plural:
                 count(plural[kind], rest)
             elif fused and kind in ("weights", "normaliser", "extra"):

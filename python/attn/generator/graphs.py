@@ -121,6 +121,9 @@ class Graph:
             return x
 
         reduction = (kind, reduced) if kind else None
+        if reduction and kind != "mul" and rng.random() < 0.12:
+            region = rng.choice(("largest", "last", "first"))
+            return b.apply(out, accesses, body, ("associative", reduced), dtype, region)
         if len(operands) == 1 and kind in (None, "max", "min") and rng.random() < 0.2:
             return b.simple("", out, accesses, reduction, dtype)
         return b.apply(out, accesses, body, reduction, dtype)
@@ -136,6 +139,9 @@ class Graph:
             exprs.append(other or rank(r))
             if other is not None:
                 b.tags.add("index expression")
+        if exprs and rng.random() < 0.06:
+            at = rng.randrange(len(exprs))
+            exprs[at] = b.data(b.known[x].ranks[at], rng.sample(space, min(len(space), 2)))
         return Access(x, exprs)
 
     def integers(self, out, accesses, reduced) -> str:
@@ -161,6 +167,9 @@ class Graph:
                 x = w.op(rng.choice(("addi", "muli", "xori")), x, c, type=source)
             return x
 
+        if kind and source != "i1" and rng.random() < 0.2:
+            region = rng.choice(("last", "first", "parity"))
+            return b.apply(out, accesses, body, ("associative", reduced), source, region)
         return b.apply(out, accesses, body, (kind, reduced) if kind else None, source)
 
     def test(self, out, accesses, reduced) -> str:
@@ -188,7 +197,7 @@ def _prune(cascade: Cascade):
     for x in reversed(cascade.statements):
         if x.result in needed:
             kept.append(x)
-            needed |= {a.tensor for a in x.accesses}
+            needed |= set(x.reads())
     cascade.statements = kept[::-1]
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from . import bounds
 from .bounds import Bounded
-from .ir import Cascade, Einsum, Expr, Iterate, Map, Term, compute_type, is_float
+from .ir import Cascade, Combiner, Einsum, Expr, Iterate, Map, Term, compute_type, is_float
 
 
 class UnknownExtentError(ValueError):
@@ -121,12 +121,16 @@ class Interpreter:
         live = _both(exists, self.live(coordinates))
         kind = x.reduction[0] if x.reduction else None
         if live is not None:
-            absent = bounds.identity(kind, x.dtype) if kind else 0
+            absent = bounds.identity(kind, x.dtype) if kind and not x.combiner else 0
+            if x.combiner:
+                absent = x.combiner.identity
             live = np.broadcast_to(live, shape)
             filled = np.where(live, value.value, np.asarray(absent, value.value.dtype))
             value = Bounded(filled, np.where(live, value.error, 0.0))
         self.evaluated += value.value.size
-        if kind:
+        if x.combiner:
+            value = self.combine(x.combiner, value, len(x.ranks))
+        elif kind:
             axes = tuple(range(len(x.ranks), len(ranks)))
             if is_float(x.dtype):
                 value = bounds.reduce(kind, value, axes, computed)
@@ -145,6 +149,29 @@ class Interpreter:
                 source = self.extrema.get(x.accesses[0].tensor)
                 if source:
                     self.extrema[x.result] = source
+
+    def combine(self, c: Combiner, value: Bounded, kept: int) -> Bounded:
+        """spec: CL-11: neighbours first, which keeps the order."""
+        outer = value.value.shape[:kept]
+        count = int(np.prod(value.value.shape[kept:], dtype=np.int64))
+        values, errors = (np.reshape(a, (*outer, count)) for a in (value.value, value.error))
+        first = np.full((*outer, 1), c.identity, values.dtype)
+        values = np.concatenate([first, values], axis=-1)
+        errors = np.concatenate([np.zeros(first.shape), errors], axis=-1)
+        while values.shape[-1] > 1:
+            odd = values.shape[-1] % 2
+            pairs = [
+                Bounded(values[..., at : values.shape[-1] - odd : 2],
+                        errors[..., at : values.shape[-1] - odd : 2])
+                for at in (0, 1)
+            ]  # fmt: skip
+            both = self.map(c.map, pairs, {})
+            size = (*outer, pairs[0].value.shape[-1])
+            made, error = (np.broadcast_to(a, size) for a in (both.value, both.error))
+            last = values.shape[-1] - odd
+            values = np.concatenate([made, values[..., last:]], axis=-1)
+            errors = np.concatenate([error, errors[..., last:]], axis=-1)
+        return Bounded(values[..., 0], errors[..., 0])
 
     def argument_type(self, x: Einsum) -> str:
         """A float operand arrives in the compute type of the result (MR-1), which
@@ -179,6 +206,8 @@ class Interpreter:
             return self.extent(expr.value)
         if expr.kind == "const":
             return expr.value
+        if expr.kind == "data":
+            return self.data(expr, coordinates)
         a, b = (self.index(e, coordinates) for e in expr.args)
         return {
             "add": lambda: a + b,
@@ -187,6 +216,16 @@ class Interpreter:
             "mod": lambda: a % b,
             "floordiv": lambda: a // b,
         }[expr.kind]()
+
+    def data(self, expr: Expr, coordinates):
+        """spec: CL-10"""
+        table = self.values[expr.value].value
+        indices = [np.asarray(self.index(e, coordinates)) for e in expr.args]
+        if 0 in table.shape:
+            return np.zeros(np.broadcast_shapes(*(i.shape for i in indices)), np.int64)
+        for dim, at in enumerate(indices):
+            indices[dim] = np.clip(at, 0, table.shape[dim] - 1)
+        return np.clip(table[tuple(np.broadcast_arrays(*indices))], -(2**40), 2**40)
 
     # -- Maps -----------------------------------------------------------------
 

@@ -37,7 +37,9 @@ def compute_type(dtype: str) -> str:
 
 @dataclass(frozen=True)
 class Expr:
-    """`kind` is rank, extent, const, add, sub, mul, mod or floordiv."""
+    """`kind` is rank, extent, const, data, add, sub, mul, mod or floordiv.
+
+    Data is the element of the integer tensor `value` at the indices `args` (CL-10)."""
 
     kind: str
     value: object = None
@@ -51,7 +53,11 @@ class Expr:
             return str(self.value)[0].upper() + str(self.value)[1:]
         if self.kind == "const":
             return str(self.value)
-        left, right = (f"({a})" if len(a.args) else str(a) for a in self.args)
+        if self.kind == "data":
+            return f"%{self.value}[{', '.join(map(str, self.args))}]"
+        left, right = (
+            f"({a})" if a.args and a.kind != "data" else str(a) for a in self.args
+        )  # fmt: skip
         sign = {"add": "+", "sub": "-", "mul": "*"}.get(self.kind, self.kind)
         return f"{left} {sign} {right}"
 
@@ -62,6 +68,11 @@ class Expr:
     def extents(self) -> set[str]:
         own = {self.value} if self.kind == "extent" else set()
         return own.union(*(a.extents() for a in self.args))
+
+    def data(self) -> list[Expr]:
+        """The data that it holds, in the order of the text."""
+        own = [self] if self.kind == "data" else []
+        return own + [d for a in self.args for d in a.data()]
 
     @property
     def plain(self) -> bool:
@@ -169,6 +180,15 @@ class Access:
 
 
 @dataclass
+class Combiner:
+    """What an associative reduction is made of (CL-11)."""
+
+    identity: float | int
+    map: Map
+    commutative: bool
+
+
+@dataclass
 class Einsum:
     result: str
     ranks: list[str]
@@ -176,6 +196,18 @@ class Einsum:
     map: Map
     reduction: tuple[str, list[str]] | None
     dtype: str
+    combiner: Combiner | None = None
+
+    def data(self) -> list[Expr]:
+        """The data of the index expressions, each once."""
+        found = []
+        for d in (d for a in self.accesses for e in a.exprs for d in e.data()):
+            if d not in found:
+                found.append(d)
+        return found
+
+    def reads(self) -> list[str]:
+        return [a.tensor for a in self.accesses] + [d.value for d in self.data()]
 
 
 @dataclass
@@ -196,7 +228,8 @@ class Iterate:
 class Tensor:
     """An input, or what a statement makes: a rank or nothing known per dimension.
 
-    `role` says what an input's values are: values, or lengths of a rank."""
+    `role` says what an input's values are: values, lengths of a rank, or indices in
+    the dimension of a rank."""
 
     name: str
     ranks: list[str]
@@ -325,20 +358,29 @@ class Writer:
     def access(self, access: Access) -> str:
         return f"%{access.tensor}[{', '.join(map(str, access.exprs))}]"
 
+    def region(self, f: Map, indent: str) -> list[str]:
+        lines = []
+        if f.arguments:
+            arguments = ", ".join(f"%{n}: {t}" for n, t in f.arguments)
+            lines.append(f"{indent}^bb0({arguments}):")
+        types = f.types()
+        lines += [f"{indent}  {op.text(types)}" for op in f.ops]
+        return [*lines, f"{indent}  attn.yield %{f.result} : {types[f.result]}"]
+
     def einsum(self, x: Einsum, indent: str) -> list[str]:
         operands = ", ".join(self.access(a) for a in x.accesses)
         head = f"{indent}%{x.result} = attn.einsum [{','.join(x.ranks)}] = map({operands}) {{"
-        lines = [head]
-        if x.map.arguments:
-            arguments = ", ".join(f"%{n}: {t}" for n, t in x.map.arguments)
-            lines.append(f"{indent}^bb0({arguments}):")
-        types = x.map.types()
-        lines += [f"{indent}  {op.text(types)}" for op in x.map.ops]
-        lines.append(f"{indent}  attn.yield %{x.map.result} : {types[x.map.result]}")
+        lines = [head, *self.region(x.map, indent)]
         tail = f"{indent}}}"
         if x.reduction:
             tail += f" reduce {x.reduction[0]}({', '.join(x.reduction[1])})"
-        sources = self.types(a.tensor for a in x.accesses)
+        if x.combiner:
+            c = x.combiner
+            tail += f" identity({literal(c.identity, c.map.arguments[0][1])})"
+            lines.append(f"{tail}{' commutative' if c.commutative else ''} {{")
+            lines += self.region(c.map, indent)
+            tail = f"{indent}}}"
+        sources = self.types(x.reads())
         lines.append(f"{tail} : ({sources}) -> {self.type(x.result)}")
         return lines
 

@@ -18,6 +18,7 @@ from .ir import (
     CASTS,
     Access,
     Cascade,
+    Combiner,
     Einsum,
     Expr,
     Iterate,
@@ -263,9 +264,10 @@ class Parser:
             kind = self.next()
             self.expect("(")
             reduction = (kind, self.list(self.next, ")"))
+        combiner = self.combiner() if reduction and reduction[0] == "associative" else None
         self.expect(":")
         self.expect("(")
-        sources = self.list(self.type, ")")
+        sources = self.list(self.type, ")")[: len(accesses)]  # those of index tensors follow
         self.expect("->")
         shape, dtype = self.type()
         self.types[result], self.dims[result] = (shape, dtype), list(ranks)
@@ -281,12 +283,24 @@ class Parser:
                 name = _SHORT[form][0 if is_float(kinds[0]) else 1]
                 ops = [Op("r", name, tuple(names), kinds[0])]
             region = Map(list(zip(names, kinds, strict=True)), ops, "r" if form else names[0])
-        return Einsum(result, ranks, accesses, region, reduction, dtype)
+        return Einsum(result, ranks, accesses, region, reduction, dtype, combiner)
+
+    def combiner(self) -> Combiner:
+        self.expect("identity")
+        self.expect("(")
+        identity = self.constant("").attr
+        self.expect(")")
+        commutative = self.take("commutative")
+        return Combiner(identity, self.region(), commutative)
 
     def access(self) -> Access:
         name = self.value()
         self.expect("[")
         exprs = self.list(self.expr, "]")
+        self.note_dims(name, exprs)
+        return Access(name, exprs)
+
+    def note_dims(self, name: str, exprs: list[Expr]):
         for dim, e in enumerate(exprs):
             if e.plain:
                 if self.dims[name][dim] is None:
@@ -294,7 +308,6 @@ class Parser:
                 size = self.types[name][0][dim]
                 if size is not None:
                     self.cascade.extents[e.value] = size
-        return Access(name, exprs)
 
     def expr(self) -> Expr:
         negative = self.take("-")
@@ -318,6 +331,12 @@ class Parser:
             inner = self.expr()
             self.expect(")")
             return inner
+        if self.peek()[0] == "value":
+            name = self.value()
+            self.expect("[")
+            exprs = self.list(self.expr, "]")
+            self.note_dims(name, exprs)
+            return Expr("data", name, tuple(exprs))
         text = self.next()
         if text.isdigit():
             return Expr("const", int(text))

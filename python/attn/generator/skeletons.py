@@ -22,7 +22,7 @@ from .ir import Access, Cascade, Plane, binary, const, rank
 OBSTACLES = (
     "weights as result", "column statistic", "unequal corrections", "sum of differences",
     "product of weights", "quotient", "neighbour", "diagonal", "entropy", "centred",
-    "row total", "input as result", "negated sparsity",
+    "row total", "input as result", "negated sparsity", "order", "gather",
 )  # fmt: skip
 
 
@@ -283,11 +283,11 @@ class Skeleton:
     def extras(self, score: str, weights: str, normalised: str):
         b, rng = self.b, self.rng
         over = [self.n]
-        choices = ["mul", "min", "max", "count", "any", "all", "last", "squares"]
+        choices = ["mul", "min", "max", "count", "any", "all", "last", "squares", "largest"]
         if self.top is not None:
             choices += ["top", "spread", "spread", "logsum"]
         if self.positive and self.total is not None and normalised != weights:
-            choices += ["peak", "peak"]
+            choices += ["peak"] * 4
         for kind in rng.sample(choices, rng.choice((0, 1, 1, 2))):
             b.tags.add(f"extra {kind}")
             if kind == "mul":
@@ -314,6 +314,10 @@ class Skeleton:
                 )  # fmt: skip
             elif kind == "squares":
                 result = b.simple("mulf", self.rows, [weights, weights], ("add", over))
+            elif kind == "largest":
+                result = b.apply(
+                    self.rows, [score], lambda w, x: x, ("associative", over), "f32", "largest"
+                )  # fmt: skip
             elif kind == "top":
                 result = self.top
             elif kind == "spread":
@@ -406,6 +410,25 @@ class Skeleton:
     def spoil_input_as_result(self, score, weights):
         tensor = next(t for t in self.b.inputs if t.role == "values")
         self.results.append(tensor.name)
+
+    def spoil_order(self, score, weights):
+        """A reduction that keeps the order of the points."""
+        region = self.rng.choice(("last", "first"))
+        self.results.append(
+            self.b.apply(
+                self.rows, [score], lambda w, x: x, ("associative", [self.n]), "f32", region
+            )
+        )
+
+    def spoil_gather(self, score, weights):
+        """Values that are listed."""
+        b = self.b
+        r = b.new_rank(self.rng.choice((None, *STATIC)))
+        values = b.input([r, self.f], "f32")
+        at = b.data(r, [*b.subset(self.batch), self.n])
+        listed = Access(values, [at, rank(self.f)])
+        out = [*self.rows, self.f]
+        self.results.append(b.simple("mulf", out, [weights, listed], ("add", [self.n])))
 
     def spoil_negated_sparsity(self, score, weights):
         from .ir import Term

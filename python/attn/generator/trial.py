@@ -83,6 +83,12 @@ def draw_values(cascade: Cascade, extents, seed: str) -> dict[str, np.ndarray]:
         if t.role.startswith("length "):
             limit = extents[t.role.split()[1]]
             value = rng.integers(-1, limit + 3, shape)
+        elif t.role.startswith("index "):
+            limit = extents[t.role.split()[1]]
+            bits = NUMPY[t.dtype].itemsize * 8 - 1
+            value = rng.integers(-2, limit + 2, shape)
+            wild = rng.integers(-(2**bits), 2**bits, shape, dtype=NUMPY[t.dtype])
+            value = np.where(rng.random(shape) < 0.05, wild, value)
         elif t.dtype == "i1":
             value = rng.random(shape) < 0.5
         elif not is_float(t.dtype):

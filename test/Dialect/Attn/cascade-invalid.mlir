@@ -354,6 +354,18 @@ func.func @f(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
 
 // -----
 
+// CA-7: of an index tensor
+func.func @f(%s: tensor<4x8xf32>, %t: tensor<4xi32>) -> tensor<4x8xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<4x8xf32>, tensor<4xi32>) -> tensor<4x8xf32> {
+    // expected-error @+1 {{index tensor #0: index #0 runs from 2 to 5, outside of the extent 4}}
+    %r = attn.einsum [m,n] = %S[%T[m+2],n] : (tensor<4x8xf32>, tensor<4xi32>) -> tensor<4x8xf32>
+    attn.yield %r : tensor<4x8xf32>
+  }
+  return %o : tensor<4x8xf32>
+}
+
+// -----
+
 // CA-8
 func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   // expected-error @+1 {{the mapping names rank 'z', which no einsum uses}}

@@ -79,3 +79,58 @@ func.func @part(%s: tensor<2x?x?xf32>, %x: tensor<2xi32>, %m: tensor<i64>) -> te
   }
   return %o : tensor<2x?xf32>
 }
+
+// Reductions by a region: the value that comes first is %a.
+// CHECK-LABEL: func @regions
+// CHECK: attn.einsum [m] = %{{.*}}[m,n] reduce associative(n) identity(0xFF800000 : f32) commutative {
+// CHECK-NEXT: ^bb0(%{{.*}}: f32, %{{.*}}: f32):
+// CHECK: attn.einsum [m] = map(%{{.*}}[m,n]) {
+// CHECK: } reduce associative(n) identity(-1 : i32) {
+func.func @regions(%x: tensor<?x?xbf16>, %i: tensor<?x?xi32>) -> (tensor<?xbf16>, tensor<?xi32>) {
+  %o:2 = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xbf16>, tensor<?x?xi32>) -> (tensor<?xbf16>, tensor<?xi32>) {
+    %lse = attn.einsum [m] = %X[m,n] reduce associative(n) identity(0xFF800000 : f32) commutative {
+    ^bb0(%a: f32, %b: f32):
+      %hi = arith.maximumf %a, %b : f32
+      %lo = arith.minimumf %a, %b : f32
+      %d = arith.subf %lo, %hi : f32
+      %e = math.exp %d : f32
+      %l = math.log1p %e : f32
+      %r = arith.addf %hi, %l : f32
+      attn.yield %r : f32
+    } : (tensor<?x?xbf16>) -> tensor<?xbf16>
+    %last = attn.einsum [m] = map(%I[m,n]) {
+    ^bb0(%v: i32):
+      attn.yield %v : i32
+    } reduce associative(n) identity(-1 : i32) {
+    ^bb0(%a: i32, %b: i32):
+      %none = arith.constant -1 : i32
+      %c = arith.cmpi eq, %b, %none : i32
+      %r = arith.select %c, %a, %b : i32
+      attn.yield %r : i32
+    } : (tensor<?x?xi32>) -> tensor<?xi32>
+    attn.yield %lse, %last : tensor<?xbf16>, tensor<?xi32>
+  }
+  return %o#0, %o#1 : tensor<?xbf16>, tensor<?xi32>
+}
+
+// Indices that are data: pages of keys, and rows of a table. An index tensor that
+// is read twice at one place has one type.
+// CHECK-LABEL: func @pages
+// CHECK: mul(%{{.*}}[b,m,e], %[[K:.*]][%[[T:.*]][b,n floordiv 16],n mod 16,e]) reduce add(e) : (tensor<?x?x64xf32>, tensor<?x16x64xf32>, tensor<?x?xi32>) -> tensor<?x?x?xf32>
+// CHECK: map(%[[K]][%[[T]][b,n floordiv 16],n mod 16,e], %[[K]][%[[T]][b,n floordiv 16],0,e], %{{.*}}[e*2+%{{.*}}[n]*16 - n+E]) {
+// CHECK: } : (tensor<?x16x64xf32>, tensor<?x16x64xf32>, tensor<?xf32>, tensor<?x?xi32>, tensor<?xi64>) -> tensor<?x?x64xf32>
+func.func @pages(%q: tensor<?x?x64xf32>, %k: tensor<?x16x64xf32>, %t: tensor<?x?xi32>, %w: tensor<?xf32>, %p: tensor<?xi64>) -> (tensor<?x?x?xf32>, tensor<?x?x64xf32>) {
+  %o:2 = attn.cascade (%Q = %q, %K = %k, %T = %t, %W = %w, %P = %p)
+      : (tensor<?x?x64xf32>, tensor<?x16x64xf32>, tensor<?x?xi32>, tensor<?xf32>, tensor<?xi64>) -> (tensor<?x?x?xf32>, tensor<?x?x64xf32>) {
+    %s = attn.einsum [b,m,n] = mul(%Q[b,m,e], %K[%T[b,n floordiv 16],n mod 16,e]) reduce add(e)
+        : (tensor<?x?x64xf32>, tensor<?x16x64xf32>, tensor<?x?xi32>) -> tensor<?x?x?xf32>
+    %r = attn.einsum [b,n,e] = map(%K[%T[b,n floordiv 16],n mod 16,e], %K[%T[b,n floordiv 16],0,e], %W[e*2+%P[n]*16-n+E]) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %d = arith.addf %a, %b : f32
+      %e = arith.addf %d, %c : f32
+      attn.yield %e : f32
+    } : (tensor<?x16x64xf32>, tensor<?x16x64xf32>, tensor<?xf32>, tensor<?x?xi32>, tensor<?xi64>) -> tensor<?x?x64xf32>
+    attn.yield %s, %r : tensor<?x?x?xf32>, tensor<?x?x64xf32>
+  }
+  return %o#0, %o#1 : tensor<?x?x?xf32>, tensor<?x?x64xf32>
+}

@@ -28,7 +28,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{rank names hold letters, digits and '_'; got 'a b'}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "a b"], reducedRanks = ["a b"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "a b"], reducedRanks = ["a b"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -43,7 +43,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{rank names start with a lower-case letter; got ''}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", ""], reducedRanks = [""], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", ""], reducedRanks = [""], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -58,7 +58,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{'mod' is an operator, not a rank}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "mod"], reducedRanks = ["mod"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "mod"], reducedRanks = ["mod"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -73,7 +73,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{attribute 'ranks' failed to satisfy constraint: string array attribute}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", 3], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", 3], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -88,7 +88,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{rank names start with a lower-case letter; got ''}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [""], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [""], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -103,7 +103,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{attribute 'reducedRanks' failed to satisfy constraint: string array attribute}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = [7], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = [7], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -130,7 +130,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{has 18446744073709551615 result ranks for a result of rank 1}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = -1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = -1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -145,7 +145,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{has 1 result ranks and 1 reduced ranks but lists 1}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0) -> (d0, d0)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0) -> (d0, d0)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -160,7 +160,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{lists the reduced rank 'm' out of place}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["m"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["m"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -187,7 +187,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{a reduction and its ranks come together}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"]}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"]}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -202,7 +202,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{a reduction and its ranks come together}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = [], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = [], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -217,7 +217,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{has 0 index maps for 1 operands}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -244,7 +244,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{operand #0 is indexed over other ranks than the einsum's}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1, d2) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1, d2) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -259,7 +259,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{operand #0 is indexed over other ranks than the einsum's}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -274,7 +274,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{attribute 'maps' failed to satisfy constraint: AffineMap array attribute}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = ["m"], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = ["m"], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -301,7 +301,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{'accumulate' needs a reduction and 'outs'}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>, accumulate = unit}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>, accumulate = unit}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -316,7 +316,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{clamps 'z', which is no rank of the einsum}}
-    %r = "attn.einsum"(%X) <{clampedRanks = ["z"], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = ["z"], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -331,7 +331,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{attribute 'clampedRanks' failed to satisfy constraint: string array attribute}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [1], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [1], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -345,7 +345,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 // EI-6
 func.func @f(%x: memref<4x8xf32>) {
   // expected-error @+1 {{needs a result, or 'outs' to write to}}
-  "attn.einsum"(%x) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
+  "attn.einsum"(%x) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
   ^bb0(%v: f32):
     attn.yield %v : f32
   }) : (memref<4x8xf32>) -> ()
@@ -357,7 +357,7 @@ func.func @f(%x: memref<4x8xf32>) {
 // EI-6
 func.func @f(%x: tensor<4x8xf32>) {
   // expected-error @+1 {{'outs' of a tensor needs a result}}
-  "attn.einsum"(%x, %x) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
+  "attn.einsum"(%x, %x) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
   ^bb0(%v: f32):
     attn.yield %v : f32
   }) : (tensor<4x8xf32>, tensor<4x8xf32>) -> ()
@@ -369,7 +369,7 @@ func.func @f(%x: tensor<4x8xf32>) {
 // EI-6
 func.func @f(%x: memref<4x8xf32>) {
   // expected-error @+1 {{'outs' has type 'memref<4x8xf32>' but the result is 'tensor<4x8xf32>'}}
-  %r = "attn.einsum"(%x, %x) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
+  %r = "attn.einsum"(%x, %x) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
   ^bb0(%v: f32):
     attn.yield %v : f32
   }) : (memref<4x8xf32>, memref<4x8xf32>) -> tensor<4x8xf32>
@@ -650,7 +650,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{operand #0 is indexed by a ceiling division; write it with floordiv}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], maps = [affine_map<(d0, d1) -> (d0 ceildiv 2, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0 ceildiv 2, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -665,7 +665,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{operand #0: 'mod' and 'floordiv' take a positive constant}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = ["m"], maps = [affine_map<(d0, d1)[s0] -> (d0 mod s0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = ["m"], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (d0 mod s0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -713,4 +713,257 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
     attn.yield %r : tensor<?xf32>
   }
   return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-12
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{the identity must be a 'f32', which the map yields; got 0.000000e+00 : f64}}
+    %r = attn.einsum [m] = %X[m,n] reduce associative(n) identity(0.0 : f64) {
+    ^bb0(%a: f32, %b: f32):
+      attn.yield %b : f32
+    } : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-12: the identity has the compute type, like the values
+func.func @f(%x: tensor<?x?xbf16>) -> tensor<?xbf16> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xbf16>) -> tensor<?xbf16> {
+    // expected-error @+1 {{the region of the reduction takes two values of type 'f32'}}
+    %r = attn.einsum [m] = %X[m,n] reduce associative(n) identity(0.0 : f32) {
+    ^bb0(%a: bf16, %b: bf16):
+      attn.yield %b : bf16
+    } : (tensor<?x?xbf16>) -> tensor<?xbf16>
+    attn.yield %r : tensor<?xbf16>
+  }
+  return %o : tensor<?xbf16>
+}
+
+// -----
+
+// EI-12
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{the region of the reduction takes two values of type 'f32'}}
+    %r = attn.einsum [m] = %X[m,n] reduce associative(n) identity(0.0 : f32) {
+    ^bb0(%a: f32):
+      attn.yield %a : f32
+    } : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-12
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{the region of the reduction must yield one 'f32'}}
+    %r = attn.einsum [m] = %X[m,n] reduce associative(n) identity(0.0 : f32) {
+    ^bb0(%a: f32, %b: f32):
+      attn.yield %a, %b : f32, f32
+    } : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-12
+func.func @f(%x: memref<4x8xf32>, %o: memref<4xf32>, %c: f32) {
+  attn.einsum [m] = %x[m,n] reduce associative(n) identity(0.0 : f32) {
+  ^bb0(%a: f32, %b: f32):
+    // expected-error @+1 {{takes a value from outside of the reduction, which is a function of two values alone}}
+    %s = arith.addf %a, %c : f32
+    attn.yield %s : f32
+  } outs(%o) : (memref<4x8xf32>) -> memref<4xf32>
+  return
+}
+
+// -----
+
+// EI-12
+func.func @f(%x: tensor<?x?xi64>) -> tensor<?xi64> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xi64>) -> tensor<?xi64> {
+    %r = attn.einsum [m] = map(%X[m,n]) {
+    ^bb0(%v: i64):
+      attn.yield %v : i64
+    } reduce associative(n) identity(0) {
+    ^bb0(%a: i64, %b: i64):
+      // expected-error @+1 {{may not stand in a reduction; it holds arith and math operations}}
+      %i = attn.index m : index
+      attn.yield %b : i64
+    } : (tensor<?x?xi64>) -> tensor<?xi64>
+    attn.yield %r : tensor<?xi64>
+  }
+  return %o : tensor<?xi64>
+}
+
+// -----
+
+// EI-12: a reduction with a name has it all by itself
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{a region, an identity and 'commutative' belong to an 'associative' reduction}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], commutative, extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-12
+func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{an 'associative' reduction has an identity and a region}}
+    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction associative>}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// EI-13
+func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{an index that is data is an i32, an i64 or an index; got 'tensor<?xf32>'}}
+    %r = attn.einsum [m,e] = %X[%I[m],e] : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-13
+func.func @f(%x: tensor<?x?xf32>, %i: tensor<?x?xi32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{index tensor #0 of rank 2 is indexed by 1 expressions}}
+    %r = attn.einsum [m,e] = %X[%I[m],e] : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-13: an operand has one index tensor, at one place
+func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{operand #0 reads 2 index tensors; allowed is one}}
+    %r = attn.einsum [m,n] = %X[%I[m],%I[n]] : (tensor<?x?xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-13
+func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{the indices of an index tensor are affine in ranks; they may not be data}}
+    %r = attn.einsum [m,e] = %X[%I[%I[m]],e] : (tensor<?x?xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-13: data is multiplied by what is known before
+func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{index expressions are affine: one factor must be a constant or an extent}}
+    %r = attn.einsum [m,e] = %X[%I[m]*m,e] : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-13: in the generic form
+func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{operand #0: data is multiplied by a constant or an extent alone}}
+    %r = "attn.einsum"(%X, %I) <{clampedRanks = [], extents = [], indexMaps = [affine_map<(d0, d1) -> (d0)>], maps = [affine_map<(d0, d1)[s0] -> (d0 * s0, d1)>], operandSegmentSizes = array<i32: 1, 1, 0>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-13: in the generic form
+func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{has an index tensor that indexes no operand}}
+    %r = "attn.einsum"(%X, %I) <{clampedRanks = [], extents = [], indexMaps = [affine_map<(d0, d1) -> (d0)>], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 1, 0>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-13
+func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{has 0 maps for 1 index tensors}}
+    %r = "attn.einsum"(%X, %I) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (s0, d1)>], operandSegmentSizes = array<i32: 1, 1, 0>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// EI-13
+func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{index tensor #0 is indexed over other ranks and extents than the einsum's}}
+    %r = "attn.einsum"(%X, %I) <{clampedRanks = [], extents = [], indexMaps = [affine_map<(d0) -> (d0)>], maps = [affine_map<(d0, d1)[s0] -> (s0, d1)>], operandSegmentSizes = array<i32: 1, 1, 0>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
+    ^bb0(%v: f32):
+      attn.yield %v : f32
+    }) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
+    // expected-error @+1 {{expected 2 operand types, the index tensors' last; got 1}}
+    %r = attn.einsum [m,e] = %X[%I[m],e] : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
 }

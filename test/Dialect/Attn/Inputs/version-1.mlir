@@ -78,6 +78,36 @@ module {
     }
     return %0#0, %0#1, %0#2, %0#3 : tensor<?xf32>, tensor<?xf32>, tensor<?xi32>, tensor<?xi32>
   }
+  func.func @region_reductions(%arg0: tensor<?x?xf32>, %arg1: tensor<?x?xi32>) -> (tensor<?xf32>, tensor<?xi32>) {
+    %0:2 = attn.cascade (%arg2 = %arg0, %arg3 = %arg1) : (tensor<?x?xf32>, tensor<?x?xi32>) -> (tensor<?xf32>, tensor<?xi32>) {
+      %1 = attn.einsum [m] = %arg2[m,n] reduce associative(n) identity(0.000000e+00 : f32) commutative {
+      ^bb0(%arg4: f32, %arg5: f32):
+        %3 = math.absf %arg4 : f32
+        %4 = math.absf %arg5 : f32
+        %5 = arith.maximumf %3, %4 : f32
+        attn.yield %5 : f32
+      } : (tensor<?x?xf32>) -> tensor<?xf32>
+      %2 = attn.einsum [m] = map(%arg3[m,n]) {
+      ^bb0(%arg4: i32):
+        attn.yield %arg4 : i32
+      } reduce associative(n) identity(-1 : i32) {
+      ^bb0(%arg4: i32, %arg5: i32):
+        %c-1_i32 = arith.constant -1 : i32
+        %3 = arith.cmpi eq, %arg5, %c-1_i32 : i32
+        %4 = arith.select %3, %arg4, %arg5 : i32
+        attn.yield %4 : i32
+      } : (tensor<?x?xi32>) -> tensor<?xi32>
+      attn.yield %1, %2 : tensor<?xf32>, tensor<?xi32>
+    }
+    return %0#0, %0#1 : tensor<?xf32>, tensor<?xi32>
+  }
+  func.func @data(%arg0: tensor<?x?x8xf32>, %arg1: tensor<?x?xi32>, %arg2: tensor<?xi64>) -> tensor<?x?x?x8xf32> {
+    %0 = attn.cascade (%arg3 = %arg0, %arg4 = %arg1, %arg5 = %arg2) : (tensor<?x?x8xf32>, tensor<?x?xi32>, tensor<?xi64>) -> tensor<?x?x?x8xf32> {
+      %1 = attn.einsum [b,p,j,e] = mul(%arg3[%arg4[b,p],j,e], %arg3[p+%arg5[j]*2,j,e*(-1)+7]) : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?xi32>, tensor<?xi64>) -> tensor<?x?x?x8xf32>
+      attn.yield %1 : tensor<?x?x?x8xf32>
+    }
+    return %0 : tensor<?x?x?x8xf32>
+  }
   func.func @attributes() attributes {list = [#attn.bias<0, []>, #attn.access<1, []>, #attn.score_map<0, [], []>, #attn.score_map<1, [2, 3], [[], ["h"]]>, #attn.causal, #attn.window<9223372036854775807, 0>, #attn.prefix<0>, #attn.and<#attn.causal, #attn.prefix<1>>, #attn.or<#attn.causal, #attn.prefix<1>>, #attn.not<#attn.causal>, #attn.scale<1.000000e+300 : f64>, #attn.softcap<4.940660e-324 : f64>, #attn<reduction mul>, #attn<alignment top_left>, #attn<alignment offset>, #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [b, h], order = [h, m, b]>]} {
     return
   }

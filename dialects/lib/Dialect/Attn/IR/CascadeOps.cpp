@@ -145,8 +145,9 @@ bool attn::isPartition(EinsumOp einsum, AffineExpr expr, StringAttr &step,
     SmallVector<StringAttr> ranks = einsum.getRankNames();
     step = ranks[factor.getPosition()];
     point = ranks[dim.getPosition()];
-    return step != point &&
-           einsum.getExtentNames()[extent.getPosition()] == point;
+    SmallVector<StringAttr> extents = einsum.getExtentNames();
+    return step != point && extent.getPosition() < extents.size() &&
+           extents[extent.getPosition()] == point;
   };
   auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
   return sum && sum.getKind() == AffineExprKind::Add &&
@@ -174,13 +175,17 @@ void attn::forEachStatedExtent(
     for (auto [rank, size] :
          llvm::zip(einsum.getOutputRanks(), einsum.getOutputType().getShape()))
       fn(rank, size, einsum);
-    for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
-      AffineMap map = cast<AffineMapAttr>(einsum.getMaps()[index]).getValue();
-      auto type = cast<ShapedType>(input.getType());
-      for (auto [expr, size] : llvm::zip(map.getResults(), type.getShape()))
-        if (StringAttr rank = getWalkedRank(einsum, expr))
-          fn(rank, size, einsum);
-    }
+    auto visit = [&](OperandRange tensors, ArrayAttr maps) {
+      for (auto [tensor, attribute] : llvm::zip(tensors, maps)) {
+        AffineMap map = cast<AffineMapAttr>(attribute).getValue();
+        auto type = cast<ShapedType>(tensor.getType());
+        for (auto [expr, size] : llvm::zip(map.getResults(), type.getShape()))
+          if (StringAttr rank = getWalkedRank(einsum, expr))
+            fn(rank, size, einsum);
+      }
+    };
+    visit(einsum.getInputs(), einsum.getMaps());
+    visit(einsum.getIndices(), einsum.getIndexMaps());
   });
   auto fromAccess = [&](std::optional<AccessAttr> access) {
     if (!access || access->getInput() < 0 ||

@@ -92,9 +92,8 @@ static Interval getValues(AffineExpr expr, ArrayRef<Interval> ranks,
   }
 }
 
-static std::optional<Interval>
-getIndexValues(EinsumOp einsum, unsigned input, unsigned position,
-               const llvm::MapVector<StringAttr, int64_t> &extents) {
+static std::optional<Interval> getIndexValues(EinsumOp einsum, AffineExpr expr,
+                                              const ExtentMap &extents) {
   auto getExtent = [&](StringAttr rank) -> std::optional<int64_t> {
     const auto *found = extents.find(rank);
     if (found == extents.end() || ShapedType::isDynamic(found->second))
@@ -113,22 +112,19 @@ getIndexValues(EinsumOp einsum, unsigned input, unsigned position,
     std::optional<int64_t> extent = getExtent(rank);
     sizes.push_back({extent.value_or(0), extent});
   }
-  AffineMap map = cast<AffineMapAttr>(einsum.getMaps()[input]).getValue();
-  return getValues(map.getResult(position), ranks, sizes);
+  // Data may be anything.
+  sizes.resize(sizes.size() + einsum.getIndices().size());
+  return getValues(expr, ranks, sizes);
 }
 
-IndexBounds
-attn::getIndexBounds(EinsumOp einsum, unsigned input, unsigned position,
-                     const llvm::MapVector<StringAttr, int64_t> &extents) {
-  AffineMap map = cast<AffineMapAttr>(einsum.getMaps()[input]).getValue();
-  if (getWalkedRank(einsum, map.getResult(position)))
+/// Whether `expr` stays in a dimension of extent `size`.
+static IndexBounds getBounds(EinsumOp einsum, AffineExpr expr, int64_t size,
+                             const ExtentMap &extents) {
+  if (getWalkedRank(einsum, expr))
     return IndexBounds::Within;
-  std::optional<Interval> values =
-      getIndexValues(einsum, input, position, extents);
+  std::optional<Interval> values = getIndexValues(einsum, expr, extents);
   if (!values)
     return IndexBounds::Within;
-  int64_t size = cast<ShapedType>(einsum.getInputs()[input].getType())
-                     .getDimSize(position);
   bool isKnown = !ShapedType::isDynamic(size);
   if ((values->low && values->high && *values->high < 0) ||
       (isKnown && ((values->low && *values->low >= size) ||
@@ -140,25 +136,43 @@ attn::getIndexBounds(EinsumOp einsum, unsigned input, unsigned position,
   return IndexBounds::Unknown;
 }
 
+IndexBounds
+attn::getIndexBounds(EinsumOp einsum, unsigned input, unsigned position,
+                     const llvm::MapVector<StringAttr, int64_t> &extents) {
+  AffineMap map = cast<AffineMapAttr>(einsum.getMaps()[input]).getValue();
+  int64_t size = cast<ShapedType>(einsum.getInputs()[input].getType())
+                     .getDimSize(position);
+  return getBounds(einsum, map.getResult(position), size, extents);
+}
+
 /// Checks that no index expression of `einsum` is known to leave its dimension.
 static LogicalResult verifyAccesses(EinsumOp einsum, const ExtentMap &extents) {
   // spec: CA-7
-  for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
-    auto type = cast<ShapedType>(input.getType());
-    for (int64_t position = 0; position < type.getRank(); ++position) {
-      if (getIndexBounds(einsum, index, position, extents) !=
-          IndexBounds::Outside)
+  auto check = [&](StringRef what, unsigned number, Value tensor,
+                   Attribute attribute) -> LogicalResult {
+    AffineMap map = cast<AffineMapAttr>(attribute).getValue();
+    auto type = cast<ShapedType>(tensor.getType());
+    for (auto [position, expr] : llvm::enumerate(map.getResults())) {
+      int64_t size = type.getDimSize(position);
+      if (getBounds(einsum, expr, size, extents) != IndexBounds::Outside)
         continue;
-      Interval values = *getIndexValues(einsum, index, position, extents);
-      InFlightDiagnostic diagnostic = einsum.emitOpError("operand #")
-                                      << index << ": index #" << position;
+      Interval values = *getIndexValues(einsum, expr, extents);
+      InFlightDiagnostic diagnostic =
+          einsum.emitOpError(what) << " #" << number << ": index #" << position;
       diagnostic << " runs from " << values.low.value_or(0);
       if (values.high)
         diagnostic << " to " << *values.high;
-      return diagnostic << ", outside of the extent "
-                        << type.getDimSize(position);
+      return diagnostic << ", outside of the extent " << size;
     }
-  }
+    return success();
+  };
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs()))
+    if (failed(check("operand", index, input, einsum.getMaps()[index])))
+      return failure();
+  for (auto [index, tensor] : llvm::enumerate(einsum.getIndices()))
+    if (failed(
+            check("index tensor", index, tensor, einsum.getIndexMaps()[index])))
+      return failure();
   return success();
 }
 
@@ -285,12 +299,15 @@ static LogicalResult verifyRanks(CascadeOp cascade, const ExtentMap &extents) {
       iterated.insert(iterate.getPointAttr());
     } else if (auto einsum = dyn_cast<EinsumOp>(op)) {
       used.insert_range(einsum.getRankNames());
-      for (Attribute map : einsum.getMaps())
-        for (AffineExpr expr : cast<AffineMapAttr>(map).getValue().getResults())
-          if (StringAttr step, point; isPartition(einsum, expr, step, point)) {
-            partitioned.insert(step);
-            partitioned.insert(point);
-          }
+      for (ArrayAttr maps : {einsum.getMaps(), einsum.getIndexMaps()})
+        for (Attribute map : maps)
+          for (AffineExpr expr :
+               cast<AffineMapAttr>(map).getValue().getResults())
+            if (StringAttr step, point;
+                isPartition(einsum, expr, step, point)) {
+              partitioned.insert(step);
+              partitioned.insert(point);
+            }
     }
   });
   partitioned.insert(iterated.begin(), iterated.end());

@@ -83,31 +83,161 @@ Type attn::getMapArgumentType(Type type, Type output) {
 
 /// Diagnoses expressions that the assembly cannot say: other divisions than by
 /// a positive constant.
-static LogicalResult verifyIndexExpression(EinsumOp einsum, unsigned operand,
-                                           AffineExpr expr) {
+static LogicalResult verifyIndexExpression(EinsumOp einsum, StringRef what,
+                                           unsigned number, AffineExpr expr) {
   // spec: EI-10
   auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
   if (!binary)
     return success();
   switch (expr.getKind()) {
   case AffineExprKind::CeilDiv:
-    return einsum.emitOpError("operand #")
-           << operand << " is indexed by a ceiling division; write it with "
-           << "floordiv";
+    return einsum.emitOpError(what)
+           << " #" << number
+           << " is indexed by a ceiling division; write it with floordiv";
   case AffineExprKind::Mod:
   case AffineExprKind::FloorDiv: {
     auto divisor = dyn_cast<AffineConstantExpr>(binary.getRHS());
     if (!divisor || divisor.getValue() <= 0)
-      return einsum.emitOpError("operand #")
-             << operand << ": 'mod' and 'floordiv' take a positive constant";
+      return einsum.emitOpError(what)
+             << " #" << number
+             << ": 'mod' and 'floordiv' take a positive constant";
     break;
   }
   default:
     break;
   }
   return failure(
-      failed(verifyIndexExpression(einsum, operand, binary.getLHS())) ||
-      failed(verifyIndexExpression(einsum, operand, binary.getRHS())));
+      failed(verifyIndexExpression(einsum, what, number, binary.getLHS())) ||
+      failed(verifyIndexExpression(einsum, what, number, binary.getRHS())));
+}
+
+/// The index tensors that `expr` reads, by number.
+static llvm::SmallDenseSet<unsigned> getDataOf(EinsumOp einsum,
+                                               AffineExpr expr) {
+  llvm::SmallDenseSet<unsigned> numbers;
+  unsigned first = einsum.getExtents().size();
+  expr.walk([&](AffineExpr inner) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(inner);
+    if (symbol && symbol.getPosition() >= first)
+      numbers.insert(symbol.getPosition() - first);
+  });
+  return numbers;
+}
+
+/// Whether data is a factor beside something else that varies.
+static bool multipliesData(EinsumOp einsum, AffineExpr expr) {
+  bool found = false;
+  expr.walk([&](AffineExpr inner) {
+    auto product = dyn_cast<AffineBinaryOpExpr>(inner);
+    if (!product || product.getKind() != AffineExprKind::Mul)
+      return;
+    auto varies = [&](AffineExpr factor) {
+      return !factor.isSymbolicOrConstant() ||
+             !getDataOf(einsum, factor).empty();
+    };
+    found |= varies(product.getLHS()) && varies(product.getRHS());
+  });
+  return found;
+}
+
+/// Checks the index tensors and how index expressions use them.
+static LogicalResult verifyData(EinsumOp einsum) {
+  // spec: EI-13
+  OperandRange indices = einsum.getIndices();
+  if (einsum.getIndexMaps().size() != indices.size())
+    return einsum.emitOpError("has ")
+           << einsum.getIndexMaps().size() << " maps for " << indices.size()
+           << " index tensors";
+  for (auto [number, tensor] : llvm::enumerate(indices)) {
+    auto type = cast<ShapedType>(tensor.getType());
+    AffineMap map =
+        cast<AffineMapAttr>(einsum.getIndexMaps()[number]).getValue();
+    Type element = type.getElementType();
+    if (!element.isSignlessInteger(32) && !element.isSignlessInteger(64) &&
+        !element.isIndex())
+      return einsum.emitOpError("an index that is data is an i32, an i64 or an "
+                                "index; got ")
+             << type;
+    if (static_cast<int64_t>(map.getNumResults()) != type.getRank())
+      return einsum.emitOpError("index tensor #")
+             << number << " of rank " << type.getRank() << " is indexed by "
+             << map.getNumResults() << " expressions";
+    if (map.getNumDims() != einsum.getRanks().size() ||
+        map.getNumSymbols() != einsum.getExtents().size())
+      return einsum.emitOpError("index tensor #")
+             << number
+             << " is indexed over other ranks and extents than the einsum's";
+    for (AffineExpr expr : map.getResults())
+      if (failed(verifyIndexExpression(einsum, "index tensor", number, expr)))
+        return failure();
+  }
+  llvm::SmallDenseSet<unsigned> read;
+  for (auto [operand, attribute] : llvm::enumerate(einsum.getMaps())) {
+    llvm::SmallDenseSet<unsigned> own;
+    for (AffineExpr expr :
+         cast<AffineMapAttr>(attribute).getValue().getResults()) {
+      own.insert_range(getDataOf(einsum, expr));
+      if (multipliesData(einsum, expr))
+        return einsum.emitOpError("operand #")
+               << operand
+               << ": data is multiplied by a constant or an extent alone";
+    }
+    if (own.size() > 1)
+      return einsum.emitOpError("operand #")
+             << operand << " reads " << own.size()
+             << " index tensors; allowed is one";
+    read.insert_range(own);
+  }
+  if (read.size() != indices.size())
+    return einsum.emitOpError("has an index tensor that indexes no operand");
+  return success();
+}
+
+/// Checks what an associative reduction has, and that no other has it.
+static LogicalResult verifyCombiner(EinsumOp einsum) {
+  // spec: EI-12
+  bool isRegion = einsum.getReduction() == ReductionKind::Associative;
+  Block *combiner = einsum.getCombinerBlock();
+  if (einsum.getCombiner().size() > 1)
+    return einsum.emitOpError("reduces by one region; got ")
+           << einsum.getCombiner().size();
+  if (!isRegion) {
+    if (combiner || einsum.getIdentityAttr() || einsum.getCommutative())
+      return einsum.emitOpError("a region, an identity and 'commutative' "
+                                "belong to an 'associative' reduction");
+    return success();
+  }
+  if (!combiner || !einsum.getIdentityAttr())
+    return einsum.emitOpError(
+        "an 'associative' reduction has an identity and a region");
+  Type type = einsum.getMapResult().getType();
+  if (einsum.getIdentityAttr().getType() != type ||
+      !isa<FloatAttr, IntegerAttr>(einsum.getIdentityAttr()))
+    return einsum.emitOpError("the identity must be a ")
+           << type << ", which the map yields; got "
+           << einsum.getIdentityAttr();
+  if (combiner->getNumArguments() != 2 ||
+      llvm::any_of(combiner->getArgumentTypes(),
+                   [&](Type argument) { return argument != type; }))
+    return einsum.emitOpError("the region of the reduction takes two values of "
+                              "type ")
+           << type;
+  auto yield = dyn_cast<YieldOp>(combiner->getTerminator());
+  if (!yield || yield.getValues().size() != 1 ||
+      yield.getValues()[0].getType() != type)
+    return einsum.emitOpError("the region of the reduction must yield one ")
+           << type;
+  for (Operation &op : *combiner) {
+    if (&op != yield && failed(verifyScalarOp(&op, "a reduction")))
+      return failure();
+    // Constants may have been hoisted.
+    for (Value operand : op.getOperands())
+      if (operand.getParentBlock() != combiner &&
+          !matchPattern(operand, m_Constant()))
+        return op.emitOpError("takes a value from outside of the reduction, "
+                              "which is a function of two values alone");
+  }
+  return success();
 }
 
 /// Diagnoses ranks that neither the result nor a reduction nor a loop walks.
@@ -181,15 +311,20 @@ LogicalResult EinsumOp::verify() {
              << index << " of rank " << type.getRank() << " is indexed by "
              << map.getNumResults() << " expressions";
     if (map.getNumDims() != ranks.size() ||
-        map.getNumSymbols() != getExtents().size())
+        map.getNumSymbols() != getExtents().size() + getIndices().size())
       return emitOpError("operand #")
              << index << " is indexed over other ranks than the einsum's";
     for (AffineExpr expr : map.getResults())
-      if (failed(verifyIndexExpression(*this, index, expr)))
+      if (failed(verifyIndexExpression(*this, "operand", index, expr)))
         return failure();
     for (unsigned dim = 0; dim < ranks.size(); ++dim)
       used[dim] |= map.isFunctionOfDim(dim);
   }
+  if (failed(verifyData(*this)))
+    return failure();
+  for (Attribute map : getIndexMaps())
+    for (unsigned dim = 0; dim < ranks.size(); ++dim)
+      used[dim] |= cast<AffineMapAttr>(map).getValue().isFunctionOfDim(dim);
   // spec: EI-5
   for (unsigned dim = getOutputRank(), end = getOutputRank() + reduced.size();
        dim < end; ++dim)
@@ -256,5 +391,5 @@ LogicalResult EinsumOp::verifyRegions() {
   for (Operation &op : map->without_terminator())
     if (!isa<IndexOp>(op) && failed(verifyScalarOp(&op, "a map")))
       return failure();
-  return success();
+  return verifyCombiner(*this);
 }

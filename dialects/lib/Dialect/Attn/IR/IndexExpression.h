@@ -31,10 +31,34 @@ public:
   AffineMap getMap(ArrayRef<AffineExpr> exprs,
                    ArrayRef<StringAttr> order) const;
 
+  /// An index tensor and its own index expressions.
+  struct Data {
+    OpAsmParser::UnresolvedOperand operand;
+    SmallVector<AffineExpr> exprs;
+  };
+  /// The symbol of an element of an index tensor; equal ones are one. It is
+  /// given its place after the extents by `getMap`.
+  AffineExpr getDataSymbol(const Data &index);
+  ArrayRef<Data> getData() const { return data; }
+  /// The map of the index expressions of an index tensor, without data.
+  AffineMap getDataMap(ArrayRef<AffineExpr> exprs,
+                       ArrayRef<StringAttr> order) const;
+
+  /// Parentheses around what is being parsed, and operators in it so far:
+  /// expressions are trees that functions walk by calling themselves.
+  unsigned depth = 0, numOperators = 0;
+
 private:
+  AffineMap getMap(ArrayRef<AffineExpr> exprs, ArrayRef<StringAttr> order,
+                   unsigned numData) const;
+
   MLIRContext *context;
   SmallVector<StringAttr> ranks, extents;
+  SmallVector<Data> data;
 };
+
+/// Whether `expr` holds an index that is data, as a RankTable numbers them.
+bool holdsData(AffineExpr expr);
 
 /// Parses one rank name and appends it.
 ParseResult parseRankName(AsmParser &parser,
@@ -46,8 +70,10 @@ ParseResult parseRankList(AsmParser &parser,
 ParseResult parseIndexedOperand(OpAsmParser &parser, RankTable &table,
                                 OpAsmParser::UnresolvedOperand &operand,
                                 SmallVectorImpl<AffineExpr> &exprs);
-/// Prints `%t[expr,...]`.
-void printIndexedOperand(OpAsmPrinter &printer, const EinsumAccess &access);
+/// Prints `%t[expr,...]`, and appends the numbers of the index tensors that it
+/// is the first to name.
+void printIndexedOperand(OpAsmPrinter &printer, const EinsumAccess &access,
+                         SmallVectorImpl<unsigned> &indexOrder);
 /// The name of the extent of `rank`: its first letter upper-cased.
 std::string getExtentName(StringAttr rank);
 

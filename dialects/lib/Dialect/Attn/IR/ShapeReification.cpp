@@ -54,16 +54,21 @@ static LogicalResult reify(OpBuilder &builder, Value result,
 /// The dimension of an operand that `rank` indexes by itself, if any.
 static Source findInEinsum(EinsumOp einsum, StringAttr rank,
                            function_ref<Value(Value)> getOperand) {
-  for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
-    Value operand = getOperand(input);
-    if (!operand)
-      continue;
-    AffineMap map = cast<AffineMapAttr>(einsum.getMaps()[index]).getValue();
-    for (auto [dim, expr] : llvm::enumerate(map.getResults()))
-      if (getWalkedRank(einsum, expr) == rank)
-        return {operand, static_cast<int64_t>(dim)};
-  }
-  return {};
+  Source found;
+  auto look = [&](OperandRange tensors, ArrayAttr maps) {
+    for (auto [tensor, map] : llvm::zip(tensors, maps)) {
+      Value operand = getOperand(tensor);
+      if (!operand || found.operand)
+        continue;
+      for (auto [dim, expr] :
+           llvm::enumerate(cast<AffineMapAttr>(map).getValue().getResults()))
+        if (!found.operand && getWalkedRank(einsum, expr) == rank)
+          found = {operand, static_cast<int64_t>(dim)};
+    }
+  };
+  look(einsum.getInputs(), einsum.getMaps());
+  look(einsum.getIndices(), einsum.getIndexMaps());
+  return found;
 }
 
 /// The operand of `cascade` or the dimension of one that has the extent of

@@ -35,14 +35,24 @@
 
 namespace mlir::attn {
 
+/// An index that is data: the element of an integer tensor at index expressions
+/// over the ranks and extents of the access that has it. Among the symbols of
+/// that access it stands under a name that no rank can have.
+struct DataIndex {
+  StringAttr name;
+  Value tensor;
+  AffineMap map;
+};
+
 /// One operand of an einsum with its index expressions, written over its own
 /// list of rank names: dimension i of `map` is rank `ranks[i]`, symbol j is the
-/// extent of rank `extents[j]`.
+/// extent of rank `extents[j]`, or the data that has this name.
 struct EinsumAccess {
   Value tensor;
   AffineMap map;
   SmallVector<StringAttr> ranks;
   SmallVector<StringAttr> extents;
+  SmallVector<DataIndex> data;
 
   EinsumAccess() = default;
   EinsumAccess(Value tensor, AffineMap map, ArrayRef<StringAttr> ranks,
@@ -51,12 +61,22 @@ struct EinsumAccess {
 
   /// The access `tensor[ranks...]`.
   static EinsumAccess get(Value tensor, ArrayRef<StringAttr> ranks);
+  /// The data that symbol `position` of the map is, or null.
+  const DataIndex *getData(unsigned position) const;
+  /// Whether an index of the map is data.
+  bool readsData() const;
 };
 
 /// A reduction of an einsum: the operation and the ranks it collapses.
 struct EinsumReduction {
   ReductionKind kind;
   SmallVector<StringAttr> ranks;
+  /// What an associative reduction has: the region that combines two values, of
+  /// the einsum that the reduction is taken from, its identity, and whether the
+  /// two may change places.
+  Region *combiner = nullptr;
+  TypedAttr identity = {};
+  bool commutative = false;
 };
 
 /// Positions are of interest where tokens are: an origin, an offset or a length

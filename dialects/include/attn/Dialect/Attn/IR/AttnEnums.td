@@ -16,7 +16,7 @@ def Attn_ReductionKind : I32Enum<"ReductionKind",
     "how an einsum collapses a rank", [
   I32EnumCase<"Add", 0, "add">, I32EnumCase<"Mul", 1, "mul">,
   I32EnumCase<"Max", 2, "max">, I32EnumCase<"Min", 3, "min">, I32EnumCase<"And", 4, "and">,
-  I32EnumCase<"Or", 5, "or">]> {
+  I32EnumCase<"Or", 5, "or">, I32EnumCase<"Associative", 6, "associative">]> {
   let cppNamespace = "::mlir::attn";
 }
 

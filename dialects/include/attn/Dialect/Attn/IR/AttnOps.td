@@ -293,6 +293,21 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
     access are short for a region with that one operation; a quotient whose
     divisor is 0 is 0, as only points where the divisor is not empty exist.
 
+    Beside the named reductions there is a region, declared associative, with
+    the value that it starts from. Values are combined in the order of the ranks
+    unless it is declared `commutative`, too:
+
+    ```mlir
+    %last = attn.einsum [b] = %x[b,n] reduce associative(n) identity(0.0 : f32) {
+      ^bb0(%a: f32, %b: f32):
+        ...
+        attn.yield %r : f32
+    } : (tensor<...>) -> tensor<...>
+    ```
+
+    An index may be data, an element of an integer tensor: `%K[%table[b,j],e]`.
+    The types of these tensors follow those of the operands.
+
     With `outs` the einsum works on tiles: it writes its result into a memref,
     or, with `accumulate`, combines it with what is there by the reduction.
     `clamp [m]` lists ranks whose tile may be larger than the operands: reads
@@ -315,18 +330,23 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
   }];
   let arguments = (ins
     Variadic<Attn_Tile>:$inputs,
+    Variadic<AnyRankedTensor>:$indices,
     Optional<Attn_Tile>:$init,
     StrArrayAttr:$ranks,
     I64Attr:$outputRank,
     AffineMapArrayAttr:$maps,
+    AffineMapArrayAttr:$indexMaps,
     StrArrayAttr:$extents,
     OptionalAttr<Attn_ReductionKindAttr>:$reduction,
     StrArrayAttr:$reducedRanks,
+    OptionalAttr<TypedAttrInterface>:$identity,
+    UnitAttr:$commutative,
     UnitAttr:$accumulate,
     StrArrayAttr:$clampedRanks,
     OptionalAttr<Attn_ResidencyAttr>:$residency);
   let results = (outs Optional<AnyRankedTensor>:$result);
-  let regions = (region SizedRegion<1>:$body);
+  let regions = (region SizedRegion<1>:$body,
+                        VariadicRegion<SizedRegion<1>>:$combiner);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
@@ -357,8 +377,13 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
     /// Ranks that are neither in the result nor reduced.
     ::llvm::SmallVector<::mlir::StringAttr> getBoundRanks();
     ::llvm::SmallVector<::mlir::StringAttr> getExtentNames();
-    /// The access of input `index`, over this op's ranks and extents.
+    /// The access of input `index`, over this op's ranks and extents, and the
+    /// data that its indices are.
     ::mlir::attn::EinsumAccess getAccess(unsigned index);
+    /// The access of index tensor `index`.
+    ::mlir::attn::EinsumAccess getIndexAccess(unsigned index);
+    /// Those of the inputs, then those of the index tensors.
+    ::llvm::SmallVector<::mlir::attn::EinsumAccess> getAccesses();
     ::std::optional<::mlir::attn::EinsumReduction> getEinsumReduction();
     /// Position of `rank` among the ranks, or -1.
     int64_t findRank(::mlir::StringAttr rank);
@@ -370,6 +395,10 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
     /// The shaped type that the einsum produces.
     ::mlir::ShapedType getOutputType();
     ::mlir::Block *getMap() { return &getBody().front(); }
+    /// The region that an associative reduction combines with, or null.
+    ::mlir::Block *getCombinerBlock();
+    /// Whether values are combined in the order of the reduced ranks.
+    bool isOrdered();
     /// The value that the map yields.
     ::mlir::Value getMapResult();
     /// The single operation of a map that is one operation on the arguments in
