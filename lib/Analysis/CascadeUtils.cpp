@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CascadeUtils.h"
+#include "attn/Analysis/Partition.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -256,6 +257,53 @@ int64_t attn::getExtent(const llvm::MapVector<StringAttr, int64_t> &extents,
                         StringAttr rank) {
   const auto *found = extents.find(rank);
   return found == extents.end() ? ShapedType::kDynamic : found->second;
+}
+
+StatedExtents::StatedExtents(CascadeOp cascade)
+    : extents(cascade.getRankExtents()) {
+  Block &body = cascade.getBody().front();
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    for (const EinsumAccess &access : einsum.getAccesses()) {
+      auto argument = dyn_cast<BlockArgument>(access.tensor);
+      if (!argument || argument.getOwner() != &body)
+        continue;
+      for (AffineExpr expr : access.map.getResults()) {
+        if (auto dim = dyn_cast<AffineDimExpr>(expr))
+          fromInputs.insert(access.ranks[dim.getPosition()]);
+        std::optional<Partition> partition = getPartition(access, expr);
+        if (IterateOp iterate =
+                partition ? getIteration(einsum, *partition) : IterateOp())
+          fromInputs.insert(iterate.getParentAttr());
+      }
+    }
+  });
+  for (AccessAttr access : cascade.getSpace().getAccesses())
+    fromInputs.insert_range(access.getRanks());
+}
+
+bool StatedExtents::areKept(CascadeOp after,
+                            function_ref<StringAttr(StringAttr)> rename) const {
+  StatedExtents left(after);
+  llvm::SmallDenseSet<StringAttr> used;
+  after.getBody().walk([&](Operation *op) {
+    if (auto einsum = dyn_cast<EinsumOp>(op)) {
+      used.insert_range(einsum.getRankNames());
+      used.insert_range(einsum.getExtentNames());
+    } else if (auto iterate = dyn_cast<IterateOp>(op)) {
+      used.insert_range(ArrayRef{iterate.getRankAttr(), iterate.getParentAttr(),
+                                 iterate.getPointAttr()});
+    }
+  });
+  return llvm::all_of(extents, [&](auto &stated) {
+    auto [rank, size] = stated;
+    StringAttr name = rename(rank);
+    if (!used.contains(name))
+      return true;
+    if (!ShapedType::isDynamic(size))
+      return getExtent(left.extents, name) == size;
+    return !fromInputs.contains(rank) || left.fromInputs.contains(name) ||
+           !ShapedType::isDynamic(getExtent(left.extents, name));
+  });
 }
 
 void attn::eraseDeadEinsums(Block &block) {

@@ -112,9 +112,36 @@ static Value emitMap(OpBuilder &builder, EinsumOp einsum,
   return mapping.lookup(einsum.getMapResult());
 }
 
+/// The ranks of unknown extent that index a dimension of an input by
+/// themselves.
+SmallVector<StringAttr>
+CascadeEmitter::getStated(const EinsumAccess &access) const {
+  SmallVector<StringAttr> ranks;
+  auto argument = dyn_cast<BlockArgument>(access.tensor);
+  if (!argument || !isa<CascadeOp>(argument.getOwner()->getParentOp()))
+    return ranks;
+  for (AffineExpr expr : access.map.getResults())
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      if (StringAttr rank = access.ranks[dim.getPosition()];
+          ShapedType::isDynamic(getExtent(extents, rank)))
+        ranks.push_back(rank);
+  return ranks;
+}
+
+/// Collects what operands state that some map reads.
+void CascadeEmitter::collectStated() {
+  source.getBody().walk([&](EinsumOp einsum) {
+    for (unsigned index : order.getMapOrder(einsum).operands)
+      stated.insert_range(getStated(einsum.getAccess(index)));
+  });
+  for (AccessAttr access : source.getSpace().getAccesses())
+    stated.insert_range(access.getRanks());
+}
+
 Value CascadeEmitter::emitEinsum(EinsumOp einsum, Scope *scope) {
   CanonicalOrder::MapOrder mapOrder = order.getMapOrder(einsum);
-  // Operands that the map ignores matter only where they alone have a rank.
+  // Operands that the map ignores matter only where they alone have a reduced
+  // rank, or say how large a rank is.
   llvm::SmallDenseSet<StringAttr> indexing;
   for (unsigned index : mapOrder.operands)
     for (StringAttr rank : getAccessRanks(einsum.getAccess(index)))
@@ -126,6 +153,8 @@ Value CascadeEmitter::emitEinsum(EinsumOp einsum, Scope *scope) {
     for (StringAttr rank : getAccessRanks(einsum.getAccess(index)))
       needed |= llvm::is_contained(einsum.getReduced(), rank) &&
                 indexing.insert(rank).second;
+    for (StringAttr rank : getStated(einsum.getAccess(index)))
+      needed |= stated.insert(rank).second;
     if (needed)
       mapOrder.operands.push_back(index);
   }
@@ -272,6 +301,7 @@ static CascadeSpace dropUnread(CascadeOp cascade) {
 
 CascadeOp CascadeEmitter::run() {
   extents = source.getRankExtents();
+  collectStated();
   OpBuilder builder(source);
   Block &body = source.getBody().front();
 

@@ -22,6 +22,8 @@ public:
 
   CascadeOp run();
   unsigned getNumMerged() const { return numMerged; }
+  /// What a rank of the source is called.
+  StringAttr rename(StringAttr rank);
 
   /// Drops inputs that neither an einsum nor a length reads.
   static void dropUnusedInputs(CascadeOp cascade);
@@ -35,7 +37,6 @@ private:
     SmallVector<EinsumOp> einsums;
   };
 
-  StringAttr rename(StringAttr rank);
   EinsumAccess rename(EinsumAccess access);
   SmallVector<StringAttr> rename(ArrayRef<StringAttr> names);
   Scope *findScope(Block *block, Scope *scope);
@@ -43,11 +44,15 @@ private:
   Value emitEinsum(EinsumOp einsum, Scope *scope);
   void emitIterate(IterateOp iterate, Scope *scope);
   bool isFixedLayout(EinsumOp einsum);
+  SmallVector<StringAttr> getStated(const EinsumAccess &access) const;
+  void collectStated();
 
   CascadeOp source;
   CanonicalOrder order;
   bool renameRanks;
   llvm::MapVector<StringAttr, int64_t> extents;
+  /// Ranks whose extent an input states that is kept.
+  llvm::SmallDenseSet<StringAttr> stated;
   llvm::DenseMap<Value, Value> emitted;
   /// For tensors whose dimensions changed places: where each of them was.
   llvm::DenseMap<Value, SmallVector<unsigned>> permutations;

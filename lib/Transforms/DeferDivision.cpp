@@ -333,10 +333,19 @@ unsigned attn::deferDivisions(CascadeOp cascade) {
     if (einsum.getReduction())
       reductions.push_back(einsum);
   });
+  if (reductions.empty())
+    return 0;
+  StatedExtents stated(cascade);
+  OwningOpRef<CascadeOp> before = cast<CascadeOp>(cascade->clone());
   unsigned deferred = llvm::count_if(reductions, deferFactors);
-  if (deferred != 0)
-    eraseDeadEinsums(cascade.getBody().front());
-  return deferred;
+  if (deferred == 0)
+    return 0;
+  eraseDeadEinsums(cascade.getBody().front());
+  // What went may have said alone how large a rank is.
+  if (stated.areKept(cascade, [](StringAttr rank) { return rank; }))
+    return deferred;
+  cascade.getBody().takeBody(before->getBody());
+  return 0;
 }
 
 namespace {

@@ -249,10 +249,29 @@ CascadeOp attn::normalizeCascade(CascadeOp cascade, bool renameRanks,
       [&](IterateOp iterate) { isMapped |= iterate.getPlanAttr() != nullptr; });
   if (isMapped || readsData(cascade))
     return cascade;
+  // A tensor that goes may be the only one that fixes the size of a step.
+  StatedExtents stated(cascade);
+  SmallVector<OpResult> results;
+  for (OpResult result : cascade->getResults())
+    if (!result.use_empty() || cascade->use_empty())
+      results.push_back(result);
+  OpBuilder builder(cascade);
+  auto before = cast<CascadeOp>(builder.clone(*cascade));
+  SmallVector<Value> old;
+  for (OpResult result : results)
+    old.push_back(before->getResult(result.getResultNumber()));
+
   unsigned inlined = inlineIdentities(cascade);
   splitMaps(cascade);
   CascadeEmitter emitter(cascade, renameRanks);
   CascadeOp normal = emitter.run();
+  if (!stated.areKept(normal,
+                      [&](StringAttr rank) { return emitter.rename(rank); })) {
+    normal->replaceAllUsesWith(old);
+    normal.erase();
+    return before;
+  }
+  before.erase();
   if (counts) {
     counts->inlined += inlined;
     counts->merged += emitter.getNumMerged();

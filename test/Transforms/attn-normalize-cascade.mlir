@@ -181,3 +181,56 @@ func.func @constants() -> (tensor<2xf32>, tensor<2xf32>) {
   }
   return %o#0, %o#1 : tensor<2xf32>, tensor<2xf32>
 }
+
+// -----
+
+// An operand that the map ignores stays where it alone says how large a rank is;
+// one that says what another says goes.
+// CHECK-LABEL: func @stated
+// CHECK: attn.cascade (%[[A:.*]] = %{{.*}}, %[[B:.*]] = %{{.*}}) :
+// CHECK-NEXT: %[[O:.*]] = attn.einsum [b,i] = map(%[[A]][b,k], %[[B]][i]) {
+// CHECK: attn.yield %[[O]]
+func.func @stated(%a: tensor<?x?xf32>, %b: tensor<?xf32>, %c: tensor<?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%A = %a, %B = %b, %C = %c) : (tensor<?x?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?x?xf32> {
+    %s = attn.einsum [b,i] = map(%A[b,k], %B[i], %C[k]) {
+    ^bb0(%x: f32, %y: f32, %z: f32):
+      attn.yield %x : f32
+    } reduce add(k) : (tensor<?x?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    attn.yield %s : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// A reduction that keeps its order keeps the order of its ranks, and reductions by
+// regions are not taken for the same.
+// CHECK-LABEL: func @regions
+// CHECK: reduce associative(j,i) identity(0.000000e+00 : f32) {
+// CHECK: reduce associative(i,j) identity(0.000000e+00 : f32) commutative {
+// CHECK: arith.minimumf
+// CHECK: reduce associative(i,j) identity(0.000000e+00 : f32) commutative {
+// CHECK: arith.maximumf
+func.func @regions(%x: tensor<?x?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) {
+  %o:3 = attn.cascade (%X = %x) : (tensor<?x?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) {
+    %r = attn.einsum [m] = %X[m,i,j] reduce associative(j, i) identity(0.0 : f32) {
+    ^bb0(%a: f32, %b: f32):
+      %zero = arith.constant 0.0 : f32
+      %c = arith.cmpf one, %b, %zero : f32
+      %d = arith.select %c, %b, %a : f32
+      attn.yield %d : f32
+    } : (tensor<?x?x?xf32>) -> tensor<?xf32>
+    %s = attn.einsum [m] = %X[m,i,j] reduce associative(j, i) identity(0.0 : f32) commutative {
+    ^bb0(%a: f32, %b: f32):
+      %c = arith.minimumf %a, %b : f32
+      attn.yield %c : f32
+    } : (tensor<?x?x?xf32>) -> tensor<?xf32>
+    %t = attn.einsum [m] = %X[m,i,j] reduce associative(j, i) identity(0.0 : f32) commutative {
+    ^bb0(%a: f32, %b: f32):
+      %c = arith.maximumf %a, %b : f32
+      attn.yield %c : f32
+    } : (tensor<?x?x?xf32>) -> tensor<?xf32>
+    attn.yield %r, %s, %t : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1, %o#2 : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>
+}

@@ -245,6 +245,38 @@ def _positive(rng, queries, keys):
     return inputs
 
 
+def region_statistics(live, q, k, v):
+    s = scores(q, k)
+    masked = np.where(live, s, 0)
+    high, low = masked.max(-1, initial=0), masked.min(-1, initial=0)
+    return [weigh(softmax_weights(s, live), v), np.where(high >= -low, high, low)]
+
+
+def _exact(rng, queries, keys):
+    """Small integers and eighths: no score is rounded, and equal ones stay equal."""
+    inputs = qkv(rng, queries, keys)
+    for index, scale in enumerate((8, 1)):
+        shape = inputs.arrays[index].shape
+        inputs.arrays[index] = (rng.integers(-4, 5, shape) / scale).astype(np.float32)
+    return inputs
+
+
+def paged_attention(live, q, k, v, t):
+    """A page that does not exist is the nearest one that does."""
+    page = np.clip(t.astype(np.int64), 0, len(k) - 1)
+    k, v = k[page].reshape(-1, E), v[page].reshape(-1, F)
+    s = scores(q, k)
+    return [weigh(softmax_weights(s, np.ones(s.shape, bool)), v)]
+
+
+def _pages(rng, queries, keys):
+    rows, pages = 1 + keys % 7, 5
+    shapes = [(queries, E), (pages, rows, E), (pages, rows, F)]
+    arrays = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+    table = rng.integers(-1, pages + 1, -(-keys // rows)).astype(np.int32)
+    return Inputs([*arrays, table], np.ones((queries, keys), bool))
+
+
 def _several(rng, queries, keys):
     return qkv(rng, queries, keys, (queries, R), (keys, R), (keys,))
 
@@ -274,7 +306,11 @@ STREAMING = {
     "plain": (plain, qkv),
     "affine-weights": (affine_weights, qkv),
     "several-scores": (several_scores, _several),
+    "region-statistics": (region_statistics, _exact),
 }
+
+# Indices that are data: einsum by einsum.
+GATHERED = {"paged-attention": (paged_attention, _pages)}
 
 # The cascades of the paper, as it writes them: fused where the fused form has a place for
 # them, each against the same definition.
@@ -286,11 +322,6 @@ PAPER = {
     "two-pass-product": (product, _vectors),
     "deferred-product": (product, _vectors),
     "iterative-product": (product, _vectors),
-}
-
-# Cascades of the paper in which one operand only states an extent. What drops operands that no
-# map uses runs in form `auto`, and would leave that extent unknown.
-UNFUSED = {
     "prefix-sum-filter": (prefix_sums, _vector),
     "prefix-sum": (prefix_sums, _vector),
 }

@@ -82,6 +82,21 @@ llvm::SetVector<StringAttr> getExpressionRanks(EinsumOp einsum, Value value);
 int64_t getExtent(const llvm::MapVector<StringAttr, int64_t> &extents,
                   StringAttr rank);
 
+/// What a cascade says about the extents of its ranks: a rewriting must not
+/// lose what the ranks that are left need to be known.
+struct StatedExtents {
+  explicit StatedExtents(CascadeOp cascade);
+
+  /// Whether `after`, in which ranks are called as `rename` says, knows as
+  /// much.
+  bool areKept(CascadeOp after,
+               function_ref<StringAttr(StringAttr)> rename) const;
+
+  llvm::MapVector<StringAttr, int64_t> extents;
+  /// The ranks that a dimension of an input states.
+  llvm::SmallDenseSet<StringAttr> fromInputs;
+};
+
 /// Erases einsums and iterations of `block` without uses, last first, and those
 /// that become unused.
 void eraseDeadEinsums(Block &block);
