@@ -32,34 +32,73 @@ def _ranks(x: Einsum) -> set[str]:
     return {*x.ranks, *(x.reduction[1] if x.reduction else ())}
 
 
+def _states(loop: Iterate) -> tuple[set[str], set[str]]:
+    """Tensors without points that belong to the step before, and to this one."""
+    old, new = set(loop.arguments), set()
+    for x in loop.body:
+        if not isinstance(x, Einsum):
+            continue
+        reads = set(x.reads())
+        is_old = loop.point not in _ranks(x) and reads & old and not reads & new
+        (old if is_old else new).add(x.result)
+    return old, new
+
+
+def _feeds(x: Einsum, value: str) -> set[str]:
+    """The operations that a value of the map reaches."""
+    reached, names = {value}, set()
+    for op in x.map.ops:
+        if reached & set(op.args):
+            reached.add(op.result)
+            names.add(op.name)
+    return names
+
+
 def _repairs(loop: Iterate) -> set[str]:
     found = set()
+    old, new = _states(loop)
     for x in loop.body:
         if not isinstance(x, Einsum) or loop.point in _ranks(x):
             continue
         operations = _operations(x)
-        reads = [a.tensor for a in x.accesses]
         if "subf" in operations and operations & {"exp", "exp2"}:
             found.add("exp2-difference" if "exp2" in operations else "exp-difference")
-        elif operations == {"subf"} and len(reads) == 2:
-            found.add("difference")
-        elif operations == {"divf"} and len(reads) == 2 and reads[0] in loop.arguments:
-            found.add("quotient")
+        sources = {
+            name: a.tensor for (name, _), a in zip(x.map.arguments, x.accesses, strict=True)
+        }  # fmt: skip
+        for op in x.map.ops:
+            read = [sources.get(a, "") for a in op.args]
+            if len(read) != 2 or read[0] not in old or read[1] not in new:
+                continue
+            if op.name == "subf" and not _feeds(x, op.result) & {"exp", "exp2"}:
+                found.add("difference")
+            elif op.name == "divf":
+                found.add("quotient")
     return found
 
 
-def _factors(statements, points: str, computed: set[str]) -> set[str]:
-    """Products and quotients over the points with a computed tensor without them."""
-    found = set()
+def _running(statements, points: str, known: set[str]) -> set[str]:
+    """Tensors without the points that depend on a reduction of them."""
+    running = set(known)
     for x in statements:
-        if not isinstance(x, Einsum) or points not in _ranks(x):
+        if not isinstance(x, Einsum) or points in x.ranks:
             continue
-        uniform = any(
-            a.tensor in computed and not any(points in e.ranks() for e in a.exprs)
-            for a in x.accesses
-        )
-        if uniform:
-            found |= _operations(x) & {"mulf", "divf"}
+        if points in (x.reduction[1] if x.reduction else ()) or running & set(x.reads()):
+            running.add(x.result)
+    return running
+
+
+def _factors(statements, points: str, known=()) -> set[str]:
+    """Products and quotients over the points with a running tensor."""
+    found = set()
+    running = _running(statements, points, set(known))
+    for x in statements:
+        if isinstance(x, Einsum) and points in _ranks(x):
+            names = {
+                name for (name, _), a in zip(x.map.arguments, x.accesses, strict=True)
+                if a.tensor in running
+            }  # fmt: skip
+            found |= {op.name for op in x.map.ops if names & set(op.args)} & {"mulf", "divf"}
     return found
 
 
@@ -68,10 +107,8 @@ def used_laws(cascade: Cascade, derived: str) -> set[str]:
     laws = set()
     for loop in form.iterations():
         laws |= _repairs(loop)
-        computed = {x.result for x in cascade.einsums()}
-        before = _factors(cascade.statements, loop.parent, computed)
-        kept = {x.result for x in form.einsums()} | set(loop.arguments)
-        after = _factors(loop.body, loop.point, kept)
+        before = _factors(cascade.statements, loop.parent)
+        after = _factors(loop.body, loop.point, loop.arguments)
         for operation in before - after:
             laws.add("quotient deferred" if operation == "divf" else "product deferred")
     return laws
