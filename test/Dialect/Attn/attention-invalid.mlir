@@ -625,3 +625,12 @@ func.func @gate_renormalised(%q: tensor<2x8x?x64xf32>, %k: tensor<2x4x?x64xf32>,
       : (tensor<2x8x?x64xf32>, tensor<2x4x?x64xf32>, tensor<2x4x?x64xf32>) -> tensor<2x8x?x64xf32>
   return %o : tensor<2x8x?x64xf32>
 }
+
+// -----
+
+// MD-2: the text cannot say it
+func.func @f(%q: tensor<2x8x4x64xf32>, %k: tensor<2x8x4x64xf32>, %v: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
+  // expected-error @+1 {{lists no scale, which the text would read as 1/sqrt(E); list scale(1.0) where there is none}}
+  %o = "attn.attention"(%q, %k, %v) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, score = []}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
+  return %o : tensor<2x8x4x64xf32>
+}

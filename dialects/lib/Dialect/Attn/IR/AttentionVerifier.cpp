@@ -333,6 +333,10 @@ LogicalResult AttentionOp::verify() {
       return emitOpError("sinks hold one logit per query head (")
              << query.getDimSize(1) << "); got " << sinks;
   }
+  // spec: MD-2
+  if (llvm::none_of(getScore(), llvm::IsaPred<ScaleAttr>))
+    return emitOpError("lists no scale, which the text would read as "
+                       "1/sqrt(E); list scale(1.0) where there is none");
   return success();
 }
 

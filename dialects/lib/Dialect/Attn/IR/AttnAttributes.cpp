@@ -161,10 +161,21 @@ LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-static FailureOr<Attribute> parseTerm(AsmParser &parser) {
+/// Expressions are trees that functions walk by calling themselves.
+static constexpr unsigned kMostNested = 256;
+
+static FailureOr<Attribute> parseDisjunction(AsmParser &parser, unsigned depth);
+
+static FailureOr<Attribute> parseTerm(AsmParser &parser, unsigned depth) {
   MLIRContext *context = parser.getContext();
+  // spec: SP-4
+  if (depth == kMostNested)
+    return parser.emitError(parser.getCurrentLocation())
+               << "sparsity expressions nest at most " << kMostNested
+               << " parentheses and 'not's",
+           failure();
   if (succeeded(parser.parseOptionalLParen())) {
-    FailureOr<Attribute> inner = SparsityAttr::parseExpression(parser);
+    FailureOr<Attribute> inner = parseDisjunction(parser, depth + 1);
     if (failed(inner) || parser.parseRParen())
       return failure();
     return inner;
@@ -187,7 +198,7 @@ static FailureOr<Attribute> parseTerm(AsmParser &parser) {
   if (keyword == "causal")
     return Attribute(CausalAttr::get(context));
   if (keyword == "not") {
-    FailureOr<Attribute> inner = parseTerm(parser);
+    FailureOr<Attribute> inner = parseTerm(parser, depth + 1);
     if (failed(inner))
       return failure();
     return checked(NotAttr::getChecked(emitError, context, *inner));
@@ -214,10 +225,11 @@ static FailureOr<Attribute> parseTerm(AsmParser &parser) {
          failure();
 }
 
-static FailureOr<Attribute> parseConjunction(AsmParser &parser) {
+static FailureOr<Attribute> parseConjunction(AsmParser &parser,
+                                             unsigned depth) {
   SmallVector<Attribute> terms;
   do {
-    FailureOr<Attribute> term = parseTerm(parser);
+    FailureOr<Attribute> term = parseTerm(parser, depth);
     if (failed(term))
       return failure();
     terms.push_back(*term);
@@ -227,10 +239,11 @@ static FailureOr<Attribute> parseConjunction(AsmParser &parser) {
   return Attribute(AndAttr::get(parser.getContext(), terms));
 }
 
-FailureOr<Attribute> SparsityAttr::parseExpression(AsmParser &parser) {
+static FailureOr<Attribute> parseDisjunction(AsmParser &parser,
+                                             unsigned depth) {
   SmallVector<Attribute> terms;
   do {
-    FailureOr<Attribute> term = parseConjunction(parser);
+    FailureOr<Attribute> term = parseConjunction(parser, depth);
     if (failed(term))
       return failure();
     terms.push_back(*term);
@@ -238,6 +251,10 @@ FailureOr<Attribute> SparsityAttr::parseExpression(AsmParser &parser) {
   if (terms.size() == 1)
     return terms.front();
   return Attribute(OrAttr::get(parser.getContext(), terms));
+}
+
+FailureOr<Attribute> SparsityAttr::parseExpression(AsmParser &parser) {
+  return parseDisjunction(parser, /*depth=*/0);
 }
 
 void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression) {
