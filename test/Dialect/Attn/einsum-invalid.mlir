@@ -967,3 +967,12 @@ func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
   }
   return %o : tensor<?x?xf32>
 }
+
+// -----
+
+// EI-13
+func.func @f(%x: memref<4x8xf32>, %i: tensor<4xi32>, %o: memref<4x8xf32>) {
+  // expected-error @+1 {{has 'outs' and an index that is data; tiles are read at ranks}}
+  attn.einsum [m,e] = %x[%i[m],e] outs(%o) : (memref<4x8xf32>, tensor<4xi32>) -> memref<4x8xf32>
+  return
+}

@@ -144,6 +144,9 @@ static bool multipliesData(EinsumOp einsum, AffineExpr expr) {
 static LogicalResult verifyData(EinsumOp einsum) {
   // spec: EI-13
   OperandRange indices = einsum.getIndices();
+  if (einsum.isTileForm() && !indices.empty())
+    return einsum.emitOpError("has 'outs' and an index that is data; tiles are "
+                              "read at ranks");
   if (einsum.getIndexMaps().size() != indices.size())
     return einsum.emitOpError("has ")
            << einsum.getIndexMaps().size() << " maps for " << indices.size()
