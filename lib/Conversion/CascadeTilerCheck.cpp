@@ -148,6 +148,18 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
                           << "', which has no static extent and is not "
                              "streamed";
   }
+  // The loops of a tile take their extents from its operands.
+  for (StringAttr rank : einsum.getReduced())
+    if (llvm::none_of(einsum.getAccesses(), [&](const EinsumAccess &access) {
+          return llvm::any_of(access.map.getResults(), [&](AffineExpr expr) {
+            auto dim = dyn_cast<AffineDimExpr>(expr);
+            return (dim && access.ranks[dim.getPosition()] == rank) ||
+                   (isPoint(rank) &&
+                    classify(access, expr) == IndexRole::Stream);
+          });
+        }))
+      return emit(einsum) << "reduces rank '" << rank.getValue()
+                          << "', which indexes no operand by itself";
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
     EinsumAccess access = einsum.getAccess(index);
     bool isIntermediate = !isInput(access.tensor);

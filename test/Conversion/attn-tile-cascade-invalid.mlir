@@ -301,3 +301,15 @@ func.func @gather(%s: tensor<?x8xf32>, %t: tensor<?xi32>) -> tensor<?x8xf32> {
   }
   return %o : tensor<?x8xf32>
 }
+
+// -----
+
+func.func @never_alone(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %t = attn.einsum [m,f,j] = %S[m,f] : (tensor<?x8xf32>) -> tensor<?x8x2xf32>
+    // expected-error @below {{does not fit the fused form: reduces rank 'j', which indexes no operand by itself}}
+    %r = attn.einsum [m,f] = %t[m,f,j mod 2] reduce add(j) : (tensor<?x8x2xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
