@@ -90,10 +90,10 @@ std::optional<int64_t> WorkspacePlan::getStaticBytes() const {
 }
 
 memref::AllocOp WorkspacePlan::getLargest() const {
-  return std::max_element(slots.begin(), slots.end(),
-                          [](const Slot &a, const Slot &b) {
-                            return a.staticBytes < b.staticBytes;
-                          })
+  return llvm::max_element(slots,
+                           [](const Slot &a, const Slot &b) {
+                             return a.staticBytes < b.staticBytes;
+                           })
       ->first;
 }
 

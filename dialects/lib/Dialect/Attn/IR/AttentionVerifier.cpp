@@ -30,11 +30,13 @@ static bool isScoreType(Type type) {
   return type.isF64() || type.isF32() || type.isBF16() || type.isF16();
 }
 
+namespace {
 /// A rank that may index an extra operand, with its extent.
 struct ExtraRank {
   StringRef name;
   int64_t extent;
 };
+} // namespace
 
 /// "b, h, m and n"
 static std::string listRanks(ArrayRef<ExtraRank> ranks) {
