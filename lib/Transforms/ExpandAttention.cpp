@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "CascadeWriter.h"
-#include "GateActivations.h"
+#include "AttentionExpander.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
 #include "attn/Transforms/Transforms.h"
@@ -59,54 +58,7 @@ static Value joinHeads(OpBuilder &builder, Location loc, Value tensor,
 // attn.attention
 //===----------------------------------------------------------------------===//
 
-namespace {
-class AttentionExpander {
-public:
-  AttentionExpander(AttentionOp op, OpBuilder &builder)
-      : op(op), writer(builder, op.getLoc()) {}
-
-  FailureOr<CascadeOp> run();
-
-private:
-  LogicalResult checkScoreMaps();
-  /// The operand split by head if `ranks` has one, with the ranks it then has.
-  unsigned addExtra(int64_t slot, ArrayRef<StringRef> ranks,
-                    SmallVectorImpl<StringRef> &split);
-  Value applyModifier(unsigned index, Value score);
-  Value applyMap(ScoreMapAttr map, unsigned index, Value score);
-  EinsumAccess applyGates(GatePlace place, EinsumAccess access, StringRef name);
-  Value applyRenormalised(Value tensor, bool positive);
-  Value applyOutputGates(Value output, Value denominator);
-  AccessAttr addInteger(Value position);
-  CascadeSpace addSpace();
-
-  /// An operand of a modifier: its input and the ranks that index it.
-  struct Extra {
-    unsigned input;
-    SmallVector<StringRef> ranks;
-  };
-
-  AttentionOp op;
-  CascadeWriter writer;
-  Block *body = nullptr;
-  Type compute;
-  int64_t group = 1;
-  /// The operands of each modifier.
-  SmallVector<SmallVector<Extra>> extras;
-  /// The inputs that people may have named, and the values that say how.
-  SmallVector<std::pair<unsigned, Value>> named;
-  /// The gates and their operands.
-  SmallVector<std::pair<GateAttr, Extra>> gates;
-};
-
-} // namespace
-
-static constexpr StringRef scoreRanks[] = {"b", "k", "g", "m", "n"};
-static constexpr StringRef rowRanks[] = {"b", "k", "g", "m"};
-static constexpr StringRef outputRanks[] = {"b", "k", "g", "m", "f"};
-
-/// What people call a tensor of the operator; nothing but printing reads it.
-static void setName(Value tensor, StringRef name) {
+void attn::setName(Value tensor, StringRef name) {
   auto rename = [&](Location loc) {
     return NameLoc::get(StringAttr::get(tensor.getContext(), name), loc);
   };
@@ -277,82 +229,6 @@ Value AttentionExpander::applyModifier(unsigned index, Value score) {
   return applyMap(cast<ScoreMapAttr>(modifier), index, score);
 }
 
-/// tensor * activation(gate) for every gate on `place` that is not
-/// renormalised.
-EinsumAccess AttentionExpander::applyGates(GatePlace place, EinsumAccess access,
-                                           StringRef name) {
-  for (const auto &[gate, extra] : gates) {
-    if (gate.getPlace() != place || gate.getRenormalised())
-      continue;
-    SmallVector<StringRef> ranks = llvm::map_to_vector(
-        access.ranks, [](StringAttr rank) { return rank.getValue(); });
-    // A gate of its own for each query head makes a key of its own for each.
-    if (llvm::is_contained(extra.ranks, "g") && !llvm::is_contained(ranks, "g"))
-      ranks.insert(llvm::find(ranks, "k") + 1, "g");
-    Activation activation = gate.getActivation();
-    Value gated = writer.einsum(
-        compute, ranks,
-        {access, writer.access(body->getArgument(extra.input), extra.ranks)},
-        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-          Value factor = buildActivation(builder, loc, activation, args[1]);
-          return arith::MulFOp::create(builder, loc, args[0], factor);
-        });
-    setName(gated, name);
-    access = writer.access(gated, ranks);
-  }
-  return access;
-}
-
-/// The renormalised gates on the weight: those with a positive activation join
-/// the score, P * g = exp(S + log g - X), the others multiply the numerators.
-Value AttentionExpander::applyRenormalised(Value tensor, bool positive) {
-  for (const auto &[gate, extra] : gates) {
-    if (!gate.getRenormalised() || gate.isPositive() != positive)
-      continue;
-    Activation activation = gate.getActivation();
-    tensor = writer.einsum(
-        compute, scoreRanks,
-        {writer.access(tensor, scoreRanks),
-         writer.access(body->getArgument(extra.input), extra.ranks)},
-        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-          if (positive)
-            return arith::AddFOp::create(
-                builder, loc, args[0],
-                buildLogActivation(builder, loc, activation, args[1]));
-          return arith::MulFOp::create(
-              builder, loc, args[0],
-              buildActivation(builder, loc, activation, args[1]));
-        });
-    setName(tensor, positive ? "S" : "P");
-  }
-  return tensor;
-}
-
-/// output * activation(gate); a row without a weight stays 0, whatever its gate
-/// holds.
-Value AttentionExpander::applyOutputGates(Value output, Value denominator) {
-  for (const auto &[gate, extra] : gates) {
-    if (gate.getPlace() != GatePlace::Output)
-      continue;
-    Activation activation = gate.getActivation();
-    output = writer.einsum(
-        compute, outputRanks,
-        {writer.access(output, outputRanks),
-         writer.access(body->getArgument(extra.input), extra.ranks),
-         writer.access(denominator, rowRanks)},
-        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-          Value factor = buildActivation(builder, loc, activation, args[1]);
-          Value zero = constant(builder, loc, compute, 0.0);
-          Value isDead = arith::CmpFOp::create(
-              builder, loc, arith::CmpFPredicate::OEQ, args[2], zero);
-          Value product = arith::MulFOp::create(builder, loc, args[0], factor);
-          return arith::SelectOp::create(builder, loc, isDead, zero, product);
-        });
-    setName(output, "O");
-  }
-  return output;
-}
-
 FailureOr<CascadeOp> AttentionExpander::run() {
   if (failed(checkScoreMaps()))
     return failure();
@@ -402,7 +278,6 @@ FailureOr<CascadeOp> AttentionExpander::run() {
     extra.input =
         addExtra(gate.getSlot(), toRanks(gate.getRanks()), extra.ranks);
   }
-  std::optional<unsigned> sinks;
   if (op.getSinks()) {
     sinks = writer.addInput(
         splitHeads(builder, loc, op.getSinks(), 0, keyHeads, group));
@@ -457,49 +332,9 @@ FailureOr<CascadeOp> AttentionExpander::run() {
               .tensor;
   score = applyRenormalised(score, /*positive=*/true);
 
-  // Maximum, numerators, denominator.
-  EinsumAccess scoreAccess = writer.access(score, scoreRanks);
-  Value maximum = writer.einsum(compute, rowRanks, scoreAccess, identityBody,
-                                ReductionKind::Max, {"n"});
-  setName(maximum, "X");
-  EinsumAccess keyMaximumAccess = writer.access(maximum, rowRanks);
-  std::optional<EinsumAccess> sink;
-  if (sinks) {
-    sink = writer.access(body->getArgument(*sinks), {"k", "g"});
-    maximum = writer.einsum(compute, rowRanks,
-                            {writer.access(maximum, rowRanks), *sink}, maxBody);
-    setName(maximum, "X");
-  }
-  EinsumAccess maximumAccess = writer.access(maximum, rowRanks);
-  Value numerator = writer.einsum(
-      compute, scoreRanks, {scoreAccess, maximumAccess}, expDifferenceBody);
-  setName(numerator, "P");
-  numerator = applyRenormalised(numerator, /*positive=*/false);
-  EinsumAccess numeratorAccess = writer.access(numerator, scoreRanks);
-  Value denominator = writer.einsum(compute, rowRanks, numeratorAccess,
-                                    identityBody, ReductionKind::Add, {"n"});
-  setName(denominator, "D");
-  if (sink) {
-    denominator = writer.einsum(
-        compute, rowRanks,
-        {writer.access(denominator, rowRanks), *sink, maximumAccess,
-         keyMaximumAccess},
-        [](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-          Value sum = arith::AddFOp::create(
-              builder, loc, args[0],
-              expDifferenceBody(builder, loc, args.slice(1, 2)));
-          return dropDeadRow(builder, loc, sum, args[3]);
-        });
-    setName(denominator, "D");
-  }
-  EinsumAccess denominatorAccess = writer.access(denominator, rowRanks);
-
-  // Weights and output.
-  Value weights = writer.einsum(compute, scoreRanks,
-                                {numeratorAccess, denominatorAccess}, divBody);
-  setName(weights, "W");
-  EinsumAccess weightAccess =
-      applyGates(GatePlace::Weight, writer.access(weights, scoreRanks), "W");
+  NormalisedWeights normalised = normalise(score);
+  EinsumAccess weightAccess = applyGates(
+      GatePlace::Weight, writer.access(normalised.weights, scoreRanks), "W");
   // The sum is kept in the compute type of the operands, also where the result
   // has another one (NU-1).
   auto resultType = cast<RankedTensorType>(resultTypes[0]);
@@ -516,7 +351,7 @@ FailureOr<CascadeOp> AttentionExpander::run() {
                        mulBody)
           .getResult()};
   setName(results[0], "O");
-  results[0] = applyOutputGates(results[0], denominator);
+  results[0] = applyOutputGates(results[0], normalised.denominator);
   if (results[0].getType() != resultType) {
     results[0] = EinsumOp::create(builder, loc, Type(resultType),
                                   writer.names(outputRanks),
@@ -527,10 +362,12 @@ FailureOr<CascadeOp> AttentionExpander::run() {
   }
   if (op.getLse()) {
     results.push_back(
-        EinsumOp::create(
-            builder, loc, Type(resultTypes[1]), writer.names(rowRanks),
-            ArrayRef<EinsumAccess>{maximumAccess, denominatorAccess},
-            std::nullopt, addLogBody)
+        EinsumOp::create(builder, loc, Type(resultTypes[1]),
+                         writer.names(rowRanks),
+                         ArrayRef<EinsumAccess>{
+                             writer.access(normalised.maximum, rowRanks),
+                             writer.access(normalised.denominator, rowRanks)},
+                         std::nullopt, addLogBody)
             .getResult());
     setName(results[1], "L");
   }

@@ -1,0 +1,78 @@
+//===- AttentionExpander.h - Attention as a cascade -------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_TRANSFORMS_ATTENTIONEXPANDER_H
+#define ATTN_LIB_TRANSFORMS_ATTENTIONEXPANDER_H
+
+#include "CascadeWriter.h"
+
+namespace mlir::attn {
+
+/// Weights over (m, n) and what they were normalised by, one number for each
+/// row.
+struct NormalisedWeights {
+  Value weights, maximum, denominator;
+};
+
+/// Writes one attention operator as a cascade, einsum by einsum.
+class AttentionExpander {
+public:
+  AttentionExpander(AttentionOp op, OpBuilder &builder)
+      : op(op), writer(builder, op.getLoc()) {}
+
+  FailureOr<CascadeOp> run();
+
+private:
+  static constexpr StringRef scoreRanks[] = {"b", "k", "g", "m", "n"};
+  static constexpr StringRef rowRanks[] = {"b", "k", "g", "m"};
+  static constexpr StringRef outputRanks[] = {"b", "k", "g", "m", "f"};
+
+  LogicalResult checkScoreMaps();
+  /// The operand split by head if `ranks` has one, with the ranks it then has.
+  unsigned addExtra(int64_t slot, ArrayRef<StringRef> ranks,
+                    SmallVectorImpl<StringRef> &split);
+  AccessAttr addInteger(Value position);
+  CascadeSpace addSpace();
+  Value applyModifier(unsigned index, Value score);
+  Value applyMap(ScoreMapAttr map, unsigned index, Value score);
+
+  // AttentionGates.cpp
+  EinsumAccess applyGates(GatePlace place, EinsumAccess access, StringRef name);
+  Value applyRenormalised(Value tensor, bool positive);
+  Value applyOutputGates(Value output, Value denominator);
+
+  // AttentionNormaliser.cpp
+  NormalisedWeights normalise(Value score);
+
+  /// An operand of a modifier: its input and the ranks that index it.
+  struct Extra {
+    unsigned input;
+    SmallVector<StringRef> ranks;
+  };
+
+  AttentionOp op;
+  CascadeWriter writer;
+  Block *body = nullptr;
+  Type compute;
+  int64_t group = 1;
+  /// The operands of each modifier.
+  SmallVector<SmallVector<Extra>> extras;
+  /// The inputs that people may have named, and the values that say how.
+  SmallVector<std::pair<unsigned, Value>> named;
+  /// The gates and their operands.
+  SmallVector<std::pair<GateAttr, Extra>> gates;
+  /// The input that holds the sinks.
+  std::optional<unsigned> sinks;
+};
+
+/// What people call a tensor of the operator; nothing but printing reads it.
+void setName(Value tensor, StringRef name);
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_TRANSFORMS_ATTENTIONEXPANDER_H

@@ -1,0 +1,90 @@
+//===- AttentionGates.cpp - Gates of attention as einsums
+//------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionExpander.h"
+#include "GateActivations.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// tensor * activation(gate) for every gate on `place` that is not
+/// renormalised.
+EinsumAccess AttentionExpander::applyGates(GatePlace place, EinsumAccess access,
+                                           StringRef name) {
+  for (const auto &[gate, extra] : gates) {
+    if (gate.getPlace() != place || gate.getRenormalised())
+      continue;
+    SmallVector<StringRef> ranks = llvm::map_to_vector(
+        access.ranks, [](StringAttr rank) { return rank.getValue(); });
+    // A gate of its own for each query head makes a key of its own for each.
+    if (llvm::is_contained(extra.ranks, "g") && !llvm::is_contained(ranks, "g"))
+      ranks.insert(llvm::find(ranks, "k") + 1, "g");
+    Activation activation = gate.getActivation();
+    Value gated = writer.einsum(
+        compute, ranks,
+        {access, writer.access(body->getArgument(extra.input), extra.ranks)},
+        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+          Value factor = buildActivation(builder, loc, activation, args[1]);
+          return arith::MulFOp::create(builder, loc, args[0], factor);
+        });
+    setName(gated, name);
+    access = writer.access(gated, ranks);
+  }
+  return access;
+}
+
+/// The renormalised gates on the weight: those with a positive activation join
+/// the score, P * g = exp(S + log g - X), the others multiply the numerators.
+Value AttentionExpander::applyRenormalised(Value tensor, bool positive) {
+  for (const auto &[gate, extra] : gates) {
+    if (!gate.getRenormalised() || gate.isPositive() != positive)
+      continue;
+    Activation activation = gate.getActivation();
+    tensor = writer.einsum(
+        compute, scoreRanks,
+        {writer.access(tensor, scoreRanks),
+         writer.access(body->getArgument(extra.input), extra.ranks)},
+        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+          if (positive)
+            return arith::AddFOp::create(
+                builder, loc, args[0],
+                buildLogActivation(builder, loc, activation, args[1]));
+          return arith::MulFOp::create(
+              builder, loc, args[0],
+              buildActivation(builder, loc, activation, args[1]));
+        });
+    setName(tensor, positive ? "S" : "P");
+  }
+  return tensor;
+}
+
+/// output * activation(gate); a row without a weight stays 0, whatever its gate
+/// holds.
+Value AttentionExpander::applyOutputGates(Value output, Value denominator) {
+  for (const auto &[gate, extra] : gates) {
+    if (gate.getPlace() != GatePlace::Output)
+      continue;
+    Activation activation = gate.getActivation();
+    output = writer.einsum(
+        compute, outputRanks,
+        {writer.access(output, outputRanks),
+         writer.access(body->getArgument(extra.input), extra.ranks),
+         writer.access(denominator, rowRanks)},
+        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+          Value factor = buildActivation(builder, loc, activation, args[1]);
+          Value zero = constant(builder, loc, compute, 0.0);
+          Value isDead = arith::CmpFOp::create(
+              builder, loc, arith::CmpFPredicate::OEQ, args[2], zero);
+          Value product = arith::MulFOp::create(builder, loc, args[0], factor);
+          return arith::SelectOp::create(builder, loc, isDead, zero, product);
+        });
+    setName(output, "O");
+  }
+  return output;
+}
