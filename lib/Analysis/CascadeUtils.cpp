@@ -353,15 +353,17 @@ TypedAttr attn::getReductionIdentity(EinsumOp einsum, Type element) {
 }
 
 Value attn::combineValues(OpBuilder &builder, Location loc, ReductionKind kind,
-                          Value a, Value b) {
+                          Value a, Value b, arith::FastMathFlags flags) {
   bool isFloat = isa<FloatType>(a.getType());
   switch (kind) {
   case ReductionKind::Add:
-    return isFloat ? arith::AddFOp::create(builder, loc, a, b).getResult()
-                   : arith::AddIOp::create(builder, loc, a, b).getResult();
+    return isFloat
+               ? arith::AddFOp::create(builder, loc, a, b, flags).getResult()
+               : arith::AddIOp::create(builder, loc, a, b).getResult();
   case ReductionKind::Mul:
-    return isFloat ? arith::MulFOp::create(builder, loc, a, b).getResult()
-                   : arith::MulIOp::create(builder, loc, a, b).getResult();
+    return isFloat
+               ? arith::MulFOp::create(builder, loc, a, b, flags).getResult()
+               : arith::MulIOp::create(builder, loc, a, b).getResult();
   case ReductionKind::Max:
     return isFloat ? arith::MaximumFOp::create(builder, loc, a, b).getResult()
                    : arith::MaxSIOp::create(builder, loc, a, b).getResult();

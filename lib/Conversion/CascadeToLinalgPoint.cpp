@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeToLinalg.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -321,38 +322,15 @@ TypedAttr attn::getReductionIdentity(EinsumOp einsum, Type type,
 
 Value CascadeToLinalg::combine(OpBuilder &builder, EinsumOp einsum, Value a,
                                Value b) {
-  Location loc = einsum.getLoc();
-  // A named reduction has no order: a cascade means real arithmetic.
-  auto anyOrder = arith::FastMathFlags::reassoc;
-  bool isFloat = isa<FloatType>(a.getType());
-  switch (*einsum.getReduction()) {
-  case ReductionKind::Add:
-    return isFloat
-               ? arith::AddFOp::create(builder, loc, a, b, anyOrder).getResult()
-               : arith::AddIOp::create(builder, loc, a, b).getResult();
-  case ReductionKind::Mul:
-    return isFloat
-               ? arith::MulFOp::create(builder, loc, a, b, anyOrder).getResult()
-               : arith::MulIOp::create(builder, loc, a, b).getResult();
-  case ReductionKind::Max:
-    return isFloat ? arith::MaximumFOp::create(builder, loc, a, b).getResult()
-                   : arith::MaxSIOp::create(builder, loc, a, b).getResult();
-  case ReductionKind::Min:
-    return isFloat ? arith::MinimumFOp::create(builder, loc, a, b).getResult()
-                   : arith::MinSIOp::create(builder, loc, a, b).getResult();
-  case ReductionKind::And:
-    return arith::AndIOp::create(builder, loc, a, b);
-  case ReductionKind::Or:
-    return arith::OrIOp::create(builder, loc, a, b);
-  case ReductionKind::Associative: {
+  if (Block *combiner = einsum.getCombinerBlock()) {
     IRMapping local(mapping);
-    Block *combiner = einsum.getCombinerBlock();
     local.map(combiner->getArguments(), ValueRange{a, b});
     cloneScalars(builder, *combiner, local);
     return local.lookup(combiner->getTerminator()->getOperand(0));
   }
-  }
-  llvm_unreachable("all reductions are handled");
+  // A named reduction has no order: a cascade means real arithmetic.
+  return combineValues(builder, einsum.getLoc(), *einsum.getReduction(), a, b,
+                       arith::FastMathFlags::reassoc);
 }
 
 //===----------------------------------------------------------------------===//

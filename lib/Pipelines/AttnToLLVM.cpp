@@ -26,6 +26,20 @@ static TargetFeatures getFeatures(const AttnToLLVMOptions &options) {
   return features;
 }
 
+/// What the choice of a mapping reads, for each pass that makes one.
+template <typename PassOptionsT>
+static void setMapping(PassOptionsT &pass, const AttnToLLVMOptions &options) {
+  pass.vectorBits = options.vectorBits;
+  pass.vectorRegisters = options.vectorRegisters;
+  pass.l1Bytes = options.l1Bytes;
+  pass.l2Bytes = options.l2Bytes;
+  pass.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
+  pass.streamTile = options.streamTile;
+  pass.rowTile = options.rowTile;
+  pass.order.assign(options.order.begin(), options.order.end());
+  pass.residency = options.residency;
+}
+
 /// "auto, fused or unfused".
 static std::string joinNames(ArrayRef<StringRef> names) {
   return llvm::join(names.drop_back(), ", ") + " or " + names.back().str();
@@ -93,15 +107,7 @@ void attn::buildMapCascades(OpPassManager &manager,
   plan.optional = options.form == "auto";
   function.addPass(createAttnPlanSparsity(plan));
   AttnChooseMappingOptions mapping;
-  mapping.vectorBits = options.vectorBits;
-  mapping.vectorRegisters = options.vectorRegisters;
-  mapping.l1Bytes = options.l1Bytes;
-  mapping.l2Bytes = options.l2Bytes;
-  mapping.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
-  mapping.streamTile = options.streamTile;
-  mapping.rowTile = options.rowTile;
-  mapping.order.assign(options.order.begin(), options.order.end());
-  mapping.residency = options.residency;
+  setMapping(mapping, options);
   function.addPass(createAttnChooseMapping(mapping));
   function.addPass(createAttnFuseCascade());
   function.addPass(createAttnRebaseExponentials());
@@ -141,15 +147,7 @@ void attn::buildChooseFormsPipeline(OpPassManager &manager,
   AttnChooseFormOptions choice;
   choice.form = options.form;
   choice.passes = options.passes;
-  choice.vectorBits = options.vectorBits;
-  choice.vectorRegisters = options.vectorRegisters;
-  choice.l1Bytes = options.l1Bytes;
-  choice.l2Bytes = options.l2Bytes;
-  choice.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
-  choice.streamTile = options.streamTile;
-  choice.rowTile = options.rowTile;
-  choice.order.assign(options.order.begin(), options.order.end());
-  choice.residency = options.residency;
+  setMapping(choice, options);
   manager.addPass(createAttnChooseForm(choice));
 }
 
