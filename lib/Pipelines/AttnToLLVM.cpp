@@ -163,19 +163,40 @@ void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
   buildLowerPhasesPipeline(manager, options);
 }
 
+/// Registers a pipeline that refuses a wrong option by name: the registration
+/// of upstream only refuses what it cannot parse.
+static void registerPipeline(StringRef name, StringRef summary,
+                             void (*build)(OpPassManager &,
+                                           const AttnToLLVMOptions &)) {
+  registerPassPipeline(
+      name, summary,
+      [build](OpPassManager &manager, StringRef text,
+              function_ref<LogicalResult(const Twine &)> emitError) {
+        AttnToLLVMOptions options;
+        if (failed(options.parseFromString(text)))
+          return failure();
+        if (std::optional<WrongOption> wrong = findWrongOption(options))
+          return emitError("option '" + wrong->name + "' " + wrong->complaint);
+        build(manager, options);
+        return success();
+      },
+      [](function_ref<void(const detail::PassOptions &)> handle) {
+        handle(AttnToLLVMOptions());
+      });
+}
+
 void attn::registerAttnPipelines() {
-  PassPipelineRegistration<AttnToLLVMOptions>(
+  registerPipeline(
       "attn-to-llvm",
       "Lower attention operators and cascades to a kernel module in the LLVM "
       "dialect",
       buildAttnToLLVMPipeline);
-  PassPipelineRegistration<AttnToLLVMOptions>(
+  registerPipeline(
       "attn-derive-cascades",
       "Expand operators, derive single-pass cascades, plan and map them",
       buildDeriveCascadesPipeline);
-  PassPipelineRegistration<AttnToLLVMOptions>(
-      "attn-lower-phases",
-      "Lower a kernel, its signature described and its forms chosen, to a "
-      "kernel module in the LLVM dialect",
-      buildLowerPhasesPipeline);
+  registerPipeline("attn-lower-phases",
+                   "Lower a kernel, its signature described and its forms "
+                   "chosen, to a kernel module in the LLVM dialect",
+                   buildLowerPhasesPipeline);
 }

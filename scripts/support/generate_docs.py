@@ -5,8 +5,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------===//
-"""Writes docs/reference from the TableGen files and docs/not-supported.md from the
-diagnostics of the sources. --check changes nothing, and fails if a page is stale.
+"""Writes docs/reference from the TableGen files and the help of attn-opt, and
+docs/not-supported.md from the diagnostics of the sources. --check changes nothing,
+and fails if a page is stale.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 from pathlib import Path
 
 import not_supported
+import pipelines
 import reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,10 +34,13 @@ def find_tool(folder=None):
     return Path(tool)
 
 
-def update(root, tool, only_compare=False):
-    """Writes the pages of the tree at `root`; returns whether one was stale."""
+def update(root, tool, attn_opt=None, only_compare=False):
+    """Writes the pages of the tree at `root`, that of the pipelines only if the tool
+    is there which knows them; returns whether one was stale."""
     folder = root / "docs" / "reference"
     pages = {folder / name: reference.page(root, tool, name) for name in reference.PAGES}
+    if attn_opt:
+        pages[folder / "pipelines.md"] = pipelines.page(attn_opt)
     pages[root / "docs" / "not-supported.md"] = not_supported.page(root)
     stale = False
     for path, text in pages.items():
@@ -51,7 +56,7 @@ def update(root, tool, only_compare=False):
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    for path in set(folder.glob("*.md")) - set(pages):
+    for path in set(folder.glob("*.md")) - {*pages, folder / "pipelines.md"}:
         stale = True
         print(f"{os.path.relpath(path, root)} is made by nothing")
     return stale
@@ -63,8 +68,15 @@ def main():
     )
     parser.add_argument("--check", action="store_true", help="only compare")
     parser.add_argument("--llvm-tools", help="folder of mlir-tblgen (default: the PATH)")
+    parser.add_argument(
+        "--attn-opt", type=Path, default=ROOT / "build" / "bin" / "attn-opt", metavar="FILE",
+        help="the tool whose pipelines are described (default: that of build)",
+    )  # fmt: skip
     arguments = parser.parse_args()
-    stale = update(ROOT, find_tool(arguments.llvm_tools), arguments.check)
+    if not arguments.attn_opt.exists():
+        parser.error(f"{arguments.attn_opt} is missing; build attn-opt first, or name another")
+    tool = find_tool(arguments.llvm_tools)
+    stale = update(ROOT, tool, arguments.attn_opt, arguments.check)
     if stale and arguments.check:
         print("Pages are stale: `cmake --build build --target attn-doc` writes them.")
         return 1

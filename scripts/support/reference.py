@@ -46,8 +46,7 @@ dialect has no types of its own.
         """\
 Each is a flag of `attn-opt`, and part of a pipeline text such as
 `builtin.module(func.func(attn-expand-attention))`. `docs/architecture.md` puts them in order. The
-pipelines `attn-to-llvm`, `attn-derive-cascades`, `attn-lower-phases`, `attn-unfused-to-llvm` and
-`attn-lower-to-llvm` run them one after another; `attn-opt --help` lists their options.
+pipelines of `docs/reference/pipelines.md` run them one after another.
 """,
         [
             ("From attn to attn", "-gen-pass-doc", "include/attn/Transforms/Passes.td"),
