@@ -47,6 +47,12 @@ def pytest_configure(config):
     os.environ["ATTN_TEST_SEED"] = str(config.option.seed)
 
 
+def pytest_collection_modifyitems(items):
+    # What takes minutes in one process starts first, so that the others fill the
+    # remaining workers.
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_report_header(config):
     return f"attn-mlir: tier {config.getoption('--tier')}, --seed={config.option.seed}"
 

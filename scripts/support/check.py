@@ -15,6 +15,7 @@ from pathlib import Path
 from runner import BUILD, ROOT, Runner, configure_and_build, main_guard
 
 LLVM = Path("/usr/lib/llvm-22")
+BUILD_ASAN = ROOT / "build-asan"
 TARGETS = ("all", "attn-test-depends")
 DESCRIPTION = """\
 Builds attn-mlir and tests it. Missing Debian and Python packages are installed
@@ -66,8 +67,8 @@ class Check:
             if self.tier != "quick":
                 self.documentation()
                 self.package()
-                self.fuzz()
                 self.sanitizers()
+                self.fuzz()
             if self.tier == "full":
                 self.lit(name="lit roundtrip", env={"ATTN_VERIFY_ROUNDTRIP": "1"})
                 runner.command(
@@ -154,27 +155,32 @@ class Check:
                 "see test/package: what is installed must suffice to build against",
             )
 
-    def fuzz(self, build=BUILD, name="fuzz"):
-        """Random inputs; the log holds the seed and names those that fail."""
-        seconds = 900 if self.tier == "full" else 30
-        self.runner.command(
-            name,
-            ["scripts/fuzz", "--build", build, "--seconds", seconds],
-            "`scripts/fuzz --replay FILE` repeats a saved input, which the log names",
-        )
-
     def sanitizers(self):
         """The compiler itself under AddressSanitizer and UBSan, the runtime under
         ThreadSanitizer. What generated kernels do is covered by the execution
         tests, some of which compile with --sanitize."""
-        build = ROOT / "build-asan"
         if configure_and_build(self.runner, "asan", TARGETS):
-            self.lit(build, "lit asan")
-            self.unit_tests(build, "unit tests asan")
-            self.fuzz(build, "fuzz asan")
+            self.lit(BUILD_ASAN, "lit asan")
+            self.unit_tests(BUILD_ASAN, "unit tests asan")
         program = "AttnThreadsTests"
         if configure_and_build(self.runner, "tsan", [program]):
             self.unit_tests(ROOT / "build-tsan", "runtime tsan", program)
+
+    def fuzz(self):
+        """Random inputs for both builds of the compiler, one core each; a log holds
+        the seed and names the inputs that fail."""
+        seconds = 900 if self.tier == "full" else 30
+
+        def fuzz(build, name):
+            self.runner.command(
+                name,
+                ["scripts/fuzz", "--build", build, "--seconds", seconds, "--jobs", 1],
+                "`scripts/fuzz --replay FILE` repeats a saved input, which the log names",
+            )
+
+        self.runner.side_by_side(
+            lambda: fuzz(BUILD, "fuzz"), lambda: fuzz(BUILD_ASAN, "fuzz asan")
+        )
 
 
 main_guard(lambda: Check(parse_arguments().tier).run())

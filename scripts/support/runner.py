@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -123,6 +124,9 @@ class Runner:
         self.start = time.monotonic()
         self.counts = Counts()
         self.times = []
+        # What is told of steps that run side by side stays in one piece.
+        self.telling = threading.Lock()
+        self.processes = set()
 
     def say(self, text):
         print(f"[{duration(time.monotonic() - self.start):>5}] {text}", flush=True)
@@ -147,8 +151,26 @@ class Runner:
         began = time.monotonic()
         code = self._wait(name, argv, log, self.environment(env), cwd, began)
         spent = time.monotonic() - began
-        self.times.append((name, spent))
+        with self.telling:
+            return self._judge(name, argv, hint, log, code, spent, junit, test)
 
+    def side_by_side(self, *steps):
+        """Runs steps that use one core each at the same time."""
+        threads = [threading.Thread(target=step) for step in steps]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            # The signal reached this thread alone.
+            for process in list(self.processes):
+                os.killpg(process.pid, signal.SIGTERM)
+            raise
+
+    def _judge(self, name, argv, hint, log, code, spent, junit, test):
+        """Counts and reports a step that ended; returns whether it succeeded."""
+        self.times.append((name, spent))
         counts = Counts()
         if junit:
             if junit.exists():
@@ -182,6 +204,7 @@ class Runner:
             except OSError as error:
                 output.write(f"{argv[0]}: {error.strerror}\n".encode())
                 return 127
+            self.processes.add(process)
             try:
                 while True:
                     try:
@@ -192,6 +215,8 @@ class Runner:
             except BaseException:
                 os.killpg(process.pid, signal.SIGTERM)
                 raise
+            finally:
+                self.processes.discard(process)
 
     def show_failure(self, name, argv, log, hint, counts):
         self.say(f"{name}: FAILED, {counts.line()}")

@@ -142,7 +142,7 @@ def grid_cases(tier: str) -> list[Case]:
                     cases.append(make_case(other, len(cases)))
         return cases
     rows = []
-    for seed in range(1 if tier == "default" else 3):
+    for seed in range(1 if tier == "default" else 2):
         rows += pairs_design(FACTORS, _unequal, seed=seed, tries=3)
     return [make_case(row, i) for i, row in enumerate(rows)]
 
@@ -160,7 +160,7 @@ def random_term(rng: random.Random, depth: int = 2) -> tuple:
 
 
 def random_cases(seed: int, count: int) -> list[Case]:
-    """Fresh configurations, two lengths for every kernel."""
+    """Fresh configurations, four lengths for every kernel."""
     rng = random.Random(seed)
 
     def length():
@@ -181,7 +181,7 @@ def random_cases(seed: int, count: int) -> list[Case]:
             row["where"] = (*rng.choice([(), (("causal",),)]), ("window", left, right))
         if rng.random() < 0.25:
             row["where"] = (random_term(rng),)
-        for _ in range(2):
+        for _ in range(4):
             row["queries"], row["keys"] = length(), length()
             for name in ("batch", "layout", "guard", "values"):
                 row[name] = rng.choice(FACTORS[name])

@@ -74,6 +74,7 @@ def journal(folder: Path) -> str:
     return f"cascade {at['index']} of seed {at['seed']}, {at['step']}:\n{text}"
 
 
+@pytest.mark.long
 def test_random_cascades_agree(tier, seed, tmp_path, capsys):
     count = COUNTS[tier]
     seed = PINNED.get(tier, seed)
