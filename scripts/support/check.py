@@ -178,9 +178,7 @@ class Check:
                 "`scripts/fuzz --replay FILE` repeats a saved input, which the log names",
             )
 
-        self.runner.side_by_side(
-            lambda: fuzz(BUILD, "fuzz"), lambda: fuzz(BUILD_ASAN, "fuzz asan")
-        )
+        self.runner.side_by_side(lambda: fuzz(BUILD, "fuzz"), lambda: fuzz(BUILD_ASAN, "fuzz asan"))
 
 
 main_guard(lambda: Check(parse_arguments().tier).run())
