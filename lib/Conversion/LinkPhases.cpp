@@ -8,8 +8,10 @@
 //
 // The kernel function holds calls of phases by now, each of them lowered to
 // functions on memrefs. What one phase hands to another lies at the front of
-// the shared workspace; behind it lies the shared workspace of the phase that
-// runs, which the next phase overwrites.
+// the shared workspace, values of one type in the same place where the last
+// phase that reads the first comes before the one that makes the second. Behind
+// it lies the shared workspace of the phase that runs, which the next phase
+// overwrites.
 //
 //===----------------------------------------------------------------------===//
 
@@ -58,6 +60,7 @@ private:
   std::optional<unsigned> getOutput(Value value);
   SmallVector<Value> getDynamicExtents(const Scope &scope, OpResult value);
   Value getBytes(const Scope &scope, OpResult value);
+  bool canFollow(OpResult first, OpResult second);
   Scope open(func::FuncOp in, Value shared);
   Value getMemRef(Scope &scope, Value value, Type wanted);
   SmallVector<Value> getArguments(Scope &scope, func::CallOp call,
@@ -107,6 +110,20 @@ Value PhaseLinker::getBytes(const Scope &scope, OpResult value) {
                               getDynamicExtents(scope, value));
 }
 
+/// Whether `second` can lie where `first` lies.
+bool PhaseLinker::canFollow(OpResult first, OpResult second) {
+  auto getExtents = [](OpResult value) {
+    return value.getOwner()->getAttrOfType<ArrayAttr>(
+        kExtentsAttrName)[value.getResultNumber()];
+  };
+  return first.getType() == second.getType() &&
+         getExtents(first) == getExtents(second) &&
+         first.getOwner() != second.getOwner() &&
+         llvm::all_of(first.getUsers(), [&](Operation *user) {
+           return user->isBeforeInBlock(second.getOwner());
+         });
+}
+
 /// Starts the body of `in` and lays out what phases hand on.
 PhaseLinker::Scope PhaseLinker::open(func::FuncOp in, Value shared) {
   builder.setInsertionPointToStart(&in.getBody().front());
@@ -114,11 +131,21 @@ PhaseLinker::Scope PhaseLinker::open(func::FuncOp in, Value shared) {
   scope.tensors = in.getArguments().take_front(signature.getTensors().size());
   scope.shared = shared;
   scope.end = constant(0);
+  // The values that lie in each place last.
+  SmallVector<OpResult> holders;
   for (func::CallOp call : calls)
     for (OpResult result : call->getResults()) {
       if (getOutput(result))
         continue;
+      auto *found = llvm::find_if(
+          holders, [&](OpResult holder) { return canFollow(holder, result); });
+      if (found != holders.end()) {
+        scope.offsets[result] = scope.offsets.lookup(*found);
+        *found = result;
+        continue;
+      }
       scope.offsets[result] = scope.end;
+      holders.push_back(result);
       scope.end = add(scope.end, getBytes(scope, result));
     }
   if (!scope.shared)

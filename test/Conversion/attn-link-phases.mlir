@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --attn-describe-kernel --attn-split-phases --attn-tile-cascade --attn-distribute-cascade --attn-lower-to-linalg=remarks=false --attn-outline-kernel --attn-link-phases | FileCheck %s
+// RUN: attn-opt %s --split-input-file --attn-describe-kernel --attn-split-phases --attn-tile-cascade --attn-distribute-cascade --attn-lower-to-linalg=remarks=false --attn-outline-kernel --attn-link-phases | FileCheck %s
 
 // The second phase reads what the first left at the front of the workspace; its
 // own share begins behind. Extents come from the kernel's tensors.
@@ -27,4 +27,32 @@ func.func @twice(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   }
   %y = arith.mulf %a, %a : tensor<?x4xf32>
   return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// The third value lies where the first was, which nobody reads any more.
+// CHECK: attn.kernels = [{name = "chain", phases = 4 : i64
+// CHECK-LABEL: func.func @chain_run3(
+// CHECK: %[[ZERO:.*]] = arith.constant 0 : index
+// CHECK: memref.view %{{.*}}[%[[ZERO]]][%{{.*}}] : memref<?xi8> to memref<?x4xf32>
+// CHECK: call @chain_phase3_run0(
+func.func @chain(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %a = attn.cascade (%X = %x) : (tensor<?x4xf32>) -> tensor<?x4xf32> {
+    %r = attn.einsum [m,e] = add(%X[m,e], %X[m,e]) : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+    attn.yield %r : tensor<?x4xf32>
+  }
+  %b = attn.cascade (%X = %a) : (tensor<?x4xf32>) -> tensor<?x4xf32> {
+    %r = attn.einsum [m,e] = mul(%X[m,e], %X[m,e]) : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+    attn.yield %r : tensor<?x4xf32>
+  }
+  %c = attn.cascade (%X = %b) : (tensor<?x4xf32>) -> tensor<?x4xf32> {
+    %r = attn.einsum [m,e] = add(%X[m,e], %X[m,e]) : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+    attn.yield %r : tensor<?x4xf32>
+  }
+  %d = attn.cascade (%X = %c) : (tensor<?x4xf32>) -> tensor<?x4xf32> {
+    %r = attn.einsum [m,e] = mul(%X[m,e], %X[m,e]) : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+    attn.yield %r : tensor<?x4xf32>
+  }
+  return %d : tensor<?x4xf32>
 }
