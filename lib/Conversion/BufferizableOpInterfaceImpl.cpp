@@ -101,7 +101,7 @@ struct TensorOnlyModel
   LogicalResult bufferize(Operation *op, RewriterBase &,
                           const BufferizationOptions &,
                           BufferizationState &) const {
-    if (isa<AttentionOp, MergeOp>(op))
+    if (isa<AttentionOp, MergeOp, MixOp>(op))
       return op->emitOpError(
           "has no form on buffers: run attn-expand-attention and "
           "attn-lower-to-linalg before bufferization");
@@ -117,6 +117,7 @@ void attn::registerBufferizableOpInterfaceExternalModels(
     EinsumOp::attachInterface<EinsumModel>(*context);
     AttentionOp::attachInterface<TensorOnlyModel<AttentionOp>>(*context);
     MergeOp::attachInterface<TensorOnlyModel<MergeOp>>(*context);
+    MixOp::attachInterface<TensorOnlyModel<MixOp>>(*context);
     CascadeOp::attachInterface<TensorOnlyModel<CascadeOp>>(*context);
     IterateOp::attachInterface<TensorOnlyModel<IterateOp>>(*context);
   });

@@ -115,14 +115,12 @@ void ExtentClasses::visit(AttentionOp op) {
   for (Attribute modifier : op.getScore()) {
     if (auto bias = dyn_cast<BiasAttr>(modifier))
       uniteRanks(op.getExtras()[bias.getSlot()], bias.getRanks(), op);
-    auto map = dyn_cast<ScoreMapAttr>(modifier);
-    if (!map)
-      continue;
+  }
+  for (ScoreMapAttr map : op.getMaps())
     for (auto [slot, slotRanks] : llvm::zip(map.getSlots(), map.getRanks()))
       for (auto [dim, rank] : llvm::enumerate(cast<ArrayAttr>(slotRanks)))
         uniteRank(op.getExtras()[slot], dim, cast<StringAttr>(rank).getValue(),
                   op);
-  }
   for (GateAttr gate : op.getGateList())
     uniteRanks(op.getExtras()[gate.getSlot()], gate.getRanks(), op);
 }
@@ -136,6 +134,11 @@ void ExtentClasses::visit(MergeOp op) {
   uniteRanks(op.getSinks(), Ranks{"h"}, op);
   uniteRanks(op.getOutput(), Ranks{"b", "h", "m", "f"}, op);
   uniteRanks(op.getLse(), Ranks{"b", "h", "m"}, op);
+}
+
+void ExtentClasses::visit(MixOp op) {
+  for (Value branch : op.getBranches())
+    uniteAll(branch, op.getResult());
 }
 
 void ExtentClasses::visit(CascadeOp op) {
@@ -250,7 +253,7 @@ void ExtentClasses::visit(tensor::ExtractSliceOp op) {
 void ExtentClasses::build(func::FuncOp function) {
   function.walk([&](Operation *op) {
     llvm::TypeSwitch<Operation *>(op)
-        .Case<AttentionOp, MergeOp, CascadeOp, EinsumOp, IterateOp,
+        .Case<AttentionOp, MergeOp, MixOp, CascadeOp, EinsumOp, IterateOp,
               linalg::LinalgOp, tensor::ExtractSliceOp>(
             [&](auto op) { visit(op); })
         .Case<scf::ForOp, scf::ForallOp>([&](auto op) {

@@ -52,6 +52,7 @@ private:
                           ArrayRef<ReassociationIndices> groups);
   void visit(AttentionOp op);
   void visit(MergeOp op);
+  void visit(MixOp op);
   void visit(CascadeOp op);
   void visit(EinsumOp op);
   void visit(IterateOp op);

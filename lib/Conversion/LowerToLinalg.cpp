@@ -43,7 +43,7 @@ struct LowerToLinalgPass
         cascades.push_back(cascade);
         return WalkResult::skip();
       }
-      if (!isa<AttentionOp, MergeOp>(op))
+      if (!isa<AttentionOp, MergeOp, MixOp>(op))
         return WalkResult::advance();
       op->emitError("is no cascade; run attn-expand-attention first");
       return WalkResult::interrupt();

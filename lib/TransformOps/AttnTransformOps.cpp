@@ -61,8 +61,11 @@ TransformExpandAttentionOp::applyToOne(TransformRewriter &, Operation *target,
     results.push_back(*cascade);
   } else if (auto merge = dyn_cast<MergeOp>(target)) {
     results.push_back(expandMerge(merge, builder));
+  } else if (auto mix = dyn_cast<MixOp>(target)) {
+    results.push_back(expandMix(mix, builder).back());
   } else {
-    return refuseTarget(*this, target, "attn.attention and attn.merge");
+    return refuseTarget(*this, target,
+                        "attn.attention, attn.merge and attn.mix");
   }
   return DiagnosedSilenceableFailure::success();
 }

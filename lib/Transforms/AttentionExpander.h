@@ -13,8 +13,8 @@
 
 namespace mlir::attn {
 
-/// Weights over (m, n) and what they were normalised by, one number for each
-/// row.
+/// Weights over (m, n), and of each row the maximum of its scores and the
+/// denominator, null where the normaliser has none.
 struct NormalisedWeights {
   Value weights, maximum, denominator;
 };
@@ -28,6 +28,12 @@ public:
   FailureOr<CascadeOp> run();
 
 private:
+  /// An operand of a modifier: its input and the ranks that index it.
+  struct Extra {
+    unsigned input;
+    SmallVector<StringRef> ranks;
+  };
+
   static constexpr StringRef scoreRanks[] = {"b", "k", "g", "m", "n"};
   static constexpr StringRef rowRanks[] = {"b", "k", "g", "m"};
   static constexpr StringRef outputRanks[] = {"b", "k", "g", "m", "f"};
@@ -39,21 +45,18 @@ private:
   AccessAttr addInteger(Value position);
   CascadeSpace addSpace();
   Value applyModifier(unsigned index, Value score);
-  Value applyMap(ScoreMapAttr map, unsigned index, Value score);
+  Value applyMap(ScoreMapAttr map, ArrayRef<Extra> operands, Value tensor);
 
   // AttentionGates.cpp
   EinsumAccess applyGates(GatePlace place, EinsumAccess access, StringRef name);
-  Value applyRenormalised(Value tensor, bool positive);
-  Value applyOutputGates(Value output, Value denominator);
+  Value applyRenormalised(Value tensor, bool inLogForm);
+  Value applyOutputGates(Value output, Value live);
 
   // AttentionNormaliser.cpp
   NormalisedWeights normalise(Value score);
-
-  /// An operand of a modifier: its input and the ranks that index it.
-  struct Extra {
-    unsigned input;
-    SmallVector<StringRef> ranks;
-  };
+  NormalisedWeights applySoftmax(Value score);
+  NormalisedWeights divideBySum(Value score);
+  Value countLiveKeys(Value score);
 
   AttentionOp op;
   CascadeWriter writer;
@@ -62,6 +65,8 @@ private:
   int64_t group = 1;
   /// The operands of each modifier.
   SmallVector<SmallVector<Extra>> extras;
+  /// Those of the map of weights.
+  SmallVector<Extra> weightExtras;
   /// The inputs that people may have named, and the values that say how.
   SmallVector<std::pair<unsigned, Value>> named;
   /// The gates and their operands.

@@ -39,11 +39,13 @@ EinsumAccess AttentionExpander::applyGates(GatePlace place, EinsumAccess access,
   return access;
 }
 
-/// The renormalised gates on the weight: those with a positive activation join
-/// the score, P * g = exp(S + log g - X), the others multiply the numerators.
-Value AttentionExpander::applyRenormalised(Value tensor, bool positive) {
+/// The renormalised gates on the weight: those of a softmax with a positive
+/// activation join the score, P * g = exp(S + log g - X), the others multiply
+/// the numerators.
+Value AttentionExpander::applyRenormalised(Value tensor, bool inLogForm) {
   for (const auto &[gate, extra] : gates) {
-    if (!gate.getRenormalised() || gate.isPositive() != positive)
+    bool hasLogForm = op.isSoftmax() && gate.isPositive();
+    if (!gate.getRenormalised() || hasLogForm != inLogForm)
       continue;
     Activation activation = gate.getActivation();
     tensor = writer.einsum(
@@ -51,7 +53,7 @@ Value AttentionExpander::applyRenormalised(Value tensor, bool positive) {
         {writer.access(tensor, scoreRanks),
          writer.access(body->getArgument(extra.input), extra.ranks)},
         [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-          if (positive)
+          if (inLogForm)
             return arith::AddFOp::create(
                 builder, loc, args[0],
                 buildLogActivation(builder, loc, activation, args[1]));
@@ -59,14 +61,14 @@ Value AttentionExpander::applyRenormalised(Value tensor, bool positive) {
               builder, loc, args[0],
               buildActivation(builder, loc, activation, args[1]));
         });
-    setName(tensor, positive ? "S" : "P");
+    setName(tensor, inLogForm ? "S" : "P");
   }
   return tensor;
 }
 
-/// output * activation(gate); a row without a weight stays 0, whatever its gate
-/// holds.
-Value AttentionExpander::applyOutputGates(Value output, Value denominator) {
+/// output * activation(gate); a row where `live` is 0 stays 0, whatever its
+/// gate holds.
+Value AttentionExpander::applyOutputGates(Value output, Value live) {
   for (const auto &[gate, extra] : gates) {
     if (gate.getPlace() != GatePlace::Output)
       continue;
@@ -75,7 +77,7 @@ Value AttentionExpander::applyOutputGates(Value output, Value denominator) {
         compute, outputRanks,
         {writer.access(output, outputRanks),
          writer.access(body->getArgument(extra.input), extra.ranks),
-         writer.access(denominator, rowRanks)},
+         writer.access(live, rowRanks)},
         [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
           Value factor = buildActivation(builder, loc, activation, args[1]);
           Value zero = constant(builder, loc, compute, 0.0);

@@ -71,19 +71,26 @@ void attn::setName(Value tensor, StringRef name) {
 LogicalResult AttentionExpander::checkScoreMaps() {
   // A cascade is isolated from above: constants move into the map, anything
   // else has to be an operand.
-  for (Region &region : op.getScoreMaps())
+  ScoreMapAttr weightMap = op.getWeightMapAttr();
+  for (auto [number, region] : llvm::enumerate(op.getScoreMaps())) {
+    bool ofWeights =
+        weightMap && weightMap.getRegion() == static_cast<int64_t>(number);
+    StringRef what = ofWeights ? "the map of weights" : "a score map";
     for (Operation &inner : region.front()) {
       for (Value operand : inner.getOperands())
         if (operand.getParentRegion() != &region &&
             !operand.getDefiningOp<arith::ConstantOp>())
-          return inner.emitOpError("in a score map uses a value from outside; "
-                                   "only constants and the map's arguments "
-                                   "are allowed: list it as 'map(%t[ranks])'");
+          return inner.emitOpError("in ")
+                 << what
+                 << " uses a value from outside; only constants and the map's "
+                    "arguments are allowed: list it as '"
+                 << (ofWeights ? "weights" : "map") << "(%t[ranks])'";
       for (Type type : inner.getResultTypes())
         if (!type.isIntOrIndexOrFloat())
-          return inner.emitOpError("may not stand in a score map; it computes "
-                                   "scalars");
+          return inner.emitOpError("may not stand in ")
+                 << what << "; it computes scalars";
     }
+  }
   return success();
 }
 
@@ -149,10 +156,10 @@ CascadeSpace AttentionExpander::addSpace() {
   return space;
 }
 
-Value AttentionExpander::applyMap(ScoreMapAttr map, unsigned index,
-                                  Value score) {
-  SmallVector<EinsumAccess> accesses{writer.access(score, scoreRanks)};
-  for (const Extra &extra : extras[index])
+Value AttentionExpander::applyMap(ScoreMapAttr map, ArrayRef<Extra> operands,
+                                  Value tensor) {
+  SmallVector<EinsumAccess> accesses{writer.access(tensor, scoreRanks)};
+  for (const Extra &extra : operands)
     accesses.push_back(
         writer.access(body->getArgument(extra.input), extra.ranks));
   Block &source = op.getScoreMaps()[map.getRegion()].front();
@@ -226,7 +233,7 @@ Value AttentionExpander::applyModifier(unsigned index, Value score) {
         {access, writer.access(body->getArgument(extra.input), extra.ranks)},
         addBody);
   }
-  return applyMap(cast<ScoreMapAttr>(modifier), index, score);
+  return applyMap(cast<ScoreMapAttr>(modifier), extras[index], score);
 }
 
 FailureOr<CascadeOp> AttentionExpander::run() {
@@ -260,19 +267,25 @@ FailureOr<CascadeOp> AttentionExpander::run() {
       return cast<StringAttr>(rank).getValue();
     });
   };
+  auto add = [&](SmallVectorImpl<Extra> &list, int64_t slot,
+                 ArrayRef<StringRef> ranks) {
+    SmallVector<StringRef> split;
+    unsigned input = addExtra(slot, ranks, split);
+    list.push_back({input, split});
+  };
+  auto addMap = [&](SmallVectorImpl<Extra> &list, ScoreMapAttr map) {
+    for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks()))
+      add(list, slot, toRanks(cast<ArrayAttr>(ranks)));
+  };
   for (Attribute modifier : op.getScore()) {
     SmallVector<Extra> &list = extras.emplace_back();
-    auto add = [&](int64_t slot, ArrayRef<StringRef> ranks) {
-      SmallVector<StringRef> split;
-      unsigned input = addExtra(slot, ranks, split);
-      list.push_back({input, split});
-    };
     if (auto bias = dyn_cast<BiasAttr>(modifier))
-      add(bias.getSlot(), toRanks(bias.getRanks()));
+      add(list, bias.getSlot(), toRanks(bias.getRanks()));
     if (auto map = dyn_cast<ScoreMapAttr>(modifier))
-      for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks()))
-        add(slot, toRanks(cast<ArrayAttr>(ranks)));
+      addMap(list, map);
   }
+  if (ScoreMapAttr map = op.getWeightMapAttr())
+    addMap(weightExtras, map);
   for (GateAttr gate : op.getGateList()) {
     Extra &extra = gates.emplace_back(gate, Extra()).second;
     extra.input =
@@ -330,11 +343,16 @@ FailureOr<CascadeOp> AttentionExpander::run() {
 
   score = applyGates(GatePlace::Score, writer.access(score, scoreRanks), "S")
               .tensor;
-  score = applyRenormalised(score, /*positive=*/true);
+  score = applyRenormalised(score, /*inLogForm=*/true);
 
   NormalisedWeights normalised = normalise(score);
-  EinsumAccess weightAccess = applyGates(
-      GatePlace::Weight, writer.access(normalised.weights, scoreRanks), "W");
+  Value weights = normalised.weights;
+  if (ScoreMapAttr map = op.getWeightMapAttr()) {
+    weights = applyMap(map, weightExtras, weights);
+    setName(weights, "W");
+  }
+  EinsumAccess weightAccess =
+      applyGates(GatePlace::Weight, writer.access(weights, scoreRanks), "W");
   // The sum is kept in the compute type of the operands, also where the result
   // has another one (NU-1).
   auto resultType = cast<RankedTensorType>(resultTypes[0]);
@@ -351,7 +369,12 @@ FailureOr<CascadeOp> AttentionExpander::run() {
                        mulBody)
           .getResult()};
   setName(results[0], "O");
-  results[0] = applyOutputGates(results[0], normalised.denominator);
+  if (isGated) {
+    // Where no denominator says which rows are 0, the number of keys does.
+    bool hasSum = normalised.denominator && !op.getWeightMap();
+    results[0] = applyOutputGates(results[0], hasSum ? normalised.denominator
+                                                     : countLiveKeys(score));
+  }
   if (results[0].getType() != resultType) {
     results[0] = EinsumOp::create(builder, loc, Type(resultType),
                                   writer.names(outputRanks),
@@ -392,12 +415,22 @@ struct ExpandAttention : attn::impl::ExpandAttentionBase<ExpandAttention> {
   void runOnOperation() override {
     SmallVector<AttentionOp> attentions;
     SmallVector<MergeOp> merges;
+    SmallVector<MixOp> mixes;
     getOperation().walk([&](Operation *op) {
       if (auto attention = dyn_cast<AttentionOp>(op))
         attentions.push_back(attention);
       else if (auto merge = dyn_cast<MergeOp>(op))
         merges.push_back(merge);
+      else if (auto mix = dyn_cast<MixOp>(op))
+        mixes.push_back(mix);
     });
+    // Mixes first, the last ones before those that they read: they change what
+    // the operators that make their branches give.
+    for (MixOp mix : llvm::reverse(mixes)) {
+      OpBuilder builder(mix);
+      expandMix(mix, builder);
+      ++numMix;
+    }
     for (AttentionOp attention : attentions) {
       OpBuilder builder(attention);
       if (failed(expandAttention(attention, builder)))

@@ -220,6 +220,10 @@ class Operator:
     offset: np.ndarray | int | None = None
     origins: dict[str, np.ndarray | int] = field(default_factory=dict)
     gates: Sequence[Gate] = ()
+    # softmax, softmax_plus_one, sigmoid, none, sum, l1 or l2.
+    normaliser: str = "softmax"
+    # Edits the weights of live points, before the gates on them.
+    weight_map: Map | None = None
 
     def origin(self, rank: str, b: int) -> int:
         return _of_row(self.origins.get(rank, 0), b)
@@ -237,7 +241,7 @@ class Operator:
         """How much the gates after the sum of values may enlarge it."""
         largest = 1.0
         for gate in self.gates:
-            if gate.place in ("weight", "output") and not gate.renormalised:
+            if gate.place == "output":
                 factors = np.abs(ACTIVATIONS[gate.activation](gate.values.astype(dtype)))
                 finite = factors[np.isfinite(factors)]
                 largest *= max(1.0, float(finite.max(initial=0.0)))
@@ -301,6 +305,32 @@ def check_operands(q, k, v):
         raise ValueError("q and k must have the same features")
     if k.shape[1] == 0 or heads % k.shape[1]:
         raise ValueError("the key heads must divide the query heads")
+
+
+def normalise_rows(scores, live, normaliser="softmax", sink=None, factors=()):
+    """Numerators over live points, the denominator and the log-sum-exp of each row.
+
+    Numerators are multiplied by `factors` before they are summed. What has no
+    denominator has 1, and what is no softmax has a log-sum-exp of -inf.
+    """
+    if normaliser in ("softmax", "softmax_plus_one"):
+        sink = scores.dtype.type(0) if normaliser == "softmax_plus_one" else sink
+        return softmax_rows(scores, live, sink, factors)
+    dtype = scores.dtype
+    if normaliser == "sigmoid":
+        scores = ACTIVATIONS["sigmoid"](scores)
+    for factor in factors:
+        scores = scores * factor
+    scores = np.where(live, scores, dtype.type(0))
+    terms = {"sum": scores, "l1": np.abs(scores), "l2": scores * scores}.get(normaliser)
+    total = np.ones(scores.shape[0], dtype)
+    if terms is not None:
+        total = np.zeros(scores.shape[0], dtype)
+        if scores.shape[1]:
+            total = np.add.accumulate(terms, axis=1)[:, -1]
+        if normaliser == "l2":
+            total = np.sqrt(total)
+    return scores, total, np.full(scores.shape[0], -np.inf, dtype)
 
 
 def softmax_rows(scores, live, sink=None, factors=()):
@@ -460,19 +490,33 @@ def _evaluate(q, k, v, operator, dtype, rows, scores_of, values_of, round_weight
                     for gate in operator.gates
                     if gate.renormalised
                 ]
-                weights, total, lse[b, h, part] = softmax_rows(scores, live, sink, factors)
+                weights, total, lse[b, h, part] = normalise_rows(
+                    scores, live, operator.normaliser, sink, factors
+                )
                 if round_weights is not None:
                     weights = weights.astype(round_weights).astype(dtype)
                 # A row without a single weight gives 0, whatever its values are.
                 empty = total == 0
                 normal = weights / np.where(empty, 1, total)[:, None]
+                if operator.weight_map is not None:
+                    whole = [
+                        index + operator.origin(rank, b)
+                        for rank, index in zip("bhmn", indices, strict=True)
+                    ]
+                    normal = operator.weight_map(normal, *whole)
+                    empty = np.zeros_like(empty)
+                empty = empty | ~live.any(axis=1)
                 normal = np.where(live, gated("weight", normal, "mn"), dtype.type(0))
                 product = gated("output", values_of(normal, live, value), "mf")
                 product[empty] = 0
                 out[b, h, part] = product.astype(out_dtype)
                 visible = np.abs(value[seen].astype(np.float64))
                 visible = visible[np.isfinite(visible)]
+                # A softmax has weights that sum to 1, others may have larger ones.
+                total_weight = np.abs(normal.astype(np.float64)).sum(axis=1)
+                total_weight = total_weight[np.isfinite(total_weight)]
                 largest = float(visible.max(initial=0.0)) * operator.largest_factor(dtype)
+                largest *= max(1.0, float(total_weight.max(initial=0.0)))
                 live_value_max = max(live_value_max, largest)
     return Result(out, lse, counts, live_value_max, rows)
 

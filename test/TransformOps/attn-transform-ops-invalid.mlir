@@ -7,7 +7,7 @@ module attributes {transform.with_named_sequence} {
   }
   transform.named_sequence @__transform_main(%root: !transform.any_op) {
     %function = transform.structured.match ops{["func.func"]} in %root : (!transform.any_op) -> !transform.any_op
-    // expected-error @+1 {{'transform.attn.expand_attention' works on attn.attention and attn.merge}}
+    // expected-error @+1 {{'transform.attn.expand_attention' works on attn.attention, attn.merge and attn.mix}}
     %cascade = transform.attn.expand_attention %function : (!transform.any_op) -> !transform.any_op
     transform.yield
   }

@@ -195,3 +195,90 @@ func.func @gates(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %g: tensor<
       : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
   return %o : tensor<?x8x?x64xf32>
 }
+
+// CHECK-LABEL: func @softmax_plus_one
+// CHECK: %[[X:.*]] = attn.einsum [b,k,g,m] = %[[S:.*]][b,k,g,m,n] reduce max(n)
+// CHECK: %[[Y:.*]] = attn.einsum [b,k,g,m] = map(%[[X]][b,k,g,m]) {
+// CHECK: arith.constant 0.0
+// CHECK: arith.maximumf
+// CHECK: %[[P:.*]] = attn.einsum [b,k,g,m,n] = map(%[[S]][b,k,g,m,n], %[[Y]][b,k,g,m])
+// CHECK: %[[D:.*]] = attn.einsum [b,k,g,m] = %[[P]][b,k,g,m,n] reduce add(n)
+// CHECK: %[[E:.*]] = attn.einsum [b,k,g,m] = map(%[[D]][b,k,g,m], %[[Y]][b,k,g,m], %[[X]][b,k,g,m]) {
+// CHECK: math.exp
+// CHECK: arith.select
+// CHECK: div(%[[P]][b,k,g,m,n], %[[E]][b,k,g,m])
+func.func @softmax_plus_one(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) score [scale(1.0)] normalise softmax_plus_one
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// A renormalised gate joins the sum; no logarithm is left to add to a score.
+// CHECK-LABEL: func @l2
+// CHECK: %[[S:.*]] = attn.einsum [b,k,g,m,n] = mul({{.*}}) reduce add(e)
+// CHECK: %[[G:.*]] = attn.einsum [b,k,g,m,n] = map(%[[S]][b,k,g,m,n], %{{.*}}[n]) {
+// CHECK: math.exp
+// CHECK: arith.mulf
+// CHECK: %[[T:.*]] = attn.einsum [b,k,g,m] = map(%[[G]][b,k,g,m,n]) {
+// CHECK: } reduce add(n)
+// CHECK: %[[D:.*]] = attn.einsum [b,k,g,m] = map(%[[T]][b,k,g,m]) {
+// CHECK: math.sqrt
+// CHECK: %[[W:.*]] = attn.einsum [b,k,g,m,n] = div(%[[G]][b,k,g,m,n], %[[D]][b,k,g,m])
+// CHECK: mul(%[[W]]
+func.func @l2(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %g: tensor<?xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) score [scale(1.0)] normalise l2
+      gate weight exp(%g[n] : tensor<?xf32>) renormalised
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// Without a denominator the number of live keys says which rows stay 0.
+// CHECK-LABEL: func @sigmoid
+// CHECK: %[[W:.*]] = attn.einsum [b,k,g,m,n] = map(%[[S:.*]][b,k,g,m,n]) {
+// CHECK: math.exp
+// CHECK: %[[O:.*]] = attn.einsum [b,k,g,m,f] = mul(%[[W]]
+// CHECK: %[[N:.*]] = attn.einsum [b,k,g,m] = map(%[[S]][b,k,g,m,n]) {
+// CHECK: } reduce add(n)
+// CHECK: map(%[[O]][b,k,g,m,f], %{{.*}}[b,k,g,m,f], %[[N]][b,k,g,m]) {
+// CHECK: arith.select
+func.func @sigmoid(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) score [scale(1.0)] normalise sigmoid
+      gate output none(%q[b, h, m, f] : tensor<?x8x?x64xf32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// The map of weights reads the quotient, and gates on the weight read the map.
+// CHECK-LABEL: func @weights
+// CHECK: %[[W:.*]] = attn.einsum [b,k,g,m,n] = div(
+// CHECK: %[[M:.*]] = attn.einsum [b,k,g,m,n] = add(%[[W]][b,k,g,m,n], %{{.*}}[k,g,m])
+// CHECK: %[[G:.*]] = attn.einsum [b,k,g,m,n] = mul(%[[M]][b,k,g,m,n], %{{.*}}[k,g,m])
+// CHECK: mul(%[[G]]
+func.func @weights(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %t: tensor<8x?xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) score [scale(1.0)]
+      weights(%t[h, m] : tensor<8x?xf32>) {
+      ^bb0(%p: f32, %x: f32, %b: index, %h: index, %m: index, %n: index):
+        %r = arith.addf %p, %x : f32
+        attn.yield %r : f32
+      }
+      gate weight none(%t[h, m] : tensor<8x?xf32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// Branches join in the type of the sum: one that something else reads is rounded
+// there. Each sum reads its own branch first.
+// CHECK-LABEL: func @mix
+// CHECK: %[[A:.*]] = tensor.collapse_shape {{.*}} into tensor<?x8x?x64xf32>
+// CHECK: %[[R:.*]] = arith.truncf %[[A]] : tensor<?x8x?x64xf32> to tensor<?x8x?x64xbf16>
+// CHECK: %[[B:.*]] = tensor.collapse_shape {{.*}} into tensor<?x8x?x64xf32>
+// CHECK: %[[AB:.*]] = attn.cascade (%{{.*}} = %[[B]], %{{.*}} = %[[A]]) : {{.*}} -> tensor<?x8x?x64xf32>
+// CHECK: add(
+// CHECK: %[[O:.*]] = attn.cascade (%{{.*}} = %{{.*}}, %{{.*}} = %[[AB]]) : (tensor<?x8x?x64xbf16>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xbf16>
+// CHECK: return %[[O]], %[[R]]
+func.func @mix(%q: tensor<?x8x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %x: tensor<?x8x?x64xbf16>) -> (tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>) {
+  %a = attn.attention(%q, %k, %k) : (tensor<?x8x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>) -> tensor<?x8x?x64xbf16>
+  %b = attn.attention(%q, %k, %k) where causal : (tensor<?x8x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>) -> tensor<?x8x?x64xbf16>
+  %o = attn.mix %a, %b, %x : (tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>) -> tensor<?x8x?x64xbf16>
+  return %o, %a : tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>
+}

@@ -116,6 +116,35 @@ REGIONS = {
 }
 
 
+# Maps of weights; values are positive where an operand stands for a share.
+WEIGHT_REGIONS = {
+    "affine": Region(
+        "bhm",
+        """
+          %c = arith.constant 0.01 : f32
+          %t = arith.mulf %x, %s : f32
+          %r = arith.addf %t, %c : f32
+          attn.yield %r : f32""",
+        lambda w, x, b, h, m, n: (
+            _pick(x, "bhm", w.dtype, b=b, h=h, m=m) * w + w.dtype.type(np.float32(0.01))
+        ),
+    ),
+    "every_second": Region(
+        "",
+        """
+          %c2 = arith.constant 2 : index
+          %c0 = arith.constant 0 : index
+          %zero = arith.constant 0.0 : f32
+          %sum = arith.addi %m, %n : index
+          %rem = arith.remui %sum, %c2 : index
+          %is = arith.cmpi eq, %rem, %c0 : index
+          %r = arith.select %is, %s, %zero : f32
+          attn.yield %r : f32""",
+        lambda w, x, b, h, m, n: np.where((m + n) % 2 == 0, w, w.dtype.type(0)),
+    ),
+}
+
+
 # ===----------------------------------------------------------------------===//
 # Specs
 # ===----------------------------------------------------------------------===//
@@ -142,6 +171,9 @@ class Spec:
     lse: bool = False
     # (place, activation, ranks, renormalised) of each gate.
     gates: tuple = ()
+    normaliser: str = "softmax"
+    # One of WEIGHT_REGIONS.
+    weights: str | None = None
     # The result's type where it is not that of the operands.
     out_dtype: str | None = None
     # How the origin of a rank, as ("m", "index"), and the offset are given: as a
@@ -157,7 +189,7 @@ class Spec:
 
     def describe(self) -> str:
         parts = [f"e={self.e}", f"f={self.f}", f"h={self.heads}/{self.key_heads}", self.dtype]
-        for name in ("out_dtype", "scale", "softcap", "bias", "region"):
+        for name in ("out_dtype", "scale", "softcap", "bias", "region", "weights"):
             if getattr(self, name) is not None:
                 parts.append(f"{name}={getattr(self, name)}")
         if self.where:
@@ -165,6 +197,8 @@ class Spec:
         for name in ("key_lengths", "query_lengths", "sinks", "lse"):
             if getattr(self, name):
                 parts.append(name)
+        if self.normaliser != "softmax":
+            parts.append(self.normaliser)
         parts += [f"origin {rank} {kind}" for rank, kind in self.origins]
         parts += [f"gate {' '.join(map(str, gate))}" for gate in self.gates]
         return " ".join(parts)
@@ -225,19 +259,22 @@ def text(spec: Spec, name: str = "attention") -> str:
         bias_type = _ranks_type(spec, spec.bias, statistics)
         arguments.append(f"%bias: {bias_type}")
         score.append(f"bias(%bias[{', '.join(spec.bias)}] : {bias_type})")
-    if spec.region is not None:
-        region = REGIONS[spec.region]
+
+    def region_text(region: Region, table: str) -> str:
         inputs, operand = "", ""
         if region.ranks:
             operand_type = _ranks_type(spec, region.ranks, statistics)
-            arguments.append(f"%table: {operand_type}")
-            operand = f"%table[{', '.join(region.ranks)}] : {operand_type}"
+            arguments.append(f"%{table}: {operand_type}")
+            operand = f"%{table}[{', '.join(region.ranks)}] : {operand_type}"
             inputs = f"%x: {statistics}, "
         body = region.body.replace("f32", statistics)
-        score.append(
-            f"map({operand}) {{\n        ^bb0(%s: {statistics}, {inputs}%b: index, %h: index, "
+        return (
+            f"({operand}) {{\n        ^bb0(%s: {statistics}, {inputs}%b: index, %h: index, "
             f"%m: index, %n: index):{body}\n      }}"
         )
+
+    if spec.region is not None:
+        score.append("map" + region_text(REGIONS[spec.region], "table"))
     if score:
         clauses.append(f"score [{', '.join(score)}]")
     numbers, number_arguments = [], []
@@ -273,6 +310,10 @@ def text(spec: Spec, name: str = "attention") -> str:
         sink_type = _ranks_type(spec, "h", statistics)
         arguments.append(f"%sink: {sink_type}")
         clauses.append(f"sinks(%sink : {sink_type})")
+    if spec.normaliser != "softmax":
+        clauses.append(f"normalise {spec.normaliser}")
+    if spec.weights is not None:
+        clauses.append("weights" + region_text(WEIGHT_REGIONS[spec.weights], "weight_table"))
     if spec.lse:
         results.append(f"tensor<?x{spec.heads}x?x{statistics}>")
         result_names = "%o, %lse"
@@ -357,6 +398,9 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
         arrays["ql"] = lengths(queries)
     if spec.sinks:
         arrays["sink"] = normal((spec.heads,), statistics)
+    if spec.weights is not None and WEIGHT_REGIONS[spec.weights].ranks:
+        shape = tuple(extents[r] for r in WEIGHT_REGIONS[spec.weights].ranks)
+        arrays["weight_table"] = normal(shape, statistics)
     if spec.offset is not None:
         arrays["offset"] = position(spec.offset, int(rng.integers(-keys, keys + 1)), batch)
     for rank, kind in spec.origins:
@@ -391,6 +435,10 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
             return function(scores, table, b, h, m, n)
 
         modifiers.append(reference.Map(region))
+    weight_map = None
+    if spec.weights is not None:
+        edit, weight_table = WEIGHT_REGIONS[spec.weights].function, arrays.get("weight_table")
+        weight_map = reference.Map(lambda w, *indices: edit(w, weight_table, *indices))
     atoms = tuple(map(predicate, spec.where))
     gates = [
         reference.Gate(place, activation, arrays[f"gate{i}"], ranks, renormalised)
@@ -398,6 +446,8 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
     ]
     return reference.Operator(
         gates=gates,
+        normaliser=spec.normaliser,
+        weight_map=weight_map,
         modifiers=modifiers,
         where=reference.And(atoms) if atoms else None,
         align=spec.align,

@@ -135,6 +135,10 @@ class Attention:
             return f"softcap({dice.number()})"
         if kind == 2:
             return f"bias({self.extra(FLOATS)[0]})"
+        return "map" + self.region()
+
+    def region(self):
+        dice = self.dice
         kinds = FLOATS if dice.chance(0.8) else ("i32", "i1", "index", "i8")
         operands = [self.extra(kinds) for _ in range(dice.pick(0, 0, 1, 2))]
         values = [("%s", self.compute)]
@@ -151,7 +155,7 @@ class Attention:
         lines = body.finish(self.compute).replace("\n", "\n          ")
         arguments = ", ".join(f"{name}: {kind}" for name, kind in header)
         listed = ", ".join(text for text, _ in operands)
-        return f"map({listed}) {{\n        ^bb0({arguments}):\n          {lines}\n      }}"
+        return f"({listed}) {{\n        ^bb0({arguments}):\n          {lines}\n      }}"
 
     def gate(self):
         dice = self.dice
@@ -195,6 +199,11 @@ class Attention:
         if dice.chance(0.2):
             kind = self.type("h", dice.of(FLOATS))
             clauses.append(f"sinks({function.argument(kind)} : {kind})")
+        if dice.chance(0.2):
+            known = "softmax_plus_one", "sigmoid", "none", "sum", "l1", "l2"
+            clauses.append(f"normalise {'sparsemax' if dice.errs() else dice.of(known)}")
+        if dice.chance(0.15):
+            clauses.append("weights" + self.region())
         while dice.chance(0.2):
             clauses.append(self.gate())
         results = [self.type("bhmf", self.element if dice.chance(0.9) else dice.of(FLOATS))]
@@ -246,6 +255,27 @@ def merge(function):
     return list(zip(names, results, strict=True))
 
 
+def mix(function):
+    """Appends an attn.mix of an attention's result and arguments."""
+    dice = function.dice
+    first = Attention(function)
+    name, kind = first.results[0]
+    extents = [first.extents[rank] for rank in "bhmf"]
+    branches = [(name, kind)]
+    for _ in range(dice.int(0, 3)):
+        other = tensor(extents, dice.of(FLOATS))
+        branches.append((function.argument(other), other))
+    if dice.chance(0.2):
+        branches.append((name, kind))
+    out = tensor([*extents, 3] if dice.errs() else extents, dice.of(FLOATS))
+    bound = function.fresh()
+    function.lines.append(
+        f"{bound} = attn.mix {', '.join(one for one, _ in branches)}\n"
+        f"      : ({', '.join(one for _, one in branches)}) -> {out}"
+    )
+    return [(bound, out), *dice.some(first.results)]
+
+
 def chain(function):
     """One attention reads another's result."""
     dice = function.dice
@@ -269,7 +299,7 @@ def module(seed):
         elif kind == 5:
             results = merge(function)
         elif kind == 6:
-            results = chain(function)
+            results = chain(function) if dice.chance(0.5) else mix(function)
         else:
             results = cascades.emit(function, sparsity)
         functions.append(function.text(results))

@@ -36,11 +36,11 @@ class Attn_TransformOp<string mnemonic>
 }
 
 def TransformExpandAttentionOp : Attn_TransformOp<"expand_attention"> {
-  let summary = "write attn.attention or attn.merge as a cascade";
+  let summary = "write attn.attention, attn.merge or attn.mix as cascades";
   let description = [{
     `attn-expand-attention` on one operation; the result is a handle to the
     `attn.cascade`. Fails silenceably on anything else than an `attn.attention` or
-    an `attn.merge`; an operator that cannot be expanded is a definite failure.
+    an `attn.merge` or `attn.mix`; an operator that cannot be expanded is a definite failure.
 
     ```mlir test
     module attributes {transform.with_named_sequence} {

@@ -16,7 +16,7 @@ include "mlir/Pass/PassBase.td"
 //===----------------------------------------------------------------------===//
 
 def ExpandAttention : Pass<"attn-expand-attention", "::mlir::func::FuncOp"> {
-  let summary = "Write attn.attention and attn.merge as cascades";
+  let summary = "Write attn.attention, attn.merge and attn.mix as cascades";
   let description = [{
     Replaces each `attn.attention` by the cascade that defines it: scores, one
     einsum per score modifier in order, row maximum, exponentials, their sum,
@@ -27,7 +27,8 @@ def ExpandAttention : Pass<"attn-expand-attention", "::mlir::func::FuncOp"> {
     around the cascade do it. Sinks join the maximum and the sum. `where`,
     alignment, lengths, origins and an offset move to the cascade. Scores, sums and
     statistics have the compute type (f64 for f64, else f32). `attn.merge` becomes
-    a cascade likewise.
+    a cascade likewise, and `attn.mix` one for each sum of two branches, which
+    the operators that make them then give in the compute type.
 
     The formula is equation 1 of Vaswani et al. (arXiv 1706.03762) in the three
     passes of FuseMax (arXiv 2406.10491, Einsums 33-38). A score map that uses a
@@ -39,7 +40,8 @@ def ExpandAttention : Pass<"attn-expand-attention", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
   let statistics = [
     Statistic<"numAttention", "num-attention", "attn.attention ops expanded">,
-    Statistic<"numMerge", "num-merge", "attn.merge ops expanded">
+    Statistic<"numMerge", "num-merge", "attn.merge ops expanded">,
+    Statistic<"numMix", "num-mix", "attn.mix ops expanded">
   ];
 }
 
@@ -53,7 +55,9 @@ def MergeCascades : Pass<"attn-merge-cascades", "::mlir::func::FuncOp"> {
       into its reader, once for every way in which the reader indexes it, so
       that it is computed where its result is loaded;
     - an elementwise epilogue, such as a gate on the output, is inlined into the
-      cascade that it follows.
+      cascade that it follows,
+    - one that streams over the same points of the same tensors, and is read only
+      after its reader's own pass (a branch of a mix), shares that pass.
 
         R[m,e] = Q[m,e] * C[m]                          (a cascade of its own)
         S[m,n] = sum_e R[m,e] * K[n,e]          =>      S[m,n] = sum_e Q[m,e] * C[m] * K[n,e]
@@ -71,7 +75,9 @@ def MergeCascades : Pass<"attn-merge-cascades", "::mlir::func::FuncOp"> {
   let statistics = [
     Statistic<"numPrologues", "num-prologues", "cascades inlined into readers">,
     Statistic<"numEpilogues", "num-epilogues",
-              "cascades inlined into those that they follow">
+              "cascades inlined into those that they follow">,
+    Statistic<"numSiblings", "num-siblings",
+              "cascades that share the pass of their reader">
   ];
 }
 

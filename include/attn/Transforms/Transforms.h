@@ -22,10 +22,13 @@ namespace mlir::attn {
 /// Writes the operator as a cascade at the builder's place, and replaces it.
 FailureOr<CascadeOp> expandAttention(AttentionOp op, OpBuilder &builder);
 CascadeOp expandMerge(MergeOp op, OpBuilder &builder);
+/// The same as one cascade for each sum of two. An operator that makes a branch
+/// is changed to give it unrounded, so it must not be expanded before.
+SmallVector<CascadeOp> expandMix(MixOp op, OpBuilder &builder);
 
 /// How many cascades became part of another one.
 struct MergedCascades {
-  unsigned prologues = 0, epilogues = 0;
+  unsigned prologues = 0, epilogues = 0, siblings = 0;
 };
 
 /// Merges the cascades inside `root` until none is left to merge.

@@ -223,7 +223,7 @@ func.func @bias_order(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2x8
 
 // AT-7: no operand and no region is left over
 func.func @unused_extra(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2x8x4x64xf32> {
-  // expected-error @+1 {{has 1 extra operands and 0 regions, but 'score' and 'gate' use 0 and 0}}
+  // expected-error @+1 {{has 1 extra operands and 0 regions, but 'score', 'weights' and 'gate' use 0 and 0}}
   %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0>,
       score = []}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<8xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
@@ -233,7 +233,7 @@ func.func @unused_extra(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2
 
 // AT-7
 func.func @map_region(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
-  // expected-error @+1 {{score map #0 names region 3 of 0}}
+  // expected-error @+1 {{a score map names region 3 of 0 where region 0 is next}}
   %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>,
       score = [#attn.score_map<3, [], []>]}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
@@ -633,4 +633,112 @@ func.func @f(%q: tensor<2x8x4x64xf32>, %k: tensor<2x8x4x64xf32>, %v: tensor<2x8x
   // expected-error @+1 {{lists no scale, which the text would read as 1/sqrt(E); list scale(1.0) where there is none}}
   %o = "attn.attention"(%q, %k, %v) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>, score = []}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
+}
+
+// -----
+
+// NO-2
+func.func @sinks_of_sigmoid(%q: tensor<2x8x?x64xf32>, %s: tensor<8xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{takes sinks with 'normalise softmax' alone; got 'sigmoid'}}
+  %o = attn.attention(%q, %q, %q) sinks(%s : tensor<8xf32>) normalise sigmoid : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// NO-3
+func.func @gate_without_sum(%q: tensor<2x8x?x64xf32>, %g: tensor<?xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{has no sum that a renormalised gate could join: 'normalise none'; drop 'renormalised'}}
+  %o = attn.attention(%q, %q, %q) normalise none gate weight exp(%g[n] : tensor<?xf32>) renormalised : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// NO-4
+func.func @lse_of_sum(%q: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{has no log-sum-exp: only a softmax sums exponentials}}
+  %o, %l = attn.attention(%q, %q, %q) normalise sum : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> (tensor<2x8x?x64xf32>, tensor<2x8x?xf32>)
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// NO-4
+func.func @unknown_normaliser(%q: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{expected one of [softmax, softmax_plus_one, sigmoid, none, sum, l1, l2] for what makes weights of scores, got: sparsemax}}
+  %o = attn.attention(%q, %q, %q) normalise sparsemax : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// AT-8
+func.func @weights_arguments(%q: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{the map of weights takes the weight, its operands and the indices b, h, m, n: ('f32', 'index', 'index', 'index', 'index'); got ('f32')}}
+  %o = attn.attention(%q, %q, %q) weights() {
+    ^bb0(%p: f32):
+      attn.yield %p : f32
+    } : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// AT-8
+func.func @weights_yield(%q: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{the map of weights must yield one 'f32'}}
+  %o = attn.attention(%q, %q, %q) weights() {
+    ^bb0(%p: f32, %b: index, %h: index, %m: index, %n: index):
+      attn.yield %m : index
+    } : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// AT-7
+func.func @weights_rank(%q: tensor<2x8x?x64xf32>, %t: tensor<64xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{the map of weights's operand is indexed by 'f'; allowed are b, h, m and n}}
+  %o = attn.attention(%q, %q, %q) weights(%t[f] : tensor<64xf32>) {
+    ^bb0(%p: f32, %x: f32, %b: index, %h: index, %m: index, %n: index):
+      attn.yield %p : f32
+    } : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// MX-1
+func.func @mix_nothing() -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{needs at least one branch}}
+  %o = attn.mix : () -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// MX-2
+func.func @mix_rank(%a: tensor<8x?x64xf32>) -> tensor<8x?x64xf32> {
+  // expected-error @+1 {{branches are [batch, head, token, feature] of f64, f32, bf16 or f16 with static head and feature extents; branch #0 is 'tensor<8x?x64xf32>'}}
+  %o = attn.mix %a : (tensor<8x?x64xf32>) -> tensor<8x?x64xf32>
+  return %o : tensor<8x?x64xf32>
+}
+
+// -----
+
+// MX-2
+func.func @mix_shape(%a: tensor<2x8x?x64xf32>, %b: tensor<2x8x?x32xf32>) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{the result must have the shape of every branch; got 'tensor<2x8x?x64xf32>' from branch #1, 'tensor<2x8x?x32xf32>'}}
+  %o = attn.mix %a, %b : (tensor<2x8x?x64xf32>, tensor<2x8x?x32xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
+// MX-2
+func.func @mix_type(%a: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf80> {
+  // expected-error @+1 {{the result must hold f64, f32, bf16 or f16; got 'f80'}}
+  %o = attn.mix %a : (tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf80>
+  return %o : tensor<2x8x?x64xf80>
 }

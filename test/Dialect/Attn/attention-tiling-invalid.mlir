@@ -65,10 +65,42 @@ module attributes {transform.with_named_sequence} {
 // -----
 
 // Without a log-sum-exp parts cannot be joined.
-// CHECK: [[@LINE+3]]:10: error: 'attn.attention' op is not split along its keys: parts are joined by their log-sum-exps, which a renormalised gate without a positive activation has not
+// CHECK: [[@LINE+3]]:10: error: 'attn.attention' op is not split along its keys: parts are joined by their log-sum-exps, and a renormalised gate without a positive activation may make the sum negative
 module attributes {transform.with_named_sequence} {
   func.func @signed_sum(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %g: tensor<8xf32>) -> tensor<?x8x?x64xf32> {
     %o = attn.attention(%q, %k, %k) gate weight none(%g[h] : tensor<8xf32>) renormalised : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %o : tensor<?x8x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["attn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %i:2, %s, %c, %l = transform.structured.tile_reduction_using_for %op by tile_sizes = [0, 0, 0, 64] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op, !transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// Weights that are no exponentials have none.
+// CHECK: [[@LINE+3]]:10: error: 'attn.attention' op is not split along its keys: parts are joined by their log-sum-exps, and only a softmax sums exponentials
+module attributes {transform.with_named_sequence} {
+  func.func @no_softmax(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+    %o = attn.attention(%q, %k, %k) normalise l1 : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %o : tensor<?x8x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["attn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %i:2, %s, %c, %l = transform.structured.tile_reduction_using_for %op by tile_sizes = [0, 0, 0, 64] : (!transform.any_op) -> (!transform.any_op, !transform.any_op, !transform.any_op, !transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// An edit of P / D is none of a part.
+// CHECK: [[@LINE+3]]:10: error: 'attn.attention' op is not split along its keys: parts are joined by their log-sum-exps, and edited weights are no part of the sum
+module attributes {transform.with_named_sequence} {
+  func.func @edited_weights(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+    %o = attn.attention(%q, %k, %k) weights() { ^bb0(%p: f32, %b: index, %h: index, %m: index, %n: index): attn.yield %p : f32 } : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
     return %o : tensor<?x8x?x64xf32>
   }
   transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {

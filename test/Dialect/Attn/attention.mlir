@@ -70,3 +70,34 @@ func.func @gates(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %gk: tensor
       : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
   return %o : tensor<?x8x?x64xf32>
 }
+
+// What makes weights of scores, and what edits them. The softmax is not printed.
+// CHECK-LABEL: func @normalisers
+// CHECK: align bottom_right normalise sigmoid
+// CHECK-NEXT: gate output silu
+// CHECK: align bottom_right{{$}}
+// CHECK-NEXT: weights(%{{.*}}[h, m] : tensor<8x?xf32>) {
+// CHECK-NEXT: ^bb0(%{{.*}}: f32, %{{.*}}: f32, %{{.*}}: index, %{{.*}}: index, %{{.*}}: index, %{{.*}}: index):
+// CHECK: }
+// CHECK-NEXT: gate weight none(%{{.*}}[h, m] : tensor<8x?xf32>){{$}}
+func.func @normalisers(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %x: tensor<8x?xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) {
+  %o = attn.attention(%q, %k, %k) where causal normalise sigmoid
+      gate output silu(%q[b, h, m, f] : tensor<?x8x?x64xf32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  %w = attn.attention(%q, %k, %k) normalise softmax
+      weights(%x[h, m] : tensor<8x?xf32>) {
+      ^bb0(%p: f32, %t: f32, %b: index, %h: index, %m: index, %n: index):
+        %r = arith.mulf %p, %t : f32
+        attn.yield %r : f32
+      }
+      gate weight none(%x[h, m] : tensor<8x?xf32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o, %w : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>
+}
+
+// CHECK-LABEL: func @mix
+// CHECK: attn.mix %{{.*}}, %{{.*}} : (tensor<?x8x?x64xf32>, tensor<2x8x?x64xbf16>) -> tensor<?x8x?x64xf16>
+func.func @mix(%a: tensor<?x8x?x64xf32>, %b: tensor<2x8x?x64xbf16>) -> tensor<?x8x?x64xf16> {
+  %o = attn.mix %a, %b : (tensor<?x8x?x64xf32>, tensor<2x8x?x64xbf16>) -> tensor<?x8x?x64xf16>
+  return %o : tensor<?x8x?x64xf16>
+}

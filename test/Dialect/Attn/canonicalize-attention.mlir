@@ -123,3 +123,14 @@ func.func @partials_that_stay(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>
   %c = attn.merge(%x) lse(%l) : (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>) -> tensor<?x8x?x64xf32>
   return %a, %b, %c : tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>
 }
+
+// A mix of one branch is that branch, unless it changes its type.
+// CHECK-LABEL: func @mix_of_one
+// CHECK-SAME: (%[[A:.*]]: tensor<?x8x?x64xf32>)
+// CHECK-COUNT-1: attn.mix
+// CHECK: return %[[A]], %{{.*}}
+func.func @mix_of_one(%a: tensor<?x8x?x64xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?x64xbf16>) {
+  %o = attn.mix %a : (tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+  %p = attn.mix %a : (tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xbf16>
+  return %o, %p : tensor<?x8x?x64xf32>, tensor<?x8x?x64xbf16>
+}

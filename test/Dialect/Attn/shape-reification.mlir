@@ -29,6 +29,17 @@ func.func @merge(%a: tensor<?x8x?x32xf32>, %l: tensor<?x8x?xf32>) -> (index, ind
   return %m, %n : index, index
 }
 
+// CHECK-LABEL: func @mix
+// CHECK-SAME: %[[A:[a-z0-9]+]]: tensor<?x8x?x32xf32>
+// CHECK: %[[M:.*]] = tensor.dim %[[A]], %c2
+// CHECK: return %[[M]]
+func.func @mix(%a: tensor<?x8x?x32xf32>, %b: tensor<?x8x?x32xf32>) -> index {
+  %c2 = arith.constant 2 : index
+  %o = attn.mix %a, %b : (tensor<?x8x?x32xf32>, tensor<?x8x?x32xf32>) -> tensor<?x8x?x32xf32>
+  %m = tensor.dim %o, %c2 : tensor<?x8x?x32xf32>
+  return %m : index
+}
+
 // By rank, through intermediates and an iteration, and from lengths.
 // CHECK-LABEL: func @cascade
 // CHECK-SAME: %[[S:[a-z0-9]+]]: tensor<?x?x?xf32>, %[[T:[a-z0-9]+]]: tensor<?xf32>

@@ -15,13 +15,19 @@ module {
       : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>)
     %output_0 = attn.attention(%arg0, %arg1, %arg2)
       score [scale(-3.000000e+00)]
-      align bottom_right
+      align bottom_right normalise softmax_plus_one
+      weights(%arg4[h] : tensor<8xf32>) {
+      ^bb0(%arg8: f32, %arg9: f32, %arg10: index, %arg11: index, %arg12: index, %arg13: index):
+        %0 = arith.mulf %arg8, %arg9 : f32
+        attn.yield %0 : f32
+      }
       gate value tanh(%arg4[h] : tensor<8xf32>)
       gate weight softplus(%arg3[h, m, n] : tensor<8x?x?xf32>) renormalised
       gate output sigmoid(%arg0[b, h, m, f] : tensor<?x8x?x64xf32>)
       : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
     %output_1, %lse_2 = attn.merge(%output, %output_0) lse(%lse, %lse) sinks(%arg7) : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?xf32>, tensor<?x8x?xf32>, tensor<8xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>)
-    return %output_1, %lse_2 : tensor<?x8x?x64xf32>, tensor<?x8x?xf32>
+    %0 = attn.mix %output_1, %output_0 : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %0, %lse_2 : tensor<?x8x?x64xf32>, tensor<?x8x?xf32>
   }
   func.func @cascade(%arg0: tensor<?x?x?xf32>, %arg1: tensor<?xi64>, %arg2: tensor<?xi64>) -> tensor<?x?xf32> {
     %0 = attn.cascade (%arg3 = %arg0, %arg4 = %arg1, %arg5 = %arg2) where causal over (m, n) align bottom_right lengths key(%arg4[b]) query(%arg5[b]) mapping <lanes = m by [48, 16], stream = 128, rows = 8, parallel = [b]> : (tensor<?x?x?xf32>, tensor<?xi64>, tensor<?xi64>) -> tensor<?x?xf32> {

@@ -37,10 +37,38 @@ SmallVector<GateAttr> AttentionOp::getGateList() {
   return gates;
 }
 
-bool AttentionOp::hasSignedDenominator() {
-  return llvm::any_of(getGateList(), [](GateAttr gate) {
+SmallVector<ScoreMapAttr> AttentionOp::getMaps() {
+  SmallVector<ScoreMapAttr> maps;
+  for (Attribute modifier : getScore())
+    if (auto map = dyn_cast<ScoreMapAttr>(modifier))
+      maps.push_back(map);
+  if (ScoreMapAttr map = getWeightMapAttr())
+    maps.push_back(map);
+  return maps;
+}
+
+bool AttentionOp::isSoftmax() {
+  return getNormaliser() == Normaliser::Softmax ||
+         getNormaliser() == Normaliser::SoftmaxPlusOne;
+}
+
+StringRef AttentionOp::getLseObstacle() {
+  if (!isSoftmax())
+    return "only a softmax sums exponentials";
+  auto isSigned = [](GateAttr gate) {
     return gate.getRenormalised() && !gate.isPositive();
-  });
+  };
+  if (llvm::any_of(getGateList(), isSigned))
+    return "a renormalised gate without a positive activation may make the sum "
+           "negative; allowed are sigmoid, softplus and exp";
+  return {};
+}
+
+OpFoldResult MixOp::fold(FoldAdaptor) {
+  if (getBranches().size() == 1 &&
+      getBranches()[0].getType() == getResult().getType())
+    return getBranches()[0];
+  return {};
 }
 
 //===----------------------------------------------------------------------===//
@@ -107,6 +135,28 @@ struct AttentionParser {
     return success();
   }
 
+  /// `(%t[ranks] : type, ...) {...}`
+  FailureOr<ScoreMapAttr> parseMap() {
+    SmallVector<int64_t> slots;
+    SmallVector<Attribute> slotRanks;
+    auto parseOne = [&]() -> ParseResult {
+      SmallVector<StringAttr> ranks;
+      if (parseExtra(ranks))
+        return failure();
+      slots.push_back(extras.size() - 1);
+      slotRanks.push_back(parser.getBuilder().getArrayAttr(
+          SmallVector<Attribute>(ranks.begin(), ranks.end())));
+      return success();
+    };
+    auto region = std::make_unique<Region>();
+    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOne) ||
+        parser.parseRegion(*region))
+      return failure();
+    regions.push_back(std::move(region));
+    return ScoreMapAttr::get(parser.getContext(), regions.size() - 1, slots,
+                             parser.getBuilder().getArrayAttr(slotRanks));
+  }
+
   ParseResult parseModifier() {
     MLIRContext *context = parser.getContext();
     SMLoc location = parser.getCurrentLocation();
@@ -127,26 +177,10 @@ struct AttentionParser {
       return success();
     }
     if (keyword == "map") {
-      SmallVector<int64_t> slots;
-      SmallVector<Attribute> slotRanks;
-      auto parseOne = [&]() -> ParseResult {
-        SmallVector<StringAttr> ranks;
-        if (parseExtra(ranks))
-          return failure();
-        slots.push_back(extras.size() - 1);
-        slotRanks.push_back(parser.getBuilder().getArrayAttr(
-            SmallVector<Attribute>(ranks.begin(), ranks.end())));
-        return success();
-      };
-      if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOne))
+      FailureOr<ScoreMapAttr> map = parseMap();
+      if (failed(map))
         return failure();
-      auto region = std::make_unique<Region>();
-      if (parser.parseRegion(*region))
-        return failure();
-      score.push_back(
-          ScoreMapAttr::get(context, regions.size(), slots,
-                            parser.getBuilder().getArrayAttr(slotRanks)));
-      regions.push_back(std::move(region));
+      score.push_back(*map);
       return success();
     }
     // spec: MD-1
@@ -230,6 +264,18 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
   }
   if (succeeded(parser.parseOptionalKeyword("sinks")) && parseTyped(sinks))
     return failure();
+  if (succeeded(parser.parseOptionalKeyword("normalise"))) {
+    FailureOr<Normaliser> normaliser = FieldParser<Normaliser>::parse(parser);
+    if (failed(normaliser))
+      return failure();
+    properties.normaliser = NormaliserAttr::get(context, *normaliser);
+  }
+  if (succeeded(parser.parseOptionalKeyword("weights"))) {
+    FailureOr<ScoreMapAttr> map = state.parseMap();
+    if (failed(map))
+      return failure();
+    properties.weightMap = *map;
+  }
   SmallVector<Attribute> gates;
   while (succeeded(parser.parseOptionalKeyword("gate")))
     if (state.parseGate(gates))
@@ -302,6 +348,15 @@ void AttentionOp::print(OpAsmPrinter &printer) {
     });
     printer << "] : " << getExtras()[slot].getType();
   };
+  auto printMap = [&](ScoreMapAttr map) {
+    printer << "(";
+    llvm::interleaveComma(
+        llvm::zip(map.getSlots(), map.getRanks()), printer, [&](auto pair) {
+          printExtra(std::get<0>(pair), cast<ArrayAttr>(std::get<1>(pair)));
+        });
+    printer << ") ";
+    printer.printRegion(getScoreMaps()[map.getRegion()]);
+  };
   auto printModifier = [&](Attribute modifier) {
     llvm::TypeSwitch<Attribute>(modifier)
         .Case([&](ScaleAttr scale) {
@@ -320,15 +375,8 @@ void AttentionOp::print(OpAsmPrinter &printer) {
           printer << ")";
         })
         .Case([&](ScoreMapAttr map) {
-          printer << "map(";
-          llvm::interleaveComma(llvm::zip(map.getSlots(), map.getRanks()),
-                                printer, [&](auto pair) {
-                                  printExtra(
-                                      std::get<0>(pair),
-                                      cast<ArrayAttr>(std::get<1>(pair)));
-                                });
-          printer << ") ";
-          printer.printRegion(getScoreMaps()[map.getRegion()]);
+          printer << "map";
+          printMap(map);
         });
   };
   printer.increaseIndent();
@@ -366,6 +414,13 @@ void AttentionOp::print(OpAsmPrinter &printer) {
     printTyped("query", getQueryLengths());
   }
   printTyped("sinks", getSinks());
+  if (getNormaliser() != Normaliser::Softmax)
+    printer << " normalise " << stringifyNormaliser(getNormaliser());
+  if (ScoreMapAttr map = getWeightMapAttr()) {
+    printer.printNewline();
+    printer << "weights";
+    printMap(map);
+  }
   for (GateAttr gate : getGateList()) {
     printer.printNewline();
     printer << "gate " << stringifyGatePlace(gate.getPlace()) << " "

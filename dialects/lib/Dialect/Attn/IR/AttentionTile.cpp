@@ -66,10 +66,10 @@ static SmallVector<SmallVector<OperandDim>> getOperandDims(AttentionOp op) {
   for (Attribute modifier : op.getScore()) {
     if (auto bias = dyn_cast<BiasAttr>(modifier))
       setExtra(bias.getSlot(), bias.getRanks());
-    if (auto map = dyn_cast<ScoreMapAttr>(modifier))
-      for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks()))
-        setExtra(slot, cast<ArrayAttr>(ranks));
   }
+  for (ScoreMapAttr map : op.getMaps())
+    for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks()))
+      setExtra(slot, cast<ArrayAttr>(ranks));
   for (GateAttr gate : op.getGateList())
     setGate(gate);
   // What follows is indexed by heads, sinks alone, or by the batch.
@@ -410,7 +410,11 @@ FailureOr<AttentionOp> AttentionTile::create(bool isPartial) {
       isPartial ? Value() : at(kSinks), origins, offset, op.getScore(),
       op.getSparsityAttr(), AlignmentAttr::get(op.getContext(), alignment),
       originRanks.empty() ? ArrayAttr() : builder.getArrayAttr(originRanks),
-      op.getGatesAttr(), op.getScoreMaps().size());
+      op.getGatesAttr(),
+      // The 1 of the denominator is added once, like sinks.
+      NormaliserAttr::get(op.getContext(),
+                          isPartial ? Normaliser::Softmax : op.getNormaliser()),
+      op.getWeightMapAttr(), op.getScoreMaps().size());
   for (auto [from, to] :
        llvm::zip_equal(op.getScoreMaps(), tile.getScoreMaps())) {
     IRMapping mapping;
@@ -437,8 +441,16 @@ MergeResult attn::mergeSlots(AttentionOp op, OpBuilder &builder, Location loc,
   auto output = cast<RankedTensorType>(op.getOutput().getType());
   Type compute = cast<RankedTensorType>(lses.getType()).getElementType();
   Type lseType = RankedTensorType::get(output.getShape().drop_back(), compute);
-  // Sinks join once, after all parts; the output is rounded after them.
-  Type mergedType = op.getSinks() ? output.clone(compute) : output;
+  // Sinks join once, after all parts; the output is rounded after them. The 1
+  // of a denominator is a sink of 0.
+  Value sinks = op.getSinks();
+  if (op.getNormaliser() == Normaliser::SoftmaxPlusOne)
+    sinks = arith::ConstantOp::create(
+        builder, loc,
+        DenseElementsAttr::get(
+            RankedTensorType::get(output.getDimSize(1), compute),
+            builder.getFloatAttr(compute, 0.0)));
+  Type mergedType = sinks ? output.clone(compute) : output;
 
   auto cascade =
       CascadeOp::create(builder, loc, {mergedType, lseType}, {outputs, lses},
@@ -505,9 +517,9 @@ MergeResult attn::mergeSlots(AttentionOp op, OpBuilder &builder, Location loc,
     YieldOp::create(builder, loc, ValueRange{merged, lse});
   }
   Value merged = cascade.getResult(0), lse = cascade.getResult(1);
-  if (op.getSinks()) {
-    auto merge = MergeOp::create(builder, loc, mergedType, lseType, merged, lse,
-                                 op.getSinks());
+  if (sinks) {
+    auto merge =
+        MergeOp::create(builder, loc, mergedType, lseType, merged, lse, sinks);
     result.mergeOps = {merge};
     merged = merge.getOutput();
     lse = merge.getLse();

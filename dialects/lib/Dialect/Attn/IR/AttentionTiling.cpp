@@ -238,10 +238,14 @@ struct AttentionPartialReduction
 private:
   static LogicalResult
   checkReduction(Operation *op, const SetVector<unsigned> &reductionDims) {
-    if (cast<AttentionOp>(op).hasSignedDenominator())
+    auto attention = cast<AttentionOp>(op);
+    StringRef obstacle = attention.getLseObstacle();
+    if (attention.getWeightMap())
+      obstacle = "edited weights are no part of the sum";
+    if (!obstacle.empty())
       return op->emitOpError("is not split along its keys: parts are joined by "
-                             "their log-sum-exps, which a renormalised gate "
-                             "without a positive activation has not");
+                             "their log-sum-exps, and ")
+             << obstacle;
     if (reductionDims.size() == 1 && reductionDims.front() == kKey)
       return success();
     return op->emitOpError("reduces its loop #")

@@ -190,11 +190,51 @@ static LogicalResult verifyGates(AttentionOp op, int64_t &next) {
       return op.emitOpError(what)
              << " must hold f64, f32, bf16 or f16; got " << element;
   }
-  // spec: GA-3
-  if (op.getLse() && op.hasSignedDenominator())
-    return op.emitOpError("has no log-sum-exp: a renormalised gate without a "
-                          "positive activation may make the sum negative; "
-                          "allowed are sigmoid, softplus and exp");
+  return success();
+}
+
+/// Checks what goes with the normaliser.
+static LogicalResult verifyNormaliser(AttentionOp op) {
+  StringRef name = stringifyNormaliser(op.getNormaliser());
+  // spec: NO-2
+  if (op.getSinks() && op.getNormaliser() != Normaliser::Softmax)
+    return op.emitOpError("takes sinks with 'normalise softmax' alone; got '")
+           << name << "'";
+  // spec: NO-3
+  if (op.getNormaliser() == Normaliser::Sigmoid ||
+      op.getNormaliser() == Normaliser::None)
+    for (GateAttr gate : op.getGateList())
+      if (gate.getRenormalised())
+        return op.emitOpError("has no sum that a renormalised gate could join: "
+                              "'normalise ")
+               << name << "'; drop 'renormalised'";
+  // spec: GA-3, NO-4
+  StringRef obstacle = op.getLseObstacle();
+  if (op.getLse() && !obstacle.empty())
+    return op.emitOpError("has no log-sum-exp: ") << obstacle;
+  return success();
+}
+
+/// Checks the operands and the region of a map of scores or weights, `what`.
+static LogicalResult verifyMap(AttentionOp op, ScoreMapAttr map, StringRef what,
+                               int64_t &nextSlot, int64_t &nextRegion) {
+  for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks())) {
+    auto names =
+        llvm::map_to_vector(cast<ArrayAttr>(ranks), [](Attribute rank) {
+          return cast<StringAttr>(rank);
+        });
+    std::string operand = (what + "'s operand").str();
+    if (failed(verifyExtra(op, operand, slot, names, getScoreRanks(op),
+                           nextSlot)) ||
+        failed(verifyElementType(
+            op, operand, getElementTypeOrSelf(op.getExtras()[slot].getType()))))
+      return failure();
+  }
+  if (map.getRegion() != nextRegion++ ||
+      nextRegion > static_cast<int64_t>(op.getScoreMaps().size()))
+    return op.emitOpError(what) << " names region " << map.getRegion() << " of "
+                                << op.getScoreMaps().size() << " where region "
+                                << nextRegion - 1 << " is next";
   return success();
 }
 
@@ -282,37 +322,27 @@ LogicalResult AttentionOp::verify() {
         return emitOpError("bias must hold f64, f32, bf16 or f16; got ")
                << element;
     } else if (auto map = dyn_cast<ScoreMapAttr>(modifier)) {
-      for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks())) {
-        auto names =
-            llvm::map_to_vector(cast<ArrayAttr>(ranks), [](Attribute rank) {
-              return cast<StringAttr>(rank);
-            });
-        if (failed(verifyExtra(*this, "a score map's operand", slot, names,
-                               getScoreRanks(*this), numSlots)) ||
-            failed(verifyElementType(
-                *this, "a score map's operand",
-                getElementTypeOrSelf(getExtras()[slot].getType()))))
-          return failure();
-      }
-      if (map.getRegion() != numRegions++ ||
-          numRegions > static_cast<int64_t>(getScoreMaps().size()))
-        return emitOpError("score map #")
-               << numRegions - 1 << " names region " << map.getRegion()
-               << " of " << getScoreMaps().size();
+      if (failed(verifyMap(*this, map, "a score map", numSlots, numRegions)))
+        return failure();
     } else if (!isa<ScaleAttr, SoftCapAttr>(modifier)) {
       return emitOpError("'score' lists scale, softcap, bias and map; got ")
              << modifier;
     }
   }
 
-  if (failed(verifyGates(*this, numSlots)))
+  if (ScoreMapAttr map = getWeightMapAttr())
+    if (failed(
+            verifyMap(*this, map, "the map of weights", numSlots, numRegions)))
+      return failure();
+  if (failed(verifyGates(*this, numSlots)) || failed(verifyNormaliser(*this)))
     return failure();
   if (numSlots != static_cast<int64_t>(getExtras().size()) ||
       numRegions != static_cast<int64_t>(getScoreMaps().size()))
     return emitOpError("has ")
            << getExtras().size() << " extra operands and "
-           << getScoreMaps().size() << " regions, but 'score' and 'gate' use "
-           << numSlots << " and " << numRegions;
+           << getScoreMaps().size()
+           << " regions, but 'score', 'weights' and 'gate' use " << numSlots
+           << " and " << numRegions;
 
   // spec: AT-9
   auto verifyBatch = [&](StringRef what, Value lengths) -> LogicalResult {
@@ -346,10 +376,9 @@ LogicalResult AttentionOp::verifyRegions() {
   // spec: AT-8
   Type compute = getComputeType(getElementTypeOrSelf(getQuery().getType()));
   Type index = IndexType::get(getContext());
-  for (Attribute modifier : getScore()) {
-    auto map = dyn_cast<ScoreMapAttr>(modifier);
-    if (!map)
-      continue;
+  for (ScoreMapAttr map : getMaps()) {
+    bool ofWeights = map == getWeightMapAttr();
+    StringRef what = ofWeights ? "the map of weights" : "a score map";
     SmallVector<Type> expected{compute};
     for (int64_t slot : map.getSlots()) {
       Type element = getElementTypeOrSelf(getExtras()[slot].getType());
@@ -358,17 +387,45 @@ LogicalResult AttentionOp::verifyRegions() {
     expected.append(4, index);
     Block &block = getScoreMaps()[map.getRegion()].front();
     if (block.getArgumentTypes() != TypeRange(expected))
-      return emitOpError("a score map takes the score, its operands and the "
-                         "indices b, h, m, n: (")
+      return emitOpError(what)
+             << " takes the " << (ofWeights ? "weight" : "score")
+             << ", its operands and the indices b, h, m, n: ("
              << TypeRange(expected) << "); got (" << block.getArgumentTypes()
              << ")";
     auto yield = dyn_cast<YieldOp>(block.getTerminator());
     if (!yield || yield.getOperandTypes() != TypeRange(compute))
-      return emitOpError("a score map must yield one ") << compute;
+      return emitOpError(what) << " must yield one " << compute;
     for (Operation &op : block.without_terminator())
-      if (failed(verifyScalarOp(&op, "a score map")))
+      if (failed(verifyScalarOp(&op, what)))
         return failure();
   }
+  return success();
+}
+
+LogicalResult MixOp::verify() {
+  // spec: MX-1
+  if (getBranches().empty())
+    return emitOpError("needs at least one branch");
+  // spec: MX-2
+  auto result = cast<RankedTensorType>(getResult().getType());
+  for (auto [index, branch] : llvm::enumerate(getBranches())) {
+    auto type = cast<RankedTensorType>(branch.getType());
+    if (type.getRank() != 4 || type.isDynamicDim(1) || type.isDynamicDim(3) ||
+        !isScoreType(type.getElementType()))
+      return emitOpError("branches are [batch, head, token, feature] of f64, "
+                         "f32, bf16 or f16 with static head and feature "
+                         "extents; branch #")
+             << index << " is " << type;
+    if (result.getRank() != 4 ||
+        !llvm::all_of_zip(type.getShape(), result.getShape(), extentsAgree) ||
+        type.getDimSize(1) != result.getDimSize(1) ||
+        type.getDimSize(3) != result.getDimSize(3))
+      return emitOpError("the result must have the shape of every branch; got ")
+             << result << " from branch #" << index << ", " << type;
+  }
+  if (!isScoreType(result.getElementType()))
+    return emitOpError("the result must hold f64, f32, bf16 or f16; got ")
+           << result.getElementType();
   return success();
 }
 

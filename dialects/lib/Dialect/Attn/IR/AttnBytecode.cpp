@@ -50,6 +50,7 @@ enum class AttributeCode : uint64_t {
   Origin = 16,
   Residency = 17,
   Gate = 18,
+  Normaliser = 19,
 };
 
 /// Writes one attribute.
@@ -285,6 +286,11 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
         writer.writeVarInt(static_cast<uint32_t>(alignment.getValue()));
         return success();
       })
+      .Case([&](NormaliserAttr normaliser) {
+        code(AttributeCode::Normaliser);
+        writer.writeVarInt(static_cast<uint32_t>(normaliser.getValue()));
+        return success();
+      })
       .Case([&](ResidencyAttr residency) {
         code(AttributeCode::Residency);
         writer.writeVarInt(static_cast<uint32_t>(residency.getValue()));
@@ -445,6 +451,8 @@ Attribute AttributeReader::read() {
     return readEnum<AlignmentAttr>(symbolizeAlignment, "alignment");
   case AttributeCode::Gate:
     return readGate();
+  case AttributeCode::Normaliser:
+    return readEnum<NormaliserAttr>(symbolizeNormaliser, "normaliser");
   case AttributeCode::Residency:
     return readEnum<ResidencyAttr>(symbolizeResidency, "residency");
   }

@@ -125,6 +125,17 @@ struct MergeShapes
   }
 };
 
+struct MixShapes
+    : ReifyRankedShapedTypeOpInterface::ExternalModel<MixShapes, MixOp> {
+  LogicalResult reifyResultShapes(Operation *op, OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) const {
+    Value branch = cast<MixOp>(op).getBranches().front();
+    return reify(
+        builder, op->getResult(0),
+        [&](int64_t dim) { return Source{branch, dim}; }, shapes);
+  }
+};
+
 struct CascadeShapes
     : ReifyRankedShapedTypeOpInterface::ExternalModel<CascadeShapes,
                                                       CascadeOp> {
@@ -192,6 +203,7 @@ struct IterateShapes
 void attn::attachShapeReification(MLIRContext *context) {
   AttentionOp::attachInterface<AttentionShapes>(*context);
   MergeOp::attachInterface<MergeShapes>(*context);
+  MixOp::attachInterface<MixShapes>(*context);
   CascadeOp::attachInterface<CascadeShapes>(*context);
   EinsumOp::attachInterface<EinsumShapes>(*context);
   IterateOp::attachInterface<IterateShapes>(*context);

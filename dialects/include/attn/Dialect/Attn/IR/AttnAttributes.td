@@ -174,11 +174,11 @@ def Attn_BiasAttr : Attn_Attr<"Bias", "bias"> {
 }
 
 def Attn_ScoreMapAttr : Attn_Attr<"ScoreMap", "score_map"> {
-  let summary = "maps the score through one of the op's regions";
+  let summary = "maps the score, or the weight, through one of the op's regions";
   let description = [{
-    Region number `region` of the operator receives the score and one value for
-    each operand listed, floats in the compute type, and the indices b, h, m, n;
-    it yields the new score. `slots` are positions among the op's extra operands;
+    Region number `region` of the operator receives the score, or what the
+    normaliser makes of it, and one value for each operand listed, floats in the compute type, and the indices b, h, m, n;
+    it yields the new one. `slots` are positions among the op's extra operands;
     `ranks` holds a list of the ranks that index each of them, as many as there
     are slots (MD-6). The region is pure, and may be evaluated at dead points
     (MD-5). In the text it is `map(%t[ranks] : type, ...) { region }`;

@@ -49,6 +49,14 @@ def Attn_Activation : I32Enum<"Activation", "what a gate's operand goes through"
   let cppNamespace = "::mlir::attn";
 }
 
+def Attn_Normaliser : I32Enum<"Normaliser", "what makes weights of scores", [
+  I32EnumCase<"Softmax", 0, "softmax">,
+  I32EnumCase<"SoftmaxPlusOne", 1, "softmax_plus_one">,
+  I32EnumCase<"Sigmoid", 2, "sigmoid">, I32EnumCase<"None", 3, "none">,
+  I32EnumCase<"Sum", 4, "sum">, I32EnumCase<"L1", 5, "l1">, I32EnumCase<"L2", 6, "l2">]> {
+  let cppNamespace = "::mlir::attn";
+}
+
 def Attn_ReductionKindAttr : EnumAttr<Attn_Dialect, Attn_ReductionKind,
                                       "reduction"> {
   let description = [{
@@ -65,6 +73,20 @@ def Attn_AlignmentAttr : EnumAttr<Attn_Dialect, Attn_Alignment, "alignment"> {
     an operand for `offset` (PO-2). FlashAttention since its version 2.1 means
     `bottom_right`, which is what is taken and printed where nothing is written;
     PyTorch, ONNX and JAX mean `top_left`.
+  }];
+}
+def Attn_NormaliserAttr : EnumAttr<Attn_Dialect, Attn_Normaliser, "normaliser"> {
+  let description = [{
+    What makes the weights W of a row of scores S', over its live keys alone:
+
+    - `softmax`: exp(S') / sum exp(S'), with sinks in the sum where there are some,
+    - `softmax_plus_one`: exp(S') / (1 + sum exp(S')), the softmax that may attend
+      to nothing (a sink of 0 in every head),
+    - `sigmoid`: 1 / (1 + exp(-S')), each key for itself,
+    - `none`: S' itself,
+    - `sum`, `l1`, `l2`: S' over sum S', over sum |S'|, over the root of sum S'^2.
+
+    A sum of 0 gives weights of 0 (NO-1).
   }];
 }
 def Attn_ResidencyAttr : EnumAttr<Attn_Dialect, Attn_Residency, "residency"> {

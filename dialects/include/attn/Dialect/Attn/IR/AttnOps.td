@@ -70,6 +70,25 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
         -> tensor<?x8x?x64xf32>
     ```
 
+    `normalise` names what makes weights of scores where that is not the softmax
+    (`#attn.normaliser`): `softmax_plus_one`, `sigmoid`, `none`, `sum`, `l1`, `l2`.
+    `weights(%t[ranks] : type, ...) { region }` edits each weight of a live key; the
+    region receives it, one value per operand and the indices b, h, m, n. Gates on
+    the weight apply to what it yields:
+
+    ```mlir
+    // alpha * P + beta, as Affine-Scaled Attention edits weights.
+    %o = attn.attention(%q, %k, %v) where causal
+        weights(%alpha[h, m] : tensor<8x?xf32>, %beta[h, m] : tensor<8x?xf32>) {
+        ^bb0(%p: f32, %a: f32, %c: f32, %b: index, %h: index, %m: index, %n: index):
+          %t = arith.mulf %a, %p : f32
+          %r = arith.addf %t, %c : f32
+          attn.yield %r : f32
+        }
+        : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>)
+        -> tensor<?x8x?x64xf32>
+    ```
+
     The second result, if asked for, is the natural log-sum-exp `[b, h, m]` of
     every term of the denominator, in the compute type: f64 for f64, else f32.
     Rows without a live key give 0 and -inf.
@@ -105,7 +124,10 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     OptionalAttr<Attn_SparsityAttr>:$sparsity,
     Attn_AlignmentAttr:$alignment,
     OptionalAttr<StrArrayAttr>:$originRanks,
-    OptionalAttr<Attn_GateArrayAttr>:$gates);
+    OptionalAttr<Attn_GateArrayAttr>:$gates,
+    DefaultValuedAttr<Attn_NormaliserAttr,
+                      "::mlir::attn::Normaliser::Softmax">:$normaliser,
+    OptionalAttr<Attn_ScoreMapAttr>:$weightMap);
   let results = (outs Attn_FloatTensor:$output, Optional<Attn_FloatTensor>:$lse);
   let regions = (region VariadicRegion<SizedRegion<1>>:$scoreMaps);
   let hasCustomAssemblyFormat = 1;
@@ -119,9 +141,13 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     ::mlir::Value getOrigin(::llvm::StringRef rank);
     /// The gates, in the order in which they are written.
     ::llvm::SmallVector<::mlir::attn::GateAttr> getGateList();
-    /// Whether the denominator may be negative or 0: a renormalised gate whose
-    /// activation is not positive.
-    bool hasSignedDenominator();
+    /// The maps of the score, then the one of the weights: one for each region.
+    ::llvm::SmallVector<::mlir::attn::ScoreMapAttr> getMaps();
+    /// Whether weights are exponentials over their sum, perhaps with more terms.
+    bool isSoftmax();
+    /// What keeps the operator from having a log-sum-exp: nothing, or the end of
+    /// a sentence about it.
+    ::llvm::StringRef getLseObstacle();
   }];
 }
 
@@ -167,6 +193,50 @@ def Attn_MergeOp : Attn_Op<"merge", [Pure, AttrSizedOperandSegments]> {
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// attn.mix
+//===----------------------------------------------------------------------===//
+
+def Attn_MixOp : Attn_Op<"mix", [Pure]> {
+  let summary = "the sum of branches, rounded once";
+  let description = [{
+    `O = B_0 + B_1 + ...` over branches `[b, h, m, f]`, in the compute type of the
+    result, which is rounded to its type once. A branch that `attn.attention` or
+    `attn.mix` makes joins before it is rounded, whatever its type (MX-3).
+
+    Branches have no factors here: `gate output` of `attn.attention` multiplies
+    one by a constant, a number for each head, a gate for each query, or all
+    features, and is part of the branch's own pass.
+
+    The branches are phases of one call: each adds what those before it came to as
+    it stores, so that one tensor in the compute type is between two of them.
+    Branches over the same keys with the same sparsity share a pass. Anything
+    other than floats of AT-2 in one shape is refused (MX-1, MX-2).
+
+    ```mlir test
+    // A window beside a few tokens that all see, each with a gate of its own.
+    func.func @two(%q: tensor<?x8x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>,
+                   %g0: tensor<?x8x?xbf16>, %g1: tensor<?x8x?xbf16>) -> tensor<?x8x?x64xbf16> {
+      %local = attn.attention(%q, %k, %v) where causal and window(255, 0)
+          gate output sigmoid(%g0[b, h, m] : tensor<?x8x?xbf16>)
+          : (tensor<?x8x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>) -> tensor<?x8x?x64xbf16>
+      %global = attn.attention(%q, %k, %v) where prefix(64)
+          gate output sigmoid(%g1[b, h, m] : tensor<?x8x?xbf16>)
+          : (tensor<?x8x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>) -> tensor<?x8x?x64xbf16>
+      %o = attn.mix %local, %global
+          : (tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>) -> tensor<?x8x?x64xbf16>
+      return %o : tensor<?x8x?x64xbf16>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Attn_FloatTensor>:$branches);
+  let results = (outs Attn_FloatTensor:$result);
+  let assemblyFormat =
+      "$branches attr-dict `:` functional-type($branches, $result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -506,7 +576,7 @@ def Attn_YieldOp : Attn_Op<"yield", [Pure, ReturnLike, Terminator,
   let description = [{
     Hands values to the operation around it: the results of a cascade, the carried
     tensors of the next step of an iteration, the one scalar of a map, the new score
-    of a score map. It stands nowhere else (CA-3), and the types are those that the
+    or weight of a map of them. It stands nowhere else (CA-3), and the types are those that the
     operation expects (CA-3, IT-2, EI-8, AT-8).
   }];
   let arguments = (ins Variadic<AnyType>:$values);
