@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeReshapes.h"
+#include "CascadeSiblings.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
@@ -518,6 +519,11 @@ private:
       ++counts.epilogues;
       return true;
     }
+    if (mergeSiblings(cast<CascadeOp>(link.getOwner()), reader,
+                      link.getResultNumber())) {
+      ++counts.siblings;
+      return true;
+    }
     return false;
   }
 
@@ -536,6 +542,7 @@ struct MergeCascades : attn::impl::MergeCascadesBase<MergeCascades> {
     MergedCascades counts = mergeCascades(getOperation());
     numPrologues += counts.prologues;
     numEpilogues += counts.epilogues;
+    numSiblings += counts.siblings;
   }
 };
 } // namespace

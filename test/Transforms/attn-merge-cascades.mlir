@@ -160,3 +160,62 @@ func.func @apart(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>, %p: tensor<?x?xf32>) 
   }
   return %s, %t, %z, %d : tensor<?x?xf32>, tensor<?x?xf32>, tensor<?x8xf32>, tensor<?xf32>
 }
+
+// -----
+
+// Branches of a mix over the same values with the same sparsity share a pass:
+// their scores differ, their keys' rank is one.
+// CHECK-LABEL: func @branches_that_share
+// CHECK: attn.cascade {{.*}} where causal over (m, n)
+// CHECK-COUNT-2: reduce max(n)
+// CHECK-COUNT-1: attn.einsum [b,k,g,m,f] = add(
+// CHECK-NOT: attn.cascade
+func.func @branches_that_share(%q1: tensor<?x4x?x32xf32>, %q2: tensor<?x4x?x32xf32>, %k1: tensor<?x4x?x32xf32>, %k2: tensor<?x4x?x32xf32>, %v: tensor<?x4x?x64xf32>) -> tensor<?x4x?x64xf32> {
+  %a = attn.attention(%q1, %k1, %v) where causal : (tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x64xf32>) -> tensor<?x4x?x64xf32>
+  %b = attn.attention(%q2, %k2, %v) where causal : (tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x64xf32>) -> tensor<?x4x?x64xf32>
+  %o = attn.mix %a, %b : (tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32>) -> tensor<?x4x?x64xf32>
+  return %o : tensor<?x4x?x64xf32>
+}
+
+// -----
+
+// With different sparsity they are two, and the second adds the first. The first
+// keeps the type of the sum.
+// CHECK-LABEL: func @branches_that_differ
+// CHECK: %[[A:.*]] = attn.cascade {{.*}} where causal over (m, n) {{.*}} -> tensor<?x4x1x?x64xf32>
+// CHECK: attn.cascade ({{.*}} = %[[A]]{{[,)].*}} where prefix(8) over (m, n) {{.*}} -> tensor<?x4x1x?x64xbf16>
+// CHECK: reduce max(n)
+// CHECK: attn.einsum [b,k,g,m,f] = {{.*}} -> tensor<?x4x1x?x64xbf16>
+// CHECK-NOT: attn.cascade
+func.func @branches_that_differ(%q: tensor<?x4x?x32xbf16>, %k: tensor<?x4x?x32xbf16>, %v: tensor<?x4x?x64xbf16>) -> tensor<?x4x?x64xbf16> {
+  %a = attn.attention(%q, %k, %v) where causal : (tensor<?x4x?x32xbf16>, tensor<?x4x?x32xbf16>, tensor<?x4x?x64xbf16>) -> tensor<?x4x?x64xbf16>
+  %b = attn.attention(%q, %k, %v) where prefix(8) : (tensor<?x4x?x32xbf16>, tensor<?x4x?x32xbf16>, tensor<?x4x?x64xbf16>) -> tensor<?x4x?x64xbf16>
+  %o = attn.mix %a, %b : (tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>) -> tensor<?x4x?x64xbf16>
+  return %o : tensor<?x4x?x64xbf16>
+}
+
+// -----
+
+// Nothing says that the two have as many keys.
+// CHECK-LABEL: func @branches_over_other_keys
+// CHECK-COUNT-2: attn.cascade
+// CHECK-NOT: attn.cascade
+func.func @branches_over_other_keys(%q: tensor<?x4x?x32xf32>, %k1: tensor<?x4x?x32xf32>, %k2: tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xf32> {
+  %a = attn.attention(%q, %k1, %k1) where causal : (tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xf32>
+  %b = attn.attention(%q, %k2, %k2) where causal : (tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xf32>
+  %o = attn.mix %a, %b : (tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xf32>
+  return %o : tensor<?x4x?x32xf32>
+}
+
+// -----
+
+// One attention that reads another's result in its scores needs it before its
+// pass begins.
+// CHECK-LABEL: func @attention_of_attention
+// CHECK-COUNT-2: attn.cascade
+// CHECK-NOT: attn.cascade
+func.func @attention_of_attention(%q: tensor<?x4x?x32xf32>, %k: tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xf32> {
+  %a = attn.attention(%q, %k, %k) where causal : (tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xf32>
+  %b = attn.attention(%a, %k, %k) where causal : (tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xf32>
+  return %b : tensor<?x4x?x32xf32>
+}

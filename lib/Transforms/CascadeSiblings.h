@@ -1,0 +1,23 @@
+//===- CascadeSiblings.h - Cascades that share a pass -----------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_TRANSFORMS_CASCADESIBLINGS_H
+#define ATTN_LIB_TRANSFORMS_CASCADESIBLINGS_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+
+namespace mlir::attn {
+
+/// Makes one cascade of `producer` and `reader` where both stream over the same
+/// points and `reader` needs result number `result`, which nobody else reads,
+/// after its own pass alone. Returns whether it did.
+bool mergeSiblings(CascadeOp producer, CascadeOp reader, unsigned result);
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_TRANSFORMS_CASCADESIBLINGS_H
