@@ -98,10 +98,15 @@ CascadeTiler::DeadPoints CascadeTiler::getDeadPoints(EinsumOp einsum) const {
   bool hasOther = false, isAbsorbed = false;
   for (Value input : einsum.getInputs()) {
     auto producer = input.getDefiningOp<EinsumOp>();
-    if (producer && getProducerMask(producer) == wanted)
-      isAbsorbed = true;
-    else
+    std::optional<TypedAttr> mask =
+        producer ? getProducerMask(producer) : std::nullopt;
+    if (!mask)
       hasOther = true;
+    else if (*mask == *wanted)
+      isAbsorbed = true;
+    else if (!cast<FloatAttr>(*mask).getValue().isFinite())
+      // Another reader needs an infinity there, and 0 times it is NaN.
+      return DeadPoints::Masked;
   }
   if (!isAbsorbed)
     return DeadPoints::Masked;

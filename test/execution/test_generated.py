@@ -14,6 +14,7 @@ kernel is a failure that names its cascade. `python -m attn.generator.campaign
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ from attn.generator.laws import LAWS
 from attn.generator.parse import parse
 from attn.generator.skeletons import OBSTACLES
 from attn.generator.trial import Trial
+from attn.kernel import Kernel
 from runner import Counter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,6 +101,42 @@ def test_random_cascades_agree(tier, seed, tmp_path, capsys):
         counted = totals["counts"].get(kind, {})
         rare = {name: counted.get(name, 0) for name in names if counted.get(name, 0) < least}
         assert not rare, f"{kind} that occurred less than {least} times: {rare}\n{printed}"
+
+
+# A minimum needs +inf at the dead points of d, where the product of t and d has 0
+# times that.
+MASKED_FOR_TWO = """
+func.func @f(%s: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %o:2 = attn.cascade (%S = %s) where window(3, 2) over (m, n) align bottom_right
+      : (tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+    %x = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %d = attn.einsum [m,n] = map(%S[m,n], %x[m]) {
+    ^bb0(%a: f32, %b: f32):
+      %c = arith.subf %a, %b : f32
+      attn.yield %c : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %t = attn.einsum [m,n] = map(%d[m,n]) {
+    ^bb0(%a: f32):
+      %c = math.exp %a : f32
+      attn.yield %c : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %least = attn.einsum [m] = %d[m,n] reduce min(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %sum = attn.einsum [m] = mul(%t[m,n], %d[m,n]) reduce add(n)
+        : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %least, %sum : tensor<?xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1 : tensor<?xf32>, tensor<?xf32>
+}"""
+
+
+def test_readers_that_need_other_masks(kernels):
+    """Found by a campaign: the compiler crashed."""
+    kernel = Kernel(kernels.build(MASKED_FOR_TWO, "masked_for_two"), "attention")
+    for index in range(6):
+        trial = Trial(parse(MASKED_FOR_TWO), f"two:{index}")
+        outputs = trial.run(kernel, random.Random(index))
+        Counter.executions += 1
+        trial.judge(outputs)
 
 
 def test_text_reads_back():
