@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "WritePng.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Explain/Explain.h"
 #include "attn/Support/Debug.h"
@@ -26,6 +27,7 @@ constexpr char kOverview[] =
 
   attn-explain op.mlir
   attn-explain op.mlir --sizes m=4096,n=4096,b=2
+  attn-explain op.mlir --sizes m=512,n=512 --plot mask.png
 
 op.mlir holds one public function on tensors, as for attn-compile. Printed are
 its cascade in the notation of the papers, the passes over each rank and what
@@ -33,6 +35,11 @@ forces them, the law that removes each, what is live at a time, operations and
 bytes moved, and the loop nest with the place of every intermediate; or the
 reason why the operator is not fused or refused. With --sizes, formulas become
 numbers. docs/rationale/passes.md defines what is counted.
+
+With --plot, a picture is written instead: queries downwards, keys to the right,
+as the kernel walks them. Green points are live in a tile without a test, blue
+ones live in a tile with one, orange ones dead in a tile that is visited for
+others; white is never visited.
 )";
 
 llvm::cl::OptionCategory category("attn-explain options");
@@ -43,6 +50,20 @@ llvm::cl::list<std::string>
     sizeTexts("sizes", llvm::cl::CommaSeparated,
               llvm::cl::desc("Extents of dynamic ranks, by the ranks' names"),
               llvm::cl::value_desc("rank=extent,..."), llvm::cl::cat(category));
+
+llvm::cl::opt<std::string>
+    plotFile("plot",
+             llvm::cl::desc("PNG file for a picture of what is visited"),
+             llvm::cl::value_desc("file"), llvm::cl::cat(category));
+
+llvm::cl::list<std::string> plotNumberTexts(
+    "plot-numbers", llvm::cl::CommaSeparated,
+    llvm::cl::desc(
+        "With --plot: the numbers of a call that a plan reads. KL and "
+        "QL, the lengths (default: the extents), D, the key at the "
+        "position of row 0 (default: by the alignment), ON, the "
+        "origin of the keys (default 0)"),
+    llvm::cl::value_desc("symbol=value,..."), llvm::cl::cat(category));
 
 llvm::cl::opt<int64_t> vectorBits("vector-bits",
                                   llvm::cl::desc("Bits of a vector register "
@@ -88,17 +109,21 @@ static LogicalResult explain() {
   registry.insert<AttnDialect>();
   MLIRContext context(registry);
   context.printOpOnDiagnostic(false);
-  FailureOr<RankSizes> sizes;
-  {
-    ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) {
-      reportError() << "--sizes: " << diagnostic << "\n";
+  auto read = [&](StringRef option, const llvm::cl::list<std::string> &given,
+                  auto parse) {
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      reportError() << "--" << option << ": " << diagnostic << "\n";
       return success();
     });
-    SmallVector<std::string> texts(sizeTexts.begin(), sizeTexts.end());
-    sizes = parseRankSizes(
-        texts, [&] { return emitError(UnknownLoc::get(&context)); });
-  }
+    SmallVector<std::string> texts(given.begin(), given.end());
+    return parse(texts, [&] { return emitError(UnknownLoc::get(&context)); });
+  };
+  FailureOr<RankSizes> sizes = read("sizes", sizeTexts, parseRankSizes);
   if (failed(sizes))
+    return failure();
+  FailureOr<PlanNumbers> numbers =
+      read("plot-numbers", plotNumberTexts, parsePlanNumbers);
+  if (failed(numbers))
     return failure();
 
   auto reportFile = [](StringRef message) { reportError() << message << "\n"; };
@@ -110,7 +135,17 @@ static LogicalResult explain() {
   // Nothing is printed where there is nothing to explain.
   std::string text;
   llvm::raw_string_ostream os(text);
-  if (failed(explainKernel(file->getModule(), *sizes, options, os)))
+  if (!plotFile.empty()) {
+    Picture picture;
+    if (failed(plotKernel(file->getModule(), *sizes, *numbers, options, os,
+                          picture)))
+      return failure();
+    std::string problem = writePng(picture, plotFile);
+    if (!problem.empty()) {
+      reportError() << "cannot write '" << plotFile << "': " << problem << "\n";
+      return failure();
+    }
+  } else if (failed(explainKernel(file->getModule(), *sizes, options, os)))
     return failure();
   llvm::outs() << text;
   return success();

@@ -1,0 +1,88 @@
+# ===- test_plot.py - Pictures of plans -----------------------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""What `attn-explain --plot` draws, read back with another library, against the
+definition of the sparsity."""
+
+import subprocess
+
+import numpy as np
+import pytest
+from attn.compiler import find_compiler
+from operators import Spec, operands, text
+from PIL import Image
+
+COLORS = {
+    "not visited": (255, 255, 255),
+    "dead": (250, 214, 165),
+    "tested": (52, 101, 164),
+    "full": (78, 154, 6),
+}
+WHERES = {
+    "nothing": (),
+    "causal": (("causal",),),
+    "window": (("causal",), ("window", 30, 0)),
+    "union": (("or", ("window", 9, 4), ("prefix", 21)),),
+    "complement": (("not", ("window", 40, 9)),),
+}
+
+
+def plot(spec, folder, queries, keys, *arguments):
+    program, picture = folder / "op.mlir", folder / "plot.png"
+    program.write_text(text(spec))
+    tool = find_compiler().parent / "attn-explain"
+    command = [tool, program, "--sizes", f"m={queries},n={keys}", "--plot", picture, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return np.asarray(Image.open(picture)), done.stdout
+
+
+def classes(pixels):
+    """The class of each pixel; every one has a color of the legend."""
+    result = np.full(pixels.shape[:2], "", dtype="<U12")
+    for name, color in COLORS.items():
+        result[(pixels == color).all(axis=-1)] = name
+    assert (result != "").all(), "a color that means nothing, or a live point that is not visited"
+    return result
+
+
+@pytest.mark.parametrize("where", WHERES)
+@pytest.mark.parametrize("sizes", [(1, 1), (97, 150), (150, 97)])
+def test_points(tmp_path, where, sizes):
+    queries, keys = sizes
+    spec = Spec(e=8, f=8, where=WHERES[where])
+    pixels, log = plot(spec, tmp_path, queries, keys)
+    scale = pixels.shape[0] // queries
+    assert pixels.shape == (queries * scale, keys * scale, 3)
+    drawn = classes(pixels)[::scale, ::scale]
+    rng = np.random.default_rng(0)
+    operator = operands(spec, 1, queries, keys, rng).operator()
+    live = operator.live(0, np.arange(queries), queries, keys)
+    np.testing.assert_array_equal((drawn == "tested") | (drawn == "full"), live)
+    assert f"points visited: {(drawn != 'not visited').sum()} of {queries * keys}" in log
+    if not spec.where:
+        assert (drawn == "full").all()
+
+
+def test_lengths_of_a_call(tmp_path):
+    spec = Spec(e=8, f=8, where=(("causal",),), key_lengths=True)
+    pixels, _ = plot(spec, tmp_path, 60, 80, "--plot-numbers", "KL=50")
+    scale = pixels.shape[0] // 60
+    drawn = classes(pixels)[::scale, ::scale]
+    m, n = np.indices((60, 80))
+    np.testing.assert_array_equal(
+        (drawn == "tested") | (drawn == "full"), (n < 50) & (n <= m + 50 - 60)
+    )
+
+
+def test_many_points_share_a_pixel(tmp_path):
+    spec = Spec(e=8, f=8, where=(("causal",),))
+    pixels, log = plot(spec, tmp_path, 3000, 3000)
+    assert "a pixel is 3 by 3 points" in log
+    assert pixels.shape == (1000, 1000, 3)
+    assert tuple(pixels[900, 100]) == COLORS["full"]
+    assert tuple(pixels[100, 900]) == COLORS["not visited"]
