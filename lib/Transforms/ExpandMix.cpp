@@ -13,39 +13,43 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// The branch before it is rounded: an operator that makes it gives it in the
-/// compute type instead, and other readers round for themselves.
-static Value takeUnrounded(OpBuilder &builder, Value branch, Type compute) {
-  auto type = cast<RankedTensorType>(branch.getType());
+/// Makes `value` and what casts of shapes make of it tensors of `element`.
+/// Mixes read that, everything else goes on reading what was there.
+static void widen(OpBuilder &builder, Value value, Type element) {
+  auto type = cast<RankedTensorType>(value.getType());
+  value.setType(type.clone(element));
+  SmallVector<OpOperand *> others;
+  for (OpOperand &use : value.getUses()) {
+    auto cast = dyn_cast<tensor::CastOp>(use.getOwner());
+    if (cast && isa<RankedTensorType>(cast.getType()))
+      widen(builder, cast.getResult(), element);
+    else if (!isa<MixOp>(use.getOwner()))
+      others.push_back(&use);
+  }
+  if (others.empty())
+    return;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(value);
+  Value rounded = arith::TruncFOp::create(builder, value.getLoc(), type, value);
+  for (OpOperand *use : others)
+    use->set(rounded);
+}
+
+/// Has the operator that makes `branch`, if there is one, give it in the
+/// compute type instead of rounding it.
+static void takeUnrounded(OpBuilder &builder, Value branch, Type compute) {
   // spec: MX-3
-  if (type.getElementTypeBitWidth() >= compute.getIntOrFloatBitWidth())
-    return branch;
-  Operation *producer = branch.getDefiningOp();
-  if (auto cast = dyn_cast_or_null<tensor::CastOp>(producer)) {
-    Value source = takeUnrounded(builder, cast.getSource(), compute);
-    if (source == cast.getSource())
-      return branch;
-    return tensor::CastOp::create(builder, cast.getLoc(), type.clone(compute),
-                                  source);
-  }
-  if (!isa_and_nonnull<AttentionOp, MixOp>(producer) ||
-      branch != producer->getResult(0))
-    return branch;
-  if (auto attention = dyn_cast<AttentionOp>(producer))
+  while (auto cast = branch.getDefiningOp<tensor::CastOp>())
+    branch = cast.getSource();
+  auto attention = branch.getDefiningOp<AttentionOp>();
+  if (attention && branch == attention.getOutput())
     compute =
-        getComputeType(cast<RankedTensorType>(attention.getQuery().getType())
-                           .getElementType());
-  branch.setType(type.clone(compute));
-  if (!branch.hasOneUse()) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointAfter(producer);
-    auto rounded =
-        arith::TruncFOp::create(builder, producer->getLoc(), type, branch);
-    branch.replaceUsesWithIf(rounded, [&](OpOperand &use) {
-      return use.getOwner() != rounded && !isa<MixOp>(use.getOwner());
-    });
-  }
-  return branch;
+        getComputeType(getElementTypeOrSelf(attention.getQuery().getType()));
+  else if (!branch.getDefiningOp<MixOp>())
+    return;
+  Type element = getElementTypeOrSelf(branch.getType());
+  if (element.getIntOrFloatBitWidth() < compute.getIntOrFloatBitWidth())
+    widen(builder, branch, compute);
 }
 
 SmallVector<CascadeOp> attn::expandMix(MixOp op, OpBuilder &builder) {
@@ -53,10 +57,9 @@ SmallVector<CascadeOp> attn::expandMix(MixOp op, OpBuilder &builder) {
   Location loc = op.getLoc();
   auto type = cast<RankedTensorType>(op.getResult().getType());
   Type compute = getComputeType(type.getElementType());
-  SmallVector<Value> branches;
-  for (unsigned index = 0; index < op.getBranches().size(); ++index)
-    branches.push_back(
-        takeUnrounded(builder, op.getBranches()[index], compute));
+  for (Value branch : op.getBranches())
+    takeUnrounded(builder, branch, compute);
+  SmallVector<Value> branches(op.getBranches());
 
   // One sum after the other: each joins the branch that it adds, which then
   // reads what the branches before it came to. The branch stands first, so that

@@ -282,3 +282,15 @@ func.func @mix(%q: tensor<?x8x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %x: tensor<
   %o = attn.mix %a, %b, %x : (tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>) -> tensor<?x8x?x64xbf16>
   return %o, %a : tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>
 }
+
+// A cast of the shape in between does not round either.
+// CHECK-LABEL: func @mix_of_casts
+// CHECK: %[[C:.*]] = tensor.cast %{{.*}} : tensor<2x4x16x32xf32> to tensor<?x4x?x32xf32>
+// CHECK-NOT: truncf
+// CHECK: attn.cascade (%{{.*}} = %[[C]]) : (tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xbf16>
+func.func @mix_of_casts(%q: tensor<2x4x16x32xbf16>, %k: tensor<2x4x?x32xbf16>) -> tensor<?x4x?x32xbf16> {
+  %a = attn.attention(%q, %k, %k) : (tensor<2x4x16x32xbf16>, tensor<2x4x?x32xbf16>, tensor<2x4x?x32xbf16>) -> tensor<2x4x16x32xbf16>
+  %c = tensor.cast %a : tensor<2x4x16x32xbf16> to tensor<?x4x?x32xbf16>
+  %o = attn.mix %c, %c : (tensor<?x4x?x32xbf16>, tensor<?x4x?x32xbf16>) -> tensor<?x4x?x32xbf16>
+  return %o : tensor<?x4x?x32xbf16>
+}

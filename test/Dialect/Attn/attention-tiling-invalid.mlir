@@ -109,3 +109,20 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// A slice between a branch and its mix would round it: cascades are tiled, or
+// what makes the branches.
+// CHECK: error: only ops implementing TilingInterface are supported
+module attributes {transform.with_named_sequence} {
+  func.func @mix(%a: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> {
+    %o = attn.mix %a, %a : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %o : tensor<?x8x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["attn.mix"]} in %root : (!transform.any_op) -> !transform.any_op
+    %t, %l = transform.structured.tile_using_for %op tile_sizes [1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
