@@ -53,6 +53,8 @@ StringAttr StreamingAnalysis::findRank(CascadeOp cascade) {
 StreamingAnalysis::StreamingAnalysis(CascadeOp cascade, StringAttr rank)
     : cascade(cascade), rank(rank), laws(cascade.getContext()) {
   classify();
+  if (!obstacle)
+    checkExtent();
   if (obstacle)
     return;
   for (Operation &op : cascade.getBody().front()) {
@@ -111,6 +113,26 @@ void StreamingAnalysis::classify() {
       if (getRole(einsum) == Role::Tile)
         return stop(einsum, "is a result of the cascade and is indexed by '" +
                                 rank.getValue() + "'");
+}
+
+void StreamingAnalysis::checkExtent() {
+  EinsumOp first;
+  for (auto einsum : cascade.getBody().front().getOps<EinsumOp>()) {
+    Role role = getRole(einsum);
+    if (role != Role::Tile && role != Role::Reduction)
+      continue;
+    if (!first)
+      first = einsum;
+    for (unsigned index = 0, end = einsum.getInputs().size(); index < end;
+         ++index)
+      if (isa<BlockArgument>(einsum.getInputs()[index]) &&
+          einsum.inputUsesRank(index, rank))
+        return;
+  }
+  // What is made in steps states the extent of a step.
+  if (first)
+    stop(first, "no operand of the cascade is indexed by '" + rank.getValue() +
+                    "', so that none states how many steps there are");
 }
 
 void StreamingAnalysis::checkAccesses(EinsumOp einsum) {

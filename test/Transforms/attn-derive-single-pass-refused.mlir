@@ -272,6 +272,23 @@ func.func @moves(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 
 // -----
 
+// The extent of n stands in the type of an intermediate alone, which a step makes
+// anew.
+func.func @extent_of_an_intermediate(%s: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where causal over (m, n) align bottom_right : (tensor<?xf32>) -> tensor<?xf32> {
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': no operand of the cascade is indexed by 'n', so that none states how many steps there are}}
+    %x = attn.einsum [m,n] = map(%S[m]) {
+    ^bb0(%a: f32):
+      attn.yield %a : f32
+    } : (tensor<?xf32>) -> tensor<?x24xf32>
+    %r = attn.einsum [m] = %x[m,n] reduce add(n) : (tensor<?x24xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
 // What a step reads is not known before it runs.
 func.func @gather(%s: tensor<?x?xf32>, %t: tensor<?xi32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s, %T = %t) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {

@@ -90,6 +90,8 @@ public:
 
 private:
   void classify();
+  /// A step needs an operand of the cascade that states the extent of the rank.
+  void checkExtent();
   void checkAccesses(EinsumOp einsum);
   void computeChange(EinsumOp einsum);
   std::optional<Change> computeTuple(EinsumOp einsum);

@@ -152,7 +152,9 @@ class Graph:
         indexed = set().union(*(e.ranks() for a in accesses for e in a.exprs), set())
         out = [*out, *(r for r in reduced if r not in indexed)]
         reduced = [r for r in reduced if r in indexed]
-        kind = rng.choice(("add", "mul", "max", "min", "and", "or")) if reduced else None
+        # Those that are rare elsewhere come more often here.
+        kinds = ["add", *6 * ["mul"], "max", "min", "and", "or"]
+        kind = rng.choice(kinds) if reduced else None
         if source == "i1" and rng.random() < 0.5:
             kind = rng.choice(("and", "or")) if reduced else None
 
@@ -167,7 +169,7 @@ class Graph:
                 x = w.op(rng.choice(("addi", "muli", "xori")), x, c, type=source)
             return x
 
-        if kind and source != "i1" and rng.random() < 0.2:
+        if kind and source != "i1" and rng.random() < 0.5:
             region = rng.choice(("last", "first", "parity"))
             return b.apply(out, accesses, body, ("associative", reduced), source, region)
         return b.apply(out, accesses, body, (kind, reduced) if kind else None, source)
@@ -176,7 +178,9 @@ class Graph:
         """From numbers to truth values, counts or positions."""
         b, rng = self.b, self.rng
         dtype = rng.choice(("i1", "i32", "i64"))
-        kinds = ("and", "or") if dtype == "i1" else ("add", "max", "min", "and", "or")
+        kinds = ["and", "or"]
+        if dtype != "i1":
+            kinds += ["add", *3 * ["mul"], "max", "min"]
         kind = rng.choice(kinds) if reduced else None
 
         def body(w, *args):
@@ -263,8 +267,8 @@ class Partition:
         return cascade
 
     def start(self, ranks, value: float) -> str:
-        w = [Op("c", "const", (), self.type, value)]
-        return self.b.einsum(ranks, [], Map([], w, "c"), None, self.type)
+        w = [Op("v0", "const", (), self.type, value)]
+        return self.b.einsum(ranks, [], Map([], w, "v0"), None, self.type)
 
     def tile(self, tensor: str) -> Access:
         exprs = [
