@@ -160,9 +160,10 @@ int64_t attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
 std::optional<int64_t> attn::countLivePoints(CascadeOp cascade, int64_t rows,
                                              int64_t keys) {
   CascadeSpace space = cascade.getSpace();
-  // An offset and origins are numbers of the call.
-  if (!cascade.hasSpace() || space.offset || space.getOrigin(space.queryRank) ||
-      space.getOrigin(space.keyRank))
+  // An offset and origins are numbers of the call, and so is an order of
+  // tokens.
+  if (!cascade.hasSpace() || space.offset || space.readsSlots() ||
+      space.getOrigin(space.queryRank) || space.getOrigin(space.keyRank))
     return std::nullopt;
   PlaneRestriction restriction;
   if (cascade.getSparsity())

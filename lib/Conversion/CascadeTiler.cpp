@@ -253,8 +253,12 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
                                       Value input, EinsumAccess tile,
                                       StagedInputs &copies) {
   SmallVector<StringAttr> ranks;
-  for (AffineExpr expr : tile.map.getResults())
+  for (AffineExpr expr : tile.map.getResults()) {
+    // A table has the slot as its index.
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+      expr = tile.getData(symbol.getPosition())->map.getResult(0);
     ranks.push_back(tile.ranks[cast<AffineDimExpr>(expr).getPosition()]);
+  }
   auto &found = copies[input];
   for (auto &[copyRanks, buffer] : found)
     if (copyRanks == ranks)
@@ -313,16 +317,31 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
   if (buffer != buffers.end()) {
     for (int64_t dim : buffer->second.dims)
       exprs.push_back(access.map.getResult(dim));
-    return EinsumAccess(sliceStep(builder, loc, buffer->second),
-                        AffineMap::get(access.ranks.size(), 0, exprs, context),
-                        access.ranks);
+    return fixRow(
+        builder, loc,
+        EinsumAccess(sliceStep(builder, loc, buffer->second),
+                     AffineMap::get(access.ranks.size(), 0, exprs, context),
+                     access.ranks));
   }
 
   Value input = inputs[cast<BlockArgument>(access.tensor).getArgNumber()];
   auto type = cast<MemRefType>(input.getType());
   SmallVector<OpFoldResult> offsets, sizes, strides;
   SmallVector<int64_t> shape;
-  bool isStreamed = false, isPlain = true;
+  bool hasLanes = false, isStreamed = false, isPlain = true;
+  // Tokens of a permuted rank are read where they lie, through the part of its
+  // table that the tile has.
+  SmallVector<StringAttr> names;
+  SmallVector<DataIndex> tables;
+  auto addTableIndex = [&](StringAttr rank, AffineExpr slot, unsigned dim) {
+    offsets.push_back(builder.getIndexAttr(0));
+    sizes.push_back(memref::getMixedSize(builder, loc, input, dim));
+    shape.push_back(type.getDimSize(dim));
+    exprs.push_back(getAffineSymbolExpr(names.size(), context));
+    names.push_back(builder.getStringAttr("%" + rank.getValue()));
+    tables.push_back({names.back(), getSlotTable(builder, loc, rank),
+                      AffineMap::get(access.ranks.size(), 0, slot)});
+  };
   for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
     strides.push_back(builder.getIndexAttr(1));
     IndexRole role = *classify(access, expr);
@@ -342,13 +361,28 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
       continue;
     }
     case IndexRole::Lane:
+      if (fixedToken) {
+        offsets.push_back(fixedToken);
+        sizes.push_back(builder.getIndexAttr(1));
+        continue;
+      }
+      if (isPermuted(lane)) {
+        addTableIndex(lane, expr, dim);
+        hasLanes = true;
+        continue;
+      }
       offsets.push_back(firstRow);
       sizes.push_back(rowCount);
       shape.push_back(ShapedType::kDynamic);
-      readsLanes = true;
+      hasLanes = readsLanes = true;
       exprs.push_back(expr);
       continue;
     case IndexRole::Stream:
+      if (isPermuted(iterate.getParentAttr())) {
+        addTableIndex(iterate.getParentAttr(), getPoint(), dim);
+        isStreamed = true;
+        continue;
+      }
       offsets.push_back(stepFirst);
       sizes.push_back(stepCount);
       shape.push_back(ShapedType::kDynamic);
@@ -368,15 +402,23 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
       shape, type, offsets, sizes, strides);
   Value view = memref::SubViewOp::create(builder, loc, viewType, input, offsets,
                                          sizes, strides);
-  EinsumAccess tile(view,
-                    AffineMap::get(access.ranks.size(), 0, exprs, context),
-                    access.ranks);
+  EinsumAccess tile(
+      view, AffineMap::get(access.ranks.size(), names.size(), exprs, context),
+      access.ranks, names);
+  for (DataIndex &table : tables) {
+    // Over the symbols of the access, of which a table reads none.
+    table.map = AffineMap::get(access.ranks.size(), names.size(),
+                               table.map.getResults(), context);
+    tile.data.push_back(table);
+  }
   if (!isPlain || !stepCount)
     return tile;
   Type element = type.getElementType();
-  bool isPacked = readsLanes && !isStreamed;
-  bool isConverted = isStreamed && !readsLanes && isa<FloatType>(element) &&
-                     getComputeType(element) != element;
+  bool isPacked = hasLanes && !isStreamed;
+  // Rows from all over the tensor are gathered by the load of the tile, too: a
+  // register tile has no registers to spare for their addresses.
+  bool isConverted = isStreamed && !hasLanes && isa<FloatType>(element) &&
+                     (getComputeType(element) != element || !tables.empty());
   if (isPacked || isConverted) {
     EinsumAccess copy = stageInput(builder, loc, access.tensor, tile,
                                    isPacked ? packed : staged);
@@ -389,7 +431,8 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
 Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
                              ValueRange arguments,
                              std::optional<TypedAttr> maskWith,
-                             const Accumulation *accumulation) {
+                             const Accumulation *accumulation,
+                             const Tokens &tokens) {
   IRMapping mapping(constants);
   unsigned next = 0;
   for (auto [index, argument] :
@@ -416,6 +459,11 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
     Value value;
     if (isParallel(rank)) {
       value = coordinates[llvm::find(parallel, rank) - parallel.begin()];
+    } else if (rank == lane && fixedToken) {
+      value = fixedToken;
+    } else if (Value token = tokens.lookup(rank)) {
+      value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                         token);
     } else if (rank == lane) {
       value = localIndex(rank, firstRow);
     } else if (iterate && rank == iterate.getParentAttr()) {
@@ -439,7 +487,7 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
   if (!maskWith)
     return result;
   Location loc = einsum.getLoc();
-  Value live = buildLive(builder, loc);
+  Value live = buildLive(builder, loc, tokens);
   Value dead = arith::ConstantOp::create(builder, loc, *maskWith);
   return arith::SelectOp::create(builder, loc, live, result, dead);
 }
@@ -459,15 +507,28 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
         getTileAccess(builder, loc, einsum.getAccess(index), reads));
     readsLanes |= reads;
   }
+  // The map's own operands, then the tokens that it needs.
+  size_t numOperands = accesses.size();
+  SmallVector<StringAttr> tokenRanks =
+      getTokensRead(einsum, maskWith.has_value());
+  for (StringAttr rank : tokenRanks)
+    accesses.push_back(
+        EinsumAccess::get(getSlotTable(builder, loc, rank),
+                          rank == lane ? lane : iterate.getPointAttr()));
   SmallVector<StringAttr> clamped;
   if (readsLanes && llvm::is_contained(outRanks, lane))
     clamped.push_back(lane);
-  EinsumOp::create(builder, loc, out, outRanks, accesses,
-                   einsum.getEinsumReduction(), accumulate, clamped,
-                   [&](OpBuilder &nested, Location, ValueRange arguments) {
-                     return cloneMap(nested, einsum, arguments, maskWith,
-                                     accumulation);
-                   });
+  EinsumOp::create(
+      builder, loc, out, outRanks, accesses, einsum.getEinsumReduction(),
+      accumulate, clamped,
+      [&](OpBuilder &nested, Location, ValueRange arguments) {
+        Tokens tokens;
+        for (auto [rank, token] :
+             llvm::zip_equal(tokenRanks, arguments.drop_front(numOperands)))
+          tokens[rank] = token;
+        return cloneMap(nested, einsum, arguments.take_front(numOperands),
+                        maskWith, accumulation, tokens);
+      });
 }
 
 void CascadeTiler::emitCopy(OpBuilder &builder, Location loc,
@@ -476,7 +537,8 @@ void CascadeTiler::emitCopy(OpBuilder &builder, Location loc,
   EinsumOp::create(
       builder, loc, to, toRanks,
       ArrayRef<EinsumAccess>(
-          EinsumAccess::get(sliceStep(builder, loc, from), from.ranks)),
+          fixRow(builder, loc,
+                 EinsumAccess::get(sliceStep(builder, loc, from), from.ranks))),
       std::nullopt, /*accumulate=*/false, ArrayRef<StringAttr>(),
       [](OpBuilder &, Location, ValueRange args) { return args[0]; });
 }

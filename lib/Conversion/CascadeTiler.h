@@ -13,6 +13,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SmallVector.h"
 
 namespace mlir::attn {
 
@@ -84,6 +85,10 @@ private:
     Value begin, end;
   };
 
+  /// The tokens in the slots of a row and a key, by the rank that they belong
+  /// to, where a map needs them.
+  using Tokens = llvm::SmallMapVector<StringAttr, Value, 2>;
+
   using ErrorFn = function_ref<InFlightDiagnostic(Operation *)>;
 
   // What the cascade looks like from a tile.
@@ -133,7 +138,22 @@ private:
   void packInputs(OpBuilder &builder, IterateOp op);
   Value cloneMap(OpBuilder &builder, EinsumOp einsum, ValueRange arguments,
                  std::optional<TypedAttr> maskWith,
-                 const Accumulation *accumulation);
+                 const Accumulation *accumulation, const Tokens &tokens);
+
+  // Ranks whose tokens are walked in an order of slots.
+  bool isPermuted(StringAttr rank) const;
+  Value getSlotTable(OpBuilder &builder, Location loc, StringAttr rank);
+  Value sliceTable(OpBuilder &builder, Location loc, StringAttr rank);
+  void loadRowTokens(OpBuilder &builder, Location loc);
+  LogicalResult checkPermutations(ErrorFn emit);
+  void withTokenPlan(function_ref<void()> fn);
+  Value buildTokensLive(OpBuilder &builder, Location loc, ArrayRef<Value> slots,
+                        const Tokens &tokens);
+  SmallVector<StringAttr> getTokensOfTest();
+  SmallVector<StringAttr> getTokensRead(EinsumOp einsum, bool isMasked);
+  void emitPermutedOutput(OpBuilder &builder, Location loc, Value result,
+                          Value output, ArrayRef<StringAttr> ranks);
+  EinsumAccess fixRow(OpBuilder &builder, Location loc, EinsumAccess access);
 
   // Emission of loops.
   void emitIterate(OpBuilder &builder, IterateOp op);
@@ -164,7 +184,9 @@ private:
   enum class DeadPoints { Absorbed, AbsorbedIfFinite, Masked };
   DeadPoints getDeadPoints(EinsumOp einsum) const;
   std::optional<TypedAttr> getProducerMask(EinsumOp einsum) const;
-  Value buildLive(OpBuilder &builder, Location loc);
+  Value buildLive(OpBuilder &builder, Location loc, const Tokens &tokens);
+  Value buildPlanTest(OpBuilder &builder, Location loc, PlanAttr plan,
+                      ArrayRef<Value> point);
   Value buildAllFinite(OpBuilder &builder, Location loc, EinsumAccess tile);
 
   CascadeOp cascade;
@@ -188,12 +210,21 @@ private:
   Value stepFirst, stepCount, tileFirst;
   /// Where the points begin in buffers; null is 0. Nonzero in a part of a step.
   Value stepOffset;
+  /// Whether the slots of the points at hand are live for every row.
+  bool slotsAreFull = false;
+  /// The tokens of a permuted tile's rows, in scratch.
+  Value rowTokens;
+  /// Where one row of a permuted tile is stored: its number in the tile and its
+  /// token.
+  Value fixedRow, fixedToken;
   /// Per piece of the plan, the points that are live for every row of the tile.
   SmallVector<KeyInterval> fullRanges;
   /// Those of a partial step, in the piece that has most.
   Value fullFirst, fullEnd;
   /// The terms of the plan's element test that do not depend on the point.
   SmallVector<Value> planSymbols, testTerms;
+  /// Those of the plan of tokens.
+  SmallVector<Value> tokenSymbols, tokenTerms;
   /// Origins of the ranks that have one, read once for an item.
   llvm::MapVector<StringAttr, Value> origins;
   IRMapping constants;

@@ -292,9 +292,11 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
     return emit(cascade) << "more than one streamed pass";
   if (iterate && failed(checkIterate(emit)))
     return failure();
+  if (failed(checkPermutations(emit)))
+    return failure();
   for (AccessAttr access : space.getAccesses())
     for (StringAttr rank : access.getRanks())
-      if (!isParallel(rank))
+      if (!isParallel(rank) && !isPermuted(rank))
         return emit(cascade)
                << "lengths or positions are indexed by '" << rank.getValue()
                << "', which the mapping does not work on in parallel";

@@ -304,6 +304,10 @@ void CascadeTiler::emitOutputs(OpBuilder &builder, Location loc) {
                         .getDefiningOp<EinsumOp>()
                         .getOutputRanks();
     }
+    if (isPermuted(lane)) {
+      emitPermutedOutput(builder, loc, result, output, tensorRanks);
+      continue;
+    }
     SmallVector<OpFoldResult> offsets, sizes,
         strides(type.getRank(), builder.getIndexAttr(1));
     SmallVector<int64_t> shape;
@@ -354,6 +358,7 @@ void CascadeTiler::emitItem(OpBuilder &builder, Location loc,
   // Read in front of everything, where every map can see them.
   for (OriginAttr origin : space.origins)
     getOrigin(builder, loc, origin.getRank());
+  loadRowTokens(builder, loc);
   Block &body = cascade.getBody().front();
   cascade.getBody().walk([&](arith::ConstantOp constant) {
     if (!constant->getParentOfType<EinsumOp>())

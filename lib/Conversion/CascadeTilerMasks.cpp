@@ -190,7 +190,8 @@ void CascadeTiler::buildTestTerms(OpBuilder &builder, Location loc,
 
 /// Inside a map: whether the current (row, key) is live. Positions are i32, so
 /// that a vector of lanes takes one register.
-Value CascadeTiler::buildLive(OpBuilder &builder, Location loc) {
+Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
+                              const Tokens &tokens) {
   Type i32 = builder.getI32Type();
   auto toI32 = [&](Value value) -> Value {
     return arith::IndexCastOp::create(builder, loc, i32, value);
@@ -201,11 +202,28 @@ Value CascadeTiler::buildLive(OpBuilder &builder, Location loc) {
   };
   SmallVector<Value> dims{getPosition(lane, firstRow),
                           getPosition(iterate.getPointAttr(), stepFirst)};
+  if (!iterate.getTokenPlan())
+    return buildPlanTest(builder, loc, *iterate.getPlan(), dims);
+  Value live = buildTokensLive(builder, loc, dims, tokens);
+  if (slotsAreFull)
+    return live;
+  return arith::AndIOp::create(
+      builder, loc, buildPlanTest(builder, loc, *iterate.getPlan(), dims),
+      live);
+}
+
+/// The element test of `plan` at the point (row, key).
+Value CascadeTiler::buildPlanTest(OpBuilder &builder, Location loc,
+                                  PlanAttr plan, ArrayRef<Value> dims) {
+  Type i32 = builder.getI32Type();
+  auto toI32 = [&](Value value) -> Value {
+    return arith::IndexCastOp::create(builder, loc, i32, value);
+  };
   SmallVector<Value> symbols = llvm::map_to_vector(planSymbols, toI32);
   Value zero = arith::ConstantIntOp::create(builder, loc, 0, 32);
   const Value *rest = testTerms.begin();
   Value live;
-  for (const PlanPiece &piece : iterate.getPlan()->getPieces()) {
+  for (const PlanPiece &piece : plan.getPieces()) {
     Value inPiece;
     for (AffineExpr constraint : piece.constraints.getConstraints()) {
       AffineExpr points, constant;
@@ -226,10 +244,14 @@ Value CascadeTiler::buildLive(OpBuilder &builder, Location loc) {
 Value CascadeTiler::buildAllFinite(OpBuilder &builder, Location loc,
                                    EinsumAccess tile) {
   SmallVector<StringAttr> ranks;
-  for (AffineExpr expr : tile.map.getResults())
+  for (AffineExpr expr : tile.map.getResults()) {
+    auto symbol = dyn_cast<AffineSymbolExpr>(expr);
+    if (symbol)
+      expr = tile.getData(symbol.getPosition())->map.getResult(0);
     for (auto [position, rank] : llvm::enumerate(tile.ranks))
       if (expr.isFunctionOfDim(position) && !llvm::is_contained(ranks, rank))
         ranks.push_back(rank);
+  }
   Type element = getComputeType(getElementTypeOrSelf(tile.tensor.getType()));
   auto timesZero = [&](OpBuilder &nested, Location, ValueRange args) -> Value {
     Value zero =
@@ -318,8 +340,11 @@ void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
     stepCount =
         arith::SubIOp::create(builder, loc, bounds[part + 1], stepFirst);
     stepOffset = arith::SubIOp::create(builder, loc, stepFirst, first);
-    emit(/*isFull=*/part == 1);
+    // Of full slots the tokens may still be dead.
+    slotsAreFull = part == 1;
+    emit(/*isFull=*/slotsAreFull && !iterate.getTokenPlan());
   }
+  slotsAreFull = false;
   staged = std::move(stagedForStep);
   stepFirst = first;
   stepCount = count;
@@ -329,13 +354,22 @@ void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
 /// Sets the dead points of a tile to `dead`, in place.
 void CascadeTiler::emitMask(OpBuilder &builder, Location loc, Value tile,
                             ArrayRef<StringAttr> ranks, TypedAttr dead) {
-  EinsumOp::create(
-      builder, loc, tile, ranks,
-      ArrayRef<EinsumAccess>(EinsumAccess::get(tile, ranks)), std::nullopt,
-      /*accumulate=*/false, ArrayRef<StringAttr>(),
-      [&](OpBuilder &nested, Location, ValueRange args) -> Value {
-        Value live = buildLive(nested, loc);
-        Value value = arith::ConstantOp::create(nested, loc, dead);
-        return arith::SelectOp::create(nested, loc, live, args[0], value);
-      });
+  SmallVector<EinsumAccess> accesses{EinsumAccess::get(tile, ranks)};
+  SmallVector<StringAttr> tokenRanks = getTokensOfTest();
+  for (StringAttr rank : tokenRanks)
+    accesses.push_back(
+        EinsumAccess::get(getSlotTable(builder, loc, rank),
+                          rank == lane ? lane : iterate.getPointAttr()));
+  EinsumOp::create(builder, loc, tile, ranks, accesses, std::nullopt,
+                   /*accumulate=*/false, ArrayRef<StringAttr>(),
+                   [&](OpBuilder &nested, Location, ValueRange args) -> Value {
+                     Tokens tokens;
+                     for (auto [rank, token] :
+                          llvm::zip_equal(tokenRanks, args.drop_front()))
+                       tokens[rank] = token;
+                     Value live = buildLive(nested, loc, tokens);
+                     Value value = arith::ConstantOp::create(nested, loc, dead);
+                     return arith::SelectOp::create(nested, loc, live, args[0],
+                                                    value);
+                   });
 }

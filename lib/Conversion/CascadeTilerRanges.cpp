@@ -39,6 +39,12 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   SmallVector<Value> operands{firstRow, last};
   buildPlanSymbols(builder, loc, *plan);
   buildTestTerms(builder, loc, *plan);
+  std::optional<PlanAttr> tokenPlan = op.getTokenPlan();
+  if (tokenPlan)
+    withTokenPlan([&] {
+      buildPlanSymbols(builder, loc, *tokenPlan);
+      buildTestTerms(builder, loc, *tokenPlan);
+    });
   llvm::append_range(operands, planSymbols);
   auto bound = [&](AffineMap map, bool isLower) -> Value {
     Value value = isLower
@@ -113,6 +119,9 @@ CascadeTiler::mergeIntervals(OpBuilder &builder, Location loc,
 /// row.
 Value CascadeTiler::buildIsFull(OpBuilder &builder, Location loc,
                                 Value stepEnd) {
+  // What reads tokens may fail at any slot.
+  if (iterate.getTokenPlan())
+    return arith::ConstantIntOp::create(builder, loc, 0, /*width=*/1);
   Value isFull;
   for (KeyInterval range : fullRanges) {
     Value startsFull = arith::CmpIOp::create(

@@ -31,6 +31,7 @@ CascadeToLinalg::CascadeToLinalg(CascadeOp cascade, OpBuilder &builder)
 FailureOr<SmallVector<Value>> CascadeToLinalg::lower() {
   builder.setInsertionPoint(cascade);
   mapping.map(cascade.getBody().getArguments(), cascade.getInputs());
+  buildSlots();
   if (failed(lowerBlock(cascade.getBody().front())))
     return failure();
   return llvm::map_to_vector(cascade.getYielded(), [&](Value yielded) {

@@ -115,6 +115,12 @@ private:
                                   const RankCoordinates &coordinates);
   Value loadInteger(OpBuilder &body, EinsumOp einsum, AccessAttr access,
                     const RankCoordinates &coordinates);
+  /// Builds the slot of every token of the permuted ranks.
+  void buildSlots();
+  /// The slot of the coordinate of `rank`; the coordinate itself where the rank
+  /// is not permuted.
+  Value getSlot(OpBuilder &body, EinsumOp einsum, StringAttr rank,
+                const RankCoordinates &coordinates);
   /// The coordinate of `rank` counted from its origin, or null.
   Value getAbsolute(OpBuilder &body, EinsumOp einsum, StringAttr rank,
                     const RankCoordinates &coordinates);
@@ -128,6 +134,8 @@ private:
   SmallVector<Step> steps;
   Operation *outermostLoop = nullptr;
   SmallVector<Split> splits;
+  /// Slots by token, indexed like the permutations of the ranks.
+  llvm::SmallDenseMap<StringAttr, Value> slots;
 };
 
 } // namespace mlir::attn

@@ -337,10 +337,16 @@ Value CascadeToLinalg::combine(OpBuilder &builder, EinsumOp einsum, Value a,
 // Which points exist
 //===----------------------------------------------------------------------===//
 
-/// Builds the element test of a sparsity expression at (row, key), where row
-/// already is a position among the keys.
+/// A key, and a row as a position among the keys.
+struct PointInPlane {
+  Value position, key;
+};
+
+/// Builds the element test of a sparsity expression at the point `token`; atoms
+/// `in permuted` read `slot`.
 static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
-                       Value position, Value key) {
+                       PointInPlane token, PointInPlane slot) {
+  Value position = token.position, key = token.key;
   auto compare = [&](arith::CmpIPredicate predicate, Value a,
                      Value b) -> Value {
     return arith::CmpIOp::create(builder, loc, predicate, a, b);
@@ -351,7 +357,7 @@ static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
   auto join = [&](ArrayRef<Attribute> terms, bool isAnd) {
     Value result;
     for (Attribute inner : terms) {
-      Value test = buildTerm(builder, loc, inner, position, key);
+      Value test = buildTerm(builder, loc, inner, token, slot);
       if (!result)
         result = test;
       else if (isAnd)
@@ -383,9 +389,12 @@ static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
       .Case<OrAttr>(
           [&](OrAttr any) { return join(any.getTerms(), /*isAnd=*/false); })
       .Case<NotAttr>([&](NotAttr inverse) -> Value {
-        Value inner = buildTerm(builder, loc, inverse.getTerm(), position, key);
+        Value inner = buildTerm(builder, loc, inverse.getTerm(), token, slot);
         Value one = arith::ConstantIntOp::create(builder, loc, 1, /*width=*/1);
         return arith::XOrIOp::create(builder, loc, inner, one);
+      })
+      .Case<PermutedAttr>([&](PermutedAttr permuted) {
+        return buildTerm(builder, loc, permuted.getTerm(), slot, slot);
       })
       .Default([](Attribute) { return Value(); });
 }
@@ -471,15 +480,22 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
   }
   if (!space.sparsity)
     return live;
-  Value position = positions[0], offset;
+  Value offset;
   if (space.alignment.getValue() == Alignment::BottomRight)
     offset = arith::SubIOp::create(body, loc, bounds[1], bounds[0]);
   else if (space.offset)
     offset = loadInteger(body, einsum, space.offset, coordinates);
-  if (offset)
-    position = arith::AddIOp::create(body, loc, position, offset);
-  Value inside = buildTerm(body, loc, space.sparsity.getExpression(), position,
-                           positions[1]);
+  auto getPoint = [&](Value row, Value key) -> PointInPlane {
+    if (offset)
+      row = arith::AddIOp::create(body, loc, row, offset);
+    return {row, key};
+  };
+  PointInPlane token = getPoint(positions[0], positions[1]), slot = token;
+  if (space.readsSlots())
+    slot = getPoint(getSlot(body, einsum, space.queryRank, coordinates),
+                    getSlot(body, einsum, space.keyRank, coordinates));
+  Value inside =
+      buildTerm(body, loc, space.sparsity.getExpression(), token, slot);
   if (!inside)
     return LogicalResult(
         emitNotSupported(cascade)

@@ -300,6 +300,9 @@ void CascadeDistributor::run() {
   for (OriginAttr &origin : space.origins)
     origin = OriginAttr::get(origin.getContext(), origin.getRank(),
                              drop(origin.getAccess()));
+  for (PermutationAttr &order : space.permutations)
+    order = PermutationAttr::get(order.getContext(), order.getRank(),
+                                 drop(order.getAccess()));
   auto created =
       CascadeOp::create(builder, loc, types, inputs, space, MappingAttr());
   OpBuilder inner(builder.getContext());

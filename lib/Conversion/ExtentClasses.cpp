@@ -112,6 +112,18 @@ void ExtentClasses::visit(AttentionOp op) {
     positions.push_back(op.getOffset());
   for (Value position : positions)
     uniteRank(position, 0, "b", op);
+  auto unitePermutation = [&](Value order, std::optional<ArrayAttr> ranks,
+                              StringRef token) {
+    if (!order)
+      return;
+    unsigned dim = 0;
+    for (Attribute rank : ranks ? ranks->getValue() : ArrayRef<Attribute>())
+      uniteRank(order, dim++, cast<StringAttr>(rank).getValue(), op);
+    uniteRank(order, dim, token, op);
+  };
+  unitePermutation(op.getQueryPermutation(), op.getQueryPermutationRanks(),
+                   "m");
+  unitePermutation(op.getKeyPermutation(), op.getKeyPermutationRanks(), "n");
   for (Attribute modifier : op.getScore()) {
     if (auto bias = dyn_cast<BiasAttr>(modifier))
       uniteRanks(op.getExtras()[bias.getSlot()], bias.getRanks(), op);

@@ -83,6 +83,41 @@ static void nameTensors(func::FuncOp function,
   }
 }
 
+/// Finds the arguments that are orders of tokens: the call checks that they are
+/// permutations, which nobody could do for one that is computed.
+static LogicalResult markPermutations(func::FuncOp function,
+                                      MutableArrayRef<KernelTensor> tensors) {
+  auto mark = [&](Operation *op, Value order) -> LogicalResult {
+    if (!order)
+      return success();
+    while (Operation *view = order.getDefiningOp()) {
+      if (!isa<tensor::CastOp, tensor::ExpandShapeOp>(view))
+        break;
+      order = view->getOperand(0);
+    }
+    auto argument = dyn_cast<BlockArgument>(order);
+    if (!argument || argument.getOwner() != &function.getBody().front())
+      return emitNotSupported(op)
+             << "walks tokens in an order that is computed; a permutation is "
+                "an argument of the kernel, which a call checks";
+    tensors[argument.getArgNumber()].isPermutation = true;
+    return success();
+  };
+  WalkResult walk = function.walk([&](Operation *op) {
+    LogicalResult status = success();
+    if (auto attention = dyn_cast<AttentionOp>(op)) {
+      status = failure(failed(mark(op, attention.getQueryPermutation())) ||
+                       failed(mark(op, attention.getKeyPermutation())));
+    } else if (auto cascade = dyn_cast<CascadeOp>(op)) {
+      for (PermutationAttr order : cascade.getSpace().permutations)
+        if (succeeded(status))
+          status = mark(op, cascade.getInputs()[order.getAccess().getInput()]);
+    }
+    return failed(status) ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
 FailureOr<KernelSignature> KernelSignature::get(func::FuncOp function) {
   KernelSignature signature;
   signature.name = function.getName().str();
@@ -125,6 +160,8 @@ FailureOr<KernelSignature> KernelSignature::get(func::FuncOp function) {
                    function.getResultAttr(index, kNameAttrName))))
       return failure();
   nameTensors(function, signature.tensors);
+  if (failed(markPermutations(function, signature.tensors)))
+    return failure();
 
   ExtentClasses classes;
   classes.build(function);
@@ -204,8 +241,9 @@ FailureOr<KernelSignature> KernelSignature::getFromModule(ModuleOp module,
       SmallVector<std::string> dimNames;
       for (Attribute dim : dims)
         dimNames.push_back(cast<StringAttr>(dim).str());
-      signature.tensors.push_back(
-          {tensorName.str(), ranked, std::move(dimNames), output.getValue()});
+      signature.tensors.push_back({tensorName.str(), ranked,
+                                   std::move(dimNames), output.getValue(),
+                                   tensor.contains("permutation")});
     }
     return signature;
   }
@@ -356,12 +394,15 @@ DictionaryAttr KernelSignature::getAttr(MLIRContext *context, int64_t phases,
     SmallVector<Attribute> dims;
     for (StringRef dim : tensor.dims)
       dims.push_back(builder.getStringAttr(dim));
-    tensorAttrs.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("name", builder.getStringAttr(tensor.name)),
-         builder.getNamedAttr("type", TypeAttr::get(tensor.type)),
-         builder.getNamedAttr("dims", builder.getArrayAttr(dims)),
-         builder.getNamedAttr("output",
-                              builder.getBoolAttr(tensor.isOutput))}));
+    SmallVector<NamedAttribute> entries{
+        builder.getNamedAttr("name", builder.getStringAttr(tensor.name)),
+        builder.getNamedAttr("type", TypeAttr::get(tensor.type)),
+        builder.getNamedAttr("dims", builder.getArrayAttr(dims)),
+        builder.getNamedAttr("output", builder.getBoolAttr(tensor.isOutput))};
+    if (tensor.isPermutation)
+      entries.push_back(
+          builder.getNamedAttr("permutation", builder.getUnitAttr()));
+    tensorAttrs.push_back(builder.getDictionaryAttr(entries));
   }
   return builder.getDictionaryAttr(
       {builder.getNamedAttr("name", builder.getStringAttr(name)),

@@ -113,8 +113,7 @@ Value EinsumLowering::getExtent(OpBuilder &builder, StringAttr rank) {
   for (auto [dim, name] : llvm::enumerate(outRanks))
     if (name == rank)
       return builder.createOrFold<memref::DimOp>(loc, einsum.getInit(), dim);
-  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-    EinsumAccess access = einsum.getAccess(index);
+  for (const EinsumAccess &access : einsum.getAccesses()) {
     for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
       if (auto plain = dyn_cast<AffineDimExpr>(expr);
           plain && access.ranks[plain.getPosition()] == rank)

@@ -53,37 +53,47 @@ static LaneForm getForm(EinsumOp einsum, unsigned index, StringAttr lane,
   return LaneForm::Gathered;
 }
 
+TileOperands::FlatView TileOperands::flatten(OpBuilder &builder, Location loc,
+                                             Value memref) {
+  FlatView view;
+  auto type = cast<MemRefType>(memref.getType());
+  auto metadata =
+      memref::ExtractStridedMetadataOp::create(builder, loc, memref);
+  auto layout =
+      StridedLayoutAttr::get(builder.getContext(), ShapedType::kDynamic, {1});
+  auto flatType =
+      MemRefType::get({ShapedType::kDynamic}, type.getElementType(), layout);
+  // The extent of the view bounds nothing: gathers add their own offsets.
+  Value size = arith::ConstantIndexOp::create(
+      builder, loc, std::numeric_limits<int32_t>::max());
+  view.memref = memref::ReinterpretCastOp::create(
+      builder, loc, flatType, metadata.getBaseBuffer(),
+      OpFoldResult(metadata.getOffset()), ArrayRef<OpFoldResult>{size},
+      ArrayRef<OpFoldResult>{builder.getIndexAttr(1)});
+  auto [strides, offset] = type.getStridesAndOffset();
+  for (auto [position, stride] : llvm::enumerate(strides))
+    view.strides.push_back(
+        ShapedType::isDynamic(stride)
+            ? metadata.getStrides()[position]
+            : arith::ConstantIndexOp::create(builder, loc, stride).getResult());
+  return view;
+}
+
 void TileOperands::prepare(OpBuilder &builder) {
   Location loc = einsum.getLoc();
   SmallVector<StringAttr> outRanks = einsum.getOutputRanks();
   flat.resize(einsum.getInputs().size());
   if (outRanks.empty())
     return;
-  for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
-    if (getForm(einsum, index, outRanks.back(), isClamped(outRanks.back())) !=
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs()))
+    if (getForm(einsum, index, outRanks.back(), isClamped(outRanks.back())) ==
         LaneForm::Gathered)
-      continue;
-    auto type = cast<MemRefType>(input.getType());
-    auto metadata =
-        memref::ExtractStridedMetadataOp::create(builder, loc, input);
-    auto layout =
-        StridedLayoutAttr::get(builder.getContext(), ShapedType::kDynamic, {1});
-    auto flatType =
-        MemRefType::get({ShapedType::kDynamic}, type.getElementType(), layout);
-    // The extent of the view bounds nothing: gathers add their own offsets.
-    Value size = arith::ConstantIndexOp::create(
-        builder, loc, std::numeric_limits<int32_t>::max());
-    flat[index].memref = memref::ReinterpretCastOp::create(
-        builder, loc, flatType, metadata.getBaseBuffer(),
-        OpFoldResult(metadata.getOffset()), ArrayRef<OpFoldResult>{size},
-        ArrayRef<OpFoldResult>{builder.getIndexAttr(1)});
-    auto [strides, offset] = type.getStridesAndOffset();
-    for (auto [position, stride] : llvm::enumerate(strides))
-      flat[index].strides.push_back(
-          ShapedType::isDynamic(stride)
-              ? metadata.getStrides()[position]
-              : arith::ConstantIndexOp::create(builder, loc, stride)
-                    .getResult());
+      flat[index] = flatten(builder, loc, input);
+  int64_t lane = einsum.findRank(outRanks.back());
+  for (unsigned index = 0; index < einsum.getIndices().size(); ++index) {
+    EinsumAccess table = einsum.getIndexAccess(index);
+    if (table.map.isFunctionOfDim(lane))
+      flatTables.try_emplace(table.tensor, flatten(builder, loc, table.tensor));
   }
 }
 
@@ -121,6 +131,77 @@ Value TileOperands::getIndex(OpBuilder &builder, const TileCoordinates &at,
                                broadcast(builder, loc, at.firstLane, at.width));
 }
 
+/// Keeps an index in its dimension: what leaves it reads the nearest element.
+Value TileOperands::clampIndex(OpBuilder &builder, Value index, Value memref,
+                               unsigned dim, int64_t width) {
+  Location loc = einsum.getLoc();
+  auto widen = [&](Value bound) {
+    return isa<VectorType>(index.getType())
+               ? broadcast(builder, loc, bound, width)
+               : bound;
+  };
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value last = arith::SubIOp::create(
+      builder, loc, builder.createOrFold<memref::DimOp>(loc, memref, dim), one);
+  index = arith::MinSIOp::create(builder, loc, index, widen(last));
+  return arith::MaxSIOp::create(builder, loc, index, widen(zero));
+}
+
+/// The index that a table holds here: one, or one for each lane.
+Value TileOperands::loadIndex(OpBuilder &builder, const DataIndex &data,
+                              const EinsumAccess &access,
+                              const TileCoordinates &at) {
+  Location loc = einsum.getLoc();
+  EinsumAccess table(data.tensor, data.map, access.ranks, access.extents);
+  SmallVector<Value> indices;
+  Value lanes, rest;
+  for (auto [dim, expr] : llvm::enumerate(table.map.getResults())) {
+    // Lanes may go on past the end; any other coordinate is one of the table's.
+    Value index = evaluate(builder, expr, table, at);
+    if (!isa<AffineDimExpr>(expr) || isa<VectorType>(index.getType()))
+      index = clampIndex(builder, index, table.tensor, dim, at.width);
+    indices.push_back(index);
+    if (!flatTables.contains(table.tensor))
+      continue;
+    Value stride = flatTables[table.tensor].strides[dim];
+    index = createMixed<arith::MulIOp>(builder, loc, index, stride, at.width);
+    Value &sum = isa<VectorType>(index.getType()) ? lanes : rest;
+    sum = sum ? arith::AddIOp::create(builder, loc, sum, index).getResult()
+              : index;
+  }
+  Type element = getElementTypeOrSelf(table.tensor.getType());
+  Type type = builder.getIndexType();
+  Value value;
+  if (lanes) {
+    auto vectorType = VectorType::get({at.width}, element);
+    Value all = arith::ConstantOp::create(
+        builder, loc,
+        DenseElementsAttr::get(VectorType::get({at.width}, builder.getI1Type()),
+                               true));
+    if (!rest)
+      rest = arith::ConstantIndexOp::create(builder, loc, 0);
+    Value zeros = arith::ConstantOp::create(builder, loc,
+                                            builder.getZeroAttr(vectorType));
+    value = vector::GatherOp::create(builder, loc, vectorType,
+                                     flatTables[table.tensor].memref, rest,
+                                     lanes, all, zeros);
+    type = VectorType::get({at.width}, type);
+  } else {
+    value = memref::LoadOp::create(builder, loc, table.tensor, indices);
+  }
+  if (element.isIndex())
+    return value;
+  return arith::IndexCastOp::create(builder, loc, type, value);
+}
+
+static bool readsTable(const EinsumAccess &access, AffineExpr expr) {
+  for (unsigned symbol = 0; symbol < access.extents.size(); ++symbol)
+    if (expr.isFunctionOfSymbol(symbol))
+      return true;
+  return false;
+}
+
 Value TileOperands::evaluate(OpBuilder &builder, AffineExpr expr,
                              const EinsumAccess &access,
                              const TileCoordinates &at) {
@@ -129,6 +210,10 @@ Value TileOperands::evaluate(OpBuilder &builder, AffineExpr expr,
     return getIndex(builder, at, access.ranks[dim.getPosition()]);
   if (auto constant = dyn_cast<AffineConstantExpr>(expr))
     return arith::ConstantIndexOp::create(builder, loc, constant.getValue());
+  // Of the symbols a tile knows data alone.
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return loadIndex(builder, *access.getData(symbol.getPosition()), access,
+                     at);
   auto binary = cast<AffineBinaryOpExpr>(expr);
   Value left = evaluate(builder, binary.getLHS(), access, at);
   Value right = evaluate(builder, binary.getRHS(), access, at);
@@ -193,8 +278,12 @@ Value TileOperands::load(OpBuilder &builder, unsigned index,
     auto plain = dyn_cast<AffineDimExpr>(expr);
     bool isLane = form == LaneForm::Contiguous && plain &&
                   access.ranks[plain.getPosition()] == *at.lane;
-    indices.push_back(isLane ? at.firstLane
-                             : evaluate(builder, expr, access, at));
+    Value position =
+        isLane ? at.firstLane : evaluate(builder, expr, access, at);
+    if (readsTable(access, expr))
+      position = clampIndex(builder, position, access.tensor, indices.size(),
+                            at.width);
+    indices.push_back(position);
   }
   if (form == LaneForm::Uniform)
     return convert(builder, loc,
@@ -218,7 +307,6 @@ Value TileOperands::loadGathered(OpBuilder &builder, unsigned index,
                                  const EinsumAccess &access) {
   Location loc = einsum.getLoc();
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   TileCoordinates inside = at;
   Value scalarOffset = zero, laneOffset;
   for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
@@ -226,13 +314,7 @@ Value TileOperands::loadGathered(OpBuilder &builder, unsigned index,
     if (auto vectorType = dyn_cast<VectorType>(position.getType())) {
       // Lanes past the end read the last element: every load stays inside, and
       // nothing keeps what they compute.
-      Value last = arith::SubIOp::create(
-          builder, loc,
-          builder.createOrFold<memref::DimOp>(loc, access.tensor, dim), one);
-      position = arith::MinSIOp::create(
-          builder, loc, position, broadcast(builder, loc, last, at.width));
-      position = arith::MaxSIOp::create(
-          builder, loc, position, broadcast(builder, loc, zero, at.width));
+      position = clampIndex(builder, position, access.tensor, dim, at.width);
       Value stride =
           broadcast(builder, loc, flat[index].strides[dim], at.width);
       position = arith::MulIOp::create(builder, loc, position, stride);
@@ -242,6 +324,8 @@ Value TileOperands::loadGathered(OpBuilder &builder, unsigned index,
                      : position;
       continue;
     }
+    if (readsTable(access, expr))
+      position = clampIndex(builder, position, access.tensor, dim, at.width);
     position =
         arith::MulIOp::create(builder, loc, position, flat[index].strides[dim]);
     scalarOffset = arith::AddIOp::create(builder, loc, scalarOffset, position);

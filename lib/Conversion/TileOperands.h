@@ -29,7 +29,9 @@ struct TileCoordinates {
 /// The one accessor under every tile load and store: it turns index expressions
 /// at a coordinate into vector loads, broadcasts or gathers, converts element
 /// types, keeps partial registers inside their tensors, and clamps ranks whose
-/// tile is larger than the operand.
+/// tile is larger than the operand. An index is a coordinate, an expression of
+/// coordinates, or the element of a table: tokens in permuted order are read
+/// where they lie.
 class TileOperands {
 public:
   explicit TileOperands(EinsumOp einsum) : einsum(einsum) {}
@@ -55,6 +57,11 @@ private:
     Value memref;
     SmallVector<Value> strides;
   };
+  static FlatView flatten(OpBuilder &builder, Location loc, Value memref);
+  Value loadIndex(OpBuilder &builder, const DataIndex &data,
+                  const EinsumAccess &access, const TileCoordinates &at);
+  Value clampIndex(OpBuilder &builder, Value index, Value memref, unsigned dim,
+                   int64_t width);
   void storeLanes(OpBuilder &builder, const TileCoordinates &at,
                   ArrayRef<Value> indices, Value value);
   Value loadGathered(OpBuilder &builder, unsigned index,
@@ -66,6 +73,8 @@ private:
 
   EinsumOp einsum;
   SmallVector<FlatView> flat;
+  /// Of the index tensors that the lanes index.
+  llvm::DenseMap<Value, FlatView> flatTables;
 };
 
 } // namespace mlir::attn

@@ -324,6 +324,8 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
   PlanWalk walk(plan, *cascade.getMapping(), *rows, *keys, values);
   os << *rows << " queries (" << rowRank.getValue() << ") by " << *keys
      << " keys (" << keyRank.getValue() << ")\n";
+  if (loop.getTokenPlan())
+    os << "of slots; tokens in permuted order are tested at each of them\n";
   walk.printCounts(os);
   draw(walk, picture, os);
   return success();

@@ -52,6 +52,7 @@ static void removePlane(CascadeOp cascade) {
   cascade.removeOffsetAttr();
   cascade.removeKeyLengthsAttr();
   cascade.removeQueryLengthsAttr();
+  cascade.removePermutationsAttr();
 }
 
 //===----------------------------------------------------------------------===//
@@ -174,12 +175,14 @@ static void getSmallerTerms(Attribute term, SmallVectorImpl<Attribute> &terms) {
     llvm::append_range(terms, any.getTerms());
   else if (auto inverse = dyn_cast<NotAttr>(term))
     terms.push_back(inverse.getTerm());
+  else if (auto permuted = dyn_cast<PermutedAttr>(term))
+    terms.push_back(permuted.getTerm());
 }
 
-/// Removes the mapping, the plane, lengths, origins, an offset, the sparsity or
-/// a part of it.
+/// Removes the mapping, the plane, lengths, origins, an offset, permutations,
+/// the sparsity or a part of it.
 static Simplified simplifyPlane(ModuleOp module, unsigned site) {
-  constexpr unsigned kChoices = 10;
+  constexpr unsigned kChoices = 11;
   unsigned index = site / kChoices;
   auto cascade = getSite<CascadeOp>(module, index);
   if (!cascade)
@@ -205,6 +208,8 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
       return Simplified::No;
     cascade.setAlignment(Alignment::TopLeft);
     return Simplified::Yes;
+  case 7:
+    return cascade.removePermutationsAttr() ? Simplified::Yes : Simplified::No;
   default:
     break;
   }
@@ -212,7 +217,7 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
     return Simplified::No;
   SmallVector<Attribute> terms;
   getSmallerTerms(cascade.getSparsity()->getExpression(), terms);
-  unsigned term = site % kChoices - 7;
+  unsigned term = site % kChoices - 8;
   if (term >= terms.size())
     return Simplified::No;
   cascade.setSparsityAttr(SparsityAttr::get(cascade.getContext(), terms[term]));

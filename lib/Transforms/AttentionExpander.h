@@ -43,6 +43,8 @@ private:
   unsigned addExtra(int64_t slot, ArrayRef<StringRef> ranks,
                     SmallVectorImpl<StringRef> &split);
   AccessAttr addInteger(Value position);
+  void addPermutation(CascadeSpace &space, StringRef token, Value order,
+                      std::optional<ArrayAttr> ranks);
   CascadeSpace addSpace();
   Value applyModifier(unsigned index, Value score);
   Value applyMap(ScoreMapAttr map, ArrayRef<Extra> operands, Value tensor);

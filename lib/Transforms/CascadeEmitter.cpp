@@ -247,7 +247,8 @@ void CascadeEmitter::emitIterate(IterateOp iterate, Scope *scope) {
   auto created = IterateOp::create(
       scope->builder, iterate.getLoc(), types, inits,
       rename(iterate.getRankAttr()), rename(iterate.getParentAttr()),
-      rename(iterate.getPointAttr()), iterate.getPlanAttr());
+      rename(iterate.getPointAttr()), iterate.getPlanAttr(),
+      iterate.getTokenPlanAttr());
   created->setDiscardableAttrs(iterate->getDiscardableAttrDictionary());
   Scope inner{
       &iterate.getBody().front(), OpBuilder(iterate.getContext()), scope, {}};
@@ -296,6 +297,9 @@ static CascadeSpace dropUnread(CascadeOp cascade) {
     space.alignment = {};
     space.offset = {};
   }
+  // spec: PE-4
+  if (!space.readsSlots())
+    space.permutations.clear();
   return space;
 }
 

@@ -149,7 +149,8 @@ bool SiblingMerger::haveSameSpace() {
   return a.sparsity == b.sparsity && a.queryRank == b.queryRank &&
          a.keyRank == b.keyRank && a.alignment == b.alignment &&
          a.offset == b.offset && a.keyLengths == b.keyLengths &&
-         a.queryLengths == b.queryLengths && a.origins == b.origins;
+         a.queryLengths == b.queryLengths && a.origins == b.origins &&
+         a.permutations == b.permutations;
 }
 
 /// Whether nothing that depends on the link is computed in the pass: it would

@@ -131,6 +131,30 @@ AccessAttr AttentionExpander::addInteger(Value position) {
                                   : SmallVector<StringAttr>());
 }
 
+/// An order of tokens as an input of the cascade, heads split.
+void AttentionExpander::addPermutation(CascadeSpace &space, StringRef token,
+                                       Value order,
+                                       std::optional<ArrayAttr> ranks) {
+  if (!order)
+    return;
+  SmallVector<StringRef> split;
+  for (Attribute rank : ranks ? ranks->getValue() : ArrayRef<Attribute>()) {
+    if (cast<StringAttr>(rank) == "b") {
+      split.push_back("b");
+      continue;
+    }
+    int64_t keyHeads = cast<ShapedType>(op.getKey().getType()).getDimSize(1);
+    order = splitHeads(writer.builder, op.getLoc(), order, split.size(),
+                       keyHeads, group);
+    split.append({"k", "g"});
+  }
+  split.push_back(token);
+  MLIRContext *context = op.getContext();
+  space.permutations.push_back(PermutationAttr::get(
+      context, StringAttr::get(context, token),
+      AccessAttr::get(context, writer.addInput(order), writer.names(split))));
+}
+
 CascadeSpace AttentionExpander::addSpace() {
   MLIRContext *context = op.getContext();
   CascadeSpace space;
@@ -143,6 +167,13 @@ CascadeSpace AttentionExpander::addSpace() {
     space.keyRank = StringAttr::get(context, "n");
     space.alignment = op.getAlignmentAttr();
     space.offset = addInteger(op.getOffset());
+  }
+  // An order that no atom reads changes nothing (PE-4).
+  if (space.readsSlots()) {
+    addPermutation(space, "m", op.getQueryPermutation(),
+                   op.getQueryPermutationRanks());
+    addPermutation(space, "n", op.getKeyPermutation(),
+                   op.getKeyPermutationRanks());
   }
   for (StringRef rank : {"b", "h", "m", "n"}) {
     Value origin = op.getOrigin(rank);

@@ -36,6 +36,56 @@ struct PlanSparsityPass : attn::impl::AttnPlanSparsityBase<PlanSparsityPass> {
 };
 } // namespace
 
+/// Whether some atom of `term` reads slots, and whether some reads tokens.
+static std::pair<bool, bool> findReaders(Attribute term) {
+  if (isa<PermutedAttr>(term))
+    return {true, false};
+  SmallVector<Attribute> inner;
+  if (auto conjunction = dyn_cast<AndAttr>(term))
+    llvm::append_range(inner, conjunction.getTerms());
+  else if (auto disjunction = dyn_cast<OrAttr>(term))
+    llvm::append_range(inner, disjunction.getTerms());
+  else if (auto negation = dyn_cast<NotAttr>(term))
+    inner.push_back(negation.getTerm());
+  else
+    return {false, true};
+  std::pair<bool, bool> found(false, false);
+  for (Attribute one : inner) {
+    auto [slots, tokens] = findReaders(one);
+    found.first |= slots;
+    found.second |= tokens;
+  }
+  return found;
+}
+
+/// Splits a sparsity into what reads slots, without 'in permuted', and what
+/// reads tokens; each is null where there is no such.
+static LogicalResult splitBySlots(Attribute expression, Attribute &slots,
+                                  Attribute &tokens) {
+  SmallVector<Attribute> terms{expression}, slotTerms, tokenTerms;
+  if (auto conjunction = dyn_cast<AndAttr>(expression))
+    terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
+  for (Attribute term : terms) {
+    auto [readsSlots, readsTokens] = findReaders(term);
+    if (readsSlots && readsTokens)
+      return failure();
+    (readsSlots ? slotTerms : tokenTerms).push_back(term);
+  }
+  AttrTypeReplacer strip;
+  strip.addReplacement(
+      [](PermutedAttr permuted) -> Attribute { return permuted.getTerm(); });
+  auto join = [&](ArrayRef<Attribute> list) -> Attribute {
+    if (list.size() < 2)
+      return list.empty() ? Attribute() : list.front();
+    return AndAttr::get(expression.getContext(), list);
+  };
+  slots = join(slotTerms);
+  tokens = join(tokenTerms);
+  if (slots)
+    slots = strip.replace(slots);
+  return success();
+}
+
 LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   if (!cascade.hasSpace())
     return success();
@@ -59,14 +109,42 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
                             space.getOrigin(space.keyRank);
   restriction.hasKeyLengths = cascade.getKeyLengths().has_value();
   restriction.hasQueryLengths = cascade.getQueryLengths().has_value();
+  auto emitError = [&] {
+    return optional ? cascade.emitRemark("cannot be planned: ")
+                    : cascade.emitOpError("cannot be planned: ");
+  };
+  // Where tokens are permuted, slots are planned, and tokens tested.
+  PlanAttr tokenPlan;
+  if (space.readsSlots()) {
+    PlaneRestriction ofTokens(restriction);
+    if (failed(splitBySlots(restriction.expression, restriction.expression,
+                            ofTokens.expression))) {
+      emitError()
+          << "'or' or 'not' joins atoms 'in permuted' with others; each "
+             "term of the outermost 'and' reads slots or tokens alone";
+      return success(optional);
+    }
+    bool hasLengths = restriction.hasKeyLengths || restriction.hasQueryLengths;
+    restriction.hasDiagonal |=
+        hasLengths && restriction.alignment == Alignment::BottomRight;
+    restriction.hasKeyLengths = restriction.hasQueryLengths = false;
+    FailureOr<PlanAttr> test =
+        planSparsity(cascade.getContext(), ofTokens, emitError);
+    if (failed(test))
+      return success(optional);
+    tokenPlan = *test;
+  }
   FailureOr<PlanAttr> plan =
-      planSparsity(cascade.getContext(), restriction, [&] {
-        return optional ? cascade.emitRemark("cannot be planned: ")
-                        : cascade.emitOpError("cannot be planned: ");
-      });
+      planSparsity(cascade.getContext(), restriction, emitError);
   if (failed(plan))
     return success(optional);
-  if (*plan && isEmptyPlan(*plan))
+  if (tokenPlan)
+    cascade.emitRemark("tests every point that it visits: '")
+        << *cascade.getQueryRank() << "' and '" << *cascade.getKeyRank()
+        << "' are walked in permuted order, which lengths and atoms without "
+           "'in "
+           "permuted' do not read";
+  if ((*plan && isEmptyPlan(*plan)) || (tokenPlan && isEmptyPlan(tokenPlan)))
     cascade.emitWarning("no point (")
         << *cascade.getQueryRank() << ", " << *cascade.getKeyRank()
         << ") is live, whatever the sizes; reductions over '"
@@ -77,8 +155,10 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
     if (*plan && isEmptyStepNeutral(iterate)) {
       ATTN_DEBUG("plan") << *plan << "\n";
       iterate.setPlanAttr(*plan);
+      iterate.setTokenPlanAttr(tokenPlan);
     } else {
       iterate.removePlanAttr();
+      iterate.removeTokenPlanAttr();
     }
   }
   return success();

@@ -387,7 +387,8 @@ void SinglePassWriter::run() {
   }
   auto iterate =
       IterateOp::create(builder, cascade.getLoc(), TypeRange(ValueRange(inits)),
-                        inits, step, parent, point, /*plan=*/nullptr);
+                        inits, step, parent, point, /*plan=*/nullptr,
+                        /*tokenPlan=*/nullptr);
   SmallVector<Location> locations;
   for (EinsumOp einsum : reductions)
     locations.push_back(einsum.getLoc());

@@ -154,6 +154,45 @@ class Not:
         return ~self.term(pos_m, pos_n)
 
 
+@dataclass(frozen=True)
+class Permuted:
+    """An atom that reads slots, which `Operator` knows."""
+
+    term: Callable
+
+    def __call__(self, pos_m, pos_n):
+        raise TypeError("the slots of an atom 'in permuted' are not known here")
+
+
+@dataclass(frozen=True)
+class Order:
+    """`tokens[..., slot]` is a token, indexed by the ranks b and h in `ranks`."""
+
+    tokens: np.ndarray
+    ranks: str = ""
+
+    def slots(self, b: int, h: int) -> np.ndarray:
+        """The slot of each token."""
+        index = {"b": b, "h": h}
+        tokens = self.tokens[tuple(index[rank] for rank in self.ranks)]
+        slots = np.empty(len(tokens), np.int64)
+        slots[tokens] = np.arange(len(tokens))
+        return slots
+
+
+def with_slots(where, slot_m, slot_n):
+    """A sparsity in which atoms `in permuted` hold at the given slots."""
+    if isinstance(where, And):
+        return And(tuple(with_slots(term, slot_m, slot_n) for term in where.atoms))
+    if isinstance(where, Or):
+        return Or(tuple(with_slots(term, slot_m, slot_n) for term in where.terms))
+    if isinstance(where, Not):
+        return Not(with_slots(where.term, slot_m, slot_n))
+    if isinstance(where, Permuted):
+        return lambda pos_m, pos_n: where.term(slot_m, slot_n)
+    return where
+
+
 # ===----------------------------------------------------------------------===//
 # Gates
 # ===----------------------------------------------------------------------===//
@@ -224,6 +263,8 @@ class Operator:
     normaliser: str = "softmax"
     # Edits the weights of live points, before the gates on them.
     weight_map: Map | None = None
+    query_order: Order | None = None
+    key_order: Order | None = None
 
     def origin(self, rank: str, b: int) -> int:
         return _of_row(self.origins.get(rank, 0), b)
@@ -252,8 +293,13 @@ class Operator:
             return [Scale(1.0 / np.sqrt(features))]
         return self.modifiers
 
-    def live(self, b: int, rows: np.ndarray, num_queries: int, num_keys: int):
-        """Which (row, key) points of batch entry `b` exist."""
+    def differs_by_head(self) -> bool:
+        """Whether heads have points of their own."""
+        orders = (self.query_order, self.key_order)
+        return any(order is not None and "h" in order.ranks for order in orders)
+
+    def live(self, b: int, rows: np.ndarray, num_queries: int, num_keys: int, h: int = 0):
+        """Which (row, key) points of batch entry `b` and head `h` exist."""
         len_m = self.length("m", b, num_queries)
         len_n = self.length("n", b, num_keys)
         if self.align not in ("top_left", "bottom_right", "offset"):
@@ -270,8 +316,16 @@ class Operator:
             live = live & (m < len_m)
         if self.key_lengths is not None:
             live = live & (n < len_n)
-        if self.where is not None:
-            live = live & self.where(m + offset, n)
+        where = self.where
+        if where is not None and (self.query_order or self.key_order):
+            slot_m, slot_n = m, n
+            if self.query_order is not None:
+                slot_m = self.query_order.slots(b, h)[rows][:, None]
+            if self.key_order is not None:
+                slot_n = self.key_order.slots(b, h)[None, :]
+            where = with_slots(where, slot_m + offset, slot_n)
+        if where is not None:
+            live = live & where(m + offset, n)
         return live
 
 
@@ -285,8 +339,7 @@ def _of_row(number, b: int) -> int:
 class Result:
     out: np.ndarray
     lse: np.ndarray
-    # Number of live keys of each row [b, h, m] (equal over h here, kept per row
-    # so that counting tests need no broadcasting).
+    # Number of live keys of each row [b, h, m].
     counts: np.ndarray
     # max |V| over finite values that some computed row sees.
     live_value_max: float = 0.0
@@ -456,10 +509,11 @@ def _evaluate(q, k, v, operator, dtype, rows, scores_of, values_of, round_weight
         for begin in range(0, len(rows), step):
             block = rows[begin : begin + step]
             part = slice(begin, begin + len(block))
-            live = operator.live(b, block, num_queries, num_keys)
-            seen |= live.any(axis=0)
-            counts[b, :, part] = live.sum(axis=1)
             for h in range(heads):
+                if h == 0 or operator.differs_by_head():
+                    live = operator.live(b, block, num_queries, num_keys, h)
+                    seen |= live.any(axis=0)
+                counts[b, h, part] = live.sum(axis=1)
                 fixed = {"b": b, "h": h, "k": h // group}
 
                 def gated(place, tensor, over, fixed=fixed, block=block, renormalised=False):

@@ -180,6 +180,9 @@ class Spec:
     # tensor of one number, of one for each batch "row", or as an "index".
     origins: tuple = ()
     offset: str | None = None
+    # The ranks that index each order of tokens: one for both with ("both", "h"),
+    # or ("query", "bh") and ("key", "").
+    permute: tuple = ()
 
     @property
     def key(self) -> str:
@@ -200,6 +203,7 @@ class Spec:
         if self.normaliser != "softmax":
             parts.append(self.normaliser)
         parts += [f"origin {rank} {kind}" for rank, kind in self.origins]
+        parts += [f"permute {which} {ranks}" for which, ranks in self.permute]
         parts += [f"gate {' '.join(map(str, gate))}" for gate in self.gates]
         return " ".join(parts)
 
@@ -207,6 +211,8 @@ class Spec:
 def atom_text(atom: tuple) -> str:
     """An atom, or ("and", term, ...), ("or", term, ...), ("not", term)."""
     name, *arguments = atom
+    if name == "permuted":
+        return f"{atom_text(arguments[0])} in permuted"
     if name == "not":
         return f"not ({atom_text(arguments[0])})"
     if name in ("and", "or"):
@@ -224,6 +230,8 @@ _ATOMS = {
 def predicate(term: tuple):
     """The reference of a term as `atom_text` takes it."""
     name, *arguments = term
+    if name == "permuted":
+        return reference.Permuted(predicate(arguments[0]))
     if name == "not":
         return reference.Not(predicate(arguments[0]))
     if name in ("and", "or"):
@@ -306,6 +314,16 @@ def text(spec: Spec, name: str = "attention") -> str:
         lengths.append("query(%ql : tensor<?xi32>)")
     if lengths:
         clauses.append(f"lengths {' '.join(lengths)}")
+    orders = []
+    for which, ranks in spec.permute:
+        token = "n" if which == "key" else "m"
+        order_type = _ranks_type(spec, ranks + token, "i64" if which == "key" else "i32")
+        arguments.append(f"%order_{which}: {order_type}")
+        listed = f"[{', '.join(ranks)}]" if ranks else ""
+        prefix = "" if which == "both" else which
+        orders.append(f"{prefix}(%order_{which}{listed} : {order_type})")
+    if orders:
+        clauses.append(f"permute{'' if spec.permute[0][0] == 'both' else ' '}{' '.join(orders)}")
     if spec.sinks:
         sink_type = _ranks_type(spec, "h", statistics)
         arguments.append(f"%sink: {sink_type}")
@@ -396,6 +414,12 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
         arrays["kl"] = lengths(keys)
     if spec.query_lengths:
         arrays["ql"] = lengths(queries)
+    for which, ranks in spec.permute:
+        tokens = keys if which == "key" else queries
+        shape = (*(extents[rank] for rank in ranks), tokens)
+        order = rng.permuted(np.broadcast_to(np.arange(tokens), shape), axis=-1)
+        kind = np.int64 if which == "key" else np.int32
+        arrays[f"order_{which}"] = np.ascontiguousarray(order, kind)
     if spec.sinks:
         arrays["sink"] = normal((spec.heads,), statistics)
     if spec.weights is not None and WEIGHT_REGIONS[spec.weights].ranks:
@@ -444,7 +468,12 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
         reference.Gate(place, activation, arrays[f"gate{i}"], ranks, renormalised)
         for i, (place, activation, ranks, renormalised) in enumerate(spec.gates)
     ]
+    orders = {
+        which: reference.Order(arrays[f"order_{which}"], ranks) for which, ranks in spec.permute
+    }
     return reference.Operator(
+        query_order=orders.get("both", orders.get("query")),
+        key_order=orders.get("both", orders.get("key")),
         gates=gates,
         normaliser=spec.normaliser,
         weight_map=weight_map,

@@ -19,8 +19,11 @@ def tensor(extents, element):
     return f"tensor<{''.join(f'{extent}x' for extent in extents)}{element}>"
 
 
-def sparsity(dice, depth=0):
-    """A sparsity expression as it stands after `where`."""
+def sparsity(dice, depth=0, permuted=False):
+    """A sparsity expression as it stands after `where`; with `permuted` some of its
+    atoms read slots."""
+    if permuted and dice.chance(0.3):
+        return f"{dice.pick('causal', 'window(3, 4)', 'prefix(9)')} in permuted"
     kind = dice.int(0, 9 if depth < 4 else 4)
     if kind <= 1:
         return "causal"
@@ -28,7 +31,7 @@ def sparsity(dice, depth=0):
         return f"window({dice.integer()}, {dice.integer()})"
     if kind == 4:
         return dice.pick("casual", "5", "()") if dice.errs() else f"prefix({dice.integer()})"
-    terms = [sparsity(dice, depth + 1) for _ in range(dice.int(2, 3))]
+    terms = [sparsity(dice, depth + 1, permuted) for _ in range(dice.int(2, 3))]
     if kind <= 7:
         return " and ".join(terms)
     if kind == 8:
@@ -157,6 +160,22 @@ class Attention:
         listed = ", ".join(text for text, _ in operands)
         return f"({listed}) {{\n        ^bb0({arguments}):\n          {lines}\n      }}"
 
+    def permutation(self):
+        dice = self.dice
+
+        def order(token):
+            ranks = dice.pick("", "b", "h", "bh")
+            kind = self.type(ranks + token, dice.pick("i32", "i64"))
+            listed = f"[{', '.join(dice.some('bh') if dice.errs() else ranks)}]" if ranks else ""
+            return f"({self.function.argument(kind)}{listed} : {kind})"
+
+        which = dice.pick("both", "query", "key", "apart")
+        if which == "both":
+            return f"permute{order('m')}"
+        if which == "apart":
+            return f"permute query{order('m')} key{order('n')}"
+        return f"permute {which}{order('m' if which == 'query' else 'n')}"
+
     def gate(self):
         dice = self.dice
         places = {
@@ -186,7 +205,7 @@ class Attention:
             modifiers = [self.modifier(i) for i in range(dice.int(0, 3))]
             clauses.append(f"score [{', '.join(modifiers)}]")
         if dice.chance(0.6):
-            clauses.append(f"where {sparsity(dice)}")
+            clauses.append(f"where {sparsity(dice, permuted=dice.chance(0.3))}")
         if dice.chance(0.6):
             clauses.append(f"align {'middle' if dice.errs() else dice.of(ALIGNMENTS)}")
         lengths = []
@@ -196,6 +215,8 @@ class Attention:
                 lengths.append(f"{which}({function.argument(kind)} : {kind})")
         if lengths or dice.errs():
             clauses.append(f"lengths {' '.join(lengths)}")
+        if "in permuted" in "".join(clauses) or dice.chance(0.1):
+            clauses.append(self.permutation())
         if dice.chance(0.2):
             kind = self.type("h", dice.of(FLOATS))
             clauses.append(f"sinks({function.argument(kind)} : {kind})")

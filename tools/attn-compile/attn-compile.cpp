@@ -113,6 +113,12 @@ llvm::cl::opt<int64_t> maxFootprint(
     llvm::cl::value_desc("bytes"), llvm::cl::init(int64_t(4) << 30),
     llvm::cl::cat(category));
 
+llvm::cl::opt<bool> checkValues(
+    "check-values",
+    llvm::cl::desc("Whether a call checks the values of operands, such as "
+                   "permutations, before it runs (default true)"),
+    llvm::cl::init(true), llvm::cl::cat(category));
+
 llvm::cl::opt<unsigned>
     optLevel("opt-level",
              llvm::cl::desc("LLVM's optimisation level, 0 to 3 (default 3)"),
@@ -235,8 +241,8 @@ static LogicalResult compile() {
   if (!fromLLVMDialect &&
       failed(lowerToKernelModule(file->getModule(), options)))
     return failure();
-  CompileOptions compileOptions{*target, sanitizer, optLevel, kernelName,
-                                maxFootprint};
+  CompileOptions compileOptions{*target,    sanitizer,    optLevel,
+                                kernelName, maxFootprint, checkValues};
   return compileKernels(file->getModule(), compileOptions, outputs->kind,
                         outputs->file, outputs->header);
 }

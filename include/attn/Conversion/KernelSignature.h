@@ -65,6 +65,9 @@ struct KernelTensor {
   /// extents.
   SmallVector<std::string> dims;
   bool isOutput;
+  /// Whether every row of it is a permutation of the tokens, which a call
+  /// checks.
+  bool isPermutation = false;
 };
 
 class KernelSignature {

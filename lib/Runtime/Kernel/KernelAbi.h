@@ -63,6 +63,10 @@ typedef struct attn_kernel_code {
   const attn_cpu_feature *features;
   int64_t featureCount;
   uint64_t extendedState; // bits of XCR0 the operating system must have set
+  // The inputs whose rows are permutations, by number; none where values are
+  // not to be checked.
+  const int32_t *permutations;
+  int64_t permutationCount;
 } attn_kernel_code;
 
 // Each of these implements the public function of the same name.
@@ -149,6 +153,11 @@ int32_t attn_abi_prepare(const attn_kernel_code *code,
 int32_t attn_abi_check_overlap(const attn_kernel_code *code,
                                const attn_abi_tensors *tensors,
                                const attn_abi_message *message);
+
+// Refuses operands whose values make no sense: permutations that are none.
+int32_t attn_abi_check_values(const attn_kernel_code *code,
+                              const attn_abi_tensors *tensors,
+                              const attn_abi_message *message);
 
 #ifdef __cplusplus
 }

@@ -180,6 +180,8 @@ int32_t attn_abi_call(const attn_kernel_code *code,
   attn_abi_tensors prepared;
   int32_t status =
       attn_abi_prepare(code, tensors, count, storage, &prepared, &target);
+  if (status == ATTN_OK)
+    status = attn_abi_check_values(code, &prepared, &target);
   if (status != ATTN_OK)
     return status;
   if (parallel && !parallel->run)
@@ -230,7 +232,10 @@ int32_t attn_abi_check(const attn_kernel_code *code,
   attn_abi_message target = startMessage(code, message, messageSize);
   int64_t storage[attn_abi_storage_words(code->info)];
   attn_abi_tensors prepared;
-  return attn_abi_prepare(code, tensors, count, storage, &prepared, &target);
+  int32_t status =
+      attn_abi_prepare(code, tensors, count, storage, &prepared, &target);
+  return status == ATTN_OK ? attn_abi_check_values(code, &prepared, &target)
+                           : status;
 }
 
 size_t attn_abi_workspace_size(const attn_kernel_code *code,

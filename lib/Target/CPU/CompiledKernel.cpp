@@ -240,7 +240,17 @@ LogicalResult Reader::readTensor(Attribute attribute, CompiledKernel &kernel) {
     return error() << "input '" << name.getValue()
                    << "' comes after an output; inputs must come first";
 
-  CompiledTensor tensor{name.str(), *element, {}, output.getValue()};
+  CompiledTensor tensor{name.str(),
+                        *element,
+                        {},
+                        output.getValue(),
+                        dictionary.contains("permutation")};
+  if (tensor.isPermutation && (tensor.isOutput || type.getRank() == 0 ||
+                               (!type.getElementType().isSignlessInteger(32) &&
+                                !type.getElementType().isSignlessInteger(64))))
+    return error() << "tensor '" << tensor.name
+                   << "' is a permutation, which is an input of i32 or i64 of "
+                      "rank 1 or more";
   for (auto [dim, extent] : llvm::zip_equal(dims, type.getShape())) {
     auto text = dyn_cast<StringAttr>(dim);
     if (!text)

@@ -277,11 +277,17 @@ FailureOr<llvm::Constant *> EntryPointBuilder::addCode(llvm::Constant *info) {
   }
   int64_t featureCount;
   llvm::Constant *features = addFeatures(featureCount);
+  SmallVector<llvm::Constant *> permutations;
+  for (auto [number, tensor] : llvm::enumerate(kernel.tensors))
+    if (tensor.isPermutation && options.checkValues)
+      permutations.push_back(get32(number));
   return addGlobal(
       llvm::ConstantStruct::getAnon(
           {info, addArray(phaseType, phases, "phases"), sizes[0], sizes[1],
            get64(options.maxWorkspace), features, get64(featureCount),
-           get64(options.target.getRequiredState())}),
+           get64(options.target.getRequiredState()),
+           addArray(i32, permutations, "permutations"),
+           get64(permutations.size())}),
       "code");
 }
 

@@ -972,7 +972,16 @@ func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
 
 // EI-13
 func.func @f(%x: memref<4x8xf32>, %i: tensor<4xi32>, %o: memref<4x8xf32>) {
-  // expected-error @+1 {{has 'outs' and an index that is data; tiles are read at ranks}}
+  // expected-error @+1 {{index tensor #0 is 'tensor<4xi32>'; it is a memref where the einsum writes to one, else a tensor}}
   attn.einsum [m,e] = %x[%i[m],e] outs(%o) : (memref<4x8xf32>, tensor<4xi32>) -> memref<4x8xf32>
   return
+}
+
+// -----
+
+// EI-13
+func.func @f(%x: tensor<4x8xf32>, %i: tensor<4xi32>, %o: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  // expected-error @+1 {{has 'outs' of a tensor and an index that is data; such tiles are read at ranks}}
+  %r = attn.einsum [m,e] = %x[%i[m],e] outs(%o) : (tensor<4x8xf32>, tensor<4xi32>) -> tensor<4x8xf32>
+  return %r : tensor<4x8xf32>
 }

@@ -43,8 +43,8 @@ protected:
                                   {"out", dims + Rank, Rank, 1, type}};
     attn_kernel_info info = {1,       2,       1,  6,     0,  0, "overlap",
                              tensors, symbols, "", "cpu", "", 0};
-    attn_kernel_code code = {&info, nullptr, nullptr, nullptr,
-                             0,     nullptr, 0,       0};
+    attn_kernel_code code = {&info,   nullptr, nullptr, nullptr, 0,
+                             nullptr, 0,       0,       nullptr, 0};
     DLTensor views[2] = {};
     View copies[2] = {input, output};
     for (int i = 0; i < 2; ++i) {

@@ -109,8 +109,8 @@ static int64_t sharedBytes(attn_descriptors descriptors) {
 static const attn_phase_code phases[] = {{rowItems, runRows},
                                          {oneItem, runTotal}};
 
-const attn_kernel_code code = {&info, phases,  sharedBytes, nullptr,
-                               0,     nullptr, 0,           0};
+const attn_kernel_code code = {&info,   phases, sharedBytes, nullptr, 0,
+                               nullptr, 0,      0,           nullptr, 0};
 
 Tensor::Tensor(DLDataType type, std::vector<int64_t> extents)
     : shape(std::move(extents)) {

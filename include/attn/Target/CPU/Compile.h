@@ -43,6 +43,9 @@ struct CompileOptions {
   /// Bytes of workspace that a call allocates at most; 0 is no limit. A caller
   /// that brings a larger one is not held to it.
   int64_t maxWorkspace = 0;
+  /// Whether a call checks values of operands, such as permutations, before it
+  /// runs.
+  bool checkValues = true;
 };
 
 /// Registers what translating a kernel module to LLVM IR needs.

@@ -47,6 +47,7 @@ struct CompiledTensor {
   ElementCode element;
   SmallVector<CompiledDim> dims;
   bool isOutput;
+  bool isPermutation = false; // along its last dimension
 };
 
 struct CompiledKernel {

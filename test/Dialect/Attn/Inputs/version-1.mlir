@@ -52,6 +52,20 @@ module {
       : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
     return %output : tensor<?x8x?x64xf32>
   }
+  func.func @permuted(%arg0: tensor<?x8x?x64xf32>, %arg1: tensor<8x?xi32>, %arg2: tensor<?xi64>) -> tensor<?x8x?x64xf32> {
+    %output = attn.attention(%arg0, %arg0, %arg0)
+      score [scale(1.250000e-01)]
+      where window(4, 4) in permuted and causal align bottom_right permute query(%arg1[h] : tensor<8x?xi32>) key(%arg2 : tensor<?xi64>)
+      : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %output : tensor<?x8x?x64xf32>
+  }
+  func.func @cascade_permuted(%arg0: tensor<2x?x?xf32>, %arg1: tensor<?xi32>) -> tensor<2x?xf32> {
+    %0 = attn.cascade (%arg2 = %arg0, %arg3 = %arg1) where causal in permuted over (m, n) align top_left permute(m = %arg3[m], n = %arg3[n]) : (tensor<2x?x?xf32>, tensor<?xi32>) -> tensor<2x?xf32> {
+      %1 = attn.einsum [b,m] = %arg2[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      attn.yield %1 : tensor<2x?xf32>
+    }
+    return %0 : tensor<2x?xf32>
+  }
   func.func @cascade_part(%arg0: tensor<2x?x?xf32>, %arg1: tensor<2xi32>, %arg2: tensor<i64>) -> tensor<2x?xf32> {
     %0 = attn.cascade (%arg3 = %arg0, %arg4 = %arg1, %arg5 = %arg2) where causal over (m, n) align offset(%arg4[b]) origin(m = %arg5[], n = %arg4[b]) : (tensor<2x?x?xf32>, tensor<2xi32>, tensor<i64>) -> tensor<2x?xf32> {
       %1 = attn.einsum [b,m] = %arg3[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>

@@ -262,6 +262,37 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
       return parser.emitError(lengthsLocation,
                               "'lengths' takes key(...), query(...) or both");
   }
+  std::optional<Typed> queryPermutation, keyPermutation;
+  auto parsePermutation = [&](std::optional<Typed> &typed,
+                              ArrayAttr &ranks) -> ParseResult {
+    typed.emplace();
+    SmallVector<StringAttr> names;
+    if (parser.parseLParen() || parser.parseOperand(typed->operand) ||
+        (succeeded(parser.parseOptionalLSquare()) &&
+         (parser.parseCommaSeparatedList(
+              [&]() { return parseRankName(parser, names); }) ||
+          parser.parseRSquare())) ||
+        parser.parseColonType(typed->type) || parser.parseRParen())
+      return failure();
+    if (!names.empty())
+      ranks = parser.getBuilder().getArrayAttr(
+          SmallVector<Attribute>(names.begin(), names.end()));
+    return success();
+  };
+  if (succeeded(parser.parseOptionalKeyword("permute"))) {
+    if (succeeded(parser.parseOptionalKeyword("query")) &&
+        parsePermutation(queryPermutation, properties.queryPermutationRanks))
+      return failure();
+    if (succeeded(parser.parseOptionalKeyword("key")) &&
+        parsePermutation(keyPermutation, properties.keyPermutationRanks))
+      return failure();
+    if (!queryPermutation && !keyPermutation) {
+      if (parsePermutation(queryPermutation, properties.queryPermutationRanks))
+        return failure();
+      keyPermutation = queryPermutation;
+      properties.keyPermutationRanks = properties.queryPermutationRanks;
+    }
+  }
   if (succeeded(parser.parseOptionalKeyword("sinks")) && parseTyped(sinks))
     return failure();
   if (succeeded(parser.parseOptionalKeyword("normalise"))) {
@@ -306,9 +337,11 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
   for (Typed &origin : origins)
     if (parser.resolveOperand(origin.operand, origin.type, result.operands))
       return failure();
-  if (offset &&
-      parser.resolveOperand(offset->operand, offset->type, result.operands))
-    return failure();
+  for (std::optional<Typed> *typed :
+       {&offset, &queryPermutation, &keyPermutation})
+    if (*typed && parser.resolveOperand((*typed)->operand, (*typed)->type,
+                                        result.operands))
+      return failure();
   properties.operandSegmentSizes = {1,
                                     1,
                                     1,
@@ -317,7 +350,9 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
                                     queryLengths ? 1 : 0,
                                     sinks ? 1 : 0,
                                     static_cast<int32_t>(origins.size()),
-                                    offset ? 1 : 0};
+                                    offset ? 1 : 0,
+                                    queryPermutation ? 1 : 0,
+                                    keyPermutation ? 1 : 0};
 
   // The default scale is written down, so that the printed form always has one.
   // spec: MD-2
@@ -412,6 +447,33 @@ void AttentionOp::print(OpAsmPrinter &printer) {
     printer << " lengths";
     printTyped("key", getKeyLengths());
     printTyped("query", getQueryLengths());
+  }
+  auto printPermutation = [&](Value order, std::optional<ArrayAttr> ranks) {
+    printer << "(" << order;
+    if (ranks) {
+      printer << "[";
+      llvm::interleaveComma(
+          ranks->getAsRange<StringAttr>(), printer,
+          [&](StringAttr rank) { printer << rank.getValue(); });
+      printer << "]";
+    }
+    printer << " : " << order.getType() << ")";
+  };
+  Value queryOrder = getQueryPermutation(), keyOrder = getKeyPermutation();
+  if (isPermuted())
+    printer << " permute";
+  if (queryOrder && queryOrder == keyOrder &&
+      getQueryPermutationRanks() == getKeyPermutationRanks()) {
+    printPermutation(queryOrder, getQueryPermutationRanks());
+  } else {
+    if (queryOrder) {
+      printer << " query";
+      printPermutation(queryOrder, getQueryPermutationRanks());
+    }
+    if (keyOrder) {
+      printer << " key";
+      printPermutation(keyOrder, getKeyPermutationRanks());
+    }
   }
   printTyped("sinks", getSinks());
   if (getNormaliser() != Normaliser::Softmax)

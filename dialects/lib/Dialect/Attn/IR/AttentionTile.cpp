@@ -83,6 +83,20 @@ static SmallVector<SmallVector<OperandDim>> getOperandDims(AttentionOp op) {
     unsigned number = op.getSinksMutable()[0].getOperandNumber();
     dims[number] = {loop(kHead)};
   }
+  auto setPermutation = [&](MutableOperandRange order,
+                            std::optional<ArrayAttr> ranks) {
+    if (order.empty())
+      return;
+    auto &own = dims[order[0].getOperandNumber()];
+    own.assign(1, whole);
+    for (StringAttr rank : llvm::reverse(
+             ranks ? SmallVector<StringAttr>(ranks->getAsRange<StringAttr>())
+                   : SmallVector<StringAttr>()))
+      own.insert(own.begin(), loop(rank == "b" ? kBatch : kHead));
+  };
+  setPermutation(op.getQueryPermutationMutable(),
+                 op.getQueryPermutationRanks());
+  setPermutation(op.getKeyPermutationMutable(), op.getKeyPermutationRanks());
   return dims;
 }
 
@@ -347,6 +361,11 @@ FailureOr<AttentionOp> AttentionTile::create(bool isPartial) {
         << cast<RankedTensorType>(op.getValue().getType()).getDimSize(3);
     return failure();
   }
+  // A tile of tokens is no tile of slots.
+  if (op.isPermuted() && !(isWhole(kRow) && isWhole(kKey)))
+    return op.emitOpError("has a permutation and is not tiled along its "
+                          "tokens; allowed are b, h and f"),
+           failure();
   SmallVector<SmallVector<OperandDim>> dims = getOperandDims(op);
   SmallVector<Value> operands;
   for (auto [operand, roles] : llvm::zip_equal(op->getOperands(), dims))
@@ -356,7 +375,8 @@ FailureOr<AttentionOp> AttentionTile::create(bool isPartial) {
     return count == 0 ? Value() : operands[first];
   };
   constexpr unsigned kKeyLengths = 4, kQueryLengths = 5, kSinks = 6,
-                     kOrigins = 7, kOffset = 8;
+                     kOrigins = 7, kOffset = 8, kQueryPermutation = 9,
+                     kKeyPermutation = 10;
   auto [firstExtra, numExtras] = op.getODSOperandIndexAndLength(3);
   ArrayRef<Value> extras = ArrayRef(operands).slice(firstExtra, numExtras);
   Value keyLengths = at(kKeyLengths), queryLengths = at(kQueryLengths);
@@ -407,9 +427,11 @@ FailureOr<AttentionOp> AttentionTile::create(bool isPartial) {
       builder, loc, getType(isPartial ? compute : element, true),
       isPartial || op.getLse() ? getType(compute, false) : Type(), operands[0],
       operands[1], operands[2], extras, keyLengths, queryLengths,
-      isPartial ? Value() : at(kSinks), origins, offset, op.getScore(),
-      op.getSparsityAttr(), AlignmentAttr::get(op.getContext(), alignment),
+      isPartial ? Value() : at(kSinks), origins, offset, at(kQueryPermutation),
+      at(kKeyPermutation), op.getScore(), op.getSparsityAttr(),
+      AlignmentAttr::get(op.getContext(), alignment),
       originRanks.empty() ? ArrayAttr() : builder.getArrayAttr(originRanks),
+      op.getQueryPermutationRanksAttr(), op.getKeyPermutationRanksAttr(),
       op.getGatesAttr(),
       // The 1 of the denominator is added once, like sinks.
       NormaliserAttr::get(op.getContext(),

@@ -168,6 +168,73 @@ static LogicalResult verifyPositions(AttentionOp op) {
   return success();
 }
 
+/// Checks an order of `tokens` tokens; `what` names it.
+static LogicalResult verifyPermutation(AttentionOp op, StringRef what,
+                                       Value order,
+                                       std::optional<ArrayAttr> ranks,
+                                       int64_t tokens) {
+  // spec: PE-1
+  if (!order) {
+    if (ranks)
+      return op.emitOpError("lists ranks of ") << what << ", which it has not";
+    return success();
+  }
+  auto type = cast<RankedTensorType>(order.getType());
+  SmallVector<StringRef> names;
+  for (Attribute rank : ranks ? ranks->getValue() : ArrayRef<Attribute>())
+    names.push_back(cast<StringAttr>(rank).getValue());
+  bool inOrder = names.empty() || names == ArrayRef<StringRef>{"b"} ||
+                 names == ArrayRef<StringRef>{"h"} ||
+                 names == ArrayRef<StringRef>{"b", "h"};
+  if (!inOrder || type.getRank() != static_cast<int64_t>(names.size()) + 1)
+    return op.emitOpError(what)
+           << " is " << type << ", indexed by " << names.size()
+           << " ranks and the token; allowed are %p, %p[b], %p[h] and %p[b, h]";
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  for (auto [name, size] : llvm::zip(names, type.getShape())) {
+    int64_t expected = query.getDimSize(name == "b" ? 0 : 1);
+    if (!extentsAgree(size, expected))
+      return op.emitOpError(what) << " has extent " << size << " along '"
+                                  << name << "', which is " << expected;
+  }
+  return verifyExtent(op, ("the extent of " + what).str(),
+                      type.getShape().back(), "the number of tokens", tokens);
+}
+
+/// Checks the orders of tokens, and who reads them.
+static LogicalResult verifyPermutations(AttentionOp op) {
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  auto key = cast<RankedTensorType>(op.getKey().getType());
+  if (failed(verifyPermutation(
+          op, "the permutation of queries", op.getQueryPermutation(),
+          op.getQueryPermutationRanks(), query.getDimSize(2))) ||
+      failed(verifyPermutation(op, "the permutation of keys",
+                               op.getKeyPermutation(),
+                               op.getKeyPermutationRanks(), key.getDimSize(2))))
+    return failure();
+  // spec: PE-2
+  if (op.getQueryPermutation() &&
+      op.getQueryPermutation() == op.getKeyPermutation() &&
+      failed(verifyExtent(op,
+                          "with one permutation for both, the number of "
+                          "queries",
+                          query.getDimSize(2), "the number of keys",
+                          key.getDimSize(2))))
+    return failure();
+  // spec: PE-3
+  if (op.getSparsity() && op.getSparsity()->readsSlots() && !op.isPermuted())
+    return op.emitOpError(kPermutedNeedsOrder);
+  // spec: PE-6
+  if (op.isPermuted())
+    for (StringRef rank : {"m", "n"})
+      if (op.getOrigin(rank))
+        return op.emitOpError("gives rank '")
+               << rank
+               << "' an origin, which an operator with a permutation does not "
+                  "have";
+  return success();
+}
+
 static LogicalResult verifyGates(AttentionOp op, int64_t &next) {
   for (GateAttr gate : op.getGateList()) {
     // spec: GA-1
@@ -355,7 +422,7 @@ LogicalResult AttentionOp::verify() {
   if (failed(verifyBatch("the extent of the key lengths", getKeyLengths())) ||
       failed(verifyBatch("the extent of the query lengths", getQueryLengths())))
     return failure();
-  if (failed(verifyPositions(*this)))
+  if (failed(verifyPositions(*this)) || failed(verifyPermutations(*this)))
     return failure();
   // spec: AT-10
   if (getSinks()) {

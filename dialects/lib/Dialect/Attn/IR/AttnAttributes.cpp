@@ -144,13 +144,28 @@ LogicalResult NotAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+// spec: PE-3
+LogicalResult PermutedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   Attribute term) {
+  if (!SparsityAttr::isTerm(term) ||
+      isa<AndAttr, OrAttr, NotAttr, PermutedAttr>(term))
+    return emitError() << "'in permuted' follows an atom; got " << term;
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Sparsity expressions
 //===----------------------------------------------------------------------===//
 
 bool SparsityAttr::isTerm(Attribute attribute) {
   return isa_and_nonnull<CausalAttr, WindowAttr, PrefixAttr, AndAttr, OrAttr,
-                         NotAttr>(attribute);
+                         NotAttr, PermutedAttr>(attribute);
+}
+
+bool SparsityAttr::readsSlots() const {
+  return SparsityAttr(*this)
+      .walk([](PermutedAttr) { return WalkResult::interrupt(); })
+      .wasInterrupted();
 }
 
 // spec: SP-4
@@ -166,7 +181,26 @@ static constexpr unsigned kMostNested = 256;
 
 static FailureOr<Attribute> parseDisjunction(AsmParser &parser, unsigned depth);
 
+static FailureOr<Attribute> parsePlainTerm(AsmParser &parser, unsigned depth);
+
+/// A term, maybe with `in permuted`.
 static FailureOr<Attribute> parseTerm(AsmParser &parser, unsigned depth) {
+  FailureOr<Attribute> term = parsePlainTerm(parser, depth);
+  if (failed(term))
+    return failure();
+  SMLoc location = parser.getCurrentLocation();
+  if (failed(parser.parseOptionalKeyword("in")))
+    return term;
+  if (parser.parseKeyword("permuted"))
+    return failure();
+  Attribute permuted = PermutedAttr::getChecked(
+      [&] { return parser.emitError(location); }, parser.getContext(), *term);
+  if (!permuted)
+    return failure();
+  return permuted;
+}
+
+static FailureOr<Attribute> parsePlainTerm(AsmParser &parser, unsigned depth) {
   MLIRContext *context = parser.getContext();
   // spec: SP-4
   if (depth == kMostNested)
@@ -285,6 +319,10 @@ void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression) {
       .Case([&](NotAttr negation) {
         printer << "not ";
         printTerm(negation.getTerm());
+      })
+      .Case([&](PermutedAttr permuted) {
+        printExpression(printer, permuted.getTerm());
+        printer << " in permuted";
       });
 }
 

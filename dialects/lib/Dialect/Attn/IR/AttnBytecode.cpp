@@ -51,6 +51,8 @@ enum class AttributeCode : uint64_t {
   Residency = 17,
   Gate = 18,
   Normaliser = 19,
+  Permuted = 20,
+  Permutation = 21,
 };
 
 /// Writes one attribute.
@@ -118,6 +120,17 @@ private:
         failed(reader.readAttributes(ranks)))
       return {};
     return AttrT::get(reader.getContext(), index, ranks);
+  }
+
+  /// A rank and the access that belongs to it.
+  template <typename AttrT>
+  Attribute readOfRank() {
+    StringAttr rank;
+    AccessAttr access;
+    if (failed(reader.readAttribute(rank)) ||
+        failed(reader.readAttribute(access)))
+      return {};
+    return AttrT::get(reader.getContext(), rank, access);
   }
 
   template <typename AttrT, typename EnumT>
@@ -253,6 +266,17 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
         code(AttributeCode::Origin);
         writer.writeAttribute(origin.getRank());
         writer.writeAttribute(origin.getAccess());
+        return success();
+      })
+      .Case([&](PermutedAttr permuted) {
+        code(AttributeCode::Permuted);
+        writer.writeAttribute(permuted.getTerm());
+        return success();
+      })
+      .Case([&](PermutationAttr permutation) {
+        code(AttributeCode::Permutation);
+        writer.writeAttribute(permutation.getRank());
+        writer.writeAttribute(permutation.getAccess());
         return success();
       })
       .Case([&](PlanAttr plan) {
@@ -433,14 +457,12 @@ Attribute AttributeReader::read() {
     return readScoreMap();
   case AttributeCode::Access:
     return readIndexed<AccessAttr>();
-  case AttributeCode::Origin: {
-    StringAttr rank;
-    AccessAttr access;
-    if (failed(reader.readAttribute(rank)) ||
-        failed(reader.readAttribute(access)))
-      return {};
-    return OriginAttr::get(reader.getContext(), rank, access);
-  }
+  case AttributeCode::Origin:
+    return readOfRank<OriginAttr>();
+  case AttributeCode::Permutation:
+    return readOfRank<PermutationAttr>();
+  case AttributeCode::Permuted:
+    return readTerm<PermutedAttr>();
   case AttributeCode::Plan:
     return readPlan();
   case AttributeCode::Mapping:

@@ -26,10 +26,18 @@ AccessAttr CascadeSpace::getOrigin(StringAttr rank) const {
   return {};
 }
 
+AccessAttr CascadeSpace::getPermutation(StringAttr rank) const {
+  for (PermutationAttr permutation : permutations)
+    if (permutation.getRank() == rank)
+      return permutation.getAccess();
+  return {};
+}
+
 SmallVector<AccessAttr> CascadeSpace::getPlaneAccesses() const {
   SmallVector<AccessAttr> accesses;
-  for (AccessAttr access : {keyLengths, queryLengths, offset,
-                            getOrigin(queryRank), getOrigin(keyRank)})
+  for (AccessAttr access :
+       {keyLengths, queryLengths, offset, getOrigin(queryRank),
+        getOrigin(keyRank), getPermutation(queryRank), getPermutation(keyRank)})
     if (access)
       accesses.push_back(access);
   return accesses;
@@ -42,6 +50,8 @@ SmallVector<AccessAttr> CascadeSpace::getAccesses() const {
       accesses.push_back(access);
   for (OriginAttr origin : origins)
     accesses.push_back(origin.getAccess());
+  for (PermutationAttr permutation : permutations)
+    accesses.push_back(permutation.getAccess());
   return accesses;
 }
 
@@ -64,22 +74,39 @@ CascadeSpace::map(function_ref<int64_t(int64_t)> input,
   for (OriginAttr &origin : mapped.origins)
     origin = OriginAttr::get(origin.getContext(), rank(origin.getRank()),
                              mapAccess(origin.getAccess()));
+  for (PermutationAttr &permutation : mapped.permutations)
+    permutation = PermutationAttr::get(permutation.getContext(),
+                                       rank(permutation.getRank()),
+                                       mapAccess(permutation.getAccess()));
   return mapped;
 }
 
 CascadeSpace CascadeOp::getSpace() {
-  CascadeSpace space{getSparsityAttr(),     getQueryRankAttr(),
-                     getKeyRankAttr(),      getAlignmentAttr(),
-                     getOffsetAttr(),       getKeyLengthsAttr(),
-                     getQueryLengthsAttr(), {}};
+  CascadeSpace space{getSparsityAttr(),
+                     getQueryRankAttr(),
+                     getKeyRankAttr(),
+                     getAlignmentAttr(),
+                     getOffsetAttr(),
+                     getKeyLengthsAttr(),
+                     getQueryLengthsAttr(),
+                     {},
+                     {}};
   if (std::optional<ArrayAttr> list = getOrigins())
-    for (Attribute origin : *list)
-      space.origins.push_back(cast<OriginAttr>(origin));
+    llvm::append_range(space.origins, list->getAsRange<OriginAttr>());
+  if (std::optional<ArrayAttr> list = getPermutations())
+    llvm::append_range(space.permutations, list->getAsRange<PermutationAttr>());
   return space;
 }
 
-void CascadeOp::setSpace(const CascadeSpace &space) {
-  Properties &properties = getProperties();
+/// Writes `space` down in the properties of a cascade.
+static void setSpace(CascadeOp::Properties &properties, MLIRContext *context,
+                     const CascadeSpace &space) {
+  auto toArray = [&](auto list) -> ArrayAttr {
+    if (list.empty())
+      return {};
+    return ArrayAttr::get(context,
+                          SmallVector<Attribute>(list.begin(), list.end()));
+  };
   properties.sparsity = space.sparsity;
   properties.queryRank = space.queryRank;
   properties.keyRank = space.keyRank;
@@ -87,11 +114,12 @@ void CascadeOp::setSpace(const CascadeSpace &space) {
   properties.offset = space.offset;
   properties.keyLengths = space.keyLengths;
   properties.queryLengths = space.queryLengths;
-  properties.origins = {};
-  if (!space.origins.empty())
-    properties.origins = ArrayAttr::get(
-        getContext(),
-        SmallVector<Attribute>(space.origins.begin(), space.origins.end()));
+  properties.origins = toArray(space.origins);
+  properties.permutations = toArray(space.permutations);
+}
+
+void CascadeOp::setSpace(const CascadeSpace &space) {
+  ::setSpace(getProperties(), getContext(), space);
 }
 
 bool CascadeOp::readsOrigin(StringAttr rank) {
@@ -113,17 +141,8 @@ void CascadeOp::build(OpBuilder &builder, OperationState &state,
   state.addOperands(inputs);
   state.addRegion();
   auto &properties = state.getOrAddProperties<Properties>();
-  properties.sparsity = space.sparsity;
-  properties.queryRank = space.queryRank;
-  properties.keyRank = space.keyRank;
-  properties.alignment = space.alignment;
-  properties.offset = space.offset;
-  properties.keyLengths = space.keyLengths;
-  properties.queryLengths = space.queryLengths;
+  ::setSpace(properties, builder.getContext(), space);
   properties.mapping = mapping;
-  if (!space.origins.empty())
-    properties.origins = builder.getArrayAttr(
-        SmallVector<Attribute>(space.origins.begin(), space.origins.end()));
 }
 
 OperandRange CascadeOp::getYielded() {
@@ -313,6 +332,22 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
       return parser.emitError(lengthsLocation,
                               "'lengths' takes key(...), query(...) or both");
   }
+  SmallVector<Attribute> permutations;
+  auto parsePermutation = [&]() -> ParseResult {
+    SmallVector<StringAttr> rank;
+    AccessAttr access;
+    if (parseRankName(parser, rank) || parser.parseEqual() ||
+        parseAccess(parser, arguments, access))
+      return failure();
+    permutations.push_back(PermutationAttr::get(context, rank.front(), access));
+    return success();
+  };
+  if (succeeded(parser.parseOptionalKeyword("permute"))) {
+    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
+                                       parsePermutation))
+      return failure();
+    properties.permutations = parser.getBuilder().getArrayAttr(permutations);
+  }
   if (succeeded(parser.parseOptionalKeyword("mapping")) &&
       parseStripped(parser, properties.mapping))
     return failure();
@@ -377,6 +412,16 @@ void CascadeOp::print(OpAsmPrinter &printer) {
     printClause(" key", getKeyLengths());
     printClause(" query", getQueryLengths());
   }
+  if (std::optional<ArrayAttr> permutations = getPermutations()) {
+    printer << " permute(";
+    llvm::interleaveComma(permutations->getAsRange<PermutationAttr>(), printer,
+                          [&](PermutationAttr permutation) {
+                            printer << permutation.getRank().getValue()
+                                    << " = ";
+                            printAccess(permutation.getAccess());
+                          });
+    printer << ")";
+  }
   if (getMapping()) {
     printer << " mapping ";
     getMapping()->print(printer);
@@ -420,6 +465,9 @@ ParseResult IterateOp::parse(OpAsmParser &parser, OperationState &result) {
   if (succeeded(parser.parseOptionalKeyword("plan")) &&
       parseStripped(parser, properties.plan))
     return failure();
+  if (succeeded(parser.parseOptionalKeyword("tokens")) &&
+      parseStripped(parser, properties.tokenPlan))
+    return failure();
   result.addTypes(types);
   return failure(
       parser.resolveOperands(inits, types, location, result.operands) ||
@@ -436,6 +484,10 @@ void IterateOp::print(OpAsmPrinter &printer) {
   if (getPlan()) {
     printer << " plan ";
     getPlan()->print(printer);
+  }
+  if (getTokenPlan()) {
+    printer << " tokens ";
+    getTokenPlan()->print(printer);
   }
   printer.printOptionalAttrDictWithKeyword(
       (*this)->getDiscardableAttrDictionary().getValue());

@@ -181,8 +181,10 @@ static LogicalResult verifyAccesses(EinsumOp einsum, const ExtentMap &extents) {
 //===----------------------------------------------------------------------===//
 
 /// Checks an input that gives integers to the space; `what` names it.
+/// Behind its ranks it may have `numTokenRanks` that are known already.
 static LogicalResult verifyAccess(CascadeOp cascade, const Twine &what,
-                                  AccessAttr access) {
+                                  AccessAttr access,
+                                  int64_t numTokenRanks = 0) {
   if (!access)
     return success();
   // spec: CA-5
@@ -197,14 +199,54 @@ static LogicalResult verifyAccess(CascadeOp cascade, const Twine &what,
       !type.getElementType().isSignlessInteger(64))
     return cascade.emitOpError("reads ")
            << type << " as " << what << "; allowed are i32 and i64";
-  if (type.getRank() != static_cast<int64_t>(access.getRanks().size()))
+  int64_t numRanks = access.getRanks().size() + numTokenRanks;
+  if (type.getRank() != numRanks)
     return cascade.emitOpError("reads a tensor of rank ")
-           << type.getRank() << " as " << what << ", with "
-           << access.getRanks().size() << " ranks";
+           << type.getRank() << " as " << what << ", with " << numRanks
+           << " ranks";
   for (StringAttr rank : access.getRanks())
     if (rank == cascade.getQueryRankAttr() || rank == cascade.getKeyRankAttr())
       return cascade.emitOpError("may not index ")
              << what << " by '" << rank.getValue() << "'";
+  return success();
+}
+
+/// Checks the orders in which ranks of the plane are walked.
+static LogicalResult verifyPermutations(CascadeOp cascade,
+                                        const CascadeSpace &space) {
+  llvm::SmallDenseSet<StringAttr> seen;
+  for (PermutationAttr permutation : space.permutations) {
+    StringAttr rank = permutation.getRank();
+    // spec: PE-5
+    if (!rank || (rank != space.queryRank && rank != space.keyRank))
+      return cascade.emitOpError("permutes rank '")
+             << (rank ? rank.getValue() : "")
+             << "'; allowed are the ranks of 'over (query, key)'";
+    if (!seen.insert(rank).second)
+      return cascade.emitOpError("permutes rank '")
+             << rank.getValue() << "' twice";
+    AccessAttr access = permutation.getAccess();
+    if (access.getRanks().empty() || access.getRanks().back() != rank)
+      return cascade.emitOpError("the permutation of '")
+             << rank.getValue() << "' is indexed by it last: '%p["
+             << rank.getValue() << "]'";
+    AccessAttr inFront = AccessAttr::get(
+        cascade.getContext(), access.getInput(), access.getRanks().drop_back());
+    if (failed(verifyAccess(cascade,
+                            "the permutation of '" + rank.getValue() + "'",
+                            inFront, /*numTokenRanks=*/1)))
+      return failure();
+  }
+  // spec: PE-6
+  if (!space.permutations.empty())
+    for (StringAttr rank : {space.queryRank, space.keyRank})
+      if (space.getOrigin(rank))
+        return cascade.emitOpError("gives rank '")
+               << rank.getValue()
+               << "' an origin, which a permuted plane does not have";
+  // spec: PE-3
+  if (space.readsSlots() && space.permutations.empty())
+    return cascade.emitOpError(kPermutedNeedsOrder);
   return success();
 }
 
@@ -259,6 +301,8 @@ LogicalResult CascadeOp::verify() {
   CascadeSpace space = getSpace();
   if (failed(verifyAccess(*this, "the key lengths", space.keyLengths)) ||
       failed(verifyAccess(*this, "the query lengths", space.queryLengths)))
+    return failure();
+  if (failed(verifyPermutations(*this, space)))
     return failure();
   return verifyPositions(*this, space);
 }
@@ -394,7 +438,8 @@ static LogicalResult verifyAccessRanks(CascadeOp cascade) {
   auto check = [&](EinsumOp einsum, StringRef what,
                    AccessAttr access) -> LogicalResult {
     for (StringAttr rank : access.getRanks())
-      if (!einsum.hasRank(rank))
+      if (!einsum.hasRank(rank) && rank != space.queryRank &&
+          rank != space.keyRank)
         return einsum.emitOpError(what) << " along '" << rank.getValue()
                                         << "', a rank that it does not have";
     return success();
@@ -498,6 +543,9 @@ LogicalResult IterateOp::verify() {
     return emitOpError("the body's arguments must have the carried types ")
            << getInits().getTypes();
 
+  // spec: IT-5
+  if (getTokenPlan() && !getPlan())
+    return emitOpError("has a plan of tokens without one of slots");
   // spec: IT-4
   if (!getPlan())
     return success();
@@ -505,19 +553,28 @@ LogicalResult IterateOp::verify() {
   if (!cascade || cascade.getKeyRankAttr() != getParentAttr())
     return emitOpError("has a plan, but its parent is not the key rank of the "
                        "cascade's 'over'");
-  for (StringAttr symbol : getPlan()->getSymbols())
+  SmallVector<StringAttr> symbols(getPlan()->getSymbols());
+  if (getTokenPlan())
+    llvm::append_range(symbols, getTokenPlan()->getSymbols());
+  for (StringAttr symbol : symbols)
     if ((symbol == "KL" && !cascade.getKeyLengths()) ||
         (symbol == "QL" && !cascade.getQueryLengths()))
       return emitOpError("has a plan over ")
              << symbol << ", but the cascade has no such lengths";
   CascadeSpace space = cascade.getSpace();
   bool hasKeyOrigin = space.getOrigin(space.keyRank) != nullptr;
+  // Slots are aligned by lengths without being cut by them.
   bool hasDiagonal =
-      space.offset || hasKeyOrigin || space.getOrigin(space.queryRank);
-  for (StringAttr symbol : getPlan()->getSymbols())
+      space.offset || hasKeyOrigin || space.getOrigin(space.queryRank) ||
+      (space.readsSlots() && (space.keyLengths || space.queryLengths));
+  for (StringAttr symbol : symbols)
     if ((symbol == "ON" && !hasKeyOrigin) || (symbol == "D" && !hasDiagonal))
       return emitOpError("has a plan over ")
              << symbol << ", but the cascade has no such offset or origin";
+  // spec: IT-5
+  if (getTokenPlan() && space.permutations.empty())
+    return emitOpError(
+        "has a plan of tokens, but the cascade permutes no rank");
   return success();
 }
 

@@ -171,6 +171,8 @@ void EinsumOp::getEffects(
   for (OpOperand &input : getInputsMutable())
     if (isa<BaseMemRefType>(input.get().getType()))
       effects.emplace_back(MemoryEffects::Read::get(), &input);
+  for (OpOperand &index : getIndicesMutable())
+    effects.emplace_back(MemoryEffects::Read::get(), &index);
   OpOperand &init = getInitMutable()[0];
   if (getAccumulate())
     effects.emplace_back(MemoryEffects::Read::get(), &init);

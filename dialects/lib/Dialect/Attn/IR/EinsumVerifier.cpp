@@ -144,9 +144,17 @@ static bool multipliesData(EinsumOp einsum, AffineExpr expr) {
 static LogicalResult verifyData(EinsumOp einsum) {
   // spec: EI-13
   OperandRange indices = einsum.getIndices();
-  if (einsum.isTileForm() && !indices.empty())
-    return einsum.emitOpError("has 'outs' and an index that is data; tiles are "
-                              "read at ranks");
+  bool isTile =
+      einsum.isTileForm() && isa<MemRefType>(einsum.getInit().getType());
+  if (einsum.isTileForm() && !isTile && !indices.empty())
+    return einsum.emitOpError("has 'outs' of a tensor and an index that is "
+                              "data; such tiles are read at ranks");
+  for (auto [number, tensor] : llvm::enumerate(indices))
+    if (isa<MemRefType>(tensor.getType()) != isTile)
+      return einsum.emitOpError("index tensor #")
+             << number << " is " << tensor.getType()
+             << "; it is a memref where the einsum writes to one, else a "
+                "tensor";
   if (einsum.getIndexMaps().size() != indices.size())
     return einsum.emitOpError("has ")
            << einsum.getIndexMaps().size() << " maps for " << indices.size()
@@ -185,7 +193,7 @@ static LogicalResult verifyData(EinsumOp einsum) {
                << operand
                << ": data is multiplied by a constant or an extent alone";
     }
-    if (own.size() > 1)
+    if (own.size() > 1 && !isTile)
       return einsum.emitOpError("operand #")
              << operand << " reads " << own.size()
              << " index tensors; allowed is one";

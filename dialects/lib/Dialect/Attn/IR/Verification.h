@@ -22,6 +22,10 @@ inline constexpr StringLiteral kPartNeedsOffset =
 /// Diagnoses a name that no rank can have.
 LogicalResult verifyRankName(Operation *op, StringAttr name);
 
+/// Why an operator whose atoms read slots has to say what they are.
+inline constexpr StringLiteral kPermutedNeedsOrder =
+    "has an atom 'in permuted', but no order of tokens: permute(%p : type)";
+
 /// Diagnoses an element type that einsums do not compute with; `what` names the
 /// tensor.
 LogicalResult verifyElementType(Operation *op, const Twine &what, Type type);

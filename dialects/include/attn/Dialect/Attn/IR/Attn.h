@@ -92,11 +92,16 @@ struct CascadeSpace {
   AccessAttr offset;
   AccessAttr keyLengths, queryLengths;
   SmallVector<OriginAttr> origins;
+  SmallVector<PermutationAttr> permutations;
 
   /// Whether points of the (query, key) plane are removed.
   bool restricts() const { return sparsity || keyLengths || queryLengths; }
   /// The origin of `rank`, or null.
   AccessAttr getOrigin(StringAttr rank) const;
+  /// The original coordinates of the slots of `rank`, or null.
+  AccessAttr getPermutation(StringAttr rank) const;
+  /// Whether the order of slots matters: some atom reads them.
+  bool readsSlots() const { return sparsity && sparsity.readsSlots(); }
   /// Every input that is named other than in einsums.
   SmallVector<AccessAttr> getAccesses() const;
   /// What positional tests of the plane read.

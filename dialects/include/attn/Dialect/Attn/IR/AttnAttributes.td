@@ -102,6 +102,24 @@ def Attn_NotAttr : Attn_Attr<"Not", "not"> {
   let genVerifyDecl = 1;
 }
 
+def Attn_PermutedAttr : Attn_Attr<"Permuted", "permuted"> {
+  let summary = "an atom over slots in place of tokens";
+  let description = [{
+    The atom holds where it would if the tokens stood in the order of their slots:
+    of a permuted rank it reads the slot, of any other the token (PE-4). In the
+    text it is `window(128, 128) in permuted`. The term is an atom; connectives
+    join permuted and other atoms (PE-3). These alone give ranges of slots to
+    walk; the other atoms are tested point by point.
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<window(128, 128) in permuted and causal>} {}
+    ```
+  }];
+  let parameters = (ins "::mlir::Attribute":$term);
+  let assemblyFormat = "`<` $term `>`";
+  let genVerifyDecl = 1;
+}
+
 def Attn_SparsityAttr : Attn_Attr<"Sparsity", "sparsity"> {
   let summary = "a boolean expression over positional atoms";
   let description = [{
@@ -129,6 +147,8 @@ def Attn_SparsityAttr : Attn_Attr<"Sparsity", "sparsity"> {
                                 ::mlir::Attribute expression);
     /// Whether `attribute` may stand in a sparsity expression.
     static bool isTerm(::mlir::Attribute attribute);
+    /// Whether some atom reads slots of permuted ranks.
+    bool readsSlots() const;
   }];
 }
 
@@ -256,6 +276,21 @@ def Attn_OriginAttr : Attn_Attr<"Origin", "origin"> {
 }
 def Attn_OriginArrayAttr : TypedArrayAttrBase<Attn_OriginAttr,
                                               "origins of ranks">;
+
+def Attn_PermutationAttr : Attn_Attr<"Permutation", "permutation"> {
+  let summary = "the order in which a rank of a cascade is walked";
+  let description = [{
+    `access` gives a coordinate of `rank` for each slot, a bijection: the slot is
+    the last rank of the access, which has the same name; the others are ranks
+    with an order each of their own (PE-5). Operands, results, lengths and indices
+    keep the original order.
+  }];
+  let parameters = (ins "::mlir::StringAttr":$rank,
+                        "::mlir::attn::AccessAttr":$access);
+  let assemblyFormat = "`<` custom<Name>($rank) `,` $access `>`";
+}
+def Attn_PermutationArrayAttr : TypedArrayAttrBase<Attn_PermutationAttr,
+                                                   "permutations of ranks">;
 
 def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
   let summary = "the key ranges that a tile of queries visits";

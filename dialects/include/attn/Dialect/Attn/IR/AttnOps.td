@@ -20,6 +20,8 @@ class Attn_Op<string mnemonic, list<Trait> traits = []>
 def Attn_FloatTensor : RankedTensorOf<[AnyFloat]>;
 def Attn_Tile : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
 def Attn_LengthTensor : TensorRankOf<[I32, I64], [1]>;
+/// Original tokens by slot.
+def Attn_PermutationTensor : TensorRankOf<[I32, I64], [1, 2, 3]>;
 /// An offset of positions: one number, or one for each batch row.
 def Attn_Position : AnyTypeOf<[Index, TensorRankOf<[I32, I64], [0, 1]>],
     "an index, or a tensor of i32 or i64 of rank 0 or 1">;
@@ -55,6 +57,24 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     or an origin is an index or a tensor of i32 or i64, of rank 1 where each
     batch row has its own. `lengths` bounds keys and queries per batch row.
     `sinks` holds one logit per head that joins the denominator alone.
+
+    `permute(%p : tensor<?xi32>)` lets queries and keys be walked in the order
+    %p[0], %p[1], ...; `permute query(%p : type) key(%r : type)` gives each an
+    order of its own, or one of them alone. `%p[b, h]` lists the ranks with orders
+    of their own, in front of the tokens. An order is a bijection (PE-1). It
+    changes nothing by itself: every operand, length and index stays in the
+    original order. Atoms that say `in permuted` read slots in place of tokens:
+
+    ```mlir test
+    // Stochastic attention: a window over shuffled tokens, causal in their own order.
+    func.func @shuffled(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>,
+                        %p: tensor<8x?xi32>) -> tensor<?x8x?x64xf32> {
+      %o = attn.attention(%q, %k, %v) where window(128, 128) in permuted and causal
+          permute(%p[h] : tensor<8x?xi32>)
+          : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+      return %o : tensor<?x8x?x64xf32>
+    }
+    ```
 
     `gate PLACE ACTIVATION(%g[ranks] : type)`, any number of times, multiplies
     by an activated operand (`#attn.gate`). Operands of `query` and `output` are
@@ -120,10 +140,14 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     Optional<Attn_FloatTensor>:$sinks,
     Variadic<Attn_Position>:$origins,
     Optional<Attn_Position>:$offset,
+    Optional<Attn_PermutationTensor>:$queryPermutation,
+    Optional<Attn_PermutationTensor>:$keyPermutation,
     ArrayAttr:$score,
     OptionalAttr<Attn_SparsityAttr>:$sparsity,
     Attn_AlignmentAttr:$alignment,
     OptionalAttr<StrArrayAttr>:$originRanks,
+    OptionalAttr<StrArrayAttr>:$queryPermutationRanks,
+    OptionalAttr<StrArrayAttr>:$keyPermutationRanks,
     OptionalAttr<Attn_GateArrayAttr>:$gates,
     DefaultValuedAttr<Attn_NormaliserAttr,
                       "::mlir::attn::Normaliser::Softmax">:$normaliser,
@@ -139,6 +163,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     int64_t getGroupSize();
     /// The origin of `rank` (b, h, m or n), or null.
     ::mlir::Value getOrigin(::llvm::StringRef rank);
+    bool isPermuted() { return getQueryPermutation() || getKeyPermutation(); }
     /// The gates, in the order in which they are written.
     ::llvm::SmallVector<::mlir::attn::GateAttr> getGateList();
     /// The maps of the score, then the one of the weights: one for each region.
@@ -259,6 +284,8 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     by an input indexed by batch. `align offset(%x[b])` and
     `origin(m = %o[b], ...)` name integer inputs likewise: the position of query
     0, and where in the whole the tensors of this cascade begin along a rank.
+    `permute(m = %p[b,m], ...)` gives an order in which a rank of the plane may be
+    walked, and that atoms with `in permuted` read.
 
     Tensors hold floats of AT-2, integers or indices, of any rank. The body holds
     `attn.einsum`, `attn.iterate` and `arith.constant` alone, and sees nothing from
@@ -294,6 +321,7 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     OptionalAttr<Attn_OriginArrayAttr>:$origins,
     OptionalAttr<Attn_AccessAttr>:$keyLengths,
     OptionalAttr<Attn_AccessAttr>:$queryLengths,
+    OptionalAttr<Attn_PermutationArrayAttr>:$permutations,
     OptionalAttr<Attn_MappingAttr>:$mapping);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$body);
@@ -400,7 +428,7 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
   }];
   let arguments = (ins
     Variadic<Attn_Tile>:$inputs,
-    Variadic<AnyRankedTensor>:$indices,
+    Variadic<Attn_Tile>:$indices,
     Optional<Attn_Tile>:$init,
     StrArrayAttr:$ranks,
     I64Attr:$outputRank,
@@ -516,11 +544,14 @@ def Attn_IterateOp : Attn_Op<"iterate", [SingleBlock, Pure,
     }
     ```
 
-    `plan` holds the key ranges to visit, once a sparsity is planned.
+    `plan` holds the key ranges to visit, once a sparsity is planned. Where tokens
+    are permuted its rows and keys are slots, and `tokens` is a plan of what reads
+    the tokens in them: its element test joins that of the first (IT-5).
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$inits,
                        StrAttr:$rank, StrAttr:$parent, StrAttr:$point,
-                       OptionalAttr<Attn_PlanAttr>:$plan);
+                       OptionalAttr<Attn_PlanAttr>:$plan,
+                       OptionalAttr<Attn_PlanAttr>:$tokenPlan);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;

@@ -1,0 +1,243 @@
+//===- CascadeTilerSlots.cpp - Tokens in permuted order -------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A permuted rank is walked slot by slot. Its tokens stay where they are: a
+// tile reads them through the slots' part of the rank's table, tests and
+// indices take the tokens from there, and results are stored row by row to
+// where their tokens lie.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeTiler.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+bool CascadeTiler::isPermuted(StringAttr rank) const {
+  return space.readsSlots() && space.getPermutation(rank);
+}
+
+/// Rows are the lanes, keys the streamed rank; their tables belong to the item.
+LogicalResult CascadeTiler::checkPermutations(ErrorFn emit) {
+  for (PermutationAttr permutation : space.permutations) {
+    StringAttr rank = permutation.getRank();
+    bool isStreamed = iterate && iterate.getParentAttr() == rank;
+    if (rank != lane && !isStreamed)
+      return emit(cascade) << "the permuted rank '" << rank.getValue()
+                           << "' is neither the lanes nor streamed";
+  }
+  if (!iterate || !isPermuted(iterate.getParentAttr()))
+    return success();
+  // Steps and points of a permuted rank count slots.
+  WalkResult walk = iterate.walk([&](IndexOp index) {
+    if (index.getRankAttr() != iterate.getRankAttr() &&
+        index.getRankAttr() != iterate.getPointAttr())
+      return WalkResult::advance();
+    emit(index->getParentOfType<EinsumOp>())
+        << "asks for '" << index.getRank() << "', a part of the permuted rank '"
+        << iterate.getParent() << "'";
+    return WalkResult::interrupt();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+/// The tokens of the slots of `rank` that this tile has: those of the rows one
+/// for each lane, those of the keys in the rank's own table.
+Value CascadeTiler::getSlotTable(OpBuilder &builder, Location loc,
+                                 StringAttr rank) {
+  return rank == lane ? rowTokens : sliceTable(builder, loc, rank);
+}
+
+/// Copies the tokens of the rows: lanes past the last row get its token, so
+/// that nothing that reads them needs a mask.
+void CascadeTiler::loadRowTokens(OpBuilder &builder, Location loc) {
+  rowTokens = {};
+  if (!isPermuted(lane))
+    return;
+  Value table = sliceTable(builder, loc, lane);
+  Type element = getElementTypeOrSelf(table.getType());
+  rowTokens = allocate(builder, loc, lane, element).memref;
+  EinsumOp::create(
+      builder, loc, rowTokens, lane,
+      ArrayRef<EinsumAccess>(EinsumAccess::get(table, lane)), std::nullopt,
+      /*accumulate=*/false, ArrayRef<StringAttr>(lane),
+      [](OpBuilder &, Location, ValueRange args) { return args[0]; });
+}
+
+Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
+                               StringAttr rank) {
+  AccessAttr access = space.getPermutation(rank);
+  Value table = inputs[access.getInput()];
+  SmallVector<OpFoldResult> offsets, sizes,
+      strides(access.getRanks().size(), builder.getIndexAttr(1));
+  for (StringAttr name : access.getRanks().drop_back()) {
+    offsets.push_back(
+        coordinates[llvm::find(parallel, name) - parallel.begin()]);
+    sizes.push_back(builder.getIndexAttr(1));
+  }
+  bool isRow = rank == lane;
+  offsets.push_back(isRow ? firstRow : stepFirst);
+  sizes.push_back(isRow ? rowCount : stepCount);
+  auto type = memref::SubViewOp::inferRankReducedResultType(
+      {ShapedType::kDynamic}, cast<MemRefType>(table.getType()), offsets, sizes,
+      strides);
+  return memref::SubViewOp::create(builder, loc, type, table, offsets, sizes,
+                                   strides);
+}
+
+/// Calls `fn` with what the plan of tokens says to this item in place of what
+/// the plan of slots does.
+void CascadeTiler::withTokenPlan(function_ref<void()> fn) {
+  std::swap(planSymbols, tokenSymbols);
+  std::swap(testTerms, tokenTerms);
+  fn();
+  std::swap(planSymbols, tokenSymbols);
+  std::swap(testTerms, tokenTerms);
+}
+
+/// The position of a token for a test, whose number `slot` is in the tile.
+static Value toTestPosition(OpBuilder &builder, Location loc, Value token,
+                            Value slot) {
+  if (!token || token.getType() == slot.getType())
+    return token ? token : slot;
+  return arith::TruncIOp::create(builder, loc, slot.getType(), token);
+}
+
+/// Whether the tokens in the slots of the current row and key are live.
+Value CascadeTiler::buildTokensLive(OpBuilder &builder, Location loc,
+                                    ArrayRef<Value> slots,
+                                    const Tokens &tokens) {
+  // A rank that is not permuted has its tokens in their own slots.
+  SmallVector<Value> point{
+      toTestPosition(builder, loc, tokens.lookup(lane), slots[0]),
+      toTestPosition(builder, loc, tokens.lookup(iterate.getParentAttr()),
+                     slots[1])};
+  Value live;
+  withTokenPlan([&] {
+    live = buildPlanTest(builder, loc, *iterate.getTokenPlan(), point);
+  });
+  return live;
+}
+
+/// The ranks whose tokens the element test of the plan reads.
+SmallVector<StringAttr> CascadeTiler::getTokensOfTest() {
+  SmallVector<StringAttr> ranks;
+  if (iterate && iterate.getTokenPlan())
+    for (StringAttr rank : {lane, iterate.getParentAttr()})
+      if (isPermuted(rank))
+        ranks.push_back(rank);
+  return ranks;
+}
+
+/// The ranks whose tokens the map of `einsum` reads, by index or in a test.
+SmallVector<StringAttr> CascadeTiler::getTokensRead(EinsumOp einsum,
+                                                    bool isMasked) {
+  SmallVector<StringAttr> ranks;
+  if (isMasked)
+    ranks = getTokensOfTest();
+  for (IndexOp index : einsum.getBody().getOps<IndexOp>()) {
+    StringAttr rank = index.getRankAttr();
+    bool isKnown = rank == lane && fixedToken;
+    if (isPermuted(rank) && !isKnown && !llvm::is_contained(ranks, rank))
+      ranks.push_back(rank);
+  }
+  return ranks;
+}
+
+/// Where one row is stored, its part of a tile without the lanes.
+EinsumAccess CascadeTiler::fixRow(OpBuilder &builder, Location loc,
+                                  EinsumAccess access) {
+  if (!fixedRow)
+    return access;
+  auto type = cast<MemRefType>(access.tensor.getType());
+  SmallVector<OpFoldResult> offsets, sizes,
+      strides(type.getRank(), builder.getIndexAttr(1));
+  SmallVector<int64_t> shape;
+  SmallVector<AffineExpr> exprs;
+  for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+    auto plain = dyn_cast<AffineDimExpr>(expr);
+    bool isRow = plain && access.ranks[plain.getPosition()] == lane;
+    offsets.push_back(isRow ? OpFoldResult(fixedRow) : builder.getIndexAttr(0));
+    sizes.push_back(
+        isRow ? builder.getIndexAttr(1)
+              : memref::getMixedSize(builder, loc, access.tensor, dim));
+    if (isRow)
+      continue;
+    shape.push_back(type.getDimSize(dim));
+    exprs.push_back(expr);
+  }
+  if (exprs.size() == access.map.getNumResults())
+    return access;
+  auto rowType = memref::SubViewOp::inferRankReducedResultType(
+      shape, type, offsets, sizes, strides);
+  Value row = memref::SubViewOp::create(builder, loc, rowType, access.tensor,
+                                        offsets, sizes, strides);
+  return EinsumAccess(
+      row,
+      AffineMap::get(access.map.getNumDims(), 0, exprs, builder.getContext()),
+      access.ranks);
+}
+
+/// Stores a result row by row, each where its token lies.
+void CascadeTiler::emitPermutedOutput(OpBuilder &builder, Location loc,
+                                      Value result, Value output,
+                                      ArrayRef<StringAttr> tensorRanks) {
+  auto einsum = result.getDefiningOp<EinsumOp>();
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  auto loop = scf::ForOp::create(builder, loc, zero, rowCount, one);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  fixedRow = loop.getInductionVar();
+  Value token = memref::LoadOp::create(builder, loc, rowTokens, fixedRow);
+  token =
+      arith::IndexCastOp::create(builder, loc, builder.getIndexType(), token);
+  // No store leaves the tensor, whatever the table holds.
+  Value last =
+      arith::SubIOp::create(builder, loc, getExtent(builder, loc, lane), one);
+  token = arith::MinSIOp::create(builder, loc, token, last);
+  fixedToken = arith::MaxSIOp::create(builder, loc, token, zero);
+
+  auto type = cast<MemRefType>(output.getType());
+  SmallVector<OpFoldResult> offsets, sizes,
+      strides(type.getRank(), builder.getIndexAttr(1));
+  SmallVector<int64_t> shape;
+  SmallVector<StringAttr> ranks;
+  for (auto [dim, rank] : llvm::enumerate(tensorRanks)) {
+    bool isWhole = !isParallel(rank) && rank != lane;
+    if (isParallel(rank))
+      offsets.push_back(
+          coordinates[llvm::find(parallel, rank) - parallel.begin()]);
+    else
+      offsets.push_back(isWhole ? builder.getIndexAttr(0)
+                                : OpFoldResult(fixedToken));
+    sizes.push_back(isWhole ? memref::getMixedSize(builder, loc, output, dim)
+                            : builder.getIndexAttr(1));
+    if (!isWhole)
+      continue;
+    shape.push_back(type.getDimSize(dim));
+    ranks.push_back(rank);
+  }
+  auto viewType = memref::SubViewOp::inferRankReducedResultType(
+      shape, type, offsets, sizes, strides);
+  Value view = memref::SubViewOp::create(builder, loc, viewType, output,
+                                         offsets, sizes, strides);
+  if (einsum && !buffers.contains(result)) {
+    emitMap(builder, einsum, view, ranks, /*accumulate=*/false, std::nullopt);
+  } else {
+    TileBuffer from = buffers.lookup(result);
+    from.ranks.clear();
+    for (int64_t dim : from.dims)
+      from.ranks.push_back(tensorRanks[dim]);
+    emitCopy(builder, loc, from, view, ranks);
+  }
+  fixedRow = fixedToken = {};
+}
