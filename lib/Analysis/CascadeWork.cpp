@@ -99,7 +99,7 @@ std::optional<int64_t> CascadeWork::getExtent(StringAttr rank) const {
 ExtentFormula CascadeWork::evaluate(const ExtentFormula &formula) const {
   return formula.substitute([&](StringRef name) -> std::optional<double> {
     if (name == "live" && livePoints)
-      return *livePoints;
+      return livePoints->count;
     auto found = extents.find(name.str());
     if (found == extents.end())
       return std::nullopt;

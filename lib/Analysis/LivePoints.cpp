@@ -36,8 +36,12 @@ static std::optional<Line> getLine(AffineExpr expr, ArrayRef<int64_t> symbols) {
     return Line{0, constant.getValue()};
   if (isa<AffineDimExpr>(expr))
     return Line{1, 0};
-  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
+    // What comes behind the symbols are values of rows.
+    if (symbol.getPosition() >= symbols.size())
+      return std::nullopt;
     return Line{0, symbols[symbol.getPosition()]};
+  }
   auto binary = cast<AffineBinaryOpExpr>(expr);
   std::optional<Line> left = getLine(binary.getLHS(), symbols);
   std::optional<Line> right = getLine(binary.getRHS(), symbols);
@@ -76,31 +80,16 @@ static bool getLines(AffineMap map, ArrayRef<int64_t> symbols,
   return true;
 }
 
-/// The points that are live in every one of `pieces`, row by row.
-static int64_t countRowByRow(ArrayRef<PlanPiece> pieces, int64_t rows,
-                             int64_t keys, ArrayRef<int64_t> symbols) {
-  int64_t count = 0;
-  for (int64_t row = 0; row < rows; ++row) {
-    KeyRange common{0, keys};
-    for (const PlanPiece &piece : pieces) {
-      KeyRange live = evaluatePiece(piece, row, row, symbols).live;
-      common.begin = std::max(common.begin, live.begin);
-      common.end = std::min(common.end, live.end);
-    }
-    if (!common.empty())
-      count += common.end - common.begin;
-  }
-  return count;
-}
-
-/// The number of points that are live in every one of `pieces`.
-static int64_t countCommonPoints(ArrayRef<PlanPiece> pieces, int64_t rows,
-                                 int64_t keys, ArrayRef<int64_t> symbols) {
+/// The number of points that are live in every one of `pieces`; nothing if the
+/// ends of their ranges are not affine in the row.
+static std::optional<int64_t> countCommonPoints(ArrayRef<PlanPiece> pieces,
+                                                int64_t rows, int64_t keys,
+                                                ArrayRef<int64_t> symbols) {
   SmallVector<Line> lowers{Line{0, 0}}, uppers{Line{0, keys}};
   for (const PlanPiece &piece : pieces)
     if (!getLines(piece.liveLower, symbols, lowers) ||
         !getLines(piece.liveUpper, symbols, uppers))
-      return countRowByRow(pieces, rows, keys, symbols);
+      return std::nullopt;
 
   // A row has max(0, min of all differences) live keys.
   SmallVector<Line> lengths{Line{0, 0}};
@@ -140,8 +129,10 @@ static int64_t countCommonPoints(ArrayRef<PlanPiece> pieces, int64_t rows,
   return count;
 }
 
-int64_t attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
-                              ArrayRef<int64_t> symbols) {
+/// The live points of a plan whose ranges all have affine ends.
+static std::optional<int64_t> countByPieces(PlanAttr plan, int64_t rows,
+                                            int64_t keys,
+                                            ArrayRef<int64_t> symbols) {
   // Pieces may overlap: what an even number of them share was counted once too
   // often.
   ArrayRef<PlanPiece> pieces = plan.getPieces();
@@ -151,14 +142,106 @@ int64_t attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
     for (auto [index, piece] : llvm::enumerate(pieces))
       if (subset >> index & 1)
         chosen.push_back(piece);
-    int64_t common = countCommonPoints(chosen, rows, keys, symbols);
-    count += chosen.size() % 2 == 1 ? common : -common;
+    std::optional<int64_t> common =
+        countCommonPoints(chosen, rows, keys, symbols);
+    if (!common)
+      return std::nullopt;
+    count += chosen.size() % 2 == 1 ? *common : -*common;
   }
   return count;
 }
 
-std::optional<int64_t> attn::countLivePoints(CascadeOp cascade, int64_t rows,
-                                             int64_t keys) {
+/// The keys in the live ranges of the rows `first` to `last`.
+static int64_t countVisited(PlanAttr plan, int64_t first, int64_t last,
+                            int64_t keys, ArrayRef<int64_t> symbols) {
+  PlanTile tile(plan, first, last, symbols);
+  SmallVector<KeyRange> ranges;
+  for (const PlanPiece &piece : plan.getPieces()) {
+    KeyRange live = tile.getRanges(piece).live;
+    live.begin = std::max<int64_t>(live.begin, 0);
+    live.end = std::min(live.end, keys);
+    if (!live.empty())
+      ranges.push_back(live);
+  }
+  llvm::sort(ranges, [](const KeyRange &a, const KeyRange &b) {
+    return a.begin < b.begin;
+  });
+  int64_t count = 0, end = 0;
+  for (const KeyRange &range : ranges) {
+    count += std::max<int64_t>(range.end - std::max(range.begin, end), 0);
+    end = std::max(end, range.end);
+  }
+  return count;
+}
+
+/// Whether every constraint bounds the key alone, so that the live keys of a
+/// row are those of the ranges.
+static bool isUnionOfRanges(PlanAttr plan) {
+  unsigned numSymbols = plan.getSymbols().size();
+  SmallVector<bool> readsKey;
+  // Whether what is not affine in an expression has to do with the key.
+  std::function<bool(AffineExpr, bool)> isPlain = [&](AffineExpr expr,
+                                                      bool inDivision) {
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      return !inDivision || dim.getPosition() == 0;
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+      return symbol.getPosition() < numSymbols ||
+             !readsKey[symbol.getPosition() - numSymbols];
+    auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+    if (!binary)
+      return true;
+    bool divides = expr.getKind() != AffineExprKind::Add &&
+                   expr.getKind() != AffineExprKind::Mul;
+    // The bounds of a plan need not be tight for a quotient of quotients.
+    if (divides && inDivision)
+      return false;
+    divides |= inDivision;
+    return isPlain(binary.getLHS(), divides) &&
+           isPlain(binary.getRHS(), divides);
+  };
+  for (const PointValue &value : plan.getValues())
+    readsKey.push_back(
+        llvm::any_of(value.map.getResults(), [&](AffineExpr expr) {
+          return expr.isFunctionOfDim(1) || !isPlain(expr, false);
+        }));
+  return llvm::all_of(plan.getPieces(), [&](const PlanPiece &piece) {
+    return llvm::all_of(piece.constraints.getConstraints(),
+                        [&](AffineExpr expr) { return isPlain(expr, false); });
+  });
+}
+
+/// What a count may take: tests of points, or ranges of rows.
+static constexpr int64_t kMostTests = int64_t(1) << 20;
+static constexpr int64_t kMostRanges = int64_t(1) << 14;
+
+LivePoints attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
+                                 ArrayRef<int64_t> symbols) {
+  if (rows <= 0 || keys <= 0)
+    return {};
+  bool hasRanges = isUnionOfRanges(plan);
+  if (hasRanges)
+    if (std::optional<int64_t> count = countByPieces(plan, rows, keys, symbols))
+      return {*count, true};
+  LivePoints live;
+  if (!hasRanges && rows <= kMostTests / keys) {
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t key = 0; key < keys; ++key)
+        live.count += passesConstraints(plan, row, key, symbols);
+    return live;
+  }
+  // Row by row, or as many rows at a time as it takes.
+  int64_t step = llvm::divideCeil(rows, kMostRanges);
+  live.isExact = hasRanges && step == 1;
+  for (int64_t first = 0; first < rows; first += step) {
+    int64_t last = std::min(first + step, rows) - 1;
+    live.count +=
+        (last - first + 1) * countVisited(plan, first, last, keys, symbols);
+  }
+  return live;
+}
+
+std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
+                                                int64_t keys) {
   CascadeSpace space = cascade.getSpace();
   // An offset and origins are numbers of the call, and so is an order of
   // tokens.
@@ -180,6 +263,6 @@ std::optional<int64_t> attn::countLivePoints(CascadeOp cascade, int64_t rows,
   if (failed(plan))
     return std::nullopt;
   if (!*plan)
-    return rows * keys;
+    return LivePoints{rows * keys, true};
   return countLivePoints(*plan, rows, keys, {rows, keys});
 }

@@ -146,12 +146,12 @@ void attn::printWork(raw_ostream &os, const CascadeWork &work,
                             .str();
     std::string value;
     llvm::raw_string_ostream os(value);
-    std::optional<int64_t> live = work.getLivePoints();
+    std::optional<LivePoints> live = work.getLivePoints();
     std::optional<int64_t> all = work.getPlanePoints();
     if (live && all) {
-      os << *live << " of " << *all;
+      os << (live->isExact ? "" : "at most ") << live->count << " of " << *all;
       if (*all > 0)
-        os << llvm::format(", %.4g%%", 100.0 * *live / *all);
+        os << llvm::format(", %.4g%%", 100.0 * live->count / *all);
     } else if (all) {
       os << "live: no plan of this sparsity";
     } else {

@@ -171,11 +171,15 @@ private:
                                           IterateOp op);
   SmallVector<KeyInterval> mergeIntervals(OpBuilder &builder, Location loc,
                                           SmallVector<KeyInterval> intervals);
+  SmallVector<Value> buildRowValues(OpBuilder &builder, Location loc,
+                                    PlanAttr plan, Value row);
   static Value roundDown(OpBuilder &builder, Location loc, Value value,
                          Value unit);
+  static bool isNeverFull(PlanAttr plan);
   Value buildIsFull(OpBuilder &builder, Location loc, Value stepEnd);
   void buildFullPart(OpBuilder &builder, Location loc, Value stepEnd);
   void buildPlanSymbols(OpBuilder &builder, Location loc, PlanAttr plan);
+  Type chooseTestType(OpBuilder &builder);
   void buildTestTerms(OpBuilder &builder, Location loc, PlanAttr plan);
   void emitOutputs(OpBuilder &builder, Location loc);
   void absorbAccumulations(Block &block);
@@ -221,8 +225,10 @@ private:
   SmallVector<KeyInterval> fullRanges;
   /// Those of a partial step, in the piece that has most.
   Value fullFirst, fullEnd;
-  /// The terms of the plan's element test that do not depend on the point.
+  /// The terms of the plan's element test that do not depend on the point, and
+  /// the type in which it is computed.
   SmallVector<Value> planSymbols, testTerms;
+  Type testType;
   /// Those of the plan of tokens.
   SmallVector<Value> tokenSymbols, tokenTerms;
   /// Origins of the ranks that have one, read once for an item.

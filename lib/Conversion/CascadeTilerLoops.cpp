@@ -186,6 +186,10 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
     emitStep(builder, op, /*masked=*/false);
     return;
   }
+  if (isNeverFull(*op.getPlan())) {
+    emitStep(builder, op, /*masked=*/true);
+    return;
+  }
   auto branch =
       scf::IfOp::create(builder, loc, buildIsFull(builder, loc, stepEnd),
                         /*withElse=*/true);

@@ -12,6 +12,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "PointValues.h"
+#include "attn/Analysis/SparsityPlan.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -117,52 +119,102 @@ CascadeTiler::DeadPoints CascadeTiler::getDeadPoints(EinsumOp einsum) const {
 // Tests
 //===----------------------------------------------------------------------===//
 
-/// Evaluates an affine expression on i32 values.
-static Value evaluate(OpBuilder &builder, Location loc, AffineExpr expr,
-                      ValueRange dims, ValueRange symbols) {
-  if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return dims[dim.getPosition()];
-  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
-    return symbols[symbol.getPosition()];
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return arith::ConstantIntOp::create(builder, loc, constant.getValue(), 32);
-  auto binary = cast<AffineBinaryOpExpr>(expr);
-  Value left = evaluate(builder, loc, binary.getLHS(), dims, symbols);
-  Value right = evaluate(builder, loc, binary.getRHS(), dims, symbols);
-  switch (binary.getKind()) {
-  case AffineExprKind::Add:
-    return arith::AddIOp::create(builder, loc, left, right);
-  case AffineExprKind::Mul:
-    return arith::MulIOp::create(builder, loc, left, right);
-  case AffineExprKind::FloorDiv:
-    return arith::FloorDivSIOp::create(builder, loc, left, right);
-  case AffineExprKind::CeilDiv:
-    return arith::CeilDivSIOp::create(builder, loc, left, right);
-  default: {
-    // The remainder of a floored division.
-    Value quotient = arith::FloorDivSIOp::create(builder, loc, left, right);
-    Value product = arith::MulIOp::create(builder, loc, quotient, right);
-    return arith::SubIOp::create(builder, loc, left, product);
+/// Tokens of a kernel whose test has divisions, which are not cut to fit.
+static constexpr int64_t kMostTokens = int64_t(1) << 27;
+
+/// The largest magnitude in the evaluation of `expr`, its own included, where
+/// values of point are as large as `values` says.
+static double getMagnitude(AffineExpr expr, ArrayRef<double> symbols,
+                           double &largest) {
+  double magnitude;
+  // Tokens of one kernel, rows and keys.
+  if (isa<AffineDimExpr>(expr)) {
+    magnitude = kMostTokens;
+  } else if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
+    magnitude = symbols[symbol.getPosition()];
+  } else if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
+    magnitude = std::abs(static_cast<double>(constant.getValue()));
+  } else {
+    auto binary = cast<AffineBinaryOpExpr>(expr);
+    double left = getMagnitude(binary.getLHS(), symbols, largest);
+    double right = getMagnitude(binary.getRHS(), symbols, largest);
+    switch (expr.getKind()) {
+    case AffineExprKind::Add:
+      magnitude = left + right;
+      break;
+    case AffineExprKind::Mul:
+      magnitude = left * right;
+      break;
+    case AffineExprKind::Mod:
+      magnitude = right;
+      break;
+    default:
+      magnitude = left / right + 1;
+    }
   }
-  }
+  largest = std::max(largest, magnitude);
+  return magnitude;
 }
 
-/// Splits a sum into the terms that depend on the row or the key, and the rest.
-static void splitTerms(AffineExpr expr, AffineExpr &points, AffineExpr &rest) {
+/// Splits a sum into the terms that depend on the row or the key, values of the
+/// point included, and the rest.
+static void splitTerms(AffineExpr expr, unsigned numSymbols, AffineExpr &points,
+                       AffineExpr &rest) {
   auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
   if (sum && sum.getKind() == AffineExprKind::Add) {
-    splitTerms(sum.getLHS(), points, rest);
-    splitTerms(sum.getRHS(), points, rest);
+    splitTerms(sum.getLHS(), numSymbols, points, rest);
+    splitTerms(sum.getRHS(), numSymbols, points, rest);
     return;
   }
-  AffineExpr &target = expr.isSymbolicOrConstant() ? rest : points;
+  bool isSame = expr.isSymbolicOrConstant();
+  expr.walk([&](AffineExpr inner) {
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(inner))
+      isSame &= symbol.getPosition() < numSymbols;
+  });
+  AffineExpr &target = isSame ? rest : points;
   target = target + expr;
 }
 
-static void splitTerms(AffineExpr expr, MLIRContext *context,
-                       AffineExpr &points, AffineExpr &rest) {
+static void splitTerms(AffineExpr expr, unsigned numSymbols,
+                       MLIRContext *context, AffineExpr &points,
+                       AffineExpr &rest) {
   points = rest = getAffineConstantExpr(0, context);
-  splitTerms(expr, points, rest);
+  splitTerms(expr, numSymbols, points, rest);
+}
+
+/// Whether 32 bits hold all that the element test of `plan` computes. A test of
+/// plain sums is cut to fit, whatever its symbols are.
+static bool fitsShort(PlanAttr plan) {
+  SmallVector<double> symbols;
+  for (StringAttr symbol : plan.getSymbols())
+    symbols.push_back(symbol == PlanSymbols::diagonal ||
+                              symbol == PlanSymbols::keyOrigin
+                          ? kFarPosition
+                          : kMostTokens);
+  double largest = 0;
+  for (const PointValue &value : plan.getValues()) {
+    double magnitude = 0;
+    for (AffineExpr expr : value.map.getResults())
+      magnitude = std::max(magnitude, getMagnitude(expr, symbols, largest));
+    symbols.push_back(magnitude);
+  }
+  MLIRContext *context = plan.getContext();
+  for (const PlanPiece &piece : plan.getPieces())
+    for (AffineExpr constraint : piece.constraints.getConstraints()) {
+      AffineExpr points, rest;
+      splitTerms(constraint, plan.getSymbols().size(), context, points, rest);
+      getMagnitude(points, symbols, largest);
+    }
+  // The rest of a constraint is cut to kFarToken.
+  return largest < kFarToken;
+}
+
+/// Slots and tokens are tested in one type.
+Type CascadeTiler::chooseTestType(OpBuilder &builder) {
+  bool isShort = fitsShort(*iterate.getPlan());
+  if (std::optional<PlanAttr> tokens = iterate.getTokenPlan())
+    isShort &= fitsShort(*tokens);
+  return isShort ? builder.getI32Type() : builder.getI64Type();
 }
 
 /// Computes the terms of the element test that are the same at all points. What
@@ -171,34 +223,36 @@ static void splitTerms(AffineExpr expr, MLIRContext *context,
 void CascadeTiler::buildTestTerms(OpBuilder &builder, Location loc,
                                   PlanAttr plan) {
   MLIRContext *context = builder.getContext();
-  Type i32 = builder.getI32Type();
+  unsigned numSymbols = plan.getSymbols().size();
   testTerms.clear();
   Value far = arith::ConstantIndexOp::create(builder, loc, kFarToken);
   Value before = arith::ConstantIndexOp::create(builder, loc, -kFarToken);
   for (const PlanPiece &piece : plan.getPieces())
     for (AffineExpr constraint : piece.constraints.getConstraints()) {
       AffineExpr points, rest;
-      splitTerms(constraint, context, points, rest);
+      splitTerms(constraint, numSymbols, context, points, rest);
       Value value = affine::AffineApplyOp::create(
-          builder, loc, AffineMap::get(0, plan.getSymbols().size(), rest),
-          planSymbols);
-      value = arith::MinSIOp::create(builder, loc, value, far);
-      value = arith::MaxSIOp::create(builder, loc, value, before);
-      testTerms.push_back(arith::IndexCastOp::create(builder, loc, i32, value));
+          builder, loc, AffineMap::get(0, numSymbols, rest), planSymbols);
+      if (testType.isInteger(32)) {
+        value = arith::MinSIOp::create(builder, loc, value, far);
+        value = arith::MaxSIOp::create(builder, loc, value, before);
+      }
+      testTerms.push_back(
+          arith::IndexCastOp::create(builder, loc, testType, value));
     }
 }
 
-/// Inside a map: whether the current (row, key) is live. Positions are i32, so
-/// that a vector of lanes takes one register.
+/// Inside a map: whether the current (row, key) is live. Positions are i32
+/// where that suffices, so that a vector of lanes takes one register.
 Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
                               const Tokens &tokens) {
-  Type i32 = builder.getI32Type();
-  auto toI32 = [&](Value value) -> Value {
-    return arith::IndexCastOp::create(builder, loc, i32, value);
+  auto toInteger = [&](Value value) -> Value {
+    return arith::IndexCastOp::create(builder, loc, testType, value);
   };
   auto getPosition = [&](StringAttr rank, Value first) -> Value {
     Value local = IndexOp::create(builder, loc, builder.getIndexType(), rank);
-    return arith::AddIOp::create(builder, loc, toI32(local), toI32(first));
+    return arith::AddIOp::create(builder, loc, toInteger(local),
+                                 toInteger(first));
   };
   SmallVector<Value> dims{getPosition(lane, firstRow),
                           getPosition(iterate.getPointAttr(), stepFirst)};
@@ -215,21 +269,30 @@ Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
 /// The element test of `plan` at the point (row, key).
 Value CascadeTiler::buildPlanTest(OpBuilder &builder, Location loc,
                                   PlanAttr plan, ArrayRef<Value> dims) {
-  Type i32 = builder.getI32Type();
-  auto toI32 = [&](Value value) -> Value {
-    return arith::IndexCastOp::create(builder, loc, i32, value);
+  auto toInteger = [&](Value value) -> Value {
+    return arith::IndexCastOp::create(builder, loc, testType, value);
   };
-  SmallVector<Value> symbols = llvm::map_to_vector(planSymbols, toI32);
-  Value zero = arith::ConstantIntOp::create(builder, loc, 0, 32);
+  SmallVector<Value> symbols = llvm::map_to_vector(planSymbols, toInteger);
+  unsigned numSymbols = symbols.size();
+  for (const PointValue &value : plan.getValues()) {
+    SmallVector<Value> results;
+    for (AffineExpr expr : value.map.getResults())
+      results.push_back(buildAffineExpr(builder, loc, expr, dims, symbols));
+    symbols.push_back(buildPointValue(builder, loc, value.kind, results));
+  }
+  Value zero = arith::ConstantOp::create(builder, loc,
+                                         builder.getIntegerAttr(testType, 0));
   const Value *rest = testTerms.begin();
   Value live;
   for (const PlanPiece &piece : plan.getPieces()) {
     Value inPiece;
     for (AffineExpr constraint : piece.constraints.getConstraints()) {
       AffineExpr points, constant;
-      splitTerms(constraint, builder.getContext(), points, constant);
+      splitTerms(constraint, numSymbols, builder.getContext(), points,
+                 constant);
       Value value = arith::AddIOp::create(
-          builder, loc, evaluate(builder, loc, points, dims, symbols), *rest++);
+          builder, loc, buildAffineExpr(builder, loc, points, dims, symbols),
+          *rest++);
       Value holds = arith::CmpIOp::create(
           builder, loc, arith::CmpIPredicate::sge, value, zero);
       inPiece =
@@ -329,6 +392,10 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
 /// keys, those in it, and those after it. Only the full part needs no mask.
 void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
                               function_ref<void(bool isFull)> emit) {
+  if (isNeverFull(*iterate.getPlan())) {
+    emit(/*isFull=*/false);
+    return;
+  }
   Value first = stepFirst, count = stepCount;
   Value end = arith::AddIOp::create(builder, loc, first, count);
   // What is converted for a part does not serve the whole step.

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "PointValues.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -38,6 +39,7 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
                             arith::ConstantIndexOp::create(builder, loc, 1)));
   SmallVector<Value> operands{firstRow, last};
   buildPlanSymbols(builder, loc, *plan);
+  testType = chooseTestType(builder);
   buildTestTerms(builder, loc, *plan);
   std::optional<PlanAttr> tokenPlan = op.getTokenPlan();
   if (tokenPlan)
@@ -46,6 +48,10 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
       buildTestTerms(builder, loc, *tokenPlan);
     });
   llvm::append_range(operands, planSymbols);
+  SmallVector<Value> atFirst = buildRowValues(builder, loc, *plan, firstRow);
+  SmallVector<Value> atLast = buildRowValues(builder, loc, *plan, last);
+  for (auto [first, last] : llvm::zip_equal(atFirst, atLast))
+    llvm::append_range(operands, ArrayRef{first, last});
   auto bound = [&](AffineMap map, bool isLower) -> Value {
     Value value = isLower
                       ? affine::AffineMaxOp::create(builder, loc, map, operands)
@@ -78,6 +84,27 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
     intervals.push_back({lower, upper});
   }
   return mergeIntervals(builder, loc, std::move(intervals));
+}
+
+/// The values of a plan at one row. Those that read the key are in no bound,
+/// and are what they would be at key 0.
+SmallVector<Value> CascadeTiler::buildRowValues(OpBuilder &builder,
+                                                Location loc, PlanAttr plan,
+                                                Value row) {
+  SmallVector<Value> values;
+  SmallVector<Value> operands{row,
+                              arith::ConstantIndexOp::create(builder, loc, 0)};
+  llvm::append_range(operands, planSymbols);
+  for (const PointValue &value : plan.getValues()) {
+    SmallVector<Value> results;
+    for (AffineExpr expr : value.map.getResults())
+      results.push_back(affine::AffineApplyOp::create(
+          builder, loc, AffineMap::get(2, value.map.getNumSymbols(), expr),
+          operands));
+    values.push_back(buildPointValue(builder, loc, value.kind, results));
+    operands.push_back(values.back());
+  }
+  return values;
 }
 
 /// Makes intervals ascending and disjoint; those that touch become one. Empty
@@ -113,6 +140,15 @@ CascadeTiler::mergeIntervals(OpBuilder &builder, Location loc,
                         choose(touches, end, b.end)};
   }
   return intervals;
+}
+
+/// Whether no range of keys goes without a test, as where remainders are
+/// tested.
+bool CascadeTiler::isNeverFull(PlanAttr plan) {
+  return llvm::all_of(plan.getPieces(), [](const PlanPiece &piece) {
+    return piece.fullUpper.isSingleConstant() &&
+           piece.fullUpper.getSingleConstantResult() <= 0;
+  });
 }
 
 /// Whether some piece holds every point of the step up to `stepEnd` for every

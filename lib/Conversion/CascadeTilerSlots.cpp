@@ -108,6 +108,9 @@ static Value toTestPosition(OpBuilder &builder, Location loc, Value token,
                             Value slot) {
   if (!token || token.getType() == slot.getType())
     return token ? token : slot;
+  if (token.getType().getIntOrFloatBitWidth() <
+      slot.getType().getIntOrFloatBitWidth())
+    return arith::ExtSIOp::create(builder, loc, slot.getType(), token);
   return arith::TruncIOp::create(builder, loc, slot.getType(), token);
 }
 

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeToLinalg.h"
+#include "PointValues.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Affine/Utils.h"
@@ -337,27 +338,39 @@ Value CascadeToLinalg::combine(OpBuilder &builder, EinsumOp einsum, Value a,
 // Which points exist
 //===----------------------------------------------------------------------===//
 
+/// Writes a function as more - less, so that its sign is a comparison.
+static void splitBySign(AffineExpr expr, AffineExpr &less, AffineExpr &more) {
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (binary && expr.getKind() == AffineExprKind::Add) {
+    splitBySign(binary.getLHS(), less, more);
+    splitBySign(binary.getRHS(), less, more);
+    return;
+  }
+  auto factor = dyn_cast<AffineConstantExpr>(expr);
+  if (binary && expr.getKind() == AffineExprKind::Mul)
+    factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  if (factor && factor.getValue() < 0)
+    less = less - expr;
+  else
+    more = more + expr;
+}
+
 /// A key, and a row as a position among the keys.
 struct PointInPlane {
   Value position, key;
 };
 
-/// Builds the element test of a sparsity expression at the point `token`; atoms
-/// `in permuted` read `slot`.
+/// Builds the element test of a sparsity expression at the point `token`, given
+/// the number of keys; atoms `in permuted` read `slot`. Null if it holds an atom
+/// without a definition.
 static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
-                       PointInPlane token, PointInPlane slot) {
-  Value position = token.position, key = token.key;
-  auto compare = [&](arith::CmpIPredicate predicate, Value a,
-                     Value b) -> Value {
-    return arith::CmpIOp::create(builder, loc, predicate, a, b);
-  };
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  };
+                       PointInPlane token, PointInPlane slot, Value keyCount) {
   auto join = [&](ArrayRef<Attribute> terms, bool isAnd) {
     Value result;
     for (Attribute inner : terms) {
-      Value test = buildTerm(builder, loc, inner, token, slot);
+      Value test = buildTerm(builder, loc, inner, token, slot, keyCount);
+      if (!test)
+        return Value();
       if (!result)
         result = test;
       else if (isAnd)
@@ -367,36 +380,51 @@ static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
     }
     return result;
   };
-  return llvm::TypeSwitch<Attribute, Value>(term)
-      .Case<CausalAttr>([&](CausalAttr) {
-        return compare(arith::CmpIPredicate::sle, key, position);
-      })
-      .Case<WindowAttr>([&](WindowAttr window) {
-        // By distance, so that no sum can overflow.
-        Value distance = arith::SubIOp::create(builder, loc, position, key);
-        Value left = compare(arith::CmpIPredicate::sle, distance,
-                             constant(window.getLeft()));
-        Value right = compare(arith::CmpIPredicate::sge, distance,
-                              constant(-window.getRight()));
-        return arith::AndIOp::create(builder, loc, left, right).getResult();
-      })
-      .Case<PrefixAttr>([&](PrefixAttr prefix) {
-        return compare(arith::CmpIPredicate::slt, key,
-                       constant(prefix.getLength()));
-      })
-      .Case<AndAttr>(
-          [&](AndAttr all) { return join(all.getTerms(), /*isAnd=*/true); })
-      .Case<OrAttr>(
-          [&](OrAttr any) { return join(any.getTerms(), /*isAnd=*/false); })
-      .Case<NotAttr>([&](NotAttr inverse) -> Value {
-        Value inner = buildTerm(builder, loc, inverse.getTerm(), token, slot);
-        Value one = arith::ConstantIntOp::create(builder, loc, 1, /*width=*/1);
-        return arith::XOrIOp::create(builder, loc, inner, one);
-      })
-      .Case<PermutedAttr>([&](PermutedAttr permuted) {
-        return buildTerm(builder, loc, permuted.getTerm(), slot, slot);
-      })
-      .Default([](Attribute) { return Value(); });
+  if (auto all = dyn_cast<AndAttr>(term))
+    return join(all.getTerms(), /*isAnd=*/true);
+  if (auto any = dyn_cast<OrAttr>(term))
+    return join(any.getTerms(), /*isAnd=*/false);
+  if (auto inverse = dyn_cast<NotAttr>(term)) {
+    Value inner =
+        buildTerm(builder, loc, inverse.getTerm(), token, slot, keyCount);
+    if (!inner)
+      return inner;
+    Value one = arith::ConstantIntOp::create(builder, loc, 1, /*width=*/1);
+    return arith::XOrIOp::create(builder, loc, inner, one);
+  }
+  if (auto permuted = dyn_cast<PermutedAttr>(term))
+    return buildTerm(builder, loc, permuted.getTerm(), slot, slot, keyCount);
+
+  std::optional<AtomDefinition> atom = getAtomDefinition(term);
+  if (!atom)
+    return Value();
+  SmallVector<Value> symbols{keyCount};
+  auto evaluate = [&](AffineExpr expr) {
+    return affine::expandAffineExpr(builder, loc, expr, {token.position, token.key},
+                                    symbols);
+  };
+  for (const PointValue &value : atom->values)
+    symbols.push_back(
+        buildPointValue(builder, loc, value.kind,
+                        llvm::map_to_vector(value.map.getResults(), evaluate)));
+  Value live;
+  for (ArrayRef<AffineExpr> set : atom->sets) {
+    Value inSet;
+    for (AffineExpr expr : set) {
+      AffineExpr less = getAffineConstantExpr(0, builder.getContext());
+      AffineExpr more = less;
+      splitBySign(expr, less, more);
+      Value holds =
+          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sle,
+                                evaluate(less), evaluate(more));
+      inSet = conjoin(builder, loc, inSet, holds);
+    }
+    if (!inSet)
+      inSet = arith::ConstantIntOp::create(builder, loc, 1, /*width=*/1);
+    live = live ? arith::OrIOp::create(builder, loc, live, inSet).getResult()
+                : inSet;
+  }
+  return live;
 }
 
 /// The integer that `access` gives, no further from 0 than positions go, or
@@ -494,8 +522,8 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
   if (space.readsSlots())
     slot = getPoint(getSlot(body, einsum, space.queryRank, coordinates),
                     getSlot(body, einsum, space.keyRank, coordinates));
-  Value inside =
-      buildTerm(body, loc, space.sparsity.getExpression(), token, slot);
+  Value inside = buildTerm(body, loc, space.sparsity.getExpression(), token,
+                           slot, bounds[1]);
   if (!inside)
     return LogicalResult(
         emitNotSupported(cascade)

@@ -92,7 +92,19 @@ static void printPlan(raw_ostream &os, PlanAttr plan, StringRef rank) {
   for (StringRef row : {"first", "last"})
     names.ranks.push_back(StringAttr::get(context, row));
   llvm::append_range(names.extents, plan.getSymbols());
-  auto print = [&](StringRef function, AffineMap bounds) {
+  // A value has a name at a point and one at each end of the tile.
+  EinsumAccess pointNames;
+  for (StringRef rank : {"m", "n"})
+    pointNames.ranks.push_back(StringAttr::get(context, rank));
+  pointNames.extents = names.extents;
+  for (size_t index = 0; index < plan.getValues().size(); ++index) {
+    std::string name = "V" + std::to_string(index + 1);
+    pointNames.extents.push_back(StringAttr::get(context, name));
+    for (StringRef end : {"_first", "_last"})
+      names.extents.push_back(StringAttr::get(context, name + end.str()));
+  }
+  auto printAll = [&](StringRef function, AffineMap bounds,
+                      const EinsumAccess &names) {
     bool several = bounds.getNumResults() > 1;
     if (several)
       os << function << "(";
@@ -102,6 +114,9 @@ static void printPlan(raw_ostream &os, PlanAttr plan, StringRef rank) {
     if (several)
       os << ")";
   };
+  auto print = [&](StringRef function, AffineMap bounds) {
+    printAll(function, bounds, names);
+  };
   auto printRange = [&](StringRef what, AffineMap lower, AffineMap upper) {
     os << "    " << what << ": ";
     print("max", lower);
@@ -110,6 +125,22 @@ static void printPlan(raw_ostream &os, PlanAttr plan, StringRef rank) {
     os << "\n";
   };
   os << "  for the rows first to last of a tile\n";
+  for (auto [index, value] : llvm::enumerate(plan.getValues())) {
+    os << "    V" << index + 1 << " of a point: ";
+    switch (value.kind) {
+    case PointValueKind::Max:
+      printAll("max", value.map, pointNames);
+      break;
+    case PointValueKind::Min:
+      printAll("min", value.map, pointNames);
+      break;
+    case PointValueKind::PowerOfTwo:
+      os << "the power of two up to ";
+      printAll("", value.map, pointNames);
+      break;
+    }
+    os << "\n";
+  }
   ArrayRef<PlanPiece> pieces = plan.getPieces();
   for (auto [index, piece] : llvm::enumerate(pieces)) {
     if (pieces.size() > 1)

@@ -75,8 +75,9 @@ PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
     }
     int64_t last = std::min(first + laneTile, rows) - 1;
     SmallVector<KeyRange> ranges;
+    PlanTile planTile(plan, first, last, symbols);
     for (const PlanPiece &piece : plan.getPieces()) {
-      TileRanges found = evaluatePiece(piece, first, last, symbols);
+      TileRanges found = planTile.getRanges(piece);
       tile.full.push_back(clamp(found.full));
       KeyRange live = clamp(found.live);
       // Steps begin and end on whole register tiles.
@@ -327,6 +328,9 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
   if (loop.getTokenPlan())
     os << "of slots; tokens in permuted order are tested at each of them\n";
   walk.printCounts(os);
+  if (loop.getTokenPlan())
+    os << "  points are slots; what is asked of tokens, whose order is data, is "
+          "not drawn\n";
   draw(walk, picture, os);
   return success();
 }

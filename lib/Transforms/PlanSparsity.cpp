@@ -86,6 +86,23 @@ static LogicalResult splitBySlots(Attribute expression, Attribute &slots,
   return success();
 }
 
+/// Says which atoms leave few of the keys that a plan visits.
+static void remarkRemainders(CascadeOp cascade) {
+  if (!cascade.getSparsity())
+    return;
+  cascade.getSparsityAttr().walk([&](Attribute term) {
+    int64_t step = 1;
+    if (auto dilated = dyn_cast<DilatedAttr>(term))
+      step = dilated.getStep();
+    else if (auto strided = dyn_cast<StridedAttr>(term))
+      step = strided.getStep();
+    if (step > 1)
+      cascade.emitRemark() << "loops visit whole ranges of keys, of which "
+                           << SparsityAttr::get(cascade.getContext(), term)
+                           << " leaves one in " << step;
+  });
+}
+
 LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   if (!cascade.hasSpace())
     return success();
@@ -149,6 +166,9 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
         << *cascade.getQueryRank() << ", " << *cascade.getKeyRank()
         << ") is live, whatever the sizes; reductions over '"
         << *cascade.getKeyRank() << "' give their identities";
+
+  if (*plan)
+    remarkRemainders(cascade);
 
   for (IterateOp iterate : iterations) {
     // A plan skips steps without live points.

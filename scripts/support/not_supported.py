@@ -35,7 +35,7 @@ it is, at the operation in the way; with `--form=fused` it is an error. `docs/ra
 describes that form.
 """,
         (
-            ("lib/Analysis/SparsityPlan.cpp", r'emitError\(\)(?!\s*<< "expected)'),
+            ("lib/Analysis/LiveSet.cpp", r'emitError\(\)(?!\s*<< "expected)'),
             ("lib/Conversion/TileCascade.cpp", r"\bemit\((?!cascades|function\))[^()]+\)"),
             ("lib/Conversion/CascadeTilerCheck.cpp", r"\bemit\([^()]+\)"),
         ),

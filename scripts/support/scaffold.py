@@ -203,13 +203,16 @@ def scaffold_atom(plan, name):
     check_name(name, r"[a-z][a-z0-9_]*", "a lower-case word, as in prefix")
     if name in ("and", "or", "not"):
         raise ScaffoldError(f"'{name}' is a connective of sparsities")
-    table, source = f"{DIALECT}/AttnAttributes.td", f"{DIALECT_LIB}/AttnAttributes.cpp"
+    table, source = f"{DIALECT}/AttnAttributes.td", f"{DIALECT_LIB}/SparsityAttributes.cpp"
+    atoms = f"{DIALECT_LIB}/SparsityAtoms.cpp"
     words = {"name": name, "class": camel(name), "rule": next_rule(plan, "SP")}
     plan.refuse_taken(table, f"Attn_{words['class']}Attr")
     plan.insert(table, "def Attn_AndAttr", templates.fill(templates.ATOM_TD, words))
-    plan.insert(source, "AndAttr, OrAttr,\n", f"{words['class']}Attr, ")
-    plan.insert(source, "  return parser.emitError(location)\n             << \"unknown sparsity",
+    plan.insert(source, "AndAttr, OrAttr, NotAttr>", f"{words['class']}Attr, ")
+    plan.insert(source, "  if (keyword == \"affine_set\") {",
                 templates.fill(templates.ATOM_PARSE, words))  # fmt: skip
+    plan.insert(atoms, "          .Case([&](AffineSetAttr set) {",
+                templates.fill(templates.ATOM_SETS, words))  # fmt: skip
     plan.insert(source, "      .Case([&](AndAttr conjunction) {",
                 templates.fill(templates.ATOM_PRINT, words))  # fmt: skip
     file = f"{words['class']}Attr.cpp"
@@ -223,9 +226,8 @@ def scaffold_atom(plan, name):
     )
     add_rule(plan, words["rule"], f"`{name}(size)` holds where TODO; size is 1 or more.")
     plan.then(f"{table}, docs/spec.md: which points are live; the parameters and their bounds")
-    plan.then(f"{source}: the two messages that list the atoms")
-    plan.then("lib/Conversion/CascadeToLinalgPoint.cpp (buildTerm): the test of a point, unfused")
-    plan.then("lib/Analysis/SparsityPlan.cpp (LiveSetBuilder::build): its inequalities")
+    plan.then(f"{source}: the message that lists the atoms")
+    plan.then(f"{atoms}: its points, as sets of functions of positions that are 0 or more")
     plan.then(f"{DIALECT_LIB}/SparsitySimplification.cpp: what it absorbs, if anything")
     plan.then(f"{DIALECT_LIB}/AttnBytecode.cpp: a code at the end of the list (docs/bytecode.md)")
     plan.then("python/attn/reference.py, flops.py: its definition, the reference of kernels")

@@ -171,13 +171,16 @@ def Attn_@class@Attr : Attn_Attr<"@class@", "@name@"> {
 """
 
 ATOM_PARSE = """\
-  if (keyword == "@name@") {
-    int64_t size;
-    if (parser.parseLParen() || parser.parseInteger(size) ||
-        parser.parseRParen())
-      return failure();
-    return checked(@class@Attr::getChecked(emitError, context, size));
-  }
+  if (keyword == "@name@")
+    return parseNumber<@class@Attr>(location);
+"""
+
+ATOM_SETS = """\
+          .Case([&](@class@Attr atom) {
+            // TODO: where it is live. As it stands, as a window.
+            addSet({key - row + atom.getSize(), row - key + atom.getSize()});
+            return true;
+          })
 """
 
 ATOM_PRINT = """\

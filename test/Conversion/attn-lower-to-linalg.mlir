@@ -73,10 +73,11 @@ func.func @softmax(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?x?xf32> 
 // CHECK:   %[[OFFSET:.*]] = arith.subi %[[KEYS]], %[[QUERIES]] : index
 // CHECK:   %[[POSITION:.*]] = arith.addi %[[ROW]], %[[OFFSET]] : index
 // CHECK:   arith.cmpi sle, %[[COLUMN]], %[[POSITION]] : index
-// CHECK:   %[[DISTANCE:.*]] = arith.subi %[[POSITION]], %[[COLUMN]] : index
-// CHECK:   arith.cmpi sle, %[[DISTANCE]], %c7 : index
-// CHECK:   arith.cmpi sge, %[[DISTANCE]], %c-3 : index
-// CHECK:   arith.cmpi sge, %[[COLUMN]], %c5 : index
+// CHECK:   %[[LAST:.*]] = arith.addi %[[COLUMN]], %c7{{.*}} : index
+// CHECK:   arith.cmpi sle, %[[POSITION]], %[[LAST]] : index
+// CHECK:   %[[END:.*]] = arith.addi %[[POSITION]], %c3{{.*}} : index
+// CHECK:   arith.cmpi sle, %[[COLUMN]], %[[END]] : index
+// CHECK:   arith.cmpi sgt, %[[COLUMN]], %c4{{.*}} : index
 // CHECK:   arith.ori
 func.func @atoms(%s: tensor<?x?x?xf32>, %kl: tensor<?xi64>, %ql: tensor<?xi32>) -> tensor<?x?xf32> {
   // expected-remark@+1 {{materialises 0 intermediates}}

@@ -615,3 +615,96 @@ func.func @key_origin(%s: tensor<2x?x?xf32>, %x: tensor<i64>, %y: tensor<2xi32>)
   }
   return %o : tensor<2x?xf32>
 }
+
+// -----
+
+// A block of keys begins and ends at multiples of its size: from that of the first
+// row to that of the last one.
+// CHECK-LABEL: func @blocks(
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0, (d0 floordiv 64) * 64)> to affine_map<(d0, d1)[s0, s1] -> (s1, (d1 floordiv 64) * 64 + 64)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1] -> (0, (d1 floordiv 64) * 64)> to affine_map<(d0, d1)[s0, s1] -> (s1, (d0 floordiv 64) * 64 + 64)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d1 - (d0 floordiv 64) * 64, -d1 + (d0 floordiv 64) * 64 + 63)>> {
+func.func @blocks(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where block_diagonal(64) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// The start of a clamped window is a value; on a grid, keys are whole rows of it,
+// and none goes without a test.
+// CHECK-LABEL: func @grid(
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
+// CHECK-SAME: values = [min affine_map<(d0, d1)[s0, s1] -> (d0 floordiv 24 - 3, 13)>, max affine_map<(d0, d1)[s0, s1, s2] -> (s2, 0)>,
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, {{.*}}] -> (s4 * 24)> to affine_map<(d0, d1)[s0, s1, {{.*}}] -> (s1, s5 * 24 + 168)>,
+// CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, {{.*}}] -> (0)> to affine_map<(d0, d1)[s0, s1, {{.*}}] -> (0)>,
+func.func @grid(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([7, 9], grid [20, 24]) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Remainders are tested at every key of the range.
+// CHECK-LABEL: func @remainders(
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
+// CHECK-SAME: nonnegative = {{.*}}mod 4){{.*}}>> {
+func.func @remainders(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  // expected-remark@+1 {{loops visit whole ranges of keys, of which #attn.sparsity<dilated(64, 4)> leaves one in 4}}
+  %o = attn.cascade (%S = %s) where dilated(64, 4) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @nothing_leads(
+func.func @nothing_leads(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  // expected-warning@+1 {{no point (m, n) is live, whatever the sizes}}
+  %o = attn.cascade (%S = %s) where leading(0) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}

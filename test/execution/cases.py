@@ -33,6 +33,9 @@ WHERES = [
     (("or", ("causal",), ("prefix", 70)),),
     (("causal",), ("or", ("window", 100, 0), ("prefix", 4))),
     (("not", ("window", 40, 9)),),
+    (("or", ("block_diagonal", 100), ("leading", 5)),),
+    (("causal",), ("or", ("dilated", 200, 3), ("strided", 7, 2, 16))),
+    (("neighborhood", (5, 9), (("grid", (40, 30)), ("stride", (2, 3)))),),
 ]
 BIASES = [None] + [
     "".join(ranks) for count in range(1, 5) for ranks in itertools.combinations("bhmn", count)
@@ -147,12 +150,52 @@ def grid_cases(tier: str) -> list[Case]:
     return [make_case(row, i) for i, row in enumerate(rows)]
 
 
+def random_atom(rng: random.Random) -> tuple:
+    """One of the atoms that are more than a window."""
+
+    def size(most: float) -> int:
+        return int(2 ** rng.uniform(0, most))
+
+    name = rng.choice([
+        "leading", "block_diagonal", "dilated", "strided", "power_of_two", "radial",
+        "neighborhood", "neighborhood", "affine_set",
+    ])  # fmt: skip
+    if name == "dilated":
+        return (name, size(9) - 1, size(4))
+    if name == "strided":
+        step = size(4)
+        return (name, step, rng.randrange(step), size(6))
+    if name == "radial":
+        return (name, size(5), size(6), rng.choice([1.0, 0.6]), size(4))
+    if name == "affine_set":
+        return (name, (rng.choice([
+            "(m + n) mod 5 - 2", "m floordiv 3 - n floordiv 7", "2 * m - 3 * n + 90",
+        ]),))  # fmt: skip
+    if name != "neighborhood":
+        return (name, size(7))
+    axes = rng.randint(1, 3)
+    grid = tuple(size(9 / axes) + 1 for _ in range(axes))
+    kernel = tuple(rng.randint(1, extent) for extent in grid)
+    options = [
+        ("stride", tuple(rng.randint(1, k) for k in kernel)),
+        ("dilation", tuple(rng.randint(1, g // k) for g, k in zip(grid, kernel, strict=True))),
+        ("causal", tuple(rng.randint(0, 1) for _ in grid)),
+    ]
+    chosen = [option for option in options if rng.random() < 0.5]
+    if rng.random() < 0.3:
+        chosen.append(("clipped", True))
+    if axes > 1 or rng.random() < 0.5:
+        chosen.append(("grid", grid))
+    return (name, kernel, tuple(chosen))
+
+
 def random_term(rng: random.Random, depth: int = 2) -> tuple:
     """A sparsity with `or` and `not` of few enough parts to be planned."""
     if depth == 0 or rng.random() < 0.2:
         left, right = int(2 ** rng.uniform(0, 8)) - 1, int(2 ** rng.uniform(0, 6)) - 1
         prefix = int(2 ** rng.uniform(0, 9)) - 1
-        return rng.choice([("causal",), ("window", left, right), ("prefix", prefix)])
+        atoms = [("causal",), ("window", left, right), ("prefix", prefix)]
+        return rng.choice([*atoms, random_atom(rng)])
     if rng.random() < 0.25:
         return ("not", random_term(rng, depth - 1))
     name = rng.choice(["or", "or", "and"])

@@ -209,10 +209,23 @@ class Spec:
 
 
 def atom_text(atom: tuple) -> str:
-    """An atom, or ("and", term, ...), ("or", term, ...), ("not", term)."""
+    """An atom, or ("and", term, ...), ("or", term, ...), ("not", term).
+
+    A neighborhood is ("neighborhood", kernel, options) with a tuple of pairs, an
+    affine set ("affine_set", results) with functions of m and n as text.
+    """
     name, *arguments = atom
     if name == "permuted":
         return f"{atom_text(arguments[0])} in permuted"
+    if name == "affine_set":
+        return f"affine_set(affine_map<(m, n) -> ({', '.join(arguments[0])})>)"
+    if name == "strided" and len(arguments) == 3:
+        return f"strided({arguments[0]}, {arguments[1]}, block {arguments[2]})"
+    if name == "neighborhood":
+        parts = [str(list(arguments[0]))]
+        for option, numbers in arguments[1] if len(arguments) > 1 else ():
+            parts.append(option if numbers is True else f"{option} {list(numbers)}")
+        return f"neighborhood({', '.join(parts)})"
     if name == "not":
         return f"not ({atom_text(arguments[0])})"
     if name in ("and", "or"):
@@ -224,7 +237,21 @@ _ATOMS = {
     "causal": reference.Causal,
     "window": reference.Window,
     "prefix": reference.Prefix,
+    "leading": reference.Leading,
+    "block_diagonal": reference.BlockDiagonal,
+    "dilated": reference.Dilated,
+    "strided": reference.Strided,
+    "power_of_two": reference.PowerOfTwo,
+    "radial": reference.Radial,
+    "neighborhood": lambda kernel, options=(): reference.Neighborhood(kernel, **dict(options)),
+    "affine_set": lambda results: reference.AffineSet(tuple(map(_affine, results))),
 }
+
+
+def _affine(text: str) -> Callable:
+    """An affine expression of m and n as a function."""
+    code = text.replace("floordiv", "//").replace("mod", "%")
+    return lambda m, n: eval(code, {"m": m, "n": n})
 
 
 def predicate(term: tuple):

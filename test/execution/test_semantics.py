@@ -38,12 +38,43 @@ FORMS = {
         where=(("or", ("window", 3, 2), ("and", ("not", ("prefix", 60)), ("prefix", 75)),
                 ("not", ("window", 150, 90))),),
     ),
+    "blocks": replace(NO_KEYS, where=(("block_diagonal", 100),), key_lengths=True),
+    "block_causal": replace(NO_KEYS, where=(("causal",), ("block_diagonal", 33)), align="top_left"),
+    "sinks_and_window": replace(
+        NO_KEYS, where=(("causal",), ("or", ("window", 40, 0), ("leading", 3)))
+    ),
+    "neighbors": replace(NO_KEYS, where=(("neighborhood", (13,), (("stride", (4,)),)),)),
+    "neighbors_dilated": replace(
+        NO_KEYS, key_lengths=True, align="top_left",
+        where=(("neighborhood", (7,), (("dilation", (3,)), ("causal", (1,)))),),
+    ),
+    "neighbors_2d": replace(
+        NO_KEYS, align="top_left", where=(("neighborhood", (5, 7), (("grid", (12, 20)),)),),
+    ),
+    "neighbors_3d": replace(
+        NO_KEYS, align="top_left",
+        where=(("neighborhood", (3, 4, 5), (
+            ("grid", (4, 6, 10)), ("stride", (1, 2, 5)), ("dilation", (1, 1, 2)),
+            ("causal", (1, 0, 0)))),),
+    ),
+    "halo": replace(
+        NO_KEYS, align="top_left",
+        where=(("neighborhood", (8, 8), (("grid", (16, 15)), ("stride", (4, 4)),
+                                         ("clipped", True))),),
+    ),
+    "dilated": replace(NO_KEYS, where=(("dilated", 60, 4),)),
+    "strided": replace(NO_KEYS, where=(("causal",), ("strided", 5, 2, 8)), query_lengths=True),
+    "powers": replace(
+        NO_KEYS, where=(("causal",), ("or", ("window", 9, 0), ("power_of_two", 8))),
+    ),
+    "radial": replace(NO_KEYS, align="top_left", where=(("radial", 12, 20, 1.0, 8),)),
+    "affine": replace(NO_KEYS, where=(("affine_set", ("m - n", "(2 * m + n) mod 7 - 3")),)),
     "lengths": replace(NO_KEYS, key_lengths=True, query_lengths=True, where=(("causal",),)),
     "bf16": replace(NO_KEYS, dtype="bf16", where=(("window", 50, 0),)),
     "f16": replace(NO_KEYS, dtype="f16", where=(("causal",),), key_lengths=True),
     "f64": replace(NO_KEYS, dtype="f64", where=(("window", 37, 21),), query_lengths=True),
 }  # fmt: skip
-QUICK_FORMS = ["causal", "mixed", "anchored"]
+QUICK_FORMS = ["causal", "mixed", "anchored", "neighbors_3d"]
 SHAPES = [(113, 239), (239, 113), (64, 48), (1, 300), (300, 1), (33, 1024)]
 
 

@@ -19,12 +19,45 @@ def tensor(extents, element):
     return f"tensor<{''.join(f'{extent}x' for extent in extents)}{element}>"
 
 
+def grid_atom(dice):
+    axes = dice.int(1, 3)
+
+    def numbers(most):
+        return f"[{', '.join(str(dice.int(0 if dice.errs() else 1, most)) for _ in range(axes))}]"
+
+    text = f"neighborhood({numbers(3)}"
+    if axes > 1 or dice.int(0, 1):
+        text += f", grid {numbers(9)}"
+    for option, most in (("stride", 3), ("dilation", 2), ("causal", 1)):
+        if dice.int(0, 3) == 0:
+            text += f", {option} {numbers(most)}"
+    return text + (", clipped)" if dice.int(0, 3) == 0 else ")")
+
+
+def atom(dice):
+    """One of the atoms that are more than a window."""
+    number, small = dice.integer(), dice.int(0 if dice.errs() else 1, 9)
+    return dice.pick(
+        f"leading({number})",
+        f"block_diagonal({small})",
+        f"dilated({number}, {small})",
+        f"strided({small}, 0)",
+        f"strided({small}, 0, block {small})",
+        grid_atom(dice),
+        f"power_of_two({small})",
+        f"radial({small}, {small}, 0.5, {small})",
+        f"affine_set(affine_map<(m, n) -> (m - {small} * n, (m + n) mod {small + 1} - 1)>)",
+    )
+
+
 def sparsity(dice, depth=0, permuted=False):
     """A sparsity expression as it stands after `where`; with `permuted` some of its
     atoms read slots."""
     if permuted and dice.chance(0.3):
         return f"{dice.pick('causal', 'window(3, 4)', 'prefix(9)')} in permuted"
     kind = dice.int(0, 9 if depth < 4 else 4)
+    if dice.int(0, 3) == 0:
+        return atom(dice)
     if kind <= 1:
         return "causal"
     if kind <= 3:

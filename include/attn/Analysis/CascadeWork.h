@@ -15,6 +15,7 @@
 #define ATTN_ANALYSIS_CASCADEWORK_H
 
 #include "attn/Analysis/ExtentFormula.h"
+#include "attn/Analysis/LivePoints.h"
 #include "attn/Analysis/PassCount.h"
 
 namespace mlir::attn {
@@ -82,7 +83,7 @@ public:
   const ExtentFormula &getUnfusedBytes() const { return unfusedBytes; }
 
   /// The live points of the plane, where its extents are known.
-  std::optional<int64_t> getLivePoints() const { return livePoints; }
+  std::optional<LivePoints> getLivePoints() const { return livePoints; }
   std::optional<int64_t> getPlanePoints() const;
 
   /// The formula with every known extent put in.
@@ -112,7 +113,7 @@ private:
   std::vector<Footprint> footprints;
   ExtentFormula flops, contractions, functions;
   ExtentFormula fusedBytes, spilledBytes, unfusedBytes;
-  std::optional<int64_t> livePoints;
+  std::optional<LivePoints> livePoints;
 };
 
 } // namespace mlir::attn

@@ -13,20 +13,28 @@
 
 namespace mlir::attn {
 
-/// The number of live points of a plane of `rows` by `keys` under `plan`, for
-/// the given values of the plan's symbols. The live keys of a row in one piece
-/// are an interval with affine ends, so the sum over the rows is a sum over the
-/// few ranges of rows between which the ends change their form: it takes the
-/// same time at any length. Ends that are not affine are summed row by row.
-/// Pieces that overlap are counted by inclusion and exclusion.
-int64_t countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
-                        ArrayRef<int64_t> symbols);
+/// How many points are live: the number, or a number that is no smaller.
+struct LivePoints {
+  int64_t count = 0;
+  bool isExact = true;
+};
+
+/// The live points of a plane of `rows` by `keys` under `plan`, for the given
+/// values of the plan's symbols. Where the live keys of a row in one piece are
+/// an interval with affine ends, the sum over the rows is a sum over the few
+/// ranges of rows between which the ends change their form, it takes the same
+/// time at any length, and pieces that overlap are counted by inclusion and
+/// exclusion. Other intervals are summed row by row, in bounded time. What is
+/// no interval is counted point by point in small planes; in larger ones all
+/// that tiles visit counts, and the number is a bound.
+LivePoints countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
+                           ArrayRef<int64_t> symbols);
 
 /// The live points of the plane of `cascade` at these extents, its lengths
 /// taken as full; nothing if the cascade's sparsity cannot be planned, it has
 /// an offset or an origin of the plane, or no space.
-std::optional<int64_t> countLivePoints(CascadeOp cascade, int64_t rows,
-                                       int64_t keys);
+std::optional<LivePoints> countLivePoints(CascadeOp cascade, int64_t rows,
+                                          int64_t keys);
 
 } // namespace mlir::attn
 

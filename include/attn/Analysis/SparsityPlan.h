@@ -78,10 +78,22 @@ struct TileRanges {
   KeyRange full;
 };
 
-/// The ranges of the rows `first` to `last` (inclusive; 0 <= first <= last <
-/// M) in one piece of a plan, for the given values of the plan's symbols.
-TileRanges evaluatePiece(const PlanPiece &piece, int64_t first, int64_t last,
-                         ArrayRef<int64_t> symbols);
+/// A plan for the rows `first` to `last` (inclusive; 0 <= first <= last < M),
+/// for the given values of its symbols.
+class PlanTile {
+public:
+  PlanTile(PlanAttr plan, int64_t first, int64_t last,
+           ArrayRef<int64_t> symbols);
+
+  ArrayRef<PlanPiece> getPieces() const { return plan.getPieces(); }
+  /// The ranges in one of the pieces.
+  TileRanges getRanges(const PlanPiece &piece) const;
+
+private:
+  PlanAttr plan;
+  int64_t first, last;
+  SmallVector<int64_t> symbols;
+};
 
 /// The plan's element test: that of some piece.
 bool passesConstraints(PlanAttr plan, int64_t row, int64_t key,

@@ -548,6 +548,16 @@ func.func @positions(%q: tensor<2x8x?x64xf32>, %x: tensor<3xi64>) -> tensor<2x8x
 
 // -----
 
+// SP-15
+func.func @neighborhood_of_a_part(%q: tensor<2x8x?x64xf32>, %x: index) -> tensor<2x8x?x64xf32> {
+  // expected-error @+1 {{is a part of a sequence, by the origin of its keys, and its neighborhood would count the part's keys; give the neighborhood a grid}}
+  %o = attn.attention(%q, %q, %q) where neighborhood([7]) align top_left origin(n = %x : index)
+      : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
+  return %o : tensor<2x8x?x64xf32>
+}
+
+// -----
+
 // PO-7
 func.func @positions(%q: tensor<2x8x?x64xf32>, %x: index) -> tensor<2x8x?x64xf32> {
   // expected-error @+1 {{is a part of a sequence, by its origin, and 'align bottom_right' would take the part's extents}}

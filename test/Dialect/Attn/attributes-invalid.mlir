@@ -19,13 +19,13 @@ func.func private @prefix() attributes { a = #attn.sparsity<prefix(-4)> }
 // -----
 
 // SP-4
-// expected-error @+1 {{unknown sparsity term 'casual'; known are causal, window(left, right), prefix(length), and, or, not}}
+// expected-error @+1 {{unknown sparsity term 'casual'; known are causal, window(left, right), prefix(length), leading(count), block_diagonal(size), dilated(window, step), strided(step, offset), neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, block), affine_set(map), and, or, not}}
 func.func private @term() attributes { a = #attn.sparsity<casual> }
 
 // -----
 
 // SP-4
-// expected-error @+1 {{expected a sparsity term: causal, window(left, right), prefix(length), not or a parenthesis}}
+// expected-error @+1 {{expected a sparsity term: causal, window(left, right), prefix(length), leading(count), block_diagonal(size), dilated(window, step), strided(step, offset), neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, block), affine_set(map), not or a parenthesis}}
 func.func private @no_term() attributes { a = #attn.sparsity<causal and 3> }
 
 // -----
@@ -45,6 +45,150 @@ func.func private @no_atom() attributes { a = #attn.or<#attn.causal, "causal"> }
 // SP-4
 // expected-error @+1 {{'not' negates a sparsity term; got 1 : i64}}
 func.func private @negation() attributes { a = #attn.not<1> }
+
+// -----
+
+// SP-11
+// expected-error @+1 {{leading(-1): the number of keys must be 0 or more}}
+func.func private @atom0() attributes { a = #attn.sparsity<leading(-1)> }
+
+// -----
+
+// SP-12
+// expected-error @+1 {{block_diagonal(0): the size must be 1 to 2^30}}
+func.func private @atom1() attributes { a = #attn.sparsity<block_diagonal(0)> }
+
+// -----
+
+// SP-13
+// expected-error @+1 {{dilated(-1, 2): the window must be 0 or more}}
+func.func private @atom2() attributes { a = #attn.sparsity<dilated(-1, 2)> }
+
+// -----
+
+// SP-13
+// expected-error @+1 {{dilated(8, 0): the step must be 1 to 2^30}}
+func.func private @atom3() attributes { a = #attn.sparsity<dilated(8, 0)> }
+
+// -----
+
+// SP-14
+// expected-error @+1 {{strided(0, 0, block 1): the step must be 1 to 2^30}}
+func.func private @atom4() attributes { a = #attn.sparsity<strided(0, 0)> }
+
+// -----
+
+// SP-14
+// expected-error @+1 {{strided(4, 4, block 1): the offset must be 0 or more and less than the step}}
+func.func private @atom5() attributes { a = #attn.sparsity<strided(4, 4)> }
+
+// -----
+
+// SP-14
+// expected-error @+1 {{strided(4, 1, block -2): the block must be 1 to 2^30}}
+func.func private @atom6() attributes { a = #attn.sparsity<strided(4, 1, block -2)> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{a neighborhood has 1 to 3 axes; got 4}}
+func.func private @atom7() attributes { a = #attn.sparsity<neighborhood([1, 1, 1, 1], grid [2, 2, 2, 2])> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{a neighborhood of 2 axes needs a grid of as many; got 0}}
+func.func private @atom8() attributes { a = #attn.sparsity<neighborhood([3, 3])> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{a neighborhood of 2 axes has 1 numbers for 'stride'}}
+func.func private @atom9() attributes { a = #attn.sparsity<neighborhood([3, 3], grid [9, 9], stride [1])> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{axis 1 of a neighborhood: the kernel must be 1 to 2^30; got 0}}
+func.func private @atom10() attributes { a = #attn.sparsity<neighborhood([3, 0], grid [9, 9])> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{axis 0 of a neighborhood: the stride must be 1 to the kernel, 3; got 4}}
+func.func private @atom11() attributes { a = #attn.sparsity<neighborhood([3], stride [4])> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{axis 0 of a neighborhood: the dilation must be 1 to 2^30; got 0}}
+func.func private @atom12() attributes { a = #attn.sparsity<neighborhood([3], dilation [0])> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{axis 0 of a neighborhood: causal is 0 or 1; got 2}}
+func.func private @atom13() attributes { a = #attn.sparsity<neighborhood([3], causal [2])> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{axis 0 of a neighborhood: the extent must be 1 to 2^30; got 0}}
+func.func private @atom14() attributes { a = #attn.sparsity<neighborhood([3], grid [0])> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{axis 0 of a neighborhood: kernel times dilation, 5 * 2, exceeds the extent 9}}
+func.func private @atom15() attributes { a = #attn.sparsity<neighborhood([5], grid [9], dilation [2])> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{the grid of a neighborhood has at most 2^30 tokens}}
+func.func private @atom16() attributes { a = #attn.sparsity<neighborhood([1, 1], grid [65536, 65536])> }
+
+// -----
+
+// SP-15
+// expected-error @+1 {{expected each of grid, stride, dilation, causal, clipped at most once; got 'padding'}}
+func.func private @atom17() attributes { a = #attn.sparsity<neighborhood([3], padding)> }
+
+// -----
+
+// SP-16
+// expected-error @+1 {{power_of_two(0): the block must be 1 to 2^30}}
+func.func private @atom18() attributes { a = #attn.sparsity<power_of_two(0)> }
+
+// -----
+
+// SP-17
+// expected-error @+1 {{radial: the number of frames must be 1 to 2^30; got 0}}
+func.func private @atom19() attributes { a = #attn.sparsity<radial(0, 4, 1.0, 2)> }
+
+// -----
+
+// SP-17
+// expected-error @+1 {{radial: at most 2^30 tokens; got 1048576 * 1048576}}
+func.func private @atom20() attributes { a = #attn.sparsity<radial(1048576, 1048576, 1.0, 2)> }
+
+// -----
+
+// SP-17
+// expected-error @+1 {{radial: the decay is a positive finite f64; got 0.000000e+00 : f64}}
+func.func private @atom21() attributes { a = #attn.sparsity<radial(4, 4, 0.0, 2)> }
+
+// -----
+
+// SP-18
+// expected-error @+1 {{affine_set takes a map of (m, n) with at least one result; got affine_map<(d0) -> (d0)>}}
+func.func private @atom22() attributes { a = #attn.sparsity<affine_set(affine_map<(m) -> (m)>)> }
+
+// -----
+
+// SP-18
+// expected-error @+1 {{affine_set holds numbers up to 2^20}}
+func.func private @atom23() attributes { a = #attn.sparsity<affine_set(affine_map<(m, n) -> (m - 2147483648)>)> }
 
 // -----
 
@@ -107,7 +251,7 @@ func.func private @plan_symbol_twice() attributes { a = #attn.plan<symbols = [M,
 // -----
 
 // PL-2
-// expected-error @+1 {{a plan's bounds take the first and the last row and one symbol per name; got affine_map<(d0)[s0, s1] -> (0)>}}
+// expected-error @+1 {{a plan's bounds take the first and the last row, one symbol per name and two per value; got affine_map<(d0)[s0, s1] -> (0)>}}
 func.func private @plan_bound() attributes { a = #attn.plan<symbols = [M, N],
     live = affine_map<(a)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
     full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
@@ -115,7 +259,7 @@ func.func private @plan_bound() attributes { a = #attn.plan<symbols = [M, N],
 // -----
 
 // PL-2
-// expected-error @+1 {{a plan's bounds take the first and the last row and one symbol per name; got affine_map<(d0, d1)[s0, s1] -> ()>}}
+// expected-error @+1 {{a plan's bounds take the first and the last row, one symbol per name and two per value; got affine_map<(d0, d1)[s0, s1] -> ()>}}
 func.func private @plan_no_bound() attributes { a = #attn.plan<symbols = [M, N],
     live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> ()>,
     full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
@@ -215,3 +359,27 @@ func.func private @order_twice() attributes { a = #attn.mapping<lanes = m by [16
 // MP-4
 // expected-error @+1 {{the order lists each parallel rank and the lanes once; 'm' is missing}}
 func.func private @order_short() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [b, h], order = [h, b]> }
+
+// -----
+
+// PL-6
+// expected-error @+1 {{a value of a plan takes row, key, one symbol per name and the values before it; got affine_map<(d0, d1)[s0] -> (d0)>}}
+func.func private @plan_value() attributes { a = #attn.plan<symbols = [M, N], values = [max affine_map<(m, n)[M] -> (m)>],
+    live = affine_map<(f, l)[M, N, a, b] -> (0)> to affine_map<(f, l)[M, N, a, b] -> (N)>,
+    full = affine_map<(f, l)[M, N, a, b] -> (0)> to affine_map<(f, l)[M, N, a, b] -> (0)>,
+    nonnegative = affine_map<(m, n)[M, N, v] -> (v)>> }
+
+// -----
+
+// PL-6
+// expected-error @+1 {{a power of two is that of one function; got affine_map<(d0, d1)[s0, s1] -> (d0, d1)>}}
+func.func private @plan_power() attributes { a = #attn.plan<symbols = [M, N], values = [power_of_two affine_map<(m, n)[M, N] -> (m, n)>],
+    live = affine_map<(f, l)[M, N, a, b] -> (0)> to affine_map<(f, l)[M, N, a, b] -> (N)>,
+    full = affine_map<(f, l)[M, N, a, b] -> (0)> to affine_map<(f, l)[M, N, a, b] -> (0)>,
+    nonnegative = affine_map<(m, n)[M, N, v] -> (v)>> }
+
+// -----
+
+// PL-6
+// expected-error @+1 {{a value is max, min or power_of_two; got 'sum'}}
+func.func private @plan_kind() attributes { a = #attn.plan<symbols = [M, N], values = [sum affine_map<(m, n)[M, N] -> (m)>]> }

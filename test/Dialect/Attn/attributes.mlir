@@ -42,3 +42,23 @@ func.func @attributes() attributes {
           #attn.sparsity<not (causal or window(3, 0)) and prefix(7)>]} {
   return
 }
+
+// Options of an atom that say nothing are left out.
+// CHECK-LABEL: func private @atoms
+// CHECK-SAME: #attn.sparsity<leading(4) or block_diagonal(64)>
+// CHECK-SAME: #attn.sparsity<dilated(1020, 4) and strided(8, 3)>
+// CHECK-SAME: #attn.sparsity<strided(8, 0, block 16)>
+// CHECK-SAME: #attn.sparsity<neighborhood([7])>
+// CHECK-SAME: #attn.sparsity<neighborhood([3, 5], grid [9, 9], stride [2, 5], dilation [3, 1], causal [1, 0])>
+// CHECK-SAME: #attn.sparsity<not neighborhood([9], grid [4], clipped)>
+// CHECK-SAME: #attn.sparsity<power_of_two(32) or radial(9, 100, 5.000000e-01, 16)>
+// CHECK-SAME: #attn.sparsity<affine_set(affine_map<(d0, d1) -> (d0 - d1, d1 mod 3 - 1)>)>
+func.func private @atoms() attributes {
+  atoms = [#attn.sparsity<leading(4) or block_diagonal(64)>,
+           #attn.sparsity<dilated(1020, 4) and strided(8, 3, block 1)>,
+           #attn.sparsity<strided(8, 0, block 16)>,
+           #attn.sparsity<neighborhood([7], stride [1])>,
+           #attn.sparsity<neighborhood([3, 5], causal [1, 0], dilation [3, 1], grid [9, 9], stride [2, 5])>,
+           #attn.sparsity<not neighborhood([9], grid [4], clipped, causal [0])>,
+           #attn.sparsity<power_of_two(32) or radial(9, 100, 0.5, 16)>,
+           #attn.sparsity<affine_set(affine_map<(m, n) -> (m - n, n mod 3 - 1)>)>]}

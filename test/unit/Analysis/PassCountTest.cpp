@@ -188,15 +188,20 @@ TEST_F(PassCountTest, LivePointsAgreeWithEveryPoint) {
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t key = 0; key < keys; ++key)
         expected += passesConstraints(*plan, row, key, {rows, keys});
-    EXPECT_EQ(countLivePoints(*plan, rows, keys, {rows, keys}), expected)
+    LivePoints counted = countLivePoints(*plan, rows, keys, {rows, keys});
+    EXPECT_EQ(counted.count, expected)
         << sparsity.str() << " " << rows << " by " << keys;
+    EXPECT_TRUE(counted.isExact);
   };
   for (Alignment alignment : {Alignment::TopLeft, Alignment::BottomRight})
     for (StringRef sparsity :
          {"causal", "window(3, 0)", "window(2, 5)", "prefix(7)",
           "causal and window(4, 1)", "causal and prefix(3)",
           "window(0, 0) and prefix(9)", "causal or prefix(6)",
-          "not window(2, 3)", "window(1, 2) or (causal and prefix(4))"})
+          "not window(2, 3)", "window(1, 2) or (causal and prefix(4))",
+          "block_diagonal(4)", "neighborhood([5], stride [2])",
+          "dilated(6, 3) and causal", "leading(2) or block_diagonal(3)",
+          "neighborhood([2, 3], grid [4, 5])", "power_of_two(2)"})
       for (int64_t rows : {0, 1, 5, 16, 23})
         for (int64_t keys : {0, 1, 4, 16, 31})
           count(sparsity, alignment, rows, keys);

@@ -31,6 +31,82 @@ struct Sizes {
   int64_t diagonal = 0, keyOrigin = 0;
 };
 
+/// Whether the coordinate j is in the window of i on an axis of the given
+/// length, as the authors of generalized neighborhood attention define it.
+bool isNeighbor(NeighborhoodAttr atom, size_t axis, int64_t i, int64_t j,
+                int64_t length) {
+  int64_t dilation = atom.getDilation()[axis], window = atom.getKernel()[axis];
+  int64_t stride = atom.getStride()[axis];
+  int64_t remainder = llvm::mod(i, dilation);
+  if (llvm::mod(j, dilation) != remainder)
+    return false;
+  length = llvm::divideFloorSigned(length - remainder + dilation - 1, dilation);
+  i = llvm::divideFloorSigned(i, dilation);
+  j = llvm::divideFloorSigned(j, dilation);
+  int64_t left = window / 2, right = window / 2 + window % 2 - 1;
+  int64_t group = llvm::divideFloorSigned(i, stride) * stride;
+  bool isCausal = atom.getCausal()[axis] == 1;
+  if (atom.getClipped()) {
+    int64_t start =
+        isCausal ? group + stride - window : group + stride / 2 - left;
+    return start <= j && (isCausal ? j <= i : j < start + window);
+  }
+  bool isShort = length < window;
+  if (isCausal) {
+    int64_t leader = std::min(group + stride - 1, length - 1);
+    int64_t start = std::max<int64_t>(leader - left - right, 0);
+    return (isShort || j >= start) && j <= i;
+  }
+  int64_t leader = std::min(group + stride / 2, length - 1);
+  int64_t start = std::max<int64_t>(leader - left, 0);
+  if (leader + right >= length)
+    start += length - right - leader - 1;
+  return isShort || (start <= j && j < start + window);
+}
+
+bool isNeighbor(NeighborhoodAttr atom, int64_t m, int64_t n, int64_t numKeys) {
+  SmallVector<int64_t> grid(atom.getGrid());
+  if (grid.empty())
+    grid.push_back(numKeys);
+  int64_t inner = 1;
+  for (size_t axis = grid.size(); axis-- > 0; inner *= grid[axis]) {
+    int64_t i = llvm::divideFloorSigned(m, inner);
+    int64_t j = llvm::divideFloorSigned(n, inner);
+    if (axis > 0) {
+      i = llvm::mod(i, grid[axis]);
+      j = llvm::mod(j, grid[axis]);
+    }
+    if (!isNeighbor(atom, axis, i, j, grid[axis]))
+      return false;
+  }
+  return n < inner;
+}
+
+bool isRadial(RadialAttr atom, int64_t m, int64_t n) {
+  int64_t tokens = atom.getTokens(), block = atom.getBlock();
+  if (n >= atom.getFrames() * tokens)
+    return false;
+  int64_t apart = std::abs(llvm::divideFloorSigned(m, tokens) -
+                           llvm::divideFloorSigned(n, tokens));
+  int64_t within = std::abs(llvm::mod(m, tokens) - llvm::mod(n, tokens));
+  if (n < tokens || apart <= std::min<int64_t>(1, atom.getFrames() - 1))
+    return true;
+  if (apart >= atom.getFrames())
+    return false;
+  auto countBits = [](int64_t number) {
+    int bits = 0;
+    for (; number > 0; number /= 2)
+      ++bits;
+    return bits;
+  };
+  double length = std::pow(2.0, countBits(tokens)) /
+                  std::pow(2.0, countBits(apart)) *
+                  atom.getDecay().getValueAsDouble();
+  if (length < block && apart % static_cast<int64_t>(block / length) != 0)
+    return false;
+  return within <= std::max(length, static_cast<double>(block));
+}
+
 /// One random restriction and the definition of what it leaves.
 struct Case {
   PlaneRestriction restriction;
@@ -52,7 +128,8 @@ struct Case {
       position += getKeyCount(sizes) - getRowCount(sizes);
     return !restriction.expression ||
            holds(restriction.expression, position, key,
-                 restriction.hasKeyOrigin ? sizes.keyOrigin : 0);
+                 restriction.hasKeyOrigin ? sizes.keyOrigin : 0,
+                 getKeyCount(sizes));
   }
 
   SmallVector<int64_t> getSymbols(const Sizes &sizes) const {
@@ -70,7 +147,42 @@ struct Case {
 
 private:
   static bool holds(Attribute term, int64_t position, int64_t key,
-                    int64_t keyOrigin) {
+                    int64_t keyOrigin, int64_t keyCount) {
+    // The position of the row and of the key in the whole.
+    int64_t m = position + keyOrigin, n = key + keyOrigin;
+    if (auto leading = dyn_cast<LeadingAttr>(term))
+      return n < leading.getCount();
+    if (auto blocks = dyn_cast<BlockDiagonalAttr>(term))
+      return llvm::divideFloorSigned(m, blocks.getSize()) ==
+             llvm::divideFloorSigned(n, blocks.getSize());
+    if (auto dilated = dyn_cast<DilatedAttr>(term))
+      return std::abs(m - n) <= dilated.getWindow() &&
+             (m - n) % dilated.getStep() == 0;
+    if (auto strided = dyn_cast<StridedAttr>(term))
+      return llvm::mod(llvm::divideFloorSigned(n, strided.getBlock()) +
+                           strided.getOffset(),
+                       strided.getStep()) == 0;
+    if (auto neighborhood = dyn_cast<NeighborhoodAttr>(term))
+      return isNeighbor(neighborhood, m, n, keyCount);
+    if (auto powers = dyn_cast<PowerOfTwoAttr>(term)) {
+      int64_t distance = llvm::divideFloorSigned(m, powers.getBlock()) -
+                         llvm::divideFloorSigned(n, powers.getBlock());
+      return distance > 0 && (distance & (distance - 1)) == 0;
+    }
+    if (auto radial = dyn_cast<RadialAttr>(term))
+      return isRadial(radial, m, n);
+    if (auto set = dyn_cast<AffineSetAttr>(term))
+      return llvm::all_of(
+          set.getFunctions().getValue().getResults(), [&](AffineExpr expr) {
+            SmallVector<Attribute> results;
+            AffineMap map = AffineMap::get(2, 0, expr);
+            Type index = IndexType::get(term.getContext());
+            if (failed(map.constantFold(
+                    {IntegerAttr::get(index, m), IntegerAttr::get(index, n)},
+                    results)))
+              return false;
+            return cast<IntegerAttr>(results.front()).getInt() >= 0;
+          });
     if (isa<CausalAttr>(term))
       return key <= position;
     if (auto window = dyn_cast<WindowAttr>(term))
@@ -79,7 +191,7 @@ private:
     if (auto prefix = dyn_cast<PrefixAttr>(term))
       return key + keyOrigin < prefix.getLength();
     auto part = [&](Attribute part) {
-      return holds(part, position, key, keyOrigin);
+      return holds(part, position, key, keyOrigin, keyCount);
     };
     if (auto disjunction = dyn_cast<OrAttr>(term))
       return llvm::any_of(disjunction.getTerms(), part);
@@ -112,6 +224,98 @@ protected:
     default:
       return PrefixAttr::get(&context, pick(0, reach));
     }
+  }
+
+  FloatAttr getFloat(double number) {
+    return FloatAttr::get(Float64Type::get(&context), number);
+  }
+
+  /// A neighborhood on `axes` axes; without a grid where it may be so.
+  Attribute getNeighborhood(size_t axes, bool hasGrid, bool clipped) {
+    SmallVector<int64_t> kernel, grid, stride, dilation, causal;
+    for (size_t axis = 0; axis < axes; ++axis) {
+      grid.push_back(pick(1, axes == 1 ? 16 : 5));
+      kernel.push_back(pick(1, grid.back()));
+      dilation.push_back(pick(0, 2) == 0 ? pick(1, grid.back() / kernel.back())
+                                         : 1);
+      stride.push_back(pick(1, kernel.back()));
+      causal.push_back(pick(0, 3) == 0);
+    }
+    if (!hasGrid)
+      grid.clear();
+    return NeighborhoodAttr::get(&context, kernel, grid, stride, dilation,
+                                 causal, clipped);
+  }
+
+  /// An atom whose ranges are exact, beside the plain ones.
+  Attribute getIntervalAtom(int64_t reach) {
+    switch (pick(0, 3)) {
+    case 0:
+      return LeadingAttr::get(&context, pick(0, reach));
+    case 1:
+      return BlockDiagonalAttr::get(&context, pick(1, reach));
+    default: {
+      auto atom = cast<NeighborhoodAttr>(getNeighborhood(
+          1, /*hasGrid=*/pick(0, 1), /*clipped=*/pick(0, 2) == 0));
+      SmallVector<int64_t> one{1};
+      return NeighborhoodAttr::get(&context, atom.getKernel(), atom.getGrid(),
+                                   atom.getStride(), one, atom.getCausal(),
+                                   atom.getClipped());
+    }
+    }
+  }
+
+  /// Any of all atoms.
+  Attribute getAnyAtom(int64_t reach, bool hasGrid) {
+    switch (pick(0, 10)) {
+    case 0:
+      return LeadingAttr::get(&context, pick(0, reach));
+    case 1:
+      return BlockDiagonalAttr::get(&context, pick(1, reach));
+    case 2:
+      return DilatedAttr::get(&context, pick(0, reach), pick(1, 5));
+    case 3: {
+      int64_t step = pick(1, 5);
+      return StridedAttr::get(&context, step, pick(0, step - 1), pick(1, 4));
+    }
+    case 4:
+      return PowerOfTwoAttr::get(&context, pick(1, 3));
+    case 5:
+      return RadialAttr::get(&context, pick(1, 9), pick(1, 5),
+                             getFloat(pick(0, 1) ? 1.0 : 0.4), pick(1, 3));
+    case 6: {
+      AffineExpr m = getAffineDimExpr(0, &context);
+      AffineExpr n = getAffineDimExpr(1, &context);
+      AffineExpr choices[] = {
+          (m - n * 2 + 3) % 4 - 1, m.floorDiv(3) - n.floorDiv(2) + 2,
+          (m.floorDiv(2) + n).ceilDiv(3) - 2, m * 2 - n * 3 + 4, n - m % 5};
+      SmallVector<AffineExpr> results{choices[pick(0, 4)]};
+      if (pick(0, 1))
+        results.push_back(choices[pick(0, 4)]);
+      return AffineSetAttr::get(&context, AffineMapAttr::get(AffineMap::get(
+                                              2, 0, results, &context)));
+    }
+    case 7:
+    case 8:
+      return getNeighborhood(pick(1, 3), /*hasGrid=*/true, pick(0, 2) == 0);
+    case 9:
+      return getNeighborhood(1, hasGrid, pick(0, 2) == 0);
+    default:
+      return getAtom(reach);
+    }
+  }
+
+  /// An expression over all atoms.
+  Attribute getAnything(int64_t reach, bool hasGrid, int depth = 2) {
+    if (depth == 0 || pick(0, 2) == 0)
+      return getAnyAtom(reach, hasGrid);
+    if (pick(0, 4) == 0)
+      return NotAttr::get(&context, getAnything(reach, hasGrid, depth - 1));
+    SmallVector<Attribute> terms{getAnything(reach, hasGrid, depth - 1),
+                                 getAnything(reach, hasGrid, depth - 1)};
+    if (pick(0, 1))
+      return AndAttr::get(&context, terms);
+    return OrAttr::get(&context, terms);
   }
 
   Attribute getExpression(int64_t reach, int depth = 2) {
@@ -192,8 +396,8 @@ protected:
 static void checkTile(const Case &c, const Sizes &sizes, PlanAttr plan,
                       int64_t first, int64_t last) {
   ASSERT_EQ(plan.getPieces().size(), 1u);
-  TileRanges ranges =
-      evaluatePiece(plan.getPieces().front(), first, last, c.getSymbols(sizes));
+  TileRanges ranges = PlanTile(plan, first, last, c.getSymbols(sizes))
+                          .getRanges(plan.getPieces().front());
   for (int64_t key = -3; key < sizes.keys + 3; ++key) {
     bool some = false, every = true;
     for (int64_t row = first; row <= last; ++row) {
@@ -272,6 +476,7 @@ TEST_F(SparsityPlanTest, UnionsMatchTheDefinition) {
       int64_t tile = pick(1, 8);
       for (int64_t first = 0; plan && first < sizes.rows; first += tile) {
         int64_t last = std::min(first + tile, sizes.rows) - 1;
+        PlanTile planTile(plan, first, last, symbols);
         for (int64_t key = -3; key < sizes.keys + 3; ++key) {
           bool some = false, every = true, isVisited = false, isFull = false;
           for (int64_t row = first; row <= last; ++row) {
@@ -281,7 +486,7 @@ TEST_F(SparsityPlanTest, UnionsMatchTheDefinition) {
             every &= live;
           }
           for (const PlanPiece &piece : plan.getPieces()) {
-            TileRanges ranges = evaluatePiece(piece, first, last, symbols);
+            TileRanges ranges = planTile.getRanges(piece);
             isVisited |= ranges.live.contains(key);
             isFull |= ranges.full.contains(key);
           }
@@ -297,6 +502,96 @@ TEST_F(SparsityPlanTest, UnionsMatchTheDefinition) {
   EXPECT_LT(refused, trials / 10);
   EXPECT_GT(several, trials / 10);
   EXPECT_GT(full, 1000);
+}
+
+// Whatever the atoms are, no live key is missed, full ranges hold live points
+// alone, and the test is the definition.
+TEST_F(SparsityPlanTest, EveryAtomIsSound) {
+  int refused = 0, full = 0, empty = 0, trials = 400;
+  for (int trial = 0; trial < trials; ++trial) {
+    Case c = getCase(/*reach=*/12);
+    // Without a grid a neighborhood has no part of a sequence.
+    c.restriction.expression =
+        getAnything(12, /*hasGrid=*/c.restriction.hasKeyOrigin, pick(0, 2));
+    FailureOr<PlanAttr> planned = failure();
+    {
+      ScopedDiagnosticHandler quiet(&context, [](Diagnostic &) {});
+      planned =
+          planSparsity(&context, c.restriction, [&] { return emitError(); });
+    }
+    refused += failed(planned);
+    if (failed(planned) || !*planned)
+      continue;
+    PlanAttr plan = *planned;
+    for (int call = 0; call < 4; ++call) {
+      Sizes sizes{pick(0, 30), pick(0, 30), 0, 0};
+      sizes.keyLength = pick(0, sizes.keys);
+      sizes.rowLength = pick(0, sizes.rows);
+      sizes.diagonal = pick(-20, 20);
+      sizes.keyOrigin = pick(0, 20);
+      SCOPED_TRACE(describe(c, sizes, plan));
+      SmallVector<int64_t> symbols = c.getSymbols(sizes);
+      for (int64_t row = 0; row < sizes.rows; ++row)
+        for (int64_t key = 0; key < sizes.keys; ++key)
+          ASSERT_EQ(passesConstraints(plan, row, key, symbols),
+                    c.isLive(row, key, sizes))
+              << "row " << row << ", key " << key;
+      int64_t tile = pick(1, 12);
+      for (int64_t first = 0; first < sizes.rows; first += tile) {
+        int64_t last = std::min(first + tile, sizes.rows) - 1;
+        PlanTile planTile(plan, first, last, symbols);
+        for (int64_t key = 0; key < sizes.keys; ++key) {
+          bool some = false, every = true, isVisited = false, isFull = false;
+          for (int64_t row = first; row <= last; ++row) {
+            bool live = c.isLive(row, key, sizes);
+            some |= live;
+            every &= live;
+          }
+          for (const PlanPiece &piece : plan.getPieces()) {
+            TileRanges ranges = planTile.getRanges(piece);
+            isVisited |= ranges.live.contains(key);
+            isFull |= ranges.full.contains(key);
+          }
+          ASSERT_LE(some, isVisited)
+              << "rows " << first << " to " << last << ", key " << key;
+          ASSERT_LE(isFull, every)
+              << "rows " << first << " to " << last << ", key " << key;
+          full += isFull;
+          empty += !isVisited;
+        }
+      }
+    }
+  }
+  EXPECT_LT(refused, trials / 5);
+  EXPECT_GT(full, 1000);
+  EXPECT_GT(empty, 1000);
+}
+
+// Blocks, leading keys and neighborhoods of one axis are intervals of keys
+// whose ends never move back: their ranges are exact, also within a causal
+// window.
+TEST_F(SparsityPlanTest, IntervalAtomsAreExact) {
+  for (int trial = 0; trial < 300; ++trial) {
+    Case c;
+    c.restriction.alignment =
+        pick(0, 1) ? Alignment::BottomRight : Alignment::TopLeft;
+    c.restriction.hasKeyLengths = pick(0, 1);
+    c.restriction.expression = getIntervalAtom(12);
+    PlanAttr plan = this->plan(c.restriction);
+    ASSERT_TRUE(plan);
+    for (int call = 0; call < 6; ++call) {
+      Sizes sizes{pick(1, 30), pick(0, 30), 0, 0};
+      sizes.keyLength = pick(0, sizes.keys);
+      SCOPED_TRACE(describe(c, sizes, plan));
+      int64_t tile = pick(1, 12);
+      for (int64_t first = 0; first < sizes.rows; first += tile) {
+        checkTile(c, sizes, plan, first,
+                  std::min(first + tile, sizes.rows) - 1);
+        if (HasFatalFailure())
+          return;
+      }
+    }
+  }
 }
 
 TEST_F(SparsityPlanTest, UnionsAreShort) {
@@ -358,8 +653,8 @@ TEST_F(SparsityPlanTest, HoldsAtAMillionTokens) {
     sizes.keyOrigin = pick(0, 5000);
     SCOPED_TRACE(describe(c, sizes, plan));
     int64_t first = pick(0, kMany / 48 - 1) * 48, last = first + 47;
-    TileRanges ranges = evaluatePiece(plan.getPieces().front(), first, last,
-                                      c.getSymbols(sizes));
+    TileRanges ranges = PlanTile(plan, first, last, c.getSymbols(sizes))
+                            .getRanges(plan.getPieces().front());
     // The ends of the ranges are where the definition changes.
     auto isSome = [&](int64_t key) {
       for (int64_t row = first; row <= last; ++row)
@@ -417,6 +712,26 @@ TEST_F(SparsityPlanTest, CostDoesNotDependOnLength) {
             << " us at 1M\n";
   // Generous, for busy machines and instrumented builds.
   EXPECT_LT(large, 1.0);
+
+  // A million tokens as 64 frames of 128 by 128.
+  SmallVector<int64_t> kernel{9, 9, 9}, grid{64, 128, 128}, stride{3, 3, 3};
+  SmallVector<int64_t> ones{1, 1, 1}, zeros{0, 0, 0};
+  Attribute atoms[] = {
+      NeighborhoodAttr::get(&context, kernel, grid, stride, ones, zeros, false),
+      RadialAttr::get(&context, 64, 16384, getFloat(1.0), 128),
+      DilatedAttr::get(&context, 1 << 18, 7),
+      PowerOfTwoAttr::get(&context, 64)};
+  for (Attribute atom : atoms) {
+    auto start = std::chrono::steady_clock::now();
+    PlaneRestriction restriction;
+    restriction.expression =
+        AndAttr::get(&context, {CausalAttr::get(&context), atom});
+    EXPECT_TRUE(plan(restriction));
+    std::chrono::duration<double> taken =
+        std::chrono::steady_clock::now() - start;
+    std::cout << print(atom) << " takes " << taken.count() * 1e6 << " us\n";
+    EXPECT_LT(taken.count(), 1.0);
+  }
 }
 
 TEST_F(SparsityPlanTest, NothingToPlan) {

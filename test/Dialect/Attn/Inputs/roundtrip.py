@@ -7,7 +7,13 @@ from pathlib import Path
 root = Path(sys.argv[1])
 command = ["attn-opt", "--split-input-file", "-o", "/dev/null"]
 passed = 0
-for path in sorted([*root.glob("test/**/*.mlir"), *root.glob("examples/*.mlir")]):
+for path in sorted(
+    [
+        *root.glob("test/**/*.mlir"),
+        *root.glob("examples/*.mlir"),
+        *root.glob("examples/sparsity/*.mlir"),
+    ]
+):
     if "invalid" in path.name:
         continue
     done = subprocess.run(

@@ -128,7 +128,7 @@ module {
     }
     return %0 : tensor<?x?x?x8xf32>
   }
-  func.func @attributes() attributes {list = [#attn.bias<0, []>, #attn.access<1, []>, #attn.score_map<0, [], []>, #attn.score_map<1, [2, 3], [[], ["h"]]>, #attn.causal, #attn.window<9223372036854775807, 0>, #attn.prefix<0>, #attn.and<#attn.causal, #attn.prefix<1>>, #attn.or<#attn.causal, #attn.prefix<1>>, #attn.not<#attn.causal>, #attn.scale<1.000000e+300 : f64>, #attn.softcap<4.940660e-324 : f64>, #attn<reduction mul>, #attn<alignment top_left>, #attn<alignment offset>, #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [b, h], order = [h, m, b]>]} {
+  func.func @attributes() attributes {list = [#attn.bias<0, []>, #attn.access<1, []>, #attn.score_map<0, [], []>, #attn.score_map<1, [2, 3], [[], ["h"]]>, #attn.causal, #attn.window<9223372036854775807, 0>, #attn.prefix<0>, #attn.and<#attn.causal, #attn.prefix<1>>, #attn.or<#attn.causal, #attn.prefix<1>>, #attn.leading<3>, #attn.block_diagonal<4>, #attn.dilated<9223372036854775807, 2>, #attn.strided<4, 1, 2>, #attn.neighborhood<[3, 5], [9, 9], [1, 2], [1, 1], [0, 1], false>, #attn.neighborhood<[3], [], [1], [1], [0], true>, #attn.power_of_two<8>, #attn.radial<3, 4, 5.000000e-01 : f64, 2>, #attn.affine_set<affine_map<(d0, d1) -> (d0 - d1, d1 mod 3)>>, #attn.not<#attn.causal>, #attn.scale<1.000000e+300 : f64>, #attn.softcap<4.940660e-324 : f64>, #attn<reduction mul>, #attn<alignment top_left>, #attn<alignment offset>, #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [b, h], order = [h, m, b]>]} {
     return
   }
 }

@@ -235,11 +235,8 @@ Value AttentionTile::slice(Value operand, ArrayRef<OperandDim> dims) {
 
 /// Whether the expression compares positions of rows with those of keys.
 static bool comparesRows(AttentionOp op) {
-  bool compares = false;
-  if (op.getSparsity())
-    op.getSparsityAttr().walk(
-        [&](Attribute term) { compares |= isa<CausalAttr, WindowAttr>(term); });
-  return compares;
+  return anyAtom(op.getSparsityAttr(),
+                 [](const AtomDefinition &atom) { return atom.readsRow(); });
 }
 
 bool AttentionTile::readsPosition(AttentionLoop loop) {

@@ -14,6 +14,7 @@
 
 #include "AttentionTile.h"
 #include "Interfaces.h"
+#include "Verification.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/TilingInterface.h"
 
@@ -246,6 +247,10 @@ private:
       return op->emitOpError("is not split along its keys: parts are joined by "
                              "their log-sum-exps, and ")
              << obstacle;
+    if (countsKeys(attention.getSparsityAttr()))
+      return op->emitOpError(
+          "is not split along its keys: its neighborhood has "
+          "no grid, and counts the keys");
     if (reductionDims.size() == 1 && reductionDims.front() == kKey)
       return success();
     return op->emitOpError("reduces its loop #")

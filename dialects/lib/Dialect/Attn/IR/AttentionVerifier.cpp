@@ -165,6 +165,9 @@ static LogicalResult verifyPositions(AttentionOp op) {
       (op.getOrigin("m") || op.getOrigin("n")) &&
       !(op.getKeyLengths() && op.getQueryLengths()))
     return op.emitOpError(kPartNeedsOffset);
+  // spec: SP-15
+  if (op.getOrigin("n") && countsKeys(op.getSparsityAttr()))
+    return op.emitOpError(kPartNeedsGrid);
   return success();
 }
 

@@ -91,259 +91,6 @@ void AttnDialect::registerAttributes() {
 }
 
 //===----------------------------------------------------------------------===//
-// Sparsity atoms and connectives
-//===----------------------------------------------------------------------===//
-
-// spec: SP-2
-LogicalResult WindowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 int64_t left, int64_t right) {
-  if (left < 0 || right < 0)
-    return emitError() << "window(" << left << ", " << right
-                       << "): both sides must be 0 or more";
-  return success();
-}
-
-// spec: SP-3
-LogicalResult PrefixAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 int64_t length) {
-  if (length < 0)
-    return emitError() << "prefix(" << length
-                       << "): the length must be 0 or more";
-  return success();
-}
-
-static LogicalResult verifyTerms(function_ref<InFlightDiagnostic()> emitError,
-                                 StringRef connective,
-                                 ArrayRef<Attribute> terms) {
-  if (terms.size() < 2)
-    return emitError() << "'" << connective << "' needs at least two terms";
-  for (Attribute term : terms)
-    if (!SparsityAttr::isTerm(term))
-      return emitError() << "'" << connective << "' joins sparsity terms; got "
-                         << term;
-  return success();
-}
-
-// spec: SP-4
-LogicalResult AndAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                              ArrayRef<Attribute> terms) {
-  return verifyTerms(emitError, "and", terms);
-}
-
-// spec: SP-4
-LogicalResult OrAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                             ArrayRef<Attribute> terms) {
-  return verifyTerms(emitError, "or", terms);
-}
-
-// spec: SP-4
-LogicalResult NotAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                              Attribute term) {
-  if (!SparsityAttr::isTerm(term))
-    return emitError() << "'not' negates a sparsity term; got " << term;
-  return success();
-}
-
-// spec: PE-3
-LogicalResult PermutedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                   Attribute term) {
-  if (!SparsityAttr::isTerm(term) ||
-      isa<AndAttr, OrAttr, NotAttr, PermutedAttr>(term))
-    return emitError() << "'in permuted' follows an atom; got " << term;
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Sparsity expressions
-//===----------------------------------------------------------------------===//
-
-bool SparsityAttr::isTerm(Attribute attribute) {
-  return isa_and_nonnull<CausalAttr, WindowAttr, PrefixAttr, AndAttr, OrAttr,
-                         NotAttr, PermutedAttr>(attribute);
-}
-
-bool SparsityAttr::readsSlots() const {
-  return SparsityAttr(*this)
-      .walk([](PermutedAttr) { return WalkResult::interrupt(); })
-      .wasInterrupted();
-}
-
-// spec: SP-4
-LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                   Attribute expression) {
-  if (!isTerm(expression))
-    return emitError() << "expected a sparsity expression; got " << expression;
-  return success();
-}
-
-/// Expressions are trees that functions walk by calling themselves.
-static constexpr unsigned kMostNested = 256;
-
-static FailureOr<Attribute> parseDisjunction(AsmParser &parser, unsigned depth);
-
-static FailureOr<Attribute> parsePlainTerm(AsmParser &parser, unsigned depth);
-
-/// A term, maybe with `in permuted`.
-static FailureOr<Attribute> parseTerm(AsmParser &parser, unsigned depth) {
-  FailureOr<Attribute> term = parsePlainTerm(parser, depth);
-  if (failed(term))
-    return failure();
-  SMLoc location = parser.getCurrentLocation();
-  if (failed(parser.parseOptionalKeyword("in")))
-    return term;
-  if (parser.parseKeyword("permuted"))
-    return failure();
-  Attribute permuted = PermutedAttr::getChecked(
-      [&] { return parser.emitError(location); }, parser.getContext(), *term);
-  if (!permuted)
-    return failure();
-  return permuted;
-}
-
-static FailureOr<Attribute> parsePlainTerm(AsmParser &parser, unsigned depth) {
-  MLIRContext *context = parser.getContext();
-  // spec: SP-4
-  if (depth == kMostNested)
-    return parser.emitError(parser.getCurrentLocation())
-               << "sparsity expressions nest at most " << kMostNested
-               << " parentheses and 'not's",
-           failure();
-  if (succeeded(parser.parseOptionalLParen())) {
-    FailureOr<Attribute> inner = parseDisjunction(parser, depth + 1);
-    if (failed(inner) || parser.parseRParen())
-      return failure();
-    return inner;
-  }
-
-  SMLoc location = parser.getCurrentLocation();
-  auto emitError = [&] { return parser.emitError(location); };
-  StringRef keyword;
-  if (failed(parser.parseOptionalKeyword(&keyword)))
-    return parser.emitError(location,
-                            "expected a sparsity term: causal, window(left, "
-                            "right), prefix(length), not or a parenthesis"),
-           failure();
-
-  auto checked = [](Attribute attribute) -> FailureOr<Attribute> {
-    if (!attribute)
-      return failure();
-    return attribute;
-  };
-  if (keyword == "causal")
-    return Attribute(CausalAttr::get(context));
-  if (keyword == "not") {
-    FailureOr<Attribute> inner = parseTerm(parser, depth + 1);
-    if (failed(inner))
-      return failure();
-    return checked(NotAttr::getChecked(emitError, context, *inner));
-  }
-  if (keyword == "window") {
-    int64_t left, right;
-    if (parser.parseLParen() || parser.parseInteger(left) ||
-        parser.parseComma() || parser.parseInteger(right) ||
-        parser.parseRParen())
-      return failure();
-    return checked(WindowAttr::getChecked(emitError, context, left, right));
-  }
-  if (keyword == "prefix") {
-    int64_t length;
-    if (parser.parseLParen() || parser.parseInteger(length) ||
-        parser.parseRParen())
-      return failure();
-    return checked(PrefixAttr::getChecked(emitError, context, length));
-  }
-  return parser.emitError(location)
-             << "unknown sparsity term '" << keyword
-             << "'; known are causal, window(left, right), prefix(length), "
-                "and, or, not",
-         failure();
-}
-
-static FailureOr<Attribute> parseConjunction(AsmParser &parser,
-                                             unsigned depth) {
-  SmallVector<Attribute> terms;
-  do {
-    FailureOr<Attribute> term = parseTerm(parser, depth);
-    if (failed(term))
-      return failure();
-    terms.push_back(*term);
-  } while (succeeded(parser.parseOptionalKeyword("and")));
-  if (terms.size() == 1)
-    return terms.front();
-  return Attribute(AndAttr::get(parser.getContext(), terms));
-}
-
-static FailureOr<Attribute> parseDisjunction(AsmParser &parser,
-                                             unsigned depth) {
-  SmallVector<Attribute> terms;
-  do {
-    FailureOr<Attribute> term = parseConjunction(parser, depth);
-    if (failed(term))
-      return failure();
-    terms.push_back(*term);
-  } while (succeeded(parser.parseOptionalKeyword("or")));
-  if (terms.size() == 1)
-    return terms.front();
-  return Attribute(OrAttr::get(parser.getContext(), terms));
-}
-
-FailureOr<Attribute> SparsityAttr::parseExpression(AsmParser &parser) {
-  return parseDisjunction(parser, /*depth=*/0);
-}
-
-void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression) {
-  // A nested connective is parenthesised, so that the text shows the tree.
-  auto printTerm = [&](Attribute term) {
-    bool nested = isa<AndAttr, OrAttr>(term);
-    if (nested)
-      printer << "(";
-    printExpression(printer, term);
-    if (nested)
-      printer << ")";
-  };
-  llvm::TypeSwitch<Attribute>(expression)
-      .Case([&](CausalAttr) { printer << "causal"; })
-      .Case([&](WindowAttr window) {
-        printer << "window(" << window.getLeft() << ", " << window.getRight()
-                << ")";
-      })
-      .Case([&](PrefixAttr prefix) {
-        printer << "prefix(" << prefix.getLength() << ")";
-      })
-      .Case([&](AndAttr conjunction) {
-        llvm::interleave(conjunction.getTerms(), printer, printTerm, " and ");
-      })
-      .Case([&](OrAttr disjunction) {
-        llvm::interleave(disjunction.getTerms(), printer, printTerm, " or ");
-      })
-      .Case([&](NotAttr negation) {
-        printer << "not ";
-        printTerm(negation.getTerm());
-      })
-      .Case([&](PermutedAttr permuted) {
-        printExpression(printer, permuted.getTerm());
-        printer << " in permuted";
-      });
-}
-
-Attribute SparsityAttr::parse(AsmParser &parser, Type) {
-  SMLoc location = parser.getCurrentLocation();
-  if (parser.parseLess())
-    return {};
-  FailureOr<Attribute> expression = parseExpression(parser);
-  if (failed(expression) || parser.parseGreater())
-    return {};
-  return getChecked([&] { return parser.emitError(location); },
-                    parser.getContext(), *expression);
-}
-
-void SparsityAttr::print(AsmPrinter &printer) const {
-  printer << "<";
-  printExpression(printer, getExpression());
-  printer << ">";
-}
-
-//===----------------------------------------------------------------------===//
 // Score modifiers
 //===----------------------------------------------------------------------===//
 
@@ -421,25 +168,27 @@ static bool dividesByConstants(AffineExpr expr) {
          dividesByConstants(binary.getRHS());
 }
 
-/// Checks one piece of a plan with the given symbols.
+/// Checks one piece of a plan with so many symbols and values.
 static LogicalResult verifyPiece(function_ref<InFlightDiagnostic()> emitError,
-                                 const PlanPiece &piece, size_t numSymbols) {
+                                 const PlanPiece &piece, size_t numSymbols,
+                                 size_t numValues) {
   // spec: PL-2
   SmallVector<AffineExpr> exprs(piece.constraints.getConstraints());
   for (AffineMap map :
        {piece.liveLower, piece.liveUpper, piece.fullLower, piece.fullUpper}) {
-    if (map.getNumDims() != 2 || map.getNumSymbols() != numSymbols ||
+    if (map.getNumDims() != 2 ||
+        map.getNumSymbols() != numSymbols + 2 * numValues ||
         map.getNumResults() == 0)
-      return emitError() << "a plan's bounds take the first and the last row "
-                            "and one symbol per name; got "
+      return emitError() << "a plan's bounds take the first and the last row, "
+                            "one symbol per name and two per value; got "
                          << AffineMapAttr::get(map);
     llvm::append_range(exprs, map.getResults());
   }
   // spec: PL-3
   if (piece.constraints.getNumDims() != 2 ||
-      piece.constraints.getNumSymbols() != numSymbols)
+      piece.constraints.getNumSymbols() != numSymbols + numValues)
     return emitError() << "a plan's constraints take row, key and one symbol "
-                          "per name";
+                          "per name and value";
   if (llvm::is_contained(piece.constraints.getEqFlags(), true))
     return emitError() << "a plan's constraints are inequalities";
   // spec: PL-4
@@ -450,7 +199,8 @@ static LogicalResult verifyPiece(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                ArrayRef<StringAttr> symbols,
-                               ArrayRef<PlanPiece> pieces) {
+                               ArrayRef<PlanPiece> pieces,
+                               ArrayRef<PointValue> values) {
   // spec: PL-1
   llvm::SmallDenseSet<StringAttr> seen;
   for (StringAttr symbol : symbols) {
@@ -466,9 +216,45 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (pieces.empty() || pieces.size() > kMaxPieces)
     return emitError() << "a plan has 1 to " << kMaxPieces << " pieces; got "
                        << pieces.size();
+  // spec: PL-6
+  for (auto [index, value] : llvm::enumerate(values)) {
+    if (value.map.getNumDims() != 2 ||
+        value.map.getNumSymbols() != symbols.size() + index ||
+        value.map.getNumResults() == 0)
+      return emitError() << "a value of a plan takes row, key, one symbol per "
+                            "name and the values before it; got "
+                         << AffineMapAttr::get(value.map);
+    if (value.kind == PointValueKind::PowerOfTwo &&
+        value.map.getNumResults() != 1)
+      return emitError() << "a power of two is that of one function; got "
+                         << AffineMapAttr::get(value.map);
+    // spec: PL-4
+    if (!llvm::all_of(value.map.getResults(), dividesByConstants))
+      return emitError() << "a plan divides by positive constants only";
+  }
   return failure(llvm::any_of(pieces, [&](const PlanPiece &piece) {
-    return failed(verifyPiece(emitError, piece, symbols.size()));
+    return failed(verifyPiece(emitError, piece, symbols.size(), values.size()));
   }));
+}
+
+/// The kinds of values in text, in the order of their numbers.
+static constexpr StringLiteral kValueKinds[] = {"max", "min", "power_of_two"};
+
+static ParseResult parseValue(AsmParser &parser, PointValue &value) {
+  SMLoc location = parser.getCurrentLocation();
+  StringRef keyword;
+  AffineMapAttr map;
+  if (parser.parseKeyword(&keyword))
+    return failure();
+  const auto *kind = llvm::find(kValueKinds, keyword);
+  if (kind == std::end(kValueKinds))
+    return parser.emitError(location)
+           << "a value is max, min or power_of_two; got '" << keyword << "'";
+  if (parser.parseAttribute(map))
+    return failure();
+  value = {static_cast<PointValueKind>(kind - std::begin(kValueKinds)),
+           map.getValue()};
+  return success();
 }
 
 static ParseResult parsePiece(AsmParser &parser, PlanPiece &piece) {
@@ -504,9 +290,17 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   SMLoc location = parser.getCurrentLocation();
   SmallVector<StringAttr> symbols;
   SmallVector<PlanPiece> pieces;
+  SmallVector<PointValue> values;
   if (parser.parseLess() || parser.parseKeyword("symbols") ||
       parser.parseEqual() || parseNames(parser, symbols) || parser.parseComma())
     return {};
+  if (succeeded(parser.parseOptionalKeyword("values")))
+    if (parser.parseEqual() ||
+        parser.parseCommaSeparatedList(
+            AsmParser::Delimiter::Square,
+            [&] { return parseValue(parser, values.emplace_back()); }) ||
+        parser.parseComma())
+      return {};
   do {
     if (parsePiece(parser, pieces.emplace_back()))
       return {};
@@ -514,7 +308,7 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   if (parser.parseGreater())
     return {};
   return getChecked([&] { return parser.emitError(location); },
-                    parser.getContext(), symbols, pieces);
+                    parser.getContext(), symbols, pieces, values);
 }
 
 void PlanAttr::print(AsmPrinter &printer) const {
@@ -527,6 +321,14 @@ void PlanAttr::print(AsmPrinter &printer) const {
   printer << "<symbols = ";
   printNames(printer, getSymbols());
   os << ", ";
+  if (!getValues().empty()) {
+    os << "values = [";
+    llvm::interleaveComma(getValues(), os, [&](const PointValue &value) {
+      os << kValueKinds[static_cast<size_t>(value.kind)] << " affine_map<"
+         << value.map << ">";
+    });
+    os << "], ";
+  }
   llvm::interleave(
       getPieces(), os,
       [&](const PlanPiece &piece) {

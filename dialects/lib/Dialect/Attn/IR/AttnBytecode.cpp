@@ -53,6 +53,14 @@ enum class AttributeCode : uint64_t {
   Normaliser = 19,
   Permuted = 20,
   Permutation = 21,
+  Leading = 22,
+  BlockDiagonal = 23,
+  Dilated = 24,
+  Strided = 25,
+  Neighborhood = 26,
+  PowerOfTwo = 27,
+  Radial = 28,
+  AffineSet = 29,
 };
 
 /// Writes one attribute.
@@ -93,9 +101,9 @@ private:
     return get<AttrT>(ArrayRef<Attribute>(terms));
   }
 
-  template <typename AttrT>
+  template <typename AttrT, typename TermT = Attribute>
   Attribute readTerm() {
-    Attribute term;
+    TermT term;
     if (failed(reader.readAttribute(term)))
       return {};
     return get<AttrT>(term);
@@ -148,8 +156,22 @@ private:
     return AttrT::get(reader.getContext(), *value);
   }
 
-  Attribute readWindow();
-  Attribute readPrefix();
+  /// So many integers, one after the other.
+  template <typename AttrT, size_t... index>
+  Attribute readNumbers(std::index_sequence<index...>) {
+    int64_t numbers[sizeof...(index)];
+    for (int64_t &number : numbers)
+      if (failed(reader.readSignedVarInt(number)))
+        return {};
+    return get<AttrT>(numbers[index]...);
+  }
+  template <typename AttrT, size_t count>
+  Attribute readNumbers() {
+    return readNumbers<AttrT>(std::make_index_sequence<count>());
+  }
+
+  Attribute readNeighborhood();
+  Attribute readRadial();
   Attribute readScoreMap();
   Attribute readPlan();
   Attribute readGate();
@@ -211,6 +233,57 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
       .Case([&](PrefixAttr prefix) {
         code(AttributeCode::Prefix);
         writer.writeSignedVarInt(prefix.getLength());
+        return success();
+      })
+      .Case([&](LeadingAttr leading) {
+        code(AttributeCode::Leading);
+        writer.writeSignedVarInt(leading.getCount());
+        return success();
+      })
+      .Case([&](BlockDiagonalAttr blocks) {
+        code(AttributeCode::BlockDiagonal);
+        writer.writeSignedVarInt(blocks.getSize());
+        return success();
+      })
+      .Case([&](DilatedAttr dilated) {
+        code(AttributeCode::Dilated);
+        writer.writeSignedVarInt(dilated.getWindow());
+        writer.writeSignedVarInt(dilated.getStep());
+        return success();
+      })
+      .Case([&](StridedAttr strided) {
+        code(AttributeCode::Strided);
+        writer.writeSignedVarInt(strided.getStep());
+        writer.writeSignedVarInt(strided.getOffset());
+        writer.writeSignedVarInt(strided.getBlock());
+        return success();
+      })
+      .Case([&](NeighborhoodAttr neighborhood) {
+        code(AttributeCode::Neighborhood);
+        integers(neighborhood.getKernel());
+        integers(neighborhood.getGrid());
+        integers(neighborhood.getStride());
+        integers(neighborhood.getDilation());
+        integers(neighborhood.getCausal());
+        writer.writeVarInt(neighborhood.getClipped());
+        return success();
+      })
+      .Case([&](PowerOfTwoAttr powers) {
+        code(AttributeCode::PowerOfTwo);
+        writer.writeSignedVarInt(powers.getBlock());
+        return success();
+      })
+      .Case([&](RadialAttr radial) {
+        code(AttributeCode::Radial);
+        writer.writeSignedVarInt(radial.getFrames());
+        writer.writeSignedVarInt(radial.getTokens());
+        writer.writeAPFloatWithKnownSemantics(radial.getDecay().getValue());
+        writer.writeSignedVarInt(radial.getBlock());
+        return success();
+      })
+      .Case([&](AffineSetAttr set) {
+        code(AttributeCode::AffineSet);
+        writer.writeAttribute(set.getFunctions());
         return success();
       })
       .Case([&](AndAttr conjunction) {
@@ -288,6 +361,10 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
             writer.writeAttribute(AffineMapAttr::get(map));
           writer.writeAttribute(IntegerSetAttr::get(piece.constraints));
         });
+        writer.writeList(plan.getValues(), [&](const PointValue &value) {
+          writer.writeVarInt(static_cast<uint64_t>(value.kind));
+          writer.writeAttribute(AffineMapAttr::get(value.map));
+        });
         return success();
       })
       .Case([&](MappingAttr mapping) {
@@ -336,19 +413,34 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
 // Reading
 //===----------------------------------------------------------------------===//
 
-Attribute AttributeReader::readWindow() {
-  int64_t left, right;
-  if (failed(reader.readSignedVarInt(left)) ||
-      failed(reader.readSignedVarInt(right)))
+Attribute AttributeReader::readNeighborhood() {
+  SmallVector<int64_t> lists[5];
+  uint64_t clipped;
+  for (SmallVector<int64_t> &list : lists)
+    if (failed(reader.readSignedVarInts(list)))
+      return {};
+  if (failed(reader.readVarInt(clipped)))
     return {};
-  return get<WindowAttr>(left, right);
+  if (clipped > 1)
+    return reader.emitError() << "unknown border " << clipped, Attribute();
+  return get<NeighborhoodAttr>(
+      ArrayRef<int64_t>(lists[0]), ArrayRef<int64_t>(lists[1]),
+      ArrayRef<int64_t>(lists[2]), ArrayRef<int64_t>(lists[3]),
+      ArrayRef<int64_t>(lists[4]), clipped == 1);
 }
 
-Attribute AttributeReader::readPrefix() {
-  int64_t length;
-  if (failed(reader.readSignedVarInt(length)))
+Attribute AttributeReader::readRadial() {
+  int64_t frames, tokens, block;
+  if (failed(reader.readSignedVarInt(frames)) ||
+      failed(reader.readSignedVarInt(tokens)))
     return {};
-  return get<PrefixAttr>(length);
+  FailureOr<APFloat> decay =
+      reader.readAPFloatWithKnownSemantics(APFloat::IEEEdouble());
+  if (failed(decay) || failed(reader.readSignedVarInt(block)))
+    return {};
+  return get<RadialAttr>(
+      frames, tokens,
+      FloatAttr::get(Float64Type::get(reader.getContext()), *decay), block);
 }
 
 Attribute AttributeReader::readScoreMap() {
@@ -379,11 +471,24 @@ Attribute AttributeReader::readPlan() {
     piece.constraints = constraints.getValue();
     return success();
   };
+  SmallVector<PointValue> values;
+  auto readValue = [&](PointValue &value) -> LogicalResult {
+    uint64_t kind;
+    AffineMapAttr map;
+    if (failed(reader.readVarInt(kind)) || failed(reader.readAttribute(map)))
+      return failure();
+    if (kind > static_cast<uint64_t>(PointValueKind::PowerOfTwo))
+      return reader.emitError() << "unknown value " << kind;
+    value = {static_cast<PointValueKind>(kind), map.getValue()};
+    return success();
+  };
   if (failed(reader.readAttributes(symbols)) ||
-      failed(reader.readList(pieces, readPiece)))
+      failed(reader.readList(pieces, readPiece)) ||
+      failed(reader.readList(values, readValue)))
     return {};
   return get<PlanAttr>(ArrayRef<StringAttr>(symbols),
-                       ArrayRef<PlanPiece>(pieces));
+                       ArrayRef<PlanPiece>(pieces),
+                       ArrayRef<PointValue>(values));
 }
 
 Attribute AttributeReader::readGate() {
@@ -436,9 +541,25 @@ Attribute AttributeReader::read() {
   case AttributeCode::Causal:
     return CausalAttr::get(reader.getContext());
   case AttributeCode::Window:
-    return readWindow();
+    return readNumbers<WindowAttr, 2>();
   case AttributeCode::Prefix:
-    return readPrefix();
+    return readNumbers<PrefixAttr, 1>();
+  case AttributeCode::Leading:
+    return readNumbers<LeadingAttr, 1>();
+  case AttributeCode::BlockDiagonal:
+    return readNumbers<BlockDiagonalAttr, 1>();
+  case AttributeCode::Dilated:
+    return readNumbers<DilatedAttr, 2>();
+  case AttributeCode::Strided:
+    return readNumbers<StridedAttr, 3>();
+  case AttributeCode::Neighborhood:
+    return readNeighborhood();
+  case AttributeCode::PowerOfTwo:
+    return readNumbers<PowerOfTwoAttr, 1>();
+  case AttributeCode::Radial:
+    return readRadial();
+  case AttributeCode::AffineSet:
+    return readTerm<AffineSetAttr, AffineMapAttr>();
   case AttributeCode::And:
     return readTerms<AndAttr>();
   case AttributeCode::Or:

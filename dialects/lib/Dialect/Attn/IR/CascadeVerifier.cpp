@@ -277,6 +277,9 @@ static LogicalResult verifyPositions(CascadeOp cascade,
       (space.getOrigin(space.queryRank) || space.getOrigin(space.keyRank)) &&
       !(space.keyLengths && space.queryLengths))
     return cascade.emitOpError(kPartNeedsOffset);
+  // spec: SP-15
+  if (space.getOrigin(space.keyRank) && countsKeys(space.sparsity))
+    return cascade.emitOpError(kPartNeedsGrid);
   return success();
 }
 

@@ -19,6 +19,18 @@ inline constexpr StringLiteral kPartNeedsOffset =
     "take the part's extents; allowed are 'align offset(...)', 'align "
     "top_left', or lengths of both keys and queries";
 
+/// What is wrong with a part whose sparsity asks for the keys of the whole.
+inline constexpr StringLiteral kPartNeedsGrid =
+    "is a part of a sequence, by the origin of its keys, and its neighborhood "
+    "would count the part's keys; give the neighborhood a grid";
+
+/// Whether `sparsity`, which may be null, depends on the number of keys.
+inline bool countsKeys(SparsityAttr sparsity) {
+  return anyAtom(sparsity, [](const AtomDefinition &atom) {
+    return atom.readsKeyCount();
+  });
+}
+
 /// Diagnoses a name that no rank can have.
 LogicalResult verifyRankName(Operation *op, StringAttr name);
 

@@ -131,6 +131,27 @@ enum class IndexBounds { Within, Outside, Unknown };
 IndexBounds getIndexBounds(EinsumOp einsum, unsigned input, unsigned position,
                            const llvm::MapVector<StringAttr, int64_t> &extents);
 
+/// The points where an atom of a sparsity is live: a union of sets. A set holds
+/// the points (pos(m), pos(n)) where each of its functions is 0 or more. The
+/// functions' symbols are the number of keys and, behind it, the values.
+struct AtomDefinition {
+  enum Symbol : unsigned { kKeyCount, kNumSymbols };
+
+  SmallVector<PointValue> values;
+  SmallVector<SmallVector<AffineExpr>> sets;
+
+  /// Whether it depends on pos(m), or on the number of keys.
+  bool readsRow() const;
+  bool readsKeyCount() const;
+};
+
+/// What `atom` means; nothing for connectives and for what is no sparsity.
+std::optional<AtomDefinition> getAtomDefinition(Attribute atom);
+
+/// Whether some atom of `sparsity`, which may be null, has the property.
+bool anyAtom(SparsityAttr sparsity,
+             function_ref<bool(const AtomDefinition &)> property);
+
 /// A sparsity expression that is live at the same points as `expression` in
 /// every cascade and at every size, and shorter where one was found. Null
 /// stands for an expression that is live everywhere; one that is live nowhere

@@ -67,6 +67,158 @@ def Attn_PrefixAttr : Attn_Attr<"Prefix", "prefix"> {
   let genVerifyDecl = 1;
 }
 
+def Attn_LeadingAttr : Attn_Attr<"Leading", "leading"> {
+  let summary = "live at the first keys";
+  let description = [{
+    The first `count` keys, 0 or more (SP-11): the attention sinks of StreamingLLM
+    (arXiv 2309.17453), or the global tokens of Longformer (arXiv 2004.05150) as
+    keys. The same points as `prefix(count)`, whose length says how much of a
+    sequence is a prompt.
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<causal and (window(255, 0) or leading(4))>} {}
+    ```
+  }];
+  let parameters = (ins "int64_t":$count);
+  let assemblyFormat = "`<` $count `>`";
+  let genVerifyDecl = 1;
+}
+
+def Attn_BlockDiagonalAttr : Attn_Attr<"BlockDiagonal", "block_diagonal"> {
+  let summary = "live where query and key lie in the same block";
+  let description = [{
+    pos(m) floordiv size = pos(n) floordiv size (SP-12): chunked attention, blocks
+    of `size` tokens that do not see each other.
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<block_diagonal(256) and causal>} {}
+    ```
+  }];
+  let parameters = (ins "int64_t":$size);
+  let assemblyFormat = "`<` $size `>`";
+  let genVerifyDecl = 1;
+}
+
+def Attn_DilatedAttr : Attn_Attr<"Dilated", "dilated"> {
+  let summary = "live at every step-th key around the query";
+  let description = [{
+    abs(pos(m) - pos(n)) <= window and pos(m) - pos(n) a multiple of `step` (SP-13):
+    the dilated sliding window of Longformer (arXiv 2004.05150, section 3.1), with
+    `window` in tokens; with a window as long as the sequence, the strided pattern
+    of Sparse Transformers (arXiv 1904.10509).
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<dilated(1020, 4) and causal>} {}
+    ```
+  }];
+  let parameters = (ins "int64_t":$window, "int64_t":$step);
+  let assemblyFormat = "`<` $window `,` $step `>`";
+  let genVerifyDecl = 1;
+}
+
+def Attn_StridedAttr : Attn_Attr<"Strided", "strided"> {
+  let summary = "live at every step-th block of keys";
+  let description = [{
+    (pos(n) floordiv block + offset) mod step = 0 (SP-14), whatever the query: the
+    fixed columns of Sparse Transformers (arXiv 1904.10509) and the strided shards
+    of S2-Attention (arXiv 2407.17678). `block` is 1 where it is left out.
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<causal and (window(63, 0) or strided(8, 3, block 16))>} {}
+    ```
+  }];
+  let parameters = (ins "int64_t":$step, "int64_t":$offset, "int64_t":$block);
+  let assemblyFormat = "`<` $step `,` $offset `,` $block `>`";
+  let genVerifyDecl = 1;
+}
+
+def Attn_NeighborhoodAttr : Attn_Attr<"Neighborhood", "neighborhood"> {
+  let summary = "live where the key is in the window of the query on a token grid";
+  let description = [{
+    Generalized neighborhood attention (arXiv 2504.16922) on a grid of 1, 2 or 3
+    axes, the last one fastest (SP-15). On every axis a query sees `kernel`
+    tokens around itself, or around the leader of its group of `stride` tokens;
+    at a border the window moves inward and keeps its size, unless it is
+    `clipped`. `dilation` splits an axis by remainders; on a `causal` axis (1) the
+    window ends at the query. Stride and dilation are 1 and axes are not causal
+    where nothing is said.
+
+    `grid` holds the extents. One axis may go without: its extent is the number of
+    keys.
+
+    ```mlir test
+    module attributes {attn.mask = [
+        #attn.sparsity<neighborhood([7])>,
+        #attn.sparsity<neighborhood([13, 13], grid [128, 128])>,
+        #attn.sparsity<neighborhood([2, 8, 8], grid [30, 48, 80], stride [1, 8, 8], dilation [1, 2, 2], causal [1, 0, 0])>,
+        #attn.sparsity<neighborhood([14, 14], grid [32, 32], stride [8, 8], clipped)>]} {}
+    ```
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$kernel,
+                        OptionalArrayRefParameter<"int64_t">:$grid,
+                        ArrayRefParameter<"int64_t">:$stride,
+                        ArrayRefParameter<"int64_t">:$dilation,
+                        ArrayRefParameter<"int64_t">:$causal, "bool":$clipped);
+  let assemblyFormat = [{
+    `<` custom<Integers>($kernel) `,` custom<Integers>($grid) `,`
+    custom<Integers>($stride) `,` custom<Integers>($dilation) `,`
+    custom<Integers>($causal) `,` $clipped `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+def Attn_PowerOfTwoAttr : Attn_Attr<"PowerOfTwo", "power_of_two"> {
+  let summary = "live where the key lies a power of two of blocks before the query";
+  let description = [{
+    pos(m) floordiv block - pos(n) floordiv block is 1, 2, 4, 8 and so on (SP-16):
+    the distances of PowerAttention (arXiv 2503.03588), whose mask is
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<causal and (window(127, 0) or leading(64) or power_of_two(64))>} {}
+    ```
+  }];
+  let parameters = (ins "int64_t":$block);
+  let assemblyFormat = "`<` $block `>`";
+  let genVerifyDecl = 1;
+}
+
+def Attn_RadialAttr : Attn_Attr<"Radial", "radial"> {
+  let summary = "live in bands that narrow with the distance between frames";
+  let description = [{
+    Radial Attention (arXiv 2506.19852) over `frames` frames of `tokens` tokens,
+    without its density rule (SP-17). Frames next to each other see each other
+    whole; at a distance of 2^(i-1) to 2^i - 1 frames the band within a frame is
+    2^bits(tokens) / 2^i * decay wide to each side, at least `block`; where it
+    would be narrower, only every (block / width)-th distance is kept. The keys of
+    frame 0 are live for every query.
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<radial(33, 3600, 1.0, 128)>} {}
+    ```
+  }];
+  let parameters = (ins "int64_t":$frames, "int64_t":$tokens,
+                        "::mlir::FloatAttr":$decay, "int64_t":$block);
+  let assemblyFormat = "`<` $frames `,` $tokens `,` $decay `,` $block `>`";
+  let genVerifyDecl = 1;
+}
+
+def Attn_AffineSetAttr : Attn_Attr<"AffineSet", "affine_set"> {
+  let summary = "live where affine functions of the positions are 0 or more";
+  let description = [{
+    Every result of the map, over pos(m) and pos(n), is 0 or more (SP-18). With
+    `floordiv`, `ceildiv` and `mod` by positive constants this says most static
+    patterns that have no atom of their own.
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<
+        affine_set(affine_map<(m, n) -> (m - n, 1 - (m + n) mod 3)>)>} {}
+    ```
+  }];
+  let parameters = (ins "::mlir::AffineMapAttr":$functions);
+  let assemblyFormat = "`<` $functions `>`";
+  let genVerifyDecl = 1;
+}
+
 def Attn_AndAttr : Attn_Attr<"And", "and"> {
   let summary = "live where every term is live";
   let description = [{
@@ -313,12 +465,18 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
       assembly lists the functions that must be nonnegative. A point is live
       where the test of some piece holds.
 
+    What no affine function gives is a value: the largest or the smallest of some
+    functions of the point, or a power of two. In a constraint the values are
+    symbols behind the others; in a bound, whose rows are two, each is a pair of
+    symbols, the value at the first and at the last row.
+
     A range is empty where its end is not past its begin, by however much. A
     condition c >= 0 on the tile alone, such as first < QL, stands among the
     upper bounds as N * (c + 1).
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$symbols,
-                        ArrayRefParameter<"::mlir::attn::PlanPiece">:$pieces);
+                        ArrayRefParameter<"::mlir::attn::PlanPiece">:$pieces,
+                        OptionalArrayRefParameter<"::mlir::attn::PointValue">:$values);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }

@@ -1,4 +1,4 @@
-//===- PlanPiece.h - One conjunction of a plan ------------------*- C++ -*-===//
+//===- PlanPiece.h - Parts of a plan ----------------------------*- C++ -*-===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -13,6 +13,28 @@
 #include "mlir/IR/IntegerSet.h"
 
 namespace mlir::attn {
+
+/// How a value comes from the results of its map.
+enum class PointValueKind {
+  Max,       ///< The largest of them.
+  Min,       ///< The smallest of them.
+  PowerOfTwo ///< The largest power of two up to its only one; 0 below 1.
+};
+
+/// A number of a point (row, key) that no affine function gives. The symbols of
+/// its map end with the values before it.
+struct PointValue {
+  PointValueKind kind;
+  AffineMap map;
+
+  bool operator==(const PointValue &other) const {
+    return kind == other.kind && map == other.map;
+  }
+};
+
+inline llvm::hash_code hash_value(const PointValue &value) {
+  return llvm::hash_combine(value.kind, value.map);
+}
 
 /// The key ranges that one conjunction of constraints leaves to a tile of rows;
 /// PlanAttr describes the maps and the set.

@@ -1,0 +1,284 @@
+//===- SparsityAtoms.cpp - What the atoms of a sparsity mean --------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each atom as a union of sets of positions, once for all who read one: plans
+// take ranges from the sets, the unfused route tests them point by point.
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+class AtomBuilder {
+public:
+  explicit AtomBuilder(MLIRContext *context)
+      : context(context), row(getAffineDimExpr(0, context)),
+        key(getAffineDimExpr(1, context)) {}
+
+  /// Nothing if `atom` is none.
+  std::optional<AtomDefinition> build(Attribute atom);
+
+private:
+  using Set = SmallVector<AffineExpr>;
+
+  AffineExpr getConstant(int64_t value) {
+    return getAffineConstantExpr(value, context);
+  }
+  AffineExpr addValue(PointValueKind kind, ArrayRef<AffineExpr> exprs) {
+    unsigned numSymbols =
+        AtomDefinition::kNumSymbols + definition.values.size();
+    definition.values.push_back(
+        {kind, AffineMap::get(/*dimCount=*/2, numSymbols, exprs, context)});
+    return getAffineSymbolExpr(numSymbols, context);
+  }
+  AffineExpr getMax(AffineExpr a, AffineExpr b) {
+    return addValue(PointValueKind::Max, {a, b});
+  }
+  AffineExpr getMin(AffineExpr a, AffineExpr b) {
+    return addValue(PointValueKind::Min, {a, b});
+  }
+  void addSet(Set set) { definition.sets.push_back(std::move(set)); }
+
+  /// Whether the atom's window reaches over all of the axis from everywhere.
+  static bool coversAxis(NeighborhoodAttr atom, unsigned axis);
+  void addAxis(NeighborhoodAttr atom, unsigned axis, Set &set);
+  void addNeighborhood(NeighborhoodAttr atom);
+  void addRadial(RadialAttr atom);
+
+  MLIRContext *context;
+  AffineExpr row, key;
+  AtomDefinition definition;
+};
+
+} // namespace
+
+bool AtomBuilder::coversAxis(NeighborhoodAttr atom, unsigned axis) {
+  return !atom.getClipped() && atom.getCausal()[axis] == 0 &&
+         !atom.getGrid().empty() &&
+         atom.getKernel()[axis] == atom.getGrid()[axis];
+}
+
+/// Adds what one axis of a grid demands. The window of the coordinate i begins
+/// at a function of i's group of `stride` coordinates, moved to lie within the
+/// axis.
+void AtomBuilder::addAxis(NeighborhoodAttr atom, unsigned axis, Set &set) {
+  ArrayRef<int64_t> grid = atom.getGrid();
+  if (coversAxis(atom, axis))
+    return;
+  AffineExpr i = row, j = key;
+  AffineExpr extent = getAffineSymbolExpr(AtomDefinition::kKeyCount, context);
+  if (!grid.empty()) {
+    // The coordinate: the outermost one is not cut, so that tokens past the
+    // grid have one past its end.
+    int64_t inner = 1;
+    for (int64_t size : grid.drop_front(axis + 1))
+      inner *= size;
+    int64_t size = grid[axis];
+    extent = getConstant(size);
+    auto getCoordinate = [&](AffineExpr position) {
+      AffineExpr coordinate = position.floorDiv(inner);
+      if (axis == 0)
+        return coordinate;
+      return coordinate - position.floorDiv(inner * size) * size;
+    };
+    i = getCoordinate(row);
+    j = getCoordinate(key);
+  }
+  int64_t kernel = atom.getKernel()[axis], stride = atom.getStride()[axis];
+  int64_t dilation = atom.getDilation()[axis];
+  bool isCausal = atom.getCausal()[axis] != 0;
+  if (dilation > 1) {
+    set.push_back(-((i - j) % dilation));
+    // Of the coordinates with one remainder there are so many.
+    extent = (extent + dilation - 1 - i % dilation).floorDiv(dilation);
+    i = i.floorDiv(dilation);
+    j = j.floorDiv(dilation);
+  }
+  AffineExpr leader = i.floorDiv(stride) * stride;
+  AffineExpr start = isCausal ? leader + (stride - kernel)
+                              : leader + (stride / 2 - kernel / 2);
+  if (!atom.getClipped())
+    start = getMax(getMin(start, extent - kernel), getConstant(0));
+  set.push_back(j - start);
+  set.push_back(isCausal ? i - j : start + (kernel - 1) - j);
+}
+
+void AtomBuilder::addNeighborhood(NeighborhoodAttr atom) {
+  Set set;
+  for (unsigned axis = 0; axis < atom.getKernel().size(); ++axis)
+    addAxis(atom, axis, set);
+  // Keys past the grid are dead; a window that moves inward has none.
+  if (!atom.getGrid().empty() && (atom.getClipped() || coversAxis(atom, 0) ||
+                                  atom.getCausal().front() != 0)) {
+    int64_t tokens = 1;
+    for (int64_t size : atom.getGrid())
+      tokens *= size;
+    set.push_back(tokens - 1 - key);
+  }
+  addSet(std::move(set));
+}
+
+void AtomBuilder::addRadial(RadialAttr atom) {
+  int64_t frames = atom.getFrames(), tokens = atom.getTokens();
+  int64_t block = atom.getBlock();
+  AffineExpr distance = row.floorDiv(tokens) - key.floorDiv(tokens);
+  AffineExpr within = row % tokens - key % tokens;
+  AffineExpr last = frames * tokens - 1 - key;
+  // How far whole frames are seen, and the bands behind.
+  int64_t whole = std::min<int64_t>(frames - 1, 1);
+  SmallVector<Set> bands;
+  AffineExpr apart;
+  double span =
+      std::ldexp(atom.getDecay().getValueAsDouble(), llvm::Log2_64(tokens) + 1);
+  for (int64_t group = 2; (int64_t(1) << (group - 1)) < frames; ++group) {
+    int64_t near = int64_t(1) << (group - 1);
+    int64_t far = std::min(2 * near, frames) - 1;
+    double length = std::ldexp(span, -static_cast<int>(group));
+    double width = std::max(length, static_cast<double>(block));
+    double step = length < block ? std::floor(block / length) : 1;
+    if (width >= tokens - 1 && step == 1 && whole == near - 1) {
+      whole = far;
+      continue;
+    }
+    // No distance but 0 is a multiple of so much.
+    if (step > far)
+      continue;
+    if (!apart)
+      apart = getMax(distance, -distance);
+    Set band{apart - near, far - apart, last};
+    if (width < tokens - 1) {
+      auto reach = static_cast<int64_t>(width);
+      band.push_back(reach - within);
+      band.push_back(reach + within);
+    }
+    if (step > 1)
+      band.push_back(-(apart % static_cast<int64_t>(step)));
+    bands.push_back(std::move(band));
+  }
+  addSet({whole - distance, whole + distance, last});
+  // Every query sees the first frame.
+  addSet({tokens - 1 - key});
+  for (Set &band : bands)
+    addSet(std::move(band));
+}
+
+std::optional<AtomDefinition> AtomBuilder::build(Attribute atom) {
+  bool isAtom =
+      llvm::TypeSwitch<Attribute, bool>(atom)
+          .Case([&](CausalAttr) {
+            addSet({row - key});
+            return true;
+          })
+          .Case([&](WindowAttr window) {
+            Set set;
+            if (window.getLeft() < kFarPosition)
+              set.push_back(key - row + window.getLeft());
+            if (window.getRight() < kFarPosition)
+              set.push_back(row - key + window.getRight());
+            addSet(std::move(set));
+            return true;
+          })
+          .Case<PrefixAttr, LeadingAttr>([&](auto first) {
+            int64_t count;
+            if constexpr (std::is_same_v<decltype(first), PrefixAttr>)
+              count = first.getLength();
+            else
+              count = first.getCount();
+            addSet(count < kFarPosition ? Set{count - 1 - key} : Set());
+            return true;
+          })
+          .Case([&](BlockDiagonalAttr blocks) {
+            int64_t size = blocks.getSize();
+            AffineExpr begin = row.floorDiv(size) * size;
+            addSet({key - begin, begin + (size - 1) - key});
+            return true;
+          })
+          .Case([&](DilatedAttr dilated) {
+            Set set;
+            if (dilated.getWindow() < kFarPosition) {
+              set.push_back(key - row + dilated.getWindow());
+              set.push_back(row - key + dilated.getWindow());
+            }
+            if (dilated.getStep() > 1)
+              set.push_back(-((row - key) % dilated.getStep()));
+            addSet(std::move(set));
+            return true;
+          })
+          .Case([&](StridedAttr strided) {
+            AffineExpr block = key.floorDiv(strided.getBlock());
+            addSet({-((block + strided.getOffset()) % strided.getStep())});
+            return true;
+          })
+          .Case([&](NeighborhoodAttr neighborhood) {
+            addNeighborhood(neighborhood);
+            return true;
+          })
+          .Case([&](PowerOfTwoAttr powers) {
+            AffineExpr distance = row.floorDiv(powers.getBlock()) -
+                                  key.floorDiv(powers.getBlock());
+            AffineExpr power = addValue(PointValueKind::PowerOfTwo, distance);
+            addSet({distance - 1, power - distance});
+            return true;
+          })
+          .Case([&](RadialAttr radial) {
+            addRadial(radial);
+            return true;
+          })
+          .Case([&](AffineSetAttr set) {
+            addSet(Set(set.getFunctions().getValue().getResults()));
+            return true;
+          })
+          .Default([](Attribute) { return false; });
+  if (!isAtom)
+    return std::nullopt;
+  return std::move(definition);
+}
+
+std::optional<AtomDefinition> attn::getAtomDefinition(Attribute atom) {
+  return AtomBuilder(atom.getContext()).build(atom);
+}
+
+static bool anyExpr(const AtomDefinition &atom,
+                    function_ref<bool(AffineExpr)> property) {
+  return llvm::any_of(atom.values,
+                      [&](const PointValue &value) {
+                        return llvm::any_of(value.map.getResults(), property);
+                      }) ||
+         llvm::any_of(atom.sets, [&](ArrayRef<AffineExpr> set) {
+           return llvm::any_of(set, property);
+         });
+}
+
+bool AtomDefinition::readsRow() const {
+  return anyExpr(*this,
+                 [](AffineExpr expr) { return expr.isFunctionOfDim(0); });
+}
+
+bool AtomDefinition::readsKeyCount() const {
+  return anyExpr(*this, [](AffineExpr expr) {
+    return expr.isFunctionOfSymbol(kKeyCount);
+  });
+}
+
+bool attn::anyAtom(SparsityAttr sparsity,
+                   function_ref<bool(const AtomDefinition &)> property) {
+  bool found = false;
+  if (sparsity)
+    sparsity.walk([&](Attribute term) {
+      if (!SparsityAttr::isTerm(term))
+        return;
+      std::optional<AtomDefinition> atom = getAtomDefinition(term);
+      found |= atom && property(*atom);
+    });
+  return found;
+}

@@ -1,0 +1,403 @@
+//===- SparsityAttributes.cpp - Sparsity expressions in text --------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// How expressions are read and written. What their terms accept is in
+// SparsityVerifier.cpp, what an atom means in SparsityAtoms.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+//===----------------------------------------------------------------------===//
+// Sparsity expressions
+//===----------------------------------------------------------------------===//
+
+bool SparsityAttr::isTerm(Attribute attribute) {
+  return isa_and_nonnull<CausalAttr, WindowAttr, PrefixAttr, LeadingAttr,
+                         BlockDiagonalAttr, DilatedAttr, StridedAttr,
+                         NeighborhoodAttr, PowerOfTwoAttr, RadialAttr,
+                         AffineSetAttr, AndAttr, OrAttr, NotAttr, PermutedAttr>(
+      attribute);
+}
+
+bool SparsityAttr::readsSlots() const {
+  return SparsityAttr(*this)
+      .walk([](PermutedAttr) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
+// spec: SP-4
+LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   Attribute expression) {
+  if (!isTerm(expression))
+    return emitError() << "expected a sparsity expression; got " << expression;
+  return success();
+}
+
+/// Expressions are trees that functions walk by calling themselves.
+static constexpr unsigned kMostNested = 256;
+
+/// What may stand where a term is expected, for messages.
+static constexpr StringLiteral kKnownAtoms =
+    "causal, window(left, right), prefix(length), leading(count), "
+    "block_diagonal(size), dilated(window, step), strided(step, offset), "
+    "neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, "
+    "block), affine_set(map)";
+
+namespace {
+
+/// Reads an expression, the loosest connective first.
+class ExpressionParser {
+public:
+  explicit ExpressionParser(AsmParser &parser)
+      : parser(parser), context(parser.getContext()) {}
+
+  FailureOr<Attribute> parseDisjunction(unsigned depth);
+
+private:
+  FailureOr<Attribute> parseConjunction(unsigned depth);
+  /// A term, maybe with `in permuted`.
+  FailureOr<Attribute> parseTerm(unsigned depth);
+  FailureOr<Attribute> parsePlainTerm(unsigned depth);
+  /// The parameters of the atom `keyword`; null if there is no such atom.
+  FailureOr<Attribute> parseAtom(StringRef keyword, SMLoc location);
+  FailureOr<Attribute> parseNeighborhood(SMLoc location);
+  FailureOr<Attribute> parseStrided(SMLoc location);
+  FailureOr<Attribute> parseRadial(SMLoc location);
+
+  /// Reads so many integers in parentheses.
+  ParseResult parseIntegers(MutableArrayRef<int64_t> integers) {
+    if (parser.parseLParen())
+      return failure();
+    for (auto [index, integer] : llvm::enumerate(integers))
+      if ((index > 0 && parser.parseComma()) || parser.parseInteger(integer))
+        return failure();
+    return parser.parseRParen();
+  }
+  ParseResult parseList(SmallVectorImpl<int64_t> &integers) {
+    integers.clear();
+    return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+      return parser.parseInteger(integers.emplace_back());
+    });
+  }
+
+  template <typename AttrT, typename... Args>
+  FailureOr<Attribute> get(SMLoc location, Args &&...args) {
+    Attribute attribute =
+        AttrT::getChecked([&] { return parser.emitError(location); }, context,
+                          std::forward<Args>(args)...);
+    if (!attribute)
+      return failure();
+    return attribute;
+  }
+  template <typename AttrT>
+  FailureOr<Attribute> parseNumber(SMLoc location) {
+    int64_t number;
+    if (parseIntegers(number))
+      return failure();
+    return get<AttrT>(location, number);
+  }
+  template <typename AttrT>
+  FailureOr<Attribute> parseNumbers(SMLoc location) {
+    int64_t numbers[2];
+    if (parseIntegers(numbers))
+      return failure();
+    return get<AttrT>(location, numbers[0], numbers[1]);
+  }
+
+  AsmParser &parser;
+  MLIRContext *context;
+};
+
+} // namespace
+
+FailureOr<Attribute> ExpressionParser::parseNeighborhood(SMLoc location) {
+  SmallVector<int64_t> kernel, grid, stride, dilation, causal;
+  bool clipped = false;
+  if (parser.parseLParen() || parseList(kernel))
+    return failure();
+  stride.assign(kernel.size(), 1);
+  dilation.assign(kernel.size(), 1);
+  causal.assign(kernel.size(), 0);
+  llvm::StringSet<> seen;
+  while (succeeded(parser.parseOptionalComma())) {
+    SMLoc optionLocation = parser.getCurrentLocation();
+    StringRef option;
+    if (parser.parseKeyword(&option))
+      return failure();
+    SmallVectorImpl<int64_t> *numbers =
+        llvm::StringSwitch<SmallVectorImpl<int64_t> *>(option)
+            .Case("grid", &grid)
+            .Case("stride", &stride)
+            .Case("dilation", &dilation)
+            .Case("causal", &causal)
+            .Default(nullptr);
+    if ((!numbers && option != "clipped") || !seen.insert(option).second)
+      return parser.emitError(optionLocation)
+                 << "expected each of grid, stride, dilation, causal, clipped "
+                    "at most once; got '"
+                 << option << "'",
+             failure();
+    if (!numbers)
+      clipped = true;
+    else if (parseList(*numbers))
+      return failure();
+  }
+  if (parser.parseRParen())
+    return failure();
+  using List = ArrayRef<int64_t>;
+  return get<NeighborhoodAttr>(location, List(kernel), List(grid), List(stride),
+                               List(dilation), List(causal), clipped);
+}
+
+FailureOr<Attribute> ExpressionParser::parseStrided(SMLoc location) {
+  int64_t step, offset, block = 1;
+  if (parser.parseLParen() || parser.parseInteger(step) ||
+      parser.parseComma() || parser.parseInteger(offset))
+    return failure();
+  if (succeeded(parser.parseOptionalComma()) &&
+      (parser.parseKeyword("block") || parser.parseInteger(block)))
+    return failure();
+  if (parser.parseRParen())
+    return failure();
+  return get<StridedAttr>(location, step, offset, block);
+}
+
+FailureOr<Attribute> ExpressionParser::parseRadial(SMLoc location) {
+  int64_t frames, tokens, block;
+  double decay;
+  if (parser.parseLParen() || parser.parseInteger(frames) ||
+      parser.parseComma() || parser.parseInteger(tokens) ||
+      parser.parseComma() || parser.parseFloat(decay) || parser.parseComma() ||
+      parser.parseInteger(block) || parser.parseRParen())
+    return failure();
+  auto type = Float64Type::get(context);
+  return get<RadialAttr>(location, frames, tokens, FloatAttr::get(type, decay),
+                         block);
+}
+
+FailureOr<Attribute> ExpressionParser::parseAtom(StringRef keyword,
+                                                 SMLoc location) {
+  if (keyword == "causal")
+    return Attribute(CausalAttr::get(context));
+  if (keyword == "window")
+    return parseNumbers<WindowAttr>(location);
+  if (keyword == "prefix")
+    return parseNumber<PrefixAttr>(location);
+  if (keyword == "leading")
+    return parseNumber<LeadingAttr>(location);
+  if (keyword == "block_diagonal")
+    return parseNumber<BlockDiagonalAttr>(location);
+  if (keyword == "dilated")
+    return parseNumbers<DilatedAttr>(location);
+  if (keyword == "strided")
+    return parseStrided(location);
+  if (keyword == "neighborhood")
+    return parseNeighborhood(location);
+  if (keyword == "power_of_two")
+    return parseNumber<PowerOfTwoAttr>(location);
+  if (keyword == "radial")
+    return parseRadial(location);
+  if (keyword == "affine_set") {
+    AffineMapAttr functions;
+    if (parser.parseLParen() || parser.parseAttribute(functions) ||
+        parser.parseRParen())
+      return failure();
+    return get<AffineSetAttr>(location, functions);
+  }
+  return Attribute();
+}
+
+FailureOr<Attribute> ExpressionParser::parseTerm(unsigned depth) {
+  FailureOr<Attribute> term = parsePlainTerm(depth);
+  SMLoc location = parser.getCurrentLocation();
+  if (failed(term) || failed(parser.parseOptionalKeyword("in")))
+    return term;
+  if (parser.parseKeyword("permuted"))
+    return failure();
+  return get<PermutedAttr>(location, *term);
+}
+
+FailureOr<Attribute> ExpressionParser::parsePlainTerm(unsigned depth) {
+  // spec: SP-4
+  if (depth == kMostNested)
+    return parser.emitError(parser.getCurrentLocation())
+               << "sparsity expressions nest at most " << kMostNested
+               << " parentheses and 'not's",
+           failure();
+  if (succeeded(parser.parseOptionalLParen())) {
+    FailureOr<Attribute> inner = parseDisjunction(depth + 1);
+    if (failed(inner) || parser.parseRParen())
+      return failure();
+    return inner;
+  }
+
+  SMLoc location = parser.getCurrentLocation();
+  StringRef keyword;
+  if (failed(parser.parseOptionalKeyword(&keyword)))
+    return parser.emitError(location)
+               << "expected a sparsity term: " << kKnownAtoms
+               << ", not or a parenthesis",
+           failure();
+  if (keyword == "not") {
+    FailureOr<Attribute> inner = parseTerm(depth + 1);
+    if (failed(inner))
+      return failure();
+    return get<NotAttr>(location, *inner);
+  }
+  FailureOr<Attribute> atom = parseAtom(keyword, location);
+  if (succeeded(atom) && !*atom)
+    return parser.emitError(location)
+               << "unknown sparsity term '" << keyword << "'; known are "
+               << kKnownAtoms << ", and, or, not",
+           failure();
+  return atom;
+}
+
+FailureOr<Attribute> ExpressionParser::parseConjunction(unsigned depth) {
+  SmallVector<Attribute> terms;
+  do {
+    FailureOr<Attribute> term = parseTerm(depth);
+    if (failed(term))
+      return failure();
+    terms.push_back(*term);
+  } while (succeeded(parser.parseOptionalKeyword("and")));
+  if (terms.size() == 1)
+    return terms.front();
+  return Attribute(AndAttr::get(context, terms));
+}
+
+FailureOr<Attribute> ExpressionParser::parseDisjunction(unsigned depth) {
+  SmallVector<Attribute> terms;
+  do {
+    FailureOr<Attribute> term = parseConjunction(depth);
+    if (failed(term))
+      return failure();
+    terms.push_back(*term);
+  } while (succeeded(parser.parseOptionalKeyword("or")));
+  if (terms.size() == 1)
+    return terms.front();
+  return Attribute(OrAttr::get(context, terms));
+}
+
+FailureOr<Attribute> SparsityAttr::parseExpression(AsmParser &parser) {
+  return ExpressionParser(parser).parseDisjunction(/*depth=*/0);
+}
+
+static void printNeighborhood(AsmPrinter &printer, NeighborhoodAttr atom) {
+  auto printList = [&](StringRef name, ArrayRef<int64_t> numbers) {
+    printer << name << "[";
+    llvm::interleaveComma(numbers, printer);
+    printer << "]";
+  };
+  auto differ = [](ArrayRef<int64_t> numbers, int64_t from) {
+    return !llvm::all_of(numbers, [&](int64_t n) { return n == from; });
+  };
+  printList("neighborhood(", atom.getKernel());
+  if (!atom.getGrid().empty())
+    printList(", grid ", atom.getGrid());
+  if (differ(atom.getStride(), 1))
+    printList(", stride ", atom.getStride());
+  if (differ(atom.getDilation(), 1))
+    printList(", dilation ", atom.getDilation());
+  if (differ(atom.getCausal(), 0))
+    printList(", causal ", atom.getCausal());
+  printer << (atom.getClipped() ? ", clipped)" : ")");
+}
+
+void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression) {
+  // A nested connective is parenthesised, so that the text shows the tree.
+  auto printTerm = [&](Attribute term) {
+    bool nested = isa<AndAttr, OrAttr>(term);
+    if (nested)
+      printer << "(";
+    printExpression(printer, term);
+    if (nested)
+      printer << ")";
+  };
+  llvm::TypeSwitch<Attribute>(expression)
+      .Case([&](CausalAttr) { printer << "causal"; })
+      .Case([&](WindowAttr window) {
+        printer << "window(" << window.getLeft() << ", " << window.getRight()
+                << ")";
+      })
+      .Case([&](PrefixAttr prefix) {
+        printer << "prefix(" << prefix.getLength() << ")";
+      })
+      .Case([&](LeadingAttr leading) {
+        printer << "leading(" << leading.getCount() << ")";
+      })
+      .Case([&](BlockDiagonalAttr blocks) {
+        printer << "block_diagonal(" << blocks.getSize() << ")";
+      })
+      .Case([&](DilatedAttr dilated) {
+        printer << "dilated(" << dilated.getWindow() << ", "
+                << dilated.getStep() << ")";
+      })
+      .Case([&](StridedAttr strided) {
+        printer << "strided(" << strided.getStep() << ", "
+                << strided.getOffset();
+        if (strided.getBlock() != 1)
+          printer << ", block " << strided.getBlock();
+        printer << ")";
+      })
+      .Case([&](NeighborhoodAttr neighborhood) {
+        printNeighborhood(printer, neighborhood);
+      })
+      .Case([&](PowerOfTwoAttr powers) {
+        printer << "power_of_two(" << powers.getBlock() << ")";
+      })
+      .Case([&](RadialAttr radial) {
+        printer << "radial(" << radial.getFrames() << ", " << radial.getTokens()
+                << ", ";
+        printer.printFloat(radial.getDecay().getValue());
+        printer << ", " << radial.getBlock() << ")";
+      })
+      .Case([&](AffineSetAttr set) {
+        printer << "affine_set(affine_map<" << set.getFunctions().getValue()
+                << ">)";
+      })
+      .Case([&](AndAttr conjunction) {
+        llvm::interleave(conjunction.getTerms(), printer, printTerm, " and ");
+      })
+      .Case([&](OrAttr disjunction) {
+        llvm::interleave(disjunction.getTerms(), printer, printTerm, " or ");
+      })
+      .Case([&](NotAttr negation) {
+        printer << "not ";
+        printTerm(negation.getTerm());
+      })
+      .Case([&](PermutedAttr permuted) {
+        printExpression(printer, permuted.getTerm());
+        printer << " in permuted";
+      });
+}
+
+Attribute SparsityAttr::parse(AsmParser &parser, Type) {
+  SMLoc location = parser.getCurrentLocation();
+  if (parser.parseLess())
+    return {};
+  FailureOr<Attribute> expression = parseExpression(parser);
+  if (failed(expression) || parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(location); },
+                    parser.getContext(), *expression);
+}
+
+void SparsityAttr::print(AsmPrinter &printer) const {
+  printer << "<";
+  printExpression(printer, getExpression());
+  printer << ">";
+}

@@ -1,0 +1,557 @@
+//===- LiveSet.cpp - The live points of a plane as polyhedra --------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Atoms are sets of affine functions of positions; a quotient, a remainder, a
+// maximum is a variable of its own, so that and, or and not work on linear
+// constraints alone. What such a variable is known to satisfy is part of the
+// context: sets are found empty or contained soundly, and without locals
+// exactly.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LiveSet.h"
+#include "mlir/Analysis/Presburger/Simplex.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+using llvm::DynamicAPInt;
+using mlir::presburger::IntegerPolyhedron;
+using mlir::presburger::PresburgerSpace;
+using mlir::presburger::Simplex;
+
+//===----------------------------------------------------------------------===//
+// Functions and constraints
+//===----------------------------------------------------------------------===//
+
+Row attn::operator+(Row left, const Row &right) {
+  for (auto [a, b] : llvm::zip_equal(left, right))
+    a += b;
+  return left;
+}
+
+Row attn::operator-(Row left, const Row &right) {
+  for (auto [a, b] : llvm::zip_equal(left, right))
+    a -= b;
+  return left;
+}
+
+Row attn::operator+(Row row, int64_t constant) {
+  row.back() += constant;
+  return row;
+}
+
+Row attn::operator*(Row row, const DynamicAPInt &factor) {
+  for (DynamicAPInt &coefficient : row)
+    coefficient *= factor;
+  return row;
+}
+
+IntegerPolyhedron attn::getPolyhedron(unsigned numVariables,
+                                      ArrayRef<Row> rows) {
+  IntegerPolyhedron set(PresburgerSpace::getSetSpace(numVariables));
+  for (const Row &row : rows)
+    set.addInequality(row);
+  return set;
+}
+
+bool attn::isEmptySet(unsigned numVariables, ArrayRef<Row> context,
+                      ArrayRef<Row> rows, bool exactly) {
+  SmallVector<Row> all(context);
+  llvm::append_range(all, rows);
+  IntegerPolyhedron set = getPolyhedron(numVariables, all);
+  return exactly ? set.isIntegerEmpty() : Simplex(set).isEmpty();
+}
+
+void attn::removeRedundant(unsigned numVariables, ArrayRef<Row> context,
+                           SmallVectorImpl<Row> &rows) {
+  auto countTerms = [](const Row &row) {
+    return llvm::count_if(ArrayRef(row).drop_back(),
+                          [](const DynamicAPInt &c) { return c != 0; });
+  };
+  llvm::sort(rows, [&](const Row &a, const Row &b) {
+    auto termsA = countTerms(a), termsB = countTerms(b);
+    if (termsA != termsB)
+      return termsA < termsB;
+    return std::lexicographical_compare(b.begin(), b.end(), a.begin(), a.end());
+  });
+  SmallVector<Row> all(context);
+  llvm::append_range(all, rows);
+  Simplex simplex(getPolyhedron(numVariables, all));
+  simplex.detectRedundant(context.size(), rows.size());
+  SmallVector<Row> kept;
+  for (auto [index, row] : llvm::enumerate(rows))
+    if (!simplex.isMarkedRedundant(context.size() + index))
+      kept.push_back(row);
+  rows = std::move(kept);
+}
+
+//===----------------------------------------------------------------------===//
+// Planes
+//===----------------------------------------------------------------------===//
+
+static unsigned countSymbols(const PlaneRestriction &restriction) {
+  return 2 + restriction.hasKeyLengths + restriction.hasQueryLengths +
+         restriction.hasDiagonal + restriction.hasKeyOrigin;
+}
+
+Plane::Plane(const PlaneRestriction &restriction, unsigned numLocals)
+    : FunctionSpace(kFirstSymbol + countSymbols(restriction) + numLocals),
+      names({PlanSymbols::rowExtent, PlanSymbols::keyExtent}) {
+  if (restriction.hasKeyLengths)
+    names.push_back(PlanSymbols::keyLength);
+  if (restriction.hasQueryLengths)
+    names.push_back(PlanSymbols::rowLength);
+  if (restriction.hasDiagonal)
+    names.push_back(PlanSymbols::diagonal);
+  if (restriction.hasKeyOrigin)
+    names.push_back(PlanSymbols::keyOrigin);
+}
+
+Row Plane::getSymbol(StringRef name, StringRef otherwise) const {
+  auto *found = llvm::find(names, name);
+  if (found == names.end())
+    found = llvm::find(names, otherwise);
+  return getVariable(kFirstSymbol + (found - names.begin()));
+}
+
+Row Plane::addQuotient(const Row &dividend, int64_t divisor) {
+  Local local;
+  local.divisor = divisor;
+  local.operands.push_back(dividend);
+  auto [least, most] = getRange(dividend);
+  if (least)
+    local.least = llvm::divideFloorSigned(*least, divisor);
+  if (most)
+    local.most = llvm::divideFloorSigned(*most, divisor);
+  return add(std::move(local));
+}
+
+Row Plane::addValue(PointValueKind kind, ArrayRef<Row> operands) {
+  Local local;
+  local.kind = kind;
+  local.operands.assign(operands.begin(), operands.end());
+  auto [least, most] = getRange(operands.front());
+  bool isMax = kind == PointValueKind::Max;
+  for (const Row &operand : operands.drop_front()) {
+    // A maximum is at least what one operand is, and at most what all are.
+    auto [otherLeast, otherMost] = getRange(operand);
+    auto &either = isMax ? least : most, &both = isMax ? most : least;
+    auto otherEither = isMax ? otherLeast : otherMost;
+    auto otherBoth = isMax ? otherMost : otherLeast;
+    auto choose = [&](int64_t a, int64_t b) {
+      return isMax ? std::max(a, b) : std::min(a, b);
+    };
+    if (!either || !otherEither)
+      either = either ? either : otherEither;
+    else
+      either = choose(*either, *otherEither);
+    if (!both || !otherBoth)
+      both = std::nullopt;
+    else
+      both = choose(*both, *otherBoth);
+  }
+  if (kind == PointValueKind::PowerOfTwo) {
+    least = 0;
+    if (most)
+      most = std::max<int64_t>(*most, 0);
+  }
+  local.least = least;
+  local.most = most;
+  return add(std::move(local));
+}
+
+/// Fills in what follows from the operands.
+Row Plane::add(Local local) {
+  unsigned first = getFirstLocal();
+  for (auto [index, other] : llvm::enumerate(locals))
+    if (other.divisor == local.divisor && other.kind == local.kind &&
+        other.operands == local.operands)
+      return getVariable(first + index);
+  local.isRising = local.isFalling = true;
+  for (const Row &operand : local.operands) {
+    local.readsRow |= operand[kRow] != 0;
+    local.readsKey |= operand[kKey] != 0;
+    local.isRising &= operand[kRow] >= 0;
+    local.isFalling &= operand[kRow] <= 0;
+    for (auto [index, other] : llvm::enumerate(locals)) {
+      const DynamicAPInt &coefficient = operand[first + index];
+      if (coefficient == 0)
+        continue;
+      local.readsRow |= other.readsRow;
+      local.readsKey |= other.readsKey;
+      local.isRising &= coefficient > 0 ? other.isRising : other.isFalling;
+      local.isFalling &= coefficient > 0 ? other.isFalling : other.isRising;
+    }
+  }
+  if (!local.isQuotient())
+    local.value = numValues++;
+  locals.push_back(std::move(local));
+  return getVariable(first + locals.size() - 1);
+}
+
+/// The bounds of a function that hold at every point, as far as locals say.
+std::pair<std::optional<int64_t>, std::optional<int64_t>>
+Plane::getRange(const Row &row) const {
+  auto constant = static_cast<int64_t>(row.back());
+  std::optional<int64_t> least = constant, most = constant;
+  for (unsigned i = 0; i < numVariables; ++i) {
+    if (row[i] == 0)
+      continue;
+    std::optional<int64_t> low, high;
+    if (i >= getFirstLocal()) {
+      const Local &local = locals[i - getFirstLocal()];
+      low = row[i] > 0 ? local.least : local.most;
+      high = row[i] > 0 ? local.most : local.least;
+    }
+    auto coefficient = static_cast<int64_t>(row[i]);
+    auto accumulate = [&](std::optional<int64_t> &sum,
+                          std::optional<int64_t> term) {
+      int64_t product;
+      if (!sum || !term || llvm::MulOverflow(*term, coefficient, product) ||
+          llvm::AddOverflow(*sum, product, product))
+        sum = std::nullopt;
+      else
+        sum = product;
+    };
+    accumulate(least, low);
+    accumulate(most, high);
+  }
+  return {least, most};
+}
+
+void Plane::freeze() {
+  unsigned used = getFirstLocal() + locals.size();
+  for (Local &local : locals)
+    for (Row &operand : local.operands)
+      operand.erase(operand.begin() + used, operand.end() - 1);
+  numVariables = used;
+}
+
+void Plane::shrink(Row &row) const {
+  row.erase(row.begin() + numVariables, row.end() - 1);
+}
+
+void attn::appendDefinition(const Local &local, const Row &self,
+                            ArrayRef<Row> operands,
+                            SmallVectorImpl<Row> &rows) {
+  if (local.isQuotient()) {
+    Row multiple = self * DynamicAPInt(local.divisor);
+    rows.push_back(lessOrEqual(multiple, operands.front()));
+    rows.push_back(
+        lessOrEqual(operands.front(), multiple + (local.divisor - 1)));
+    return;
+  }
+  switch (local.kind) {
+  case PointValueKind::Max:
+    for (const Row &operand : operands)
+      rows.push_back(lessOrEqual(operand, self));
+    break;
+  case PointValueKind::Min:
+    for (const Row &operand : operands)
+      rows.push_back(lessOrEqual(self, operand));
+    break;
+  case PointValueKind::PowerOfTwo:
+    rows.push_back(lessOrEqual(operands.front(), self * DynamicAPInt(2)));
+    break;
+  }
+  Row bound = self - self;
+  if (local.least)
+    rows.push_back(lessOrEqual(bound + *local.least, self));
+  if (local.most)
+    rows.push_back(lessOrEqual(self, bound + *local.most));
+}
+
+SmallVector<Row> Plane::getContext() const {
+  Row zero = getConstant(0);
+  SmallVector<Row> rows{
+      lessOrEqual(zero, getVariable(kRow)),
+      less(getVariable(kRow), getSymbol(PlanSymbols::rowExtent)),
+      lessOrEqual(zero, getVariable(kKey)),
+      less(getVariable(kKey), getSymbol(PlanSymbols::keyExtent))};
+  for (auto [index, local] : llvm::enumerate(locals))
+    appendDefinition(local, getVariable(getFirstLocal() + index),
+                     local.operands, rows);
+  return rows;
+}
+
+//===----------------------------------------------------------------------===//
+// Expressions
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class LiveSetBuilder {
+public:
+  LiveSetBuilder(Plane &plane, const PlaneRestriction &restriction,
+                 function_ref<InFlightDiagnostic()> emitError)
+      : plane(plane), key(plane.getVariable(Plane::kKey)),
+        position(plane.getVariable(Plane::kRow)), emitError(emitError) {
+    if (restriction.hasDiagonal)
+      position = position + plane.getSymbol(PlanSymbols::diagonal);
+    else if (restriction.alignment == Alignment::BottomRight)
+      position =
+          position +
+          plane.getSymbol(PlanSymbols::keyLength, PlanSymbols::keyExtent) -
+          plane.getSymbol(PlanSymbols::rowLength, PlanSymbols::rowExtent);
+    // The diagonal is a key of this part, positions count in the whole.
+    if (restriction.hasKeyOrigin) {
+      key = key + plane.getSymbol(PlanSymbols::keyOrigin);
+      position = position + plane.getSymbol(PlanSymbols::keyOrigin);
+    }
+  }
+
+  /// Reads the atoms of `term`; then the variables of the plane are complete.
+  LogicalResult readAtoms(Attribute term);
+  void freeze() {
+    plane.freeze();
+    for (auto &entry : atoms)
+      for (Piece &piece : entry.second)
+        for (Row &row : piece)
+          plane.shrink(row);
+    context = plane.getContext();
+  }
+
+  FailureOr<SmallVector<Piece>> build(Attribute term);
+
+private:
+  Row linearise(AffineExpr expr, ArrayRef<Row> values);
+  FailureOr<SmallVector<Piece>> intersect(ArrayRef<Piece> left,
+                                          ArrayRef<Piece> right);
+  FailureOr<SmallVector<Piece>> complement(Attribute term);
+  bool isEmpty(ArrayRef<Row> piece) {
+    return isEmptySet(plane.getNumVariables(), context, piece,
+                      /*exactly=*/plane.getLocals().empty());
+  }
+  bool isWithin(const Piece &inner, const Piece &outer);
+  FailureOr<SmallVector<Piece>> simplify(SmallVector<Piece> pieces);
+
+  Plane &plane;
+  /// The positions of the key and of the row.
+  Row key, position;
+  function_ref<InFlightDiagnostic()> emitError;
+  llvm::DenseMap<Attribute, SmallVector<Piece>> atoms;
+  SmallVector<Row> context;
+};
+
+} // namespace
+
+/// The function that `expr`, over positions, is; what is not affine in it
+/// becomes a variable.
+Row LiveSetBuilder::linearise(AffineExpr expr, ArrayRef<Row> values) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return plane.getConstant(constant.getValue());
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return dim.getPosition() == 0 ? position : key;
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
+    unsigned number = symbol.getPosition();
+    if (number >= AtomDefinition::kNumSymbols)
+      return values[number - AtomDefinition::kNumSymbols];
+    return plane.getSymbol(PlanSymbols::keyLength, PlanSymbols::keyExtent);
+  }
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  Row left = linearise(binary.getLHS(), values);
+  if (expr.getKind() == AffineExprKind::Add)
+    return left + linearise(binary.getRHS(), values);
+  // Factors and divisors are constants, and stand on the right.
+  int64_t number = cast<AffineConstantExpr>(binary.getRHS()).getValue();
+  DynamicAPInt factor(number);
+  switch (expr.getKind()) {
+  case AffineExprKind::Mul:
+    return left * factor;
+  case AffineExprKind::FloorDiv:
+    return plane.addQuotient(left, number);
+  case AffineExprKind::CeilDiv:
+    return plane.addQuotient(left + (number - 1), number);
+  default:
+    return left - plane.addQuotient(left, number) * factor;
+  }
+}
+
+LogicalResult LiveSetBuilder::readAtoms(Attribute term) {
+  auto readAll = [&](ArrayRef<Attribute> terms) {
+    for (Attribute term : terms)
+      if (failed(readAtoms(term)))
+        return failure();
+    return success();
+  };
+  if (auto conjunction = dyn_cast<AndAttr>(term))
+    return readAll(conjunction.getTerms());
+  if (auto disjunction = dyn_cast<OrAttr>(term))
+    return readAll(disjunction.getTerms());
+  if (auto negation = dyn_cast<NotAttr>(term))
+    return readAtoms(negation.getTerm());
+  if (atoms.contains(term))
+    return success();
+  std::optional<AtomDefinition> definition = getAtomDefinition(term);
+  if (!definition)
+    return emitError() << "expected a sparsity expression; got " << term,
+           failure();
+  SmallVector<Row> values;
+  for (const PointValue &value : definition->values) {
+    SmallVector<Row> operands;
+    for (AffineExpr expr : value.map.getResults())
+      operands.push_back(linearise(expr, values));
+    values.push_back(plane.addValue(value.kind, operands));
+  }
+  SmallVector<Piece> pieces;
+  for (ArrayRef<AffineExpr> set : definition->sets) {
+    Piece &piece = pieces.emplace_back();
+    for (AffineExpr expr : set)
+      piece.push_back(linearise(expr, values));
+  }
+  atoms[term] = std::move(pieces);
+  return success();
+}
+
+FailureOr<SmallVector<Piece>> LiveSetBuilder::build(Attribute term) {
+  if (auto conjunction = dyn_cast<AndAttr>(term)) {
+    SmallVector<Piece> pieces{Piece()};
+    for (Attribute term : conjunction.getTerms()) {
+      FailureOr<SmallVector<Piece>> others = build(term);
+      if (failed(others))
+        return others;
+      FailureOr<SmallVector<Piece>> both = intersect(pieces, *others);
+      if (failed(both))
+        return both;
+      pieces = std::move(*both);
+    }
+    return FailureOr(pieces);
+  }
+  if (auto disjunction = dyn_cast<OrAttr>(term)) {
+    SmallVector<Piece> pieces;
+    for (Attribute term : disjunction.getTerms()) {
+      FailureOr<SmallVector<Piece>> others = build(term);
+      if (failed(others))
+        return others;
+      llvm::append_range(pieces, *others);
+    }
+    return simplify(std::move(pieces));
+  }
+  if (auto negation = dyn_cast<NotAttr>(term))
+    return complement(negation.getTerm());
+  return simplify(atoms.lookup(term));
+}
+
+FailureOr<SmallVector<Piece>> LiveSetBuilder::intersect(ArrayRef<Piece> left,
+                                                        ArrayRef<Piece> right) {
+  SmallVector<Piece> product;
+  for (const Piece &piece : left)
+    for (const Piece &other : right) {
+      product.push_back(piece);
+      llvm::append_range(product.back(), other);
+    }
+  return simplify(std::move(product));
+}
+
+/// What lies outside of a piece fails at least one of its constraints; what
+/// lies outside of all pieces does so for each.
+FailureOr<SmallVector<Piece>> LiveSetBuilder::complement(Attribute term) {
+  FailureOr<SmallVector<Piece>> pieces = build(term);
+  if (failed(pieces))
+    return failure();
+  SmallVector<Piece> outside{Piece()};
+  for (const Piece &piece : *pieces) {
+    SmallVector<Piece> fails;
+    for (const Row &row : piece)
+      fails.push_back({less(row, plane.getConstant(0))});
+    FailureOr<SmallVector<Piece>> rest = intersect(outside, fails);
+    if (failed(rest))
+      return failure();
+    outside = std::move(*rest);
+  }
+  return outside;
+}
+
+/// Whether every point of `inner` satisfies every constraint of `outer`.
+bool LiveSetBuilder::isWithin(const Piece &inner, const Piece &outer) {
+  return llvm::all_of(outer, [&](const Row &row) {
+    Piece beyond(inner);
+    beyond.push_back(less(row, plane.getConstant(0)));
+    return isEmpty(beyond);
+  });
+}
+
+FailureOr<SmallVector<Piece>>
+LiveSetBuilder::simplify(SmallVector<Piece> pieces) {
+  llvm::erase_if(pieces, [&](const Piece &piece) { return isEmpty(piece); });
+  SmallVector<Piece> kept;
+  for (Piece &piece : pieces) {
+    if (llvm::any_of(
+            kept, [&](const Piece &other) { return isWithin(piece, other); }))
+      continue;
+    llvm::erase_if(kept,
+                   [&](const Piece &other) { return isWithin(other, piece); });
+    kept.push_back(std::move(piece));
+  }
+  if (kept.size() > kMaxPieces) {
+    emitError() << "the live points are a union of " << kept.size()
+                << " parts; a plan holds up to " << kMaxPieces;
+    return failure();
+  }
+  return kept;
+}
+
+/// No more variables than these become of the atoms of `term`.
+static unsigned countLocals(Attribute term) {
+  unsigned count = 0;
+  term.walk([&](Attribute inner) {
+    if (!SparsityAttr::isTerm(inner))
+      return;
+    std::optional<AtomDefinition> definition = getAtomDefinition(inner);
+    if (!definition)
+      return;
+    auto countDivisions = [&](AffineExpr expr) {
+      expr.walk([&](AffineExpr part) {
+        count +=
+            llvm::is_contained({AffineExprKind::FloorDiv,
+                                AffineExprKind::CeilDiv, AffineExprKind::Mod},
+                               part.getKind());
+      });
+    };
+    for (const PointValue &value : definition->values) {
+      ++count;
+      llvm::for_each(value.map.getResults(), countDivisions);
+    }
+    for (ArrayRef<AffineExpr> set : definition->sets)
+      llvm::for_each(set, countDivisions);
+  });
+  return count;
+}
+
+FailureOr<LiveSet>
+attn::buildLiveSet(const PlaneRestriction &restriction,
+                   function_ref<InFlightDiagnostic()> emitError) {
+  Attribute expression = restriction.expression;
+  LiveSet live{Plane(restriction, expression ? countLocals(expression) : 0),
+               {Piece()}};
+  Plane &plane = live.plane;
+  if (expression) {
+    LiveSetBuilder builder(plane, restriction, emitError);
+    if (failed(builder.readAtoms(expression)))
+      return failure();
+    builder.freeze();
+    FailureOr<SmallVector<Piece>> built = builder.build(expression);
+    if (failed(built))
+      return failure();
+    live.pieces = std::move(*built);
+  }
+  // No point is live: one piece says so.
+  if (live.pieces.empty())
+    live.pieces.push_back({plane.getConstant(-1)});
+  // Lengths hold everywhere, so they join every piece.
+  for (Piece &piece : live.pieces) {
+    if (restriction.hasKeyLengths)
+      piece.push_back(less(plane.getVariable(Plane::kKey),
+                           plane.getSymbol(PlanSymbols::keyLength)));
+    if (restriction.hasQueryLengths)
+      piece.push_back(less(plane.getVariable(Plane::kRow),
+                           plane.getSymbol(PlanSymbols::rowLength)));
+  }
+  return live;
+}

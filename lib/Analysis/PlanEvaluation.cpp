@@ -1,0 +1,118 @@
+//===- PlanEvaluation.cpp - Plans with numbers for their symbols ----------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a plan says for given sizes: for tests, counts and reports.
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Analysis/SparsityPlan.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+bool attn::isEmptyPlan(PlanAttr plan) {
+  return llvm::all_of(plan.getPieces(), [](const PlanPiece &piece) {
+    return llvm::any_of(piece.constraints.getConstraints(),
+                        [](AffineExpr expr) {
+                          auto constant = dyn_cast<AffineConstantExpr>(expr);
+                          return constant && constant.getValue() < 0;
+                        });
+  });
+}
+
+/// The value of `expr`; a division by zero, which no plan holds, gives 0.
+static int64_t evaluate(AffineExpr expr, ArrayRef<int64_t> dims,
+                        ArrayRef<int64_t> symbols) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return constant.getValue();
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return dims[dim.getPosition()];
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return symbols[symbol.getPosition()];
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  int64_t left = evaluate(binary.getLHS(), dims, symbols);
+  int64_t right = evaluate(binary.getRHS(), dims, symbols);
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return left + right;
+  case AffineExprKind::Mul:
+    return left * right;
+  case AffineExprKind::FloorDiv:
+    return right == 0 ? 0 : llvm::divideFloorSigned(left, right);
+  case AffineExprKind::CeilDiv:
+    return right == 0 ? 0 : llvm::divideCeilSigned(left, right);
+  default:
+    return right == 0 ? 0 : llvm::mod(left, right);
+  }
+}
+
+/// The values of a plan at the point (row, key).
+static SmallVector<int64_t> evaluateValues(PlanAttr plan, int64_t row,
+                                           int64_t key,
+                                           ArrayRef<int64_t> symbols) {
+  SmallVector<int64_t> known(symbols), values;
+  for (const PointValue &value : plan.getValues()) {
+    SmallVector<int64_t> results;
+    for (AffineExpr expr : value.map.getResults())
+      results.push_back(evaluate(expr, {row, key}, known));
+    int64_t number = results.front();
+    switch (value.kind) {
+    case PointValueKind::Max:
+      number = *llvm::max_element(results);
+      break;
+    case PointValueKind::Min:
+      number = *llvm::min_element(results);
+      break;
+    case PointValueKind::PowerOfTwo:
+      number = number < 1 ? 0
+                          : static_cast<int64_t>(
+                                llvm::bit_floor(static_cast<uint64_t>(number)));
+      break;
+    }
+    known.push_back(number);
+    values.push_back(number);
+  }
+  return values;
+}
+
+PlanTile::PlanTile(PlanAttr plan, int64_t first, int64_t last,
+                   ArrayRef<int64_t> symbols)
+    : plan(plan), first(first), last(last), symbols(symbols) {
+  // Values that read the key are in no bound.
+  SmallVector<int64_t> atFirst = evaluateValues(plan, first, 0, symbols);
+  SmallVector<int64_t> atLast = evaluateValues(plan, last, 0, symbols);
+  for (auto [a, b] : llvm::zip_equal(atFirst, atLast))
+    llvm::append_range(this->symbols, ArrayRef{a, b});
+}
+
+TileRanges PlanTile::getRanges(const PlanPiece &piece) const {
+  auto evaluateRange = [&](AffineMap lower, AffineMap upper) {
+    KeyRange range{std::numeric_limits<int64_t>::min(),
+                   std::numeric_limits<int64_t>::max()};
+    for (AffineExpr expr : lower.getResults())
+      range.begin =
+          std::max(range.begin, evaluate(expr, {first, last}, symbols));
+    for (AffineExpr expr : upper.getResults())
+      range.end = std::min(range.end, evaluate(expr, {first, last}, symbols));
+    return range;
+  };
+  return {evaluateRange(piece.liveLower, piece.liveUpper),
+          evaluateRange(piece.fullLower, piece.fullUpper)};
+}
+
+bool attn::passesConstraints(PlanAttr plan, int64_t row, int64_t key,
+                             ArrayRef<int64_t> symbols) {
+  SmallVector<int64_t> known(symbols);
+  llvm::append_range(known, evaluateValues(plan, row, key, symbols));
+  return llvm::any_of(plan.getPieces(), [&](const PlanPiece &piece) {
+    return llvm::all_of(piece.constraints.getConstraints(),
+                        [&](AffineExpr expr) {
+                          return evaluate(expr, {row, key}, known) >= 0;
+                        });
+  });
+}

@@ -1,0 +1,110 @@
+# ===- test_sparsity_examples.py - The files of examples/sparsity -*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Every file of examples/sparsity against the mask that its paper draws, point by
+point and without the atoms of the dialect."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attn import contract, reference
+from runner import Counter
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples" / "sparsity"
+
+
+def longformer(i, j):
+    near = i - j < 64
+    dilated = i - j <= 256 and (i - j) % 4 == 0
+    return j <= i and (near or dilated or j < 3)
+
+
+def prefix_lm(i, j):
+    return j <= i or j < 96
+
+
+def power_attention(i, j):
+    block = i // 32 - j // 32
+    return j <= i and (block < 3 or j // 32 < 1 or bin(block).count("1") == 1)
+
+
+def radial(i, j):
+    tokens, block = 24, 4
+    apart = abs(i // tokens - j // tokens)
+    if apart <= 1 or j < tokens:
+        return True
+    length = 2 ** tokens.bit_length() / 2 ** apart.bit_length()
+    if length < block and apart % (block // length):
+        return False
+    return abs(i % tokens - j % tokens) <= max(length, block)
+
+
+def axis(i, j, length, window, stride=1, causal=False):
+    """Whether j is among the tokens that NATTEN gives to i, for whole groups."""
+    if causal:
+        last = min(i // stride * stride + stride - 1, length - 1)
+        return max(last - window + 1, 0) <= j <= i
+    leader = min(i // stride * stride + stride // 2, length - 1)
+    start = min(max(leader - window // 2, 0), length - window)
+    return start <= j < start + window
+
+
+def neighborhood_1d(i, j):
+    return axis(i, j, neighborhood_1d.length, 100, 16, causal=True)
+
+
+def neighborhood_2d(i, j):
+    (y, x), (v, u) = divmod(i, 24), divmod(j, 24)
+    return axis(y, v, 20, 7) and x % 2 == u % 2 and axis(x // 2, u // 2, 12, 9)
+
+
+def neighborhood_3d(i, j):
+    (t, y, x), (s, v, u) = (np.unravel_index(k, (6, 9, 8)) for k in (i, j))
+    return axis(t, s, 6, 3, causal=True) and axis(y, v, 9, 5, 3) and axis(x, u, 8, 4, 2)
+
+
+def halo(i, j):
+    (y, x), (v, u) = divmod(i, 24), divmod(j, 24)
+    return -3 <= v - y // 4 * 4 < 7 and -3 <= u - x // 4 * 4 < 7
+
+
+def sparse_transformer(i, j):
+    return j <= i and (i // 32 == j // 32 or j % 32 >= 28)
+
+
+# The mask and how many tokens there are: on a grid all of it.
+OPERATORS = {
+    "longformer": (longformer, 600),
+    "prefix-lm": (prefix_lm, 250),
+    "power-attention": (power_attention, 700),
+    "radial": (radial, 17 * 24),
+    "neighborhood-1d": (neighborhood_1d, 413),
+    "neighborhood-2d": (neighborhood_2d, 20 * 24),
+    "neighborhood-3d": (neighborhood_3d, 6 * 9 * 8),
+    "halo": (halo, 16 * 24),
+    "sparse-transformer": (sparse_transformer, 400),
+}
+
+
+@pytest.mark.parametrize("name", list(OPERATORS))
+def test_example(kernels, name, seed):
+    mask, tokens = OPERATORS[name]
+    neighborhood_1d.length = tokens
+    live = np.array([[bool(mask(i, j)) for j in range(tokens)] for i in range(tokens)])
+    rng = np.random.default_rng([seed, tokens])
+    q, k, v = (rng.standard_normal((1, 2, tokens, 32), np.float32) for _ in range(3))
+    operator = reference.Operator(where=lambda m, n: live[m, n], align="top_left")
+    kernel = kernels.compile((FOLDER / f"{name}.mlir").read_text(), name)
+    out = np.full_like(q, np.nan)
+    Counter.executions += 1
+    kernel.run([q, k, v, out])
+    contract.check_attention(q, k, v, operator, out, None)
+
+
+def test_every_file_is_tested():
+    assert {path.stem for path in FOLDER.glob("*.mlir")} == set(OPERATORS)
