@@ -15,8 +15,10 @@
 using namespace mlir;
 using namespace mlir::attn;
 
+namespace {
 /// How an operand meets the lanes.
 enum class LaneForm { Uniform, Contiguous, Gathered };
+} // namespace
 
 static bool isContiguous(MemRefType type) {
   SmallVector<int64_t> strides;

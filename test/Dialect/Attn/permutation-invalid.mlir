@@ -77,6 +77,12 @@ module attributes {attn.mask = #attn.sparsity<(causal or prefix(4)) in permuted>
 // -----
 
 // PE-3
+// expected-error @+1 {{'in permuted' follows a neighborhood that states its grid}}
+module attributes {attn.mask = #attn.sparsity<neighborhood([3]) in permuted>} {}
+
+// -----
+
+// PE-3
 // expected-error @+1 {{expected 'permuted'}}
 module attributes {attn.mask = #attn.sparsity<causal in order>} {}
 
