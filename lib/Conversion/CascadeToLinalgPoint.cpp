@@ -361,8 +361,8 @@ struct PointInPlane {
 };
 
 /// Builds the element test of a sparsity expression at the point `token`, given
-/// the number of keys; atoms `in permuted` read `slot`. Null if it holds an atom
-/// without a definition.
+/// the number of keys; atoms `in permuted` read `slot`. Null if it holds an
+/// atom without a definition.
 static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
                        PointInPlane token, PointInPlane slot, Value keyCount) {
   auto join = [&](ArrayRef<Attribute> terms, bool isAnd) {
@@ -400,8 +400,8 @@ static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
     return Value();
   SmallVector<Value> symbols{keyCount};
   auto evaluate = [&](AffineExpr expr) {
-    return affine::expandAffineExpr(builder, loc, expr, {token.position, token.key},
-                                    symbols);
+    return affine::expandAffineExpr(builder, loc, expr,
+                                    {token.position, token.key}, symbols);
   };
   for (const PointValue &value : atom->values)
     symbols.push_back(

@@ -329,7 +329,8 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
     os << "of slots; tokens in permuted order are tested at each of them\n";
   walk.printCounts(os);
   if (loop.getTokenPlan())
-    os << "  points are slots; what is asked of tokens, whose order is data, is "
+    os << "  points are slots; what is asked of tokens, whose order is data, "
+          "is "
           "not drawn\n";
   draw(walk, picture, os);
   return success();

@@ -252,7 +252,8 @@ LogicalResult PermutedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (!atom)
     return emitError() << "'in permuted' follows an atom; got " << term;
   if (atom->readsKeyCount())
-    return emitError() << "'in permuted' follows a neighborhood that states its "
-                          "grid";
+    return emitError()
+           << "'in permuted' follows a neighborhood that states its "
+              "grid";
   return success();
 }
