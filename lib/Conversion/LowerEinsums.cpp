@@ -151,10 +151,22 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
     emitRows(builder, {zero, 0, {}});
     return;
   }
-  // With eight rows, blocks of three vectors fill the registers.
+  // With eight rows, blocks of three vectors fill the registers. Several of
+  // them are a loop: written out they would only be compiled several times.
+  // Copies are short, and faster without one.
   int64_t extent = outType.getShape().back();
   if (!ShapedType::isDynamic(extent)) {
-    int64_t first = 0;
+    int64_t block = kRegisterTileVectors * vectorWidth, first = 0;
+    bool isCopy = reduced.empty() && einsum.isIdentityMap();
+    if (extent >= 2 * block && !isCopy) {
+      first = extent / block * block;
+      auto loop = scf::ForOp::create(
+          builder, loc, zero,
+          arith::ConstantIndexOp::create(builder, loc, first),
+          arith::ConstantIndexOp::create(builder, loc, block));
+      OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+      emitRows(body, {loop.getInductionVar(), kRegisterTileVectors, {}});
+    }
     while (extent - first >= vectorWidth) {
       int64_t vectors = std::min<int64_t>(kRegisterTileVectors,
                                           (extent - first) / vectorWidth);

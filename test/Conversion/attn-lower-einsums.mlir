@@ -18,6 +18,33 @@ func.func @contraction(%q: memref<64x48xf32>, %k: memref<?x64xf32>, %s: memref<?
 
 // -----
 
+// Several blocks of three vectors are a loop, the rest follows.
+// CHECK-LABEL: func @blocks
+// CHECK: scf.for %[[FIRST:.*]] = %{{.*}} to %c96 step %c48
+// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c8
+// CHECK-COUNT-24: vector.fma
+// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c8
+// CHECK-COUNT-8: vector.fma
+// CHECK-NOT: step %c48
+func.func @blocks(%q: memref<64x112xf32>, %k: memref<32x64xf32>, %s: memref<32x112xf32>) {
+  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<64x112xf32>, memref<32x64xf32>) -> memref<32x112xf32>
+  return
+}
+
+// -----
+
+// A copy is written out.
+// CHECK-LABEL: func @copy
+// CHECK-NOT: step %c48
+// CHECK-COUNT-7: vector.store
+func.func @copy(%a: memref<32x112xbf16>, %s: memref<32x112xf32>) {
+  attn.einsum [n,m] = %a[n,m] outs(%s) : (memref<32x112xbf16>) -> memref<32x112xf32>
+  return
+}
+
+// -----
+
 // Maxima start at the least finite value and keep a NaN value.
 // CHECK-LABEL: func @maximum
 // CHECK: arith.constant dense<-3.40282347E+38>
