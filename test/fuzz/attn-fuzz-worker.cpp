@@ -81,8 +81,12 @@ public:
     PassManager manager(&context);
     std::string message;
     llvm::raw_string_ostream stream(message);
-    if (failed(parsePassPipeline(pipeline, manager, stream)))
-      return "defect: no pipeline: " + message;
+    if (failed(parsePassPipeline(pipeline, manager, stream))) {
+      // Pipelines refuse values that their passes could not mean, by name.
+      bool isOption = StringRef(message).contains("option '") &&
+                      StringRef(message).contains(", but must be ");
+      return (isOption ? "refused: " : "defect: no pipeline: ") + message;
+    }
     if (failed(manager.run(*module)))
       return refusal("the pipeline");
     if (errors)
