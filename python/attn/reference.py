@@ -23,10 +23,65 @@ tiles, streaming or kernels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import ml_dtypes
 import numpy as np
+
+from .sparsity import (
+    AffineSet as AffineSet,
+)
+from .sparsity import (
+    And as And,
+)
+from .sparsity import (
+    BlockDiagonal as BlockDiagonal,
+)
+from .sparsity import (
+    Causal as Causal,
+)
+from .sparsity import (
+    Dilated as Dilated,
+)
+from .sparsity import (
+    Leading as Leading,
+)
+from .sparsity import (
+    Neighborhood as Neighborhood,
+)
+from .sparsity import (
+    Not as Not,
+)
+from .sparsity import (
+    Or as Or,
+)
+from .sparsity import (
+    Order as Order,
+)
+from .sparsity import (
+    Permuted as Permuted,
+)
+from .sparsity import (
+    PowerOfTwo as PowerOfTwo,
+)
+from .sparsity import (
+    Prefix as Prefix,
+)
+from .sparsity import (
+    Radial as Radial,
+)
+from .sparsity import (
+    Strided as Strided,
+)
+from .sparsity import (
+    Window as Window,
+)
+from .sparsity import (
+    with_num_keys as with_num_keys,
+)
+from .sparsity import (
+    with_slots as with_slots,
+)
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
@@ -94,263 +149,6 @@ class Map:
 
     def __call__(self, scores, b, h, m, n):
         return self.function(scores, b, h, m, n)
-
-
-# ===----------------------------------------------------------------------===//
-# Sparsity: predicates over positions; every one removes points
-# ===----------------------------------------------------------------------===//
-
-
-@dataclass(frozen=True)
-class Causal:
-    def __call__(self, pos_m, pos_n):
-        return pos_n <= pos_m
-
-
-@dataclass(frozen=True)
-class Window:
-    left: int
-    right: int
-
-    def __call__(self, pos_m, pos_n):
-        return (pos_m - self.left <= pos_n) & (pos_n <= pos_m + self.right)
-
-
-@dataclass(frozen=True)
-class Prefix:
-    length: int
-
-    def __call__(self, pos_m, pos_n):
-        return np.broadcast_to(pos_n < self.length, np.broadcast(pos_m, pos_n).shape)
-
-
-def _both(pos_m, pos_n):
-    """The positions over the whole plane."""
-    return np.broadcast_arrays(np.asarray(pos_m, np.int64), np.asarray(pos_n, np.int64))
-
-
-@dataclass(frozen=True)
-class Leading:
-    count: int
-
-    def __call__(self, pos_m, pos_n):
-        return _both(pos_m, pos_n)[1] < self.count
-
-
-@dataclass(frozen=True)
-class BlockDiagonal:
-    size: int
-
-    def __call__(self, pos_m, pos_n):
-        return pos_m // self.size == pos_n // self.size
-
-
-@dataclass(frozen=True)
-class Dilated:
-    window: int
-    step: int
-
-    def __call__(self, pos_m, pos_n):
-        distance = np.abs(pos_m - pos_n)
-        return (distance <= self.window) & (distance % self.step == 0)
-
-
-@dataclass(frozen=True)
-class Strided:
-    step: int
-    offset: int
-    block: int = 1
-
-    def __call__(self, pos_m, pos_n):
-        n = _both(pos_m, pos_n)[1]
-        return (n // self.block + self.offset) % self.step == 0
-
-
-@dataclass(frozen=True)
-class Neighborhood:
-    """Generalized neighborhood attention, axis by axis as its authors define it.
-
-    `grid` empty is one axis as long as there are keys; `num_keys` then is that
-    number, which `Operator` fills in.
-    """
-
-    kernel: tuple
-    grid: tuple = ()
-    stride: tuple = ()
-    dilation: tuple = ()
-    causal: tuple = ()
-    clipped: bool = False
-    num_keys: int | None = None
-
-    def __call__(self, pos_m, pos_n):
-        m, n = _both(pos_m, pos_n)
-        grid = self.grid or (self.num_keys,)
-        axes = len(self.kernel)
-        strides = self.stride or (1,) * axes
-        dilations = self.dilation or (1,) * axes
-        causal = self.causal or (0,) * axes
-        live = n < np.prod(grid, dtype=np.int64)
-        inner = np.int64(1)
-        for axis in reversed(range(axes)):
-            i, j = m // inner, n // inner
-            if axis > 0:
-                i, j = i % grid[axis], j % grid[axis]
-            inner = inner * grid[axis]
-            live = live & self._axis(
-                i, j, grid[axis], self.kernel[axis], strides[axis], dilations[axis], causal[axis]
-            )
-        return live
-
-    def _axis(self, i, j, length, window, stride, dilation, causal):
-        same = i % dilation == j % dilation
-        # Tokens with the remainder of i.
-        length = (length - i % dilation + dilation - 1) // dilation
-        i, j = i // dilation, j // dilation
-        left = window // 2
-        right = window // 2 + window % 2 - 1
-        if self.clipped:
-            begin = i // stride * stride
-            begin = begin + stride - window if causal else begin + stride // 2 - left
-            return same & (begin <= j) & (j <= i if causal else j < begin + window)
-        # Fewer tokens than the window: all of them are in it.
-        short = length < window
-        if causal:
-            leader = np.minimum(i // stride * stride + stride - 1, length - 1)
-            start = np.maximum(leader - left - right, 0)
-            return same & (short | (j >= start)) & (j <= i)
-        leader = np.minimum(i // stride * stride + stride // 2, length - 1)
-        start = np.maximum(leader - left, 0)
-        start = start + (leader + right >= length) * (length - right - leader - 1)
-        inside = (j >= start) & (j < start + window)
-        return same & (short | inside)
-
-
-@dataclass(frozen=True)
-class PowerOfTwo:
-    block: int
-
-    def __call__(self, pos_m, pos_n):
-        distance = pos_m // self.block - pos_n // self.block
-        powers = [1 << i for i in range(62)]
-        return np.isin(distance, powers)
-
-
-@dataclass(frozen=True)
-class Radial:
-    frames: int
-    tokens: int
-    decay: float
-    block: int
-
-    def __call__(self, pos_m, pos_n):
-        m, n = _both(pos_m, pos_n)
-        apart = np.abs(m // self.tokens - n // self.tokens)
-        within = np.abs(m % self.tokens - n % self.tokens)
-        live = apart <= 1
-        for distance in range(2, self.frames):
-            length = 2.0 ** self.tokens.bit_length() / 2.0 ** distance.bit_length() * self.decay
-            if length < self.block and distance % int(self.block / length) != 0:
-                continue
-            live = live | ((apart == distance) & (within <= max(length, self.block)))
-        return (live | (n < self.tokens)) & (n < self.frames * self.tokens)
-
-
-@dataclass(frozen=True)
-class AffineSet:
-    """Live where each function of (m, n) is 0 or more."""
-
-    functions: tuple
-
-    def __call__(self, pos_m, pos_n):
-        m, n = _both(pos_m, pos_n)
-        live = np.ones(m.shape, bool)
-        for function in self.functions:
-            live = live & (function(m, n) >= 0)
-        return live
-
-
-def with_num_keys(where, num_keys: int):
-    """A sparsity whose neighborhoods without a grid know how many keys there are."""
-    if isinstance(where, And):
-        return And(tuple(with_num_keys(term, num_keys) for term in where.atoms))
-    if isinstance(where, Or):
-        return Or(tuple(with_num_keys(term, num_keys) for term in where.terms))
-    if isinstance(where, Not):
-        return Not(with_num_keys(where.term, num_keys))
-    if isinstance(where, Permuted):
-        return Permuted(with_num_keys(where.term, num_keys))
-    if isinstance(where, Neighborhood) and not where.grid:
-        return replace(where, num_keys=num_keys)
-    return where
-
-
-@dataclass(frozen=True)
-class And:
-    atoms: tuple
-
-    def __call__(self, pos_m, pos_n):
-        live = np.ones(np.broadcast(pos_m, pos_n).shape, bool)
-        for atom in self.atoms:
-            live = live & atom(pos_m, pos_n)
-        return live
-
-
-@dataclass(frozen=True)
-class Or:
-    terms: tuple
-
-    def __call__(self, pos_m, pos_n):
-        live = np.zeros(np.broadcast(pos_m, pos_n).shape, bool)
-        for term in self.terms:
-            live = live | term(pos_m, pos_n)
-        return live
-
-
-@dataclass(frozen=True)
-class Not:
-    term: Callable
-
-    def __call__(self, pos_m, pos_n):
-        return ~self.term(pos_m, pos_n)
-
-
-@dataclass(frozen=True)
-class Permuted:
-    """An atom that reads slots, which `Operator` knows."""
-
-    term: Callable
-
-    def __call__(self, pos_m, pos_n):
-        raise TypeError("the slots of an atom 'in permuted' are not known here")
-
-
-@dataclass(frozen=True)
-class Order:
-    """`tokens[..., slot]` is a token, indexed by the ranks b and h in `ranks`."""
-
-    tokens: np.ndarray
-    ranks: str = ""
-
-    def slots(self, b: int, h: int) -> np.ndarray:
-        """The slot of each token."""
-        index = {"b": b, "h": h}
-        tokens = self.tokens[tuple(index[rank] for rank in self.ranks)]
-        slots = np.empty(len(tokens), np.int64)
-        slots[tokens] = np.arange(len(tokens))
-        return slots
-
-
-def with_slots(where, slot_m, slot_n):
-    """A sparsity in which atoms `in permuted` hold at the given slots."""
-    if isinstance(where, And):
-        return And(tuple(with_slots(term, slot_m, slot_n) for term in where.atoms))
-    if isinstance(where, Or):
-        return Or(tuple(with_slots(term, slot_m, slot_n) for term in where.terms))
-    if isinstance(where, Not):
-        return Not(with_slots(where.term, slot_m, slot_n))
-    if isinstance(where, Permuted):
-        return lambda pos_m, pos_n: where.term(slot_m, slot_n)
-    return where
 
 
 # ===----------------------------------------------------------------------===//
