@@ -28,59 +28,26 @@ from dataclasses import dataclass, field
 import ml_dtypes
 import numpy as np
 
-from .sparsity import (
-    AffineSet as AffineSet,
-)
-from .sparsity import (
-    And as And,
-)
-from .sparsity import (
-    BlockDiagonal as BlockDiagonal,
-)
-from .sparsity import (
-    Causal as Causal,
-)
-from .sparsity import (
-    Dilated as Dilated,
-)
-from .sparsity import (
-    Leading as Leading,
-)
-from .sparsity import (
-    Neighborhood as Neighborhood,
-)
-from .sparsity import (
-    Not as Not,
-)
-from .sparsity import (
-    Or as Or,
-)
-from .sparsity import (
-    Order as Order,
-)
-from .sparsity import (
-    Permuted as Permuted,
-)
-from .sparsity import (
-    PowerOfTwo as PowerOfTwo,
-)
-from .sparsity import (
-    Prefix as Prefix,
-)
-from .sparsity import (
-    Radial as Radial,
-)
-from .sparsity import (
-    Strided as Strided,
-)
-from .sparsity import (
-    Window as Window,
-)
-from .sparsity import (
-    with_num_keys as with_num_keys,
-)
-from .sparsity import (
-    with_slots as with_slots,
+# Callers find all parts of an operator here.
+from .sparsity import (  # noqa: F401
+    AffineSet,
+    And,
+    BlockDiagonal,
+    Causal,
+    Dilated,
+    Leading,
+    Neighborhood,
+    Not,
+    Or,
+    Order,
+    Permuted,
+    PowerOfTwo,
+    Prefix,
+    Radial,
+    Strided,
+    Window,
+    with_num_keys,
+    with_slots,
 )
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
