@@ -196,6 +196,17 @@ EinsumOp attn::cloneEinsum(OpBuilder &builder, EinsumOp einsum,
   return created;
 }
 
+void attn::cloneBody(OpBuilder &builder, CascadeOp cascade, IRMapping &tensors,
+                     const RankNames &names) {
+  for (Operation &op : cascade.getBody().front().without_terminator()) {
+    if (auto einsum = dyn_cast<EinsumOp>(op))
+      tensors.map(einsum.getResult(),
+                  cloneEinsum(builder, einsum, tensors, names).getResult());
+    else
+      builder.clone(op, tensors);
+  }
+}
+
 Value attn::cloneExpression(OpBuilder &builder, Value value, Block *map,
                             IRMapping &mapping) {
   if (Value known = mapping.lookupOrNull(value))

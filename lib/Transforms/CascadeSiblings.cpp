@@ -208,15 +208,6 @@ void SiblingMerger::create() {
       &merged.getBody(), {}, TypeRange(ValueRange(inputs)),
       SmallVector<Location>(inputs.size(), reader.getLoc()));
   IRMapping tensors;
-  auto copy = [&](CascadeOp cascade, const RankNames &renamed) {
-    for (Operation &op : cascade.getBody().front().without_terminator()) {
-      if (auto einsum = dyn_cast<EinsumOp>(op))
-        tensors.map(einsum.getResult(),
-                    cloneEinsum(builder, einsum, tensors, renamed).getResult());
-      else
-        builder.clone(op, tensors);
-    }
-  };
   auto mapInputs = [&](CascadeOp cascade, ArrayRef<int64_t> moved) {
     for (auto [argument, position] :
          llvm::zip_equal(cascade.getBody().getArguments(), moved)) {
@@ -228,10 +219,16 @@ void SiblingMerger::create() {
     }
   };
   mapInputs(producer, ofProducer);
-  copy(producer, names);
+  cloneBody(builder, producer, tensors, names);
   tensors.map(getLinkArgument(), tensors.lookup(producer.getYielded()[result]));
   mapInputs(reader, ofReader);
-  copy(reader, RankNames());
+  cloneBody(builder, reader, tensors, RankNames());
+  replaceByMerged(builder, merged, reader, producer, others, tensors);
+}
+
+void attn::replaceByMerged(OpBuilder &builder, CascadeOp merged,
+                           CascadeOp reader, CascadeOp producer,
+                           ArrayRef<unsigned> others, IRMapping &tensors) {
   SmallVector<Value> results;
   for (Value value : reader.getYielded())
     results.push_back(tensors.lookup(value));

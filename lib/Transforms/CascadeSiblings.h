@@ -10,6 +10,7 @@
 #define ATTN_LIB_TRANSFORMS_CASCADESIBLINGS_H
 
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace mlir::attn {
 
@@ -17,6 +18,13 @@ namespace mlir::attn {
 /// points and `reader` needs result number `result`, which nobody else reads,
 /// after its own pass alone. Returns whether it did.
 bool mergeSiblings(CascadeOp producer, CascadeOp reader, unsigned result);
+
+/// Ends `merged`, which computes what `reader` and `producer` do, and puts it
+/// in their place: first the reader's results, then the results `others` of the
+/// producer. `tensors` maps the values of both bodies.
+void replaceByMerged(OpBuilder &builder, CascadeOp merged, CascadeOp reader,
+                     CascadeOp producer, ArrayRef<unsigned> others,
+                     IRMapping &tensors);
 
 } // namespace mlir::attn
 

@@ -397,43 +397,17 @@ void CascadeMerger::inlineEpilogue() {
   for (auto [index, argument] :
        llvm::enumerate(producer.getBody().getArguments()))
     tensors.map(argument, body->getArgument(index));
-  for (Operation &op : producer.getBody().front().without_terminator()) {
-    if (auto einsum = dyn_cast<EinsumOp>(op))
-      tensors.map(
-          einsum.getResult(),
-          cloneEinsum(builder, einsum, tensors, RankNames()).getResult());
-    else
-      builder.clone(op, tensors);
-  }
+  cloneBody(builder, producer, tensors, RankNames());
   for (auto [index, argument] :
        llvm::enumerate(reader.getBody().getArguments()))
     tensors.map(argument, isLink(argument)
                               ? tensors.lookup(producer.getYielded()[result])
                               : body->getArgument(movedReader[index]));
-  for (Operation &op : reader.getBody().front().without_terminator()) {
-    if (auto einsum = dyn_cast<EinsumOp>(op))
-      tensors.map(einsum.getResult(),
-                  cloneEinsum(builder, einsum, tensors, names).getResult());
-    else
-      builder.clone(op, tensors);
-  }
-  SmallVector<Value> results;
-  for (Value value : reader.getYielded())
-    results.push_back(tensors.lookup(value));
-  for (unsigned other : others)
-    results.push_back(tensors.lookup(producer.getYielded()[other]));
-  YieldOp::create(builder, reader.getLoc(), results);
-  unsigned numResults = reader->getNumResults();
-  for (auto [index, value] : llvm::enumerate(reader.getResults()))
-    value.replaceAllUsesWith(created.getResult(index));
-  for (auto [index, other] : llvm::enumerate(others))
-    producer.getResult(other).replaceAllUsesWith(
-        created.getResult(numResults + index));
+  cloneBody(builder, reader, tensors, names);
+  replaceByMerged(builder, created, reader, producer, others, tensors);
   for (Operation *user : llvm::make_early_inc_range(created->getUsers()))
     if (user->isBeforeInBlock(created))
       user->moveAfter(created);
-  reader.erase();
-  producer.erase();
 }
 
 //===----------------------------------------------------------------------===//

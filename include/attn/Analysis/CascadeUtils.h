@@ -59,6 +59,11 @@ using RankNames = llvm::SmallDenseMap<StringAttr, StringAttr>;
 EinsumOp cloneEinsum(OpBuilder &builder, EinsumOp einsum,
                      const IRMapping &tensors, const RankNames &names);
 
+/// Copies the operations of a cascade's body, its einsums with ranks by the
+/// names in `names`. `tensors` maps what they read and learns what they give.
+void cloneBody(OpBuilder &builder, CascadeOp cascade, IRMapping &tensors,
+               const RankNames &names);
+
 /// Copies the operations of `map` that `value` needs, its arguments replaced by
 /// `args`, and returns the copy of `value`. Values from outside the map are
 /// constants and are copied too.
