@@ -18,7 +18,7 @@ namespace {
 /// How the einsums of a cascade use its ranks.
 class CascadeRanks {
 public:
-  explicit CascadeRanks(CascadeOp cascade);
+  explicit CascadeRanks(CascadeOp cascade, StringAttr stream = {});
 
   bool hasLoop() const { return !loops.empty(); }
   ArrayRef<IterateOp> getLoops() const { return loops; }
@@ -30,6 +30,8 @@ public:
   bool isStreaming(StringAttr rank) const { return streaming.contains(rank); }
   /// Whether input `index` of `einsum` is read along an iterative rank.
   bool isStreamed(EinsumOp einsum, unsigned index) const {
+    if (stream && einsum.inputUsesRank(index, stream))
+      return true;
     return llvm::any_of(loops, [&](IterateOp loop) {
       return einsum.inputUsesRank(index, loop.getRankAttr());
     });
@@ -47,11 +49,15 @@ private:
   SmallVector<IterateOp> loops;
   SmallVector<EinsumOp> einsums, loopEinsums;
   llvm::SmallPtrSet<StringAttr, 8> reduced, streaming;
+  StringAttr stream;
 };
 
 } // namespace
 
-CascadeRanks::CascadeRanks(CascadeOp cascade) {
+CascadeRanks::CascadeRanks(CascadeOp cascade, StringAttr stream)
+    : stream(stream) {
+  if (stream)
+    streaming.insert(stream);
   cascade.getBody().walk([&](Operation *op) {
     if (auto loop = dyn_cast<IterateOp>(op)) {
       loops.push_back(loop);
@@ -124,8 +130,8 @@ SmallVector<StringAttr> CascadeRanks::getCommonRanks(CascadeOp cascade) const {
   return common.value_or(SmallVector<StringAttr>());
 }
 
-RankRoles attn::assignRankRoles(CascadeOp cascade) {
-  CascadeRanks ranks(cascade);
+RankRoles attn::assignRankRoles(CascadeOp cascade, StringAttr stream) {
+  CascadeRanks ranks(cascade, stream);
   llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
   SmallVector<StringAttr> common = ranks.getCommonRanks(cascade);
 

@@ -88,6 +88,7 @@ void attn::buildPrepareCascades(OpPassManager &manager,
   function.addPass(createExpandAttention());
   function.addPass(createMergeCascades());
   function.addPass(createNormalizeCascade());
+  function.addPass(createAttnHoistMaps());
   function.addPass(createDeferDivision());
 }
 

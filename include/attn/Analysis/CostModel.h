@@ -49,7 +49,9 @@ struct RankRoles {
   SmallVector<StringAttr> parallel;
 };
 
-RankRoles assignRankRoles(CascadeOp cascade);
+/// `stream` is the rank over which a plain cascade will iterate, if it is
+/// known: the roles are those of the form to come.
+RankRoles assignRankRoles(CascadeOp cascade, StringAttr stream = {});
 
 /// Bytes that one work item of a cascade touches in a step of its iteration.
 struct WorkingSet {

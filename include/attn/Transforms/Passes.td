@@ -115,6 +115,32 @@ def NormalizeCascade : Pass<"attn-normalize-cascade", "::mlir::func::FuncOp"> {
   ];
 }
 
+def AttnHoistMaps : Pass<"attn-hoist-maps", "::mlir::func::FuncOp"> {
+  let summary = "Compute costly maps of streamed tensors before the stream";
+  let description = [{
+    A map of what a cascade streams over, keys for example, is computed again for
+    every tile of queries. A product or a rotation costs less there than a tensor
+    of its own would; an elementary function of the `math` dialect does not. The
+    largest part of a map that has one, that reads inputs alone, and that depends
+    on the streamed rank but not on the rank of the lanes, becomes a cascade of
+    its own before this one:
+
+        KG[n,e] = K[n,e] / (1 + exp(-G[n,e]))             (in every tile of m)
+        S[m,n] = sum_e Q[m,e] * KG[n,e]
+
+        H[n,e] = K[n,e] / (1 + exp(-G[n,e]))              (once, a phase before)
+        S[m,n] = sum_e Q[m,e] * H[n,e]
+
+    The tensor is as large as the operands of the part, never as large as the
+    plane of queries and keys. `docs/rationale/gates.md` has the figures.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"numHoisted", "num-hoisted", "parts of maps hoisted">
+  ];
+}
+
 def DeferDivision : Pass<"attn-defer-division", "::mlir::func::FuncOp"> {
   let summary = "Move factors out of the linear reductions that follow them";
   let description = [{

@@ -44,6 +44,10 @@ struct NormalizationCounts {
 CascadeOp normalizeCascade(CascadeOp cascade, bool renameRanks,
                            NormalizationCounts *counts = nullptr);
 
+/// Computes what every tile of lanes would compute again in cascades before
+/// this one. Returns the number of parts that moved.
+unsigned hoistMaps(CascadeOp cascade);
+
 /// Returns the number of reductions past which factors moved.
 unsigned deferDivisions(CascadeOp cascade);
 
