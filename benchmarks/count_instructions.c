@@ -8,10 +8,10 @@
 //
 //   count_instructions LIBRARY NAME CALLS EXTENT...
 //
-// Loads the kernel NAME, gives its symbols the extents in order (the last one to
-// all that are left), fills the inputs with numbers that are the same in every
-// run, and calls it. Run under a tool that counts instructions; the difference
-// between two numbers of calls is what calls execute.
+// Loads the kernel NAME, gives its symbols the extents in order (the last one
+// to all that are left), fills the inputs with numbers that are the same in
+// every run, and calls it. Run under a tool that counts instructions; the
+// difference between two numbers of calls is what calls execute.
 //
 //===----------------------------------------------------------------------===//
 
@@ -69,7 +69,7 @@ int main(int argc, char **argv) {
   int32_t count = info->tensor_count;
   DLTensor *tensors = calloc(count, sizeof *tensors);
   const DLTensor **list = calloc(count, sizeof *list);
-  int64_t(*shapes)[MAX_RANK] = calloc(count, sizeof *shapes);
+  int64_t (*shapes)[MAX_RANK] = calloc(count, sizeof *shapes);
   if (!tensors || !list || !shapes)
     return fail("memory", "none left");
   for (int32_t t = 0; t < count; t++) {

@@ -45,9 +45,10 @@ def describe() -> dict:
 class Peaks:
     """Rates by `peak`: FMA in GFLOP/s, loads in GB/s, of one thread and of two."""
 
-    def __init__(self):
+    def __init__(self, repeat: int):
         program = find_compiler().with_name("peak")
-        done = subprocess.run([program], check=True, capture_output=True, text=True)
+        self.repeat = ["--repeat", str(min(9, repeat))]
+        done = subprocess.run([program, *self.repeat], check=True, capture_output=True, text=True)
         self.rates = {(m[1].strip(), int(m[2])): float(m[3]) for m in _LINE.finditer(done.stdout)}
         self.program = program
 
@@ -76,7 +77,8 @@ class Peaks:
 
     def now(self) -> float:
         """The FMA rate of one core at this moment."""
-        done = subprocess.run([self.program, "--fma"], check=True, capture_output=True, text=True)
+        command = [self.program, "--fma", *self.repeat]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
         return float(done.stdout)
 
 

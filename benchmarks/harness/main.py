@@ -94,7 +94,7 @@ def compile_bars() -> list[dict]:
 
 
 def run_part(options, workloads, threads: int, folder: Path) -> dict:
-    peaks = Peaks()
+    peaks = Peaks(options.rounds)
     described = []
 
     def report(workload, figures):
