@@ -1,0 +1,346 @@
+//===- Float.cpp - Arithmetic of .f32 and .f64 ----------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Arithmetic.h"
+#include "FloatFormats.h"
+#include "Lanes.h"
+
+using namespace ptxsim;
+
+namespace {
+
+enum FloatFlags : uint8_t {
+  Flush = 1,
+  Saturate = 2,
+  PropagateNan = 4,
+  XorSign = 8,
+  ThirdSource = 16
+};
+
+Rounding getRounding(const Instruction &instruction) {
+  return static_cast<Rounding>(instruction.mode);
+}
+
+/// Flushes what comes in and goes out, and saturates, as the flags say.
+template <typename T>
+T finishResult(T value, uint8_t flags) {
+  value = canonicalize(value);
+  if (flags & Flush)
+    value = flush(value);
+  return flags & Saturate ? saturate(value) : value;
+}
+
+template <typename T>
+void flushAll(const T *from, T (&to)[WarpSize], uint8_t flags) {
+  for (unsigned lane = 0; lane < WarpSize; ++lane)
+    to[lane] = flags & Flush ? flush(from[lane]) : from[lane];
+}
+
+template <typename T>
+T multiplyAdd(T a, T b, T c) {
+  return std::fma(a, b, c);
+}
+
+/// Runs `apply` on sources that were flushed, in the rounding mode of the
+/// instruction.
+template <typename T, unsigned sources, typename Apply>
+void runFloat(Warp &warp, const Instruction &instruction, uint32_t mask,
+              Apply apply) {
+  const Operand *operands = instruction.operands;
+  T values[3][WarpSize] = {};
+  uint32_t poison = 0;
+  for (unsigned source = 0; source < sources; ++source) {
+    flushAll(warp.read<T>(operands[1 + source]), values[source],
+             instruction.flags);
+    poison |= warp.getPoison(operands[1 + source]);
+  }
+  T result[WarpSize];
+  for (unsigned lane = 0; lane < WarpSize; ++lane)
+    result[lane] =
+        finishResult(apply(values[0][lane], values[1][lane], values[2][lane]),
+                     instruction.flags);
+  warp.write(operands[0], result, mask);
+  warp.setPoison(operands[0], poison, mask);
+}
+
+template <typename T>
+void addFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+  Rounding rounding = getRounding(instruction);
+  if (rounding == Rounding::Nearest)
+    return runFloat<T, 2>(warp, instruction, mask,
+                          [](T a, T b, T) { return a + b; });
+  runFloat<T, 2>(warp, instruction, mask,
+                 [=](T a, T b, T) { return addRounded(a, b, rounding); });
+}
+
+template <typename T>
+void subtractFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+  Rounding rounding = getRounding(instruction);
+  if (rounding == Rounding::Nearest)
+    return runFloat<T, 2>(warp, instruction, mask,
+                          [](T a, T b, T) { return a - b; });
+  runFloat<T, 2>(warp, instruction, mask,
+                 [=](T a, T b, T) { return addRounded(a, -b, rounding); });
+}
+
+template <typename T>
+void multiplyFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+  Rounding rounding = getRounding(instruction);
+  if (rounding == Rounding::Nearest)
+    return runFloat<T, 2>(warp, instruction, mask,
+                          [](T a, T b, T) { return a * b; });
+  runFloat<T, 2>(warp, instruction, mask,
+                 [=](T a, T b, T) { return multiplyRounded(a, b, rounding); });
+}
+
+template <typename T>
+void multiplyAddFloats(Warp &warp, const Instruction &instruction,
+                       uint32_t mask) {
+  Rounding rounding = getRounding(instruction);
+  if (rounding == Rounding::Nearest)
+    return runFloat<T, 3>(warp, instruction, mask, multiplyAdd<T>);
+  runFloat<T, 3>(warp, instruction, mask, [=](T a, T b, T c) {
+    return multiplyAddRounded(a, b, c, rounding);
+  });
+}
+
+template <typename T>
+void divideFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+  Rounding rounding = getRounding(instruction);
+  if (rounding == Rounding::Nearest)
+    return runFloat<T, 2>(warp, instruction, mask,
+                          [](T a, T b, T) { return a / b; });
+  runFloat<T, 2>(warp, instruction, mask,
+                 [=](T a, T b, T) { return divideRounded(a, b, rounding); });
+}
+
+/// Very large divisors give 0 or NaN, as the ISA allows.
+void divideApproximately(Warp &warp, const Instruction &instruction,
+                         uint32_t mask) {
+  runFloat<float, 2>(warp, instruction, mask, [](float a, float b, float) {
+    if (std::fabs(b) > 0x1p126f && std::isfinite(b))
+      return std::isinf(a) ? NAN : std::copysign(0.0f, a * b);
+    return a / b;
+  });
+}
+
+template <typename T, bool isMaximum>
+T pickExtremum(T a, T b, uint8_t flags) {
+  if (a != a || b != b) {
+    if (flags & PropagateNan || (a != a && b != b))
+      return std::numeric_limits<T>::quiet_NaN();
+    return a != a ? b : a;
+  }
+  if (flags & XorSign) {
+    T sign = std::signbit(a) != std::signbit(b) ? T(-1) : T(1);
+    T first = std::fabs(a), second = std::fabs(b);
+    T picked = isMaximum ? std::max(first, second) : std::min(first, second);
+    return std::copysign(picked, sign);
+  }
+  // -0 is less than +0.
+  if (a == b)
+    return std::signbit(a) == isMaximum ? b : a;
+  return (a < b) == isMaximum ? b : a;
+}
+
+template <typename T, bool isMaximum>
+void pickFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+  uint8_t flags = instruction.flags;
+  if (flags & ThirdSource)
+    return runFloat<T, 3>(warp, instruction, mask, [=](T a, T b, T c) {
+      return pickExtremum<T, isMaximum>(pickExtremum<T, isMaximum>(a, b, flags),
+                                        c, flags);
+    });
+  runFloat<T, 2>(warp, instruction, mask, [=](T a, T b, T) {
+    return pickExtremum<T, isMaximum>(a, b, flags);
+  });
+}
+
+template <typename T>
+void negateFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+  runFloat<T, 1>(warp, instruction, mask, [](T a, T, T) { return -a; });
+}
+
+template <typename T>
+void absoluteFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+  runFloat<T, 1>(warp, instruction, mask,
+                 [](T a, T, T) { return std::fabs(a); });
+}
+
+template <typename T>
+void copySigns(Warp &warp, const Instruction &instruction, uint32_t mask) {
+  // The sign of the first and the magnitude of the second.
+  const Operand *operands = instruction.operands;
+  const T *a = warp.read<T>(operands[1]);
+  const T *b = warp.read<T>(operands[2]);
+  T result[WarpSize];
+  for (unsigned lane = 0; lane < WarpSize; ++lane)
+    result[lane] = std::copysign(b[lane], a[lane]);
+  warp.write(operands[0], result, mask);
+  warp.setPoison(operands[0],
+                 warp.getPoison(operands[1]) | warp.getPoison(operands[2]),
+                 mask);
+}
+
+// ---- decoding ---- //
+
+/// Rounding, .ftz and .sat of an instruction on .f32 or .f64.
+bool decodeFloatModifiers(Decoder &d, Type type, bool mustRound) {
+  int rounding = d.takeOneOf({"rn", "rz", "rm", "rp"});
+  if (mustRound && rounding < 0)
+    return d.error("expected a rounding mode");
+  d.instruction.mode = static_cast<uint8_t>(std::max(rounding, 0));
+  if (type == Type::F32) {
+    d.instruction.flags |= d.take("ftz") ? Flush : 0;
+    d.instruction.flags |= d.take("sat") ? Saturate : 0;
+  }
+  return true;
+}
+
+bool decodeFloat(Decoder &d, Type type, size_t sources, bool mustRound,
+                 Handler single, Handler wide) {
+  if (type != Type::F32 && type != Type::F64)
+    return d.unsupportedType(type);
+  d.instruction.run = type == Type::F32 ? single : wide;
+  return decodeFloatModifiers(d, type, mustRound) &&
+         d.addOperands(type, sources);
+}
+
+bool expectType(Decoder &d, Type &type) {
+  std::optional<Type> found = d.takeType();
+  if (!found)
+    return d.error("expected a type");
+  type = *found;
+  return true;
+}
+
+bool decodeAddition(Decoder &d) {
+  Type type;
+  if (!expectType(d, type))
+    return false;
+  bool isSubtraction = d.getName() == "sub";
+  if (isInteger(type))
+    return decodeIntegerAddition(d, type, isSubtraction);
+  if (isHalf(type))
+    return decodeHalf(d, type,
+                      isSubtraction ? FloatOperation::Subtract
+                                    : FloatOperation::Add);
+  if (isSubtraction)
+    return decodeFloat(d, type, 2, false, subtractFloats<float>,
+                       subtractFloats<double>);
+  return decodeFloat(d, type, 2, false, addFloats<float>, addFloats<double>);
+}
+
+bool decodeMultiplication(Decoder &d) {
+  Type type;
+  if (!expectType(d, type))
+    return false;
+  if (isInteger(type))
+    return decodeIntegerProduct(d, type);
+  if (isHalf(type))
+    return decodeHalf(d, type, FloatOperation::Multiply);
+  return decodeFloat(d, type, 2, false, multiplyFloats<float>,
+                     multiplyFloats<double>);
+}
+
+/// mad and fma: on floats, both round once.
+bool decodeMultiplyAdd(Decoder &d) {
+  Type type;
+  if (!expectType(d, type))
+    return false;
+  if (isInteger(type) && d.getName() == "mad")
+    return decodeIntegerProduct(d, type);
+  if (isHalf(type) && d.getName() == "fma")
+    return decodeHalf(d, type, FloatOperation::MultiplyAdd);
+  return decodeFloat(d, type, 3, true, multiplyAddFloats<float>,
+                     multiplyAddFloats<double>);
+}
+
+bool decodeDivision(Decoder &d) {
+  Type type;
+  if (!expectType(d, type))
+    return false;
+  if (isInteger(type))
+    return decodeIntegerDivision(d, type);
+  int approximation = d.takeOneOf({"approx", "full"});
+  if (approximation < 0)
+    return decodeFloat(d, type, 2, true, divideFloats<float>,
+                       divideFloats<double>);
+  if (type != Type::F32)
+    return d.unsupportedType(type);
+  return decodeFloat(
+      d, type, 2, false,
+      approximation == 0 ? divideApproximately : divideFloats<float>, nullptr);
+}
+
+bool decodeExtremum(Decoder &d) {
+  Type type;
+  if (!expectType(d, type))
+    return false;
+  bool isMaximum = d.getName() == "max";
+  if (isInteger(type)) {
+    if (d.take("relu"))
+      return d.error("the modifier '.relu' is not simulated");
+    return decodeIntegerExtremum(d, type, isMaximum);
+  }
+  if (isHalf(type))
+    return decodeHalf(
+        d, type, isMaximum ? FloatOperation::Maximum : FloatOperation::Minimum);
+  d.instruction.flags |= d.take("NaN") ? PropagateNan : 0;
+  d.instruction.flags |= d.take("xorsign") && d.take("abs") ? XorSign : 0;
+  size_t sources = d.getOperandCount() == 4 && type == Type::F32 ? 3 : 2;
+  d.instruction.flags |= sources == 3 ? ThirdSource : 0;
+  return isMaximum
+             ? decodeFloat(d, type, sources, false, pickFloats<float, true>,
+                           pickFloats<double, true>)
+             : decodeFloat(d, type, sources, false, pickFloats<float, false>,
+                           pickFloats<double, false>);
+}
+
+bool decodeSign(Decoder &d) {
+  Type type;
+  if (!expectType(d, type))
+    return false;
+  bool isAbsolute = d.getName() == "abs";
+  if (isInteger(type))
+    return decodeIntegerSign(d, type, isAbsolute);
+  if (isHalf(type))
+    return decodeHalf(d, type,
+                      isAbsolute ? FloatOperation::Absolute
+                                 : FloatOperation::Negate);
+  return isAbsolute ? decodeFloat(d, type, 1, false, absoluteFloats<float>,
+                                  absoluteFloats<double>)
+                    : decodeFloat(d, type, 1, false, negateFloats<float>,
+                                  negateFloats<double>);
+}
+
+bool decodeCopySign(Decoder &d) {
+  Type type;
+  if (!expectType(d, type))
+    return false;
+  if (type != Type::F32 && type != Type::F64)
+    return d.unsupportedType(type);
+  d.instruction.run = type == Type::F32 ? copySigns<float> : copySigns<double>;
+  return d.addOperands(type, 2);
+}
+
+} // namespace
+
+void ptxsim::addFloatOpcodes(OpcodeTable &table) {
+  table["add"] = decodeAddition;
+  table["sub"] = decodeAddition;
+  table["mul"] = decodeMultiplication;
+  table["mad"] = decodeMultiplyAdd;
+  table["fma"] = decodeMultiplyAdd;
+  table["div"] = decodeDivision;
+  table["min"] = decodeExtremum;
+  table["max"] = decodeExtremum;
+  table["neg"] = decodeSign;
+  table["abs"] = decodeSign;
+  table["copysign"] = decodeCopySign;
+}
