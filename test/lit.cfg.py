@@ -12,7 +12,7 @@ import lit.formats
 
 config.name = "attn-mlir"
 config.test_format = lit.formats.ShTest(execute_external=False)
-config.suffixes = [".mlir", ".test"]
+config.suffixes = [".mlir", ".ptx", ".test"]
 config.excludes = ["Inputs", "execution", "fuzz", "package", "python", "unit"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.attn_build_dir, "test")

@@ -210,6 +210,7 @@ bool Parser::parseStatement() {
 }
 
 bool Parser::parseLabelled() {
+  unsigned line = peek().line;
   std::string_view label = take().text;
   take();
   std::pair<unsigned, std::string_view> key(scopes.back().id, label);
@@ -227,7 +228,8 @@ bool Parser::parseLabelled() {
     return error("calls of function pointers are not simulated");
   unsigned position = static_cast<unsigned>(function->body.size());
   if (!function->labels.insert({key, position}).second)
-    return error("the label '" + std::string(label) + "' stands twice");
+    diagnostics.push_back(
+        {line, "the label '" + std::string(label) + "' stands twice"});
   return true;
 }
 
