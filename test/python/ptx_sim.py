@@ -1,0 +1,118 @@
+# ===- ptx_sim.py - The simulator of PTX, on arrays ------------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Kernels of PTX on NumPy arrays, through libattn_ptx_sim."""
+
+import ctypes
+import json
+
+import numpy as np
+from attn.compiler import find_compiler
+
+
+class Config(ctypes.Structure):
+    _fields_ = [
+        ("kernel", ctypes.c_char_p),
+        ("grid", ctypes.c_uint32 * 3),
+        ("block", ctypes.c_uint32 * 3),
+        ("shared", ctypes.c_uint32),
+        ("seed", ctypes.c_uint64),
+        ("arguments", ctypes.c_size_t),
+        ("argument_values", ctypes.POINTER(ctypes.c_void_p)),
+        ("argument_sizes", ctypes.POINTER(ctypes.c_size_t)),
+        ("step_limit", ctypes.c_uint64),
+    ]
+
+
+def load_library():
+    library = ctypes.CDLL(find_compiler().resolve().parents[1] / "lib" / "libattn_ptx_sim.so")
+    handle, address, size = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_size_t
+    signatures = {
+        "create": (handle, [ctypes.c_char_p, ctypes.c_char_p]),
+        "destroy": (None, [handle]),
+        "error": (ctypes.c_char_p, [handle]),
+        "kernel_count": (size, [handle]),
+        "kernel": (ctypes.c_char_p, [handle, size]),
+        "allocate": (address, [handle, size]),
+        "free": (ctypes.c_int, [handle, address]),
+        "write": (ctypes.c_int, [handle, address, ctypes.c_void_p, size]),
+        "read": (ctypes.c_int, [handle, address, ctypes.c_void_p, size, ctypes.c_void_p]),
+        "symbol": (
+            ctypes.c_int,
+            [handle, ctypes.c_char_p, ctypes.POINTER(address), ctypes.POINTER(size)],
+        ),
+        "launch": (ctypes.c_int, [handle, ctypes.POINTER(Config)]),
+        "finding_count": (size, [handle]),
+        "report": (ctypes.c_char_p, [handle]),
+        "report_json": (ctypes.c_char_p, [handle]),
+    }
+    functions = {}
+    for name, (result, arguments) in signatures.items():
+        functions[name] = getattr(library, f"attn_ptx_sim_{name}")
+        functions[name].restype, functions[name].argtypes = result, arguments
+    return functions
+
+
+class Output:
+    """A buffer that the kernel writes; `array` holds it after the launch."""
+
+    def __init__(self, shape, dtype):
+        self.array = np.zeros(shape, dtype)
+
+
+class PtxSim:
+    def __init__(self, text, name="test.ptx"):
+        self.library = load_library()
+        self.handle = self.library["create"](text.encode(), name.encode())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.library["destroy"](self.handle)
+
+    def error(self):
+        return (self.library["error"](self.handle) or b"").decode()
+
+    def report(self):
+        return json.loads(self.library["report_json"](self.handle))
+
+    def launch(self, kernel, grid, block, arguments, shared=0, seed=0):
+        """Arrays become buffers, NumPy scalars values. Returns the status."""
+        values, outputs = [], []
+        for argument in arguments:
+            is_output = isinstance(argument, Output)
+            if is_output or isinstance(argument, np.ndarray):
+                array = argument.array if is_output else np.ascontiguousarray(argument)
+                address = self.library["allocate"](self.handle, array.nbytes)
+                if is_output:
+                    outputs.append((argument, address))
+                else:
+                    self.library["write"](self.handle, address, array.ctypes.data, array.nbytes)
+                argument = np.uint64(address)
+            values.append(argument.tobytes())
+        buffers = [ctypes.create_string_buffer(value, len(value)) for value in values]
+        count = len(values)
+        config = Config(
+            kernel=kernel.encode(),
+            grid=(*grid, *[1] * (3 - len(grid))),
+            block=(*block, *[1] * (3 - len(block))),
+            shared=shared,
+            seed=seed,
+            arguments=count,
+            argument_values=(ctypes.c_void_p * count)(*map(ctypes.addressof, buffers)),
+            argument_sizes=(ctypes.c_size_t * count)(*map(len, values)),
+        )
+        status = self.library["launch"](self.handle, ctypes.byref(config))
+        for output, address in outputs:
+            array = output.array
+            known = np.zeros(array.nbytes, np.uint8)
+            self.library["read"](
+                self.handle, address, array.ctypes.data, array.nbytes, known.ctypes.data
+            )
+            output.written = known.all()
+        return status
