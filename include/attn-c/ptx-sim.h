@@ -6,9 +6,9 @@
 |*                                                                            *|
 |*===----------------------------------------------------------------------===*|
 |*                                                                            *|
-|* Runs PTX on the CPU and reports what is wrong with it; docs/gpu-simulator.md *|
-|* says what it models. A simulator holds one module and its memory, and is   *|
-|* used by one thread at a time. libattn_ptx_sim has these functions.         *|
+|* Runs PTX on the CPU and reports what is wrong with it; what it models is   *|
+|* in docs/gpu-simulator.md. A simulator holds one module and its memory, and *|
+|* is used by one thread at a time. These functions are in libattn_ptx_sim.   *|
 |*                                                                            *|
 \*===----------------------------------------------------------------------===*/
 
@@ -38,8 +38,8 @@ enum attn_ptx_sim_status {
   ATTN_PTX_SIM_REFUSED = 2
 };
 
-/* Reads `text`, which ends with a zero byte; reports call it `name`. Never NULL:
-   attn_ptx_sim_error says whether it was understood. */
+/* Reads `text`, which ends with a zero byte; reports call it `name`. Never
+   NULL: attn_ptx_sim_error says whether it was understood. */
 ATTN_PTX_SIM_EXPORT attn_ptx_sim *attn_ptx_sim_create(const char *text,
                                                       const char *name);
 
@@ -50,7 +50,8 @@ ATTN_PTX_SIM_EXPORT void attn_ptx_sim_destroy(attn_ptx_sim *sim);
    call. */
 ATTN_PTX_SIM_EXPORT const char *attn_ptx_sim_error(const attn_ptx_sim *sim);
 
-/* The number of entries of the module, and the name of each; NULL behind them. */
+/* The number of entries of the module, and the name of each; NULL behind them.
+ */
 ATTN_PTX_SIM_EXPORT size_t attn_ptx_sim_kernel_count(const attn_ptx_sim *sim);
 ATTN_PTX_SIM_EXPORT const char *attn_ptx_sim_kernel(const attn_ptx_sim *sim,
                                                     size_t index);
@@ -65,8 +66,8 @@ ATTN_PTX_SIM_EXPORT int attn_ptx_sim_free(attn_ptx_sim *sim, uint64_t address);
    allocation. */
 ATTN_PTX_SIM_EXPORT int attn_ptx_sim_write(attn_ptx_sim *sim, uint64_t address,
                                            const void *data, size_t bytes);
-/* `initialised`, unless NULL, receives 1 for each byte that was ever written and
-   0 for each other; the data of those is arbitrary. */
+/* `initialised`, unless NULL, receives 1 for each byte that was ever written
+   and 0 for each other; the data of those is arbitrary. */
 ATTN_PTX_SIM_EXPORT int attn_ptx_sim_read(attn_ptx_sim *sim, uint64_t address,
                                           void *data, size_t bytes,
                                           uint8_t *initialised);
