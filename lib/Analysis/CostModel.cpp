@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CostModel.h"
+#include "attn/Analysis/SparsityPlan.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -291,6 +292,45 @@ static std::optional<int64_t> getFixedStep(CascadeOp cascade) {
   return points;
 }
 
+/// Lane tiles that cut the `rows` that share a list with as little left over as
+/// there can be. A tile of few registers keeps fewer sums in flight.
+static SmallVector<int64_t> chooseListTiles(int64_t rows) {
+  // Time of a tile, per lane of the largest.
+  static constexpr std::pair<int64_t, double> known[] = {
+      {48, 48}, {32, 34}, {16, 20}};
+  SmallVector<int64_t> best;
+  double least = 0;
+  for (auto [index, first] : llvm::enumerate(known)) {
+    // A smaller tile that holds all of them is less code.
+    if (index + 1 < std::size(known) && known[index + 1].first >= rows)
+      continue;
+    double time = rows / first.first * first.second;
+    if (int64_t rest = rows % first.first)
+      time += llvm::find_if(llvm::reverse(ArrayRef(known).drop_front(index)),
+                            [&](auto tile) { return tile.first >= rest; })
+                  ->second;
+    if (!best.empty() && time >= least)
+      continue;
+    least = time;
+    best = llvm::map_to_vector(ArrayRef(known).drop_front(index),
+                               [](auto tile) { return tile.first; });
+  }
+  return best;
+}
+
+/// How many rows share a list of keys, where the cascade walks lists.
+static std::optional<int64_t> getListRows(CascadeOp cascade) {
+  if (!cascade.getSparsity())
+    return std::nullopt;
+  FailureOr<ListedSparsity> split =
+      splitLists(cascade.getSparsity()->getExpression());
+  if (failed(split) || !split->list)
+    return std::nullopt;
+  if (auto blocks = dyn_cast<BlocksAttr>(split->list))
+    return blocks.getRows();
+  return cast<IndicesAttr>(split->list).getGroup();
+}
+
 FailureOr<MappingAttr>
 attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
                     const MappingOverrides &overrides,
@@ -299,8 +339,11 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   if (!roles.lanes)
     return MappingAttr();
   SmallVector<int64_t> laneTiles = overrides.laneTiles;
-  if (laneTiles.empty())
-    laneTiles = {48, 32, 16};
+  if (laneTiles.empty()) {
+    std::optional<int64_t> rows = getListRows(cascade);
+    laneTiles =
+        rows ? chooseListTiles(*rows) : SmallVector<int64_t>{48, 32, 16};
+  }
   // A step whose points a tensor fixes holds exactly those.
   std::optional<int64_t> fixedStep = getFixedStep(cascade);
   if (fixedStep && overrides.streamTile.value_or(*fixedStep) != *fixedStep) {

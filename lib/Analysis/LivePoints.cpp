@@ -243,9 +243,10 @@ LivePoints attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
 std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
                                                 int64_t keys) {
   CascadeSpace space = cascade.getSpace();
-  // An offset and origins are numbers of the call, and so is an order of
-  // tokens.
+  // An offset and origins are numbers of the call, and so are an order of
+  // tokens, segments and lists.
   if (!cascade.hasSpace() || space.offset || space.readsSlots() ||
+      space.isPacked() || !space.getLists().empty() ||
       space.getOrigin(space.queryRank) || space.getOrigin(space.keyRank))
     return std::nullopt;
   PlaneRestriction restriction;

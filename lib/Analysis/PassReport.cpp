@@ -152,6 +152,10 @@ void attn::printWork(raw_ostream &os, const CascadeWork &work,
       os << (live->isExact ? "" : "at most ") << live->count << " of " << *all;
       if (*all > 0)
         os << llvm::format(", %.4g%%", 100.0 * live->count / *all);
+    } else if (all && cascade.getSpace().isPacked()) {
+      os << "live, by the segments of a call";
+    } else if (all && !cascade.getSpace().getLists().empty()) {
+      os << "live, by the lists of a call";
     } else if (all) {
       os << "live: no plan of this sparsity";
     } else {

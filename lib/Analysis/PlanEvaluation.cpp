@@ -15,6 +15,16 @@
 using namespace mlir;
 using namespace mlir::attn;
 
+bool attn::isWholePlan(PlanAttr plan) {
+  return llvm::any_of(plan.getPieces(), [](const PlanPiece &piece) {
+    return llvm::all_of(piece.constraints.getConstraints(),
+                        [](AffineExpr expr) {
+                          auto constant = dyn_cast<AffineConstantExpr>(expr);
+                          return constant && constant.getValue() >= 0;
+                        });
+  });
+}
+
 bool attn::isEmptyPlan(PlanAttr plan) {
   return llvm::all_of(plan.getPieces(), [](const PlanPiece &piece) {
     return llvm::any_of(piece.constraints.getConstraints(),

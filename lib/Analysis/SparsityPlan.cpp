@@ -511,6 +511,31 @@ static SmallVector<PointValue> getValues(const Plane &plane,
   return values;
 }
 
+FailureOr<ListedSparsity> attn::splitLists(Attribute expression) {
+  ListedSparsity split;
+  if (!expression)
+    return split;
+  SmallVector<Attribute> terms{expression}, others;
+  if (auto conjunction = dyn_cast<AndAttr>(expression))
+    terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
+  for (Attribute term : terms) {
+    bool isList = isa<BlocksAttr, IndicesAttr>(term);
+    bool hasList =
+        !SparsityAttr::get(term.getContext(), term).getListAtoms().empty();
+    if (hasList && (!isList || split.list))
+      return failure();
+    if (isList)
+      split.list = term;
+    else
+      others.push_back(term);
+  }
+  if (others.size() == 1)
+    split.others = others.front();
+  else if (!others.empty())
+    split.others = AndAttr::get(expression.getContext(), others);
+  return split;
+}
+
 FailureOr<PlanAttr>
 attn::planSparsity(MLIRContext *context, const PlaneRestriction &restriction,
                    function_ref<InFlightDiagnostic()> emitError) {
@@ -520,8 +545,11 @@ attn::planSparsity(MLIRContext *context, const PlaneRestriction &restriction,
   if (failed(live))
     return failure();
   if (llvm::any_of(live->pieces,
-                   [](const Piece &piece) { return piece.empty(); }))
-    return PlanAttr();
+                   [](const Piece &piece) { return piece.empty(); })) {
+    if (!restriction.isPart)
+      return PlanAttr();
+    live->pieces = {Piece()};
+  }
 
   const Plane &plane = live->plane;
   TileSpace tile(plane, context);

@@ -50,15 +50,17 @@ std::optional<SummedProduct> SummedProduct::get(EinsumOp reduction) {
 
 SmallVector<StringAttr> attn::getSumRanks(EinsumOp reduction,
                                           ArrayRef<EinsumAccess> factors) {
-  // The plane's ranks and those of lengths say which points are summed.
+  // The plane's ranks and those of lengths and segments say which points are
+  // summed.
   llvm::SmallDenseSet<StringAttr> needed;
   auto cascade = reduction->getParentOfType<CascadeOp>();
   if (cascade.hasSpace())
     needed.insert(cascade.getQueryRankAttr());
-  for (std::optional<AccessAttr> lengths :
-       {cascade.getKeyLengths(), cascade.getQueryLengths()})
-    if (lengths)
-      needed.insert_range(lengths->getRanks());
+  CascadeSpace space = cascade.getSpace();
+  for (AccessAttr access : {space.keyLengths, space.queryLengths,
+                            space.keySegments, space.querySegments})
+    if (access)
+      needed.insert_range(access.getRanks());
   for (const EinsumAccess &factor : factors)
     needed.insert_range(getAccessRanks(factor));
   return llvm::filter_to_vector(

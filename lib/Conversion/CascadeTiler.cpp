@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "attn/Analysis/SparsityPlan.h"
 #include "attn/Support/Debug.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -35,6 +36,10 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
       extents(cascade.getRankExtents()) {
   for (auto op : cascade.getBody().front().getOps<IterateOp>())
     iterate = op;
+  if (space.sparsity)
+    if (auto split = splitLists(space.sparsity.getExpression());
+        succeeded(split))
+      listAtom = split->list;
 }
 
 //===----------------------------------------------------------------------===//
@@ -371,7 +376,7 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
         hasLanes = true;
         continue;
       }
-      offsets.push_back(firstRow);
+      offsets.push_back(toTensor(builder, loc, firstRow, place.rowBase));
       sizes.push_back(rowCount);
       shape.push_back(ShapedType::kDynamic);
       hasLanes = readsLanes = true;
@@ -383,7 +388,7 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
         isStreamed = true;
         continue;
       }
-      offsets.push_back(stepFirst);
+      offsets.push_back(toTensor(builder, loc, stepFirst, place.keyBase));
       sizes.push_back(stepCount);
       shape.push_back(ShapedType::kDynamic);
       isStreamed = true;
@@ -465,9 +470,10 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
       value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
                                          token);
     } else if (rank == lane) {
-      value = localIndex(rank, firstRow);
+      value = localIndex(rank, toTensor(builder, loc, firstRow, place.rowBase));
     } else if (iterate && rank == iterate.getParentAttr()) {
-      value = localIndex(iterate.getPointAttr(), stepFirst);
+      value = localIndex(iterate.getPointAttr(),
+                         toTensor(builder, loc, stepFirst, place.keyBase));
     } else if (isPoint(rank)) {
       Value skipped = arith::SubIOp::create(builder, loc, stepFirst, tileFirst);
       value = localIndex(rank, skipped);

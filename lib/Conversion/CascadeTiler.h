@@ -35,6 +35,21 @@ struct TileBuffer {
   SmallVector<StringAttr> ranks;
 };
 
+/// Where the rows of a work item lie: `rows` of them from `first`, in a plane
+/// that begins at row `rowBase` and at key `keyBase` of the tensors. A plane
+/// without bases is that of the tensors. Where lists say which keys are seen,
+/// the item's list is number `list`, and holds the blocks of keys that stand at
+/// `listBegin` to `listEnd` or, without these, the `keyExtent` keys themselves.
+struct TilePlace {
+  Value first, rows;
+  Value rowBase, rowExtent;
+  Value keyBase, keyExtent;
+  Value list, listBegin, listEnd;
+
+  /// Whether an item may be without rows.
+  bool mayBeEmpty() const { return rowBase || list; }
+};
+
 /// Emits the code that computes one work item of a mapped cascade, a tile of
 /// the lane rank for one point of every parallel rank, as loops around einsums
 /// on memref tiles. One object serves one lane tile size.
@@ -53,10 +68,17 @@ public:
   /// The extent of `rank`: a constant, or the dimension of an input or output.
   Value getExtent(OpBuilder &builder, Location loc, StringAttr rank);
 
-  /// Emits the item at `coordinates` (one index per parallel rank) for the
-  /// lanes [first, first + rows).
+  /// How many tiles of the largest size there are along the lanes, for one
+  /// point of the parallel ranks.
+  Value getTileCount(OpBuilder &builder, Location loc);
+  /// Where tile number `tile` at `coordinates` (one index per parallel rank)
+  /// lies.
+  TilePlace getPlace(OpBuilder &builder, Location loc, Value tile,
+                     ValueRange coordinates);
+
+  /// Emits the item at `coordinates` with the rows of `place`.
   void emitItem(OpBuilder &builder, Location loc, ValueRange coordinates,
-                Value first, Value rows);
+                const TilePlace &place);
 
   /// Bytes of scratch that emitItem has laid out.
   int64_t getWorkspaceBytes() const { return workspaceBytes; }
@@ -102,6 +124,7 @@ private:
   LogicalResult checkPlane(EinsumOp einsum, ErrorFn emit);
   LogicalResult checkSteps(ErrorFn emit);
   LogicalResult checkIterate(ErrorFn emit);
+  LogicalResult checkWalk(ErrorFn emit);
   LogicalResult checkResult(Value result, ErrorFn emit);
   /// Whether the einsum runs over the lanes and the points of a step.
   bool isInSpace(EinsumOp einsum) const;
@@ -146,6 +169,7 @@ private:
   Value sliceTable(OpBuilder &builder, Location loc, StringAttr rank);
   void loadRowTokens(OpBuilder &builder, Location loc);
   LogicalResult checkPermutations(ErrorFn emit);
+  LogicalResult checkStepIndices(StringRef why, ErrorFn emit);
   void withTokenPlan(function_ref<void()> fn);
   Value buildTokensLive(OpBuilder &builder, Location loc, ArrayRef<Value> slots,
                         const Tokens &tokens);
@@ -166,6 +190,28 @@ private:
   Value loadInteger(OpBuilder &builder, Location loc, AccessAttr access);
   Value getOrigin(OpBuilder &builder, Location loc, StringAttr rank);
 
+  // The plane of an item within those of the tensors.
+  static Value toTensor(OpBuilder &builder, Location loc, Value coordinate,
+                        Value base);
+  Value getPlaneExtent(OpBuilder &builder, Location loc, StringAttr rank);
+  Value getOffsetCount(OpBuilder &builder, Location loc, AccessAttr access);
+  Value loadEntry(OpBuilder &builder, Location loc, AccessAttr access,
+                  ArrayRef<Value> behind);
+  Value loadOffset(OpBuilder &builder, Location loc, AccessAttr access,
+                   Value number, Value extent);
+  Value loadOffsetIf(OpBuilder &builder, Location loc, Value condition,
+                     AccessAttr access, Value number, Value extent,
+                     Value otherwise);
+  TilePlace findSegment(OpBuilder &builder, Location loc, Value tile,
+                        Value size, Value rows);
+  int64_t getListRows() const;
+  TilePlace findList(OpBuilder &builder, Location loc, Value tile, Value size,
+                     Value rows);
+  Value countListed(OpBuilder &builder, Location loc, IndicesAttr indices,
+                    Value number);
+  KeyInterval loadBlock(OpBuilder &builder, Location loc, BlocksAttr blocks,
+                        Value entry);
+
   // What the plan says to an item.
   SmallVector<KeyInterval> buildIntervals(OpBuilder &builder, Location loc,
                                           IterateOp op);
@@ -175,6 +221,7 @@ private:
                                     PlanAttr plan, Value row);
   static Value roundDown(OpBuilder &builder, Location loc, Value value,
                          Value unit);
+  static bool isUntested(IterateOp op);
   static bool isNeverFull(PlanAttr plan);
   Value buildIsFull(OpBuilder &builder, Location loc, Value stepEnd);
   void buildFullPart(OpBuilder &builder, Location loc, Value stepEnd);
@@ -195,6 +242,8 @@ private:
 
   CascadeOp cascade;
   CascadeSpace space;
+  /// The atom whose lists tiles walk, or null.
+  Attribute listAtom;
   SmallVector<Value> inputs, outputs;
   Value workspace;
   int64_t laneTile;
@@ -207,8 +256,9 @@ private:
   IterateOp iterate;
   llvm::MapVector<StringAttr, int64_t> extents;
 
-  // The item being emitted.
+  // The item being emitted. Rows and points are those of the item's plane.
   SmallVector<Value> coordinates;
+  TilePlace place;
   Value firstRow, rowCount;
   /// First point and number of points of the step, first point of its tile.
   Value stepFirst, stepCount, tileFirst;
@@ -229,8 +279,9 @@ private:
   /// the type in which it is computed.
   SmallVector<Value> planSymbols, testTerms;
   Type testType;
-  /// Those of the plan of tokens.
+  /// Those of the plan of tokens, and whether they are being built.
   SmallVector<Value> tokenSymbols, tokenTerms;
+  bool buildsTokenPlan = false;
   /// Origins of the ranks that have one, read once for an item.
   llvm::MapVector<StringAttr, Value> origins;
   IRMapping constants;

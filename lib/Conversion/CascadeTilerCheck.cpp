@@ -213,8 +213,7 @@ LogicalResult CascadeTiler::checkResult(Value result, ErrorFn emit) {
 /// Whether the tile masks the dead points of `einsum`: those of lanes and
 /// points of a planned iteration.
 LogicalResult CascadeTiler::checkPlane(EinsumOp einsum, ErrorFn emit) {
-  if (!cascade.getSparsity() && !cascade.getKeyLengths() &&
-      !cascade.getQueryLengths())
+  if (!space.restricts())
     return success();
   auto holds = [&](StringAttr rank) {
     return einsum.hasRank(rank) ||
@@ -285,6 +284,24 @@ LogicalResult CascadeTiler::checkIterate(ErrorFn emit) {
   return success();
 }
 
+/// Items are tiles of segments, or of the rows that share a list.
+LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
+  if (!space.getLists().empty() && !listAtom)
+    return emit(cascade) << "lists of keys are walked one at a time, by a term "
+                            "of the outermost 'and'";
+  if (!space.isPacked() && !listAtom)
+    return success();
+  if (lane != space.queryRank ||
+      (iterate && iterate.getParentAttr() != space.keyRank))
+    return emit(cascade) << "its " << (listAtom ? "lists" : "segments")
+                         << " are of (" << space.queryRank.getValue() << ", "
+                         << space.keyRank.getValue()
+                         << "), which are not the lanes and the streamed rank";
+  if (space.isPacked())
+    return checkStepIndices("whose segments count for themselves", emit);
+  return success();
+}
+
 LogicalResult CascadeTiler::check(ErrorFn emit) {
   Block &body = cascade.getBody().front();
   if (llvm::count_if(body, [](Operation &op) { return isa<IterateOp>(op); }) >
@@ -292,7 +309,7 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
     return emit(cascade) << "more than one streamed pass";
   if (iterate && failed(checkIterate(emit)))
     return failure();
-  if (failed(checkPermutations(emit)))
+  if (failed(checkPermutations(emit)) || failed(checkWalk(emit)))
     return failure();
   for (AccessAttr access : space.getAccesses())
     for (StringAttr rank : access.getRanks())
@@ -308,11 +325,11 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
   // been the one that said so.
   SmallVector<StringAttr> ranks(parallel);
   ranks.push_back(lane);
-  if (iterate) {
+  if (iterate)
     ranks.push_back(iterate.getParentAttr());
-    if (iterate.getPlan() && cascade.hasSpace())
-      ranks.append({cascade.getQueryRankAttr(), cascade.getKeyRankAttr()});
-  }
+  if (space.isPacked() || listAtom ||
+      (iterate && iterate.getPlan() && cascade.hasSpace()))
+    ranks.append({space.queryRank, space.keyRank});
   for (StringAttr rank : ranks)
     if (!findExtent(rank))
       return emit(cascade) << "the extent of rank '" << rank.getValue()

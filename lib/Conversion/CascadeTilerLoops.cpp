@@ -134,6 +134,16 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
 
   SmallVector<KeyInterval> intervals = buildIntervals(builder, loc, op);
   OpBuilder::InsertionGuard guard(builder);
+  // The blocks of a list, one after the other, each as far as the plan's
+  // intervals reach into it.
+  std::optional<KeyInterval> block;
+  if (auto blocks = dyn_cast_or_null<BlocksAttr>(listAtom)) {
+    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+    auto walk =
+        scf::ForOp::create(builder, loc, place.listBegin, place.listEnd, one);
+    builder.setInsertionPointToStart(walk.getBody());
+    block = loadBlock(builder, loc, blocks, walk.getInductionVar());
+  }
   KeyInterval interval = intervals.front();
   if (intervals.size() > 1) {
     Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -153,6 +163,12 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
       interval.end =
           arith::SelectOp::create(builder, loc, isThis, next.end, interval.end);
     }
+  }
+  if (block) {
+    interval.begin =
+        arith::MaxSIOp::create(builder, loc, interval.begin, block->begin);
+    interval.end =
+        arith::MinSIOp::create(builder, loc, interval.end, block->end);
   }
   emitInterval(builder, op, interval);
   workspaceBytes = std::max(workspaceBytes, stepBytes);
@@ -182,7 +198,7 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
       builder, loc, arith::AddIOp::create(builder, loc, tileFirst, step),
       interval.end);
   stepCount = arith::SubIOp::create(builder, loc, stepEnd, stepFirst);
-  if (!op.getPlan()) {
+  if (isUntested(op)) {
     emitStep(builder, op, /*masked=*/false);
     return;
   }
@@ -246,13 +262,17 @@ void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
   };
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   auto getLength = [&](AccessAttr access, StringAttr rank) -> Length {
-    Value extent = getExtent(builder, loc, rank);
+    Value extent = getPlaneExtent(builder, loc, rank);
     if (!access)
       return {extent, extent};
     // spec: SP-8
     Value length = loadInteger(builder, loc, access);
     length = arith::MaxSIOp::create(builder, loc, length, zero);
     Value origin = getOrigin(builder, loc, rank);
+    // A segment is cut like a part that begins where it does.
+    // spec: SG-3
+    if (place.rowBase)
+      origin = rank == space.queryRank ? place.rowBase : place.keyBase;
     if (!origin) {
       length = arith::MinSIOp::create(builder, loc, length, extent);
       return {length, length};
@@ -280,9 +300,9 @@ void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
   planSymbols.clear();
   for (StringAttr symbol : plan.getSymbols()) {
     if (symbol == PlanSymbols::rowExtent)
-      planSymbols.push_back(getExtent(builder, loc, space.queryRank));
+      planSymbols.push_back(getPlaneExtent(builder, loc, space.queryRank));
     else if (symbol == PlanSymbols::keyExtent)
-      planSymbols.push_back(getExtent(builder, loc, space.keyRank));
+      planSymbols.push_back(getPlaneExtent(builder, loc, space.keyRank));
     else if (symbol == PlanSymbols::keyLength)
       planSymbols.push_back(keys.part);
     else if (symbol == PlanSymbols::rowLength)
@@ -323,8 +343,9 @@ void CascadeTiler::emitOutputs(OpBuilder &builder, Location loc) {
         continue;
       }
       bool isLane = rank == lane;
-      offsets.push_back(isLane ? OpFoldResult(firstRow)
-                               : builder.getIndexAttr(0));
+      offsets.push_back(
+          isLane ? OpFoldResult(toTensor(builder, loc, firstRow, place.rowBase))
+                 : builder.getIndexAttr(0));
       sizes.push_back(isLane ? OpFoldResult(rowCount)
                              : memref::getMixedSize(builder, loc, output, dim));
       shape.push_back(isLane ? ShapedType::kDynamic : type.getDimSize(dim));
@@ -348,11 +369,12 @@ void CascadeTiler::emitOutputs(OpBuilder &builder, Location loc) {
 }
 
 void CascadeTiler::emitItem(OpBuilder &builder, Location loc,
-                            ValueRange itemCoordinates, Value first,
-                            Value rows) {
+                            ValueRange itemCoordinates,
+                            const TilePlace &itemPlace) {
   coordinates.assign(itemCoordinates.begin(), itemCoordinates.end());
-  firstRow = first;
-  rowCount = rows;
+  place = itemPlace;
+  firstRow = place.first;
+  rowCount = place.rows;
   workspaceBytes = stepBytes = 0;
   buffers.clear();
   staged.clear();

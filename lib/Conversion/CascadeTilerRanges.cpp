@@ -13,6 +13,7 @@
 
 #include "CascadeTiler.h"
 #include "PointValues.h"
+#include "attn/Analysis/SparsityPlan.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -28,10 +29,10 @@ Value CascadeTiler::roundDown(OpBuilder &builder, Location loc, Value value,
 SmallVector<CascadeTiler::KeyInterval>
 CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value extent = getExtent(builder, loc, op.getParentAttr());
-  std::optional<PlanAttr> plan = op.getPlan();
-  if (!plan)
+  Value extent = getPlaneExtent(builder, loc, op.getParentAttr());
+  if (isUntested(op))
     return {{zero, extent}};
+  std::optional<PlanAttr> plan = op.getPlan();
 
   Value last = arith::AddIOp::create(
       builder, loc, firstRow,
@@ -140,6 +141,13 @@ CascadeTiler::mergeIntervals(OpBuilder &builder, Location loc,
                         choose(touches, end, b.end)};
   }
   return intervals;
+}
+
+/// Whether every point of the item's plane is live: nothing restricts it, or
+/// nothing but the part of it that a call gives to the item.
+bool CascadeTiler::isUntested(IterateOp op) {
+  std::optional<PlanAttr> plan = op.getPlan();
+  return !plan || (isWholePlan(*plan) && !op.getTokenPlan());
 }
 
 /// Whether no range of keys goes without a test, as where remainders are

@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A permuted rank is walked slot by slot. Its tokens stay where they are: a
+// A permuted rank is walked slot by slot, and so are keys that lists name. Its
+// tokens stay where they are: a
 // tile reads them through the slots' part of the rank's table, tests and
 // indices take the tokens from there, and results are stored row by row to
 // where their tokens lie.
@@ -22,7 +23,8 @@ using namespace mlir;
 using namespace mlir::attn;
 
 bool CascadeTiler::isPermuted(StringAttr rank) const {
-  return space.readsSlots() && space.getPermutation(rank);
+  return (space.readsSlots() && space.getPermutation(rank)) ||
+         (rank == space.keyRank && isa_and_nonnull<IndicesAttr>(listAtom));
 }
 
 /// Rows are the lanes, keys the streamed rank; their tables belong to the item.
@@ -34,16 +36,25 @@ LogicalResult CascadeTiler::checkPermutations(ErrorFn emit) {
       return emit(cascade) << "the permuted rank '" << rank.getValue()
                            << "' is neither the lanes nor streamed";
   }
-  if (!iterate || !isPermuted(iterate.getParentAttr()))
-    return success();
   // Steps and points of a permuted rank count slots.
+  if (iterate && isPermuted(iterate.getParentAttr()))
+    return checkStepIndices(
+        listAtom ? "whose points lists name" : "which is permuted", emit);
+  return success();
+}
+
+/// Refuses maps that ask which step of the streamed rank, or which point of a
+/// step, they are at; `why` ends the sentence.
+LogicalResult CascadeTiler::checkStepIndices(StringRef why, ErrorFn emit) {
+  if (!iterate)
+    return success();
   WalkResult walk = iterate.walk([&](IndexOp index) {
     if (index.getRankAttr() != iterate.getRankAttr() &&
         index.getRankAttr() != iterate.getPointAttr())
       return WalkResult::advance();
     emit(index->getParentOfType<EinsumOp>())
-        << "asks for '" << index.getRank() << "', a part of the permuted rank '"
-        << iterate.getParent() << "'";
+        << "asks for '" << index.getRank() << "', a part of the rank '"
+        << iterate.getParent() << "', " << why;
     return WalkResult::interrupt();
   });
   return failure(walk.wasInterrupted());
@@ -74,15 +85,23 @@ void CascadeTiler::loadRowTokens(OpBuilder &builder, Location loc) {
 
 Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
                                StringAttr rank) {
-  AccessAttr access = space.getPermutation(rank);
+  // Behind the ranks of their own, an order has its slots, and lists have their
+  // numbers and then slots.
+  auto indices = dyn_cast_or_null<IndicesAttr>(listAtom);
+  AccessAttr access =
+      indices ? indices.getIndices() : space.getPermutation(rank);
+  ArrayRef<StringAttr> own =
+      indices ? access.getRanks() : access.getRanks().drop_back();
   Value table = inputs[access.getInput()];
-  SmallVector<OpFoldResult> offsets, sizes,
-      strides(access.getRanks().size(), builder.getIndexAttr(1));
-  for (StringAttr name : access.getRanks().drop_back()) {
+  SmallVector<OpFoldResult> offsets, sizes;
+  for (StringAttr name : own)
     offsets.push_back(
         coordinates[llvm::find(parallel, name) - parallel.begin()]);
-    sizes.push_back(builder.getIndexAttr(1));
-  }
+  if (indices)
+    offsets.push_back(place.list);
+  sizes.assign(offsets.size(), builder.getIndexAttr(1));
+  SmallVector<OpFoldResult> strides(offsets.size() + 1,
+                                    builder.getIndexAttr(1));
   bool isRow = rank == lane;
   offsets.push_back(isRow ? firstRow : stepFirst);
   sizes.push_back(isRow ? rowCount : stepCount);
@@ -98,7 +117,9 @@ Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
 void CascadeTiler::withTokenPlan(function_ref<void()> fn) {
   std::swap(planSymbols, tokenSymbols);
   std::swap(testTerms, tokenTerms);
+  buildsTokenPlan = true;
   fn();
+  buildsTokenPlan = false;
   std::swap(planSymbols, tokenSymbols);
   std::swap(testTerms, tokenTerms);
 }

@@ -32,6 +32,8 @@ FailureOr<SmallVector<Value>> CascadeToLinalg::lower() {
   builder.setInsertionPoint(cascade);
   mapping.map(cascade.getBody().getArguments(), cascade.getInputs());
   buildSlots();
+  if (failed(buildSegments()) || failed(buildLists()))
+    return failure();
   if (failed(lowerBlock(cascade.getBody().front())))
     return failure();
   return llvm::map_to_vector(cascade.getYielded(), [&](Value yielded) {

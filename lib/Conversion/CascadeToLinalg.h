@@ -121,6 +121,21 @@ private:
   /// is not permuted.
   Value getSlot(OpBuilder &body, EinsumOp einsum, StringAttr rank,
                 const RankCoordinates &coordinates);
+  /// Writes down for every row what segment it lies in.
+  LogicalResult buildSegments();
+  /// Where the rows and the keys of a segment begin and, as far as lengths
+  /// leave them, end.
+  struct Segment {
+    Value rowBegin, rowEnd, keyBegin, keyEnd;
+  };
+  /// The segment of the row at `coordinates`.
+  Segment getSegment(OpBuilder &body, EinsumOp einsum,
+                     const RankCoordinates &coordinates);
+  /// Marks what the lists of the sparsity name.
+  LogicalResult buildLists();
+  LogicalResult buildList(Attribute atom);
+  Value buildListTest(OpBuilder &body, EinsumOp einsum, Attribute atom,
+                      const RankCoordinates &coordinates);
   /// The coordinate of `rank` counted from its origin, or null.
   Value getAbsolute(OpBuilder &body, EinsumOp einsum, StringAttr rank,
                     const RankCoordinates &coordinates);
@@ -136,6 +151,10 @@ private:
   SmallVector<Split> splits;
   /// Slots by token, indexed like the permutations of the ranks.
   llvm::SmallDenseMap<StringAttr, Value> slots;
+  /// The bounds of the segment of every row.
+  Value segments;
+  /// By atom of lists: which blocks of keys each block of rows sees.
+  llvm::SmallDenseMap<Attribute, Value> marks;
 };
 
 } // namespace mlir::attn

@@ -361,14 +361,16 @@ struct PointInPlane {
 };
 
 /// Builds the element test of a sparsity expression at the point `token`, given
-/// the number of keys; atoms `in permuted` read `slot`. Null if it holds an
-/// atom without a definition.
+/// the number of keys; atoms `in permuted` read `slot`, and `buildList` tests
+/// those of lists. Null if it holds an atom without a definition.
 static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
-                       PointInPlane token, PointInPlane slot, Value keyCount) {
+                       PointInPlane token, PointInPlane slot, Value keyCount,
+                       function_ref<Value(Attribute)> buildList) {
   auto join = [&](ArrayRef<Attribute> terms, bool isAnd) {
     Value result;
     for (Attribute inner : terms) {
-      Value test = buildTerm(builder, loc, inner, token, slot, keyCount);
+      Value test =
+          buildTerm(builder, loc, inner, token, slot, keyCount, buildList);
       if (!test)
         return Value();
       if (!result)
@@ -385,15 +387,18 @@ static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
   if (auto any = dyn_cast<OrAttr>(term))
     return join(any.getTerms(), /*isAnd=*/false);
   if (auto inverse = dyn_cast<NotAttr>(term)) {
-    Value inner =
-        buildTerm(builder, loc, inverse.getTerm(), token, slot, keyCount);
+    Value inner = buildTerm(builder, loc, inverse.getTerm(), token, slot,
+                            keyCount, buildList);
     if (!inner)
       return inner;
     Value one = arith::ConstantIntOp::create(builder, loc, 1, /*width=*/1);
     return arith::XOrIOp::create(builder, loc, inner, one);
   }
   if (auto permuted = dyn_cast<PermutedAttr>(term))
-    return buildTerm(builder, loc, permuted.getTerm(), slot, slot, keyCount);
+    return buildTerm(builder, loc, permuted.getTerm(), slot, slot, keyCount,
+                     buildList);
+  if (isa<BlocksAttr, IndicesAttr>(term))
+    return buildList(term);
 
   std::optional<AtomDefinition> atom = getAtomDefinition(term);
   if (!atom)
@@ -506,6 +511,27 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
                    arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
                                          positions.back(), length));
   }
+  // A segment is a plane of its own, whose tokens count from its first.
+  if (space.isPacked()) {
+    Segment segment = getSegment(body, einsum, coordinates);
+    auto subtract = [&](Value a, Value b) -> Value {
+      return arith::SubIOp::create(body, loc, a, b);
+    };
+    Value zero = arith::ConstantIndexOp::create(body, loc, 0);
+    positions = {subtract(positions[0], segment.rowBegin),
+                 subtract(positions[1], segment.keyBegin)};
+    bounds = {subtract(segment.rowEnd, segment.rowBegin),
+              subtract(segment.keyEnd, segment.keyBegin)};
+    for (Value &bound : bounds)
+      bound = arith::MaxSIOp::create(body, loc, bound, zero);
+    // spec: SG-2
+    live = conjoin(body, loc, live,
+                   arith::CmpIOp::create(body, loc, arith::CmpIPredicate::sge,
+                                         positions[1], zero));
+    live = conjoin(body, loc, live,
+                   arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
+                                         positions[1], bounds[1]));
+  }
   if (!space.sparsity)
     return live;
   Value offset;
@@ -522,8 +548,11 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
   if (space.readsSlots())
     slot = getPoint(getSlot(body, einsum, space.queryRank, coordinates),
                     getSlot(body, einsum, space.keyRank, coordinates));
-  Value inside = buildTerm(body, loc, space.sparsity.getExpression(), token,
-                           slot, bounds[1]);
+  Value inside =
+      buildTerm(body, loc, space.sparsity.getExpression(), token, slot,
+                bounds[1], [&](Attribute atom) {
+                  return buildListTest(body, einsum, atom, coordinates);
+                });
   if (!inside)
     return LogicalResult(
         emitNotSupported(cascade)

@@ -294,8 +294,12 @@ void CascadeDistributor::run() {
     llvm::erase_if(kept, [&](StringAttr rank) { return isDistributed(rank); });
     return AccessAttr::get(access.getContext(), access.getInput(), kept);
   };
+  if (space.sparsity)
+    space.sparsity = space.sparsity.mapLists(drop);
   space.keyLengths = drop(space.keyLengths);
   space.queryLengths = drop(space.queryLengths);
+  space.querySegments = drop(space.querySegments);
+  space.keySegments = drop(space.keySegments);
   space.offset = drop(space.offset);
   for (OriginAttr &origin : space.origins)
     origin = OriginAttr::get(origin.getContext(), origin.getRank(),

@@ -82,6 +82,15 @@ void ExtentClasses::uniteRanks(Value tensor, ArrayRef<StringAttr> ranks,
     uniteRank(tensor, dim, rank.getValue(), scope);
 }
 
+/// The last dimensions of both have one extent.
+void ExtentClasses::uniteLast(Value a, Value b) {
+  auto getLast = [&](Value tensor) {
+    return getNode(tensor,
+                   cast<RankedTensorType>(tensor.getType()).getRank() - 1);
+  };
+  unite(getLast(a), getLast(b));
+}
+
 /// A dimension that is split only into itself and units keeps its extent.
 void ExtentClasses::uniteReassociation(Value grouped, Value split,
                                        ArrayRef<ReassociationIndices> groups) {
@@ -124,10 +133,19 @@ void ExtentClasses::visit(AttentionOp op) {
   unitePermutation(op.getQueryPermutation(), op.getQueryPermutationRanks(),
                    "m");
   unitePermutation(op.getKeyPermutation(), op.getKeyPermutationRanks(), "n");
+  if (op.isPacked()) {
+    for (Value offsets : {op.getQuerySegments(), op.getKeySegments()})
+      if (cast<RankedTensorType>(offsets.getType()).getRank() == 2)
+        uniteRank(offsets, 0, "b", op);
+    uniteLast(op.getQuerySegments(), op.getKeySegments());
+  }
   for (Attribute modifier : op.getScore()) {
     if (auto bias = dyn_cast<BiasAttr>(modifier))
       uniteRanks(op.getExtras()[bias.getSlot()], bias.getRanks(), op);
   }
+  if (op.getSparsity())
+    for (AccessAttr list : op.getSparsity()->getLists())
+      uniteRanks(op.getExtras()[list.getInput()], list.getRanks(), op);
   for (ScoreMapAttr map : op.getMaps())
     for (auto [slot, slotRanks] : llvm::zip(map.getSlots(), map.getRanks()))
       for (auto [dim, rank] : llvm::enumerate(cast<ArrayAttr>(slotRanks)))
@@ -159,8 +177,12 @@ void ExtentClasses::visit(CascadeOp op) {
     uniteAll(input, argument);
   for (auto [result, yielded] : llvm::zip(op.getResults(), op.getYielded()))
     uniteAll(result, yielded);
-  for (AccessAttr access : op.getSpace().getAccesses())
+  CascadeSpace space = op.getSpace();
+  for (AccessAttr access : space.getAccesses())
     uniteRanks(op.getInputs()[access.getInput()], access.getRanks(), op);
+  if (space.isPacked())
+    uniteLast(op.getInputs()[space.querySegments.getInput()],
+              op.getInputs()[space.keySegments.getInput()]);
 }
 
 void ExtentClasses::visit(EinsumOp op) {

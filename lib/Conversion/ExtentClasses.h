@@ -27,6 +27,13 @@ public:
   unsigned find(Value tensor, int64_t dim) {
     return classes.getLeaderValue(getNode(tensor, dim));
   }
+  /// The class of `rank` of the cascade or the operator `scope`, if it has it.
+  std::optional<unsigned> findRank(Operation *scope, StringRef rank) const {
+    auto found = ranks.find({scope, rank});
+    if (found == ranks.end())
+      return std::nullopt;
+    return classes.getLeaderValue(found->second);
+  }
   /// The static extent of a class, or kDynamic.
   int64_t getSize(unsigned leader) const {
     auto found = sizes.find(leader);
@@ -48,6 +55,7 @@ private:
   void uniteRanks(Value tensor, ArrayRef<StringRef> ranks, Operation *scope);
   void uniteRanks(Value tensor, ArrayRef<StringAttr> ranks, Operation *scope);
   void uniteRank(Value tensor, int64_t dim, StringRef rank, Operation *scope);
+  void uniteLast(Value a, Value b);
   void uniteReassociation(Value grouped, Value split,
                           ArrayRef<ReassociationIndices> groups);
   void visit(AttentionOp op);

@@ -8,6 +8,7 @@
 
 #include "attn/Conversion/KernelSignature.h"
 #include "ExtentClasses.h"
+#include "KernelChecks.h"
 #include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/StringSet.h"
@@ -83,41 +84,6 @@ static void nameTensors(func::FuncOp function,
   }
 }
 
-/// Finds the arguments that are orders of tokens: the call checks that they are
-/// permutations, which nobody could do for one that is computed.
-static LogicalResult markPermutations(func::FuncOp function,
-                                      MutableArrayRef<KernelTensor> tensors) {
-  auto mark = [&](Operation *op, Value order) -> LogicalResult {
-    if (!order)
-      return success();
-    while (Operation *view = order.getDefiningOp()) {
-      if (!isa<tensor::CastOp, tensor::ExpandShapeOp>(view))
-        break;
-      order = view->getOperand(0);
-    }
-    auto argument = dyn_cast<BlockArgument>(order);
-    if (!argument || argument.getOwner() != &function.getBody().front())
-      return emitNotSupported(op)
-             << "walks tokens in an order that is computed; a permutation is "
-                "an argument of the kernel, which a call checks";
-    tensors[argument.getArgNumber()].isPermutation = true;
-    return success();
-  };
-  WalkResult walk = function.walk([&](Operation *op) {
-    LogicalResult status = success();
-    if (auto attention = dyn_cast<AttentionOp>(op)) {
-      status = failure(failed(mark(op, attention.getQueryPermutation())) ||
-                       failed(mark(op, attention.getKeyPermutation())));
-    } else if (auto cascade = dyn_cast<CascadeOp>(op)) {
-      for (PermutationAttr order : cascade.getSpace().permutations)
-        if (succeeded(status))
-          status = mark(op, cascade.getInputs()[order.getAccess().getInput()]);
-    }
-    return failed(status) ? WalkResult::interrupt() : WalkResult::advance();
-  });
-  return failure(walk.wasInterrupted());
-}
-
 FailureOr<KernelSignature> KernelSignature::get(func::FuncOp function) {
   KernelSignature signature;
   signature.name = function.getName().str();
@@ -160,8 +126,6 @@ FailureOr<KernelSignature> KernelSignature::get(func::FuncOp function) {
                    function.getResultAttr(index, kNameAttrName))))
       return failure();
   nameTensors(function, signature.tensors);
-  if (failed(markPermutations(function, signature.tensors)))
-    return failure();
 
   ExtentClasses classes;
   classes.build(function);
@@ -208,6 +172,49 @@ FailureOr<KernelSignature> KernelSignature::get(func::FuncOp function) {
       tensor.dims.push_back(it->second);
     }
   }
+
+  for (const CheckedOperand &operand : findChecked(function)) {
+    FailureOr<unsigned> number =
+        findCheckedArgument(function, operand, operand.tensor);
+    if (failed(number))
+      return failure();
+    // The extent of a rank as tensors of the kernel state it; empty where none
+    // does.
+    auto getExtent = [&](StringRef rank) -> std::string {
+      std::optional<unsigned> leader = classes.findRank(operand.op, rank);
+      std::string extent = leader ? symbols.lookup(*leader) : "";
+      if (leader && !ShapedType::isDynamic(classes.getSize(*leader)))
+        extent = std::to_string(classes.getSize(*leader));
+      bool isStated =
+          llvm::any_of(signature.tensors, [&](const KernelTensor &tensor) {
+            return llvm::is_contained(tensor.dims, extent);
+          });
+      return isStated ? extent : "";
+    };
+    KernelCheck check{operand.kind, *number, getExtent(operand.rank)};
+    StringRef unknown = check.extent.empty() ? operand.rank : StringRef();
+    if (!operand.rowRank.empty()) {
+      check.rows = getExtent(operand.rowRank);
+      check.rowsOfList = operand.rowsOfList;
+      check.tokensOfBlock = operand.tokensOfBlock;
+      if (check.rows.empty())
+        unknown = operand.rowRank;
+    }
+    if (!unknown.empty())
+      return emitNotSupported(operand.op)
+                 << "orders, packs or lists the tokens of '" << unknown
+                 << "', whose number no tensor of the kernel has",
+             failure();
+    if (operand.entries) {
+      FailureOr<unsigned> entries =
+          findCheckedArgument(function, operand, operand.entries);
+      if (failed(entries))
+        return failure();
+      check.entries = *entries;
+    }
+    if (!llvm::is_contained(signature.checks, check))
+      signature.checks.push_back(check);
+  }
   return signature;
 }
 
@@ -241,9 +248,17 @@ FailureOr<KernelSignature> KernelSignature::getFromModule(ModuleOp module,
       SmallVector<std::string> dimNames;
       for (Attribute dim : dims)
         dimNames.push_back(cast<StringAttr>(dim).str());
-      signature.tensors.push_back({tensorName.str(), ranked,
-                                   std::move(dimNames), output.getValue(),
-                                   tensor.contains("permutation")});
+      signature.tensors.push_back(
+          {tensorName.str(), ranked, std::move(dimNames), output.getValue()});
+    }
+    auto checks = kernel.getAs<ArrayAttr>("checks");
+    for (Attribute attr : checks ? checks.getValue() : ArrayRef<Attribute>()) {
+      std::optional<KernelCheck> check = readCheck(attr);
+      if (!check)
+        return LogicalResult(module.emitError()
+                             << "'" << kKernelsAttrName << "' of kernel '"
+                             << name << "' has a malformed check: " << attr);
+      signature.checks.push_back(*check);
     }
     return signature;
   }
@@ -399,17 +414,21 @@ DictionaryAttr KernelSignature::getAttr(MLIRContext *context, int64_t phases,
         builder.getNamedAttr("type", TypeAttr::get(tensor.type)),
         builder.getNamedAttr("dims", builder.getArrayAttr(dims)),
         builder.getNamedAttr("output", builder.getBoolAttr(tensor.isOutput))};
-    if (tensor.isPermutation)
-      entries.push_back(
-          builder.getNamedAttr("permutation", builder.getUnitAttr()));
     tensorAttrs.push_back(builder.getDictionaryAttr(entries));
   }
-  return builder.getDictionaryAttr(
-      {builder.getNamedAttr("name", builder.getStringAttr(name)),
-       builder.getNamedAttr("tensors", builder.getArrayAttr(tensorAttrs)),
-       builder.getNamedAttr("phases", builder.getI64IntegerAttr(phases)),
-       builder.getNamedAttr("worker_workspace",
-                            builder.getI64IntegerAttr(workerWorkspace))});
+  SmallVector<NamedAttribute> entries{
+      builder.getNamedAttr("name", builder.getStringAttr(name)),
+      builder.getNamedAttr("tensors", builder.getArrayAttr(tensorAttrs)),
+      builder.getNamedAttr("phases", builder.getI64IntegerAttr(phases)),
+      builder.getNamedAttr("worker_workspace",
+                           builder.getI64IntegerAttr(workerWorkspace))};
+  SmallVector<Attribute> checkAttrs;
+  for (const KernelCheck &check : checks)
+    checkAttrs.push_back(writeCheck(builder, check));
+  if (!checkAttrs.empty())
+    entries.push_back(
+        builder.getNamedAttr("checks", builder.getArrayAttr(checkAttrs)));
+  return builder.getDictionaryAttr(entries);
 }
 
 void KernelSignature::attachTo(ModuleOp module, int64_t phases,

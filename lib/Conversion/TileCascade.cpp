@@ -108,8 +108,7 @@ attn::checkFusedCascade(CascadeOp cascade,
   if (!cascade.getMapping())
     return emit(cascade)
            << "it has no mapping; attn-choose-mapping gives it one";
-  bool isRestricted = cascade.getSparsity() || cascade.getKeyLengths() ||
-                      cascade.getQueryLengths();
+  bool isRestricted = cascade.getSpace().restricts();
   auto unplanned = llvm::find_if(
       cascade.getBody().getOps<IterateOp>(), [&](IterateOp iterate) {
         return iterate.getParentAttr() == cascade.getKeyRankAttr() &&
@@ -190,18 +189,11 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
   /// Extents of the parallel ranks and the number of lane tiles, in the order
   /// of the items.
   SmallVector<StringAttr> order = mapping.getItemOrder();
-  auto getItemExtents = [&](CascadeTiler &tiler,
-                            SmallVectorImpl<Value> &extents, Value &rows) {
-    for (StringAttr rank : order) {
-      Value extent = tiler.getExtent(builder, loc, rank);
-      if (rank == mapping.getLanes()) {
-        rows = extent;
-        Value tile = arith::ConstantIndexOp::create(builder, loc,
-                                                    mapping.getLaneTiles()[0]);
-        extent = arith::CeilDivUIOp::create(builder, loc, rows, tile);
-      }
-      extents.push_back(extent);
-    }
+  auto getItemExtents = [&](CascadeTiler &tiler) {
+    return llvm::map_to_vector(order, [&](StringAttr rank) {
+      return rank == mapping.getLanes() ? tiler.getTileCount(builder, loc)
+                                        : tiler.getExtent(builder, loc, rank);
+    });
   };
 
   // Items.
@@ -209,12 +201,11 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
     func::FuncOp items = signature->createItems(builder, loc, /*phase=*/0);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&items.getBody().front());
-    SmallVector<Value> inputs, outputs, extents;
-    Value rows;
+    SmallVector<Value> inputs, outputs;
     if (failed(getViews(items, inputs, outputs)))
       return failure();
     CascadeTiler tiler(cascade, inputs, outputs, {}, mapping.getLaneTiles()[0]);
-    getItemExtents(tiler, extents, rows);
+    SmallVector<Value> extents = getItemExtents(tiler);
     Value count = extents[0];
     for (Value extent : ArrayRef(extents).drop_front())
       count = arith::MulIOp::create(builder, loc, count, extent);
@@ -231,13 +222,12 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
     KernelSignature::Run arguments = KernelSignature::getRunArguments(run);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&run.getBody().front());
-    SmallVector<Value> inputs, outputs, extents;
-    Value rows;
+    SmallVector<Value> inputs, outputs;
     if (failed(getViews(run, inputs, outputs)))
       return failure();
-    CascadeTiler extentTiler(cascade, inputs, outputs, {},
-                             mapping.getLaneTiles()[0]);
-    getItemExtents(extentTiler, extents, rows);
+    CascadeTiler places(cascade, inputs, outputs, {},
+                        mapping.getLaneTiles()[0]);
+    SmallVector<Value> extents = getItemExtents(places);
     // The size is known once every tile is laid out.
     Value size = arith::ConstantIndexOp::create(builder, loc, 0);
     Value workspace =
@@ -257,12 +247,15 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
     };
     SmallVector<Value> coordinates =
         llvm::map_to_vector(mapping.getParallel(), getCoordinate);
-    Value largest =
-        arith::ConstantIndexOp::create(builder, loc, mapping.getLaneTiles()[0]);
-    Value first = arith::MulIOp::create(
-        builder, loc, getCoordinate(mapping.getLanes()), largest);
-    Value left = arith::SubIOp::create(builder, loc, rows, first);
-    Value count = arith::MinUIOp::create(builder, loc, left, largest);
+    TilePlace place = places.getPlace(
+        builder, loc, getCoordinate(mapping.getLanes()), coordinates);
+    if (place.mayBeEmpty()) {
+      Value hasRows = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::sgt, place.rows,
+          arith::ConstantIndexOp::create(builder, loc, 0));
+      auto branch = scf::IfOp::create(builder, loc, hasRows);
+      builder.setInsertionPointToStart(branch.thenBlock());
+    }
     // The smallest lane tile that holds the rows: each tile size is a branch,
     // and what it does not need goes into its else.
     ArrayRef<int64_t> tiles = mapping.getLaneTiles();
@@ -272,13 +265,13 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
         Value next =
             arith::ConstantIndexOp::create(builder, loc, tiles[position + 1]);
         Value needs = arith::CmpIOp::create(
-            builder, loc, arith::CmpIPredicate::ugt, count, next);
+            builder, loc, arith::CmpIPredicate::ugt, place.rows, next);
         auto branch = scf::IfOp::create(builder, loc, needs, /*withElse=*/true);
         body = branch.getThenBodyBuilder();
         builder.setInsertionPointToStart(branch.elseBlock());
       }
       CascadeTiler tiler(cascade, inputs, outputs, workspace, laneTile);
-      tiler.emitItem(body, loc, coordinates, first, count);
+      tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());
     }
     size.getDefiningOp<arith::ConstantOp>().setValueAttr(

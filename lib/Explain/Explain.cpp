@@ -90,6 +90,8 @@ void KernelExplainer::printCascade(CascadeOp cascade) {
       os << " align " << stringifyAlignment(*cascade.getAlignment());
     if (cascade.getKeyLengths() || cascade.getQueryLengths())
       os << ", within lengths";
+    if (cascade.getSpace().isPacked())
+      os << ", in each segment";
     os << "\n";
   }
   cascade.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {

@@ -166,6 +166,8 @@ void LoopNestPrinter::print() {
     loops += rank.str() + ", ";
   loops += "tiles of " + std::to_string(mapping.getLaneTiles().front()) + " " +
            mapping.getLanes().str();
+  if (cascade.getSpace().isPacked())
+    loops += " of each segment";
   if (mapping.getLaneTiles().size() > 1) {
     loops += " (at the end ";
     llvm::raw_string_ostream stream(loops);
@@ -184,7 +186,9 @@ void LoopNestPrinter::print() {
     std::string loop = "for " + iterate.getRank().str() + ": steps of " +
                        std::to_string(mapping.getStreamTile()) + " " +
                        iterate.getParent().str();
-    if (iterate.getPlan())
+    if (!cascade.getSpace().getLists().empty())
+      loop += ", those of a list";
+    else if (iterate.getPlan())
       loop += ", those with a live point";
     if (isCovering(cascade, iterate))
       os << "  one step covers " << iterate.getParent()

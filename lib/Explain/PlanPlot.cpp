@@ -312,6 +312,10 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
     rowRank = cascade.getQueryRankAttr();
     keyRank = cascade.getKeyRankAttr();
   }
+  if (!cascade.getSpace().getLists().empty())
+    return cascade.emitError(
+        "walks lists of keys that a call gives; there is no "
+        "plot of them");
   FailureOr<int64_t> rows = getExtent(cascade, rowRank, sizes);
   if (failed(rows))
     return failure();
@@ -325,6 +329,8 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
   PlanWalk walk(plan, *cascade.getMapping(), *rows, *keys, values);
   os << *rows << " queries (" << rowRank.getValue() << ") by " << *keys
      << " keys (" << keyRank.getValue() << ")\n";
+  if (cascade.getSpace().isPacked())
+    os << "of one segment\n";
   if (loop.getTokenPlan())
     os << "of slots; tokens in permuted order are tested at each of them\n";
   walk.printCounts(os);

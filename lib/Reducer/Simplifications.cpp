@@ -52,6 +52,8 @@ static void removePlane(CascadeOp cascade) {
   cascade.removeOffsetAttr();
   cascade.removeKeyLengthsAttr();
   cascade.removeQueryLengthsAttr();
+  cascade.removeQuerySegmentsAttr();
+  cascade.removeKeySegmentsAttr();
   cascade.removePermutationsAttr();
 }
 
@@ -180,9 +182,9 @@ static void getSmallerTerms(Attribute term, SmallVectorImpl<Attribute> &terms) {
 }
 
 /// Removes the mapping, the plane, lengths, origins, an offset, permutations,
-/// the sparsity or a part of it.
+/// segments, the sparsity or a part of it.
 static Simplified simplifyPlane(ModuleOp module, unsigned site) {
-  constexpr unsigned kChoices = 11;
+  constexpr unsigned kChoices = 12;
   unsigned index = site / kChoices;
   auto cascade = getSite<CascadeOp>(module, index);
   if (!cascade)
@@ -210,6 +212,12 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
     return Simplified::Yes;
   case 7:
     return cascade.removePermutationsAttr() ? Simplified::Yes : Simplified::No;
+  case 8:
+    if (!cascade.getSpace().isPacked())
+      return Simplified::No;
+    cascade.removeQuerySegmentsAttr();
+    cascade.removeKeySegmentsAttr();
+    return Simplified::Yes;
   default:
     break;
   }
@@ -217,7 +225,7 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
     return Simplified::No;
   SmallVector<Attribute> terms;
   getSmallerTerms(cascade.getSparsity()->getExpression(), terms);
-  unsigned term = site % kChoices - 8;
+  unsigned term = site % kChoices - 9;
   if (term >= terms.size())
     return Simplified::No;
   cascade.setSparsityAttr(SparsityAttr::get(cascade.getContext(), terms[term]));

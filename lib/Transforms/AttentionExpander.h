@@ -43,6 +43,7 @@ private:
   unsigned addExtra(int64_t slot, ArrayRef<StringRef> ranks,
                     SmallVectorImpl<StringRef> &split);
   AccessAttr addInteger(Value position);
+  AccessAttr addSegments(Value offsets);
   void addPermutation(CascadeSpace &space, StringRef token, Value order,
                       std::optional<ArrayAttr> ranks);
   CascadeSpace addSpace();

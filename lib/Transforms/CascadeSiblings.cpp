@@ -149,8 +149,9 @@ bool SiblingMerger::haveSameSpace() {
   return a.sparsity == b.sparsity && a.queryRank == b.queryRank &&
          a.keyRank == b.keyRank && a.alignment == b.alignment &&
          a.offset == b.offset && a.keyLengths == b.keyLengths &&
-         a.queryLengths == b.queryLengths && a.origins == b.origins &&
-         a.permutations == b.permutations;
+         a.queryLengths == b.queryLengths &&
+         a.querySegments == b.querySegments && a.keySegments == b.keySegments &&
+         a.origins == b.origins && a.permutations == b.permutations;
 }
 
 /// Whether nothing that depends on the link is computed in the pass: it would

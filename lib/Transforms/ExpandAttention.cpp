@@ -131,6 +131,16 @@ AccessAttr AttentionExpander::addInteger(Value position) {
                                   : SmallVector<StringAttr>());
 }
 
+/// Offsets of packed sequences as an input of the cascade.
+AccessAttr AttentionExpander::addSegments(Value offsets) {
+  if (!offsets)
+    return {};
+  bool isPerRow = cast<RankedTensorType>(offsets.getType()).getRank() == 2;
+  return AccessAttr::get(op.getContext(), writer.addInput(offsets),
+                         isPerRow ? writer.names({"b"})
+                                  : SmallVector<StringAttr>());
+}
+
 /// An order of tokens as an input of the cascade, heads split.
 void AttentionExpander::addPermutation(CascadeSpace &space, StringRef token,
                                        Value order,
@@ -160,7 +170,16 @@ CascadeSpace AttentionExpander::addSpace() {
   CascadeSpace space;
   space.keyLengths = addInteger(op.getKeyLengths());
   space.queryLengths = addInteger(op.getQueryLengths());
-  space.sparsity = op.getSparsityAttr();
+  space.querySegments = addSegments(op.getQuerySegments());
+  space.keySegments = addSegments(op.getKeySegments());
+  if (SparsityAttr sparsity = op.getSparsityAttr())
+    space.sparsity = sparsity.mapLists([&](AccessAttr list) {
+      SmallVector<StringRef> ranks, split;
+      for (StringAttr rank : list.getRanks())
+        ranks.push_back(rank.getValue());
+      unsigned input = addExtra(list.getInput(), ranks, split);
+      return AccessAttr::get(context, input, writer.names(split));
+    });
   // The plane is named only where it loses points.
   if (space.restricts()) {
     space.queryRank = StringAttr::get(context, "m");

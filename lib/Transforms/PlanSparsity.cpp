@@ -126,12 +126,33 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
                             space.getOrigin(space.keyRank);
   restriction.hasKeyLengths = cascade.getKeyLengths().has_value();
   restriction.hasQueryLengths = cascade.getQueryLengths().has_value();
+  restriction.isPart = space.isPacked();
   auto emitError = [&] {
     return optional ? cascade.emitRemark("cannot be planned: ")
                     : cascade.emitOpError("cannot be planned: ");
   };
-  // Where tokens are permuted, slots are planned, and tokens tested.
+  FailureOr<ListedSparsity> split = splitLists(restriction.expression);
+  if (failed(split)) {
+    emitError() << "lists of keys are walked one at a time, by a term of the "
+                   "outermost 'and'";
+    return success(optional);
+  }
+  restriction.expression = split->others;
+  restriction.isPart |= split->list != nullptr;
+  // Where tokens are permuted, slots are planned, and tokens tested. The slots
+  // of a list of tokens are their numbers in it.
   PlanAttr tokenPlan;
+  if (isa_and_nonnull<IndicesAttr>(split->list)) {
+    PlaneRestriction ofTokens(restriction);
+    ofTokens.isPart = false;
+    FailureOr<PlanAttr> test =
+        planSparsity(cascade.getContext(), ofTokens, emitError);
+    if (failed(test))
+      return success(optional);
+    tokenPlan = *test;
+    restriction = PlaneRestriction();
+    restriction.isPart = true;
+  }
   if (space.readsSlots()) {
     PlaneRestriction ofTokens(restriction);
     if (failed(splitBySlots(restriction.expression, restriction.expression,
@@ -155,7 +176,10 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
       planSparsity(cascade.getContext(), restriction, emitError);
   if (failed(plan))
     return success(optional);
-  if (tokenPlan)
+  if (tokenPlan && split->list)
+    cascade.emitRemark("tests every key of the lists, which lengths and other "
+                       "atoms do not shorten");
+  else if (tokenPlan)
     cascade.emitRemark("tests every point that it visits: '")
         << *cascade.getQueryRank() << "' and '" << *cascade.getKeyRank()
         << "' are walked in permuted order, which lengths and atoms without "

@@ -40,11 +40,11 @@ def live_points(atoms: list[tuple], align: str, queries: int, keys: int) -> int:
 def attention_flops(source: str, kernel, extents) -> float | None:
     """The count for a program that is one attn.attention, or None.
 
-    None where the work depends on data (lengths) or the program does more.
+    None where the work depends on data (lengths, segments) or the program does more.
     """
     text = re.sub(r"//[^\n]*", "", source)
     if len(re.findall(r"\battn\.attention\b", text)) != 1 or re.search(
-        r"\battn\.(cascade|einsum|merge)\b|\blengths\b", text
+        r"\battn\.(cascade|einsum|merge)\b|\b(lengths|segments)\b", text
     ):
         return None
     shapes = [t.shape(extents) for t in kernel.inputs[:3]]

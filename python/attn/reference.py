@@ -23,7 +23,7 @@ tiles, streaming or kernels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import ml_dtypes
 import numpy as np
@@ -33,8 +33,10 @@ from .sparsity import (  # noqa: F401
     AffineSet,
     And,
     BlockDiagonal,
+    Blocks,
     Causal,
     Dilated,
+    Indices,
     Leading,
     Neighborhood,
     Not,
@@ -46,6 +48,8 @@ from .sparsity import (  # noqa: F401
     Radial,
     Strided,
     Window,
+    lists_by_head,
+    with_lists,
     with_num_keys,
     with_slots,
 )
@@ -190,6 +194,10 @@ class Operator:
     weight_map: Map | None = None
     query_order: Order | None = None
     key_order: Order | None = None
+    # Where segments of packed tokens begin and the last one ends, for all batch
+    # rows or for each.
+    query_segments: np.ndarray | None = None
+    key_segments: np.ndarray | None = None
 
     def origin(self, rank: str, b: int) -> int:
         return _of_row(self.origins.get(rank, 0), b)
@@ -221,10 +229,14 @@ class Operator:
     def differs_by_head(self) -> bool:
         """Whether heads have points of their own."""
         orders = (self.query_order, self.key_order)
-        return any(order is not None and "h" in order.ranks for order in orders)
+        return lists_by_head(self.where) or any(
+            order is not None and "h" in order.ranks for order in orders
+        )
 
     def live(self, b: int, rows: np.ndarray, num_queries: int, num_keys: int, h: int = 0):
         """Which (row, key) points of batch entry `b` and head `h` exist."""
+        if self.query_segments is not None:
+            return self._live_in_segments(b, rows, num_queries, num_keys, h)
         len_m = self.length("m", b, num_queries)
         len_n = self.length("n", b, num_keys)
         if self.align not in ("top_left", "bottom_right", "offset"):
@@ -241,7 +253,7 @@ class Operator:
             live = live & (m < len_m)
         if self.key_lengths is not None:
             live = live & (n < len_n)
-        where = with_num_keys(self.where, len_n)
+        where = with_lists(with_num_keys(self.where, len_n), b, h, m, n)
         if where is not None and (self.query_order or self.key_order):
             slot_m, slot_n = m, n
             if self.query_order is not None:
@@ -252,6 +264,28 @@ class Operator:
         if where is not None:
             live = live & where(m + offset, n)
         return live
+
+    def _live_in_segments(self, b, rows, num_queries, num_keys, h):
+        """Every segment, as far as lengths leave it, is an operator of its own."""
+        live = np.zeros((len(rows), num_keys), bool)
+        bounds = [
+            np.minimum(_row(segments, b), self.length(rank, b, extent))
+            for segments, rank, extent in (
+                (self.query_segments, "m", num_queries), (self.key_segments, "n", num_keys),
+            )
+        ]  # fmt: skip
+        alone = replace(
+            self, query_segments=None, key_segments=None, query_lengths=None, key_lengths=None
+        )
+        for (m0, m1), (n0, n1) in zip(*(np.stack([x[:-1], x[1:]], 1) for x in bounds), strict=True):
+            inside = (m0 <= rows) & (rows < m1)
+            live[inside, n0:n1] = alone.live(b, rows[inside] - m0, m1 - m0, n1 - n0, h)
+        return live
+
+
+def _row(numbers: np.ndarray, b: int) -> np.ndarray:
+    """The numbers of batch entry `b`, which may be those of all."""
+    return np.asarray(numbers[b] if numbers.ndim == 2 else numbers, np.int64)
 
 
 def _of_row(number, b: int) -> int:

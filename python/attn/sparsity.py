@@ -240,6 +240,76 @@ class Permuted:
         raise TypeError("the slots of an atom 'in permuted' are not known here")
 
 
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Block m // rows of queries sees the blocks of `keys` keys that its list names:
+    indices[offsets[i]:offsets[i + 1]], of each b and h in `ranks`; `indices` may be
+    those of all."""
+
+    rows: int
+    keys: int
+    offsets: np.ndarray
+    indices: np.ndarray
+    ranks: str = ""
+
+    def names(self, b: int, h: int, m, n):
+        """Whether the list of the row m names the key n."""
+        at = tuple({"b": b, "h": h}[rank] for rank in self.ranks)
+        offsets = self.offsets[at]
+        indices = self.indices[at] if self.indices.ndim > 1 else self.indices
+        live = np.zeros(np.broadcast(m, n).shape, bool)
+        for i in range(len(offsets) - 1):
+            listed = indices[offsets[i] : offsets[i + 1]]
+            live |= (m // self.rows == i) & np.isin(n // self.keys, listed)
+        return live
+
+    def __call__(self, pos_m, pos_n):
+        raise TypeError("the tokens that lists name are not known here")
+
+
+@dataclass(frozen=True, eq=False)
+class Indices:
+    """Group m // group of queries sees the tokens of lists[..., m // group, :] up to
+    the first -1, of each b and h in `ranks`."""
+
+    group: int
+    lists: np.ndarray
+    ranks: str = ""
+
+    def names(self, b: int, h: int, m, n):
+        at = tuple({"b": b, "h": h}[rank] for rank in self.ranks)
+        live = np.zeros(np.broadcast(m, n).shape, bool)
+        for i, row in enumerate(self.lists[at]):
+            live |= (m // self.group == i) & np.isin(n, row[row >= 0])
+        return live
+
+    def __call__(self, pos_m, pos_n):
+        raise TypeError("the tokens that lists name are not known here")
+
+
+def with_lists(where, b: int, h: int, m, n):
+    """A sparsity whose lists are those of the row b and the head h, at tokens m, n."""
+    if isinstance(where, And):
+        return And(tuple(with_lists(term, b, h, m, n) for term in where.atoms))
+    if isinstance(where, Or):
+        return Or(tuple(with_lists(term, b, h, m, n) for term in where.terms))
+    if isinstance(where, Not):
+        return Not(with_lists(where.term, b, h, m, n))
+    if isinstance(where, (Blocks, Indices)):
+        return lambda pos_m, pos_n: where.names(b, h, m, n)
+    return where
+
+
+def lists_by_head(where) -> bool:
+    """Whether some list is that of a head."""
+    if isinstance(where, (And, Or)):
+        terms = where.atoms if isinstance(where, And) else where.terms
+        return any(map(lists_by_head, terms))
+    if isinstance(where, Not):
+        return lists_by_head(where.term)
+    return isinstance(where, (Blocks, Indices)) and "h" in where.ranks
+
+
 @dataclass(frozen=True)
 class Order:
     """`tokens[..., slot]` is a token, indexed by the ranks b and h in `ranks`."""

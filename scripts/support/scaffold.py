@@ -208,7 +208,7 @@ def scaffold_atom(plan, name):
     words = {"name": name, "class": camel(name), "rule": next_rule(plan, "SP")}
     plan.refuse_taken(table, f"Attn_{words['class']}Attr")
     plan.insert(table, "def Attn_AndAttr", templates.fill(templates.ATOM_TD, words))
-    plan.insert(source, "AndAttr, OrAttr, NotAttr, PermutedAttr>", f"{words['class']}Attr, ")
+    plan.insert(source, "OrAttr, NotAttr, PermutedAttr>", f"{words['class']}Attr, ")
     plan.insert(source, "  if (keyword == \"affine_set\") {",
                 templates.fill(templates.ATOM_PARSE, words))  # fmt: skip
     plan.insert(atoms, "          .Case([&](AffineSetAttr set) {",

@@ -63,3 +63,13 @@ func.func @conflict(%x: tensor<4xf32>, %y: tensor<?xf32>, %z: tensor<8xf32>) -> 
   %d = arith.addf %b, %c : tensor<?xf32>
   return %d : tensor<?xf32>
 }
+
+// -----
+
+func.func @computed(%q: tensor<1x8x?x64xf32>, %x: tensor<?xi32>) -> tensor<1x8x?x64xf32> {
+  %y = arith.addi %x, %x : tensor<?xi32>
+  // expected-error@+1 {{has segments whose offsets are computed; they are an argument of the kernel, which a call checks}}
+  %o = attn.attention(%q, %q, %q) segments(%y : tensor<?xi32>)
+      : (tensor<1x8x?x64xf32>, tensor<1x8x?x64xf32>, tensor<1x8x?x64xf32>) -> tensor<1x8x?x64xf32>
+  return %o : tensor<1x8x?x64xf32>
+}

@@ -84,3 +84,37 @@ func.func @locations(%0: tensor<4xf32> loc("q"), %1: tensor<4xf32> loc("k"), %2:
 func.func @attribute_wins(%0: tensor<4xf32> {attn.name = "key"} loc("q"), %1: tensor<4xf32> loc("key")) -> tensor<4xf32> {
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// What a call checks: the offsets of queries and keys are as many, and lie within
+// the tokens of either.
+// CHECK: module attributes {attn.kernels = [{checks = [
+// CHECK-SAME: {extent = "m", kind = "offsets", tensor = 1 : i64},
+// CHECK-SAME: {extent = "16", kind = "offsets", tensor = 3 : i64}], name = "packed"
+// CHECK-SAME: {dims = ["d0"], name = "arg1", output = false, type = tensor<?xi32>}
+// CHECK-SAME: {dims = ["b", "d0"], name = "arg3", output = false, type = tensor<?x?xi64>}
+func.func @packed(%q: tensor<?x8x?x64xf32>, %x: tensor<?xi32>, %k: tensor<?x2x16x64xf32>, %y: tensor<?x?xi64>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) where causal segments query(%x : tensor<?xi32>) key(%y : tensor<?x?xi64>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x16x64xf32>, tensor<?x2x16x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+// One tensor for both is checked twice, and a permutation once.
+// CHECK: {extent = "m", kind = "offsets", tensor = 1 : i64}, {extent = "n", kind = "offsets", tensor = 1 : i64}]
+func.func @shared(%q: tensor<?x8x?x64xf32>, %x: tensor<?xi32>, %k: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) segments(%x : tensor<?xi32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+// CHECK: checks = [{extent = "m", kind = "permutation", tensor = 1 : i64}]
+func.func @permuted(%q: tensor<?x8x?x64xf32>, %p: tensor<8x?xi32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %q, %q) where causal in permuted permute(%p[h] : tensor<8x?xi32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}

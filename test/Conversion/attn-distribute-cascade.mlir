@@ -58,3 +58,20 @@ func.func @twice(%x: tensor<3x?x8xf32>) -> tensor<3x?x8xf32> {
   }
   return %o : tensor<3x?x8xf32>
 }
+
+// -----
+
+// Segments of each row lose the row, and keep their offsets.
+// CHECK-LABEL: func.func private @segments_phase0(
+// CHECK-SAME: %{{.*}}: tensor<2x?x?xf32>, %[[X:.*]]: tensor<2x?xi32>)
+// CHECK: scf.forall (%[[B:.*]]) in (2)
+// CHECK: tensor.extract_slice %[[X]][%[[B]], 0]
+// CHECK: segments query(%{{.*}}[]) key(%{{.*}}[])
+func.func @segments(%s: tensor<2x?x?xf32>, %x: tensor<2x?xi32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s, %X = %x) where causal over (m, n) align bottom_right segments query(%X[b]) key(%X[b])
+      : (tensor<2x?x?xf32>, tensor<2x?xi32>) -> tensor<2x?xf32> {
+    %r = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}

@@ -313,3 +313,43 @@ func.func @never_alone(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
   }
   return %o : tensor<?x8xf32>
 }
+
+// -----
+
+// Items are tiles of segments, and steps count from their first key.
+func.func @segments_of_others(%s: tensor<?x8xf32>, %t: tensor<?x8xf32>, %u: tensor<?x8xf32>, %x: tensor<?xi32>) -> tensor<?x8xf32> {
+  // expected-error @below {{its segments are of (p, n), which are not the lanes and the streamed rank}}
+  %o = attn.cascade (%S = %s, %T = %t, %U = %u, %X = %x) over (p, n) align top_left segments query(%X[]) key(%X[]) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32> {
+    %a = attn.einsum [p,f] = %T[p,f] : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    %b = attn.einsum [n,f] = %U[n,f] : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    %r = attn.einsum [m,f] = add(%S[m,f], %S[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @asks_for_a_step(%s: tensor<?x?xf32>, %x: tensor<?xi32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %X = %x) over (m, n) align top_left segments query(%X[]) key(%X[]) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>)
+        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (0)>> {
+    ^bb0(%R: tensor<?xf32>):
+      // expected-error @below {{asks for 'n0', a part of the rank 'n', whose segments count for themselves}}
+      %ls = attn.einsum [m] = map(%S[m,n1*N0+n0]) {
+      ^bb0(%a: f32):
+        %i = attn.index n0 : index
+        %c = arith.index_cast %i : index to i32
+        %f = arith.sitofp %c : i32 to f32
+        %t = arith.addf %a, %f : f32
+        attn.yield %t : f32
+      } reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rs = attn.einsum [m] = add(%R[m], %ls[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rs : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

@@ -294,3 +294,12 @@ func.func @mix_of_casts(%q: tensor<2x4x16x32xbf16>, %k: tensor<2x4x?x32xbf16>) -
   %o = attn.mix %c, %c : (tensor<?x4x?x32xbf16>, tensor<?x4x?x32xbf16>) -> tensor<?x4x?x32xbf16>
   return %o : tensor<?x4x?x32xbf16>
 }
+
+// Segments are a clause of the iteration space, and alone enough to have one.
+// CHECK-LABEL: func @packed
+// CHECK: attn.cascade (%{{.*}}, %[[X:[A-Za-z0-9_]+]] = %arg2, %[[Y:[A-Za-z0-9_]+]] = %arg3) over (m, n) align bottom_right segments query(%[[X]][b]) key(%[[Y]][])
+func.func @packed(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %x: tensor<?x?xi32>, %y: tensor<?xi32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) segments query(%x : tensor<?x?xi32>) key(%y : tensor<?xi32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}

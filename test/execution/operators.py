@@ -183,6 +183,8 @@ class Spec:
     # The ranks that index each order of tokens: one for both with ("both", "h"),
     # or ("query", "bh") and ("key", "").
     permute: tuple = ()
+    # The ranks that index the offsets of segments in front: as of `permute`.
+    segments: tuple = ()
 
     @property
     def key(self) -> str:
@@ -204,17 +206,24 @@ class Spec:
             parts.append(self.normaliser)
         parts += [f"origin {rank} {kind}" for rank, kind in self.origins]
         parts += [f"permute {which} {ranks}" for which, ranks in self.permute]
+        parts += [f"segments {which} {ranks}" for which, ranks in self.segments]
         parts += [f"gate {' '.join(map(str, gate))}" for gate in self.gates]
         return " ".join(parts)
 
 
-def atom_text(atom: tuple) -> str:
+def atom_text(atom: tuple, list_text: Callable | None = None) -> str:
     """An atom, or ("and", term, ...), ("or", term, ...), ("not", term).
 
     A neighborhood is ("neighborhood", kernel, options) with a tuple of pairs, an
-    affine set ("affine_set", results) with functions of m and n as text.
+    affine set ("affine_set", results) with functions of m and n as text. Lists are
+    ("blocks", rows, keys, ranks), with "flat" behind where all share their entries,
+    and ("indices", group, ranks); `list_text` gives the text of their operands.
     """
     name, *arguments = atom
+    if name in ("blocks", "indices"):
+        numbers = [str(number) for number in arguments if isinstance(number, int)]
+        operands = list_text(atom) if list_text else [str(a) for a in arguments[len(numbers) :]]
+        return f"{name}({', '.join(numbers + operands)})"
     if name == "permuted":
         return f"{atom_text(arguments[0])} in permuted"
     if name == "affine_set":
@@ -227,9 +236,9 @@ def atom_text(atom: tuple) -> str:
             parts.append(option if numbers is True else f"{option} {list(numbers)}")
         return f"neighborhood({', '.join(parts)})"
     if name == "not":
-        return f"not ({atom_text(arguments[0])})"
+        return f"not ({atom_text(arguments[0], list_text)})"
     if name in ("and", "or"):
-        return "(" + f" {name} ".join(map(atom_text, arguments)) + ")"
+        return "(" + f" {name} ".join(atom_text(term, list_text) for term in arguments) + ")"
     return f"{name}({', '.join(map(str, arguments))})" if arguments else name
 
 
@@ -254,20 +263,34 @@ def _affine(text: str) -> Callable:
     return lambda m, n: eval(code, {"m": m, "n": n})
 
 
-def predicate(term: tuple):
-    """The reference of a term as `atom_text` takes it."""
+def list_atoms(terms) -> list[tuple]:
+    """The atoms that name lists, in the order of the text."""
+    found = []
+    for name, *arguments in terms:
+        if name in ("blocks", "indices"):
+            found.append((name, *arguments))
+        elif name in ("and", "or", "not"):
+            found += list_atoms(arguments)
+    return found
+
+
+def predicate(term: tuple, lists=None):
+    """The reference of a term as `atom_text` takes it; `lists` iterates over those
+    that it names."""
     name, *arguments = term
+    if name in ("blocks", "indices"):
+        return next(lists)
     if name == "permuted":
         return reference.Permuted(predicate(arguments[0]))
     if name == "not":
-        return reference.Not(predicate(arguments[0]))
+        return reference.Not(predicate(arguments[0], lists))
     if name in ("and", "or"):
         connective = reference.And if name == "and" else reference.Or
-        return connective(tuple(map(predicate, arguments)))
+        return connective(tuple(predicate(term, lists) for term in arguments))
     return _ATOMS[name](*arguments)
 
 
-_STATIC = {"b": "?", "m": "?", "n": "?"}
+_STATIC = {"b": "?", "m": "?", "n": "?", "s": "?", "l": "?"}
 
 
 def _ranks_type(spec: Spec, ranks: str, element: str) -> str:
@@ -326,8 +349,25 @@ def text(spec: Spec, name: str = "attention") -> str:
     align = spec.align
     if spec.offset is not None:
         align += f"({number('offset', spec.offset)})"
+
+    def list_text(atom) -> list[str]:
+        i = sum(argument.startswith("%list") for argument in arguments)
+        name, ranks = atom[0], atom[2 if atom[0] == "indices" else 3]
+        tails = {f"%list{i}": (ranks, "sl", "i32")}
+        if name == "blocks":
+            tails = {
+                f"%list{i}_offsets": (ranks, "s", "i32"),
+                f"%list{i}_entries": ("" if atom[-1] == "flat" else ranks, "l", "i64"),
+            }
+        texts = []
+        for argument, (own, tail, element) in tails.items():
+            list_type = _ranks_type(spec, own + tail, element)
+            arguments.append(f"{argument}: {list_type}")
+            texts.append(f"{argument}[{', '.join(own)}] : {list_type}")
+        return texts
+
     if spec.where:
-        atoms = " and ".join(atom_text(atom) for atom in spec.where)
+        atoms = " and ".join(atom_text(atom, list_text) for atom in spec.where)
         clauses.append(f"where {atoms} align {align}")
     if spec.origins:
         given = [f"{rank} = {number(f'origin_{rank}', kind)}" for rank, kind in spec.origins]
@@ -341,6 +381,14 @@ def text(spec: Spec, name: str = "attention") -> str:
         lengths.append("query(%ql : tensor<?xi32>)")
     if lengths:
         clauses.append(f"lengths {' '.join(lengths)}")
+    segments = []
+    for which, ranks in spec.segments:
+        offsets_type = _ranks_type(spec, ranks + "s", "i64" if which == "key" else "i32")
+        arguments.append(f"%segments_{which}: {offsets_type}")
+        prefix = "" if which == "both" else f" {which}"
+        segments.append(f"{prefix}(%segments_{which} : {offsets_type})")
+    if segments:
+        clauses.append(f"segments{''.join(segments)}")
     orders = []
     for which, ranks in spec.permute:
         token = "n" if which == "key" else "m"
@@ -437,10 +485,24 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
         table = normal(shape, statistics)
         # Slopes that grow with the distance stay small, as in practice.
         arrays["table"] = table * np.float32(0.01) if spec.region == "alibi" else table
+    for atom in list_atoms(spec.where):
+        i = sum(name.startswith("list") for name in arrays)
+        if atom[0] == "indices":
+            drawn = draw_indices(rng, extents, *atom[1:])
+            arrays[f"list{i}"] = drawn.astype(np.int32)
+            continue
+        begins, entries = draw_blocks(rng, extents, *atom[1:])
+        arrays[f"list{i}_offsets"] = begins.astype(np.int32)
+        arrays[f"list{i}_entries"] = entries.astype(np.int64)
     if spec.key_lengths:
         arrays["kl"] = lengths(keys)
     if spec.query_lengths:
         arrays["ql"] = lengths(queries)
+    count = int(rng.integers(1, 9)) if spec.segments else 0
+    for which, ranks in spec.segments:
+        tokens = {"query": queries, "key": keys, "both": min(queries, keys)}[which]
+        drawn = offsets(rng, count, tokens, batch if ranks else None)
+        arrays[f"segments_{which}"] = drawn.astype(np.int64 if which == "key" else np.int32)
     for which, ranks in spec.permute:
         tokens = keys if which == "key" else queries
         shape = (*(extents[rank] for rank in ranks), tokens)
@@ -464,6 +526,49 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
             gate = np.abs(gate) + gate.dtype.type(0.25)
         arrays[f"gate{i}"] = gate
     return Operands(spec, arrays)
+
+
+def draw_blocks(rng, extents, rows, keys, ranks, flat=None, density=0.3):
+    """Offsets and entries of random lists of blocks; each end of how many is likely."""
+    lists, blocks = -(-extents["m"] // rows), -(-extents["n"] // keys)
+    front = tuple(extents[rank] for rank in ranks)
+    dense = np.where(rng.random((*front, lists, 1)) < 0.1, 1.0, density)
+    dense *= rng.random((*front, lists, 1)) > 0.1
+    chosen = rng.random((*front, lists, blocks)) < dense
+    if flat:
+        counts = chosen.reshape(-1, blocks).sum(1)
+        ends = np.cumsum(counts).reshape(*front, lists)
+        begins = (ends.ravel() - counts).reshape(*front, lists)[..., :1]
+        return np.concatenate([begins, ends], -1), np.nonzero(chosen)[-1]
+    ends = chosen.sum(-1).cumsum(-1)
+    begins = np.concatenate([np.zeros((*front, 1), np.int64), ends], -1)
+    entries = np.full((*front, int(ends.max(initial=0)) + 2), -(1 << 40))
+    for at in np.ndindex(*front):
+        named = np.nonzero(chosen[at])[-1]
+        entries[at][: len(named)] = named
+    return begins, entries
+
+
+def draw_indices(rng, extents, group, ranks, longest=70):
+    """Random lists of tokens, filled up with -1."""
+    lists, keys = -(-extents["m"] // group), extents["n"]
+    front = tuple(extents[rank] for rank in ranks)
+    length = min(longest, keys)
+    drawn = np.full((*front, lists, length), -1)
+    for at in np.ndindex(*front, lists):
+        count = int(rng.choice([0, length, rng.integers(0, length + 1)], p=[0.1, 0.4, 0.5]))
+        drawn[at][:count] = np.sort(rng.choice(keys, count, replace=False))
+    return drawn
+
+
+def offsets(rng, count: int, tokens: int, batch: int | None = None) -> np.ndarray:
+    """Where `count` segments begin and the last one ends: some are empty, and some
+    tokens may belong to none."""
+    shape = (count + 1,) if batch is None else (batch, count + 1)
+    drawn = np.sort(rng.integers(0, tokens + 1, shape), axis=-1)
+    drawn[..., 0] *= rng.random(shape[:-1]) < 0.3
+    drawn[..., -1] = np.where(rng.random(shape[:-1]) < 0.7, tokens, drawn[..., -1])
+    return drawn
 
 
 def position(kind: str, number, batch: int) -> np.ndarray:
@@ -490,7 +595,19 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
     if spec.weights is not None:
         edit, weight_table = WEIGHT_REGIONS[spec.weights].function, arrays.get("weight_table")
         weight_map = reference.Map(lambda w, *indices: edit(w, weight_table, *indices))
-    atoms = tuple(map(predicate, spec.where))
+    lists, at = [], 0
+    for name, *arguments in list_atoms(spec.where):
+        if name == "indices":
+            group, ranks = arguments
+            lists.append(reference.Indices(group, arrays[f"list{at}"], ranks))
+            at += 1
+            continue
+        rows, keys, ranks = arguments[:3]
+        named = (arrays[f"list{at}_{part}"] for part in ("offsets", "entries"))
+        lists.append(reference.Blocks(rows, keys, *named, ranks))
+        at += 2
+    named_lists = iter(lists)
+    atoms = tuple(predicate(term, named_lists) for term in spec.where)
     gates = [
         reference.Gate(place, activation, arrays[f"gate{i}"], ranks, renormalised)
         for i, (place, activation, ranks, renormalised) in enumerate(spec.gates)
@@ -501,6 +618,8 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
     return reference.Operator(
         query_order=orders.get("both", orders.get("query")),
         key_order=orders.get("both", orders.get("key")),
+        query_segments=arrays.get("segments_both", arrays.get("segments_query")),
+        key_segments=arrays.get("segments_both", arrays.get("segments_key")),
         gates=gates,
         normaliser=spec.normaliser,
         weight_map=weight_map,

@@ -308,6 +308,12 @@ class Cascade:
                 lengths = self.input(ranks, dice.pick("i32", "i64"))
                 spelled = f"{lengths.name}[{','.join(ranks)}]"
                 text += f" lengths {dice.pick('key', 'query')}({spelled})"
+            if dice.chance(0.15):
+                ranks = dice.some(["b"], 0, 1)
+                offsets = self.input([*ranks, "s"], dice.pick("i32", "i64"))
+                spelled = f"({offsets.name}[{','.join(ranks)}])"
+                sides = [dice.pick("query", "key")] if dice.errs() else ["query", "key"]
+                text += " segments " + " ".join(side + spelled for side in sides)
         if dice.chance(0.1):
             lanes = dice.pick("[48, 32, 16]", "[16]", "[32]")
             numbers = f"stream = {dice.integer()}, rows = {dice.int(0, 9)}"

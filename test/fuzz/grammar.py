@@ -118,6 +118,7 @@ def operand_extents(dice):
         "k": key_heads,
         "m": dice.extent(),
         "n": dice.extent(),
+        "s": dice.extent(),
         "e": dice.of(features),
         "f": dice.of(features),
     }
@@ -193,6 +194,34 @@ class Attention:
         listed = ", ".join(text for text, _ in operands)
         return f"({listed}) {{\n        ^bb0({arguments}):\n          {lines}\n      }}"
 
+    def lists(self):
+        """An atom that names lists of keys."""
+        dice = self.dice
+        ranks = "".join(dice.some("bhm")) if dice.errs() else dice.pick("", "h", "bh")
+
+        def operand(own, tail):
+            kind = self.type(own + tail, dice.pick("i32", "i64"))
+            return f"{self.function.argument(kind)}[{', '.join(own)}] : {kind}"
+
+        if dice.chance(0.5):
+            return f"indices({dice.pick(1, 16, 0)}, {operand(ranks, 'ss')})"
+        flat = "" if dice.chance(0.3) else ranks
+        sizes = f"{dice.pick(1, 64)}, {dice.pick(1, 32)}"
+        return f"blocks({sizes}, {operand(ranks, 's')}, {operand(flat, 's')})"
+
+    def segments(self):
+        dice = self.dice
+
+        def offsets():
+            kind = self.type(dice.pick("s", "s", "bs"), dice.pick("i32", "i64"))
+            return f"({self.function.argument(kind)} : {kind})"
+
+        if dice.chance(0.5):
+            return f"segments{offsets()}"
+        which = dice.pick("query", "key") if dice.errs() else "both"
+        parts = [f"{side}{offsets()}" for side in ("query", "key") if which in ("both", side)]
+        return f"segments {' '.join(parts)}"
+
     def permutation(self):
         dice = self.dice
 
@@ -238,7 +267,10 @@ class Attention:
             modifiers = [self.modifier(i) for i in range(dice.int(0, 3))]
             clauses.append(f"score [{', '.join(modifiers)}]")
         if dice.chance(0.6):
-            clauses.append(f"where {sparsity(dice, permuted=dice.chance(0.3))}")
+            where = sparsity(dice, permuted=dice.chance(0.3))
+            if dice.chance(0.15):
+                where = f"({where}) {dice.pick('and', 'and', 'or')} {self.lists()}"
+            clauses.append(f"where {where}")
         if dice.chance(0.6):
             clauses.append(f"align {'middle' if dice.errs() else dice.of(ALIGNMENTS)}")
         lengths = []
@@ -248,6 +280,8 @@ class Attention:
                 lengths.append(f"{which}({function.argument(kind)} : {kind})")
         if lengths or dice.errs():
             clauses.append(f"lengths {' '.join(lengths)}")
+        if dice.chance(0.1):
+            clauses.append(self.segments())
         if "in permuted" in "".join(clauses) or dice.chance(0.1):
             clauses.append(self.permutation())
         if dice.chance(0.2):

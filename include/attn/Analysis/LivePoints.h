@@ -32,7 +32,7 @@ LivePoints countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
 
 /// The live points of the plane of `cascade` at these extents, its lengths
 /// taken as full; nothing if the cascade's sparsity cannot be planned, it has
-/// an offset or an origin of the plane, or no space.
+/// an offset, an origin of the plane, segments or lists, or no space.
 std::optional<LivePoints> countLivePoints(CascadeOp cascade, int64_t rows,
                                           int64_t keys);
 

@@ -34,17 +34,22 @@ struct PlaneRestriction {
   bool hasDiagonal = false;
   /// Whether the keys have an origin.
   bool hasKeyOrigin = false;
+  /// Whether the call says which part of the plane a tile walks, a segment of
+  /// it or the keys of a list: there is a plan then even where nothing else
+  /// restricts it.
+  bool isPart = false;
 
   bool restricts() const {
-    return expression || hasKeyLengths || hasQueryLengths;
+    return expression || hasKeyLengths || hasQueryLengths || isPart;
   }
 };
 
 /// The names of a plan's symbols: the extent of the row rank and of the key
-/// rank, this batch row's number of keys and of queries among them, the key
-/// that the position of row 0 falls on, and the origin of the keys. A plan
-/// lists the extents always and the others where there is such, in this order.
-/// Lengths count from the part's first token and lie within the extents.
+/// rank, or of one segment of them, this batch row's number of keys and of
+/// queries among them, the key that the position of row 0 falls on, and the
+/// origin of the keys. A plan lists the extents always and the others where
+/// there is such, in this order. Lengths count from the part's first token and
+/// lie within the extents.
 struct PlanSymbols {
   static constexpr llvm::StringLiteral rowExtent = "M";
   static constexpr llvm::StringLiteral keyExtent = "N";
@@ -54,11 +59,27 @@ struct PlanSymbols {
   static constexpr llvm::StringLiteral keyOrigin = "ON";
 };
 
+/// The list that tiles of a sparse plane walk.
+struct ListedSparsity {
+  /// The atom that names it, or null.
+  Attribute list;
+  /// The other terms, or null.
+  Attribute others;
+};
+
+/// Takes the list out of `expression`, which may be null: the one atom of
+/// lists, a term of the outermost `and`. Fails where there are more, or where
+/// it stands elsewhere.
+FailureOr<ListedSparsity> splitLists(Attribute expression);
+
 /// Plans `restriction`. The result is null where nothing is restricted;
 /// expressions that cannot be planned yet are reported through `emitError`.
 FailureOr<PlanAttr> planSparsity(MLIRContext *context,
                                  const PlaneRestriction &restriction,
                                  function_ref<InFlightDiagnostic()> emitError);
+
+/// Whether `plan` says that every point is live whatever the sizes are.
+bool isWholePlan(PlanAttr plan);
 
 /// Whether `plan` says that no point is live whatever the sizes are.
 bool isEmptyPlan(PlanAttr plan);

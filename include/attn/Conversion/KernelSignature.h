@@ -65,9 +65,33 @@ struct KernelTensor {
   /// extents.
   SmallVector<std::string> dims;
   bool isOutput;
-  /// Whether every row of it is a permutation of the tokens, which a call
-  /// checks.
-  bool isPermutation = false;
+};
+
+/// What a call has to find in an input before anything is written.
+struct KernelCheck {
+  enum class Kind {
+    Permutation, ///< Every row of the last dimension holds each token once.
+    Offsets,     ///< It holds ascending numbers of tokens.
+    Blocks,      ///< It holds offsets of ascending lists of blocks of tokens.
+    Indices      ///< It is an ascending list of tokens, filled up with -1.
+  };
+  Kind kind;
+  /// The number of the input.
+  unsigned tensor;
+  /// How many tokens there are, like a dimension of a tensor.
+  std::string extent;
+  /// Of lists: how many queries there are and how many share a list, how many
+  /// tokens are a block, and the input with the entries of blocks.
+  std::string rows = {};
+  int64_t rowsOfList = 1, tokensOfBlock = 1;
+  unsigned entries = 0;
+
+  bool operator==(const KernelCheck &other) const {
+    return kind == other.kind && tensor == other.tensor &&
+           extent == other.extent && rows == other.rows &&
+           rowsOfList == other.rowsOfList &&
+           tokensOfBlock == other.tokensOfBlock && entries == other.entries;
+  }
 };
 
 class KernelSignature {
@@ -97,6 +121,7 @@ public:
 
   StringRef getName() const { return name; }
   ArrayRef<KernelTensor> getTensors() const { return tensors; }
+  ArrayRef<KernelCheck> getChecks() const { return checks; }
   unsigned getNumInputs() const;
 
   /// memref<..., strided<[?, ..., 1], offset: ?>> of tensor `index`.
@@ -127,6 +152,7 @@ private:
 
   std::string name;
   SmallVector<KernelTensor> tensors;
+  SmallVector<KernelCheck> checks;
   /// Functions of a phase are called by the kernel's and by nothing else.
   bool isPhase = false;
 };

@@ -52,6 +52,32 @@ typedef struct attn_cpu_feature {
   uint32_t bit;
 } attn_cpu_feature;
 
+// What the values of an operand have to be, row by row of its last dimension.
+typedef enum attn_check_kind {
+  AttnCheckPermutation = 0, // every token once
+  AttnCheckOffsets = 1,     // ascending numbers of tokens, where segments begin
+  AttnCheckBlocks = 2,      // offsets of ascending lists of blocks of tokens
+  AttnCheckIndices = 3      // an ascending list of tokens, filled up with -1
+} attn_check_kind;
+
+// A dimension that is as long as there are tokens.
+typedef struct attn_extent {
+  int32_t tensor;
+  int32_t dim;
+} attn_extent;
+
+typedef struct attn_value_check {
+  int32_t kind;
+  int32_t tensor; // an input of i32 or i64
+  attn_extent tokens;
+  // Of lists: the queries, how many of them share a list, how many tokens are a
+  // block, and of AttnCheckBlocks the input that holds the lists.
+  attn_extent rows;
+  int64_t rowsOfList;
+  int64_t tokensOfBlock;
+  int32_t entries;
+} attn_value_check;
+
 // What the compiler emits for a kernel. Read by lib/Target/CPU, field by field.
 typedef struct attn_kernel_code {
   const attn_kernel_info *info;
@@ -63,10 +89,9 @@ typedef struct attn_kernel_code {
   const attn_cpu_feature *features;
   int64_t featureCount;
   uint64_t extendedState; // bits of XCR0 the operating system must have set
-  // The inputs whose rows are permutations, by number; none where values are
-  // not to be checked.
-  const int32_t *permutations;
-  int64_t permutationCount;
+  // None where values are not to be checked.
+  const attn_value_check *checks;
+  int64_t checkCount;
 } attn_kernel_code;
 
 // Each of these implements the public function of the same name.
@@ -154,7 +179,8 @@ int32_t attn_abi_check_overlap(const attn_kernel_code *code,
                                const attn_abi_tensors *tensors,
                                const attn_abi_message *message);
 
-// Refuses operands whose values make no sense: permutations that are none.
+// Refuses operands whose values make no sense: permutations that are none,
+// offsets that descend or leave the tokens, lists out of order.
 int32_t attn_abi_check_values(const attn_kernel_code *code,
                               const attn_abi_tensors *tensors,
                               const attn_abi_message *message);

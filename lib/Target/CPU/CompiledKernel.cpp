@@ -13,6 +13,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringSwitch.h"
 
 #include <dlpack/dlpack.h>
 
@@ -165,6 +166,13 @@ private:
   }
   LogicalResult checkName(StringRef name);
   LogicalResult readTensor(Attribute attribute, CompiledKernel &kernel);
+  LogicalResult readCheck(Attribute attribute, CompiledKernel &kernel);
+  FailureOr<int32_t> readCheckedInput(DictionaryAttr check, StringRef name,
+                                      int64_t minRank,
+                                      const CompiledKernel &kernel);
+  FailureOr<CompiledExtent> readCheckedExtent(DictionaryAttr check,
+                                              StringRef name,
+                                              const CompiledKernel &kernel);
   LogicalResult readDim(StringRef dim, int64_t extent, CompiledKernel &kernel,
                         CompiledTensor &tensor);
 
@@ -240,17 +248,7 @@ LogicalResult Reader::readTensor(Attribute attribute, CompiledKernel &kernel) {
     return error() << "input '" << name.getValue()
                    << "' comes after an output; inputs must come first";
 
-  CompiledTensor tensor{name.str(),
-                        *element,
-                        {},
-                        output.getValue(),
-                        dictionary.contains("permutation")};
-  if (tensor.isPermutation && (tensor.isOutput || type.getRank() == 0 ||
-                               (!type.getElementType().isSignlessInteger(32) &&
-                                !type.getElementType().isSignlessInteger(64))))
-    return error() << "tensor '" << tensor.name
-                   << "' is a permutation, which is an input of i32 or i64 of "
-                      "rank 1 or more";
+  CompiledTensor tensor{name.str(), *element, {}, output.getValue()};
   for (auto [dim, extent] : llvm::zip_equal(dims, type.getShape())) {
     auto text = dyn_cast<StringAttr>(dim);
     if (!text)
@@ -261,6 +259,96 @@ LogicalResult Reader::readTensor(Attribute attribute, CompiledKernel &kernel) {
   }
   kernel.inputCount += !tensor.isOutput;
   kernel.tensors.push_back(std::move(tensor));
+  return success();
+}
+
+/// An input that a check names by the entry `name`.
+FailureOr<int32_t> Reader::readCheckedInput(DictionaryAttr check,
+                                            StringRef name, int64_t minRank,
+                                            const CompiledKernel &kernel) {
+  auto number = check.getAs<IntegerAttr>(name);
+  if (!number || number.getInt() < 0 || number.getInt() >= kernel.inputCount)
+    return error() << "the entry '" << name
+                   << "' of a check must be the number of one of "
+                   << kernel.inputCount << " inputs",
+           failure();
+  const CompiledTensor &tensor = kernel.tensors[number.getInt()];
+  if (static_cast<int64_t>(tensor.dims.size()) < minRank ||
+      tensor.element.code != kDLInt ||
+      (tensor.element.bits != 32 && tensor.element.bits != 64))
+    return error() << "tensor '" << tensor.name
+                   << "' is checked, which an input of i32 or i64 of rank "
+                   << minRank << " or more can be",
+           failure();
+  return static_cast<int32_t>(number.getInt());
+}
+
+/// A dimension whose extent the entry `name` of a check says.
+FailureOr<CompiledExtent>
+Reader::readCheckedExtent(DictionaryAttr check, StringRef name,
+                          const CompiledKernel &kernel) {
+  auto extent = check.getAs<StringAttr>(name);
+  for (auto [index, tensor] : llvm::enumerate(kernel.tensors))
+    for (auto [dim, known] : llvm::enumerate(tensor.dims))
+      if (extent && known.name == extent.getValue())
+        return CompiledExtent{static_cast<int32_t>(index),
+                              static_cast<int32_t>(dim)};
+  return error() << "the entry '" << name
+                 << "' of a check must be an extent that a tensor has",
+         failure();
+}
+
+LogicalResult Reader::readCheck(Attribute attribute, CompiledKernel &kernel) {
+  using Kind = CompiledCheck::Kind;
+  auto dictionary = dyn_cast<DictionaryAttr>(attribute);
+  auto kind = dictionary ? dictionary.getAs<StringAttr>("kind") : StringAttr();
+  auto code = llvm::StringSwitch<std::optional<Kind>>(kind ? kind.getValue()
+                                                           : StringRef())
+                  .Case("permutation", Kind::Permutation)
+                  .Case("offsets", Kind::Offsets)
+                  .Case("blocks", Kind::Blocks)
+                  .Case("indices", Kind::Indices)
+                  .Default(std::nullopt);
+  if (!code)
+    return error() << "a check must be a dictionary whose 'kind' is "
+                      "permutation, offsets, blocks or indices";
+  FailureOr<int32_t> tensor = readCheckedInput(
+      dictionary, "tensor", code == Kind::Indices ? 2 : 1, kernel);
+  if (failed(tensor))
+    return failure();
+  FailureOr<CompiledExtent> tokens =
+      readCheckedExtent(dictionary, "extent", kernel);
+  if (failed(tokens))
+    return failure();
+  CompiledCheck check{*code, *tensor, *tokens, {}};
+  if (code == Kind::Blocks || code == Kind::Indices) {
+    FailureOr<CompiledExtent> rows =
+        readCheckedExtent(dictionary, "rows", kernel);
+    if (failed(rows))
+      return failure();
+    check.rows = *rows;
+    for (auto [name, size] :
+         {std::pair("rows_of_list", &check.rowsOfList),
+          std::pair("tokens_of_block", &check.tokensOfBlock)}) {
+      auto number = dictionary.getAs<IntegerAttr>(name);
+      if (!number || number.getInt() < 1)
+        return error() << "the entry '" << name
+                       << "' of a check must be an integer of at least 1";
+      *size = number.getInt();
+    }
+  }
+  if (code == Kind::Blocks) {
+    FailureOr<int32_t> entries =
+        readCheckedInput(dictionary, "entries", 1, kernel);
+    if (failed(entries))
+      return failure();
+    size_t rank = kernel.tensors[*entries].dims.size();
+    if (rank != 1 && rank != kernel.tensors[*tensor].dims.size())
+      return error() << "the entries of blocks have rank 1 or that of their "
+                        "offsets";
+    check.entries = *entries;
+  }
+  kernel.checks.push_back(check);
   return success();
 }
 
@@ -293,6 +381,10 @@ FailureOr<CompiledKernel> Reader::read(Attribute attribute, StringRef rename) {
   for (Attribute tensor : tensors)
     if (failed(readTensor(tensor, kernel)))
       return failure();
+  if (auto checks = dictionary.getAs<ArrayAttr>("checks"))
+    for (Attribute check : checks)
+      if (failed(readCheck(check, kernel)))
+        return failure();
   return kernel;
 }
 

@@ -277,17 +277,27 @@ FailureOr<llvm::Constant *> EntryPointBuilder::addCode(llvm::Constant *info) {
   }
   int64_t featureCount;
   llvm::Constant *features = addFeatures(featureCount);
-  SmallVector<llvm::Constant *> permutations;
-  for (auto [number, tensor] : llvm::enumerate(kernel.tensors))
-    if (tensor.isPermutation && options.checkValues)
-      permutations.push_back(get32(number));
+  auto *extentType = llvm::StructType::get(context, {i32, i32});
+  auto *checkType = llvm::StructType::get(
+      context, {i32, i32, extentType, extentType, i64, i64, i32});
+  auto getExtent = [&](const CompiledExtent &extent) {
+    return llvm::ConstantStruct::get(extentType,
+                                     {get32(extent.tensor), get32(extent.dim)});
+  };
+  SmallVector<llvm::Constant *> checks;
+  if (options.checkValues)
+    for (const CompiledCheck &check : kernel.checks)
+      checks.push_back(llvm::ConstantStruct::get(
+          checkType,
+          {get32(check.kind), get32(check.tensor), getExtent(check.tokens),
+           getExtent(check.rows), get64(check.rowsOfList),
+           get64(check.tokensOfBlock), get32(check.entries)}));
   return addGlobal(
       llvm::ConstantStruct::getAnon(
           {info, addArray(phaseType, phases, "phases"), sizes[0], sizes[1],
            get64(options.maxWorkspace), features, get64(featureCount),
            get64(options.target.getRequiredState()),
-           addArray(i32, permutations, "permutations"),
-           get64(permutations.size())}),
+           addArray(checkType, checks, "checks"), get64(checks.size())}),
       "code");
 }
 

@@ -204,7 +204,7 @@ func.func @map_operand_type(%q: tensor<2x8x?x64xf32>, %x: tensor<8xcomplex<f32>>
 // AT-7: a slot that is none
 func.func @bias_slot(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
   // expected-error @+1 {{bias names operand slot 0 of 0 where slot 0 is next}}
-  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>,
       score = [#attn.bias<0, [h]>]}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
@@ -214,7 +214,7 @@ func.func @bias_slot(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
 // AT-7: operands are used in order, each once
 func.func @bias_order(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2x8x4x64xf32> {
   // expected-error @+1 {{bias names operand slot 1 of 2 where slot 0 is next}}
-  %o = "attn.attention"(%q, %q, %q, %x, %x) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 2, 0, 0, 0, 0, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q, %x, %x) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0>,
       score = [#attn.bias<1, [h]>, #attn.bias<0, [h]>]}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
@@ -223,8 +223,8 @@ func.func @bias_order(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2x8
 
 // AT-7: no operand and no region is left over
 func.func @unused_extra(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2x8x4x64xf32> {
-  // expected-error @+1 {{has 1 extra operands and 0 regions, but 'score', 'weights' and 'gate' use 0 and 0}}
-  %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0>,
+  // expected-error @+1 {{has 1 extra operands and 0 regions, but 'score', 'where', 'weights' and 'gate' use 0 and 0}}
+  %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0>,
       score = []}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<8xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
@@ -234,7 +234,7 @@ func.func @unused_extra(%q: tensor<2x8x4x64xf32>, %x: tensor<8xf32>) -> tensor<2
 // AT-7
 func.func @map_region(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
   // expected-error @+1 {{a score map names region 3 of 0 where region 0 is next}}
-  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>,
       score = [#attn.score_map<3, [], []>]}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
@@ -244,7 +244,7 @@ func.func @map_region(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
 // AT-7
 func.func @unknown_modifier(%q: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
   // expected-error @+1 {{'score' lists scale, softcap, bias and map; got "scale"}}
-  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>,
       score = ["scale"]}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
@@ -491,7 +491,7 @@ func.func @positions(%q: tensor<2x8x?x64xf32>, %x: tensor<f32>) -> tensor<2x8x?x
 // PO-5: no other alignment has one
 func.func @offset_of_none(%q: tensor<2x8x?x64xf32>, %x: index) -> tensor<2x8x?x64xf32> {
   // expected-error @+1 {{takes an offset with 'align offset(%x : type)' alone; it aligns top_left and has one}}
-  %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment top_left>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment top_left>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0>,
       score = []}> : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, index) -> tensor<2x8x?x64xf32>
   return %o : tensor<2x8x?x64xf32>
 }
@@ -501,7 +501,7 @@ func.func @offset_of_none(%q: tensor<2x8x?x64xf32>, %x: index) -> tensor<2x8x?x6
 // PO-5: an offset alignment has one
 func.func @no_offset(%q: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32> {
   // expected-error @+1 {{it aligns offset and has none}}
-  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment offset>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q) <{alignment = #attn<alignment offset>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>,
       score = []}> : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32>
   return %o : tensor<2x8x?x64xf32>
 }
@@ -511,7 +511,7 @@ func.func @no_offset(%q: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf32> {
 // PO-6
 func.func @unnamed_origin(%q: tensor<2x8x?x64xf32>, %x: index) -> tensor<2x8x?x64xf32> {
   // expected-error @+1 {{names 0 ranks for 1 origins}}
-  %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment top_left>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0>,
+  %o = "attn.attention"(%q, %q, %q, %x) <{alignment = #attn<alignment top_left>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0>,
       score = []}> : (tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, tensor<2x8x?x64xf32>, index) -> tensor<2x8x?x64xf32>
   return %o : tensor<2x8x?x64xf32>
 }
@@ -641,7 +641,7 @@ func.func @gate_renormalised(%q: tensor<2x8x?x64xf32>, %k: tensor<2x4x?x64xf32>,
 // MD-2: the text cannot say it
 func.func @f(%q: tensor<2x8x4x64xf32>, %k: tensor<2x8x4x64xf32>, %v: tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32> {
   // expected-error @+1 {{lists no scale, which the text would read as 1/sqrt(E); list scale(1.0) where there is none}}
-  %o = "attn.attention"(%q, %k, %v) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0>, score = []}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
+  %o = "attn.attention"(%q, %k, %v) <{alignment = #attn<alignment bottom_right>, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>, score = []}> : (tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>, tensor<2x8x4x64xf32>) -> tensor<2x8x4x64xf32>
   return %o : tensor<2x8x4x64xf32>
 }
 

@@ -142,3 +142,35 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// Offsets are those of the whole: a part of the queries would not know its own.
+// CHECK: [[@LINE+3]]:10: error: 'attn.attention' op has segments and is not tiled along their tokens; allowed are b, h and f
+module attributes {transform.with_named_sequence} {
+  func.func @segments(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %s: tensor<?xi32>) -> tensor<?x8x?x64xf32> {
+    %o = attn.attention(%q, %k, %k) segments(%s : tensor<?xi32>) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %o : tensor<?x8x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["attn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %t, %l = transform.structured.tile_using_for %op tile_sizes [0, 0, 32] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// Lists are of all queries.
+// CHECK: [[@LINE+3]]:10: error: 'attn.attention' op has lists of keys and is not tiled along tokens; allowed are b, h and f
+module attributes {transform.with_named_sequence} {
+  func.func @lists(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %l: tensor<?x?xi32>) -> tensor<?x8x?x64xf32> {
+    %o = attn.attention(%q, %k, %k) where indices(32, %l[] : tensor<?x?xi32>) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %o : tensor<?x8x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["attn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %t, %l = transform.structured.tile_using_for %op tile_sizes [0, 0, 32] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}

@@ -40,7 +40,7 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 
 // CA-2
 func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
-  // expected-error @+1 {{sparsity, lengths and an alignment need 'over (query, key)'}}
+  // expected-error @+1 {{sparsity, lengths, segments and an alignment need 'over (query, key)'}}
   %o = "attn.cascade"(%s) <{sparsity = #attn.sparsity<causal>}> ({
   ^bb0(%S: tensor<?x?xf32>):
     %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -53,7 +53,7 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 
 // CA-2
 func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
-  // expected-error @+1 {{sparsity, lengths and an alignment need 'over (query, key)'}}
+  // expected-error @+1 {{sparsity, lengths, segments and an alignment need 'over (query, key)'}}
   %o = "attn.cascade"(%s) <{alignment = #attn<alignment top_left>}> ({
   ^bb0(%S: tensor<?x?xf32>):
     %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>

@@ -1,4 +1,4 @@
-//===- KernelValuesTest.cpp - Permutations as operands --------------------===//
+//===- KernelValuesTest.cpp - Operands whose values are checked -----------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -16,17 +16,18 @@ namespace {
 
 /// Checks rows of tokens as the one operand of a kernel without phases.
 template <typename T>
-std::pair<int32_t, std::string> check(std::vector<T> &tokens, int64_t rows,
-                                      int64_t size, int64_t rowStride) {
+std::pair<int32_t, std::string>
+check(std::vector<T> &tokens, int64_t rows, int64_t size, int64_t rowStride,
+      attn_value_check what = {
+          AttnCheckPermutation, 0, {0, 1}, {0, 0}, 1, 1, 0}) {
   attn_dim_info dims[] = {{"b", -1, 0}, {"m", -1, 1}};
   const char *symbols[] = {"b", "m"};
   DLDataType type = {kDLInt, 8 * sizeof(T), 1};
   attn_tensor_info tensor = {"order", dims, 2, 0, type};
   attn_kernel_info info = {1,       1,       1,  2,     0,  0, "kernel",
                            &tensor, symbols, "", "cpu", "", 0};
-  int32_t permutation = 0;
-  attn_kernel_code code = {&info,   nullptr, nullptr, nullptr,      0,
-                           nullptr, 0,       0,       &permutation, 1};
+  attn_kernel_code code = {&info,   nullptr, nullptr, nullptr, 0,
+                           nullptr, 0,       0,       &what,   1};
   int64_t shape[] = {rows, size}, strides[] = {rowStride, 1};
   DLTensor view{};
   view.data = tokens.data();
@@ -89,6 +90,34 @@ TEST(KernelValues, RefusesRepeats) {
   auto *last = std::find(many.data(), many.data() + kMany, kMany - 1);
   *last = kMany - 2;
   EXPECT_EQ(check(many, 1, kMany, kMany).first, ATTN_ERR_VALUE);
+}
+
+/// Offsets of segments, of which there are as many tokens as `rows`.
+template <typename T>
+std::pair<int32_t, std::string> checkOffsets(std::vector<T> offsets,
+                                             int64_t rows) {
+  auto size = static_cast<int64_t>(offsets.size()) / rows;
+  return check(offsets, rows, size, size,
+               {AttnCheckOffsets, 0, {0, 0}, {0, 0}, 1, 1, 0});
+}
+
+TEST(KernelValues, AcceptsOffsets) {
+  EXPECT_EQ(checkOffsets<int32_t>({0}, 1).first, ATTN_OK);
+  EXPECT_EQ(checkOffsets<int32_t>({0, 0, 1}, 1).first, ATTN_OK);
+  EXPECT_EQ(checkOffsets<int64_t>({1, 2, 2, 0, 0, 1}, 2).first, ATTN_OK);
+}
+
+TEST(KernelValues, RefusesOffsets) {
+  EXPECT_EQ(checkOffsets<int32_t>({}, 1).second,
+            "kernel: order holds no offsets of segments: there is not even "
+            "one");
+  EXPECT_EQ(checkOffsets<int32_t>({0, 1, 2, 0, 2, 1}, 2).second,
+            "kernel: order holds no offsets of segments: number 2 is 1, less "
+            "than the 2 before it");
+  EXPECT_EQ(checkOffsets<int64_t>({0, 3, 0, 2}, 2).second,
+            "kernel: order holds no offsets of segments: number 1 is 3, "
+            "outside of the 2 tokens");
+  EXPECT_EQ(checkOffsets<int64_t>({-1, 1}, 1).first, ATTN_ERR_VALUE);
 }
 
 } // namespace

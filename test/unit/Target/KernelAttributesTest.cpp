@@ -139,6 +139,47 @@ TEST_F(KernelAttributes, OfTensorsAreChecked) {
       "input 'x' comes after an output; inputs must come first");
 }
 
+TEST_F(KernelAttributes, OfChecksAreChecked) {
+  auto refuse = [&](StringRef check, const char *message) {
+    expectRefused(
+        ("[{name = \"k\", phases = 1, worker_workspace = 0, tensors = "
+         "[{name = \"p\", type = tensor<?xi32>, dims = [\"n\"], output = "
+         "false}, {name = \"x\", type = tensor<?xf32>, dims = [\"n\"], "
+         "output = false}, {name = \"y\", type = tensor<?xi32>, dims = "
+         "[\"n\"], output = true}], checks = [" +
+         check + "]}]")
+            .str(),
+        message);
+  };
+  const char *kinds = "'attn.kernels': a check must be a dictionary whose "
+                      "'kind' is permutation, offsets, blocks or indices";
+  refuse("1", kinds);
+  refuse("{kind = \"prime\", tensor = 0, extent = \"n\"}", kinds);
+  refuse("{kind = \"offsets\", tensor = 2, extent = \"n\"}",
+         "'attn.kernels': the entry 'tensor' of a check must be the number of "
+         "one of 2 inputs");
+  refuse("{kind = \"offsets\", tensor = 1, extent = \"n\"}",
+         "'attn.kernels': tensor 'x' is checked, which an input of i32 or i64 "
+         "of rank 1 or more can be");
+  refuse("{kind = \"indices\", tensor = 0, extent = \"n\"}",
+         "'attn.kernels': tensor 'p' is checked, which an input of i32 or i64 "
+         "of rank 2 or more can be");
+  refuse("{kind = \"permutation\", tensor = 0, extent = \"m\"}",
+         "'attn.kernels': the entry 'extent' of a check must be an extent that "
+         "a tensor has");
+  refuse("{kind = \"blocks\", tensor = 0, extent = \"n\", rows = \"m\"}",
+         "'attn.kernels': the entry 'rows' of a check must be an extent that a "
+         "tensor has");
+  refuse("{kind = \"blocks\", tensor = 0, extent = \"n\", rows = \"n\", "
+         "rows_of_list = 0}",
+         "'attn.kernels': the entry 'rows_of_list' of a check must be an "
+         "integer of at least 1");
+  refuse("{kind = \"blocks\", tensor = 0, extent = \"n\", rows = \"n\", "
+         "rows_of_list = 1, tokens_of_block = 1, entries = 5}",
+         "'attn.kernels': the entry 'entries' of a check must be the number of "
+         "one of 2 inputs");
+}
+
 TEST_F(KernelAttributes, AreComparedWithTheFunctions) {
   auto compile = [&](StringRef functions) {
     diagnostics.clear();

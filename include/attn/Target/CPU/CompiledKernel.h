@@ -47,14 +47,30 @@ struct CompiledTensor {
   ElementCode element;
   SmallVector<CompiledDim> dims;
   bool isOutput;
-  bool isPermutation = false; // along its last dimension
+};
+
+/// A dimension of a tensor.
+struct CompiledExtent {
+  int32_t tensor = 0, dim = 0;
+};
+
+/// What the values of an input have to be, along its last dimension; the fields
+/// are those of attn_value_check.
+struct CompiledCheck {
+  enum Kind : int32_t { Permutation, Offsets, Blocks, Indices };
+  Kind kind;
+  int32_t tensor = 0;
+  CompiledExtent tokens, rows;
+  int64_t rowsOfList = 1, tokensOfBlock = 1;
+  int32_t entries = 0;
 };
 
 struct CompiledKernel {
   std::string name;   // prefix of the public functions
   std::string symbol; // prefix of the module's functions
-  SmallVector<CompiledTensor> tensors;
+  SmallVector<CompiledTensor, 0> tensors;
   SmallVector<std::string> symbols;
+  SmallVector<CompiledCheck, 0> checks;
   int32_t inputCount;
   int32_t phaseCount;
   int64_t workerWorkspace;

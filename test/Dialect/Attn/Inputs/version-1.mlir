@@ -66,6 +66,27 @@ module {
     }
     return %0 : tensor<2x?xf32>
   }
+  func.func @packed(%arg0: tensor<?x8x?x64xf32>, %arg1: tensor<?x?xi32>, %arg2: tensor<?xi64>) -> tensor<?x8x?x64xf32> {
+    %output = attn.attention(%arg0, %arg0, %arg0)
+      score [scale(1.250000e-01)]
+      where causal align bottom_right segments query(%arg1 : tensor<?x?xi32>) key(%arg2 : tensor<?xi64>)
+      : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %output : tensor<?x8x?x64xf32>
+  }
+  func.func @listed(%arg0: tensor<?x8x?x64xf32>, %arg1: tensor<8x?xi32>, %arg2: tensor<?xi64>, %arg3: tensor<?x?x?xi32>) -> tensor<?x8x?x64xf32> {
+    %output = attn.attention(%arg0, %arg0, %arg0)
+      score [scale(1.250000e-01)]
+      where blocks(64, 32, %arg1[h] : tensor<8x?xi32>, %arg2[] : tensor<?xi64>) or indices(16, %arg3[b] : tensor<?x?x?xi32>) align bottom_right
+      : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %output : tensor<?x8x?x64xf32>
+  }
+  func.func @cascade_packed(%arg0: tensor<2x?x?xf32>, %arg1: tensor<2x?xi32>, %arg2: tensor<?xi64>) -> tensor<2x?xf32> {
+    %0 = attn.cascade (%arg3 = %arg0, %arg4 = %arg1, %arg5 = %arg2) over (m, n) align bottom_right segments query(%arg4[b]) key(%arg5[]) : (tensor<2x?x?xf32>, tensor<2x?xi32>, tensor<?xi64>) -> tensor<2x?xf32> {
+      %1 = attn.einsum [b,m] = %arg3[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      attn.yield %1 : tensor<2x?xf32>
+    }
+    return %0 : tensor<2x?xf32>
+  }
   func.func @cascade_part(%arg0: tensor<2x?x?xf32>, %arg1: tensor<2xi32>, %arg2: tensor<i64>) -> tensor<2x?xf32> {
     %0 = attn.cascade (%arg3 = %arg0, %arg4 = %arg1, %arg5 = %arg2) where causal over (m, n) align offset(%arg4[b]) origin(m = %arg5[], n = %arg4[b]) : (tensor<2x?x?xf32>, tensor<2xi32>, tensor<i64>) -> tensor<2x?xf32> {
       %1 = attn.einsum [b,m] = %arg3[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>

@@ -208,7 +208,14 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
                                      [&]() { return state.parseModifier(); }))
     return failure();
   if (succeeded(parser.parseOptionalKeyword("where"))) {
-    FailureOr<Attribute> expression = SparsityAttr::parseExpression(parser);
+    auto parseList = [&]() -> FailureOr<AccessAttr> {
+      SmallVector<StringAttr> ranks;
+      if (state.parseExtra(ranks))
+        return failure();
+      return AccessAttr::get(context, state.extras.size() - 1, ranks);
+    };
+    FailureOr<Attribute> expression =
+        SparsityAttr::parseExpression(parser, parseList);
     if (failed(expression))
       return failure();
     properties.sparsity = SparsityAttr::get(context, *expression);
@@ -261,6 +268,20 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
     if (!keyLengths && !queryLengths)
       return parser.emitError(lengthsLocation,
                               "'lengths' takes key(...), query(...) or both");
+  }
+  std::optional<Typed> querySegments, keySegments;
+  if (succeeded(parser.parseOptionalKeyword("segments"))) {
+    if (succeeded(parser.parseOptionalKeyword("query")) &&
+        parseTyped(querySegments))
+      return failure();
+    if (succeeded(parser.parseOptionalKeyword("key")) &&
+        parseTyped(keySegments))
+      return failure();
+    if (!querySegments && !keySegments) {
+      if (parseTyped(querySegments))
+        return failure();
+      keySegments = querySegments;
+    }
   }
   std::optional<Typed> queryPermutation, keyPermutation;
   auto parsePermutation = [&](std::optional<Typed> &typed,
@@ -338,7 +359,8 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
     if (parser.resolveOperand(origin.operand, origin.type, result.operands))
       return failure();
   for (std::optional<Typed> *typed :
-       {&offset, &queryPermutation, &keyPermutation})
+       {&offset, &queryPermutation, &keyPermutation, &querySegments,
+        &keySegments})
     if (*typed && parser.resolveOperand((*typed)->operand, (*typed)->type,
                                         result.operands))
       return failure();
@@ -352,7 +374,9 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
                                     static_cast<int32_t>(origins.size()),
                                     offset ? 1 : 0,
                                     queryPermutation ? 1 : 0,
-                                    keyPermutation ? 1 : 0};
+                                    keyPermutation ? 1 : 0,
+                                    querySegments ? 1 : 0,
+                                    keySegments ? 1 : 0};
 
   // The default scale is written down, so that the printed form always has one.
   // spec: MD-2
@@ -422,7 +446,9 @@ void AttentionOp::print(OpAsmPrinter &printer) {
   printer.printNewline();
   if (getSparsity()) {
     printer << "where ";
-    SparsityAttr::printExpression(printer, getSparsity()->getExpression());
+    SparsityAttr::printExpression(
+        printer, getSparsity()->getExpression(),
+        [&](AccessAttr list) { printExtra(list.getInput(), list.getRanks()); });
     printer << " ";
   }
   printer << "align " << stringifyAlignment(getAlignment());
@@ -447,6 +473,16 @@ void AttentionOp::print(OpAsmPrinter &printer) {
     printer << " lengths";
     printTyped("key", getKeyLengths());
     printTyped("query", getQueryLengths());
+  }
+  if (isPacked()) {
+    printer << " segments";
+    if (getQuerySegments() == getKeySegments()) {
+      printer << "(" << getQuerySegments() << " : "
+              << getQuerySegments().getType() << ")";
+    } else {
+      printTyped("query", getQuerySegments());
+      printTyped("key", getKeySegments());
+    }
   }
   auto printPermutation = [&](Value order, std::optional<ArrayAttr> ranks) {
     printer << "(" << order;

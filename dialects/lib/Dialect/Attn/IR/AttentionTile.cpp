@@ -67,12 +67,22 @@ static SmallVector<SmallVector<OperandDim>> getOperandDims(AttentionOp op) {
     if (auto bias = dyn_cast<BiasAttr>(modifier))
       setExtra(bias.getSlot(), bias.getRanks());
   }
+  if (op.getSparsity())
+    for (AccessAttr list : op.getSparsity()->getLists()) {
+      setExtra(list.getInput(), list.getRanks());
+      auto &own = dims[firstExtra + list.getInput()];
+      own.resize(
+          cast<RankedTensorType>(op.getExtras()[list.getInput()].getType())
+              .getRank(),
+          whole);
+    }
   for (ScoreMapAttr map : op.getMaps())
     for (auto [slot, ranks] : llvm::zip(map.getSlots(), map.getRanks()))
       setExtra(slot, cast<ArrayAttr>(ranks));
   for (GateAttr gate : op.getGateList())
     setGate(gate);
-  // What follows is indexed by heads, sinks alone, or by the batch.
+  // What follows is indexed by heads, sinks alone, or by the batch and, behind
+  // it, by what a tile holds whole.
   for (unsigned number = firstExtra + op.getExtras().size();
        number < dims.size(); ++number) {
     Value operand = op->getOperand(number);
@@ -97,6 +107,10 @@ static SmallVector<SmallVector<OperandDim>> getOperandDims(AttentionOp op) {
   setPermutation(op.getQueryPermutationMutable(),
                  op.getQueryPermutationRanks());
   setPermutation(op.getKeyPermutationMutable(), op.getKeyPermutationRanks());
+  for (MutableOperandRange segments :
+       {op.getQuerySegmentsMutable(), op.getKeySegmentsMutable()})
+    if (!segments.empty())
+      dims[segments[0].getOperandNumber()].back() = whole;
   return dims;
 }
 
@@ -213,7 +227,7 @@ Value AttentionTile::slice(Value operand, ArrayRef<OperandDim> dims) {
   for (auto [dim, role] : llvm::enumerate(dims)) {
     if (role.kind == OperandDim::Whole) {
       sliceOffsets.push_back(builder.getIndexAttr(0));
-      sliceSizes.push_back(builder.getIndexAttr(type.getDimSize(dim)));
+      sliceSizes.push_back(tensor::getMixedSize(builder, loc, operand, dim));
       continue;
     }
     bool isKeyHead = role.kind == OperandDim::KeyHead;
@@ -363,6 +377,17 @@ FailureOr<AttentionOp> AttentionTile::create(bool isPartial) {
     return op.emitOpError("has a permutation and is not tiled along its "
                           "tokens; allowed are b, h and f"),
            failure();
+  // Lists are of all queries, and name all keys.
+  if (op.getSparsity() && !op.getSparsity()->getListAtoms().empty() &&
+      !(isWhole(kRow) && isWhole(kKey)))
+    return op.emitOpError("has lists of keys and is not tiled along tokens; "
+                          "allowed are b, h and f"),
+           failure();
+  // Nor has a part of packed sequences offsets of its own.
+  if (op.isPacked() && !(isWhole(kRow) && isWhole(kKey)))
+    return op.emitOpError("has segments and is not tiled along their tokens; "
+                          "allowed are b, h and f"),
+           failure();
   SmallVector<SmallVector<OperandDim>> dims = getOperandDims(op);
   SmallVector<Value> operands;
   for (auto [operand, roles] : llvm::zip_equal(op->getOperands(), dims))
@@ -373,7 +398,8 @@ FailureOr<AttentionOp> AttentionTile::create(bool isPartial) {
   };
   constexpr unsigned kKeyLengths = 4, kQueryLengths = 5, kSinks = 6,
                      kOrigins = 7, kOffset = 8, kQueryPermutation = 9,
-                     kKeyPermutation = 10;
+                     kKeyPermutation = 10, kQuerySegments = 11,
+                     kKeySegments = 12;
   auto [firstExtra, numExtras] = op.getODSOperandIndexAndLength(3);
   ArrayRef<Value> extras = ArrayRef(operands).slice(firstExtra, numExtras);
   Value keyLengths = at(kKeyLengths), queryLengths = at(kQueryLengths);
@@ -425,8 +451,8 @@ FailureOr<AttentionOp> AttentionTile::create(bool isPartial) {
       isPartial || op.getLse() ? getType(compute, false) : Type(), operands[0],
       operands[1], operands[2], extras, keyLengths, queryLengths,
       isPartial ? Value() : at(kSinks), origins, offset, at(kQueryPermutation),
-      at(kKeyPermutation), op.getScore(), op.getSparsityAttr(),
-      AlignmentAttr::get(op.getContext(), alignment),
+      at(kKeyPermutation), at(kQuerySegments), at(kKeySegments), op.getScore(),
+      op.getSparsityAttr(), AlignmentAttr::get(op.getContext(), alignment),
       originRanks.empty() ? ArrayAttr() : builder.getArrayAttr(originRanks),
       op.getQueryPermutationRanksAttr(), op.getKeyPermutationRanksAttr(),
       op.getGatesAttr(),

@@ -83,23 +83,26 @@ static SmallVector<ExtraRank> getGateRanks(AttentionOp op, GatePlace place) {
   llvm_unreachable("no such place");
 }
 
-/// Checks an extra operand against the ranks that index it. Modifiers and gates
-/// use the operands in order, each once: `next` is the one whose turn it is.
+/// Checks an extra operand against the ranks that index it. Modifiers, lists
+/// and gates use the operands in order, each once: `next` is the one whose turn
+/// it is. Behind the ranks there may be `numDims` dimensions more.
 static LogicalResult verifyExtra(AttentionOp op, const Twine &what,
                                  int64_t slot, ArrayRef<StringAttr> ranks,
-                                 ArrayRef<ExtraRank> allowed, int64_t &next) {
+                                 ArrayRef<ExtraRank> allowed, int64_t &next,
+                                 int64_t numDims = 0) {
   // spec: AT-7
   if (slot != next++ || next > static_cast<int64_t>(op.getExtras().size()))
     return op.emitOpError(what)
            << " names operand slot " << slot << " of " << op.getExtras().size()
            << " where slot " << next - 1 << " is next";
   auto type = cast<RankedTensorType>(op.getExtras()[slot].getType());
-  if (type.getRank() != static_cast<int64_t>(ranks.size()))
+  if (type.getRank() != static_cast<int64_t>(ranks.size()) + numDims)
     return op.emitOpError(what)
            << " of rank " << type.getRank() << " is indexed by " << ranks.size()
-           << " ranks";
+           << " ranks" << (numDims ? " and what is behind them" : "");
   llvm::SmallDenseSet<StringAttr> seen;
-  for (auto [rank, size] : llvm::zip_equal(ranks, type.getShape())) {
+  for (auto [rank, size] :
+       llvm::zip_equal(ranks, type.getShape().drop_back(numDims))) {
     StringRef name = rank.getValue();
     const ExtraRank *found = llvm::find_if(
         allowed, [=](const ExtraRank &one) { return one.name == name; });
@@ -235,6 +238,80 @@ static LogicalResult verifyPermutations(AttentionOp op) {
                << rank
                << "' an origin, which an operator with a permutation does not "
                   "have";
+  return success();
+}
+
+LogicalResult attn::verifySegmentCounts(Operation *op, int64_t queries,
+                                        int64_t keys) {
+  // spec: SG-1
+  for (int64_t offsets : {queries, keys})
+    if (offsets == 0)
+      return op->emitOpError(
+          "has segments without an offset; there is one more "
+          "than there are segments");
+  return verifyExtent(op, "the number of offsets of queries", queries,
+                      "that of keys", keys);
+}
+
+/// Checks the offsets of packed sequences.
+static LogicalResult verifySegments(AttentionOp op) {
+  if (!op.isPacked())
+    return success();
+  // spec: SG-1
+  if (!op.getQuerySegments() || !op.getKeySegments())
+    return op.emitOpError(kSegmentsNeedBoth);
+  auto queries = cast<RankedTensorType>(op.getQuerySegments().getType());
+  auto keys = cast<RankedTensorType>(op.getKeySegments().getType());
+  int64_t batch = cast<ShapedType>(op.getQuery().getType()).getDimSize(0);
+  for (auto [type, what] : {std::pair(queries, "the segments of queries"),
+                            std::pair(keys, "the segments of keys")})
+    if (type.getRank() == 2 &&
+        failed(verifyExtent(op, ("the first extent of " + Twine(what)).str(),
+                            type.getDimSize(0), "the batch", batch)))
+      return failure();
+  if (failed(verifySegmentCounts(op, queries.getShape().back(),
+                                 keys.getShape().back())))
+    return failure();
+  // spec: SG-4
+  if (op.isPermuted())
+    return op.emitOpError(kSegmentsHaveNoOrder);
+  for (StringRef rank : {"m", "n"})
+    if (op.getOrigin(rank))
+      return op.emitOpError("gives rank '")
+             << rank << "' an origin, which segments do not have";
+  return success();
+}
+
+/// Checks the lists that atoms of the sparsity name.
+static LogicalResult verifyLists(AttentionOp op, int64_t &next) {
+  if (!op.getSparsity())
+    return success();
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  auto getType = [&](AccessAttr access) {
+    return cast<RankedTensorType>(op.getExtras()[access.getInput()].getType());
+  };
+  SmallVector<ExtraRank> allowed{{"b", query.getDimSize(0)},
+                                 {"h", query.getDimSize(1)}};
+  SmallVector<Attribute> atoms = op.getSparsity()->getListAtoms();
+  for (Attribute atom : atoms) {
+    for (const ListOperand &list : getListOperands(atom)) {
+      // spec: LI-2, LI-3
+      if (failed(verifyExtra(op, list.what, list.access.getInput(),
+                             list.access.getRanks(), allowed, next,
+                             list.numDims)))
+        return failure();
+      Type element = getType(list.access).getElementType();
+      if (!element.isSignlessInteger(32) && !element.isSignlessInteger(64))
+        return op.emitOpError(list.what)
+               << " must hold i32 or i64; got " << element;
+    }
+    if (failed(verifyListCount(op, atom, query.getDimSize(2), getType)))
+      return failure();
+  }
+  // spec: LI-5
+  if (!atoms.empty() && (op.isPermuted() || op.isPacked() ||
+                         op.getOrigin("m") || op.getOrigin("n")))
+    return op.emitOpError(kListsStandAlone);
   return success();
 }
 
@@ -400,6 +477,8 @@ LogicalResult AttentionOp::verify() {
     }
   }
 
+  if (failed(verifyLists(*this, numSlots)))
+    return failure();
   if (ScoreMapAttr map = getWeightMapAttr())
     if (failed(
             verifyMap(*this, map, "the map of weights", numSlots, numRegions)))
@@ -411,8 +490,8 @@ LogicalResult AttentionOp::verify() {
     return emitOpError("has ")
            << getExtras().size() << " extra operands and "
            << getScoreMaps().size()
-           << " regions, but 'score', 'weights' and 'gate' use " << numSlots
-           << " and " << numRegions;
+           << " regions, but 'score', 'where', 'weights' and 'gate' use "
+           << numSlots << " and " << numRegions;
 
   // spec: AT-9
   auto verifyBatch = [&](StringRef what, Value lengths) -> LogicalResult {
@@ -425,7 +504,8 @@ LogicalResult AttentionOp::verify() {
   if (failed(verifyBatch("the extent of the key lengths", getKeyLengths())) ||
       failed(verifyBatch("the extent of the query lengths", getQueryLengths())))
     return failure();
-  if (failed(verifyPositions(*this)) || failed(verifyPermutations(*this)))
+  if (failed(verifyPositions(*this)) || failed(verifyPermutations(*this)) ||
+      failed(verifySegments(*this)))
     return failure();
   // spec: AT-10
   if (getSinks()) {

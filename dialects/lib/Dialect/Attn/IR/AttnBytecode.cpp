@@ -61,6 +61,8 @@ enum class AttributeCode : uint64_t {
   PowerOfTwo = 27,
   Radial = 28,
   AffineSet = 29,
+  Blocks = 30,
+  Indices = 31,
 };
 
 /// Writes one attribute.
@@ -172,6 +174,8 @@ private:
 
   Attribute readNeighborhood();
   Attribute readRadial();
+  Attribute readBlocks();
+  Attribute readIndices();
   Attribute readScoreMap();
   Attribute readPlan();
   Attribute readGate();
@@ -341,6 +345,19 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
         writer.writeAttribute(origin.getAccess());
         return success();
       })
+      .Case([&](BlocksAttr blocks) {
+        code(AttributeCode::Blocks);
+        integers({blocks.getRows(), blocks.getKeys()});
+        writer.writeAttribute(blocks.getOffsets());
+        writer.writeAttribute(blocks.getIndices());
+        return success();
+      })
+      .Case([&](IndicesAttr indices) {
+        code(AttributeCode::Indices);
+        writer.writeSignedVarInt(indices.getGroup());
+        writer.writeAttribute(indices.getIndices());
+        return success();
+      })
       .Case([&](PermutedAttr permuted) {
         code(AttributeCode::Permuted);
         writer.writeAttribute(permuted.getTerm());
@@ -427,6 +444,29 @@ Attribute AttributeReader::readNeighborhood() {
       ArrayRef<int64_t>(lists[0]), ArrayRef<int64_t>(lists[1]),
       ArrayRef<int64_t>(lists[2]), ArrayRef<int64_t>(lists[3]),
       ArrayRef<int64_t>(lists[4]), clipped == 1);
+}
+
+Attribute AttributeReader::readBlocks() {
+  SmallVector<int64_t> sizes;
+  AccessAttr offsets, indices;
+  if (failed(reader.readSignedVarInts(sizes)))
+    return {};
+  if (sizes.size() != 2)
+    return reader.emitError() << "blocks of " << sizes.size() << " sizes",
+           Attribute();
+  if (failed(reader.readAttribute(offsets)) ||
+      failed(reader.readAttribute(indices)))
+    return {};
+  return get<BlocksAttr>(sizes[0], sizes[1], offsets, indices);
+}
+
+Attribute AttributeReader::readIndices() {
+  int64_t group;
+  AccessAttr indices;
+  if (failed(reader.readSignedVarInt(group)) ||
+      failed(reader.readAttribute(indices)))
+    return {};
+  return get<IndicesAttr>(group, indices);
 }
 
 Attribute AttributeReader::readRadial() {
@@ -560,6 +600,10 @@ Attribute AttributeReader::read() {
     return readRadial();
   case AttributeCode::AffineSet:
     return readTerm<AffineSetAttr, AffineMapAttr>();
+  case AttributeCode::Blocks:
+    return readBlocks();
+  case AttributeCode::Indices:
+    return readIndices();
   case AttributeCode::And:
     return readTerms<AndAttr>();
   case AttributeCode::Or:

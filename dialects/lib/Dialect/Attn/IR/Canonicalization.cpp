@@ -102,9 +102,17 @@ struct SimplifyAttentionSparsity : OpRewritePattern<AttentionOp> {
     Attribute after = simplifySparsity(before);
     if (after == before)
       return failure();
+    // Every operand is named by something.
+    auto simplified =
+        after ? SparsityAttr::get(op.getContext(), after) : SparsityAttr();
+    SmallVector<AccessAttr> lists;
+    if (simplified)
+      lists = simplified.getLists();
+    if (lists != op.getSparsity()->getLists())
+      return failure();
     rewriter.modifyOpInPlace(op, [&] {
-      if (after)
-        op.setSparsityAttr(SparsityAttr::get(op.getContext(), after));
+      if (simplified)
+        op.setSparsityAttr(simplified);
       else
         op.removeSparsityAttr();
     });

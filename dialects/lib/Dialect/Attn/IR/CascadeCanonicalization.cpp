@@ -122,7 +122,7 @@ struct SimplifyCascadeSparsity : OpRewritePattern<CascadeOp> {
       if (after)
         return op.setSparsityAttr(SparsityAttr::get(op.getContext(), after));
       op.removeSparsityAttr();
-      if (op.getKeyLengths() || op.getQueryLengths())
+      if (op.getSpace().restricts())
         return;
       op.removeQueryRankAttr();
       op.removeKeyRankAttr();

@@ -36,22 +36,26 @@ AccessAttr CascadeSpace::getPermutation(StringAttr rank) const {
 SmallVector<AccessAttr> CascadeSpace::getPlaneAccesses() const {
   SmallVector<AccessAttr> accesses;
   for (AccessAttr access :
-       {keyLengths, queryLengths, offset, getOrigin(queryRank),
-        getOrigin(keyRank), getPermutation(queryRank), getPermutation(keyRank)})
+       {keyLengths, queryLengths, querySegments, keySegments, offset,
+        getOrigin(queryRank), getOrigin(keyRank), getPermutation(queryRank),
+        getPermutation(keyRank)})
     if (access)
       accesses.push_back(access);
+  llvm::append_range(accesses, getLists());
   return accesses;
 }
 
 SmallVector<AccessAttr> CascadeSpace::getAccesses() const {
   SmallVector<AccessAttr> accesses;
-  for (AccessAttr access : {keyLengths, queryLengths, offset})
+  for (AccessAttr access :
+       {keyLengths, queryLengths, querySegments, keySegments, offset})
     if (access)
       accesses.push_back(access);
   for (OriginAttr origin : origins)
     accesses.push_back(origin.getAccess());
   for (PermutationAttr permutation : permutations)
     accesses.push_back(permutation.getAccess());
+  llvm::append_range(accesses, getLists());
   return accesses;
 }
 
@@ -66,11 +70,15 @@ CascadeSpace::map(function_ref<int64_t(int64_t)> input,
                : access;
   };
   CascadeSpace mapped(*this);
+  if (sparsity)
+    mapped.sparsity = sparsity.mapLists(mapAccess);
   mapped.queryRank = mapRank(queryRank);
   mapped.keyRank = mapRank(keyRank);
   mapped.offset = mapAccess(offset);
   mapped.keyLengths = mapAccess(keyLengths);
   mapped.queryLengths = mapAccess(queryLengths);
+  mapped.querySegments = mapAccess(querySegments);
+  mapped.keySegments = mapAccess(keySegments);
   for (OriginAttr &origin : mapped.origins)
     origin = OriginAttr::get(origin.getContext(), rank(origin.getRank()),
                              mapAccess(origin.getAccess()));
@@ -89,6 +97,8 @@ CascadeSpace CascadeOp::getSpace() {
                      getOffsetAttr(),
                      getKeyLengthsAttr(),
                      getQueryLengthsAttr(),
+                     getQuerySegmentsAttr(),
+                     getKeySegmentsAttr(),
                      {},
                      {}};
   if (std::optional<ArrayAttr> list = getOrigins())
@@ -114,6 +124,8 @@ static void setSpace(CascadeOp::Properties &properties, MLIRContext *context,
   properties.offset = space.offset;
   properties.keyLengths = space.keyLengths;
   properties.queryLengths = space.queryLengths;
+  properties.querySegments = space.querySegments;
+  properties.keySegments = space.keySegments;
   properties.origins = toArray(space.origins);
   properties.permutations = toArray(space.permutations);
 }
@@ -278,7 +290,14 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
 
   SMLoc location = parser.getCurrentLocation();
   if (succeeded(parser.parseOptionalKeyword("where"))) {
-    FailureOr<Attribute> expression = SparsityAttr::parseExpression(parser);
+    auto parseList = [&]() -> FailureOr<AccessAttr> {
+      AccessAttr list;
+      if (parseAccess(parser, arguments, list))
+        return failure();
+      return list;
+    };
+    FailureOr<Attribute> expression =
+        SparsityAttr::parseExpression(parser, parseList);
     if (failed(expression))
       return failure();
     properties.sparsity = SparsityAttr::get(context, *expression);
@@ -332,6 +351,19 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
       return parser.emitError(lengthsLocation,
                               "'lengths' takes key(...), query(...) or both");
   }
+  // One clause gives both, or the verifier says so.
+  SMLoc segmentsLocation = parser.getCurrentLocation();
+  if (succeeded(parser.parseOptionalKeyword("segments"))) {
+    if (succeeded(parser.parseOptionalKeyword("query")) &&
+        parseAccessClause(parser, arguments, properties.querySegments))
+      return failure();
+    if (succeeded(parser.parseOptionalKeyword("key")) &&
+        parseAccessClause(parser, arguments, properties.keySegments))
+      return failure();
+    if (!properties.querySegments && !properties.keySegments)
+      return parser.emitError(segmentsLocation,
+                              "'segments' takes query(...) and key(...)");
+  }
   SmallVector<Attribute> permutations;
   auto parsePermutation = [&]() -> ParseResult {
     SmallVector<StringAttr> rank;
@@ -374,15 +406,6 @@ void CascadeOp::print(OpAsmPrinter &printer) {
         printer << std::get<0>(pair) << " = " << std::get<1>(pair);
       });
   printer << ")";
-  if (getSparsity()) {
-    printer << " where ";
-    SparsityAttr::printExpression(printer, getSparsity()->getExpression());
-  }
-  if (hasSpace()) {
-    printer << " over (" << *getQueryRank() << ", " << *getKeyRank() << ")";
-    if (getAlignment())
-      printer << " align " << stringifyAlignment(*getAlignment());
-  }
   auto printAccess = [&](AccessAttr access) {
     printer << body.getArgument(access.getInput()) << "[";
     llvm::interleave(
@@ -390,6 +413,16 @@ void CascadeOp::print(OpAsmPrinter &printer) {
         [&](StringAttr rank) { printer << rank.getValue(); }, ",");
     printer << "]";
   };
+  if (getSparsity()) {
+    printer << " where ";
+    SparsityAttr::printExpression(printer, getSparsity()->getExpression(),
+                                  printAccess);
+  }
+  if (hasSpace()) {
+    printer << " over (" << *getQueryRank() << ", " << *getKeyRank() << ")";
+    if (getAlignment())
+      printer << " align " << stringifyAlignment(*getAlignment());
+  }
   auto printClause = [&](StringRef what, std::optional<AccessAttr> access) {
     if (!access)
       return;
@@ -411,6 +444,11 @@ void CascadeOp::print(OpAsmPrinter &printer) {
     printer << " lengths";
     printClause(" key", getKeyLengths());
     printClause(" query", getQueryLengths());
+  }
+  if (getQuerySegments() || getKeySegments()) {
+    printer << " segments";
+    printClause(" query", getQuerySegments());
+    printClause(" key", getKeySegments());
   }
   if (std::optional<ArrayAttr> permutations = getPermutations()) {
     printer << " permute(";

@@ -250,6 +250,56 @@ static LogicalResult verifyPermutations(CascadeOp cascade,
   return success();
 }
 
+/// Checks the offsets of packed sequences.
+static LogicalResult verifySegments(CascadeOp cascade,
+                                    const CascadeSpace &space) {
+  // spec: SG-3
+  for (auto [access, what] :
+       {std::pair(space.querySegments, "the segments of queries"),
+        std::pair(space.keySegments, "the segments of keys")})
+    if (failed(verifyAccess(cascade, what, access, /*numTokenRanks=*/1)))
+      return failure();
+  if (!space.isPacked())
+    return success();
+  if (!space.querySegments || !space.keySegments)
+    return cascade.emitOpError(kSegmentsNeedBoth);
+  // spec: SG-1
+  auto getOffsets = [&](AccessAttr access) {
+    return cast<ShapedType>(cascade.getInputs()[access.getInput()].getType())
+        .getShape()
+        .back();
+  };
+  if (failed(verifySegmentCounts(cascade, getOffsets(space.querySegments),
+                                 getOffsets(space.keySegments))))
+    return failure();
+  // spec: SG-4
+  if (!space.permutations.empty())
+    return cascade.emitOpError(kSegmentsHaveNoOrder);
+  for (StringAttr rank : {space.queryRank, space.keyRank})
+    if (space.getOrigin(rank))
+      return cascade.emitOpError("gives rank '")
+             << rank.getValue() << "' an origin, which segments do not have";
+  return success();
+}
+
+/// Checks the lists that atoms of the sparsity name.
+static LogicalResult verifyLists(CascadeOp cascade, const CascadeSpace &space) {
+  if (!space.sparsity)
+    return success();
+  SmallVector<Attribute> atoms = space.sparsity.getListAtoms();
+  for (Attribute atom : atoms)
+    // spec: LI-2, LI-3
+    for (const ListOperand &list : getListOperands(atom))
+      if (failed(verifyAccess(cascade, list.what, list.access, list.numDims)))
+        return failure();
+  // spec: LI-5
+  if (!atoms.empty() &&
+      (!space.permutations.empty() || space.isPacked() ||
+       space.getOrigin(space.queryRank) || space.getOrigin(space.keyRank)))
+    return cascade.emitOpError(kListsStandAlone);
+  return success();
+}
+
 /// Checks the clauses that say where positions begin.
 static LogicalResult verifyPositions(CascadeOp cascade,
                                      const CascadeSpace &space) {
@@ -295,17 +345,18 @@ LogicalResult CascadeOp::verify() {
     return emitOpError("the query rank and the key rank differ; got '")
            << *getQueryRank() << "' twice";
   if ((getSparsity() || getKeyLengths() || getQueryLengths() ||
-       getAlignment()) &&
+       getQuerySegments() || getKeySegments() || getAlignment()) &&
       !hasSpace())
-    return emitOpError(
-        "sparsity, lengths and an alignment need 'over (query, key)'");
+    return emitOpError("sparsity, lengths, segments and an alignment need "
+                       "'over (query, key)'");
   if (hasSpace() && !getAlignment())
     return emitOpError("'over (query, key)' needs an alignment");
   CascadeSpace space = getSpace();
   if (failed(verifyAccess(*this, "the key lengths", space.keyLengths)) ||
       failed(verifyAccess(*this, "the query lengths", space.queryLengths)))
     return failure();
-  if (failed(verifyPermutations(*this, space)))
+  if (failed(verifyPermutations(*this, space)) ||
+      failed(verifySegments(*this, space)) || failed(verifyLists(*this, space)))
     return failure();
   return verifyPositions(*this, space);
 }
@@ -383,6 +434,17 @@ static LogicalResult verifyRanks(CascadeOp cascade, const ExtentMap &extents) {
       if (!extents.contains(rank))
         return cascade.emitOpError("'over' names rank '")
                << rank.getValue() << "', which no einsum uses";
+
+  // spec: LI-2, LI-3
+  auto getType = [&](AccessAttr access) {
+    return cast<ShapedType>(cascade.getInputs()[access.getInput()].getType());
+  };
+  if (SparsityAttr sparsity = cascade.getSparsityAttr())
+    for (Attribute atom : sparsity.getListAtoms())
+      if (failed(verifyListCount(cascade, atom,
+                                 extents.lookup(cascade.getQueryRankAttr()),
+                                 getType)))
+        return failure();
 
   // spec: PO-6
   for (OriginAttr origin : cascade.getSpace().origins)
@@ -575,7 +637,7 @@ LogicalResult IterateOp::verify() {
       return emitOpError("has a plan over ")
              << symbol << ", but the cascade has no such offset or origin";
   // spec: IT-5
-  if (getTokenPlan() && space.permutations.empty())
+  if (getTokenPlan() && space.permutations.empty() && space.getLists().empty())
     return emitOpError(
         "has a plan of tokens, but the cascade permutes no rank");
   return success();

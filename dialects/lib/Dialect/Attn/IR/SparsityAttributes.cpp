@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "IndexExpression.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/StringSet.h"
@@ -28,8 +29,49 @@ bool SparsityAttr::isTerm(Attribute attribute) {
   return isa_and_nonnull<CausalAttr, WindowAttr, PrefixAttr, LeadingAttr,
                          BlockDiagonalAttr, DilatedAttr, StridedAttr,
                          NeighborhoodAttr, PowerOfTwoAttr, RadialAttr,
-                         AffineSetAttr, AndAttr, OrAttr, NotAttr, PermutedAttr>(
-      attribute);
+                         AffineSetAttr, BlocksAttr, IndicesAttr, AndAttr,
+                         OrAttr, NotAttr, PermutedAttr>(attribute);
+}
+
+/// Appends the atoms of `term` that name operands.
+static void collectListAtoms(Attribute term,
+                             SmallVectorImpl<Attribute> &atoms) {
+  llvm::TypeSwitch<Attribute>(term)
+      .Case<AndAttr, OrAttr>([&](auto connective) {
+        for (Attribute inner : connective.getTerms())
+          collectListAtoms(inner, atoms);
+      })
+      .Case<NotAttr, PermutedAttr>(
+          [&](auto inner) { collectListAtoms(inner.getTerm(), atoms); })
+      .Case<BlocksAttr, IndicesAttr>([&](auto atom) { atoms.push_back(atom); });
+}
+
+SmallVector<Attribute> SparsityAttr::getListAtoms() const {
+  SmallVector<Attribute> atoms;
+  collectListAtoms(getExpression(), atoms);
+  return atoms;
+}
+
+SmallVector<AccessAttr> SparsityAttr::getLists() const {
+  SmallVector<AccessAttr> lists;
+  for (Attribute atom : getListAtoms())
+    if (auto blocks = dyn_cast<BlocksAttr>(atom))
+      lists.append({blocks.getOffsets(), blocks.getIndices()});
+    else
+      lists.push_back(cast<IndicesAttr>(atom).getIndices());
+  return lists;
+}
+
+SparsityAttr
+SparsityAttr::mapLists(function_ref<AccessAttr(AccessAttr)> map) const {
+  if (getListAtoms().empty())
+    return *this;
+  AttrTypeReplacer replacer;
+  replacer.addReplacement(
+      [&](AccessAttr access) -> std::pair<Attribute, WalkResult> {
+        return {map(access), WalkResult::skip()};
+      });
+  return cast<SparsityAttr>(replacer.replace(*this));
 }
 
 bool SparsityAttr::readsSlots() const {
@@ -54,15 +96,18 @@ static constexpr StringLiteral kKnownAtoms =
     "causal, window(left, right), prefix(length), leading(count), "
     "block_diagonal(size), dilated(window, step), strided(step, offset), "
     "neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, "
-    "block), affine_set(map)";
+    "block), affine_set(map), blocks(rows, keys, offsets, indices), "
+    "indices(group, indices)";
 
 namespace {
 
 /// Reads an expression, the loosest connective first.
 class ExpressionParser {
 public:
-  explicit ExpressionParser(AsmParser &parser)
-      : parser(parser), context(parser.getContext()) {}
+  ExpressionParser(AsmParser &parser,
+                   function_ref<FailureOr<AccessAttr>()> parseOperand)
+      : parser(parser), context(parser.getContext()),
+        parseOperand(parseOperand) {}
 
   FailureOr<Attribute> parseDisjunction(unsigned depth);
 
@@ -76,6 +121,10 @@ private:
   FailureOr<Attribute> parseNeighborhood(SMLoc location);
   FailureOr<Attribute> parseStrided(SMLoc location);
   FailureOr<Attribute> parseRadial(SMLoc location);
+  FailureOr<Attribute> parseBlocks(SMLoc location);
+  FailureOr<Attribute> parseIndices(SMLoc location);
+  /// An operand that an atom names, behind a comma.
+  FailureOr<AccessAttr> parseListOperand();
 
   /// Reads so many integers in parentheses.
   ParseResult parseIntegers(MutableArrayRef<int64_t> integers) {
@@ -119,9 +168,46 @@ private:
 
   AsmParser &parser;
   MLIRContext *context;
+  function_ref<FailureOr<AccessAttr>()> parseOperand;
 };
 
 } // namespace
+
+FailureOr<AccessAttr> ExpressionParser::parseListOperand() {
+  if (parser.parseComma())
+    return failure();
+  if (parseOperand)
+    return parseOperand();
+  int64_t number;
+  SmallVector<StringAttr> ranks;
+  if (parser.parseInteger(number) || parseRankList(parser, ranks))
+    return failure();
+  return AccessAttr::get(context, number, ranks);
+}
+
+FailureOr<Attribute> ExpressionParser::parseBlocks(SMLoc location) {
+  int64_t rows, keys;
+  if (parser.parseLParen() || parser.parseInteger(rows) ||
+      parser.parseComma() || parser.parseInteger(keys))
+    return failure();
+  FailureOr<AccessAttr> offsets = parseListOperand();
+  if (failed(offsets))
+    return failure();
+  FailureOr<AccessAttr> indices = parseListOperand();
+  if (failed(indices) || parser.parseRParen())
+    return failure();
+  return get<BlocksAttr>(location, rows, keys, *offsets, *indices);
+}
+
+FailureOr<Attribute> ExpressionParser::parseIndices(SMLoc location) {
+  int64_t group;
+  if (parser.parseLParen() || parser.parseInteger(group))
+    return failure();
+  FailureOr<AccessAttr> indices = parseListOperand();
+  if (failed(indices) || parser.parseRParen())
+    return failure();
+  return get<IndicesAttr>(location, group, *indices);
+}
 
 FailureOr<Attribute> ExpressionParser::parseNeighborhood(SMLoc location) {
   SmallVector<int64_t> kernel, grid, stride, dilation, causal;
@@ -210,6 +296,10 @@ FailureOr<Attribute> ExpressionParser::parseAtom(StringRef keyword,
     return parseNumber<PowerOfTwoAttr>(location);
   if (keyword == "radial")
     return parseRadial(location);
+  if (keyword == "blocks")
+    return parseBlocks(location);
+  if (keyword == "indices")
+    return parseIndices(location);
   if (keyword == "affine_set") {
     AffineMapAttr functions;
     if (parser.parseLParen() || parser.parseAttribute(functions) ||
@@ -292,8 +382,10 @@ FailureOr<Attribute> ExpressionParser::parseDisjunction(unsigned depth) {
   return Attribute(OrAttr::get(context, terms));
 }
 
-FailureOr<Attribute> SparsityAttr::parseExpression(AsmParser &parser) {
-  return ExpressionParser(parser).parseDisjunction(/*depth=*/0);
+FailureOr<Attribute>
+SparsityAttr::parseExpression(AsmParser &parser,
+                              function_ref<FailureOr<AccessAttr>()> parseList) {
+  return ExpressionParser(parser, parseList).parseDisjunction(/*depth=*/0);
 }
 
 static void printNeighborhood(AsmPrinter &printer, NeighborhoodAttr atom) {
@@ -317,13 +409,23 @@ static void printNeighborhood(AsmPrinter &printer, NeighborhoodAttr atom) {
   printer << (atom.getClipped() ? ", clipped)" : ")");
 }
 
-void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression) {
+void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression,
+                                   function_ref<void(AccessAttr)> printList) {
+  auto printOperand = [&](AccessAttr access) {
+    printer << ", ";
+    if (printList)
+      return printList(access);
+    printer << access.getInput() << "[";
+    llvm::interleaveComma(access.getRanks(), printer,
+                          [&](StringAttr rank) { printer << rank.getValue(); });
+    printer << "]";
+  };
   // A nested connective is parenthesised, so that the text shows the tree.
   auto printTerm = [&](Attribute term) {
     bool nested = isa<AndAttr, OrAttr>(term);
     if (nested)
       printer << "(";
-    printExpression(printer, term);
+    printExpression(printer, term, printList);
     if (nested)
       printer << ")";
   };
@@ -369,6 +471,17 @@ void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression) {
         printer << "affine_set(affine_map<" << set.getFunctions().getValue()
                 << ">)";
       })
+      .Case([&](BlocksAttr blocks) {
+        printer << "blocks(" << blocks.getRows() << ", " << blocks.getKeys();
+        printOperand(blocks.getOffsets());
+        printOperand(blocks.getIndices());
+        printer << ")";
+      })
+      .Case([&](IndicesAttr indices) {
+        printer << "indices(" << indices.getGroup();
+        printOperand(indices.getIndices());
+        printer << ")";
+      })
       .Case([&](AndAttr conjunction) {
         llvm::interleave(conjunction.getTerms(), printer, printTerm, " and ");
       })
@@ -380,7 +493,7 @@ void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression) {
         printTerm(negation.getTerm());
       })
       .Case([&](PermutedAttr permuted) {
-        printExpression(printer, permuted.getTerm());
+        printExpression(printer, permuted.getTerm(), printList);
         printer << " in permuted";
       });
 }

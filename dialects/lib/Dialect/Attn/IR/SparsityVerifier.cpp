@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 
 using namespace mlir;
@@ -211,6 +212,32 @@ AffineSetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+// spec: LI-1
+LogicalResult BlocksAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 int64_t rows, int64_t keys, AccessAttr offsets,
+                                 AccessAttr indices) {
+  if (!isSize(rows) || !isSize(keys))
+    return emitError() << "blocks(" << rows << ", " << keys
+                       << "): the numbers of rows and keys must be 1 to 2^30";
+  if (!offsets || !indices)
+    return emitError() << "blocks: names two operands, offsets and indices";
+  if (!indices.getRanks().empty() && indices.getRanks() != offsets.getRanks())
+    return emitError() << "blocks: the indices have the ranks of the offsets, "
+                          "or none";
+  return success();
+}
+
+// spec: LI-1
+LogicalResult IndicesAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  int64_t group, AccessAttr indices) {
+  if (!isSize(group))
+    return emitError() << "indices(" << group
+                       << "): the size of a group must be 1 to 2^30";
+  if (!indices)
+    return emitError() << "indices: names an operand";
+  return success();
+}
+
 static LogicalResult verifyTerms(function_ref<InFlightDiagnostic()> emitError,
                                  StringRef connective,
                                  ArrayRef<Attribute> terms) {
@@ -256,4 +283,33 @@ LogicalResult PermutedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
            << "'in permuted' follows a neighborhood that states its "
               "grid";
   return success();
+}
+
+SmallVector<ListOperand> attn::getListOperands(Attribute atom) {
+  if (auto blocks = dyn_cast<BlocksAttr>(atom))
+    return {{"the offsets of blocks", blocks.getOffsets(), 1},
+            {"the indices of blocks", blocks.getIndices(), 1}};
+  return {{"the list of indices", cast<IndicesAttr>(atom).getIndices(), 2}};
+}
+
+LogicalResult
+attn::verifyListCount(Operation *op, Attribute atom, int64_t rows,
+                      function_ref<ShapedType(AccessAttr)> getType) {
+  auto blocks = dyn_cast<BlocksAttr>(atom);
+  auto indices = dyn_cast<IndicesAttr>(atom);
+  ShapedType type =
+      getType(blocks ? blocks.getOffsets() : indices.getIndices());
+  int64_t size = blocks ? blocks.getRows() : indices.getGroup();
+  int64_t count = type.getShape()[type.getRank() - (blocks ? 1 : 2)];
+  if (ShapedType::isDynamic(count) || ShapedType::isDynamic(rows))
+    return success();
+  // spec: LI-2, LI-3
+  int64_t wanted = llvm::divideCeil(rows, size) + (blocks ? 1 : 0);
+  if (count == wanted)
+    return success();
+  return op->emitOpError(blocks ? "the number of offsets is "
+                                : "the number of lists is ")
+         << count << "; " << rows << " queries in "
+         << (blocks ? "blocks" : "groups") << " of " << size << " have "
+         << wanted;
 }

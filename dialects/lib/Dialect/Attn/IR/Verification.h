@@ -38,6 +38,39 @@ LogicalResult verifyRankName(Operation *op, StringAttr name);
 inline constexpr StringLiteral kPermutedNeedsOrder =
     "has an atom 'in permuted', but no order of tokens: permute(%p : type)";
 
+/// What is wrong with half a clause of segments.
+inline constexpr StringLiteral kSegmentsNeedBoth =
+    "has segments of queries or of keys alone; each needs the other: "
+    "'segments query(...) key(...)'";
+
+/// What is wrong with segments in an order of their own.
+inline constexpr StringLiteral kSegmentsHaveNoOrder =
+    "has segments and a permutation; tokens of packed sequences are walked as "
+    "they lie";
+
+/// Checks how many offsets queries and keys have, kDynamic where it is not
+/// known: one more than there are segments.
+LogicalResult verifySegmentCounts(Operation *op, int64_t queries, int64_t keys);
+
+/// What lists of keys do not go with.
+inline constexpr StringLiteral kListsStandAlone =
+    "has lists of keys and a permutation, segments or an origin of its plane; "
+    "lists count tokens as they lie in the operands";
+
+/// One operand of the lists of an atom.
+struct ListOperand {
+  StringRef what;
+  AccessAttr access;
+  /// How many dimensions are behind the ranks.
+  int64_t numDims;
+};
+SmallVector<ListOperand> getListOperands(Attribute atom);
+
+/// Checks that there is a list for each block or group of the `rows` queries,
+/// kDynamic where it is not known. `getType` gives the type of an operand.
+LogicalResult verifyListCount(Operation *op, Attribute atom, int64_t rows,
+                              function_ref<ShapedType(AccessAttr)> getType);
+
 /// Diagnoses an element type that einsums do not compute with; `what` names the
 /// tensor.
 LogicalResult verifyElementType(Operation *op, const Twine &what, Type type);

@@ -91,15 +91,26 @@ struct CascadeSpace {
   AlignmentAttr alignment;
   AccessAttr offset;
   AccessAttr keyLengths, queryLengths;
+  /// Behind the ranks of these there is one dimension, of offsets. Both are
+  /// given or none.
+  AccessAttr querySegments, keySegments;
   SmallVector<OriginAttr> origins;
   SmallVector<PermutationAttr> permutations;
 
   /// Whether points of the (query, key) plane are removed.
-  bool restricts() const { return sparsity || keyLengths || queryLengths; }
+  bool restricts() const {
+    return sparsity || keyLengths || queryLengths || isPacked();
+  }
+  /// Whether the plane is cut into segments.
+  bool isPacked() const { return querySegments || keySegments; }
   /// The origin of `rank`, or null.
   AccessAttr getOrigin(StringAttr rank) const;
   /// The original coordinates of the slots of `rank`, or null.
   AccessAttr getPermutation(StringAttr rank) const;
+  /// The operands of atoms that are lists of the call.
+  SmallVector<AccessAttr> getLists() const {
+    return sparsity ? sparsity.getLists() : SmallVector<AccessAttr>();
+  }
   /// Whether the order of slots matters: some atom reads them.
   bool readsSlots() const { return sparsity && sparsity.readsSlots(); }
   /// Every input that is named other than in einsums.

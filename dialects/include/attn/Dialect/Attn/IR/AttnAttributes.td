@@ -19,6 +19,25 @@ class Attn_Attr<string name, string attrMnemonic> : AttrDef<Attn_Dialect, name> 
 }
 
 //===----------------------------------------------------------------------===//
+// Operands that attributes name
+//===----------------------------------------------------------------------===//
+
+def Attn_AccessAttr : Attn_Attr<"Access", "access"> {
+  let summary = "an input of a cascade and the ranks that index it";
+  let description = [{
+    `input` is the position among the cascade's inputs. The ranks are those of its
+    dimensions, in order; none for a tensor of rank 0, which holds one number for
+    the whole cascade. Lengths, offsets and origins are such accesses, of i32 or
+    i64 elements (CA-5); in the text they stand as `%x[b]`. Segments have one more
+    dimension behind the ranks, that of their offsets, and so have lists of
+    keys.
+  }];
+  let parameters = (ins "int64_t":$input,
+                        ArrayRefParameter<"::mlir::StringAttr">:$ranks);
+  let assemblyFormat = "`<` $input `,` custom<Names>($ranks) `>`";
+}
+
+//===----------------------------------------------------------------------===//
 // Sparsity
 //===----------------------------------------------------------------------===//
 
@@ -219,6 +238,51 @@ def Attn_AffineSetAttr : Attn_Attr<"AffineSet", "affine_set"> {
   let genVerifyDecl = 1;
 }
 
+def Attn_BlocksAttr : Attn_Attr<"Blocks", "blocks"> {
+  let summary = "live in the blocks of keys that a list of the call names";
+  let description = [{
+    Block-sparse attention by lists, as MoBA (arXiv 2502.13189) or MInference
+    (arXiv 2407.02490) select blocks: the queries i * `rows` to
+    (i + 1) * `rows` - 1 see the keys of the blocks of `keys` tokens that their
+    list names. The lists stand one behind the other in `indices`, that of block
+    i from `offsets`[i] up to `offsets`[i + 1]; both may have dimensions in
+    front, which the accesses' ranks index (LI-1, LI-2). Lists are ascending
+    (LI-4). Tokens are counted as they lie in the operands, whatever the
+    alignment.
+
+    In the text the operands stand in the atom; in an attribute alone their
+    numbers do, among the extra operands of an operator or the inputs of a
+    cascade:
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<causal and blocks(64, 64, 0[b, h], 1[b, h])>} {}
+    ```
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$keys,
+                        "::mlir::attn::AccessAttr":$offsets,
+                        "::mlir::attn::AccessAttr":$indices);
+  let assemblyFormat = "`<` $rows `,` $keys `,` $offsets `,` $indices `>`";
+  let genVerifyDecl = 1;
+}
+
+def Attn_IndicesAttr : Attn_Attr<"Indices", "indices"> {
+  let summary = "live at the keys that a list of the call names";
+  let description = [{
+    Lists of tokens, one for each `group` of neighbouring queries, as BiFormer
+    (arXiv 2303.08810) gathers the tokens of routed regions or Routing
+    Transformers (arXiv 2003.05997) those of a cluster. Behind the ranks that the
+    access lists, the operand has the groups and their lists, ascending; -1 fills
+    up the shorter ones (LI-3, LI-4).
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<indices(16, 0[b, h])>} {}
+    ```
+  }];
+  let parameters = (ins "int64_t":$group, "::mlir::attn::AccessAttr":$indices);
+  let assemblyFormat = "`<` $group `,` $indices `>`";
+  let genVerifyDecl = 1;
+}
+
 def Attn_AndAttr : Attn_Attr<"And", "and"> {
   let summary = "live where every term is live";
   let description = [{
@@ -292,15 +356,27 @@ def Attn_SparsityAttr : Attn_Attr<"Sparsity", "sparsity"> {
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// Parses the expression without the surrounding brackets, as it stands in
-    /// a `where` clause.
-    static ::mlir::FailureOr<::mlir::Attribute>
-    parseExpression(::mlir::AsmParser &parser);
-    static void printExpression(::mlir::AsmPrinter &printer,
-                                ::mlir::Attribute expression);
+    /// a `where` clause. `parseList` reads an operand that an atom names, and
+    /// `printList` writes it; without them it is a number.
+    static ::mlir::FailureOr<::mlir::Attribute> parseExpression(
+        ::mlir::AsmParser &parser,
+        ::llvm::function_ref<
+            ::mlir::FailureOr<::mlir::attn::AccessAttr>()> parseList = {});
+    static void printExpression(
+        ::mlir::AsmPrinter &printer, ::mlir::Attribute expression,
+        ::llvm::function_ref<void(::mlir::attn::AccessAttr)> printList = {});
     /// Whether `attribute` may stand in a sparsity expression.
     static bool isTerm(::mlir::Attribute attribute);
     /// Whether some atom reads slots of permuted ranks.
     bool readsSlots() const;
+    /// The atoms whose points lists of the call name, in the order of the text.
+    ::llvm::SmallVector<::mlir::Attribute> getListAtoms() const;
+    /// The operands that they name, likewise.
+    ::llvm::SmallVector<::mlir::attn::AccessAttr> getLists() const;
+    /// This sparsity over other operands.
+    SparsityAttr mapLists(
+        ::llvm::function_ref<::mlir::attn::AccessAttr(
+            ::mlir::attn::AccessAttr)> map) const;
   }];
 }
 
@@ -402,19 +478,6 @@ def Attn_GateArrayAttr : TypedArrayAttrBase<Attn_GateAttr, "gates">;
 // Cascades
 //===----------------------------------------------------------------------===//
 
-def Attn_AccessAttr : Attn_Attr<"Access", "access"> {
-  let summary = "an input of a cascade and the ranks that index it";
-  let description = [{
-    `input` is the position among the cascade's inputs. The ranks are those of its
-    dimensions, in order; none for a tensor of rank 0, which holds one number for
-    the whole cascade. Lengths, offsets and origins are such accesses, of i32 or
-    i64 elements (CA-5); in the text they stand as `%x[b]`.
-  }];
-  let parameters = (ins "int64_t":$input,
-                        ArrayRefParameter<"::mlir::StringAttr">:$ranks);
-  let assemblyFormat = "`<` $input `,` custom<Names>($ranks) `>`";
-}
-
 def Attn_OriginAttr : Attn_Attr<"Origin", "origin"> {
   let summary = "where a rank of a cascade begins: an access that gives one integer";
   let description = [{
@@ -451,7 +514,8 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     a tile of query rows. The live points are the union of the `pieces`, which
     may overlap. The dimensions of a piece's four maps are the first and the
     last row of the tile, 0 <= first <= last < M; `symbols` names their symbols:
-    `M` and `N`, the extents of the query and the key rank, then, where there are
+    `M` and `N`, the extents of the query and the key rank, or of a segment of
+    them, then, where there are
     such, `KL` and `QL`, this batch row's numbers of keys and queries among them,
     `D`, the key that the position of row 0 falls on, and `ON`, the origin of the
     key rank. In each piece

@@ -22,6 +22,9 @@ def Attn_Tile : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
 def Attn_LengthTensor : TensorRankOf<[I32, I64], [1]>;
 /// Original tokens by slot.
 def Attn_PermutationTensor : TensorRankOf<[I32, I64], [1, 2, 3]>;
+/// Where segments of packed tokens begin, and where the last one ends; of all
+/// batch rows, or of each.
+def Attn_SegmentsTensor : TensorRankOf<[I32, I64], [1, 2]>;
 /// An offset of positions: one number, or one for each batch row.
 def Attn_Position : AnyTypeOf<[Index, TensorRankOf<[I32, I64], [0, 1]>],
     "an index, or a tensor of i32 or i64 of rank 0 or 1">;
@@ -71,6 +74,41 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
                         %p: tensor<8x?xi32>) -> tensor<?x8x?x64xf32> {
       %o = attn.attention(%q, %k, %v) where window(128, 128) in permuted and causal
           permute(%p[h] : tensor<8x?xi32>)
+          : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+      return %o : tensor<?x8x?x64xf32>
+    }
+    ```
+
+    `segments(%s : tensor<?xi32>)` says that the tokens are those of several
+    sequences, one behind the other: sequence i has the tokens %s[i] to
+    %s[i + 1] - 1 and sees no other. `segments query(%s : type) key(%t : type)`
+    gives queries and keys offsets of their own; a tensor of rank 2 has some for
+    each batch row. Positions count within the sequence, and `bottom_right` lines
+    up the ends of its queries and its keys (SG-1 to SG-6). Time and memory are
+    those of the sequences, not of the plane:
+
+    ```mlir test
+    // Documents of any lengths in one batch, each causal by itself.
+    func.func @packed(%q: tensor<1x8x?x64xf32>, %k: tensor<1x2x?x64xf32>, %v: tensor<1x2x?x64xf32>,
+                      %begins: tensor<?xi32>) -> tensor<1x8x?x64xf32> {
+      %o = attn.attention(%q, %k, %v) where causal segments(%begins : tensor<?xi32>)
+          : (tensor<1x8x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x8x?x64xf32>
+      return %o : tensor<1x8x?x64xf32>
+    }
+    ```
+
+    Lists of keys are atoms that name operands: `blocks(rows, keys, %offsets[ranks]
+    : type, %indices[ranks] : type)` of key blocks for each block of queries,
+    `indices(group, %list[ranks] : type)` of tokens for each group of neighbouring
+    queries, with the ranks b and h in front where rows of the batch or heads have
+    lists of their own (LI-1 to LI-6):
+
+    ```mlir test
+    // Each block of 64 queries sees the blocks of 64 keys in its list, causally.
+    func.func @listed(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>,
+                      %offsets: tensor<8x?xi32>, %indices: tensor<8x?xi32>) -> tensor<?x8x?x64xf32> {
+      %o = attn.attention(%q, %k, %v)
+          where causal and blocks(64, 64, %offsets[h] : tensor<8x?xi32>, %indices[h] : tensor<8x?xi32>)
           : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
       return %o : tensor<?x8x?x64xf32>
     }
@@ -142,6 +180,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     Optional<Attn_Position>:$offset,
     Optional<Attn_PermutationTensor>:$queryPermutation,
     Optional<Attn_PermutationTensor>:$keyPermutation,
+    Optional<Attn_SegmentsTensor>:$querySegments,
+    Optional<Attn_SegmentsTensor>:$keySegments,
     ArrayAttr:$score,
     OptionalAttr<Attn_SparsityAttr>:$sparsity,
     Attn_AlignmentAttr:$alignment,
@@ -164,6 +204,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     /// The origin of `rank` (b, h, m or n), or null.
     ::mlir::Value getOrigin(::llvm::StringRef rank);
     bool isPermuted() { return getQueryPermutation() || getKeyPermutation(); }
+    /// Whether the tokens are those of several sequences.
+    bool isPacked() { return getQuerySegments() || getKeySegments(); }
     /// The gates, in the order in which they are written.
     ::llvm::SmallVector<::mlir::attn::GateAttr> getGateList();
     /// The maps of the score, then the one of the weights: one for each region.
@@ -285,7 +327,9 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     `origin(m = %o[b], ...)` name integer inputs likewise: the position of query
     0, and where in the whole the tensors of this cascade begin along a rank.
     `permute(m = %p[b,m], ...)` gives an order in which a rank of the plane may be
-    walked, and that atoms with `in permuted` read.
+    walked, and that atoms with `in permuted` read. `segments query(%s[b])
+    key(%t[b])` cuts the plane into planes that lie one behind the other: behind
+    the listed ranks the inputs have a dimension of offsets (SG-3).
 
     Tensors hold floats of AT-2, integers or indices, of any rank. The body holds
     `attn.einsum`, `attn.iterate` and `arith.constant` alone, and sees nothing from
@@ -321,6 +365,8 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     OptionalAttr<Attn_OriginArrayAttr>:$origins,
     OptionalAttr<Attn_AccessAttr>:$keyLengths,
     OptionalAttr<Attn_AccessAttr>:$queryLengths,
+    OptionalAttr<Attn_AccessAttr>:$querySegments,
+    OptionalAttr<Attn_AccessAttr>:$keySegments,
     OptionalAttr<Attn_PermutationArrayAttr>:$permutations,
     OptionalAttr<Attn_MappingAttr>:$mapping);
   let results = (outs Variadic<AnyRankedTensor>:$results);

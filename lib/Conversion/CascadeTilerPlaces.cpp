@@ -1,0 +1,313 @@
+//===- CascadeTilerPlaces.cpp - Where the tiles of a cascade lie ----------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The lanes are cut into tiles, and a tile is found by its number. Where the
+// plane is cut into segments, a tile lies in one of them, and all that a plan
+// says holds for that segment as for a plane of its own. Where lists say which
+// keys rows see, a tile lies among the rows of one list.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeTiler.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+/// Shorthands for arithmetic on indices.
+struct IndexBuilder {
+  OpBuilder &builder;
+  Location loc;
+
+  Value constant(int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  }
+  Value add(Value a, Value b) {
+    return arith::AddIOp::create(builder, loc, a, b);
+  }
+  Value subtract(Value a, Value b) {
+    return arith::SubIOp::create(builder, loc, a, b);
+  }
+  Value divide(Value a, Value b) {
+    return arith::DivUIOp::create(builder, loc, a, b);
+  }
+  Value clamp(Value value, Value most) {
+    value = arith::MinSIOp::create(builder, loc, value, most);
+    return arith::MaxSIOp::create(builder, loc, value, constant(0));
+  }
+  Value compare(arith::CmpIPredicate predicate, Value a, Value b) {
+    return arith::CmpIOp::create(builder, loc, predicate, a, b);
+  }
+  Value select(Value condition, Value yes, Value no) {
+    return arith::SelectOp::create(builder, loc, condition, yes, no);
+  }
+};
+} // namespace
+
+Value CascadeTiler::toTensor(OpBuilder &builder, Location loc, Value coordinate,
+                             Value base) {
+  return base ? arith::AddIOp::create(builder, loc, coordinate, base)
+              : coordinate;
+}
+
+Value CascadeTiler::getPlaneExtent(OpBuilder &builder, Location loc,
+                                   StringAttr rank) {
+  // What lists name are tokens of all the plane.
+  Value part = buildsTokenPlan           ? Value()
+               : rank == space.queryRank ? place.rowExtent
+               : rank == space.keyRank   ? place.keyExtent
+                                         : Value();
+  return part ? part : getExtent(builder, loc, rank);
+}
+
+/// The number of offsets, which are the last dimension of `access`.
+Value CascadeTiler::getOffsetCount(OpBuilder &builder, Location loc,
+                                   AccessAttr access) {
+  Value table = inputs[access.getInput()];
+  return memref::DimOp::create(builder, loc, table,
+                               cast<MemRefType>(table.getType()).getRank() - 1);
+}
+
+/// The number that `access` holds for this item at `behind`.
+Value CascadeTiler::loadEntry(OpBuilder &builder, Location loc,
+                              AccessAttr access, ArrayRef<Value> behind) {
+  SmallVector<Value> indices;
+  for (StringAttr name : access.getRanks())
+    indices.push_back(
+        coordinates[llvm::find(parallel, name) - parallel.begin()]);
+  llvm::append_range(indices, behind);
+  Value number =
+      memref::LoadOp::create(builder, loc, inputs[access.getInput()], indices);
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                    number);
+}
+
+/// Offset `number` of `access`, from 0 to `extent` whatever the table holds.
+Value CascadeTiler::loadOffset(OpBuilder &builder, Location loc,
+                               AccessAttr access, Value number, Value extent) {
+  Value offset = loadEntry(builder, loc, access, number);
+  return IndexBuilder{builder, loc}.clamp(offset, extent);
+}
+
+Value CascadeTiler::loadOffsetIf(OpBuilder &builder, Location loc,
+                                 Value condition, AccessAttr access,
+                                 Value number, Value extent, Value otherwise) {
+  auto branch = scf::IfOp::create(
+      builder, loc, condition,
+      [&](OpBuilder &body, Location) {
+        scf::YieldOp::create(body, loc,
+                             loadOffset(body, loc, access, number, extent));
+      },
+      [&](OpBuilder &body, Location) {
+        scf::YieldOp::create(body, loc, otherwise);
+      });
+  return branch.getResult(0);
+}
+
+/// How many rows share a list.
+int64_t CascadeTiler::getListRows() const {
+  if (auto blocks = dyn_cast<BlocksAttr>(listAtom))
+    return blocks.getRows();
+  return cast<IndicesAttr>(listAtom).getGroup();
+}
+
+/// How many tiles the lanes are cut into. Some of them may be empty: a count of
+/// the tiles of segments that is exact would be a sum over these.
+Value CascadeTiler::getTileCount(OpBuilder &builder, Location loc) {
+  IndexBuilder index{builder, loc};
+  Value rows = getExtent(builder, loc, lane);
+  int64_t laneTile = cascade.getMapping()->getLaneTiles().front();
+  Value size = index.constant(laneTile);
+  if (space.isPacked()) {
+    Value segments = index.add(
+        getOffsetCount(builder, loc, space.querySegments), index.constant(1));
+    return index.add(index.divide(rows, size), segments);
+  }
+  if (!listAtom)
+    return arith::CeilDivUIOp::create(builder, loc, rows, size);
+  int64_t listRows = getListRows();
+  Value lists =
+      arith::CeilDivUIOp::create(builder, loc, rows, index.constant(listRows));
+  return arith::MulIOp::create(
+      builder, loc, lists,
+      index.constant(llvm::divideCeil(listRows, laneTile)));
+}
+
+TilePlace CascadeTiler::getPlace(OpBuilder &builder, Location loc, Value tile,
+                                 ValueRange itemCoordinates) {
+  coordinates.assign(itemCoordinates.begin(), itemCoordinates.end());
+  IndexBuilder index{builder, loc};
+  Value size = index.constant(cascade.getMapping()->getLaneTiles().front());
+  Value rows = getExtent(builder, loc, lane);
+  if (space.isPacked())
+    return findSegment(builder, loc, tile, size, rows);
+  if (listAtom)
+    return findList(builder, loc, tile, size, rows);
+  TilePlace found;
+  found.first = arith::MulIOp::create(builder, loc, tile, size);
+  found.rows = arith::MinUIOp::create(builder, loc,
+                                      index.subtract(rows, found.first), size);
+  return found;
+}
+
+/// The tile in its segment. With the tokens in front of the first segment and
+/// those behind the last one, which see no key, there is one segment more than
+/// there are offsets. Segment s begins at tile (begin / size) + s: the next one
+/// then begins no earlier than its tiles end, since b - a tokens take at most
+/// b / size - a / size + 1 tiles. So no sum over the segments is needed to find
+/// one, but a search.
+TilePlace CascadeTiler::findSegment(OpBuilder &builder, Location loc,
+                                    Value tile, Value size, Value rows) {
+  IndexBuilder index{builder, loc};
+  Type type = builder.getIndexType();
+  Value zero = index.constant(0), one = index.constant(1);
+  AccessAttr queries = space.querySegments, keys = space.keySegments;
+  Value count = getOffsetCount(builder, loc, queries);
+  auto getFirstTile = [&](OpBuilder &at, Value begin, Value segment) {
+    IndexBuilder inner{at, loc};
+    return inner.add(inner.divide(begin, size), segment);
+  };
+  auto search = scf::WhileOp::create(
+      builder, loc, TypeRange{type, type}, ValueRange{zero, count},
+      [&](OpBuilder &body, Location, ValueRange bounds) {
+        Value isOpen = IndexBuilder{body, loc}.compare(
+            arith::CmpIPredicate::slt, bounds[0], bounds[1]);
+        scf::ConditionOp::create(body, loc, isOpen, bounds);
+      },
+      [&](OpBuilder &body, Location, ValueRange bounds) {
+        IndexBuilder inner{body, loc};
+        Value sum = inner.add(inner.add(bounds[0], bounds[1]), one);
+        Value middle = inner.divide(sum, inner.constant(2));
+        Value before = inner.subtract(middle, one);
+        Value begin = loadOffset(body, loc, queries, before, rows);
+        Value isReached = inner.compare(
+            arith::CmpIPredicate::ule, getFirstTile(body, begin, middle), tile);
+        scf::YieldOp::create(
+            body, loc,
+            ValueRange{inner.select(isReached, middle, bounds[0]),
+                       inner.select(isReached, bounds[1], before)});
+      });
+  Value segment = search.getResult(0);
+  Value before = index.subtract(segment, one);
+  Value hasBegin = index.compare(arith::CmpIPredicate::sgt, segment, zero);
+  Value hasEnd = index.compare(arith::CmpIPredicate::slt, segment, count);
+  Value hasKeys = arith::AndIOp::create(builder, loc, hasBegin, hasEnd);
+  Value keyCount = getExtent(builder, loc, space.keyRank);
+  TilePlace found;
+  found.rowBase =
+      loadOffsetIf(builder, loc, hasBegin, queries, before, rows, zero);
+  Value rowEnd =
+      loadOffsetIf(builder, loc, hasEnd, queries, segment, rows, rows);
+  found.keyBase =
+      loadOffsetIf(builder, loc, hasKeys, keys, before, keyCount, zero);
+  Value keyEnd =
+      loadOffsetIf(builder, loc, hasKeys, keys, segment, keyCount, zero);
+  found.rowExtent = index.clamp(index.subtract(rowEnd, found.rowBase), rows);
+  found.keyExtent =
+      index.clamp(index.subtract(keyEnd, found.keyBase), keyCount);
+  Value number =
+      index.subtract(tile, getFirstTile(builder, found.rowBase, segment));
+  found.first = arith::MulIOp::create(builder, loc, number, size);
+  found.rows = index.clamp(index.subtract(found.rowExtent, found.first), size);
+  return found;
+}
+
+/// The tile among the rows that share a list. Rows that have none, in a call
+/// whose operands are not checked, see no key.
+TilePlace CascadeTiler::findList(OpBuilder &builder, Location loc, Value tile,
+                                 Value size, Value rows) {
+  IndexBuilder index{builder, loc};
+  int64_t laneTile = cascade.getMapping()->getLaneTiles().front();
+  int64_t listRows = getListRows();
+  Value zero = index.constant(0), one = index.constant(1);
+  Value shared = index.constant(listRows);
+  Value perList = index.constant(llvm::divideCeil(listRows, laneTile));
+  TilePlace found;
+  found.list = index.divide(tile, perList);
+  Value part = arith::RemUIOp::create(builder, loc, tile, perList);
+  Value begin = arith::MulIOp::create(builder, loc, found.list, shared);
+  Value end =
+      arith::MinSIOp::create(builder, loc, index.add(begin, shared), rows);
+  found.first =
+      index.add(begin, arith::MulIOp::create(builder, loc, part, size));
+  found.rows = index.clamp(index.subtract(end, found.first), size);
+  auto blocks = dyn_cast<BlocksAttr>(listAtom);
+  if (!blocks) {
+    found.keyExtent =
+        countListed(builder, loc, cast<IndicesAttr>(listAtom), found.list);
+    return found;
+  }
+  AccessAttr offsets = blocks.getOffsets();
+  Value next = index.add(found.list, one);
+  Value hasList = index.compare(arith::CmpIPredicate::slt, next,
+                                getOffsetCount(builder, loc, offsets));
+  Value entries = getOffsetCount(builder, loc, blocks.getIndices());
+  found.listBegin =
+      loadOffsetIf(builder, loc, hasList, offsets, found.list, entries, zero);
+  found.listEnd =
+      loadOffsetIf(builder, loc, hasList, offsets, next, entries, zero);
+  return found;
+}
+
+/// How many tokens list `number` holds: those in front of the first negative
+/// one, which a search finds, since all behind it are negative, too.
+Value CascadeTiler::countListed(OpBuilder &builder, Location loc,
+                                IndicesAttr indices, Value number) {
+  IndexBuilder index{builder, loc};
+  AccessAttr access = indices.getIndices();
+  Type type = builder.getIndexType();
+  Value table = inputs[access.getInput()];
+  Value zero = index.constant(0);
+  Value lists =
+      memref::DimOp::create(builder, loc, table, access.getRanks().size());
+  Value most = getOffsetCount(builder, loc, access);
+  Value hasList = index.compare(arith::CmpIPredicate::slt, number, lists);
+  Value length = index.select(hasList, most, zero);
+  auto search = scf::WhileOp::create(
+      builder, loc, TypeRange{type, type}, ValueRange{zero, length},
+      [&](OpBuilder &body, Location, ValueRange bounds) {
+        Value isOpen = IndexBuilder{body, loc}.compare(
+            arith::CmpIPredicate::slt, bounds[0], bounds[1]);
+        scf::ConditionOp::create(body, loc, isOpen, bounds);
+      },
+      [&](OpBuilder &body, Location, ValueRange bounds) {
+        IndexBuilder inner{body, loc};
+        Value middle =
+            inner.divide(inner.add(bounds[0], bounds[1]), inner.constant(2));
+        Value token = loadEntry(body, loc, access, {number, middle});
+        Value isListed = inner.compare(arith::CmpIPredicate::sge, token, zero);
+        Value next = inner.add(middle, inner.constant(1));
+        scf::YieldOp::create(
+            body, loc,
+            ValueRange{inner.select(isListed, next, bounds[0]),
+                       inner.select(isListed, bounds[1], middle)});
+      });
+  return search.getResult(0);
+}
+
+/// The keys of the block that entry `entry` of the lists names.
+CascadeTiler::KeyInterval CascadeTiler::loadBlock(OpBuilder &builder,
+                                                  Location loc,
+                                                  BlocksAttr blocks,
+                                                  Value entry) {
+  IndexBuilder index{builder, loc};
+  Value keys = getExtent(builder, loc, space.keyRank);
+  Value size = index.constant(blocks.getKeys());
+  Value count = arith::CeilDivUIOp::create(builder, loc, keys, size);
+  Value number =
+      index.clamp(loadEntry(builder, loc, blocks.getIndices(), entry), count);
+  Value begin = arith::MulIOp::create(builder, loc, number, size);
+  begin = arith::MinSIOp::create(builder, loc, begin, keys);
+  Value end =
+      arith::MinSIOp::create(builder, loc, index.add(begin, size), keys);
+  return {begin, end};
+}

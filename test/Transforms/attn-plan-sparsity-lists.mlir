@@ -1,0 +1,91 @@
+// RUN: attn-opt %s --attn-plan-sparsity=optional --split-input-file --verify-diagnostics | FileCheck %s
+
+// Blocks are walked within the ranges of the other terms.
+// CHECK-LABEL: @blocks
+func.func @blocks(%s: tensor<?x?xf32>, %o: tensor<?xi32>, %i: tensor<?xi32>) -> tensor<?xf32> {
+  // CHECK: attn.iterate n1 of n by n0
+  // CHECK-SAME: plan <symbols = [M, N],
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1)>>
+  // CHECK-NOT: tokens
+  %r = attn.cascade (%S = %s, %O = %o, %I = %i) where causal and blocks(64, 64, %O[], %I[]) over (m, n) align top_left
+      : (tensor<?x?xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+// -----
+
+// The slots of a list of tokens are their numbers in it; the others test tokens.
+// CHECK-LABEL: @tokens
+func.func @tokens(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
+  // CHECK: attn.iterate n1 of n by n0
+  // CHECK-SAME: plan <symbols = [M, N],
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (0)>>
+  // CHECK-SAME: tokens <symbols = [M, N],
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1)>>
+  // expected-remark @+1 {{tests every key of the lists, which lengths and other atoms do not shorten}}
+  %r = attn.cascade (%S = %s, %L = %l) where indices(16, %L[]) and causal over (m, n) align top_left
+      : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @tokens_alone
+func.func @tokens_alone(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
+  // CHECK: attn.iterate n1 of n by n0
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (0)>> {
+  %r = attn.cascade (%S = %s, %L = %l) where indices(16, %L[]) over (m, n) align top_left
+      : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @union
+func.func @union(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
+  // CHECK: attn.iterate n1 of n by n0 init(%{{.*}} : tensor<?xf32>) {
+  // expected-remark @+1 {{cannot be planned: lists of keys are walked one at a time, by a term of the outermost 'and'}}
+  %r = attn.cascade (%S = %s, %L = %l) where indices(16, %L[]) or causal over (m, n) align top_left
+      : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
