@@ -8,6 +8,7 @@
 """Every file of examples/sparsity against the mask that its paper draws, point by
 point and without the atoms of the dialect."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,56 @@ def sparse_transformer(i, j):
     return j <= i and (i // 32 == j // 32 or j % 32 >= 28)
 
 
+# Of one token, none, and more than a tile of queries; behind the last is padding.
+DOCUMENTS = [0, 1, 130, 130, 333, 480]
+
+
+def packed_documents(i, j):
+    return any(a <= j <= i < b for a, b in itertools.pairwise(DOCUMENTS))
+
+
+# Blocks that a query, or a block of queries, has selected: some few, its own with them.
+SELECTED = [sorted({0, i // 32, i * i % (i // 32 + 1)}) for i in range(300)]
+LISTED = [[1, 3, 4], [], [0, 1, 2, 3, 4, 5], [5]]
+ROUTED = [sorted({r, (5 * r + 1) % 12, (7 * r + 2) % 12}) for r in range(12)]
+
+
+def moba(i, j):
+    return j <= i and j // 32 in SELECTED[i]
+
+
+def block_lists(i, j):
+    return j // 64 in LISTED[i // 64]
+
+
+def region(token):
+    return token // 24 // 4 * 3 + token % 24 // 8
+
+
+def biformer(i, j):
+    return region(j) in ROUTED[region(i)]
+
+
+def cluster(token):
+    return token * token % 7
+
+
+def routing_transformer(i, j):
+    return j <= i and cluster(i) == cluster(j)
+
+
+def stacked(lists):
+    """Rows of one length, filled up with -1."""
+    length = max(map(len, lists))
+    return np.array([row + [-1] * (length - len(row)) for row in lists], np.int32)
+
+
+def joined(lists):
+    """Offsets and entries."""
+    offsets = np.cumsum([0, *map(len, lists)], dtype=np.int32)
+    return offsets, np.array([entry for row in lists for entry in row], np.int32)
+
+
 # The mask and how many tokens there are: on a grid all of it.
 OPERATORS = {
     "longformer": (longformer, 600),
@@ -88,7 +139,24 @@ OPERATORS = {
     "neighborhood-3d": (neighborhood_3d, 6 * 9 * 8),
     "halo": (halo, 16 * 24),
     "sparse-transformer": (sparse_transformer, 400),
+    "packed-documents": (packed_documents, 500),
+    "moba": (moba, 300),
+    "block-lists": (block_lists, 256),
+    "biformer": (biformer, 16 * 24),
+    "routing-transformer": (routing_transformer, 260),
 }
+# What a file takes beside queries, keys and values.
+OPERANDS = {
+    "packed-documents": [np.array(DOCUMENTS, np.int32)],
+    "moba": [np.stack([x, x]) for x in joined(SELECTED)],
+    "block-lists": joined([[b for b in row if b < 4] for row in LISTED]),
+    "biformer": [stacked([
+        [j for j in range(384) if region(j) in ROUTED[region(8 * g)]] for g in range(48)
+    ])],
+    "routing-transformer": [stacked([
+        [j for j in range(260) if cluster(j) == cluster(i)] for i in range(260)
+    ])],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(OPERATORS))
@@ -102,7 +170,7 @@ def test_example(kernels, name, seed):
     kernel = kernels.compile((FOLDER / f"{name}.mlir").read_text(), name)
     out = np.full_like(q, np.nan)
     Counter.executions += 1
-    kernel.run([q, k, v, out])
+    kernel.run([q, k, v, *OPERANDS.get(name, []), out])
     contract.check_attention(q, k, v, operator, out, None)
 
 
