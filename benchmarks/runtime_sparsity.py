@@ -1,0 +1,116 @@
+# ===- runtime_sparsity.py - The cost of a live pair, from lists -*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Compares f32 kernels whose sparsity is data with the unmasked one, per live pair:
+packed documents, lists of key blocks, lists of tokens.
+
+One thread, pinned; the kernels take turns, and the least times are compared. A
+ratio of 1 means that the time follows the work that is left.
+
+    .venv/bin/python benchmarks/runtime_sparsity.py [--rounds N] [--tokens N]
+"""
+
+import argparse
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from floor import BIN, Kernel, seconds
+
+OFFSETS = "%s: tensor<?xi32>"
+SEGMENTS = "segments(%s : tensor<?xi32>)"
+BLOCKS = "where blocks(64, 64, %p[] : tensor<?xi32>, %i[] : tensor<?xi32>)"
+
+
+def build(folder: Path, number: int, features: int, arguments: str, clauses: str) -> Kernel:
+    tensor = f"tensor<?x1x?x{features}xf32>"
+    source, library = folder / f"{number}.mlir", folder / f"{number}.so"
+    source.write_text(
+        f"func.func @attention(%q: {tensor}, %k: {tensor}, %v: {tensor}"
+        f"{', ' * bool(arguments)}{arguments}) -> {tensor} {{\n"
+        f"  %o = attn.attention(%q, %k, %v) {clauses}\n"
+        f"      : ({tensor}, {tensor}, {tensor}) -> {tensor}\n"
+        f"  return %o : {tensor}\n}}\n"
+    )
+    command = [BIN / "attn-compile", source, "-o", library, "--form=fused"]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    return Kernel(str(library), "attention")
+
+
+def documents(rng, tokens: int) -> np.ndarray:
+    """Where documents of 512 to 1536 tokens begin, and the last one ends."""
+    offsets = [0]
+    while offsets[-1] < tokens:
+        offsets.append(min(tokens, offsets[-1] + int(rng.integers(512, 1537))))
+    return np.array(offsets, np.int32)
+
+
+def rows(rng, tokens: int):
+    """Label, arguments, clauses, their values and the live pairs of each."""
+    offsets = documents(rng, tokens)
+    sizes = np.diff(offsets.astype(np.int64))
+    chosen = rng.random((tokens // 64, tokens // 64)) < 0.1
+    ends = np.concatenate([[0], chosen.sum(1).cumsum()]).astype(np.int32)
+    entries = np.nonzero(chosen)[1].astype(np.int32)
+    lists = np.stack([
+        np.sort(rng.choice(tokens, 512, replace=False)) for _ in range(tokens // 16)
+    ]).astype(np.int32)  # fmt: skip
+    triangle = (sizes * (sizes + 1) // 2).sum()
+    return [
+        ("none", "", "", [], tokens**2),
+        ("documents", OFFSETS, SEGMENTS, [offsets], (sizes**2).sum()),
+        ("causal documents", OFFSETS, f"where causal {SEGMENTS}", [offsets], triangle),
+        (
+            "blocks of 64 by 64, 10 %", "%p: tensor<?xi32>, %i: tensor<?xi32>", BLOCKS,
+            [ends, entries], chosen.sum() * 64 * 64,
+        ),
+        (
+            "512 keys for 16 queries", "%l: tensor<?x?xi32>",
+            "where indices(16, %l[] : tensor<?x?xi32>)", [lists], tokens * 512,
+        ),
+    ]  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (default 5)")
+    parser.add_argument("--tokens", type=int, default=16384, help="tokens (default 16384)")
+    parser.add_argument("--features", type=int, default=64, help="head size (default 64)")
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    rng = np.random.default_rng(0)
+    shape = (1, 1, options.tokens, options.features)
+    tensors = [rng.standard_normal(shape, dtype=np.float32) for _ in range(3)]
+    output = np.empty(shape, np.float32)
+    table = rows(rng, options.tokens)
+    with tempfile.TemporaryDirectory() as name:
+        calls = [
+            (build(Path(name), number, options.features, *row[1:3]), [*tensors, *row[3], output])
+            for number, row in enumerate(table)
+        ]
+        times = [[] for _ in calls]
+        for _, ((kernel, arrays), samples) in itertools.product(
+            range(options.rounds), list(zip(calls, times, strict=True))
+        ):
+            samples.append(seconds(kernel, arrays))
+    dense = min(times[0]) / options.tokens**2
+    print("| sparsity | live | ms (least, median) | time of a live pair |")
+    print("|---|---|---|---|")
+    for (label, *_, live), samples in zip(table, times, strict=True):
+        print(
+            f"| {label} | {live / options.tokens**2:.4f} | {min(samples) * 1e3:.2f}, "
+            f"{statistics.median(samples) * 1e3:.2f} | {min(samples) / live / dense:.3f} |"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
