@@ -28,6 +28,29 @@ static const char *getSpaceName(Space space) {
   return "";
 }
 
+/// Whether all bytes have the same state; fast for the sizes of registers.
+static bool areAll(const uint8_t *states, unsigned bytes, uint8_t state) {
+  const uint64_t pattern = 0x0101010101010101 * state;
+  unsigned byte = 0;
+  for (; byte + 8 <= bytes; byte += 8) {
+    uint64_t eight;
+    std::memcpy(&eight, states + byte, 8);
+    if (eight != pattern)
+      return false;
+  }
+  if (byte + 4 <= bytes) {
+    uint32_t four;
+    std::memcpy(&four, states + byte, 4);
+    if (four != static_cast<uint32_t>(pattern))
+      return false;
+    byte += 4;
+  }
+  for (; byte < bytes; ++byte)
+    if (states[byte] != state)
+      return false;
+  return true;
+}
+
 static void reportOutside(const Accessor &accessor, Space space,
                           uint64_t address, unsigned bytes, const char *verb,
                           const std::string &why) {
@@ -84,8 +107,10 @@ static Location locateShared(const Accessor &accessor, uint64_t address,
   SharedMemory &shared = accessor.warp.machine.shared;
   uint64_t size = shared.data.size();
   bool isInside = address <= size && bytes <= size - address;
-  for (unsigned byte = 0; isInside && byte < bytes; ++byte)
-    isInside = !(shared.state[address + byte] & SharedMemory::Outside);
+  if (isInside &&
+      !areAll(shared.state.data() + address, bytes, SharedMemory::Initialised))
+    for (unsigned byte = 0; isInside && byte < bytes; ++byte)
+      isInside = !(shared.state[address + byte] & SharedMemory::Outside);
   if (!isInside) {
     const Program &program = accessor.warp.machine.program;
     uint32_t dynamic = accessor.warp.machine.launch.dynamicShared;
@@ -194,11 +219,12 @@ bool ptxsim::load(const Accessor &accessor, Space space, uint64_t address,
     return false;
   std::memcpy(to, location.data, bytes);
   poison = 0;
-  for (unsigned byte = 0; byte < bytes; ++byte)
-    if (!(location.state[byte] & 1))
-      poison |= 1u << byte / elementBytes;
-  if (poison)
+  if (!areAll(location.state, bytes, 1)) {
+    for (unsigned byte = 0; byte < bytes; ++byte)
+      if (!(location.state[byte] & 1))
+        poison |= 1u << byte / elementBytes;
     reportPending(accessor, location, bytes, "reads");
+  }
   recordRead(accessor, location, bytes);
   return true;
 }
@@ -222,6 +248,10 @@ bool ptxsim::store(const Accessor &accessor, Space space, uint64_t address,
   reportPending(accessor, location, bytes, "writes");
   recordWrite(accessor, location, bytes);
   std::memcpy(location.data, from, bytes);
+  if (!poison) {
+    std::memset(location.state, 1, bytes);
+    return true;
+  }
   for (unsigned byte = 0; byte < bytes; ++byte) {
     bool isPoison = poison >> (byte / elementBytes) & 1;
     location.state[byte] =

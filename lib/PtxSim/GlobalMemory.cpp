@@ -25,8 +25,8 @@ GlobalBuffer *GlobalMemory::allocate(uint64_t bytes, unsigned align,
   buffer->address = Base + first * Page + align;
   buffer->data.resize(bytes);
   buffer->initialised.resize(bytes);
-  buffer->writes.resize(bytes);
-  buffer->reads.resize(bytes);
+  buffer->writes = ZeroedArray<GlobalAccess>(bytes);
+  buffer->reads = ZeroedArray<GlobalRead>(bytes);
   uint64_t end = first + (align + bytes + Page - 1) / Page;
   pages.resize(first, nullptr);
   pages.resize(end + 1, buffer.get());

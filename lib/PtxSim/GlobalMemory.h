@@ -9,6 +9,7 @@
 #ifndef ATTN_PTXSIM_GLOBALMEMORY_H
 #define ATTN_PTXSIM_GLOBALMEMORY_H
 
+#include "ZeroedArray.h"
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -45,8 +46,8 @@ struct GlobalBuffer {
   std::vector<uint8_t> data;
   /// 1 for each byte that was written.
   std::vector<uint8_t> initialised;
-  std::vector<GlobalAccess> writes;
-  std::vector<GlobalRead> reads;
+  ZeroedArray<GlobalAccess> writes;
+  ZeroedArray<GlobalRead> reads;
   /// Blocks that released what they did at an atomic variable, by its offset.
   std::map<uint64_t, std::set<uint32_t>> releases;
   /// Of a .global or .const variable, which cannot be freed.

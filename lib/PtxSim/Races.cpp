@@ -12,6 +12,7 @@
 // ordered by fences and atomics only.
 
 #include "Access.h"
+#include <algorithm>
 
 using namespace ptxsim;
 
@@ -37,20 +38,33 @@ static std::string describe(const Warp &warp, const char *verb,
 
 // ---- shared memory ---- //
 
+static SharedAccess makeAccess(const Accessor &accessor) {
+  SharedAccess access;
+  access.clock = accessor.warp.clock;
+  unsigned line = accessor.instruction.line;
+  access.line = line > LastLine ? 0 : line;
+  access.warp = accessor.warp.number;
+  access.isAtomic = accessor.isStrong;
+  access.lane = accessor.getRecordedLane();
+  return access;
+}
+
 /// Checks against the last write of each byte.
 static bool checkSharedWrites(const Accessor &accessor, uint64_t begin,
                               unsigned bytes, const char *verb) {
   Warp &warp = accessor.warp;
-  const SharedMemory &shared = warp.machine.shared;
-  for (uint64_t byte = begin; byte < begin + bytes; ++byte) {
-    const SharedAccess &write = shared.writes[byte];
-    unsigned other = shared.writeWarps[byte];
-    if (warp.isOrdered(other, write.lane, write.clock,
-                       accessor.getOrderedLane()) ||
-        (accessor.isStrong && shared.writeAtomic[byte]))
+  const SharedAccess *writes = warp.machine.shared.writes.data() + begin;
+  for (unsigned byte = 0; byte < bytes; ++byte) {
+    const SharedAccess &write = writes[byte];
+    // Most accesses meet what one store wrote.
+    if (byte && write == writes[byte - 1])
       continue;
-    reportRace(accessor, verb, "shared", byte,
-               describe(warp, "wrote", other, write.lane, write.line));
+    if (warp.isOrdered(write.warp, write.lane, write.clock,
+                       accessor.getOrderedLane()) ||
+        (accessor.isStrong && write.isAtomic))
+      continue;
+    reportRace(accessor, verb, "shared", begin + byte,
+               describe(warp, "wrote", write.warp, write.lane, write.line));
     return false;
   }
   return true;
@@ -62,33 +76,20 @@ static void readShared(const Accessor &accessor, uint64_t begin,
   checkSharedWrites(accessor, begin, bytes, "reads");
   if (accessor.isStrong)
     return;
-  SharedAccess access;
-  access.clock = warp.clock;
-  access.line = accessor.instruction.line;
-  access.lane = accessor.getRecordedLane();
+  SharedAccess access = makeAccess(accessor), many = access;
+  many.lane = ManyLanes;
   SharedAccess *reads = warp.machine.shared.reads[warp.number].data() + begin;
   for (unsigned byte = 0; byte < bytes; ++byte) {
     bool isMany =
         reads[byte].clock == access.clock && reads[byte].lane != access.lane;
-    reads[byte] = access;
-    if (isMany)
-      reads[byte].lane = ManyLanes;
+    reads[byte] = isMany ? many : access;
   }
 }
 
 static void markSharedWrite(const Accessor &accessor, uint64_t begin,
                             unsigned bytes) {
-  Warp &warp = accessor.warp;
-  SharedMemory &shared = warp.machine.shared;
-  SharedAccess access;
-  access.clock = warp.clock;
-  access.line = accessor.instruction.line;
-  access.lane = accessor.getRecordedLane();
-  std::fill_n(shared.writes.begin() + static_cast<ptrdiff_t>(begin), bytes,
-              access);
-  std::memset(shared.writeWarps.data() + begin, static_cast<int>(warp.number),
-              bytes);
-  std::memset(shared.writeAtomic.data() + begin, accessor.isStrong, bytes);
+  std::fill_n(accessor.warp.machine.shared.writes.data() + begin, bytes,
+              makeAccess(accessor));
 }
 
 static void writeShared(const Accessor &accessor, uint64_t begin,
@@ -102,6 +103,7 @@ static void writeShared(const Accessor &accessor, uint64_t begin,
     uint32_t known = warp.known[other];
     for (unsigned byte = 0; byte < bytes; ++byte) {
       if (reads[byte].clock <= known ||
+          (byte && reads[byte] == reads[byte - 1]) ||
           (other == warp.number &&
            reads[byte].lane == accessor.getOrderedLane()))
         continue;

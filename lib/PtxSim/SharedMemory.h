@@ -9,20 +9,32 @@
 #ifndef ATTN_PTXSIM_SHAREDMEMORY_H
 #define ATTN_PTXSIM_SHAREDMEMORY_H
 
+#include "ZeroedArray.h"
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace ptxsim {
 
-/// A read or write of a byte: which lane of a known warp, when and where.
+/// A read or write of a byte.
 struct SharedAccess {
-  uint32_t clock = 0;
-  uint32_t line : 24;
+  uint32_t clock;
+  uint32_t line : 18;
+  uint32_t warp : 5;
+  /// Atomic, or a strong store.
+  uint32_t isAtomic : 1;
   /// A lane, or ManyLanes.
   uint32_t lane : 8;
+
+  bool operator==(const SharedAccess &other) const {
+    return std::memcmp(this, &other, sizeof(other)) == 0;
+  }
 };
+static_assert(sizeof(SharedAccess) == 8);
 constexpr uint32_t ManyLanes = 0xff;
 constexpr uint32_t NoLane = 0xfe;
+/// Lines behind it are recorded as 0.
+constexpr uint32_t LastLine = (1u << 18) - 1;
 
 /// The shared memory of a block. Clocks of warps never go back, so what was
 /// recorded for an earlier block needs no clearing.
@@ -33,19 +45,17 @@ struct SharedMemory {
   /// Of each byte, whether it was written, awaits the data of an asynchronous
   /// copy, or belongs to no variable.
   std::vector<uint8_t> state;
-  std::vector<SharedAccess> writes;
-  std::vector<uint8_t> writeWarps;
-  std::vector<uint8_t> writeAtomic;
+  ZeroedArray<SharedAccess> writes;
   /// By warp and byte.
-  std::vector<std::vector<SharedAccess>> reads;
+  std::vector<ZeroedArray<SharedAccess>> reads;
 
   void resize(uint64_t bytes, unsigned warps) {
     data.assign(bytes, 0);
     state.assign(bytes, 0);
-    writes.assign(bytes, {});
-    writeWarps.assign(bytes, 0);
-    writeAtomic.assign(bytes, 0);
-    reads.assign(warps, std::vector<SharedAccess>(bytes));
+    writes = ZeroedArray<SharedAccess>(bytes);
+    reads.clear();
+    for (unsigned warp = 0; warp < warps; ++warp)
+      reads.emplace_back(bytes);
   }
 };
 
