@@ -24,8 +24,8 @@ struct Accessor {
   bool isCollective = false;
 
   /// The lane whose own accesses are ordered with this one.
-  unsigned getOrderedLane() const { return isCollective ? NoLane : lane; }
-  unsigned getRecordedLane() const { return isCollective ? ManyLanes : lane; }
+  unsigned getOrderedLane() const { return isCollective ? noLane : lane; }
+  unsigned getRecordedLane() const { return isCollective ? manyLanes : lane; }
 };
 
 /// A checked range of memory.

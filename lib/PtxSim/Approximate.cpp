@@ -17,25 +17,26 @@
 using namespace ptxsim;
 
 namespace {
-
 enum ApproximateFlags : uint8_t { Flush = 1 };
+} // namespace
 
-double reciprocal(double value) { return 1 / value; }
-double reciprocalRoot(double value) { return 1 / std::sqrt(value); }
-double squareRoot(double value) { return std::sqrt(value); }
-double exponential2(double value) { return std::exp2(value); }
-double logarithm2(double value) { return std::log2(value); }
-double sine(double value) { return std::sin(value); }
-double cosine(double value) { return std::cos(value); }
-double hyperbolicTangent(double value) { return std::tanh(value); }
+static double reciprocal(double value) { return 1 / value; }
+static double reciprocalRoot(double value) { return 1 / std::sqrt(value); }
+static double squareRoot(double value) { return std::sqrt(value); }
+static double exponential2(double value) { return std::exp2(value); }
+static double logarithm2(double value) { return std::log2(value); }
+static double sine(double value) { return std::sin(value); }
+static double cosine(double value) { return std::cos(value); }
+static double hyperbolicTangent(double value) { return std::tanh(value); }
 
 template <double (*apply)(double)>
-void runSingle(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runSingle(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
   const Operand *operands = instruction.operands;
   const float *values = warp.read<float>(operands[1]);
   bool isFlushing = instruction.flags & Flush;
-  float result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  float result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     // Lanes that are not written are not worth a call.
     if (!(mask >> lane & 1))
       continue;
@@ -49,12 +50,13 @@ void runSingle(Warp &warp, const Instruction &instruction, uint32_t mask) {
 
 /// Only the upper halves of .f64 values take part.
 template <double (*apply)(double)>
-void runDoubleHigh(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runDoubleHigh(Warp &warp, const Instruction &instruction,
+                          uint32_t mask) {
   const Operand *operands = instruction.operands;
   const uint64_t *values = warp.read<uint64_t>(operands[1]);
   constexpr uint64_t upper = ~uint64_t(0) << 32;
-  uint64_t result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  uint64_t result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     double value = flush(bitCast<double>(values[lane] & upper));
     result[lane] = bitCast<uint64_t>(flush(apply(value))) & upper;
   }
@@ -63,11 +65,12 @@ void runDoubleHigh(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 template <double (*apply)(double), bool isBfloat>
-void runHalves(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runHalves(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
   const Operand *operands = instruction.operands;
   const uint16_t *values = warp.read<uint16_t>(operands[1]);
-  uint16_t results[2 * WarpSize];
-  for (unsigned index = 0; index < instruction.vector * WarpSize; ++index) {
+  uint16_t results[2 * warpSize];
+  for (unsigned index = 0; index < instruction.vector * warpSize; ++index) {
     double value =
         isBfloat ? bfloatToFloat(values[index]) : halfToFloat(values[index]);
     if (isBfloat && instruction.flags & Flush)
@@ -79,11 +82,11 @@ void runHalves(Warp &warp, const Instruction &instruction, uint32_t mask) {
     results[index] = bits;
   }
   if (instruction.vector == 1) {
-    uint16_t single[WarpSize];
-    std::copy_n(results, WarpSize, single);
+    uint16_t single[warpSize];
+    std::copy_n(results, warpSize, single);
     warp.write(operands[0], single, mask);
   } else {
-    uint32_t pairs[WarpSize];
+    uint32_t pairs[warpSize];
     std::memcpy(pairs, results, sizeof(pairs));
     warp.write(operands[0], pairs, mask);
   }
@@ -91,13 +94,13 @@ void runHalves(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 template <typename T>
-void runRoot(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runRoot(Warp &warp, const Instruction &instruction, uint32_t mask) {
   const Operand *operands = instruction.operands;
   const T *values = warp.read<T>(operands[1]);
   Rounding rounding = static_cast<Rounding>(instruction.mode);
   bool isFlushing = instruction.flags & Flush;
-  T result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  T result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     T value = isFlushing ? flush(values[lane]) : values[lane];
     result[lane] = canonicalize(squareRootRounded(value, rounding));
   }
@@ -106,13 +109,14 @@ void runRoot(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 template <typename T>
-void runReciprocal(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runReciprocal(Warp &warp, const Instruction &instruction,
+                          uint32_t mask) {
   const Operand *operands = instruction.operands;
   const T *values = warp.read<T>(operands[1]);
   Rounding rounding = static_cast<Rounding>(instruction.mode);
   bool isFlushing = instruction.flags & Flush;
-  T result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  T result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     T value = isFlushing ? flush(values[lane]) : values[lane];
     T rounded = canonicalize(divideRounded(T(1), value, rounding));
     result[lane] = isFlushing ? flush(rounded) : rounded;
@@ -123,8 +127,8 @@ void runReciprocal(Warp &warp, const Instruction &instruction, uint32_t mask) {
 
 // ---- decoding ---- //
 
-bool decodeApproximate(Decoder &d, Handler single, Handler half,
-                       Handler bfloat) {
+static bool decodeApproximate(Decoder &d, Handler single, Handler half,
+                              Handler bfloat) {
   if (!d.take("approx"))
     return d.error("expected .approx");
   d.instruction.flags |= d.take("ftz") ? Flush : 0;
@@ -144,19 +148,19 @@ bool decodeApproximate(Decoder &d, Handler single, Handler half,
 }
 
 template <double (*apply)(double)>
-bool decodeSingleOnly(Decoder &d) {
+static bool decodeSingleOnly(Decoder &d) {
   return decodeApproximate(d, runSingle<apply>, nullptr, nullptr);
 }
 
 template <double (*apply)(double)>
-bool decodeAnyFloat(Decoder &d) {
+static bool decodeAnyFloat(Decoder &d) {
   return decodeApproximate(d, runSingle<apply>, runHalves<apply, false>,
                            runHalves<apply, true>);
 }
 
 /// rcp, sqrt and rsqrt, which may be approximate or rounded.
 template <double (*apply)(double)>
-bool decodeRounded(Decoder &d, Handler single, Handler wide) {
+static bool decodeRounded(Decoder &d, Handler single, Handler wide) {
   bool isApproximate = d.take("approx");
   int rounding = isApproximate ? 0 : d.takeOneOf({"rn", "rz", "rm", "rp"});
   d.instruction.flags |= d.take("ftz") ? Flush : 0;
@@ -177,18 +181,16 @@ bool decodeRounded(Decoder &d, Handler single, Handler wide) {
   return d.addOperands(*type, 1);
 }
 
-bool decodeReciprocal(Decoder &d) {
+static bool decodeReciprocal(Decoder &d) {
   return decodeRounded<reciprocal>(d, runReciprocal<float>,
                                    runReciprocal<double>);
 }
-bool decodeRoot(Decoder &d) {
+static bool decodeRoot(Decoder &d) {
   return decodeRounded<squareRoot>(d, runRoot<float>, runRoot<double>);
 }
-bool decodeReciprocalRoot(Decoder &d) {
+static bool decodeReciprocalRoot(Decoder &d) {
   return decodeRounded<reciprocalRoot>(d, nullptr, nullptr);
 }
-
-} // namespace
 
 void ptxsim::addApproximateOpcodes(OpcodeTable &table) {
   table["rcp"] = decodeReciprocal;

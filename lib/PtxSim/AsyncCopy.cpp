@@ -16,12 +16,12 @@
 using namespace ptxsim;
 
 namespace {
-
 enum CopyMode : uint8_t { WholeSource, SourceSize, IgnoreSource };
+} // namespace
 
 /// How much of the source a lane copies; the rest is zeros.
-uint32_t getSourceBytes(Warp &warp, const Instruction &instruction,
-                        unsigned lane) {
+static uint32_t getSourceBytes(Warp &warp, const Instruction &instruction,
+                               unsigned lane) {
   uint32_t bytes = static_cast<uint32_t>(instruction.value);
   if (instruction.mode == WholeSource)
     return bytes;
@@ -41,8 +41,8 @@ uint32_t getSourceBytes(Warp &warp, const Instruction &instruction,
   return bytes;
 }
 
-void startCopy(Warp &warp, const Instruction &instruction, unsigned lane,
-               uint64_t to, uint64_t from) {
+static void startCopy(Warp &warp, const Instruction &instruction, unsigned lane,
+                      uint64_t to, uint64_t from) {
   Accessor accessor{warp, instruction, lane};
   unsigned bytes = static_cast<unsigned>(instruction.value);
   Location destination =
@@ -82,16 +82,16 @@ void startCopy(Warp &warp, const Instruction &instruction, unsigned lane,
   warp.copies.push_back(copy);
 }
 
-void runCopy(Warp &warp, const Instruction &instruction, uint32_t mask) {
-  uint64_t to[WarpSize], from[WarpSize];
+static void runCopy(Warp &warp, const Instruction &instruction, uint32_t mask) {
+  uint64_t to[warpSize], from[warpSize];
   warp.getAddresses(instruction, instruction.address, to, mask);
   warp.getAddresses(instruction, instruction.source, from, mask);
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     if (mask >> lane & 1)
       startCopy(warp, instruction, lane, to[lane], from[lane]);
 }
 
-void finishCopy(Warp &warp, const PendingCopy &copy) {
+static void finishCopy(Warp &warp, const PendingCopy &copy) {
   Accessor accessor{warp, *copy.instruction, copy.lane};
   SharedMemory &shared = warp.machine.shared;
   Location destination;
@@ -123,38 +123,39 @@ void finishCopy(Warp &warp, const PendingCopy &copy) {
 }
 
 /// Completes copies of the threads of `mask` but for their youngest groups.
-void finishCopies(Warp &warp, uint32_t mask, uint64_t youngest, bool withOpen) {
-  auto isDone = [&](const PendingCopy &copy) {
-    if (!(mask >> copy.lane & 1))
-      return false;
+static void finishCopies(Warp &warp, uint32_t mask, uint64_t youngest,
+                         bool withOpen) {
+  std::vector<PendingCopy> unfinished;
+  for (const PendingCopy &copy : warp.copies) {
     uint32_t open = warp.openGroup[copy.lane];
-    return withOpen || uint64_t(copy.group) + youngest < open;
-  };
-  for (const PendingCopy &copy : warp.copies)
-    if (isDone(copy))
+    bool isDone = withOpen || uint64_t(copy.group) + youngest < open;
+    if (mask >> copy.lane & 1 && isDone)
       finishCopy(warp, copy);
-  warp.copies.erase(
-      std::remove_if(warp.copies.begin(), warp.copies.end(), isDone),
-      warp.copies.end());
+    else
+      unfinished.push_back(copy);
+  }
+  warp.copies = std::move(unfinished);
 }
 
-void runCommit(Warp &warp, const Instruction &instruction, uint32_t mask) {
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+static void runCommit(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     warp.openGroup[lane] += mask >> lane & 1;
 }
 
-void runWait(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runWait(Warp &warp, const Instruction &instruction, uint32_t mask) {
   finishCopies(warp, mask, instruction.value, /*withOpen=*/false);
 }
 
-void runWaitAll(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runWaitAll(Warp &warp, const Instruction &instruction,
+                       uint32_t mask) {
   runCommit(warp, instruction, mask);
   finishCopies(warp, mask, 0, /*withOpen=*/true);
 }
 
 // ---- decoding ---- //
 
-bool decodeCopy(Decoder &d) {
+static bool decodeCopy(Decoder &d) {
   bool isAllLevels = d.take("ca");
   if (!isAllLevels && !d.take("cg"))
     return d.error("this copy is not simulated");
@@ -184,7 +185,7 @@ bool decodeCopy(Decoder &d) {
   return d.addSource(d.getOperand(3), isIgnore ? Type::Pred : Type::U32);
 }
 
-bool decodeAsync(Decoder &d) {
+static bool decodeAsync(Decoder &d) {
   if (!d.take("async"))
     return d.error("this copy is not simulated");
   if (d.take("commit_group")) {
@@ -202,8 +203,6 @@ bool decodeAsync(Decoder &d) {
   }
   return decodeCopy(d);
 }
-
-} // namespace
 
 void ptxsim::addAsyncCopyOpcodes(OpcodeTable &table) {
   table["cp"] = decodeAsync;

@@ -14,7 +14,6 @@
 using namespace ptxsim;
 
 namespace {
-
 enum class AtomicOperation : uint8_t {
   Add,
   Min,
@@ -33,9 +32,10 @@ enum AtomicFlags : uint8_t {
   /// red, which has no result.
   NoResult = 4
 };
+} // namespace
 
 template <typename T>
-T applyInteger(AtomicOperation operation, T old, T operand) {
+static T applyInteger(AtomicOperation operation, T old, T operand) {
   switch (operation) {
   case AtomicOperation::Add:
     return static_cast<T>(static_cast<uint64_t>(old) +
@@ -59,7 +59,7 @@ T applyInteger(AtomicOperation operation, T old, T operand) {
   }
 }
 
-uint64_t addHalves(Type type, uint64_t old, uint64_t operand) {
+static uint64_t addHalves(Type type, uint64_t old, uint64_t operand) {
   bool isBfloat = type == Type::BF16 || type == Type::BF16x2;
   uint64_t result = 0;
   for (unsigned part = 0; part < getBytes(type) / 2; ++part) {
@@ -75,8 +75,8 @@ uint64_t addHalves(Type type, uint64_t old, uint64_t operand) {
   return result;
 }
 
-uint64_t apply(const Instruction &instruction, bool isGlobal, uint64_t old,
-               uint64_t operand) {
+static uint64_t apply(const Instruction &instruction, bool isGlobal,
+                      uint64_t old, uint64_t operand) {
   AtomicOperation operation = static_cast<AtomicOperation>(instruction.mode);
   switch (instruction.type) {
   case Type::F32: {
@@ -109,15 +109,16 @@ uint64_t apply(const Instruction &instruction, bool isGlobal, uint64_t old,
 }
 
 /// Operands: the result unless there is none, b, c of a swap.
-void runAtomic(Warp &warp, const Instruction &instruction, uint32_t mask) {
-  uint64_t addresses[WarpSize];
+static void runAtomic(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
+  uint64_t addresses[warpSize];
   uint32_t known = mask;
   warp.getAddresses(instruction, instruction.address, addresses, known);
   const Operand *sources =
       instruction.operands + (instruction.flags & NoResult ? 0 : 1);
   AtomicOperation operation = static_cast<AtomicOperation>(instruction.mode);
   bool isSwap = operation == AtomicOperation::CompareAndSwap;
-  uint64_t values[WarpSize], others[WarpSize] = {}, results[WarpSize] = {};
+  uint64_t values[warpSize], others[warpSize] = {}, results[warpSize] = {};
   warp.readWide(sources[0], values);
   uint32_t unknown = warp.getPoison(sources[0]);
   if (isSwap) {
@@ -129,7 +130,7 @@ void runAtomic(Warp &warp, const Instruction &instruction, uint32_t mask) {
                       "has an uninitialised operand");
   unsigned bytes = getBytes(instruction.type);
   uint32_t poison = mask & ~known;
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     if (!(known >> lane & 1))
       continue;
     Accessor accessor{warp, instruction, lane, /*isStrong=*/true};
@@ -176,7 +177,7 @@ void runAtomic(Warp &warp, const Instruction &instruction, uint32_t mask) {
   warp.setPoison(instruction.operands[0], poison, mask);
 }
 
-bool isValid(AtomicOperation operation, Type type) {
+static bool isValid(AtomicOperation operation, Type type) {
   bool isHalfType = type == Type::F16 || type == Type::F16x2 ||
                     type == Type::BF16 || type == Type::BF16x2;
   bool isWord = getBytes(type) == 4 || getBytes(type) == 8;
@@ -202,7 +203,7 @@ bool isValid(AtomicOperation operation, Type type) {
   return false;
 }
 
-bool decodeAtomic(Decoder &d) {
+static bool decodeAtomic(Decoder &d) {
   bool hasResult = d.getName() == "atom";
   uint8_t &flags = d.instruction.flags;
   flags = hasResult ? 0 : NoResult;
@@ -254,8 +255,6 @@ bool decodeAtomic(Decoder &d) {
       return false;
   return true;
 }
-
-} // namespace
 
 void ptxsim::addAtomicOpcodes(OpcodeTable &table) {
   table["atom"] = decodeAtomic;

@@ -19,7 +19,7 @@ enum BarrierFlags : uint8_t { Aligned = 1, Counted = 2 };
 
 unsigned ptxsim::getBarrierWeight(const Warp &warp, uint32_t mask) {
   unsigned missing =
-      WarpSize - static_cast<unsigned>(__builtin_popcount(warp.lanes));
+      warpSize - static_cast<unsigned>(__builtin_popcount(warp.lanes));
   return static_cast<unsigned>(__builtin_popcount(mask)) +
          (mask & 1 ? missing : 0);
 }
@@ -44,7 +44,7 @@ static bool getUniform(Warp &warp, const Instruction &instruction,
     warp.reportPoison(instruction, unknown, "has an uninitialised operand");
     return false;
   }
-  for (unsigned lane = first; lane < WarpSize; ++lane)
+  for (unsigned lane = first; lane < warpSize; ++lane)
     if (mask >> lane & 1 && values[lane] != value) {
       warp.report(
           FindingKind::DivergentBarrier, instruction, lane,
@@ -64,13 +64,13 @@ void Block::arrive(Warp &warp, Split &split, const Instruction &instruction) {
   if (isValid && instruction.flags & Counted)
     isValid = getUniform(warp, instruction, operands[isReduction + 1],
                          split.mask, "count", expected);
-  if (isValid && id >= Barriers) {
+  if (isValid && id >= barrierCount) {
     warp.report(FindingKind::InvalidOperation, instruction, first,
                 format("names barrier %u of 16", id));
     isValid = false;
   }
   if (isValid && instruction.flags & Counted &&
-      (expected == 0 || expected % WarpSize)) {
+      (expected == 0 || expected % warpSize)) {
     warp.report(
         FindingKind::InvalidOperation, instruction, first,
         format("waits for %u threads, which are not whole warps", expected));
@@ -93,7 +93,7 @@ void Block::arrive(Warp &warp, Split &split, const Instruction &instruction) {
   barrier.expected = expected;
   bool isAligned = instruction.flags & Aligned;
   barrier.arrived +=
-      expected && isAligned ? WarpSize : getBarrierWeight(warp, split.mask);
+      expected && isAligned ? warpSize : getBarrierWeight(warp, split.mask);
   bool isWaiting = instruction.mode != Arrive;
   barrier.waiters.push_back(
       {warp.number, split.mask, instruction.line, isWaiting});
@@ -127,7 +127,7 @@ void Block::checkBarriers() {
     unsigned exited = barrier.expected ? 0 : getExited();
     unsigned expected = barrier.expected
                             ? barrier.expected
-                            : static_cast<unsigned>(warps.size()) * WarpSize;
+                            : static_cast<unsigned>(warps.size()) * warpSize;
     if (barrier.arrived + exited >= expected)
       completeBarrier(barrier, expected, exited);
   }
@@ -140,8 +140,8 @@ static void writeReduction(Warp &warp, Split &split,
   warp.enter(split);
   const Operand &result = instruction.operands[0];
   if (instruction.mode == ReducePopc) {
-    uint32_t values[WarpSize];
-    std::fill_n(values, WarpSize, holding);
+    uint32_t values[warpSize];
+    std::fill_n(values, warpSize, holding);
     warp.write(result, values, split.mask);
   } else {
     bool holds = instruction.mode == ReduceAnd ? holding == count : holding > 0;
@@ -197,15 +197,13 @@ void Block::completeBarrier(NamedBarrier &barrier, unsigned expected,
     for (size_t warp = 0; warp < warps.size(); ++warp)
       phaseClocks[warp] = warps[warp]->clock;
   }
-  std::vector<uint32_t> known = std::move(barrier.known);
   barrier = {};
-  barrier.known = std::move(known);
-  std::fill(barrier.known.begin(), barrier.known.end(), 0);
+  barrier.known.assign(warps.size(), 0);
 }
 
 std::string ptxsim::describeBarrier(const Block &block, const Warp &warp,
                                     uint32_t mask) {
-  for (unsigned id = 0; id < Block::Barriers; ++id)
+  for (unsigned id = 0; id < Block::barrierCount; ++id)
     for (const NamedBarrier::Waiter &waiter : block.barriers[id].waiters)
       if (waiter.warp == warp.number && waiter.isWaiting &&
           waiter.mask & mask) {

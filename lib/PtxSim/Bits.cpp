@@ -11,32 +11,30 @@
 
 using namespace ptxsim;
 
-namespace {
-
 template <typename T>
-T bitAnd(T a, T b) {
+static T bitAnd(T a, T b) {
   return a & b;
 }
 template <typename T>
-T bitOr(T a, T b) {
+static T bitOr(T a, T b) {
   return a | b;
 }
 template <typename T>
-T bitXor(T a, T b) {
+static T bitXor(T a, T b) {
   return a ^ b;
 }
 template <typename T>
-T bitNot(T a) {
+static T bitNot(T a) {
   return static_cast<T>(~a);
 }
 template <typename T>
-T logicalNot(T a) {
+static T logicalNot(T a) {
   return a == 0;
 }
 
 // Shifts by the size and more give 0, or the sign.
 template <typename T>
-T shift(T value, uint32_t amount, bool isLeft) {
+static T shift(T value, uint32_t amount, bool isLeft) {
   constexpr uint32_t bits = sizeof(T) * 8;
   if (isLeft)
     return amount >= bits ? T(0) : static_cast<T>(uint64_t(value) << amount);
@@ -46,12 +44,13 @@ T shift(T value, uint32_t amount, bool isLeft) {
 }
 
 template <typename T, bool isLeft>
-void runShift(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runShift(Warp &warp, const Instruction &instruction,
+                     uint32_t mask) {
   const Operand *operands = instruction.operands;
   const T *values = warp.read<T>(operands[1]);
   const uint32_t *amounts = warp.read<uint32_t>(operands[2]);
-  T result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  T result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = shift(values[lane], amounts[lane], isLeft);
   warp.write(operands[0], result, mask);
   warp.setPoison(operands[0],
@@ -61,7 +60,7 @@ void runShift(Warp &warp, const Instruction &instruction, uint32_t mask) {
 
 // Of the 64 bits b:a; flags: 1 to the left, 2 with a clamped amount.
 template <bool isLeft, bool isClamped>
-uint32_t funnelShift(uint32_t a, uint32_t b, uint32_t amount) {
+static uint32_t funnelShift(uint32_t a, uint32_t b, uint32_t amount) {
   amount = isClamped ? std::min(amount, 32u) : amount & 31;
   uint64_t pair = uint64_t(b) << 32 | a;
   return isLeft ? static_cast<uint32_t>((pair << amount) >> 32)
@@ -69,7 +68,7 @@ uint32_t funnelShift(uint32_t a, uint32_t b, uint32_t amount) {
 }
 
 template <typename T>
-T extractField(T value, uint32_t position, uint32_t length) {
+static T extractField(T value, uint32_t position, uint32_t length) {
   using U = std::make_unsigned_t<T>;
   constexpr uint32_t bits = sizeof(T) * 8;
   position &= 0xff;
@@ -90,15 +89,16 @@ T extractField(T value, uint32_t position, uint32_t length) {
 }
 
 template <typename T>
-void runInsert(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runInsert(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
   const Operand *operands = instruction.operands;
   const T *field = warp.read<T>(operands[1]);
   const T *into = warp.read<T>(operands[2]);
   const uint32_t *positions = warp.read<uint32_t>(operands[3]);
   const uint32_t *lengths = warp.read<uint32_t>(operands[4]);
   constexpr uint32_t bits = sizeof(T) * 8;
-  T result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  T result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     uint32_t position = positions[lane] & 0xff, length = lengths[lane] & 0xff;
     result[lane] = into[lane];
     if (position >= bits || length == 0)
@@ -114,20 +114,20 @@ void runInsert(Warp &warp, const Instruction &instruction, uint32_t mask) {
   warp.setPoison(operands[0], poison, mask);
 }
 
-uint32_t populationCount32(uint32_t value) {
+static uint32_t populationCount32(uint32_t value) {
   return static_cast<uint32_t>(__builtin_popcount(value));
 }
-uint32_t populationCount64(uint64_t value) {
+static uint32_t populationCount64(uint64_t value) {
   return static_cast<uint32_t>(__builtin_popcountll(value));
 }
-uint32_t leadingZeros32(uint32_t value) {
+static uint32_t leadingZeros32(uint32_t value) {
   return value ? static_cast<uint32_t>(__builtin_clz(value)) : 32;
 }
-uint32_t leadingZeros64(uint64_t value) {
+static uint32_t leadingZeros64(uint64_t value) {
   return value ? static_cast<uint32_t>(__builtin_clzll(value)) : 64;
 }
 template <typename T>
-T reverseBits(T value) {
+static T reverseBits(T value) {
   T result = 0;
   for (unsigned bit = 0; bit < sizeof(T) * 8; ++bit)
     result |= (value >> bit & 1) << (sizeof(T) * 8 - 1 - bit);
@@ -135,20 +135,20 @@ T reverseBits(T value) {
 }
 /// The highest bit that is no copy of the sign.
 template <typename T>
-uint32_t findHighest(T value) {
+static uint32_t findHighest(T value) {
   using U = std::make_unsigned_t<T>;
   U bits = static_cast<U>(value < 0 ? ~value : value);
   return bits ? 63 - leadingZeros64(bits) : ~0u;
 }
 template <typename T>
-uint32_t findHighestAsShift(T value) {
+static uint32_t findHighestAsShift(T value) {
   uint32_t bit = findHighest(value);
   return bit == ~0u ? bit : sizeof(T) * 8 - 1 - bit;
 }
 
 /// Bytes of b:a picked by the nibbles of the selector; bit 3 of a nibble
 /// repeats the byte's sign.
-uint32_t permuteBytes(uint32_t a, uint32_t b, uint32_t selector) {
+static uint32_t permuteBytes(uint32_t a, uint32_t b, uint32_t selector) {
   uint64_t bytes = uint64_t(b) << 32 | a;
   uint32_t result = 0;
   for (unsigned index = 0; index < 4; ++index) {
@@ -162,7 +162,7 @@ uint32_t permuteBytes(uint32_t a, uint32_t b, uint32_t selector) {
 }
 
 /// The selectors of the modes of prmt, in the order of its modifiers.
-uint32_t getPermuteSelector(int mode, uint32_t control) {
+static uint32_t getPermuteSelector(int mode, uint32_t control) {
   static constexpr uint16_t table[6][4] = {
       {0x3210, 0x4321, 0x5432, 0x6543}, // f4e
       {0x5670, 0x6701, 0x7012, 0x0123}, // b4e
@@ -174,13 +174,14 @@ uint32_t getPermuteSelector(int mode, uint32_t control) {
   return table[mode][control & 3];
 }
 
-void runPermuteMode(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runPermuteMode(Warp &warp, const Instruction &instruction,
+                           uint32_t mask) {
   const Operand *operands = instruction.operands;
   const uint32_t *a = warp.read<uint32_t>(operands[1]);
   const uint32_t *b = warp.read<uint32_t>(operands[2]);
   const uint32_t *control = warp.read<uint32_t>(operands[3]);
-  uint32_t result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  uint32_t result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = permuteBytes(
         a[lane], b[lane], getPermuteSelector(instruction.mode, control[lane]));
   warp.write(operands[0], result, mask);
@@ -190,15 +191,16 @@ void runPermuteMode(Warp &warp, const Instruction &instruction, uint32_t mask) {
                  mask);
 }
 
-void runLogic3(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runLogic3(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
   const Operand *operands = instruction.operands;
   const uint32_t *a = warp.read<uint32_t>(operands[1]);
   const uint32_t *b = warp.read<uint32_t>(operands[2]);
   const uint32_t *c = warp.read<uint32_t>(operands[3]);
-  uint32_t result[WarpSize] = {};
+  uint32_t result[warpSize] = {};
   for (unsigned entry = 0; entry < 8; ++entry)
     if (instruction.value >> entry & 1)
-      for (unsigned lane = 0; lane < WarpSize; ++lane)
+      for (unsigned lane = 0; lane < warpSize; ++lane)
         result[lane] |= (entry & 4 ? a[lane] : ~a[lane]) &
                         (entry & 2 ? b[lane] : ~b[lane]) &
                         (entry & 1 ? c[lane] : ~c[lane]);
@@ -210,7 +212,8 @@ void runLogic3(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 template <uint32_t (*apply)(uint32_t, uint32_t)>
-void runPredicates(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runPredicates(Warp &warp, const Instruction &instruction,
+                          uint32_t mask) {
   const Operand *operands = instruction.operands;
   warp.writePredicate(
       operands[0],
@@ -221,13 +224,14 @@ void runPredicates(Warp &warp, const Instruction &instruction, uint32_t mask) {
                  mask);
 }
 
-void runPredicateNot(Warp &warp, const Instruction &instruction,
-                     uint32_t mask) {
+static void runPredicateNot(Warp &warp, const Instruction &instruction,
+                            uint32_t mask) {
   const Operand *operands = instruction.operands;
   warp.writePredicate(operands[0], ~warp.readPredicate(operands[1]), mask);
   warp.setPoison(operands[0], warp.getPoison(operands[1]), mask);
 }
 
+namespace {
 // ---- decoding ---- //
 
 #define BITS_HANDLER(map, apply)                                               \
@@ -243,8 +247,9 @@ void runPredicateNot(Warp &warp, const Instruction &instruction,
       return nullptr;                                                          \
     }                                                                          \
   }
+} // namespace
 
-bool decodeOf(Decoder &d, Type type, size_t sources, Handler handler) {
+static bool decodeOf(Decoder &d, Type type, size_t sources, Handler handler) {
   if (!handler)
     return d.unsupportedType(type);
   d.instruction.run = handler;
@@ -252,13 +257,13 @@ bool decodeOf(Decoder &d, Type type, size_t sources, Handler handler) {
 }
 
 /// Untyped bits, or a predicate.
-bool isBits(Type type) {
+static bool isBits(Type type) {
   return type == Type::Pred || type == Type::B16 || type == Type::B32 ||
          type == Type::B64;
 }
 
 template <Handler predicate, Handler (*select)(Type)>
-bool decodeLogic(Decoder &d) {
+static bool decodeLogic(Decoder &d) {
   std::optional<Type> type = d.takeType();
   if (!type || !isBits(*type))
     return d.error("expected .pred or a type of bits");
@@ -267,18 +272,20 @@ bool decodeLogic(Decoder &d) {
                   *type == Type::Pred ? predicate : select(*type));
 }
 
+namespace {
 constexpr auto getAnd = BITS_HANDLER(mapBinary, bitAnd);
 constexpr auto getOr = BITS_HANDLER(mapBinary, bitOr);
 constexpr auto getXor = BITS_HANDLER(mapBinary, bitXor);
 constexpr auto getNot = BITS_HANDLER(mapUnary, bitNot);
 constexpr auto getLogicalNot = BITS_HANDLER(mapUnary, logicalNot);
+} // namespace
 
 template <typename T>
-Handler getShift(bool isLeft) {
+static Handler getShift(bool isLeft) {
   return isLeft ? runShift<T, true> : runShift<T, false>;
 }
 
-bool decodeShift(Decoder &d) {
+static bool decodeShift(Decoder &d) {
   std::optional<Type> type = d.takeType();
   bool isLeft = d.getName() == "shl";
   if (!type || isFloat(*type) || *type == Type::Pred ||
@@ -307,7 +314,7 @@ bool decodeShift(Decoder &d) {
          d.addSource(d.getOperand(2), Type::U32);
 }
 
-bool decodeFunnelShift(Decoder &d) {
+static bool decodeFunnelShift(Decoder &d) {
   int direction = d.takeOneOf({"l", "r"});
   int mode = d.takeOneOf({"wrap", "clamp"});
   if (direction < 0 || mode < 0 || !d.take("b32"))
@@ -321,13 +328,14 @@ bool decodeFunnelShift(Decoder &d) {
 }
 
 template <typename T>
-void runExtract(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runExtract(Warp &warp, const Instruction &instruction,
+                       uint32_t mask) {
   const Operand *operands = instruction.operands;
   const T *values = warp.read<T>(operands[1]);
   const uint32_t *positions = warp.read<uint32_t>(operands[2]);
   const uint32_t *lengths = warp.read<uint32_t>(operands[3]);
-  T result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  T result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = extractField(values[lane], positions[lane], lengths[lane]);
   warp.write(operands[0], result, mask);
   warp.setPoison(operands[0],
@@ -336,7 +344,7 @@ void runExtract(Warp &warp, const Instruction &instruction, uint32_t mask) {
                  mask);
 }
 
-bool decodeExtract(Decoder &d) {
+static bool decodeExtract(Decoder &d) {
   std::optional<Type> type = d.takeType();
   if (type == Type::U32)
     d.instruction.run = runExtract<uint32_t>;
@@ -354,7 +362,7 @@ bool decodeExtract(Decoder &d) {
          d.addSource(d.getOperand(3), Type::U32);
 }
 
-bool decodeInsert(Decoder &d) {
+static bool decodeInsert(Decoder &d) {
   std::optional<Type> type = d.takeType();
   if (type != Type::B32 && type != Type::B64)
     return d.error("expected .b32 or .b64");
@@ -367,7 +375,7 @@ bool decodeInsert(Decoder &d) {
          d.addSource(d.getOperand(4), Type::U32);
 }
 
-bool decodeCount(Decoder &d) {
+static bool decodeCount(Decoder &d) {
   std::optional<Type> type = d.takeType();
   bool isPopulation = d.getName() == "popc";
   if (type == Type::B32)
@@ -384,7 +392,7 @@ bool decodeCount(Decoder &d) {
          d.addSource(d.getOperand(1), *type);
 }
 
-bool decodeReverse(Decoder &d) {
+static bool decodeReverse(Decoder &d) {
   std::optional<Type> type = d.takeType();
   if (type != Type::B32 && type != Type::B64)
     return d.error("expected .b32 or .b64");
@@ -394,12 +402,12 @@ bool decodeReverse(Decoder &d) {
 }
 
 template <typename T>
-Handler getFind(bool isShift) {
+static Handler getFind(bool isShift) {
   return isShift ? mapUnary<uint32_t, T, findHighestAsShift<T>>
                  : mapUnary<uint32_t, T, findHighest<T>>;
 }
 
-bool decodeFind(Decoder &d) {
+static bool decodeFind(Decoder &d) {
   bool isShift = d.take("shiftamt");
   std::optional<Type> type = d.takeType();
   if (type == Type::U32)
@@ -416,7 +424,7 @@ bool decodeFind(Decoder &d) {
          d.addSource(d.getOperand(1), *type);
 }
 
-bool decodePermute(Decoder &d) {
+static bool decodePermute(Decoder &d) {
   if (!d.take("b32"))
     return d.error("expected .b32");
   int mode = d.takeOneOf({"f4e", "b4e", "rc8", "ecl", "ecr", "rc16"});
@@ -427,7 +435,7 @@ bool decodePermute(Decoder &d) {
   return decodeOf(d, Type::B32, 3, runPermuteMode);
 }
 
-bool decodeLogic3(Decoder &d) {
+static bool decodeLogic3(Decoder &d) {
   if (!d.take("b32"))
     return d.error("expected .b32");
   d.instruction.run = runLogic3;
@@ -440,13 +448,11 @@ bool decodeLogic3(Decoder &d) {
          (d.instruction.value < 256 || d.error("the table has 8 bits"));
 }
 
-Handler selectAnd(Type type) { return getAnd(type); }
-Handler selectOr(Type type) { return getOr(type); }
-Handler selectXor(Type type) { return getXor(type); }
-Handler selectNot(Type type) { return getNot(type); }
-Handler selectLogicalNot(Type type) { return getLogicalNot(type); }
-
-} // namespace
+static Handler selectAnd(Type type) { return getAnd(type); }
+static Handler selectOr(Type type) { return getOr(type); }
+static Handler selectXor(Type type) { return getXor(type); }
+static Handler selectNot(Type type) { return getNot(type); }
+static Handler selectLogicalNot(Type type) { return getLogicalNot(type); }
 
 void ptxsim::addBitOpcodes(OpcodeTable &table) {
   table["and"] = decodeLogic<runPredicates<bitAnd<uint32_t>>, selectAnd>;

@@ -18,7 +18,7 @@ Block::Block(Machine &machine, const uint32_t (&position)[3],
   std::copy_n(position, 3, this->position);
   const uint32_t *extents = machine.launch.block;
   threads = extents[0] * extents[1] * extents[2];
-  unsigned count = (threads + WarpSize - 1) / WarpSize;
+  unsigned count = (threads + warpSize - 1) / warpSize;
   for (uint8_t &state : machine.shared.state)
     state &= SharedMemory::Outside;
   for (unsigned warp = 0; warp < count; ++warp)
@@ -46,9 +46,9 @@ void Block::run() {
     uint64_t quantum = uint64_t(1) << (random() % 16);
     runWarp(*this, warp, quantum);
   }
-  bool isDone = std::all_of(
-      warps.begin(), warps.end(),
-      [](const std::unique_ptr<Warp> &warp) { return warp->live == 0; });
+  bool isDone = true;
+  for (const std::unique_ptr<Warp> &warp : warps)
+    isDone &= warp->live == 0;
   if (!isDone && !machine.isStopped)
     reportStuck();
   for (const std::unique_ptr<Warp> &warp : warps)

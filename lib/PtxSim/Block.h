@@ -39,7 +39,7 @@ struct NamedBarrier {
 
 class Block {
 public:
-  static constexpr unsigned Barriers = 16;
+  static constexpr unsigned barrierCount = 16;
 
   Block(Machine &machine, const uint32_t (&position)[3],
         std::mt19937_64 &random);
@@ -61,7 +61,7 @@ public:
   uint32_t number;
   unsigned threads;
   std::vector<std::unique_ptr<Warp>> warps;
-  NamedBarrier barriers[Barriers];
+  NamedBarrier barriers[barrierCount];
   /// Counts barriers that all warps passed; the clocks they went on with.
   uint32_t phase = 0;
   std::vector<uint32_t> phaseClocks;

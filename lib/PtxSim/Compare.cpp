@@ -14,7 +14,6 @@
 using namespace ptxsim;
 
 namespace {
-
 enum class Comparison : uint8_t {
   Equal,
   NotEqual,
@@ -47,10 +46,19 @@ enum CompareFlags : uint8_t {
   BooleanMask = 3 << 1,
   SecondResult = 8
 };
+} // namespace
+
+template <typename T>
+static bool isNan(T value) {
+  if constexpr (std::is_floating_point_v<T>)
+    return std::isnan(value);
+  else
+    return false;
+}
 
 /// On values without NaN.
 template <typename T>
-bool compareOrdered(Comparison comparison, T a, T b) {
+static bool compareOrdered(Comparison comparison, T a, T b) {
   switch (comparison) {
   case Comparison::Equal:
   case Comparison::EqualU:
@@ -83,10 +91,10 @@ bool compareOrdered(Comparison comparison, T a, T b) {
 }
 
 template <typename T>
-uint32_t compareLanes(Comparison comparison, const T *a, const T *b) {
+static uint32_t compareLanes(Comparison comparison, const T *a, const T *b) {
   uint32_t result = 0;
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
-    bool isUnordered = a[lane] != a[lane] || b[lane] != b[lane];
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
+    bool isUnordered = isNan(a[lane]) || isNan(b[lane]);
     bool holds = isUnordered ? (comparison >= Comparison::EqualU &&
                                 comparison != Comparison::Number)
                              : compareOrdered(comparison, a[lane], b[lane]);
@@ -96,39 +104,39 @@ uint32_t compareLanes(Comparison comparison, const T *a, const T *b) {
 }
 
 /// Half `part` of each lane's value as a float.
-void decodeHalves(Warp &warp, const Operand &operand, Type type, unsigned part,
-                  float (&values)[WarpSize]) {
+static void decodeHalves(Warp &warp, const Operand &operand, Type type,
+                         unsigned part, float (&values)[warpSize]) {
   unsigned count = getBytes(type) / 2;
   const uint16_t *bits = warp.read<uint16_t>(operand);
   bool isBfloat = type == Type::BF16 || type == Type::BF16x2;
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     uint16_t half = bits[lane * count + part];
     values[lane] = isBfloat ? bfloatToFloat(half) : halfToFloat(half);
   }
 }
 
 template <typename T>
-uint32_t compareAs(Warp &warp, Comparison comparison, const Operand &a,
-                   const Operand &b) {
+static uint32_t compareAs(Warp &warp, Comparison comparison, const Operand &a,
+                          const Operand &b) {
   return compareLanes(comparison, warp.read<T>(a), warp.read<T>(b));
 }
 
-uint32_t compareFloats(Warp &warp, const Instruction &instruction,
-                       Comparison comparison, const Operand &a,
-                       const Operand &b) {
+static uint32_t compareFloats(Warp &warp, const Instruction &instruction,
+                              Comparison comparison, const Operand &a,
+                              const Operand &b) {
   const float *first = warp.read<float>(a);
   const float *second = warp.read<float>(b);
-  float x[WarpSize], y[WarpSize];
+  float x[warpSize], y[warpSize];
   bool isFlushing = instruction.flags & Flush;
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     x[lane] = isFlushing ? flush(first[lane]) : first[lane];
     y[lane] = isFlushing ? flush(second[lane]) : second[lane];
   }
   return compareLanes(comparison, x, y);
 }
 
-uint32_t compare(Warp &warp, const Instruction &instruction, const Operand &a,
-                 const Operand &b, unsigned part = 0) {
+static uint32_t compare(Warp &warp, const Instruction &instruction,
+                        const Operand &a, const Operand &b, unsigned part = 0) {
   Comparison comparison = static_cast<Comparison>(instruction.mode);
   Type type = instruction.sourceType;
   bool isSignedType = isSigned(type) && comparison < Comparison::Lower;
@@ -141,7 +149,7 @@ uint32_t compare(Warp &warp, const Instruction &instruction, const Operand &a,
   case Type::F16x2:
   case Type::BF16:
   case Type::BF16x2: {
-    float x[WarpSize], y[WarpSize];
+    float x[warpSize], y[warpSize];
     decodeHalves(warp, a, type, part, x);
     decodeHalves(warp, b, type, part, y);
     return compareLanes(comparison, x, y);
@@ -162,7 +170,7 @@ uint32_t compare(Warp &warp, const Instruction &instruction, const Operand &a,
   }
 }
 
-uint32_t combine(uint32_t holds, uint32_t other, uint8_t flags) {
+static uint32_t combine(uint32_t holds, uint32_t other, uint8_t flags) {
   switch (flags & BooleanMask) {
   case And:
     return holds & other;
@@ -176,8 +184,8 @@ uint32_t combine(uint32_t holds, uint32_t other, uint8_t flags) {
 }
 
 /// Operands: p, q if there is one, a, b, c if there is one.
-void runSetPredicate(Warp &warp, const Instruction &instruction,
-                     uint32_t mask) {
+static void runSetPredicate(Warp &warp, const Instruction &instruction,
+                            uint32_t mask) {
   const Operand *operands = instruction.operands;
   const Operand *sources =
       operands + (instruction.flags & SecondResult ? 2 : 1);
@@ -198,7 +206,7 @@ void runSetPredicate(Warp &warp, const Instruction &instruction,
   }
 }
 
-void runSet(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runSet(Warp &warp, const Instruction &instruction, uint32_t mask) {
   const Operand *operands = instruction.operands;
   uint32_t holds = compare(warp, instruction, operands[1], operands[2]);
   uint32_t poison = warp.getPoison(operands[1]) | warp.getPoison(operands[2]);
@@ -207,8 +215,8 @@ void runSet(Warp &warp, const Instruction &instruction, uint32_t mask) {
     poison |= warp.getPoison(operands[3]);
   }
   uint32_t yes = instruction.type == Type::F32 ? bitCast<uint32_t>(1.0f) : ~0u;
-  uint32_t result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  uint32_t result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = holds >> lane & 1 ? yes : 0;
   warp.write(operands[0], result, mask);
   warp.setPoison(operands[0], poison, mask);
@@ -216,13 +224,13 @@ void runSet(Warp &warp, const Instruction &instruction, uint32_t mask) {
 
 /// Poison is only that of the value which is picked, and of the predicate.
 template <typename T>
-void select(Warp &warp, const Instruction &instruction, uint32_t mask,
-            uint32_t condition, uint32_t conditionPoison) {
+static void select(Warp &warp, const Instruction &instruction, uint32_t mask,
+                   uint32_t condition, uint32_t conditionPoison) {
   const Operand *operands = instruction.operands;
   const T *a = warp.read<T>(operands[1]);
   const T *b = warp.read<T>(operands[2]);
-  T result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  T result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = condition >> lane & 1 ? a[lane] : b[lane];
   uint32_t poison = (condition & warp.getPoison(operands[1])) |
                     (~condition & warp.getPoison(operands[2])) |
@@ -232,18 +240,19 @@ void select(Warp &warp, const Instruction &instruction, uint32_t mask,
 }
 
 template <typename T>
-void runSelect(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runSelect(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
   const Operand &condition = instruction.operands[3];
   select<T>(warp, instruction, mask, warp.readPredicate(condition),
             warp.getPoison(condition));
 }
 
 template <typename T>
-void runSelectBySign(Warp &warp, const Instruction &instruction,
-                     uint32_t mask) {
+static void runSelectBySign(Warp &warp, const Instruction &instruction,
+                            uint32_t mask) {
   const Operand &operand = instruction.operands[3];
   uint32_t condition = 0;
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     bool holds = instruction.sourceType == Type::S32
                      ? warp.read<int32_t>(operand)[lane] >= 0
                      : warp.read<float>(operand)[lane] >= 0;
@@ -254,7 +263,7 @@ void runSelectBySign(Warp &warp, const Instruction &instruction,
 
 // ---- decoding ---- //
 
-bool decodeComparison(Decoder &d) {
+static bool decodeComparison(Decoder &d) {
   int comparison = d.takeOneOf(comparisonNames);
   if (comparison < 0)
     return d.error("expected a comparison");
@@ -264,7 +273,7 @@ bool decodeComparison(Decoder &d) {
   return true;
 }
 
-bool checkComparison(Decoder &d, Type type) {
+static bool checkComparison(Decoder &d, Type type) {
   Comparison comparison = static_cast<Comparison>(d.instruction.mode);
   bool isBits = !isInteger(type) && !isFloat(type);
   bool isValid = type != Type::Pred && getBytes(type) > 1;
@@ -283,7 +292,7 @@ bool checkComparison(Decoder &d, Type type) {
   return true;
 }
 
-bool decodeSetPredicate(Decoder &d) {
+static bool decodeSetPredicate(Decoder &d) {
   if (!decodeComparison(d))
     return false;
   std::optional<Type> type = d.takeType();
@@ -311,7 +320,7 @@ bool decodeSetPredicate(Decoder &d) {
          (!hasThird || d.addSource(d.getOperand(3), Type::Pred));
 }
 
-bool decodeSet(Decoder &d) {
+static bool decodeSet(Decoder &d) {
   if (!decodeComparison(d))
     return false;
   std::optional<Type> result = d.takeType();
@@ -334,7 +343,7 @@ bool decodeSet(Decoder &d) {
          (!hasThird || d.addSource(d.getOperand(3), Type::Pred));
 }
 
-bool decodeSelect(Decoder &d) {
+static bool decodeSelect(Decoder &d) {
   bool isBySign = d.getName() == "slct";
   d.instruction.flags |= isBySign && d.take("ftz") ? Flush : 0;
   std::optional<Type> type = d.takeType();
@@ -368,8 +377,6 @@ bool decodeSelect(Decoder &d) {
          d.addSource(d.getOperand(2), *type) &&
          d.addSource(d.getOperand(3), condition);
 }
-
-} // namespace
 
 void ptxsim::addCompareOpcodes(OpcodeTable &table) {
   table["setp"] = decodeSetPredicate;

@@ -21,9 +21,10 @@ static void wake(Warp &warp) {
 }
 
 bool ptxsim::canRun(Warp &warp) {
-  return std::any_of(
-      warp.splits.begin(), warp.splits.end(),
-      [](const Split &split) { return split.state == Split::Ready; });
+  for (const Split &split : warp.splits)
+    if (split.state == Split::Ready)
+      return true;
+  return false;
 }
 
 /// Those deepest in calls and furthest behind go first, so that the others meet
@@ -95,7 +96,7 @@ static void branch(Warp &warp, Split &split, uint32_t mask, unsigned pc) {
 
 static void copyFrameBytes(Warp &warp, uint32_t mask, uint64_t from,
                            uint64_t to, uint64_t bytes) {
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     if (!(mask >> lane & 1))
       continue;
     uint8_t *data = warp.local[lane].data();
@@ -107,9 +108,9 @@ static void copyFrameBytes(Warp &warp, uint32_t mask, uint64_t from,
 
 /// The variables of a call that stand in its instruction: results, arguments.
 static void call(Warp &warp, Split &split, const Instruction &instruction) {
-  constexpr size_t DeepestCall = 64;
+  constexpr size_t deepestCall = 64;
   const Function &callee = *instruction.callee;
-  if (split.callers.size() >= DeepestCall) {
+  if (split.callers.size() >= deepestCall) {
     warp.report(FindingKind::InvalidOperation, instruction,
                 static_cast<unsigned>(__builtin_ctz(split.mask)),
                 "is nested more than 64 deep");
@@ -183,7 +184,7 @@ static void branchByIndex(Warp &warp, Split &split,
   warp.reportPoison(instruction, unknown, "has an uninitialised index");
   uint32_t wrong = unknown;
   std::vector<uint32_t> masks(instruction.targets.size());
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     if (!((mask & ~unknown) >> lane & 1))
       continue;
     if (indices[lane] < masks.size()) {

@@ -14,7 +14,6 @@
 using namespace ptxsim;
 
 namespace {
-
 enum ConvertFlags : uint8_t {
   Flush = 1,
   Saturate = 2,
@@ -23,15 +22,16 @@ enum ConvertFlags : uint8_t {
   /// Rounds to a whole number in a floating point type.
   Integral = 16
 };
+} // namespace
 
 /// The low bits of a source, extended by its sign.
-int64_t extend(uint64_t bits, Type type) {
+static int64_t extend(uint64_t bits, Type type) {
   unsigned unused = 64 - 8 * getBytes(type);
   return isSigned(type) ? static_cast<int64_t>(bits << unused) >> unused
                         : static_cast<int64_t>(bits << unused >> unused);
 }
 
-double decodeSource(uint64_t bits, Type type, uint8_t flags) {
+static double decodeSource(uint64_t bits, Type type, uint8_t flags) {
   switch (type) {
   case Type::F64:
     return bitCast<double>(bits);
@@ -46,8 +46,8 @@ double decodeSource(uint64_t bits, Type type, uint8_t flags) {
   }
 }
 
-uint64_t encodeResult(double value, Type type, Rounding rounding,
-                      uint8_t flags) {
+static uint64_t encodeResult(double value, Type type, Rounding rounding,
+                             uint8_t flags) {
   if (flags & Integral)
     value = toIntegral(value, rounding);
   if (flags & Saturate)
@@ -61,21 +61,21 @@ uint64_t encodeResult(double value, Type type, Rounding rounding,
   case Type::F64:
     return bitCast<uint64_t>(value);
   case Type::F16:
-    return encodeFloat(value, F16Format, rounding, isFinite);
+    return encodeFloat(value, f16Format, rounding, isFinite);
   case Type::BF16:
     if (rounding == Rounding::Nearest && !isFinite &&
         static_cast<float>(value) == value)
       return floatToBfloat(static_cast<float>(value));
-    return encodeFloat(value, BF16Format, rounding, isFinite);
+    return encodeFloat(value, bf16Format, rounding, isFinite);
   case Type::TF32:
     // The format's 19 bits stand at the top of 32.
-    if (value != value)
+    if (std::isnan(value))
       return 0x7fffffff;
-    return encodeFloat(value, TF32Format, rounding, isFinite) << 13;
+    return encodeFloat(value, tf32Format, rounding, isFinite) << 13;
   case Type::E4M3x2:
-    return encodeFloat(value, E4M3Format, rounding, isFinite);
+    return encodeFloat(value, e4m3Format, rounding, isFinite);
   case Type::E5M2x2:
-    return encodeFloat(value, E5M2Format, rounding, isFinite);
+    return encodeFloat(value, e5m2Format, rounding, isFinite);
   default: {
     float narrow = toFloatRounded(value, rounding);
     return bitCast<uint32_t>(flags & Flush ? flush(narrow) : narrow);
@@ -84,8 +84,8 @@ uint64_t encodeResult(double value, Type type, Rounding rounding,
 }
 
 /// NaN becomes 0; what is too large or too small becomes the bound.
-uint64_t toInteger(double value, Type type, Rounding rounding) {
-  if (value != value)
+static uint64_t toInteger(double value, Type type, Rounding rounding) {
+  if (std::isnan(value))
     return 0;
   value = toIntegral(value, rounding);
   unsigned bits = 8 * getBytes(type) - (isSigned(type) ? 1 : 0);
@@ -100,7 +100,7 @@ uint64_t toInteger(double value, Type type, Rounding rounding) {
 }
 
 /// Exact, or rounded to odd, so that rounding it again does no harm.
-double magnitudeToDouble(uint64_t magnitude) {
+static double magnitudeToDouble(uint64_t magnitude) {
   int extra = 64 - 53 - __builtin_clzll(magnitude | 1);
   if (extra <= 0)
     return static_cast<double>(magnitude);
@@ -109,8 +109,8 @@ double magnitudeToDouble(uint64_t magnitude) {
   return std::ldexp(static_cast<double>(kept), extra);
 }
 
-uint64_t fromInteger(int64_t value, bool isSignedSource, Type type,
-                     Rounding rounding, uint8_t flags) {
+static uint64_t fromInteger(int64_t value, bool isSignedSource, Type type,
+                            Rounding rounding, uint8_t flags) {
   bool isNegative = isSignedSource && value < 0;
   uint64_t magnitude = isNegative ? 0 - static_cast<uint64_t>(value)
                                   : static_cast<uint64_t>(value);
@@ -130,7 +130,7 @@ uint64_t fromInteger(int64_t value, bool isSignedSource, Type type,
   return bitCast<uint64_t>(isNegative ? -wide : wide);
 }
 
-uint64_t clampInteger(int64_t value, bool isSignedSource, Type type) {
+static uint64_t clampInteger(int64_t value, bool isSignedSource, Type type) {
   unsigned bits = 8 * getBytes(type);
   __int128 wide = isSignedSource
                       ? static_cast<__int128>(value)
@@ -141,9 +141,10 @@ uint64_t clampInteger(int64_t value, bool isSignedSource, Type type) {
   return static_cast<uint64_t>(std::clamp(wide, least, largest));
 }
 
-void runConvert(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runConvert(Warp &warp, const Instruction &instruction,
+                       uint32_t mask) {
   const Operand *operands = instruction.operands;
-  uint64_t values[WarpSize];
+  uint64_t values[warpSize];
   warp.readWide(operands[1], values);
   Type from = instruction.sourceType, to = instruction.type;
   Rounding rounding = static_cast<Rounding>(instruction.mode);
@@ -170,7 +171,7 @@ void runConvert(Warp &warp, const Instruction &instruction, uint32_t mask) {
   warp.setPoison(operands[0], warp.getPoison(operands[1]), mask);
 }
 
-Type getElement(Type pair) {
+static Type getElement(Type pair) {
   switch (pair) {
   case Type::F16x2:
     return Type::F16;
@@ -182,7 +183,7 @@ Type getElement(Type pair) {
 }
 
 /// Two .f32 become a pair, the first in its upper half.
-void runPack(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runPack(Warp &warp, const Instruction &instruction, uint32_t mask) {
   const Operand *operands = instruction.operands;
   const float *high = warp.read<float>(operands[1]);
   const float *low = warp.read<float>(operands[2]);
@@ -190,8 +191,8 @@ void runPack(Warp &warp, const Instruction &instruction, uint32_t mask) {
   unsigned shift = 4 * getBytes(instruction.type);
   Rounding rounding = static_cast<Rounding>(instruction.mode);
   uint8_t flags = instruction.flags;
-  uint64_t result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  uint64_t result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = encodeResult(high[lane], element, rounding, flags) << shift |
                    encodeResult(low[lane], element, rounding, flags);
   warp.writeWide(operands[0], result, mask);
@@ -201,16 +202,17 @@ void runPack(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 /// Between .f16x2 and pairs of 8 bits.
-void runPairs(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runPairs(Warp &warp, const Instruction &instruction,
+                     uint32_t mask) {
   const Operand *operands = instruction.operands;
-  uint64_t values[WarpSize];
+  uint64_t values[warpSize];
   warp.readWide(operands[1], values);
   uint8_t flags = instruction.flags;
   bool isToBytes = instruction.sourceType == Type::F16x2;
   FloatFormat narrow =
       (isToBytes ? instruction.type : instruction.sourceType) == Type::E4M3x2
-          ? E4M3Format
-          : E5M2Format;
+          ? e4m3Format
+          : e5m2Format;
   for (uint64_t &value : values) {
     uint64_t result = 0;
     for (unsigned part = 0; part < 2; ++part) {
@@ -234,11 +236,11 @@ void runPairs(Warp &warp, const Instruction &instruction, uint32_t mask) {
 
 // ---- decoding ---- //
 
-bool isBytePair(Type type) {
+static bool isBytePair(Type type) {
   return type == Type::E4M3x2 || type == Type::E5M2x2;
 }
 
-bool decodePairs(Decoder &d, Type to, Type from) {
+static bool decodePairs(Decoder &d, Type to, Type from) {
   d.instruction.type = to;
   d.instruction.sourceType = from;
   bool isToBytes = isBytePair(to);
@@ -260,7 +262,7 @@ bool decodePairs(Decoder &d, Type to, Type from) {
 }
 
 /// Whether every number of one type is one of the other.
-bool isExact(Type from, Type to) {
+static bool isExact(Type from, Type to) {
   if (from == to)
     return true;
   if (to == Type::F64)
@@ -268,7 +270,7 @@ bool isExact(Type from, Type to) {
   return to == Type::F32 && (from == Type::F16 || from == Type::BF16);
 }
 
-bool decodeConvert(Decoder &d) {
+static bool decodeConvert(Decoder &d) {
   int wholes = d.takeOneOf({"rni", "rzi", "rmi", "rpi"});
   int rounding =
       wholes >= 0 ? wholes : d.takeOneOf({"rn", "rz", "rm", "rp", "rna"});
@@ -316,8 +318,6 @@ bool decodeConvert(Decoder &d) {
          d.addDestination(d.getOperand(0), *to, /*mayBeWider=*/!toFloat) &&
          d.addSource(d.getOperand(1), *from, /*mayBeWider=*/!fromFloat);
 }
-
-} // namespace
 
 void ptxsim::addConvertOpcodes(OpcodeTable &table) {
   table["cvt"] = decodeConvert;

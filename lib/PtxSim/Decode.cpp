@@ -69,12 +69,12 @@ std::optional<unsigned> ptxsim::findSpecialRegister(std::string_view name) {
 /// Shared variables are kept apart by gaps that no access may touch, and lie at
 /// no better alignment than they ask for.
 void ptxsim::layOutVariables(Module &module, Program &program) {
-  constexpr uint64_t Gap = 32;
+  constexpr uint64_t gapBytes = 32;
   uint64_t shared = 1024;
   unsigned dynamicAlign = 16;
   program.sharedGaps.push_back({0, shared});
   auto place = [&](uint64_t align) {
-    uint64_t address = (shared + Gap + align - 1) / align * align;
+    uint64_t address = (shared + gapBytes + align - 1) / align * align;
     if (address % (2 * align) == 0)
       address += align;
     program.sharedGaps.push_back({shared, address});

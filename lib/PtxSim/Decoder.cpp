@@ -28,11 +28,12 @@ bool Decoder::error(const std::string &message) {
 // ---- modifiers ---- //
 
 bool Decoder::take(std::string_view modifier) {
-  auto found = std::find(modifiers.begin(), modifiers.end(), modifier);
-  if (found == modifiers.end())
-    return false;
-  modifiers.erase(found);
-  return true;
+  for (auto found = modifiers.begin(); found != modifiers.end(); ++found)
+    if (*found == modifier) {
+      modifiers.erase(found);
+      return true;
+    }
+  return false;
 }
 
 std::optional<Type> Decoder::takeType() {
@@ -137,7 +138,7 @@ bool Decoder::addSource(const ParsedOperand &operand, Type type,
       return error("special registers have 32 bits");
     result.base = Operand::Special;
     result.bytes = 4;
-    result.offset = static_cast<uint32_t>(operand.value * WarpSize * 4);
+    result.offset = static_cast<uint32_t>(operand.value * warpSize * 4);
   } else if (!makeImmediate(operand, type, result)) {
     return false;
   }
@@ -194,8 +195,8 @@ bool Decoder::makeImmediate(const ParsedOperand &operand, Type type,
 }
 
 Operand Decoder::broadcast(uint64_t value, unsigned bytes) {
-  std::vector<uint8_t> lanes(size_t(bytes) * WarpSize);
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  std::vector<uint8_t> lanes(size_t(bytes) * warpSize);
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     std::memcpy(lanes.data() + size_t(lane) * bytes, &value, bytes);
   Operand result;
   result.bytes = static_cast<uint8_t>(bytes);

@@ -13,7 +13,6 @@
 using namespace ptxsim;
 
 namespace {
-
 enum FloatFlags : uint8_t {
   Flush = 1,
   Saturate = 2,
@@ -21,14 +20,15 @@ enum FloatFlags : uint8_t {
   XorSign = 8,
   ThirdSource = 16
 };
+} // namespace
 
-Rounding getRounding(const Instruction &instruction) {
+static Rounding getRounding(const Instruction &instruction) {
   return static_cast<Rounding>(instruction.mode);
 }
 
 /// Flushes what comes in and goes out, and saturates, as the flags say.
 template <typename T>
-T finishResult(T value, uint8_t flags) {
+static T finishResult(T value, uint8_t flags) {
   value = canonicalize(value);
   if (flags & Flush)
     value = flush(value);
@@ -36,31 +36,31 @@ T finishResult(T value, uint8_t flags) {
 }
 
 template <typename T>
-void flushAll(const T *from, T (&to)[WarpSize], uint8_t flags) {
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+static void flushAll(const T *from, T (&to)[warpSize], uint8_t flags) {
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     to[lane] = flags & Flush ? flush(from[lane]) : from[lane];
 }
 
 template <typename T>
-T multiplyAdd(T a, T b, T c) {
+static T multiplyAdd(T a, T b, T c) {
   return std::fma(a, b, c);
 }
 
 /// Runs `apply` on sources that were flushed, in the rounding mode of the
 /// instruction.
 template <typename T, unsigned sources, typename Apply>
-void runFloat(Warp &warp, const Instruction &instruction, uint32_t mask,
-              Apply apply) {
+static void runFloat(Warp &warp, const Instruction &instruction, uint32_t mask,
+                     Apply apply) {
   const Operand *operands = instruction.operands;
-  T values[3][WarpSize] = {};
+  T values[3][warpSize] = {};
   uint32_t poison = 0;
   for (unsigned source = 0; source < sources; ++source) {
     flushAll(warp.read<T>(operands[1 + source]), values[source],
              instruction.flags);
     poison |= warp.getPoison(operands[1 + source]);
   }
-  T result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  T result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] =
         finishResult(apply(values[0][lane], values[1][lane], values[2][lane]),
                      instruction.flags);
@@ -69,7 +69,8 @@ void runFloat(Warp &warp, const Instruction &instruction, uint32_t mask,
 }
 
 template <typename T>
-void addFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void addFloats(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
   Rounding rounding = getRounding(instruction);
   if (rounding == Rounding::Nearest)
     return runFloat<T, 2>(warp, instruction, mask,
@@ -79,7 +80,8 @@ void addFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 template <typename T>
-void subtractFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void subtractFloats(Warp &warp, const Instruction &instruction,
+                           uint32_t mask) {
   Rounding rounding = getRounding(instruction);
   if (rounding == Rounding::Nearest)
     return runFloat<T, 2>(warp, instruction, mask,
@@ -89,7 +91,8 @@ void subtractFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 template <typename T>
-void multiplyFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void multiplyFloats(Warp &warp, const Instruction &instruction,
+                           uint32_t mask) {
   Rounding rounding = getRounding(instruction);
   if (rounding == Rounding::Nearest)
     return runFloat<T, 2>(warp, instruction, mask,
@@ -99,8 +102,8 @@ void multiplyFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 template <typename T>
-void multiplyAddFloats(Warp &warp, const Instruction &instruction,
-                       uint32_t mask) {
+static void multiplyAddFloats(Warp &warp, const Instruction &instruction,
+                              uint32_t mask) {
   Rounding rounding = getRounding(instruction);
   if (rounding == Rounding::Nearest)
     return runFloat<T, 3>(warp, instruction, mask, multiplyAdd<T>);
@@ -110,7 +113,8 @@ void multiplyAddFloats(Warp &warp, const Instruction &instruction,
 }
 
 template <typename T>
-void divideFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void divideFloats(Warp &warp, const Instruction &instruction,
+                         uint32_t mask) {
   Rounding rounding = getRounding(instruction);
   if (rounding == Rounding::Nearest)
     return runFloat<T, 2>(warp, instruction, mask,
@@ -120,8 +124,8 @@ void divideFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 /// Very large divisors give 0 or NaN, as the ISA allows.
-void divideApproximately(Warp &warp, const Instruction &instruction,
-                         uint32_t mask) {
+static void divideApproximately(Warp &warp, const Instruction &instruction,
+                                uint32_t mask) {
   runFloat<float, 2>(warp, instruction, mask, [](float a, float b, float) {
     if (std::fabs(b) > 0x1p126f && std::isfinite(b))
       return std::isinf(a) ? NAN : std::copysign(0.0f, a * b);
@@ -130,11 +134,11 @@ void divideApproximately(Warp &warp, const Instruction &instruction,
 }
 
 template <typename T, bool isMaximum>
-T pickExtremum(T a, T b, uint8_t flags) {
-  if (a != a || b != b) {
-    if (flags & PropagateNan || (a != a && b != b))
+static T pickExtremum(T a, T b, uint8_t flags) {
+  if (std::isnan(a) || std::isnan(b)) {
+    if (flags & PropagateNan || (std::isnan(a) && std::isnan(b)))
       return std::numeric_limits<T>::quiet_NaN();
-    return a != a ? b : a;
+    return std::isnan(a) ? b : a;
   }
   if (flags & XorSign) {
     T sign = std::signbit(a) != std::signbit(b) ? T(-1) : T(1);
@@ -149,7 +153,8 @@ T pickExtremum(T a, T b, uint8_t flags) {
 }
 
 template <typename T, bool isMaximum>
-void pickFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void pickFloats(Warp &warp, const Instruction &instruction,
+                       uint32_t mask) {
   uint8_t flags = instruction.flags;
   if (flags & ThirdSource)
     return runFloat<T, 3>(warp, instruction, mask, [=](T a, T b, T c) {
@@ -162,24 +167,27 @@ void pickFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 template <typename T>
-void negateFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void negateFloats(Warp &warp, const Instruction &instruction,
+                         uint32_t mask) {
   runFloat<T, 1>(warp, instruction, mask, [](T a, T, T) { return -a; });
 }
 
 template <typename T>
-void absoluteFloats(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void absoluteFloats(Warp &warp, const Instruction &instruction,
+                           uint32_t mask) {
   runFloat<T, 1>(warp, instruction, mask,
                  [](T a, T, T) { return std::fabs(a); });
 }
 
 template <typename T>
-void copySigns(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void copySigns(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
   // The sign of the first and the magnitude of the second.
   const Operand *operands = instruction.operands;
   const T *a = warp.read<T>(operands[1]);
   const T *b = warp.read<T>(operands[2]);
-  T result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  T result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = std::copysign(b[lane], a[lane]);
   warp.write(operands[0], result, mask);
   warp.setPoison(operands[0],
@@ -190,7 +198,7 @@ void copySigns(Warp &warp, const Instruction &instruction, uint32_t mask) {
 // ---- decoding ---- //
 
 /// Rounding, .ftz and .sat of an instruction on .f32 or .f64.
-bool decodeFloatModifiers(Decoder &d, Type type, bool mustRound) {
+static bool decodeFloatModifiers(Decoder &d, Type type, bool mustRound) {
   int rounding = d.takeOneOf({"rn", "rz", "rm", "rp"});
   if (mustRound && rounding < 0)
     return d.error("expected a rounding mode");
@@ -202,8 +210,8 @@ bool decodeFloatModifiers(Decoder &d, Type type, bool mustRound) {
   return true;
 }
 
-bool decodeFloat(Decoder &d, Type type, size_t sources, bool mustRound,
-                 Handler single, Handler wide) {
+static bool decodeFloat(Decoder &d, Type type, size_t sources, bool mustRound,
+                        Handler single, Handler wide) {
   if (type != Type::F32 && type != Type::F64)
     return d.unsupportedType(type);
   d.instruction.run = type == Type::F32 ? single : wide;
@@ -211,7 +219,7 @@ bool decodeFloat(Decoder &d, Type type, size_t sources, bool mustRound,
          d.addOperands(type, sources);
 }
 
-bool expectType(Decoder &d, Type &type) {
+static bool expectType(Decoder &d, Type &type) {
   std::optional<Type> found = d.takeType();
   if (!found)
     return d.error("expected a type");
@@ -219,7 +227,7 @@ bool expectType(Decoder &d, Type &type) {
   return true;
 }
 
-bool decodeAddition(Decoder &d) {
+static bool decodeAddition(Decoder &d) {
   Type type;
   if (!expectType(d, type))
     return false;
@@ -236,7 +244,7 @@ bool decodeAddition(Decoder &d) {
   return decodeFloat(d, type, 2, false, addFloats<float>, addFloats<double>);
 }
 
-bool decodeMultiplication(Decoder &d) {
+static bool decodeMultiplication(Decoder &d) {
   Type type;
   if (!expectType(d, type))
     return false;
@@ -249,7 +257,7 @@ bool decodeMultiplication(Decoder &d) {
 }
 
 /// mad and fma: on floats, both round once.
-bool decodeMultiplyAdd(Decoder &d) {
+static bool decodeMultiplyAdd(Decoder &d) {
   Type type;
   if (!expectType(d, type))
     return false;
@@ -261,7 +269,7 @@ bool decodeMultiplyAdd(Decoder &d) {
                      multiplyAddFloats<double>);
 }
 
-bool decodeDivision(Decoder &d) {
+static bool decodeDivision(Decoder &d) {
   Type type;
   if (!expectType(d, type))
     return false;
@@ -278,7 +286,7 @@ bool decodeDivision(Decoder &d) {
       approximation == 0 ? divideApproximately : divideFloats<float>, nullptr);
 }
 
-bool decodeExtremum(Decoder &d) {
+static bool decodeExtremum(Decoder &d) {
   Type type;
   if (!expectType(d, type))
     return false;
@@ -302,7 +310,7 @@ bool decodeExtremum(Decoder &d) {
                            pickFloats<double, false>);
 }
 
-bool decodeSign(Decoder &d) {
+static bool decodeSign(Decoder &d) {
   Type type;
   if (!expectType(d, type))
     return false;
@@ -319,7 +327,7 @@ bool decodeSign(Decoder &d) {
                                   negateFloats<double>);
 }
 
-bool decodeCopySign(Decoder &d) {
+static bool decodeCopySign(Decoder &d) {
   Type type;
   if (!expectType(d, type))
     return false;
@@ -328,8 +336,6 @@ bool decodeCopySign(Decoder &d) {
   d.instruction.run = type == Type::F32 ? copySigns<float> : copySigns<double>;
   return d.addOperands(type, 2);
 }
-
-} // namespace
 
 void ptxsim::addFloatOpcodes(OpcodeTable &table) {
   table["add"] = decodeAddition;

@@ -22,7 +22,7 @@ uint32_t ptxsim::encodeFloat(double value, FloatFormat format,
       std::signbit(value) ? 1u << (format.exponentBits + mantissaBits) : 0;
   uint32_t exponentMask = ((1u << format.exponentBits) - 1) << mantissaBits;
   uint32_t allOnes = exponentMask | ((1u << mantissaBits) - 1);
-  if (value != value)
+  if (std::isnan(value))
     return allOnes;
   // Infinity, or the one NaN of a format without.
   uint32_t overflow = format.isFiniteOnly ? allOnes : exponentMask;
@@ -186,7 +186,7 @@ double ptxsim::toIntegral(double value, Rounding rounding) {
 }
 
 float ptxsim::toFloatRounded(double value, Rounding rounding) {
-  if (value != value)
+  if (std::isnan(value))
     return bitCast<float>(0x7fffffffu);
-  return bitCast<float>(encodeFloat(value, F32Format, rounding));
+  return bitCast<float>(encodeFloat(value, f32Format, rounding));
 }

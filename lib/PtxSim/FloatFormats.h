@@ -39,12 +39,12 @@ struct FloatFormat {
   /// largest of all is NaN.
   bool isFiniteOnly = false;
 };
-constexpr FloatFormat F16Format{5, 10};
-constexpr FloatFormat BF16Format{8, 7};
-constexpr FloatFormat TF32Format{8, 10};
-constexpr FloatFormat F32Format{8, 23};
-constexpr FloatFormat E4M3Format{4, 3, true};
-constexpr FloatFormat E5M2Format{5, 2};
+constexpr FloatFormat f16Format{5, 10};
+constexpr FloatFormat bf16Format{8, 7};
+constexpr FloatFormat tf32Format{8, 10};
+constexpr FloatFormat f32Format{8, 23};
+constexpr FloatFormat e4m3Format{4, 3, true};
+constexpr FloatFormat e5m2Format{5, 2};
 
 /// The bits of `value` in another format. A NaN becomes the canonical one, with
 /// no sign and all bits set.
@@ -68,7 +68,7 @@ inline float bfloatToFloat(uint16_t value) {
 
 inline uint16_t floatToBfloat(float value) {
   uint32_t bits = bitCast<uint32_t>(value);
-  if (value != value)
+  if (std::isnan(value))
     return 0x7fff;
   return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
@@ -77,11 +77,11 @@ inline uint16_t floatToBfloat(float value) {
 /// is exact.
 inline uint16_t doubleToHalf(double value) {
   return static_cast<uint16_t>(
-      encodeFloat(value, F16Format, Rounding::Nearest));
+      encodeFloat(value, f16Format, Rounding::Nearest));
 }
 inline uint16_t doubleToBfloat(double value) {
   return static_cast<uint16_t>(
-      encodeFloat(value, BF16Format, Rounding::Nearest));
+      encodeFloat(value, bf16Format, Rounding::Nearest));
 }
 
 /// a * b + c rounded to odd, so that rounding it again to a short format is as
@@ -89,7 +89,7 @@ inline uint16_t doubleToBfloat(double value) {
 double multiplyAddToOdd(double a, double b, double c);
 
 inline float canonicalize(float value) {
-  return value != value ? bitCast<float>(0x7fffffffu) : value;
+  return std::isnan(value) ? bitCast<float>(0x7fffffffu) : value;
 }
 inline double canonicalize(double value) { return value; }
 

@@ -7,27 +7,26 @@
 //===----------------------------------------------------------------------===//
 
 #include "GlobalMemory.h"
-#include <algorithm>
 
 using namespace ptxsim;
 
 GlobalBuffer *GlobalMemory::allocate(uint64_t bytes, unsigned align,
                                      std::string name) {
-  constexpr uint64_t Page = uint64_t(1) << PageBits;
-  constexpr uint64_t Largest = uint64_t(1) << 32;
-  if (bytes > Largest)
+  constexpr uint64_t pageBytes = uint64_t(1) << pageBits;
+  constexpr uint64_t largestBytes = uint64_t(1) << 32;
+  if (bytes > largestBytes)
     return nullptr;
   auto buffer = std::make_unique<GlobalBuffer>();
   buffer->name = std::move(name);
   // A multiple of the alignment and of no larger power of two, which nothing
   // promises. A page before and one behind stay free.
   uint64_t first = pages.size() + 1;
-  buffer->address = Base + first * Page + align;
+  buffer->address = firstAddress + first * pageBytes + align;
   buffer->data.resize(bytes);
   buffer->initialised.resize(bytes);
   buffer->writes = ZeroedArray<GlobalAccess>(bytes);
   buffer->reads = ZeroedArray<GlobalRead>(bytes);
-  uint64_t end = first + (align + bytes + Page - 1) / Page;
+  uint64_t end = first + (align + bytes + pageBytes - 1) / pageBytes;
   pages.resize(first, nullptr);
   pages.resize(end + 1, buffer.get());
   pages.back() = nullptr;
@@ -36,24 +35,23 @@ GlobalBuffer *GlobalMemory::allocate(uint64_t bytes, unsigned align,
 }
 
 bool GlobalMemory::free(uint64_t address) {
-  auto found =
-      std::find_if(buffers.begin(), buffers.end(),
-                   [&](const std::unique_ptr<GlobalBuffer> &buffer) {
-                     return buffer->address == address && !buffer->isVariable;
-                   });
-  if (found == buffers.end())
-    return false;
-  std::replace(pages.begin(), pages.end(), found->get(),
-               static_cast<GlobalBuffer *>(nullptr));
-  last = nullptr;
-  buffers.erase(found);
-  return true;
+  for (auto buffer = buffers.begin(); buffer != buffers.end(); ++buffer) {
+    if ((*buffer)->address != address || (*buffer)->isVariable)
+      continue;
+    for (GlobalBuffer *&page : pages)
+      if (page == buffer->get())
+        page = nullptr;
+    last = nullptr;
+    buffers.erase(buffer);
+    return true;
+  }
+  return false;
 }
 
 GlobalBuffer *GlobalMemory::findPage(uint64_t address) const {
-  if (address < Base)
+  if (address < firstAddress)
     return nullptr;
-  uint64_t page = (address - Base) >> PageBits;
+  uint64_t page = (address - firstAddress) >> pageBits;
   // What begins in the page before or ends in the page behind is named in
   // reports.
   for (uint64_t near : {page, page - 1, page + 1}) {

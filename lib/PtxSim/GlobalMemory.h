@@ -71,14 +71,14 @@ public:
     return findPage(address);
   }
 
-  static bool contains(uint64_t address) { return address >= Base; }
+  static bool contains(uint64_t address) { return address >= firstAddress; }
 
   /// Where the copies of the host and kernels are told apart from the windows
   /// of the other spaces.
-  static constexpr uint64_t Base = 0x7f0000000000;
+  static constexpr uint64_t firstAddress = 0x7f0000000000;
 
 private:
-  static constexpr unsigned PageBits = 16;
+  static constexpr unsigned pageBits = 16;
   GlobalBuffer *findPage(uint64_t address) const;
 
   std::vector<std::unique_ptr<GlobalBuffer>> buffers;

@@ -14,7 +14,6 @@
 using namespace ptxsim;
 
 namespace {
-
 enum HalfFlags : uint8_t {
   Flush = 1,
   Saturate = 2,
@@ -22,8 +21,8 @@ enum HalfFlags : uint8_t {
   XorSign = 8,
   Relu = 16
 };
-constexpr uint16_t CanonicalNan = 0x7fff;
-constexpr uint16_t SignBit = 0x8000;
+constexpr uint16_t canonicalNan = 0x7fff;
+constexpr uint16_t signBit = 0x8000;
 
 struct HalfType {
   static double decode(uint16_t bits) { return halfToFloat(bits); }
@@ -37,33 +36,35 @@ struct BfloatType {
   static constexpr uint16_t exponentMask = 0x7f80;
   static constexpr uint16_t one = 0x3f80;
 };
+} // namespace
 
 template <typename Format>
-uint16_t flushHalf(uint16_t bits) {
-  return bits & Format::exponentMask ? bits : bits & SignBit;
+static uint16_t flushHalf(uint16_t bits) {
+  return bits & Format::exponentMask ? bits : bits & signBit;
 }
 
 template <typename Format>
-uint16_t pickExtremum(uint16_t a, uint16_t b, bool isMaximum, uint8_t flags) {
+static uint16_t pickExtremum(uint16_t a, uint16_t b, bool isMaximum,
+                             uint8_t flags) {
   double first = Format::decode(a), second = Format::decode(b);
-  if (first != first || second != second) {
-    if (flags & PropagateNan || (first != first && second != second))
-      return CanonicalNan;
-    return first != first ? b : a;
+  if (std::isnan(first) || std::isnan(second)) {
+    if (flags & PropagateNan || (std::isnan(first) && std::isnan(second)))
+      return canonicalNan;
+    return std::isnan(first) ? b : a;
   }
   if (flags & XorSign) {
-    uint16_t sign = (a ^ b) & SignBit;
-    uint16_t x = a & ~SignBit, y = b & ~SignBit;
+    uint16_t sign = (a ^ b) & signBit;
+    uint16_t x = a & ~signBit, y = b & ~signBit;
     return sign | (isMaximum ? std::max(x, y) : std::min(x, y));
   }
   if (first == second)
-    return bool(a & SignBit) == isMaximum ? b : a;
+    return bool(a & signBit) == isMaximum ? b : a;
   return (first < second) == isMaximum ? b : a;
 }
 
 template <typename Format>
-uint16_t compute(FloatOperation operation, uint16_t a, uint16_t b, uint16_t c,
-                 uint8_t flags) {
+static uint16_t compute(FloatOperation operation, uint16_t a, uint16_t b,
+                        uint16_t c, uint8_t flags) {
   auto decode = Format::decode;
   auto encode = Format::encode;
   switch (operation) {
@@ -80,36 +81,36 @@ uint16_t compute(FloatOperation operation, uint16_t a, uint16_t b, uint16_t c,
   case FloatOperation::Maximum:
     return pickExtremum<Format>(a, b, true, flags);
   case FloatOperation::Negate:
-    return a ^ SignBit;
+    return a ^ signBit;
   case FloatOperation::Absolute:
-    return a & ~SignBit;
+    return a & ~signBit;
   }
   return 0;
 }
 
 template <typename Format>
-uint16_t finishHalf(uint16_t bits, uint8_t flags) {
-  bool isNan = (bits & ~SignBit) > Format::exponentMask;
+static uint16_t finishHalf(uint16_t bits, uint8_t flags) {
+  bool isNan = (bits & ~signBit) > Format::exponentMask;
   if (flags & Flush)
     bits = flushHalf<Format>(bits);
   if (flags & Saturate) {
-    if (isNan || bits & SignBit)
+    if (isNan || bits & signBit)
       return 0;
     return std::min(bits, Format::one);
   }
-  if (flags & Relu && !isNan && bits & SignBit)
+  if (flags & Relu && !isNan && bits & signBit)
     return 0;
-  return isNan ? CanonicalNan : bits;
+  return isNan ? canonicalNan : bits;
 }
 
 /// Works on one or two values a lane. `mode` is the operation, `value` how many
 /// sources there are.
 template <typename Format>
-void runHalf(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runHalf(Warp &warp, const Instruction &instruction, uint32_t mask) {
   const Operand *operands = instruction.operands;
   FloatOperation operation = static_cast<FloatOperation>(instruction.mode);
-  unsigned count = instruction.vector * WarpSize;
-  uint16_t sources[3][2 * WarpSize] = {};
+  unsigned count = instruction.vector * warpSize;
+  uint16_t sources[3][2 * warpSize] = {};
   uint32_t poison = 0;
   for (unsigned source = 0; source < instruction.value; ++source) {
     const uint16_t *from = warp.read<uint16_t>(operands[1 + source]);
@@ -119,25 +120,23 @@ void runHalf(Warp &warp, const Instruction &instruction, uint32_t mask) {
                                    : from[index];
     poison |= warp.getPoison(operands[1 + source]);
   }
-  uint16_t result[2 * WarpSize];
+  uint16_t result[2 * warpSize];
   for (unsigned index = 0; index < count; ++index)
     result[index] = finishHalf<Format>(
         compute<Format>(operation, sources[0][index], sources[1][index],
                         sources[2][index], instruction.flags),
         instruction.flags);
   if (instruction.vector == 1) {
-    uint16_t single[WarpSize];
-    std::copy_n(result, WarpSize, single);
+    uint16_t single[warpSize];
+    std::copy_n(result, warpSize, single);
     warp.write(operands[0], single, mask);
   } else {
-    uint32_t pairs[WarpSize];
+    uint32_t pairs[warpSize];
     std::memcpy(pairs, result, sizeof(pairs));
     warp.write(operands[0], pairs, mask);
   }
   warp.setPoison(operands[0], poison, mask);
 }
-
-} // namespace
 
 bool ptxsim::isHalf(Type type) {
   return type == Type::F16 || type == Type::F16x2 || type == Type::BF16 ||

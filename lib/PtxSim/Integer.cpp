@@ -15,7 +15,6 @@
 using namespace ptxsim;
 
 namespace {
-
 template <typename T>
 using Unsigned = std::make_unsigned_t<T>;
 
@@ -48,68 +47,69 @@ struct WidenType<uint64_t> {
 };
 template <typename T>
 using Wide = typename WidenType<T>::type;
+} // namespace
 
 template <typename T>
-T add(T a, T b) {
+static T add(T a, T b) {
   return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
 }
 template <typename T>
-T subtract(T a, T b) {
+static T subtract(T a, T b) {
   return static_cast<T>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
 }
 template <typename T>
-T clamp(int64_t value) {
+static T clamp(int64_t value) {
   return static_cast<T>(std::clamp<int64_t>(
       value, std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
 }
-int32_t addSaturated(int32_t a, int32_t b) {
+static int32_t addSaturated(int32_t a, int32_t b) {
   return clamp<int32_t>(int64_t(a) + b);
 }
-int32_t subtractSaturated(int32_t a, int32_t b) {
+static int32_t subtractSaturated(int32_t a, int32_t b) {
   return clamp<int32_t>(int64_t(a) - b);
 }
 template <typename T>
-T multiplyLow(T a, T b) {
+static T multiplyLow(T a, T b) {
   return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
 }
 template <typename T>
-T multiplyHigh(T a, T b) {
+static T multiplyHigh(T a, T b) {
   return static_cast<T>((Wide<T>(a) * Wide<T>(b)) >> (sizeof(T) * 8));
 }
 template <typename T>
-Wide<T> multiplyWide(T a, T b) {
+static Wide<T> multiplyWide(T a, T b) {
   return Wide<T>(a) * Wide<T>(b);
 }
 template <typename T>
-T multiplyAddLow(T a, T b, T c) {
+static T multiplyAddLow(T a, T b, T c) {
   return add(multiplyLow(a, b), c);
 }
 template <typename T>
-T multiplyAddHigh(T a, T b, T c) {
+static T multiplyAddHigh(T a, T b, T c) {
   return add(multiplyHigh(a, b), c);
 }
 template <typename T>
-Wide<T> multiplyAddWide(T a, T b, Wide<T> c) {
+static Wide<T> multiplyAddWide(T a, T b, Wide<T> c) {
   return add(multiplyWide(a, b), c);
 }
-int32_t multiplyAddHighSaturated(int32_t a, int32_t b, int32_t c) {
+static int32_t multiplyAddHighSaturated(int32_t a, int32_t b, int32_t c) {
   return clamp<int32_t>(int64_t(multiplyHigh(a, b)) + c);
 }
 /// Of the lower 24 bits of each.
 template <typename T>
-T multiply24(T a, T b) {
+static T multiply24(T a, T b) {
   int64_t low = int64_t(static_cast<T>(static_cast<uint32_t>(a) << 8) >> 8);
   int64_t other = int64_t(static_cast<T>(static_cast<uint32_t>(b) << 8) >> 8);
   return static_cast<T>(low * other);
 }
 template <typename T>
-T multiplyAdd24(T a, T b, T c) {
+static T multiplyAdd24(T a, T b, T c) {
   return add(multiply24(a, b), c);
 }
 
 // The ISA leaves a division by 0 open; the hardware gives all ones.
 template <typename T>
-T divide(T a, T b) {
+static T divide(T a, T b) {
   if (b == 0)
     return static_cast<T>(~T(0));
   if (std::is_signed_v<T> && b == static_cast<T>(-1))
@@ -117,7 +117,7 @@ T divide(T a, T b) {
   return static_cast<T>(a / b);
 }
 template <typename T>
-T remainder(T a, T b) {
+static T remainder(T a, T b) {
   if (b == 0)
     return a;
   if (std::is_signed_v<T> && b == static_cast<T>(-1))
@@ -125,23 +125,23 @@ T remainder(T a, T b) {
   return static_cast<T>(a % b);
 }
 template <typename T>
-T minimum(T a, T b) {
+static T minimum(T a, T b) {
   return std::min(a, b);
 }
 template <typename T>
-T maximum(T a, T b) {
+static T maximum(T a, T b) {
   return std::max(a, b);
 }
 template <typename T>
-T negate(T a) {
+static T negate(T a) {
   return subtract(T(0), a);
 }
 template <typename T>
-T absolute(T a) {
+static T absolute(T a) {
   return a < 0 ? negate(a) : a;
 }
 template <typename T>
-uint32_t sumOfDifferences(T a, T b, uint32_t c) {
+static uint32_t sumOfDifferences(T a, T b, uint32_t c) {
   uint64_t difference =
       a < b ? static_cast<uint64_t>(b) - static_cast<uint64_t>(a)
             : static_cast<uint64_t>(a) - static_cast<uint64_t>(b);
@@ -149,19 +149,17 @@ uint32_t sumOfDifferences(T a, T b, uint32_t c) {
 }
 
 /// The bytes of `value`, signed or not.
-int64_t getByte(uint32_t value, unsigned index, bool isSignedByte) {
+static int64_t getByte(uint32_t value, unsigned index, bool isSignedByte) {
   uint32_t byte = value >> (8 * index) & 0xff;
   return isSignedByte ? int64_t(static_cast<int8_t>(byte)) : int64_t(byte);
 }
 template <bool aSigned, bool bSigned>
-uint32_t dotProduct4(uint32_t a, uint32_t b, uint32_t c) {
+static uint32_t dotProduct4(uint32_t a, uint32_t b, uint32_t c) {
   int64_t sum = 0;
   for (unsigned index = 0; index < 4; ++index)
     sum += getByte(a, index, aSigned) * getByte(b, index, bSigned);
   return static_cast<uint32_t>(sum) + c;
 }
-
-} // namespace
 
 #define INTEGER_HANDLER(map, apply)                                            \
   [](Type type) -> Handler {                                                   \

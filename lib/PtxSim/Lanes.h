@@ -21,8 +21,8 @@ template <typename Result, typename Source, Result (*apply)(Source)>
 void mapUnary(Warp &warp, const Instruction &instruction, uint32_t mask) {
   const Operand *operands = instruction.operands;
   const Source *a = warp.read<Source>(operands[1]);
-  Result result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  Result result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = apply(a[lane]);
   warp.write(operands[0], result, mask);
   warp.setPoison(operands[0], warp.getPoison(operands[1]), mask);
@@ -33,8 +33,8 @@ void mapBinary(Warp &warp, const Instruction &instruction, uint32_t mask) {
   const Operand *operands = instruction.operands;
   const Source *a = warp.read<Source>(operands[1]);
   const Source *b = warp.read<Source>(operands[2]);
-  Result result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  Result result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = apply(a[lane], b[lane]);
   warp.write(operands[0], result, mask);
   warp.setPoison(operands[0],
@@ -50,8 +50,8 @@ void mapTernary(Warp &warp, const Instruction &instruction, uint32_t mask) {
   const Source *a = warp.read<Source>(operands[1]);
   const Source *b = warp.read<Source>(operands[2]);
   const Third *c = warp.read<Third>(operands[3]);
-  Result result[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  Result result[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     result[lane] = apply(a[lane], b[lane], c[lane]);
   warp.write(operands[0], result, mask);
   warp.setPoison(operands[0],

@@ -125,7 +125,7 @@ public:
     return reinterpret_cast<const T *>(bases[operand.base] + operand.offset);
   }
   /// Lane values of 1, 2, 4 or 8 bytes, extended with zeros.
-  void readWide(const Operand &operand, uint64_t (&values)[WarpSize]) const;
+  void readWide(const Operand &operand, uint64_t (&values)[warpSize]) const;
   uint32_t readPredicate(const Operand &operand) const {
     return *read<uint32_t>(operand) ^ (operand.isNegated ? ~0u : 0u);
   }
@@ -134,18 +134,18 @@ public:
   }
 
   template <typename T>
-  void write(const Operand &operand, const T (&values)[WarpSize],
+  void write(const Operand &operand, const T (&values)[warpSize],
              uint32_t mask) {
     T *to = reinterpret_cast<T *>(bases[operand.base] + operand.offset);
     if (mask == ~0u) {
       std::memcpy(to, values, sizeof(values));
       return;
     }
-    for (unsigned lane = 0; lane < WarpSize; ++lane)
+    for (unsigned lane = 0; lane < warpSize; ++lane)
       if (mask >> lane & 1)
         to[lane] = values[lane];
   }
-  void writeWide(const Operand &operand, const uint64_t (&values)[WarpSize],
+  void writeWide(const Operand &operand, const uint64_t (&values)[warpSize],
                  uint32_t mask);
   void writePredicate(const Operand &operand, uint32_t value, uint32_t mask) {
     uint32_t *to =
@@ -161,7 +161,7 @@ public:
   /// poison.
   void getAddresses(const Instruction &instruction,
                     const AddressOperand &address,
-                    uint64_t (&addresses)[WarpSize], uint32_t &mask);
+                    uint64_t (&addresses)[warpSize], uint32_t &mask);
 
   // ---- reports ---- //
   ThreadId getThread(unsigned lane) const;
@@ -202,10 +202,10 @@ public:
   /// synchronised with it.
   std::vector<uint32_t> known;
   std::vector<PendingCopy> copies;
-  uint32_t openGroup[WarpSize] = {};
+  uint32_t openGroup[warpSize] = {};
   /// Memory of the frames, by lane; a byte of state beside each byte.
-  std::vector<uint8_t> local[WarpSize];
-  std::vector<uint8_t> localState[WarpSize];
+  std::vector<uint8_t> local[warpSize];
+  std::vector<uint8_t> localState[warpSize];
   uint64_t localBase = 0;
   uint8_t *bases[4];
   uint32_t *framePoison = nullptr;

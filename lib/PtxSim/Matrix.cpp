@@ -17,10 +17,9 @@
 using namespace ptxsim;
 
 namespace {
-
-constexpr unsigned Rows = 16;
-constexpr unsigned Columns = 8;
-constexpr unsigned MostDepth = 16;
+constexpr unsigned rowCount = 16;
+constexpr unsigned columnCount = 8;
+constexpr unsigned mostDepth = 16;
 
 /// A product of 16 x depth by depth x 8.
 struct Shape {
@@ -28,35 +27,40 @@ struct Shape {
   /// Elements of a register of A and B.
   unsigned packed;
 
-  unsigned getRegistersA() const { return Rows * depth / WarpSize / packed; }
-  unsigned getRegistersB() const { return Columns * depth / WarpSize / packed; }
+  unsigned getRegistersA() const {
+    return rowCount * depth / warpSize / packed;
+  }
+  unsigned getRegistersB() const {
+    return columnCount * depth / warpSize / packed;
+  }
 };
 
 struct Position {
   unsigned row;
   unsigned column;
 };
+} // namespace
 
 /// Of element `part` of register `reg` of A: rows alternate, columns follow.
-Position getPositionA(const Shape &shape, unsigned lane, unsigned reg,
-                      unsigned part) {
+static Position getPositionA(const Shape &shape, unsigned lane, unsigned reg,
+                             unsigned part) {
   unsigned g = lane / 4, t = lane % 4;
   unsigned step = 4 * shape.packed;
   return {g + 8 * (reg % 2), t * shape.packed + part + step * (reg / 2)};
 }
 
-Position getPositionB(const Shape &shape, unsigned lane, unsigned reg,
-                      unsigned part) {
+static Position getPositionB(const Shape &shape, unsigned lane, unsigned reg,
+                             unsigned part) {
   unsigned g = lane / 4, t = lane % 4;
   return {t * shape.packed + part + 4 * shape.packed * reg, g};
 }
 
 /// Of element 0 to 3 of an accumulator.
-Position getPositionC(unsigned lane, unsigned element) {
+static Position getPositionC(unsigned lane, unsigned element) {
   return {lane / 4 + 8 * (element / 2), lane % 4 * 2 + element % 2};
 }
 
-float decodeElement(uint32_t bits, Type type, unsigned part) {
+static float decodeElement(uint32_t bits, Type type, unsigned part) {
   switch (type) {
   case Type::F16:
     return halfToFloat(static_cast<uint16_t>(bits >> (16 * part)));
@@ -68,21 +72,24 @@ float decodeElement(uint32_t bits, Type type, unsigned part) {
   }
 }
 
+namespace {
 struct Matrices {
-  float a[Rows][MostDepth];
-  float b[MostDepth][Columns];
-  float c[Rows][Columns];
-  /// Rows of A, columns of B and elements of C that are poison.
-  bool rowPoison[Rows] = {};
-  bool columnPoison[Columns] = {};
-  bool poison[Rows][Columns] = {};
+  float a[rowCount][mostDepth];
+  float b[mostDepth][columnCount];
+  float c[rowCount][columnCount];
+  /// rowCount of A, columns of B and elements of C that are poison.
+  bool rowPoison[rowCount] = {};
+  bool columnPoison[columnCount] = {};
+  bool poison[rowCount][columnCount] = {};
 };
+} // namespace
 
-Shape getShape(const Instruction &instruction) {
+static Shape getShape(const Instruction &instruction) {
   return {instruction.vector, instruction.sourceType == Type::TF32 ? 1u : 2u};
 }
 
-void readSources(Warp &warp, const Instruction &instruction, Matrices &m) {
+static void readSources(Warp &warp, const Instruction &instruction,
+                        Matrices &m) {
   Shape shape = getShape(instruction);
   unsigned accumulators = instruction.type == Type::F16 ? 2 : 4;
   const Operand *a = instruction.operands + accumulators;
@@ -91,7 +98,7 @@ void readSources(Warp &warp, const Instruction &instruction, Matrices &m) {
   for (unsigned reg = 0; reg < shape.getRegistersA(); ++reg) {
     const uint32_t *bits = warp.read<uint32_t>(a[reg]);
     uint32_t poison = warp.getPoison(a[reg]);
-    for (unsigned lane = 0; lane < WarpSize; ++lane)
+    for (unsigned lane = 0; lane < warpSize; ++lane)
       for (unsigned part = 0; part < shape.packed; ++part) {
         Position at = getPositionA(shape, lane, reg, part);
         m.a[at.row][at.column] =
@@ -102,7 +109,7 @@ void readSources(Warp &warp, const Instruction &instruction, Matrices &m) {
   for (unsigned reg = 0; reg < shape.getRegistersB(); ++reg) {
     const uint32_t *bits = warp.read<uint32_t>(b[reg]);
     uint32_t poison = warp.getPoison(b[reg]);
-    for (unsigned lane = 0; lane < WarpSize; ++lane)
+    for (unsigned lane = 0; lane < warpSize; ++lane)
       for (unsigned part = 0; part < shape.packed; ++part) {
         Position at = getPositionB(shape, lane, reg, part);
         m.b[at.row][at.column] =
@@ -115,7 +122,7 @@ void readSources(Warp &warp, const Instruction &instruction, Matrices &m) {
     const Operand &operand = c[element / perRegister];
     const uint32_t *bits = warp.read<uint32_t>(operand);
     uint32_t poison = warp.getPoison(operand);
-    for (unsigned lane = 0; lane < WarpSize; ++lane) {
+    for (unsigned lane = 0; lane < warpSize; ++lane) {
       Position at = getPositionC(lane, element);
       m.c[at.row][at.column] =
           perRegister == 1 ? bitCast<float>(bits[lane])
@@ -128,18 +135,18 @@ void readSources(Warp &warp, const Instruction &instruction, Matrices &m) {
 /// The ISA leaves the order and precision of the sum open. Products are exact
 /// here, their sum with the accumulator is that of doubles, and it is rounded
 /// once.
-void multiply(const Matrices &m, unsigned depth, Type type,
-              uint32_t (&result)[Rows][Columns]) {
-  for (unsigned row = 0; row < Rows; ++row) {
-    double sums[Columns];
-    for (unsigned column = 0; column < Columns; ++column)
+static void multiply(const Matrices &m, unsigned depth, Type type,
+                     uint32_t (&result)[rowCount][columnCount]) {
+  for (unsigned row = 0; row < rowCount; ++row) {
+    double sums[columnCount];
+    for (unsigned column = 0; column < columnCount; ++column)
       sums[column] = m.c[row][column];
     for (unsigned k = 0; k < depth; ++k) {
       double a = m.a[row][k];
-      for (unsigned column = 0; column < Columns; ++column)
+      for (unsigned column = 0; column < columnCount; ++column)
         sums[column] += a * static_cast<double>(m.b[k][column]);
     }
-    for (unsigned column = 0; column < Columns; ++column)
+    for (unsigned column = 0; column < columnCount; ++column)
       result[row][column] = type == Type::F16
                                 ? doubleToHalf(sums[column])
                                 : bitCast<uint32_t>(canonicalize(
@@ -148,7 +155,8 @@ void multiply(const Matrices &m, unsigned depth, Type type,
 }
 
 /// Operands: the registers of D, A, B and C.
-void runProduct(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runProduct(Warp &warp, const Instruction &instruction,
+                       uint32_t mask) {
   if (mask != ~0u) {
     warp.report(FindingKind::DivergentWarp, instruction,
                 static_cast<unsigned>(__builtin_ctz(mask)),
@@ -157,14 +165,14 @@ void runProduct(Warp &warp, const Instruction &instruction, uint32_t mask) {
   }
   Matrices m;
   readSources(warp, instruction, m);
-  uint32_t result[Rows][Columns];
+  uint32_t result[rowCount][columnCount];
   multiply(m, getShape(instruction).depth, instruction.type, result);
   unsigned accumulators = instruction.type == Type::F16 ? 2 : 4;
   unsigned perRegister = 4 / accumulators;
   for (unsigned reg = 0; reg < accumulators; ++reg) {
-    uint32_t values[WarpSize] = {};
+    uint32_t values[warpSize] = {};
     uint32_t poison = 0;
-    for (unsigned lane = 0; lane < WarpSize; ++lane)
+    for (unsigned lane = 0; lane < warpSize; ++lane)
       for (unsigned part = 0; part < perRegister; ++part) {
         Position at = getPositionC(lane, reg * perRegister + part);
         values[lane] |= result[at.row][at.column] << (16 * part);
@@ -179,8 +187,8 @@ void runProduct(Warp &warp, const Instruction &instruction, uint32_t mask) {
 
 // ---- decoding ---- //
 
-bool addRegisters(Decoder &d, const ParsedOperand &list, unsigned count,
-                  bool isResult) {
+static bool addRegisters(Decoder &d, const ParsedOperand &list, unsigned count,
+                         bool isResult) {
   if (list.kind != ParsedOperand::List || list.elements.size() != count)
     return d.error("expected a vector of " + std::to_string(count) +
                    " registers");
@@ -191,7 +199,7 @@ bool addRegisters(Decoder &d, const ParsedOperand &list, unsigned count,
   return true;
 }
 
-bool decodeProduct(Decoder &d) {
+static bool decodeProduct(Decoder &d) {
   if (!d.take("sync") || !d.take("aligned"))
     return d.error("expected .sync.aligned");
   int depth = d.takeOneOf({"m16n8k4", "m16n8k8", "m16n8k16"});
@@ -224,8 +232,6 @@ bool decodeProduct(Decoder &d) {
          addRegisters(d, d.getOperand(2), shape.getRegistersB(), false) &&
          addRegisters(d, d.getOperand(3), accumulators, false);
 }
-
-} // namespace
 
 void ptxsim::addMatrixOpcodes(OpcodeTable &table) {
   table["mma"] = decodeProduct;

@@ -17,9 +17,8 @@
 using namespace ptxsim;
 
 namespace {
-
-constexpr unsigned MostMatrices = 4;
-constexpr unsigned RowBytes = 16;
+constexpr unsigned mostMatrices = 4;
+constexpr unsigned rowBytes = 16;
 enum MatrixFlags : uint8_t { Transposed = 1 };
 
 struct Matrix {
@@ -32,16 +31,18 @@ struct Element {
   unsigned row;
   unsigned column;
 };
+} // namespace
 
-Element getElement(const Instruction &instruction, unsigned lane,
-                   unsigned part) {
+static Element getElement(const Instruction &instruction, unsigned lane,
+                          unsigned part) {
   Element element{lane / 4, lane % 4 * 2 + part};
   if (instruction.flags & Transposed)
     std::swap(element.row, element.column);
   return element;
 }
 
-bool isWholeWarp(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static bool isWholeWarp(Warp &warp, const Instruction &instruction,
+                        uint32_t mask) {
   if (mask == ~0u)
     return true;
   warp.report(FindingKind::DivergentWarp, instruction,
@@ -51,39 +52,40 @@ bool isWholeWarp(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 /// Addresses that the instruction looks at, of rows that can be accessed.
-uint32_t getRows(Warp &warp, const Instruction &instruction,
-                 uint64_t (&addresses)[WarpSize]) {
+static uint32_t getRows(Warp &warp, const Instruction &instruction,
+                        uint64_t (&addresses)[warpSize]) {
   unsigned lanes = 8u * instruction.vector;
-  uint32_t rows = lanes == WarpSize ? ~0u : (1u << lanes) - 1;
+  uint32_t rows = lanes == warpSize ? ~0u : (1u << lanes) - 1;
   warp.getAddresses(instruction, instruction.address, addresses, rows);
   return rows;
 }
 
-Accessor getAccessor(Warp &warp, const Instruction &instruction,
-                     unsigned lane) {
+static Accessor getAccessor(Warp &warp, const Instruction &instruction,
+                            unsigned lane) {
   Accessor accessor{warp, instruction, lane};
   accessor.isCollective = true;
   return accessor;
 }
 
-void runLoadMatrix(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runLoadMatrix(Warp &warp, const Instruction &instruction,
+                          uint32_t mask) {
   if (!isWholeWarp(warp, instruction, mask))
     return;
-  uint64_t addresses[WarpSize];
+  uint64_t addresses[warpSize];
   uint32_t rows = getRows(warp, instruction, addresses);
-  Matrix matrices[MostMatrices] = {};
+  Matrix matrices[mostMatrices] = {};
   for (unsigned lane = 0; lane < 8u * instruction.vector; ++lane) {
     Matrix &matrix = matrices[lane / 8];
     uint32_t poison = 0xff;
     if (rows >> lane & 1)
       load(getAccessor(warp, instruction, lane), instruction.space,
-           addresses[lane], 2, RowBytes / 2, matrix.elements[lane % 8], poison);
+           addresses[lane], 2, rowBytes / 2, matrix.elements[lane % 8], poison);
     matrix.poison[lane % 8] = static_cast<uint8_t>(poison);
   }
   for (unsigned index = 0; index < instruction.vector; ++index) {
     const Matrix &matrix = matrices[index];
-    uint32_t values[WarpSize] = {}, poison = 0;
-    for (unsigned lane = 0; lane < WarpSize; ++lane)
+    uint32_t values[warpSize] = {}, poison = 0;
+    for (unsigned lane = 0; lane < warpSize; ++lane)
       for (unsigned part = 0; part < 2; ++part) {
         Element at = getElement(instruction, lane, part);
         values[lane] |= uint32_t(matrix.elements[at.row][at.column])
@@ -95,15 +97,16 @@ void runLoadMatrix(Warp &warp, const Instruction &instruction, uint32_t mask) {
   }
 }
 
-void runStoreMatrix(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runStoreMatrix(Warp &warp, const Instruction &instruction,
+                           uint32_t mask) {
   if (!isWholeWarp(warp, instruction, mask))
     return;
-  Matrix matrices[MostMatrices] = {};
+  Matrix matrices[mostMatrices] = {};
   for (unsigned index = 0; index < instruction.vector; ++index) {
     const Operand &operand = instruction.operands[index];
     const uint32_t *values = warp.read<uint32_t>(operand);
     uint32_t poison = warp.getPoison(operand);
-    for (unsigned lane = 0; lane < WarpSize; ++lane)
+    for (unsigned lane = 0; lane < warpSize; ++lane)
       for (unsigned part = 0; part < 2; ++part) {
         Element at = getElement(instruction, lane, part);
         matrices[index].elements[at.row][at.column] =
@@ -111,19 +114,19 @@ void runStoreMatrix(Warp &warp, const Instruction &instruction, uint32_t mask) {
         matrices[index].poison[at.row] |= (poison >> lane & 1) << at.column;
       }
   }
-  uint64_t addresses[WarpSize];
+  uint64_t addresses[warpSize];
   uint32_t rows = getRows(warp, instruction, addresses);
   for (unsigned lane = 0; lane < 8u * instruction.vector; ++lane)
     if (rows >> lane & 1)
       store(getAccessor(warp, instruction, lane), instruction.space,
-            addresses[lane], 2, RowBytes / 2,
+            addresses[lane], 2, rowBytes / 2,
             matrices[lane / 8].elements[lane % 8],
             matrices[lane / 8].poison[lane % 8]);
 }
 
 // ---- decoding ---- //
 
-bool decodeMatrixAccess(Decoder &d) {
+static bool decodeMatrixAccess(Decoder &d) {
   bool isLoad = d.getName() == "ldmatrix";
   if (!d.take("sync") || !d.take("aligned"))
     return d.error("expected .sync.aligned");
@@ -156,8 +159,6 @@ bool decodeMatrixAccess(Decoder &d) {
       return false;
   return true;
 }
-
-} // namespace
 
 void ptxsim::addMatrixMemoryOpcodes(OpcodeTable &table) {
   table["ldmatrix"] = decodeMatrixAccess;

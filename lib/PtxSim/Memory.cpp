@@ -12,7 +12,6 @@
 using namespace ptxsim;
 
 namespace {
-
 enum MemoryFlags : uint8_t {
   Strong = 1,
   Acquire = 2,
@@ -21,20 +20,21 @@ enum MemoryFlags : uint8_t {
   Weakly = 8
 };
 
-constexpr unsigned MostElements = 8;
+constexpr unsigned mostElements = 8;
+} // namespace
 
-void runLoad(Warp &warp, const Instruction &instruction, uint32_t mask) {
-  uint64_t addresses[WarpSize];
+static void runLoad(Warp &warp, const Instruction &instruction, uint32_t mask) {
+  uint64_t addresses[warpSize];
   uint32_t known = mask;
   warp.getAddresses(instruction, instruction.address, addresses, known);
   unsigned elements = instruction.vector;
   unsigned bytes = getBytes(instruction.type);
   unsigned unused = 64 - 8 * bytes;
-  uint64_t values[MostElements][WarpSize] = {};
+  uint64_t values[mostElements][warpSize] = {};
   // What could not be read is poison.
-  uint32_t poison[MostElements];
-  std::fill_n(poison, MostElements, mask & ~known);
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  uint32_t poison[mostElements];
+  std::fill_n(poison, mostElements, mask & ~known);
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     if (!(known >> lane & 1))
       continue;
     Accessor accessor{warp, instruction, lane,
@@ -65,18 +65,19 @@ void runLoad(Warp &warp, const Instruction &instruction, uint32_t mask) {
   }
 }
 
-void runStore(Warp &warp, const Instruction &instruction, uint32_t mask) {
-  uint64_t addresses[WarpSize];
+static void runStore(Warp &warp, const Instruction &instruction,
+                     uint32_t mask) {
+  uint64_t addresses[warpSize];
   warp.getAddresses(instruction, instruction.address, addresses, mask);
   unsigned elements = instruction.vector;
   unsigned bytes = getBytes(instruction.type);
-  uint64_t values[MostElements][WarpSize];
-  uint32_t poison[MostElements];
+  uint64_t values[mostElements][warpSize];
+  uint32_t poison[mostElements];
   for (unsigned element = 0; element < elements; ++element) {
     warp.readWide(instruction.operands[element], values[element]);
     poison[element] = warp.getPoison(instruction.operands[element]);
   }
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     if (!(mask >> lane & 1))
       continue;
     Accessor accessor{warp, instruction, lane,
@@ -102,12 +103,12 @@ void runStore(Warp &warp, const Instruction &instruction, uint32_t mask) {
 
 // ---- decoding ---- //
 
-bool takeScope(Decoder &d) {
+static bool takeScope(Decoder &d) {
   return d.takeOneOf({"cta", "cluster", "gpu", "sys"}) >= 0;
 }
 
 /// Ordering of a load or store: .weak, .volatile, .relaxed, .acquire, .release.
-bool decodeOrdering(Decoder &d, bool isLoad) {
+static bool decodeOrdering(Decoder &d, bool isLoad) {
   uint8_t &flags = d.instruction.flags;
   if (d.take("weak"))
     return true;
@@ -125,7 +126,7 @@ bool decodeOrdering(Decoder &d, bool isLoad) {
 }
 
 /// What only moves data between caches says nothing about results.
-bool takeCacheHints(Decoder &d) {
+static bool takeCacheHints(Decoder &d) {
   d.takeOneOf({"ca", "cg", "cs", "lu", "cv", "wb", "wt"});
   d.takeOneOf({"L1::evict_normal", "L1::evict_unchanged", "L1::evict_first",
                "L1::evict_last", "L1::no_allocate"});
@@ -134,7 +135,7 @@ bool takeCacheHints(Decoder &d) {
   return d.take("L2::cache_hint");
 }
 
-bool takeSpace(Decoder &d, Space &space) {
+static bool takeSpace(Decoder &d, Space &space) {
   int index = d.takeOneOf(
       {"global", "shared", "shared::cta", "local", "param", "const"});
   static constexpr Space spaces[] = {Space::Global, Space::Shared,
@@ -146,7 +147,7 @@ bool takeSpace(Decoder &d, Space &space) {
   return true;
 }
 
-bool decodeAccess(Decoder &d) {
+static bool decodeAccess(Decoder &d) {
   bool isLoad = d.getName() != "st";
   Space space;
   if (!decodeOrdering(d, isLoad) || !takeSpace(d, space))
@@ -188,7 +189,7 @@ bool decodeAccess(Decoder &d) {
 
 /// Prefetches change nothing; their addresses are not checked, either, since
 /// they may lie anywhere.
-bool decodeHint(Decoder &d) {
+static bool decodeHint(Decoder &d) {
   d.instruction.run = [](Warp &, const Instruction &, uint32_t) {};
   Space space;
   takeSpace(d, space);
@@ -196,8 +197,6 @@ bool decodeHint(Decoder &d) {
   d.takeOneOf({"L2::evict_last", "L2::evict_normal"});
   return true;
 }
-
-} // namespace
 
 void ptxsim::addMemoryOpcodes(OpcodeTable &table) {
   table["ld"] = decodeAccess;

@@ -11,29 +11,28 @@
 
 using namespace ptxsim;
 
-namespace {
-
 template <typename T>
-T identity(T value) {
+static T identity(T value) {
   return value;
 }
 
-void movePredicate(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void movePredicate(Warp &warp, const Instruction &instruction,
+                          uint32_t mask) {
   const Operand *operands = instruction.operands;
   warp.writePredicate(operands[0], warp.readPredicate(operands[1]), mask);
   warp.setPoison(operands[0], warp.getPoison(operands[1]), mask);
 }
 
 /// Elements one above the other become one value.
-void pack(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void pack(Warp &warp, const Instruction &instruction, uint32_t mask) {
   const Operand *operands = instruction.operands;
-  uint64_t result[WarpSize] = {};
+  uint64_t result[warpSize] = {};
   uint32_t poison = 0;
   unsigned shift = 0;
   for (unsigned part = 1; part < instruction.operandCount; ++part) {
-    uint64_t values[WarpSize];
+    uint64_t values[warpSize];
     warp.readWide(operands[part], values);
-    for (unsigned lane = 0; lane < WarpSize; ++lane)
+    for (unsigned lane = 0; lane < warpSize; ++lane)
       result[lane] |= values[lane] << shift;
     shift += 8 * operands[part].bytes;
     poison |= warp.getPoison(operands[part]);
@@ -42,10 +41,10 @@ void pack(Warp &warp, const Instruction &instruction, uint32_t mask) {
   warp.setPoison(operands[0], poison, mask);
 }
 
-void unpack(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void unpack(Warp &warp, const Instruction &instruction, uint32_t mask) {
   const Operand *operands = instruction.operands;
   const Operand &source = operands[instruction.operandCount - 1];
-  uint64_t values[WarpSize];
+  uint64_t values[warpSize];
   warp.readWide(source, values);
   // The source may be one of the results.
   uint32_t poison = warp.getPoison(source);
@@ -58,26 +57,28 @@ void unpack(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 /// The value is the same for all lanes, but for what lies in their frames.
-void moveFrameAddress(Warp &warp, const Instruction &instruction,
-                      uint32_t mask) {
-  uint64_t values[WarpSize];
-  std::fill_n(values, WarpSize, warp.localBase + instruction.value);
+static void moveFrameAddress(Warp &warp, const Instruction &instruction,
+                             uint32_t mask) {
+  uint64_t values[warpSize];
+  std::fill_n(values, warpSize, warp.localBase + instruction.value);
   warp.writeWide(instruction.operands[0], values, mask);
   warp.setPoison(instruction.operands[0], 0, mask);
 }
 
 /// Time passes by an instruction of any warp.
-void readClock(Warp &warp, const Instruction &instruction, uint32_t mask) {
-  uint64_t values[WarpSize];
-  std::fill_n(values, WarpSize, warp.machine.warpInstructions);
+static void readClock(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
+  uint64_t values[warpSize];
+  std::fill_n(values, warpSize, warp.machine.warpInstructions);
   warp.writeWide(instruction.operands[0], values, mask);
   warp.setPoison(instruction.operands[0], 0, mask);
 }
 
 /// Adds `value`, or takes it away.
-void convertAddress(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void convertAddress(Warp &warp, const Instruction &instruction,
+                           uint32_t mask) {
   const Operand *operands = instruction.operands;
-  uint64_t values[WarpSize];
+  uint64_t values[warpSize];
   warp.readWide(operands[1], values);
   for (uint64_t &value : values)
     value += instruction.value;
@@ -85,7 +86,7 @@ void convertAddress(Warp &warp, const Instruction &instruction, uint32_t mask) {
   warp.setPoison(operands[0], warp.getPoison(operands[1]), mask);
 }
 
-uint64_t getWindow(Space space) {
+static uint64_t getWindow(Space space) {
   switch (space) {
   case Space::Shared:
     return SharedWindow;
@@ -100,13 +101,14 @@ uint64_t getWindow(Space space) {
   }
 }
 
-void testSpace(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void testSpace(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
   const Operand *operands = instruction.operands;
-  uint64_t values[WarpSize];
+  uint64_t values[warpSize];
   warp.readWide(operands[1], values);
   uint32_t result = 0;
   uint64_t window = getWindow(instruction.space);
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     bool isInside = instruction.space == Space::Global
                         ? GlobalMemory::contains(values[lane])
                         : values[lane] - window < WindowBytes;
@@ -118,7 +120,7 @@ void testSpace(Warp &warp, const Instruction &instruction, uint32_t mask) {
 
 // ---- decoding ---- //
 
-bool decodeMoveOfSymbol(Decoder &d, Type type) {
+static bool decodeMoveOfSymbol(Decoder &d, Type type) {
   const ParsedOperand &source = d.getOperand(1);
   const Variable &variable = *source.variable;
   if (!d.addDestination(d.getOperand(0), type))
@@ -142,7 +144,7 @@ bool decodeMoveOfSymbol(Decoder &d, Type type) {
   return d.addImmediate(address, getBytes(type));
 }
 
-bool decodeVectorMove(Decoder &d, Type type) {
+static bool decodeVectorMove(Decoder &d, Type type) {
   const ParsedOperand &to = d.getOperand(0), &from = d.getOperand(1);
   bool isPack = from.kind == ParsedOperand::List;
   const ParsedOperand &list = isPack ? from : to;
@@ -162,7 +164,7 @@ bool decodeVectorMove(Decoder &d, Type type) {
   return isPack || d.addSource(from, type);
 }
 
-bool decodeMove(Decoder &d) {
+static bool decodeMove(Decoder &d) {
   std::optional<Type> type = d.takeType();
   if (!type)
     return d.error("expected a type");
@@ -200,7 +202,7 @@ bool decodeMove(Decoder &d) {
   return d.addOperands(*type, 1);
 }
 
-std::optional<Space> takeSpace(Decoder &d) {
+static std::optional<Space> takeSpace(Decoder &d) {
   int space = d.takeOneOf(
       {"global", "shared", "shared::cta", "local", "const", "param"});
   static constexpr Space spaces[] = {Space::Global, Space::Shared,
@@ -211,7 +213,7 @@ std::optional<Space> takeSpace(Decoder &d) {
   return spaces[space];
 }
 
-bool decodeConvertAddress(Decoder &d) {
+static bool decodeConvertAddress(Decoder &d) {
   bool isToSpace = d.take("to");
   std::optional<Space> space = takeSpace(d);
   std::optional<Type> type = d.takeType();
@@ -239,7 +241,7 @@ bool decodeConvertAddress(Decoder &d) {
   return d.addImmediate(variable.address + source.value, 8);
 }
 
-bool decodeTestSpace(Decoder &d) {
+static bool decodeTestSpace(Decoder &d) {
   std::optional<Space> space = takeSpace(d);
   if (!space)
     return d.error("expected a space");
@@ -248,8 +250,6 @@ bool decodeTestSpace(Decoder &d) {
   return d.expectOperands(2) && d.addDestination(d.getOperand(0), Type::Pred) &&
          d.addSource(d.getOperand(1), Type::U64);
 }
-
-} // namespace
 
 void ptxsim::addMoveOpcodes(OpcodeTable &table) {
   table["mov"] = decodeMove;

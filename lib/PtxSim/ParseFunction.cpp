@@ -260,7 +260,7 @@ bool Parser::parseRegisters() {
     if (!scopes.back().registers.insert({key, range}).second)
       return error("the register '" + std::string(name) +
                    "' is declared twice");
-    unsigned bytes = *type == Type::Pred ? 4 : getBytes(*type) * WarpSize;
+    unsigned bytes = *type == Type::Pred ? 4 : getBytes(*type) * warpSize;
     for (uint64_t index = 0; index < count; ++index) {
       function->registers.push_back({*type, function->registerBytes});
       function->registerBytes += (bytes + 31) / 32 * 32;

@@ -27,7 +27,7 @@ static void reportRace(const Accessor &accessor, const char *verb,
 
 static std::string describe(const Warp &warp, const char *verb,
                             unsigned otherWarp, unsigned lane, unsigned line) {
-  if (lane == ManyLanes)
+  if (lane == manyLanes)
     return format("threads of warp %u %s at line %u without synchronisation",
                   otherWarp, verb, line);
   ThreadId thread = warp.block.warps[otherWarp]->getThread(lane);
@@ -42,7 +42,7 @@ static SharedAccess makeAccess(const Accessor &accessor) {
   SharedAccess access;
   access.clock = accessor.warp.clock;
   unsigned line = accessor.instruction.line;
-  access.line = line > LastLine ? 0 : line;
+  access.line = line > lastLine ? 0 : line;
   access.warp = accessor.warp.number;
   access.isAtomic = accessor.isStrong;
   access.lane = accessor.getRecordedLane();
@@ -77,7 +77,7 @@ static void readShared(const Accessor &accessor, uint64_t begin,
   if (accessor.isStrong)
     return;
   SharedAccess access = makeAccess(accessor), many = access;
-  many.lane = ManyLanes;
+  many.lane = manyLanes;
   SharedAccess *reads = warp.machine.shared.reads[warp.number].data() + begin;
   for (unsigned byte = 0; byte < bytes; ++byte) {
     bool isMany =
@@ -178,7 +178,7 @@ static void readGlobal(const Accessor &accessor, const Location &location,
         access.warps |= read.warps;
       if (read.warp == access.warp && read.clock == access.clock &&
           read.lane != access.lane)
-        access.lane = ManyLanes;
+        access.lane = manyLanes;
     } else if (read.block >= warp.machine.firstBlock) {
       access.isManyBlocks = isUnordered(accessor, read) || read.isManyBlocks;
     }

@@ -23,7 +23,7 @@ struct SharedAccess {
   uint32_t warp : 5;
   /// Atomic, or a strong store.
   uint32_t isAtomic : 1;
-  /// A lane, or ManyLanes.
+  /// A lane, or manyLanes.
   uint32_t lane : 8;
 
   bool operator==(const SharedAccess &other) const {
@@ -31,10 +31,10 @@ struct SharedAccess {
   }
 };
 static_assert(sizeof(SharedAccess) == 8);
-constexpr uint32_t ManyLanes = 0xff;
-constexpr uint32_t NoLane = 0xfe;
+constexpr uint32_t manyLanes = 0xff;
+constexpr uint32_t noLane = 0xfe;
 /// Lines behind it are recorded as 0.
-constexpr uint32_t LastLine = (1u << 18) - 1;
+constexpr uint32_t lastLine = (1u << 18) - 1;
 
 /// The shared memory of a block. Clocks of warps never go back, so what was
 /// recorded for an earlier block needs no clearing.

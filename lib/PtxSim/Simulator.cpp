@@ -49,7 +49,7 @@ bool Simulator::fail(std::string message) {
 bool Simulator::setInitialValue(const Variable &variable,
                                 std::vector<uint8_t> &bytes,
                                 Diagnostics &diagnostics) {
-  std::copy(variable.initial.begin(), variable.initial.end(), bytes.begin());
+  std::copy_n(variable.initial.begin(), variable.initial.size(), bytes.begin());
   for (const Variable::Relocation &relocation : variable.relocations) {
     auto symbol = module->symbols.find(relocation.symbol);
     if (symbol == module->symbols.end()) {
@@ -88,12 +88,12 @@ void Simulator::loadVariables(Diagnostics &diagnostics) {
       setInitialValue(*variable, bytes, diagnostics);
       GlobalBuffer *buffer = global.find(variable->address);
       buffer->data = bytes;
-      std::fill(buffer->initialised.begin(), buffer->initialised.end(), 1);
+      buffer->initialised.assign(bytes.size(), 1);
     } else if (variable->space == Space::Const) {
       setInitialValue(*variable, bytes, diagnostics);
-      std::copy(bytes.begin(), bytes.end(),
-                machine->constants.begin() +
-                    static_cast<ptrdiff_t>(variable->address));
+      std::copy_n(bytes.begin(), bytes.size(),
+                  machine->constants.begin() +
+                      static_cast<ptrdiff_t>(variable->address));
     }
   }
 }
@@ -173,14 +173,14 @@ static uint64_t multiply(const uint64_t (&extents)[3]) {
 
 bool Simulator::checkShape(const LaunchRequest &request,
                            const Function &kernel) {
-  constexpr uint64_t MostThreads = 1024;
-  constexpr uint64_t MostShared = 227 * 1024;
+  constexpr uint64_t mostThreads = 1024;
+  constexpr uint64_t mostShared = 227 * 1024;
   uint64_t threads = 1;
   for (unsigned axis = 0; axis < 3; ++axis) {
     if (request.block[axis] == 0 || request.grid[axis] == 0)
       return fail("a grid and a block have at least one element on each axis");
     threads *= request.block[axis];
-    if (threads > MostThreads)
+    if (threads > mostThreads)
       return fail("a block has at most 1024 threads");
     if (axis > 0 && request.grid[axis] > 65535)
       return fail("a grid has at most 65535 blocks on the axes y and z");
@@ -192,7 +192,7 @@ bool Simulator::checkShape(const LaunchRequest &request,
   if (kernel.requiredThreads[0] &&
       !std::equal(request.block, request.block + 3, kernel.requiredThreads))
     return fail("the block has not the shape that .reqntid requires");
-  if (program.staticShared + request.shared > MostShared)
+  if (program.staticShared + request.shared > mostShared)
     return fail("the block takes " +
                 std::to_string(program.staticShared + request.shared) +
                 " bytes of shared memory; there are 232448");
@@ -214,8 +214,8 @@ bool Simulator::setParameters(const LaunchRequest &request,
                   std::to_string(parameter.bytes) + " bytes, not " +
                   std::to_string(argument.size()));
     parameters.resize(parameter.address + parameter.bytes);
-    std::copy(argument.begin(), argument.end(),
-              parameters.begin() + static_cast<ptrdiff_t>(parameter.address));
+    std::copy_n(argument.begin(), argument.size(),
+                parameters.begin() + static_cast<ptrdiff_t>(parameter.address));
   }
   return true;
 }
@@ -252,7 +252,7 @@ void Simulator::runBlocks() {
   const Launch &launch = machine->launch;
   unsigned threads = launch.block[0] * launch.block[1] * launch.block[2];
   machine->shared.resize(program.dynamicSharedBase + launch.dynamicShared,
-                         (threads + WarpSize - 1) / WarpSize);
+                         (threads + warpSize - 1) / warpSize);
   for (auto [begin, end] : program.sharedGaps)
     for (uint64_t byte = begin; byte < end; ++byte)
       machine->shared.state[byte] = SharedMemory::Outside;

@@ -18,7 +18,7 @@
 namespace ptxsim {
 
 /// Threads of a warp; arrays with an element for each are indexed by the lane.
-constexpr unsigned WarpSize = 32;
+constexpr unsigned warpSize = 32;
 
 enum class Type : uint8_t {
   B8,

@@ -14,12 +14,12 @@ using namespace ptxsim;
 Warp::Warp(Machine &machine, Block &block, unsigned number)
     : machine(machine), block(block), number(number), clock(machine.clock) {
   unsigned present =
-      std::min<unsigned>(WarpSize, block.threads - number * WarpSize);
-  lanes = present == WarpSize ? ~0u : (1u << present) - 1;
+      std::min<unsigned>(warpSize, block.threads - number * warpSize);
+  lanes = present == warpSize ? ~0u : (1u << present) - 1;
   live = lanes;
-  specials.resize(SpecialRegisters * WarpSize);
+  specials.resize(SpecialRegisters * warpSize);
   // The widest value that is discarded is that of 8-byte lanes.
-  discarded.resize(WarpSize);
+  discarded.resize(warpSize);
   setSpecialRegisters();
 
   Split start;
@@ -38,7 +38,7 @@ Warp::Warp(Machine &machine, Block &block, unsigned number)
 void Warp::setSpecialRegisters() {
   const Launch &launch = machine.launch;
   auto fill = [&](SpecialRegister which, uint32_t value) {
-    std::fill_n(specials.begin() + which * WarpSize, WarpSize, value);
+    std::fill_n(specials.begin() + which * warpSize, warpSize, value);
   };
   for (unsigned axis = 0; axis < 3; ++axis) {
     fill(static_cast<SpecialRegister>(NtidX + axis), launch.block[axis]);
@@ -46,28 +46,28 @@ void Warp::setSpecialRegisters() {
     fill(static_cast<SpecialRegister>(CtaidX + axis), block.position[axis]);
   }
   fill(WarpId, number);
-  fill(NwarpId, (block.threads + WarpSize - 1) / WarpSize);
+  fill(NwarpId, (block.threads + warpSize - 1) / warpSize);
   fill(NsmId, 1);
   fill(ClusterOne, 1);
   fill(DynamicSharedSize, launch.dynamicShared);
   fill(TotalSharedSize, static_cast<uint32_t>(machine.shared.data.size()));
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     ThreadId id = getThread(lane);
     for (unsigned axis = 0; axis < 3; ++axis)
-      specials[(TidX + axis) * WarpSize + lane] = id.thread[axis];
+      specials[(TidX + axis) * warpSize + lane] = id.thread[axis];
     uint32_t equal = 1u << lane;
-    specials[LaneId * WarpSize + lane] = lane;
-    specials[LanemaskEq * WarpSize + lane] = equal;
-    specials[LanemaskLt * WarpSize + lane] = equal - 1;
-    specials[LanemaskLe * WarpSize + lane] = equal | (equal - 1);
-    specials[LanemaskGe * WarpSize + lane] = ~(equal - 1);
-    specials[LanemaskGt * WarpSize + lane] = ~(equal | (equal - 1));
+    specials[LaneId * warpSize + lane] = lane;
+    specials[LanemaskEq * warpSize + lane] = equal;
+    specials[LanemaskLt * warpSize + lane] = equal - 1;
+    specials[LanemaskLe * warpSize + lane] = equal | (equal - 1);
+    specials[LanemaskGe * warpSize + lane] = ~(equal - 1);
+    specials[LanemaskGt * warpSize + lane] = ~(equal | (equal - 1));
   }
 }
 
 ThreadId Warp::getThread(unsigned lane) const {
   const uint32_t *extents = machine.launch.block;
-  uint32_t index = number * WarpSize + lane;
+  uint32_t index = number * warpSize + lane;
   ThreadId id;
   std::copy_n(block.position, 3, id.block);
   id.thread[0] = index % extents[0];
@@ -85,7 +85,7 @@ void Warp::report(FindingKind kind, const Instruction &instruction,
 
 void Warp::reportPoison(const Instruction &instruction, uint32_t lanes,
                         const char *what) {
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     if (lanes >> lane & 1)
       report(FindingKind::Uninitialised, instruction, lane, what);
 }
@@ -93,14 +93,14 @@ void Warp::reportPoison(const Instruction &instruction, uint32_t lanes,
 // ---- operands ---- //
 
 template <typename T>
-static void widen(const uint8_t *from, uint64_t (&values)[WarpSize]) {
+static void widen(const uint8_t *from, uint64_t (&values)[warpSize]) {
   const T *typed = reinterpret_cast<const T *>(from);
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     values[lane] = typed[lane];
 }
 
 void Warp::readWide(const Operand &operand,
-                    uint64_t (&values)[WarpSize]) const {
+                    uint64_t (&values)[warpSize]) const {
   const uint8_t *from = bases[operand.base] + operand.offset;
   switch (operand.bytes) {
   case 1:
@@ -116,14 +116,14 @@ void Warp::readWide(const Operand &operand,
 
 template <typename T>
 static void narrow(Warp &warp, const Operand &operand,
-                   const uint64_t (&values)[WarpSize], uint32_t mask) {
-  T typed[WarpSize];
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+                   const uint64_t (&values)[warpSize], uint32_t mask) {
+  T typed[warpSize];
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     typed[lane] = static_cast<T>(values[lane]);
   warp.write(operand, typed, mask);
 }
 
-void Warp::writeWide(const Operand &operand, const uint64_t (&values)[WarpSize],
+void Warp::writeWide(const Operand &operand, const uint64_t (&values)[warpSize],
                      uint32_t mask) {
   switch (operand.bytes) {
   case 1:
@@ -139,7 +139,7 @@ void Warp::writeWide(const Operand &operand, const uint64_t (&values)[WarpSize],
 
 void Warp::getAddresses(const Instruction &instruction,
                         const AddressOperand &address,
-                        uint64_t (&addresses)[WarpSize], uint32_t &mask) {
+                        uint64_t (&addresses)[warpSize], uint32_t &mask) {
   readWide(address.base, addresses);
   uint64_t offset = address.offset + (address.isInFrame ? localBase : 0);
   bool isNarrow = address.base.bytes == 4;
@@ -163,7 +163,7 @@ void Warp::growFrames(uint32_t registerBytes, uint32_t poisonMasks,
     registers.resize((registerBytes + 7) / 8);
   if (poison.size() < poisonMasks)
     poison.resize(poisonMasks);
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     if (local[lane].size() < localBytes) {
       local[lane].resize(localBytes);
       localState[lane].resize(localBytes);
@@ -176,7 +176,7 @@ void Warp::clearFrame(const CallFrame &frame, uint32_t mask) {
   size_t count = frame.function->registers.size() + FirstPoison;
   for (size_t index = DiscardedPoison; index < count; ++index)
     masks[index] |= mask;
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
+  for (unsigned lane = 0; lane < warpSize; ++lane)
     if (mask >> lane & 1 && frame.function->frameBytes)
       std::fill_n(localState[lane].begin() +
                       static_cast<ptrdiff_t>(frame.localBase),

@@ -25,21 +25,21 @@ uint32_t ptxsim::getAllMembers(Warp &warp, const Instruction &instruction,
 }
 
 namespace {
-
 enum class ShuffleMode : uint8_t { Up, Down, Butterfly, Index };
 enum class VoteMode : uint8_t { All, Any, Uniform, Ballot };
 enum class ReduceMode : uint8_t { Add, Min, Max, And, Or, Xor };
+} // namespace
 
 /// The threads that execute must be among those their masks name, and the masks
 /// must agree. Returns the members.
-uint32_t checkMembers(Warp &warp, const Instruction &instruction,
-                      uint32_t mask) {
+static uint32_t checkMembers(Warp &warp, const Instruction &instruction,
+                             uint32_t mask) {
   const Operand &operand = instruction.operands[instruction.value];
   const uint32_t *masks = warp.read<uint32_t>(operand);
   uint32_t members = masks[__builtin_ctz(mask)];
   if (uint32_t unknown = warp.getPoison(operand) & mask)
     warp.reportPoison(instruction, unknown, "has an uninitialised mask");
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     if (!(mask >> lane & 1))
       continue;
     if (masks[lane] != members)
@@ -59,7 +59,8 @@ uint32_t checkMembers(Warp &warp, const Instruction &instruction,
 // ---- shfl ---- //
 
 /// Operands: d, p if there is one, a, b, c, mask.
-void runShuffle(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runShuffle(Warp &warp, const Instruction &instruction,
+                       uint32_t mask) {
   const Operand *operands = instruction.operands;
   bool hasPredicate = instruction.operandCount == 6;
   const Operand *sources = operands + 1 + hasPredicate;
@@ -70,8 +71,8 @@ void runShuffle(Warp &warp, const Instruction &instruction, uint32_t mask) {
   uint32_t valuePoison = warp.getPoison(sources[0]);
   uint32_t choicePoison =
       warp.getPoison(sources[1]) | warp.getPoison(sources[2]);
-  uint32_t result[WarpSize], inRange = 0, poison = 0;
-  for (unsigned lane = 0; lane < WarpSize; ++lane) {
+  uint32_t result[warpSize], inRange = 0, poison = 0;
+  for (unsigned lane = 0; lane < warpSize; ++lane) {
     unsigned position = positions[lane] & 0x1f;
     unsigned clamp = controls[lane] & 0x1f;
     unsigned segment = controls[lane] >> 8 & 0x1f;
@@ -119,7 +120,7 @@ void runShuffle(Warp &warp, const Instruction &instruction, uint32_t mask) {
 
 // ---- vote, match, redux, activemask ---- //
 
-void runVote(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runVote(Warp &warp, const Instruction &instruction, uint32_t mask) {
   const Operand *operands = instruction.operands;
   checkMembers(warp, instruction, mask);
   uint32_t holds = warp.readPredicate(operands[1]) & mask;
@@ -137,8 +138,8 @@ void runVote(Warp &warp, const Instruction &instruction, uint32_t mask) {
     answer = holds == mask || holds == 0;
     break;
   case VoteMode::Ballot: {
-    uint32_t result[WarpSize];
-    std::fill_n(result, WarpSize, holds);
+    uint32_t result[warpSize];
+    std::fill_n(result, warpSize, holds);
     warp.write(operands[0], result, mask);
     warp.setPoison(operands[0], poison, mask);
     return;
@@ -149,23 +150,24 @@ void runVote(Warp &warp, const Instruction &instruction, uint32_t mask) {
 }
 
 /// Operands: d, p if there is one, a, mask.
-void runMatch(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runMatch(Warp &warp, const Instruction &instruction,
+                     uint32_t mask) {
   const Operand *operands = instruction.operands;
   bool hasPredicate = instruction.operandCount == 4;
   const Operand &source = operands[1 + hasPredicate];
   checkMembers(warp, instruction, mask);
-  uint64_t values[WarpSize];
+  uint64_t values[warpSize];
   warp.readWide(source, values);
-  uint32_t result[WarpSize] = {};
-  for (unsigned lane = 0; lane < WarpSize; ++lane)
-    for (unsigned other = 0; other < WarpSize; ++other)
+  uint32_t result[warpSize] = {};
+  for (unsigned lane = 0; lane < warpSize; ++lane)
+    for (unsigned other = 0; other < warpSize; ++other)
       if (mask >> other & 1 && values[other] == values[lane])
         result[lane] |= 1u << other;
   uint32_t poison = warp.getPoison(source) & mask ? ~0u : 0;
   uint32_t agree = 0;
   if (instruction.mode == 1) {
     // match.all: every member, or none.
-    for (unsigned lane = 0; lane < WarpSize; ++lane) {
+    for (unsigned lane = 0; lane < warpSize; ++lane) {
       bool isAll = result[lane] == mask;
       agree |= uint32_t(isAll) << lane;
       result[lane] = isAll ? mask : 0;
@@ -179,14 +181,15 @@ void runMatch(Warp &warp, const Instruction &instruction, uint32_t mask) {
   }
 }
 
-void runReduce(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runReduce(Warp &warp, const Instruction &instruction,
+                      uint32_t mask) {
   const Operand *operands = instruction.operands;
   checkMembers(warp, instruction, mask);
   const uint32_t *values = warp.read<uint32_t>(operands[1]);
   bool isSignedType = isSigned(instruction.type);
   uint32_t sum = values[__builtin_ctz(mask)];
   for (unsigned lane = static_cast<unsigned>(__builtin_ctz(mask)) + 1;
-       lane < WarpSize; ++lane) {
+       lane < warpSize; ++lane) {
     if (!(mask >> lane & 1))
       continue;
     uint32_t value = values[lane];
@@ -214,26 +217,28 @@ void runReduce(Warp &warp, const Instruction &instruction, uint32_t mask) {
       break;
     }
   }
-  uint32_t result[WarpSize];
-  std::fill_n(result, WarpSize, sum);
+  uint32_t result[warpSize];
+  std::fill_n(result, warpSize, sum);
   warp.write(operands[0], result, mask);
   warp.setPoison(operands[0], warp.getPoison(operands[1]) & mask ? ~0u : 0,
                  mask);
 }
 
-void runActiveMask(Warp &warp, const Instruction &instruction, uint32_t mask) {
-  uint32_t result[WarpSize];
-  std::fill_n(result, WarpSize, mask);
+static void runActiveMask(Warp &warp, const Instruction &instruction,
+                          uint32_t mask) {
+  uint32_t result[warpSize];
+  std::fill_n(result, warpSize, mask);
   warp.write(instruction.operands[0], result, mask);
   warp.setPoison(instruction.operands[0], 0, mask);
 }
 
 /// One lane of the mask, the first, is elected.
-void runElect(Warp &warp, const Instruction &instruction, uint32_t mask) {
+static void runElect(Warp &warp, const Instruction &instruction,
+                     uint32_t mask) {
   checkMembers(warp, instruction, mask);
   unsigned leader = static_cast<unsigned>(__builtin_ctz(mask));
-  uint32_t result[WarpSize];
-  std::fill_n(result, WarpSize, leader);
+  uint32_t result[warpSize];
+  std::fill_n(result, warpSize, leader);
   warp.write(instruction.operands[0], result, mask);
   warp.setPoison(instruction.operands[0], 0, mask);
   warp.writePredicate(instruction.operands[1], 1u << leader, mask);
@@ -243,7 +248,7 @@ void runElect(Warp &warp, const Instruction &instruction, uint32_t mask) {
 // ---- decoding ---- //
 
 /// The mask, which is the last operand.
-bool addMask(Decoder &d, const ParsedOperand &operand) {
+static bool addMask(Decoder &d, const ParsedOperand &operand) {
   d.instruction.kind = Instruction::Collective;
   d.instruction.getMembers = getMaskedMembers;
   d.instruction.value = d.operands.size();
@@ -251,14 +256,14 @@ bool addMask(Decoder &d, const ParsedOperand &operand) {
 }
 
 /// A result, or a result and a predicate.
-bool addResult(Decoder &d, const ParsedOperand &operand) {
+static bool addResult(Decoder &d, const ParsedOperand &operand) {
   if (operand.kind != ParsedOperand::Pair)
     return d.addDestination(operand, Type::B32);
   return d.addDestination(operand.elements[0], Type::B32) &&
          d.addDestination(operand.elements[1], Type::Pred);
 }
 
-bool decodeShuffle(Decoder &d) {
+static bool decodeShuffle(Decoder &d) {
   if (!d.take("sync"))
     return d.error("expected .sync");
   int mode = d.takeOneOf({"up", "down", "bfly", "idx"});
@@ -272,7 +277,7 @@ bool decodeShuffle(Decoder &d) {
          d.addSource(d.getOperand(3), Type::B32) && addMask(d, d.getOperand(4));
 }
 
-bool decodeVote(Decoder &d) {
+static bool decodeVote(Decoder &d) {
   if (!d.take("sync"))
     return d.error("expected .sync");
   int mode = d.takeOneOf({"all", "any", "uni", "ballot"});
@@ -287,7 +292,7 @@ bool decodeVote(Decoder &d) {
          addMask(d, d.getOperand(2));
 }
 
-bool decodeMatch(Decoder &d) {
+static bool decodeMatch(Decoder &d) {
   int mode = d.takeOneOf({"any", "all"});
   bool isSync = d.take("sync");
   std::optional<Type> type = d.takeType();
@@ -302,7 +307,7 @@ bool decodeMatch(Decoder &d) {
          addMask(d, d.getOperand(2));
 }
 
-bool decodeReduce(Decoder &d) {
+static bool decodeReduce(Decoder &d) {
   if (!d.take("sync"))
     return d.error("expected .sync");
   int mode = d.takeOneOf({"add", "min", "max", "and", "or", "xor"});
@@ -317,13 +322,13 @@ bool decodeReduce(Decoder &d) {
          d.addSource(d.getOperand(1), *type) && addMask(d, d.getOperand(2));
 }
 
-bool decodeActiveMask(Decoder &d) {
+static bool decodeActiveMask(Decoder &d) {
   d.instruction.run = runActiveMask;
   return (d.take("b32") || d.error("expected .b32")) && d.expectOperands(1) &&
          d.addDestination(d.getOperand(0), Type::B32);
 }
 
-bool decodeElect(Decoder &d) {
+static bool decodeElect(Decoder &d) {
   if (!d.take("sync"))
     return d.error("expected .sync");
   d.instruction.run = runElect;
@@ -331,8 +336,6 @@ bool decodeElect(Decoder &d) {
     return d.error("expected a lane and a predicate");
   return addResult(d, d.getOperand(0)) && addMask(d, d.getOperand(1));
 }
-
-} // namespace
 
 void ptxsim::addWarpOpcodes(OpcodeTable &table) {
   table["shfl"] = decodeShuffle;

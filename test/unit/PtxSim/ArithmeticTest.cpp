@@ -13,10 +13,8 @@ using namespace ptxsim;
 
 #pragma STDC FENV_ACCESS ON
 
-namespace {
-
 template <typename T>
-void checkIntegers(const std::string &type) {
+static void checkIntegers(const std::string &type) {
   using U = std::make_unsigned_t<T>;
   using Wide = __int128;
   auto wrap = [](Wide value) { return static_cast<T>(static_cast<U>(value)); };
@@ -49,6 +47,7 @@ void checkIntegers(const std::string &type) {
   checkBinary<T, T, T>("max." + type, [](T a, T b) { return std::max(a, b); });
 }
 
+namespace {
 TEST(Arithmetic, Integers) {
   checkIntegers<uint16_t>("u16");
   checkIntegers<int16_t>("s16");
@@ -89,10 +88,11 @@ TEST(Arithmetic, SaturatingIntegers) {
     return a < 0 ? static_cast<int32_t>(0u - static_cast<uint32_t>(a)) : a;
   });
 }
+} // namespace
 
 /// Runs `apply` in a rounding mode of the host.
 template <typename F>
-auto rounded(int mode, F apply) {
+static auto rounded(int mode, F apply) {
   std::fesetround(mode);
   volatile auto result = apply();
   std::fesetround(FE_TONEAREST);
@@ -100,7 +100,7 @@ auto rounded(int mode, F apply) {
 }
 
 template <typename T>
-void checkFloats(const std::string &type) {
+static void checkFloats(const std::string &type) {
   struct Mode {
     const char *name;
     int mode;
@@ -135,6 +135,7 @@ void checkFloats(const std::string &type) {
   checkUnary<T, T>("abs." + type, [](T a) { return std::fabs(a); });
 }
 
+namespace {
 TEST(Arithmetic, Floats) {
   checkFloats<float>("f32");
   checkFloats<double>("f64");
@@ -173,9 +174,10 @@ TEST(Arithmetic, Extrema) {
   EXPECT_EQ(bitCast<uint32_t>(run("max.f32")[5]), 0x7fffffffu);
   expect("copysign.f32", {2, -0.0f, 0.0f, 1, nan, nan, -inf, 3});
 }
+} // namespace
 
 /// The nearest number of a short format, found among all of them.
-uint16_t findNearest(double value, bool isBfloat) {
+static uint16_t findNearest(double value, bool isBfloat) {
   if (value != value)
     return 0x7fff;
   uint16_t best = 0;
@@ -201,7 +203,7 @@ uint16_t findNearest(double value, bool isBfloat) {
 }
 
 /// Long doubles hold products and sums of most halves exactly.
-void checkHalves(const std::string &type, bool isBfloat) {
+static void checkHalves(const std::string &type, bool isBfloat) {
   auto decode = [&](uint16_t bits) -> double {
     return isBfloat ? bfloatToFloat(bits) : halfToFloat(bits);
   };
@@ -233,6 +235,7 @@ void checkHalves(const std::string &type, bool isBfloat) {
   }
 }
 
+namespace {
 TEST(Arithmetic, Halves) {
   checkHalves("f16", false);
   checkHalves("bf16", true);
@@ -287,5 +290,4 @@ TEST(Arithmetic, ElementaryFunctions) {
                             std::vector<float>{2, 1, 1, 1}, b),
             (std::vector<float>{0, 0.25f, 0.5f, 4}));
 }
-
 } // namespace

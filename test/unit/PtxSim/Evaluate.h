@@ -131,7 +131,7 @@ std::vector<T> getValues(size_t count) {
 template <typename T>
 void expectSame(T actual, T expected, const std::string &what) {
   if constexpr (std::is_floating_point_v<T>)
-    if (actual != actual && expected != expected)
+    if (std::isnan(actual) && std::isnan(expected))
       return;
   EXPECT_EQ(std::memcmp(&actual, &expected, sizeof(T)), 0)
       << what << ": " << +actual << " instead of " << +expected;

@@ -10,10 +10,8 @@
 
 using namespace ptxsim;
 
-namespace {
-
 /// Every number of a short format comes back from being encoded.
-void checkRoundTrip(FloatFormat format, unsigned bits) {
+static void checkRoundTrip(FloatFormat format, unsigned bits) {
   for (uint32_t value = 0; value < 1u << bits; ++value) {
     double number = decodeFloat(value, format);
     if (number == number)
@@ -21,31 +19,32 @@ void checkRoundTrip(FloatFormat format, unsigned bits) {
   }
 }
 
+namespace {
 TEST(Formats, RoundTrip) {
-  checkRoundTrip(F16Format, 16);
-  checkRoundTrip(BF16Format, 16);
-  checkRoundTrip(E4M3Format, 8);
-  checkRoundTrip(E5M2Format, 8);
+  checkRoundTrip(f16Format, 16);
+  checkRoundTrip(bf16Format, 16);
+  checkRoundTrip(e4m3Format, 8);
+  checkRoundTrip(e5m2Format, 8);
 }
 
 TEST(Formats, FastDecoders) {
   for (uint32_t bits = 0; bits < 1u << 16; ++bits) {
     expectSame<double>(halfToFloat(static_cast<uint16_t>(bits)),
-                       decodeFloat(bits, F16Format), std::to_string(bits));
+                       decodeFloat(bits, f16Format), std::to_string(bits));
     expectSame<double>(bfloatToFloat(static_cast<uint16_t>(bits)),
-                       decodeFloat(bits, BF16Format), std::to_string(bits));
+                       decodeFloat(bits, bf16Format), std::to_string(bits));
   }
 }
 
 TEST(Formats, RoundingBetweenNeighbours) {
   for (uint32_t bits = 0; bits < 0x7bff; bits += 7) {
-    double low = decodeFloat(bits, F16Format);
-    double high = decodeFloat(bits + 1, F16Format);
+    double low = decodeFloat(bits, f16Format);
+    double high = decodeFloat(bits + 1, f16Format);
     double middle = (low + high) / 2;
     double below = (low * 3 + high) / 4;
     uint32_t even = bits % 2 ? bits + 1 : bits;
     auto encode = [](double value, Rounding rounding) {
-      return encodeFloat(value, F16Format, rounding);
+      return encodeFloat(value, f16Format, rounding);
     };
     EXPECT_EQ(encode(middle, Rounding::Nearest), even);
     EXPECT_EQ(encode(middle, Rounding::NearestAway), bits + 1);
@@ -62,7 +61,7 @@ TEST(Formats, BfloatIsRoundedOnce) {
   for (int index = 0; index < 10000; ++index) {
     float value = bitCast<float>(static_cast<uint32_t>(getRandom()()));
     EXPECT_EQ(floatToBfloat(value),
-              encodeFloat(value, BF16Format, Rounding::Nearest));
+              encodeFloat(value, bf16Format, Rounding::Nearest));
     expectSame(toFloatRounded(value, Rounding::Nearest), value, "float");
   }
 }
@@ -76,5 +75,4 @@ TEST(Formats, RoundingToOdd) {
   EXPECT_EQ(doubleToHalf(multiplyAddToOdd(-0x1p-60, 1, middle)), 0x3c00);
   EXPECT_EQ(doubleToHalf(middle), 0x3c00);
 }
-
 } // namespace

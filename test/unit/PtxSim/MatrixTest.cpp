@@ -14,41 +14,41 @@
 using namespace ptxsim;
 
 namespace {
-
 struct Entry {
   unsigned row;
   unsigned column;
 };
+} // namespace
 
 /// "Matrix Fragments for mma.m16n8k16 with floating point type": a0 ... a7.
-Entry getA16(unsigned lane, unsigned i) {
+static Entry getA16(unsigned lane, unsigned i) {
   unsigned group = lane >> 2, thread = lane % 4;
   unsigned row = (i < 2 || (i >= 4 && i < 6)) ? group : group + 8;
   unsigned column = i < 4 ? thread * 2 + (i & 1) : thread * 2 + (i & 1) + 8;
   return {row, column};
 }
-Entry getB16(unsigned lane, unsigned i) {
+static Entry getB16(unsigned lane, unsigned i) {
   unsigned group = lane >> 2, thread = lane % 4;
   return {i < 2 ? thread * 2 + (i & 1) : thread * 2 + (i & 1) + 8, group};
 }
-Entry getC(unsigned lane, unsigned i) {
+static Entry getC(unsigned lane, unsigned i) {
   unsigned group = lane >> 2, thread = lane % 4;
   return {i < 2 ? group : group + 8, thread * 2 + (i & 1)};
 }
 /// "mma.m16n8k8", .tf32.
-Entry getATf32(unsigned lane, unsigned i) {
+static Entry getATf32(unsigned lane, unsigned i) {
   unsigned group = lane >> 2, thread = lane % 4;
   return {i == 0 || i == 2 ? group : group + 8,
           i == 0 || i == 1 ? thread : thread + 4};
 }
-Entry getBTf32(unsigned lane, unsigned i) {
+static Entry getBTf32(unsigned lane, unsigned i) {
   unsigned group = lane >> 2, thread = lane % 4;
   return {i == 0 ? thread : thread + 4, group};
 }
 
 /// A kernel that loads registers as they lie in memory, 32 lanes each.
-std::string getKernel(const std::string &instruction, unsigned a, unsigned b,
-                      unsigned c) {
+static std::string getKernel(const std::string &instruction, unsigned a,
+                             unsigned b, unsigned c) {
   std::string text =
       ".version 8.0\n.target sm_80\n.address_size 64\n"
       ".visible .entry k(.param .u64 out, .param .u64 in) {\n"
@@ -73,8 +73,9 @@ std::string getKernel(const std::string &instruction, unsigned a, unsigned b,
   return text + "ret;\n}\n";
 }
 
-std::vector<uint32_t> run(const std::string &kernel,
-                          const std::vector<uint32_t> &in, unsigned words) {
+static std::vector<uint32_t> run(const std::string &kernel,
+                                 const std::vector<uint32_t> &in,
+                                 unsigned words) {
   Simulator simulator(kernel, "mma");
   EXPECT_TRUE(simulator.isLoaded()) << simulator.getError();
   uint64_t addresses[] = {simulator.allocate(words * 4),
@@ -94,8 +95,9 @@ std::vector<uint32_t> run(const std::string &kernel,
 }
 
 /// Small numbers, all of whose products and sums are exact.
-int getSmall() { return static_cast<int>(getRandom()() % 9) - 4; }
+static int getSmall() { return static_cast<int>(getRandom()() % 9) - 4; }
 
+namespace {
 TEST(Matrix, ProductsOfHalves) {
   for (bool isBfloat : {false, true}) {
     int a[16][16], b[16][8], c[16][8];
@@ -201,5 +203,4 @@ TEST(Matrix, HalfAccumulators) {
                 static_cast<float>(sum));
     }
 }
-
 } // namespace
