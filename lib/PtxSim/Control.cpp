@@ -432,6 +432,18 @@ static bool decodeTrap(Decoder &d) {
   return d.expectOperands(0);
 }
 
+/// What only says when to run: blocks of a launch run after those of the one
+/// before.
+static bool decodePause(Decoder &d) {
+  d.instruction.run = [](Warp &, const Instruction &, uint32_t) {};
+  if (d.getName() == "nanosleep")
+    return (d.take("u32") || d.error("expected .u32")) && d.expectOperands(1) &&
+           d.addSource(d.getOperand(0), Type::U32);
+  return (d.takeOneOf({"wait", "launch_dependents"}) >= 0 ||
+          d.error("expected .wait or .launch_dependents")) &&
+         d.expectOperands(0);
+}
+
 void ptxsim::addControlOpcodes(OpcodeTable &table) {
   table["bra"] = decodeBranch;
   table["brx"] = decodeIndexBranch;
@@ -439,4 +451,6 @@ void ptxsim::addControlOpcodes(OpcodeTable &table) {
   table["ret"] = decodeReturn;
   table["exit"] = decodeExit;
   table["trap"] = decodeTrap;
+  table["nanosleep"] = decodePause;
+  table["griddepcontrol"] = decodePause;
 }

@@ -116,6 +116,7 @@ static const OpcodeTable &getOpcodes() {
     addControlOpcodes(table);
     addMatrixOpcodes(table);
     addMatrixMemoryOpcodes(table);
+    addWarpMatrixOpcodes(table);
     addAsyncCopyOpcodes(table);
     return table;
   }();

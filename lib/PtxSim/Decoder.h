@@ -103,6 +103,7 @@ void addBarrierOpcodes(OpcodeTable &table);
 void addControlOpcodes(OpcodeTable &table);
 void addMatrixOpcodes(OpcodeTable &table);
 void addMatrixMemoryOpcodes(OpcodeTable &table);
+void addWarpMatrixOpcodes(OpcodeTable &table);
 void addAsyncCopyOpcodes(OpcodeTable &table);
 
 } // namespace ptxsim

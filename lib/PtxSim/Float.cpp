@@ -9,6 +9,7 @@
 #include "Arithmetic.h"
 #include "FloatFormats.h"
 #include "Lanes.h"
+#include <algorithm>
 
 using namespace ptxsim;
 
@@ -36,9 +37,9 @@ static T finishResult(T value, uint8_t flags) {
 }
 
 template <typename T>
-static void flushAll(const T *from, T (&to)[warpSize], uint8_t flags) {
-  for (unsigned lane = 0; lane < warpSize; ++lane)
-    to[lane] = flags & Flush ? flush(from[lane]) : from[lane];
+static void flushAll(const T *from, T *to, unsigned count, uint8_t flags) {
+  for (unsigned index = 0; index < count; ++index)
+    to[index] = flags & Flush ? flush(from[index]) : from[index];
 }
 
 template <typename T>
@@ -52,20 +53,29 @@ template <typename T, unsigned sources, typename Apply>
 static void runFloat(Warp &warp, const Instruction &instruction, uint32_t mask,
                      Apply apply) {
   const Operand *operands = instruction.operands;
-  T values[3][warpSize] = {};
+  // Two for each lane of .f32x2.
+  unsigned count = instruction.vector * warpSize;
+  T values[3][2 * warpSize] = {};
   uint32_t poison = 0;
   for (unsigned source = 0; source < sources; ++source) {
-    flushAll(warp.read<T>(operands[1 + source]), values[source],
+    flushAll(warp.read<T>(operands[1 + source]), values[source], count,
              instruction.flags);
     poison |= warp.getPoison(operands[1 + source]);
   }
-  T result[warpSize];
-  for (unsigned lane = 0; lane < warpSize; ++lane)
-    result[lane] =
-        finishResult(apply(values[0][lane], values[1][lane], values[2][lane]),
-                     instruction.flags);
-  warp.write(operands[0], result, mask);
+  T result[2 * warpSize];
+  for (unsigned index = 0; index < count; ++index)
+    result[index] = finishResult(
+        apply(values[0][index], values[1][index], values[2][index]),
+        instruction.flags);
   warp.setPoison(operands[0], poison, mask);
+  if (instruction.vector == 1) {
+    T single[warpSize];
+    std::copy_n(result, warpSize, single);
+    return warp.write(operands[0], single, mask);
+  }
+  uint64_t pairs[warpSize];
+  std::memcpy(pairs, result, sizeof(pairs));
+  warp.write(operands[0], pairs, mask);
 }
 
 template <typename T>
@@ -203,18 +213,22 @@ static bool decodeFloatModifiers(Decoder &d, Type type, bool mustRound) {
   if (mustRound && rounding < 0)
     return d.error("expected a rounding mode");
   d.instruction.mode = static_cast<uint8_t>(std::max(rounding, 0));
-  if (type == Type::F32) {
+  if (type != Type::F64)
     d.instruction.flags |= d.take("ftz") ? Flush : 0;
+  if (type == Type::F32)
     d.instruction.flags |= d.take("sat") ? Saturate : 0;
-  }
   return true;
 }
 
 static bool decodeFloat(Decoder &d, Type type, size_t sources, bool mustRound,
                         Handler single, Handler wide) {
-  if (type != Type::F32 && type != Type::F64)
+  bool isPair =
+      type == Type::F32x2 && (d.getName() == "add" || d.getName() == "sub" ||
+                              d.getName() == "mul" || d.getName() == "fma");
+  if (type != Type::F32 && type != Type::F64 && !isPair)
     return d.unsupportedType(type);
-  d.instruction.run = type == Type::F32 ? single : wide;
+  d.instruction.run = type == Type::F64 ? wide : single;
+  d.instruction.vector = isPair ? 2 : 1;
   return decodeFloatModifiers(d, type, mustRound) &&
          d.addOperands(type, sources);
 }

@@ -43,6 +43,7 @@ enum class Type : uint8_t {
   F64,
   E4M3x2,
   E5M2x2,
+  F32x2,
   Pred
 };
 

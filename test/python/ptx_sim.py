@@ -58,10 +58,12 @@ def load_library():
 
 
 class Output:
-    """A buffer that the kernel writes; `array` holds it after the launch."""
+    """A buffer that the kernel writes; `array` holds it after the launch. Without
+    an `initial` value it is not initialised."""
 
     def __init__(self, shape, dtype):
         self.array = np.zeros(shape, dtype)
+        self.initial = None
 
 
 class PtxSim:
@@ -91,7 +93,8 @@ class PtxSim:
                 address = self.library["allocate"](self.handle, array.nbytes)
                 if is_output:
                     outputs.append((argument, address))
-                else:
+                    array = argument.initial
+                if array is not None:
                     self.library["write"](self.handle, address, array.ctypes.data, array.nbytes)
                 argument = np.uint64(address)
             values.append(argument.tobytes())

@@ -3,6 +3,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_pipeline_primitives.h>
+#include <mma.h>
 #include <stdint.h>
 
 static __device__ uint32_t sharedAddress(const void *pointer) {
@@ -83,6 +84,34 @@ extern "C" __global__ void productWithoutBarrier(float *c, const __nv_bfloat16 *
     sum += __bfloat162float(as[k % 2][511 - thread * 8]);
   }
   c[thread] = sum;
+}
+
+// C[16 x 16] = A B + C, A by rows and B by columns, 40 and 24 elements apart.
+template <typename T, typename Sum>
+static __device__ void warpProduct(Sum *c, const T *a, const T *b) {
+  using namespace nvcuda::wmma;
+  __shared__ __align__(32) T staged[16 * 24];
+  fragment<matrix_a, 16, 16, 16, T, row_major> x;
+  fragment<matrix_b, 16, 16, 16, T, col_major> y;
+  fragment<accumulator, 16, 16, 16, Sum> z;
+  for (int i = threadIdx.x; i < 16 * 24; i += 32)
+    staged[i] = b[i];
+  __syncwarp();
+  load_matrix_sync(x, a, 40);
+  load_matrix_sync(y, staged, 24);
+  load_matrix_sync(z, c, 16, mem_row_major);
+  mma_sync(z, x, y, z);
+  for (int i = 0; i < z.num_elements; ++i)
+    z.x[i] = z.x[i] * Sum(2.0f);
+  store_matrix_sync(c, z, 16, mem_row_major);
+}
+
+extern "C" __global__ void warpProductHalf(__half *c, const __half *a, const __half *b) {
+  warpProduct(c, a, b);
+}
+extern "C" __global__ void warpProductBfloat(float *c, const __nv_bfloat16 *a,
+                                             const __nv_bfloat16 *b) {
+  warpProduct(c, a, b);
 }
 
 extern "C" __global__ void exchanges(uint32_t *out, const uint32_t *in) {

@@ -66,6 +66,20 @@ def test_product(sim, seed, depth):
     ] == 4 * 8 * (depth // 16)
 
 
+@pytest.mark.parametrize("name", ["Half", "Bfloat"])
+def test_warp_product(sim, seed, name):
+    """Small whole numbers: every sum is exact in any order."""
+    rng = np.random.default_rng(seed)
+    source = np.float16 if name == "Half" else ml_dtypes.bfloat16
+    a = rng.integers(-3, 4, (16, 40)).astype(source)
+    b = rng.integers(-3, 4, (16, 24)).astype(source)
+    c = Output((16, 16), np.float16 if name == "Half" else np.float32)
+    c.initial = rng.integers(-3, 4, (16, 16)).astype(c.array.dtype)
+    check(sim, sim.launch(f"warpProduct{name}", (1,), (32,), [c, a, b]))
+    exact = a[:, :16].astype(int) @ b[:, :16].T.astype(int) + c.initial
+    np.testing.assert_array_equal(c.array, 2 * exact)
+
+
 def test_missing_barrier(sim, seed):
     """The next copy begins while another warp still reads; some order shows it."""
     a = np.ones((8, 512), ml_dtypes.bfloat16)

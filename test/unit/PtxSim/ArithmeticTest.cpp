@@ -253,6 +253,20 @@ TEST(Arithmetic, PairsOfHalves) {
             (std::vector<uint32_t>{0xbc00c000, 0xfe003c00}));
 }
 
+TEST(Arithmetic, PairsOfFloats) {
+  auto pack = [](float low, float high) {
+    return uint64_t(bitCast<uint32_t>(high)) << 32 | bitCast<uint32_t>(low);
+  };
+  std::vector<uint64_t> a = {pack(1, 2)}, b = {pack(3, 0.5f)},
+                        c = {pack(-1, 4)};
+  EXPECT_EQ(evaluate<uint64_t>("add.rn.f32x2 %d, %a, %b;", a, b)[0],
+            pack(4, 2.5f));
+  EXPECT_EQ(evaluate<uint64_t>("fma.rn.f32x2 %d, %a, %b, %c;", a, b, c)[0],
+            pack(2, 5));
+  EXPECT_EQ(evaluate<uint64_t>("mul.rm.f32x2 %d, %a, %b;", a, c)[0],
+            pack(-1, 8));
+}
+
 TEST(Arithmetic, ElementaryFunctions) {
   auto check = [](const char *instruction, double (*reference)(double),
                   double bound) {
