@@ -104,6 +104,7 @@ static const OpcodeTable &getOpcodes() {
     OpcodeTable table;
     addIntegerOpcodes(table);
     addBitOpcodes(table);
+    addBitFieldOpcodes(table);
     addFloatOpcodes(table);
     addApproximateOpcodes(table);
     addCompareOpcodes(table);

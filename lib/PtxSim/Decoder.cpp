@@ -227,6 +227,13 @@ bool Decoder::addOperands(Type type, size_t sources) {
   return true;
 }
 
+bool Decoder::decodeWith(Type type, size_t sources, Handler handler) {
+  if (!handler)
+    return unsupportedType(type);
+  instruction.run = handler;
+  return addOperands(type, sources);
+}
+
 bool Decoder::getConstant(const ParsedOperand &operand, uint64_t &value) {
   if (operand.kind != ParsedOperand::Integer)
     return error("an operand must be an integer constant");

@@ -54,6 +54,9 @@ public:
   bool addImmediate(uint64_t value, unsigned bytes);
   /// The first operand is a destination, the others sources of one type.
   bool addOperands(Type type, size_t sources);
+  /// An instruction on one type; a null handler is for types that there are
+  /// not.
+  bool decodeWith(Type type, size_t sources, Handler handler);
   bool setAddress(const ParsedOperand &operand, Space space);
   /// `space` becomes that of the thread's frame if the address lies there.
   bool makeAddress(const ParsedOperand &operand, Space &space,
@@ -91,6 +94,7 @@ using OpcodeTable = std::unordered_map<std::string_view, DecodeFunction>;
 // The families, each in a file of its own.
 void addIntegerOpcodes(OpcodeTable &table);
 void addBitOpcodes(OpcodeTable &table);
+void addBitFieldOpcodes(OpcodeTable &table);
 void addFloatOpcodes(OpcodeTable &table);
 void addApproximateOpcodes(OpcodeTable &table);
 void addCompareOpcodes(OpcodeTable &table);

@@ -190,24 +190,15 @@ static constexpr Handler ternary = mapTernary<T, T, T, apply>;
 template <typename T, uint32_t (*apply)(T, T, uint32_t)>
 static constexpr Handler withSum = mapTernary<uint32_t, T, uint32_t, apply>;
 
-/// Decodes an instruction on one type.
-static bool decodeSimple(Decoder &d, Type type, size_t sources,
-                         Handler handler) {
-  if (!handler)
-    return d.unsupportedType(type);
-  d.instruction.run = handler;
-  return d.addOperands(type, sources);
-}
-
 bool ptxsim::decodeIntegerAddition(Decoder &d, Type type, bool isSubtraction) {
   if (d.take("sat")) {
     if (type != Type::S32)
       return d.error("only .s32 saturates");
-    return decodeSimple(d, type, 2,
+    return d.decodeWith(type, 2,
                         isSubtraction ? binary<int32_t, subtractSaturated>
                                       : binary<int32_t, addSaturated>);
   }
-  return decodeSimple(d, type, 2,
+  return d.decodeWith(type, 2,
                       isSubtraction ? INTEGER_HANDLER(binary, subtract)(type)
                                     : INTEGER_HANDLER(binary, add)(type));
 }
@@ -246,15 +237,15 @@ bool ptxsim::decodeIntegerProduct(Decoder &d, Type type) {
   bool isSum = d.getName() == "mad";
   switch (d.takeOneOf({"lo", "hi", "wide"})) {
   case 0:
-    return decodeSimple(d, type, isSum ? 3 : 2,
+    return d.decodeWith(type, isSum ? 3 : 2,
                         isSum ? INTEGER_HANDLER(ternary, multiplyAddLow)(type)
                               : INTEGER_HANDLER(binary, multiplyLow)(type));
   case 1:
     if (isSum && d.take("sat")) {
       Handler handler = ternary<int32_t, multiplyAddHighSaturated>;
-      return decodeSimple(d, type, 3, type == Type::S32 ? handler : nullptr);
+      return d.decodeWith(type, 3, type == Type::S32 ? handler : nullptr);
     }
-    return decodeSimple(d, type, isSum ? 3 : 2,
+    return d.decodeWith(type, isSum ? 3 : 2,
                         isSum ? INTEGER_HANDLER(ternary, multiplyAddHigh)(type)
                               : INTEGER_HANDLER(binary, multiplyHigh)(type));
   case 2: {
@@ -284,22 +275,22 @@ static bool decodeProduct24(Decoder &d) {
                                        : binary<int32_t, multiply24>;
   Handler sum = *type == Type::U32 ? ternary<uint32_t, multiplyAdd24>
                                    : ternary<int32_t, multiplyAdd24>;
-  return decodeSimple(d, *type, isSum ? 3 : 2, isSum ? sum : product);
+  return d.decodeWith(*type, isSum ? 3 : 2, isSum ? sum : product);
 }
 
 bool ptxsim::decodeIntegerDivision(Decoder &d, Type type) {
-  return decodeSimple(d, type, 2, INTEGER_HANDLER(binary, divide)(type));
+  return d.decodeWith(type, 2, INTEGER_HANDLER(binary, divide)(type));
 }
 
 static bool decodeRemainder(Decoder &d) {
   std::optional<Type> type = d.takeType();
-  return type ? decodeSimple(d, *type, 2,
-                             INTEGER_HANDLER(binary, remainder)(*type))
-              : d.error("expected a type");
+  return type
+             ? d.decodeWith(*type, 2, INTEGER_HANDLER(binary, remainder)(*type))
+             : d.error("expected a type");
 }
 
 bool ptxsim::decodeIntegerExtremum(Decoder &d, Type type, bool isMaximum) {
-  return decodeSimple(d, type, 2,
+  return d.decodeWith(type, 2,
                       isMaximum ? INTEGER_HANDLER(binary, maximum)(type)
                                 : INTEGER_HANDLER(binary, minimum)(type));
 }
@@ -307,7 +298,7 @@ bool ptxsim::decodeIntegerExtremum(Decoder &d, Type type, bool isMaximum) {
 bool ptxsim::decodeIntegerSign(Decoder &d, Type type, bool isAbsolute) {
   if (!isSigned(type))
     return d.unsupportedType(type);
-  return decodeSimple(d, type, 1,
+  return d.decodeWith(type, 1,
                       isAbsolute ? INTEGER_HANDLER(unary, absolute)(type)
                                  : INTEGER_HANDLER(unary, negate)(type));
 }
@@ -316,7 +307,7 @@ static bool decodeSumOfDifferences(Decoder &d) {
   std::optional<Type> type = d.takeType();
   if (type != Type::U32 && type != Type::S32)
     return d.error("expected .u32 or .s32");
-  return decodeSimple(d, *type, 3,
+  return d.decodeWith(*type, 3,
                       INTEGER_HANDLER(withSum, sumOfDifferences)(*type));
 }
 
@@ -331,8 +322,7 @@ static bool decodeDotProduct(Decoder &d) {
       ternary<uint32_t, dotProduct4<false, true>>,
       ternary<uint32_t, dotProduct4<true, false>>,
       ternary<uint32_t, dotProduct4<true, true>>};
-  return decodeSimple(d, Type::U32, 3,
-                      handlers[2 * isSigned(*a) + isSigned(*b)]);
+  return d.decodeWith(Type::U32, 3, handlers[2 * isSigned(*a) + isSigned(*b)]);
 }
 
 void ptxsim::addIntegerOpcodes(OpcodeTable &table) {

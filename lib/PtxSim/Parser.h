@@ -17,7 +17,8 @@
 namespace ptxsim {
 
 /// Parser.cpp reads what stands outside of functions and declarations of
-/// variables; ParseFunction.cpp reads functions and their instructions.
+/// variables; ParseFunction.cpp reads functions, ParseInstruction.cpp what is
+/// in them.
 class Parser {
 public:
   Parser(Module &module, Diagnostics &diagnostics);
