@@ -318,18 +318,25 @@ static SmallVector<int64_t> chooseListTiles(int64_t rows) {
   return best;
 }
 
-/// How many rows share a list of keys, where the cascade walks lists.
-static std::optional<int64_t> getListRows(CascadeOp cascade) {
+/// The atom whose lists of keys the cascade walks, or null.
+static Attribute getWalkedList(CascadeOp cascade) {
   if (!cascade.getSparsity())
-    return std::nullopt;
+    return {};
   FailureOr<ListedSparsity> split =
       splitLists(cascade.getSparsity()->getExpression());
-  if (failed(split) || !split->list)
-    return std::nullopt;
-  if (auto blocks = dyn_cast<BlocksAttr>(split->list))
-    return blocks.getRows();
-  return cast<IndicesAttr>(split->list).getGroup();
+  return succeeded(split) ? split->list : Attribute();
 }
+
+/// How many rows share a list.
+static int64_t getListRows(Attribute list) {
+  if (auto blocks = dyn_cast<BlocksAttr>(list))
+    return blocks.getRows();
+  return cast<IndicesAttr>(list).getGroup();
+}
+
+/// Points of a step over a list of tokens: the rows of the next one are asked
+/// for during a step, and few lists are long.
+static constexpr int64_t kListedPoints = 32;
 
 FailureOr<MappingAttr>
 attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
@@ -339,11 +346,10 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   if (!roles.lanes)
     return MappingAttr();
   SmallVector<int64_t> laneTiles = overrides.laneTiles;
-  if (laneTiles.empty()) {
-    std::optional<int64_t> rows = getListRows(cascade);
-    laneTiles =
-        rows ? chooseListTiles(*rows) : SmallVector<int64_t>{48, 32, 16};
-  }
+  Attribute list = getWalkedList(cascade);
+  if (laneTiles.empty())
+    laneTiles = list ? chooseListTiles(getListRows(list))
+                     : SmallVector<int64_t>{48, 32, 16};
   // A step whose points a tensor fixes holds exactly those.
   std::optional<int64_t> fixedStep = getFixedStep(cascade);
   if (fixedStep && overrides.streamTile.value_or(*fixedStep) != *fixedStep) {
@@ -364,6 +370,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   if (!overrides.streamTile && !fixedStep)
     streamTile = chooseStreamTile(
         getWorkingSet(cascade, roles, laneTiles.front()), machine);
+  if (!overrides.streamTile && !fixedStep && isa_and_nonnull<IndicesAttr>(list))
+    streamTile = std::min(streamTile, kListedPoints);
   if (!overrides.rowTile)
     rowTile =
         chooseRowTile(laneTiles.front(), getComputeBits(cascade), machine);

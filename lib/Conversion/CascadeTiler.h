@@ -212,6 +212,14 @@ private:
   KeyInterval loadBlock(OpBuilder &builder, Location loc, BlocksAttr blocks,
                         Value entry);
 
+  // Requests for keys that lists name.
+  bool isListedContraction(EinsumOp einsum) const;
+  void emitInChunks(OpBuilder &builder, Location loc, EinsumOp einsum,
+                    function_ref<void()> emit);
+  void emitPrefetch(OpBuilder &builder, Location loc, Value chunk);
+  void emitPrefetchRow(OpBuilder &builder, Location loc,
+                       const EinsumAccess &read, Value token);
+
   // What the plan says to an item.
   SmallVector<KeyInterval> buildIntervals(OpBuilder &builder, Location loc,
                                           IterateOp op);

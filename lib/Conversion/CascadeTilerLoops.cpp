@@ -70,15 +70,19 @@ void CascadeTiler::emitEinsum(OpBuilder &builder, EinsumOp einsum,
       emitMap(builder, einsum, sliceStep(builder, loc, buffer), ranks,
               /*accumulate=*/false, maskWith);
     };
-    if (!mask) {
+    if (isListedContraction(einsum)) {
+      emitInChunks(builder, loc, einsum, [&] { emit(std::nullopt); });
+    } else if (!mask || einsum.getReduction()) {
       emit(std::nullopt);
+    }
+    if (!mask) {
+      // All that it computes counts.
     } else if (!einsum.getReduction()) {
       emitRanges(builder, loc,
                  [&](bool isFull) { emit(isFull ? std::nullopt : mask); });
     } else {
       // A contraction over features yields scores: they are masked afterwards,
       // in place, so that the inner loop stays free of tests.
-      emit(std::nullopt);
       emitRanges(builder, loc, [&](bool isFull) {
         if (!isFull)
           emitMask(builder, loc, sliceStep(builder, loc, buffer), ranks, *mask);

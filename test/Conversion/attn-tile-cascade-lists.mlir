@@ -1,0 +1,62 @@
+// RUN: attn-opt %s --split-input-file --attn-describe-kernel --attn-tile-cascade --canonicalize --cse | FileCheck %s
+
+// Tiles lie among the rows that share a list; its blocks are walked one by one.
+// CHECK-LABEL: func.func @blocks_items0
+// CHECK: %[[LISTS:.*]] = arith.ceildivui %{{.*}}, %c64
+// CHECK: arith.muli %[[LISTS]], %c4
+// CHECK-LABEL: func.func @blocks_run0
+// CHECK: %[[LIST:.*]] = arith.divui %{{.*}}, %c4
+// CHECK: memref.load %arg3[%[[LIST]]]
+// CHECK: scf.for %[[ENTRY:.*]] = %{{.*}}#0 to %{{.*}}#1 step %c1
+// CHECK: memref.load %arg4[%[[ENTRY]]]
+// CHECK: scf.for %{{.*}} step %c32
+// CHECK-NOT: memref.prefetch
+func.func @blocks(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %x: tensor<?xi32>, %y: tensor<?xi32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %X = %x, %Y = %y) where blocks(64, 32, %X[], %Y[]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
+      : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?x8xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>)
+        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (0)>> {
+    ^bb0(%A: tensor<?x8xf32>):
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m,f] = mul(%s[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+// Tokens are gathered by the load of a step, while those of the next one are
+// asked for.
+// CHECK-LABEL: func.func @tokens_run0
+// CHECK: %[[COUNT:.*]]:2 = scf.while
+// CHECK: scf.for %{{.*}} step %c32
+// CHECK: attn.einsum [n0,e] = %{{.*}}[%{{.*}}[n0],e] outs(
+// CHECK: scf.for %{{.*}} step %c8
+// CHECK: scf.for
+// CHECK: memref.load %arg3[
+// CHECK-DAG: memref.prefetch %arg1[
+// CHECK-DAG: memref.prefetch %arg2[
+// CHECK: attn.einsum [n0,m] = mul(
+func.func @tokens(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %x: tensor<?x?xi32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %X = %x) where indices(16, %X[]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
+      : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x?xi32>) -> tensor<?x8xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>)
+        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (0)>> {
+    ^bb0(%A: tensor<?x8xf32>):
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m,f] = mul(%s[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
