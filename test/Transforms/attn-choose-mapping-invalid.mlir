@@ -17,7 +17,7 @@
 // STREAM: error: option 'stream-tile' must be positive, or 0 for the model's choice; got -1
 // RESIDENCY: error: option 'residency' must be register or cache; got 'shared'
 // ROWS: [[#@LINE+8]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: a register tile has 1 to 8 rows; got 9
-// LANES: [[#@LINE+7]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: lane tiles are 16, 32 or 48; got 24
+// LANES: [[#@LINE+7]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: lane tiles are multiples of 16 up to 128; got 24
 // ORDER: [[#@LINE+6]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: lane tiles come largest first; got 32 after 16
 // RANKS: [[#@LINE+5]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: the order lists each parallel rank and the lanes once; got 'n'
 

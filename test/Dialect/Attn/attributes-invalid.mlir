@@ -321,8 +321,8 @@ func.func private @no_lanes() attributes { a = #attn.mapping<lanes = m by [], st
 // -----
 
 // MP-1
-// expected-error @+1 {{lane tiles are 16, 32 or 48; got 64}}
-func.func private @lanes() attributes { a = #attn.mapping<lanes = m by [64], stream = 1, rows = 1, parallel = []> }
+// expected-error @+1 {{lane tiles are multiples of 16 up to 128; got 144}}
+func.func private @lanes() attributes { a = #attn.mapping<lanes = m by [144], stream = 1, rows = 1, parallel = []> }
 
 // -----
 
