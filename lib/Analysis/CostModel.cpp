@@ -193,8 +193,17 @@ static int64_t getComputeBits(CascadeOp cascade) {
   return bits;
 }
 
-WorkingSet attn::getWorkingSet(CascadeOp cascade, const RankRoles &roles,
-                               int64_t laneTile) {
+/// Bits of an element of scratch for `input`.
+static int64_t getScratchBits(Value input) {
+  Type element = getElementTypeOrSelf(input);
+  if (isa<FloatType>(element))
+    element = getComputeType(element);
+  return element.isIntOrFloat() ? element.getIntOrFloatBitWidth() : 64;
+}
+
+/// The working set, or the part of it that is scratch.
+static WorkingSet countBytes(CascadeOp cascade, const RankRoles &roles,
+                             int64_t laneTile, bool isScratch) {
   CascadeRanks ranks(cascade);
   llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
   llvm::SmallPtrSet<StringAttr, 4> points;
@@ -204,7 +213,7 @@ WorkingSet attn::getWorkingSet(CascadeOp cascade, const RankRoles &roles,
   // Bytes of the part of a tensor that an item holds, per point of the step if
   // it has any. Unknown extents of ranks that an item walks count as one.
   constexpr int64_t kPlenty = int64_t(1) << 40;
-  auto countBytes = [&](ArrayRef<StringAttr> tensorRanks, int64_t bits) {
+  auto count = [&](ArrayRef<StringAttr> tensorRanks, int64_t bits) {
     int64_t bytes = llvm::divideCeil(bits, 8);
     for (StringAttr rank : tensorRanks) {
       int64_t factor = extents.lookup(rank);
@@ -224,13 +233,13 @@ WorkingSet attn::getWorkingSet(CascadeOp cascade, const RankRoles &roles,
   for (IterateOp loop : ranks.getLoops())
     for (Value carried : loop.getYielded())
       if (auto carriedRanks = CascadeRanks::getRanks(carried))
-        set.resident += countBytes(*carriedRanks, getComputeBits(cascade));
+        set.resident += count(*carriedRanks, getComputeBits(cascade));
   for (EinsumOp einsum : ranks.getSteadyEinsums()) {
     auto isPoint = [&](StringAttr rank) { return points.contains(rank); };
     SmallVector<StringAttr> outputRanks = einsum.getOutputRanks();
     if (einsum.hasRank(roles.lanes) && llvm::any_of(outputRanks, isPoint))
-      set.scorePerPoint = std::max(
-          set.scorePerPoint, countBytes(outputRanks, getComputeBits(cascade)));
+      set.scorePerPoint = std::max(set.scorePerPoint,
+                                   count(outputRanks, getComputeBits(cascade)));
     SmallVector<StringAttr> names = einsum.getRankNames();
     for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
       auto argument = dyn_cast<BlockArgument>(input);
@@ -245,12 +254,56 @@ WorkingSet attn::getWorkingSet(CascadeOp cascade, const RankRoles &roles,
           8, getElementTypeOrSelf(input).isIntOrFloat()
                  ? getElementTypeOrSelf(input).getIntOrFloatBitWidth()
                  : 64);
-      (ranks.isStreamed(einsum, index) ? set.perPoint : set.resident) +=
-          countBytes(used, bits);
+      bool isStreamed = ranks.isStreamed(einsum, index);
+      if (isScratch) {
+        // A streamed input has a copy where it is converted or gathered.
+        int64_t scratchBits = getScratchBits(input);
+        if (isStreamed && scratchBits == bits &&
+            cascade.getSpace().permutations.empty())
+          continue;
+        bits = scratchBits;
+      }
+      (isStreamed ? set.perPoint : set.resident) += count(used, bits);
     }
   }
   set.perPoint += set.scorePerPoint;
   return set;
+}
+
+WorkingSet attn::getWorkingSet(CascadeOp cascade, const RankRoles &roles,
+                               int64_t laneTile) {
+  return countBytes(cascade, roles, laneTile, /*isScratch=*/false);
+}
+
+WorkingSet attn::getScratchSet(CascadeOp cascade, const RankRoles &roles,
+                               int64_t laneTile) {
+  return countBytes(cascade, roles, laneTile, /*isScratch=*/true);
+}
+
+BlockTiles attn::chooseBlockTiles(CascadeOp cascade, const RankRoles &roles,
+                                  const MachineModel &machine) {
+  constexpr int64_t kFewestPoints = 16, kMostPoints = 64;
+  // Rows of statistics, one number for a lane each, are not in the set.
+  constexpr int64_t kStatistics = 16, kWidest = 8;
+  struct Choice {
+    int64_t lanes, bytes;
+  };
+  int64_t all = machine.sharedBytes, half = all / 2;
+  for (Choice choice : {Choice{128, half}, Choice{64, half}, Choice{32, half},
+                        Choice{32, all}, Choice{16, all}}) {
+    WorkingSet set = getScratchSet(cascade, roles, choice.lanes);
+    int64_t free =
+        choice.bytes - set.resident - kStatistics * kWidest * choice.lanes;
+    int64_t points = set.perPoint > 0
+                         ? std::max<int64_t>(free, 0) / set.perPoint
+                         : (free < 0 ? 0 : kMostPoints);
+    if (points >= kFewestPoints)
+      return {choice.lanes,
+              std::min<int64_t>(
+                  kMostPoints, llvm::bit_floor(static_cast<uint64_t>(points)))};
+  }
+  // Scratch lies in global memory.
+  return {32, 32};
 }
 
 int64_t attn::chooseStreamTile(const WorkingSet &set,
@@ -347,9 +400,18 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     return MappingAttr();
   SmallVector<int64_t> laneTiles = overrides.laneTiles;
   Attribute list = getWalkedList(cascade);
-  if (laneTiles.empty())
+  std::optional<BlockTiles> block;
+  if (machine.sharedBytes > 0)
+    block = chooseBlockTiles(cascade, roles, machine);
+  if (laneTiles.empty() && block) {
+    // More lanes than share a list would be idle.
+    while (list && block->lanes >= 2 * std::max<int64_t>(getListRows(list), 16))
+      block->lanes /= 2;
+    laneTiles = {block->lanes};
+  } else if (laneTiles.empty()) {
     laneTiles = list ? chooseListTiles(getListRows(list))
                      : SmallVector<int64_t>{48, 32, 16};
+  }
   // A step whose points a tensor fixes holds exactly those.
   std::optional<int64_t> fixedStep = getFixedStep(cascade);
   if (fixedStep && overrides.streamTile.value_or(*fixedStep) != *fixedStep) {
@@ -367,7 +429,9 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   if (failed(MappingAttr::verify(emitError, roles.lanes, laneTiles, streamTile,
                                  rowTile, roles.parallel, order)))
     return failure();
-  if (!overrides.streamTile && !fixedStep)
+  if (!overrides.streamTile && !fixedStep && block)
+    streamTile = block->points;
+  else if (!overrides.streamTile && !fixedStep)
     streamTile = chooseStreamTile(
         getWorkingSet(cascade, roles, laneTiles.front()), machine);
   if (!overrides.streamTile && !fixedStep && isa_and_nonnull<IndicesAttr>(list))

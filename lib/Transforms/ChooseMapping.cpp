@@ -63,6 +63,10 @@ LogicalResult ChooseMappingPass::readOptions() {
              << "option '" << name
              << "' must be positive, or 0 for the model's choice; got "
              << value;
+  if (sharedBytes < 0)
+    return emitError(getOperation()->getLoc())
+           << "option 'shared-bytes' must be positive, or 0 for a CPU; got "
+           << static_cast<int64_t>(sharedBytes);
   if (residency != "register" && residency != "cache")
     return emitError(getOperation()->getLoc())
            << "option 'residency' must be register or cache; got '" << residency
@@ -71,6 +75,7 @@ LogicalResult ChooseMappingPass::readOptions() {
   machine.vectorBits = vectorBits;
   machine.l1Bytes = l1Bytes;
   machine.l2Bytes = l2Bytes;
+  machine.sharedBytes = sharedBytes;
   overrides.laneTiles.assign(laneTiles.begin(), laneTiles.end());
   if (streamTile > 0)
     overrides.streamTile = streamTile;

@@ -27,6 +27,9 @@ struct MachineModel {
   int64_t l2Bytes = 1024 * 1024;
   /// What moves between the second and the first level in a cycle.
   int64_t l2BytesPerCycle = 32;
+  /// Memory that the threads of a block share, 0 for a CPU. Lanes are threads
+  /// then, and scratch lies there.
+  int64_t sharedBytes = 0;
 };
 
 /// Vectors along the lanes of a register tile; wider lane tiles are several.
@@ -66,6 +69,22 @@ struct WorkingSet {
 
 WorkingSet getWorkingSet(CascadeOp cascade, const RankRoles &roles,
                          int64_t laneTile);
+
+/// The part of it for which attn-tile-cascade lays out scratch, in the types
+/// that it computes in: no input that is read in place.
+WorkingSet getScratchSet(CascadeOp cascade, const RankRoles &roles,
+                         int64_t laneTile);
+
+/// Lanes and points of a step for the scratch that a block shares.
+struct BlockTiles {
+  int64_t lanes, points;
+};
+
+/// The most lanes of which two blocks fit on a multiprocessor beside each
+/// other, as far as warps stay whole, else one; then the most points that still
+/// fit. More lanes share what a block reads from the stream.
+BlockTiles chooseBlockTiles(CascadeOp cascade, const RankRoles &roles,
+                            const MachineModel &machine);
 
 /// Points per step such that the intermediate stays in the first level of
 /// cache and the working set in the second.
