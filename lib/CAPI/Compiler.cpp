@@ -12,7 +12,7 @@
 #include "attn/Conversion/Pipelines.h"
 #include "attn/Pipelines/Passes.h"
 #include "attn/Target/CPU/Compile.h"
-#include "attn/Target/CPU/Compiler.h"
+#include "attn/Target/Compiler/Compiler.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"

@@ -9,7 +9,7 @@
 #include "attn/Support/Debug.h"
 #include "attn/Support/OperatorFile.h"
 #include "attn/Target/CPU/Compile.h"
-#include "attn/Target/CPU/Compiler.h"
+#include "attn/Target/Compiler/Compiler.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/CommandLine.h"

@@ -9,11 +9,8 @@
 #include "EntryPoints.h"
 #include "WatchVectorAccesses.h"
 
-#include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Analysis/TargetLibraryInfo.h"
-#include "llvm/IR/Verifier.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/IPO/Internalize.h"
@@ -33,10 +30,6 @@ StringRef mlir::attn::stringifySanitizer(Sanitizer sanitizer) {
     return "thread";
   }
   llvm_unreachable("no such sanitizer");
-}
-
-void mlir::attn::registerKernelTranslations(DialectRegistry &registry) {
-  registerAllToLLVMIRTranslations(registry);
 }
 
 /// Gives every function the attributes of the target. What a translation or
@@ -99,58 +92,34 @@ mlir::attn::translateKernels(ModuleOp module, ArrayRef<CompiledKernel> kernels,
   });
   setFunctionAttributes(*translated, options);
 
-  std::string problems;
-  llvm::raw_string_ostream stream(problems);
-  if (llvm::verifyModule(*translated, &stream))
-    return emitError() << "the kernel's LLVM IR is malformed: " << problems;
+  if (failed(verifyKernels(*translated, emitError)))
+    return failure();
   return translated;
 }
 
 void mlir::attn::optimizeKernels(llvm::Module &module,
                                  llvm::TargetMachine &machine,
                                  const CompileOptions &options) {
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopUnrolling = false;
-  tuning.LoopVectorization = options.optLevel > 1;
-  tuning.SLPVectorization = options.optLevel > 1;
-  llvm::PassBuilder builder(&machine, tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager callGraph;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(callGraph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, callGraph, modules);
-
-  // Instrumentation comes last, so that what runs is what is checked.
-  builder.registerOptimizerLastEPCallback([&](llvm::ModulePassManager &passes,
-                                              llvm::OptimizationLevel,
-                                              llvm::ThinOrFullLTOPhase) {
-    if (options.sanitizer == Sanitizer::Address) {
-      llvm::AddressSanitizerOptions asan;
-      asan.UseAfterScope = true;
-      // Globals in sections of their own would need symbols that only a
-      // linker defines.
-      passes.addPass(llvm::AddressSanitizerPass(asan, /*UseGlobalGC=*/false,
-                                                /*UseOdrIndicator=*/false));
-    } else if (options.sanitizer == Sanitizer::Thread) {
-      passes.addPass(llvm::ModuleThreadSanitizerPass());
-      passes.addPass(
-          llvm::createModuleToFunctionPassAdaptor(WatchVectorAccessesPass()));
-      passes.addPass(
-          llvm::createModuleToFunctionPassAdaptor(llvm::ThreadSanitizerPass()));
-    }
-  });
-
-  const llvm::OptimizationLevel levels[] = {
-      llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
-      llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
-  llvm::OptimizationLevel level = levels[std::min(options.optLevel, 3u)];
-  llvm::ModulePassManager passes =
-      level == llvm::OptimizationLevel::O0
-          ? builder.buildO0DefaultPipeline(level)
-          : builder.buildPerModuleDefaultPipeline(level);
-  passes.run(module, modules);
+  auto instrument = [&](llvm::PassBuilder &builder) {
+    // Instrumentation comes last, so that what runs is what is checked.
+    builder.registerOptimizerLastEPCallback([&](llvm::ModulePassManager &passes,
+                                                llvm::OptimizationLevel,
+                                                llvm::ThinOrFullLTOPhase) {
+      if (options.sanitizer == Sanitizer::Address) {
+        llvm::AddressSanitizerOptions asan;
+        asan.UseAfterScope = true;
+        // Globals in sections of their own would need symbols that only a
+        // linker defines.
+        passes.addPass(llvm::AddressSanitizerPass(asan, /*UseGlobalGC=*/false,
+                                                  /*UseOdrIndicator=*/false));
+      } else if (options.sanitizer == Sanitizer::Thread) {
+        passes.addPass(llvm::ModuleThreadSanitizerPass());
+        passes.addPass(
+            llvm::createModuleToFunctionPassAdaptor(WatchVectorAccessesPass()));
+        passes.addPass(llvm::createModuleToFunctionPassAdaptor(
+            llvm::ThreadSanitizerPass()));
+      }
+    });
+  };
+  runOptimizer(module, machine, options.optLevel, instrument);
 }

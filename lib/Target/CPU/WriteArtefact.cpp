@@ -6,13 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "LibraryFunctions.h"
-
 #include "attn/Target/CPU/Compile.h"
+#include "attn/Target/Common/LibraryFunctions.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringSwitch.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
@@ -22,8 +20,6 @@
 
 using namespace mlir;
 using namespace mlir::attn;
-
-using EmitError = function_ref<InFlightDiagnostic()>;
 
 std::optional<ArtefactKind> mlir::attn::getArtefactKind(StringRef fileName) {
   return llvm::StringSwitch<std::optional<ArtefactKind>>(
@@ -36,7 +32,7 @@ std::optional<ArtefactKind> mlir::attn::getArtefactKind(StringRef fileName) {
 }
 
 //===----------------------------------------------------------------------===//
-// Code generation
+// Objects
 //===----------------------------------------------------------------------===//
 
 namespace {
@@ -69,21 +65,6 @@ private:
   bool before = false;
 };
 } // namespace
-
-static LogicalResult generateCode(llvm::Module &module,
-                                  llvm::TargetMachine &machine,
-                                  llvm::CodeGenFileType type,
-                                  SmallVectorImpl<char> &buffer,
-                                  EmitError emitError) {
-  WithoutStrengthReduction withoutStrengthReduction;
-  llvm::raw_svector_ostream stream(buffer);
-  llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, stream, nullptr, type))
-    return emitError() << "LLVM cannot emit this file type for "
-                       << machine.getTargetCPU();
-  passes.run(module);
-  return success();
-}
 
 static bool isSanitizerFunction(StringRef name, Sanitizer sanitizer) {
   switch (sanitizer) {
@@ -172,27 +153,6 @@ getLinkCommand(StringRef object, StringRef output, StringRef soname) {
   return {};
 }
 
-/// A path beside `fileName`, so that renaming it into place is atomic.
-static SmallString<128> getTemporaryPath(StringRef fileName, StringRef suffix) {
-  SmallString<128> path;
-  llvm::sys::fs::createUniquePath(fileName + "-%%%%%%%%" + suffix, path,
-                                  /*MakeAbsolute=*/false);
-  return path;
-}
-
-static LogicalResult writeFile(StringRef fileName, StringRef contents,
-                               EmitError emitError) {
-  llvm::Error error =
-      llvm::writeToOutput(fileName, [&](raw_ostream &os) -> llvm::Error {
-        os << contents;
-        return llvm::Error::success();
-      });
-  if (error)
-    return emitError() << "cannot write '" << fileName
-                       << "': " << llvm::toString(std::move(error));
-  return success();
-}
-
 static LogicalResult linkSharedObject(StringRef contents, StringRef fileName,
                                       EmitError emitError) {
   // Renaming over a device or a folder would replace it.
@@ -202,9 +162,8 @@ static LogicalResult linkSharedObject(StringRef contents, StringRef fileName,
                        << "': it exists and is no regular file";
   SmallString<128> object = getTemporaryPath(fileName, ".o");
   SmallString<128> output = getTemporaryPath(fileName, ".so");
-  SmallString<128> log = getTemporaryPath(fileName, ".log");
   llvm::scope_exit cleanUp([&] {
-    for (StringRef path : {object.str(), output.str(), log.str()})
+    for (StringRef path : {object.str(), output.str()})
       llvm::sys::fs::remove(path);
   });
   SmallVector<std::string> command =
@@ -216,17 +175,10 @@ static LogicalResult linkSharedObject(StringRef contents, StringRef fileName,
                           ".o instead";
   if (failed(writeFile(object, contents, emitError)))
     return failure();
-  SmallVector<StringRef> arguments(command.begin(), command.end());
   std::string problem;
-  int status = llvm::sys::ExecuteAndWait(
-      command.front(), arguments, std::nullopt,
-      {StringRef(""), log.str(), log.str()}, 0, 0, &problem);
-  if (status != 0) {
-    if (auto buffer = llvm::MemoryBuffer::getFile(log))
-      problem += (*buffer)->getBuffer().trim();
+  if (failed(runProgram(command, fileName, problem)))
     return emitError() << "linking '" << fileName << "' with "
                        << command.front() << " failed: " << problem;
-  }
   if (std::error_code code = llvm::sys::fs::rename(output, fileName))
     return emitError() << "cannot write '" << fileName
                        << "': " << code.message();
@@ -255,6 +207,7 @@ LogicalResult mlir::attn::writeArtefact(llvm::Module &module,
   auto type = kind == ArtefactKind::Assembly
                   ? llvm::CodeGenFileType::AssemblyFile
                   : llvm::CodeGenFileType::ObjectFile;
+  WithoutStrengthReduction withoutStrengthReduction;
   if (failed(generateCode(module, machine, type, buffer, emitError)))
     return failure();
   if (kind == ArtefactKind::Assembly)
@@ -280,12 +233,8 @@ LogicalResult mlir::attn::compileKernels(ModuleOp module,
   if (failed(translated))
     return failure();
 
-  const llvm::CodeGenOptLevel levels[] = {
-      llvm::CodeGenOptLevel::None, llvm::CodeGenOptLevel::Less,
-      llvm::CodeGenOptLevel::Default, llvm::CodeGenOptLevel::Aggressive};
   std::unique_ptr<llvm::TargetMachine> machine =
-      options.target.createTargetMachine(
-          levels[std::min(options.optLevel, 3u)]);
+      options.target.createTargetMachine(getCodeGenLevel(options.optLevel));
   optimizeKernels(**translated, *machine, options);
 
   auto emitError = [&] { return module.emitError(); };

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "attn/Target/CPU/Compiler.h"
+#include "attn/Target/Compiler/Compiler.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Target/CPU/Compile.h"
 #include "mlir/InitAllDialects.h"

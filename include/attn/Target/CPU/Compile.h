@@ -16,12 +16,9 @@
 #define ATTN_TARGET_CPU_COMPILE_H
 
 #include "attn/Target/CPU/CPUTarget.h"
-#include "attn/Target/CPU/CompiledKernel.h"
+#include "attn/Target/Common/CodeGeneration.h"
+#include "attn/Target/Common/CompiledKernel.h"
 #include "llvm/IR/Module.h"
-
-namespace mlir {
-class DialectRegistry;
-} // namespace mlir
 
 namespace mlir::attn {
 
@@ -48,9 +45,6 @@ struct CompileOptions {
   bool checkValues = true;
 };
 
-/// Registers what translating a kernel module to LLVM IR needs.
-void registerKernelTranslations(DialectRegistry &registry);
-
 /// Translates a kernel module to LLVM IR, adds the public functions and their
 /// tables, and links in the code behind them. What is not public is internal.
 FailureOr<std::unique_ptr<llvm::Module>>
@@ -65,8 +59,7 @@ void optimizeKernels(llvm::Module &module, llvm::TargetMachine &machine,
 /// takes text alone. On failure there is no file.
 LogicalResult writeArtefact(llvm::Module &module, llvm::TargetMachine &machine,
                             const CompileOptions &options, ArtefactKind kind,
-                            StringRef fileName,
-                            function_ref<InFlightDiagnostic()> emitError);
+                            StringRef fileName, EmitError emitError);
 
 /// The C header that declares the kernels' functions.
 std::string getKernelHeader(ArrayRef<CompiledKernel> kernels,

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "LibraryFunctions.h"
+#include "attn/Target/Common/LibraryFunctions.h"
 
 #include "llvm/ADT/StringSet.h"
 

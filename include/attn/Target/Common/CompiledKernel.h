@@ -17,8 +17,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef ATTN_TARGET_CPU_COMPILEDKERNEL_H
-#define ATTN_TARGET_CPU_COMPILEDKERNEL_H
+#ifndef ATTN_TARGET_COMMON_COMPILEDKERNEL_H
+#define ATTN_TARGET_COMMON_COMPILEDKERNEL_H
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Support/LLVM.h"
@@ -91,4 +91,4 @@ FailureOr<SmallVector<CompiledKernel>> getCompiledKernels(ModuleOp module,
 
 } // namespace mlir::attn
 
-#endif // ATTN_TARGET_CPU_COMPILEDKERNEL_H
+#endif // ATTN_TARGET_COMMON_COMPILEDKERNEL_H

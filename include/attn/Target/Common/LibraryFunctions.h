@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef ATTN_LIB_TARGET_CPU_LIBRARYFUNCTIONS_H
-#define ATTN_LIB_TARGET_CPU_LIBRARYFUNCTIONS_H
+#ifndef ATTN_TARGET_COMMON_LIBRARYFUNCTIONS_H
+#define ATTN_TARGET_COMMON_LIBRARYFUNCTIONS_H
 
 #include "mlir/Support/LLVM.h"
 
@@ -19,4 +19,4 @@ bool isLibraryFunction(StringRef name);
 
 } // namespace mlir::attn
 
-#endif // ATTN_LIB_TARGET_CPU_LIBRARYFUNCTIONS_H
+#endif // ATTN_TARGET_COMMON_LIBRARYFUNCTIONS_H

@@ -6,9 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "attn/Target/CPU/CompiledKernel.h"
-
-#include "LibraryFunctions.h"
+#include "attn/Target/Common/CompiledKernel.h"
+#include "attn/Target/Common/LibraryFunctions.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"

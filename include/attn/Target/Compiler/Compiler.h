@@ -11,8 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef ATTN_TARGET_CPU_COMPILER_H
-#define ATTN_TARGET_CPU_COMPILER_H
+#ifndef ATTN_TARGET_COMPILER_COMPILER_H
+#define ATTN_TARGET_COMPILER_COMPILER_H
 
 #include "attn/Pipelines/AttnToLLVM.h"
 #include "attn/Target/CPU/CPUTarget.h"
@@ -28,4 +28,4 @@ void setTarget(AttnToLLVMOptions &options, const CPUTarget &target);
 
 } // namespace mlir::attn
 
-#endif // ATTN_TARGET_CPU_COMPILER_H
+#endif // ATTN_TARGET_COMPILER_COMPILER_H
