@@ -8,6 +8,7 @@
 
 #include "MathExpansions.h"
 #include "attn/Conversion/Passes.h"
+#include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -21,8 +22,10 @@ using namespace mlir::attn;
 
 namespace {
 
-/// Rewrites `OpTy` on f32 or f64 by a member of MathExpander.
-template <typename OpTy, Value (MathExpander::*expand)(Value)>
+/// Rewrites `OpTy` on f32, unless told otherwise, or f64 by a member of
+/// MathExpander.
+template <typename OpTy, Value (MathExpander::*expand)(Value),
+          bool ofSingle = true>
 struct ExpandPattern : OpRewritePattern<OpTy> {
   ExpandPattern(MLIRContext *context, MathTarget target)
       : OpRewritePattern<OpTy>(context), target(target) {}
@@ -31,7 +34,9 @@ struct ExpandPattern : OpRewritePattern<OpTy> {
                                 PatternRewriter &rewriter) const override {
     Type type = op.getType();
     Type element = getElementTypeOrSelf(type);
-    if ((!element.isF32() && !element.isF64()) || isa<TensorType>(type))
+    if (!(ofSingle && element.isF32()) && !element.isF64())
+      return failure();
+    if (isa<TensorType>(type))
       return failure();
     MathExpander expander(rewriter, op.getLoc(), type, target);
     rewriter.replaceOp(op, (expander.*expand)(op.getOperand()));
@@ -89,8 +94,14 @@ struct ExpandMathPass : public attn::impl::AttnExpandMathBase<ExpandMathPass> {
     target.scalef = avx512;
     RewritePatternSet patterns(context);
     patterns.add<WidenPattern>(context);
-    patterns.add<ExpandPattern<math::Exp2Op, &MathExpander::exp2>,
-                 ExpandPattern<math::ExpOp, &MathExpander::exp>,
+    // Of f32 a GPU has it as an instruction.
+    if (gpu)
+      patterns.add<ExpandPattern<math::Exp2Op, &MathExpander::exp2,
+                                 /*ofSingle=*/false>>(context, target);
+    else
+      patterns.add<ExpandPattern<math::Exp2Op, &MathExpander::exp2>>(context,
+                                                                     target);
+    patterns.add<ExpandPattern<math::ExpOp, &MathExpander::exp>,
                  ExpandPattern<math::ExpM1Op, &MathExpander::expm1>,
                  ExpandPattern<math::LogOp, &MathExpander::log>,
                  ExpandPattern<math::Log2Op, &MathExpander::log2>,
@@ -105,7 +116,30 @@ struct ExpandMathPass : public attn::impl::AttnExpandMathBase<ExpandMathPass> {
     config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
     if (failed(
             applyPatternsGreedily(getOperation(), std::move(patterns), config)))
+      return signalPassFailure();
+    if (gpu && failed(checkInstructions()))
       signalPassFailure();
+  }
+
+private:
+  /// Refuses what would become a call of libm.
+  LogicalResult checkInstructions() {
+    WalkResult walk = getOperation()->walk([](Operation *op) {
+      bool isLibrary =
+          isa_and_nonnull<math::MathDialect>(op->getDialect()) &&
+          !isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::CopySignOp,
+               math::CountLeadingZerosOp, math::CountTrailingZerosOp,
+               math::CtPopOp, math::Exp2Op, math::FloorOp, math::FmaOp,
+               math::IsFiniteOp, math::IsInfOp, math::IsNaNOp, math::IsNormalOp,
+               math::RoundEvenOp, math::RsqrtOp, math::SqrtOp, math::TruncOp>(
+              op);
+      if (!isLibrary && !isa<arith::RemFOp>(op))
+        return WalkResult::advance();
+      emitNotSupported(op) << "'" << op->getName()
+                           << "' has no form on GPUs yet, which have no libm";
+      return WalkResult::interrupt();
+    });
+    return failure(walk.wasInterrupted());
   }
 };
 

@@ -369,19 +369,16 @@ KernelSignature::Run KernelSignature::getRunArguments(func::FuncOp run) {
           arguments[numTensors + 3]};
 }
 
-Value attn::createWorkspaceBuffer(OpBuilder &builder, Location loc,
-                                  Value pointer, Value bytes) {
-  // A memref descriptor by hand: the pointer twice, offset 0, size, stride 1.
+Value attn::createMemRef(OpBuilder &builder, Location loc, MemRefType type,
+                         Value pointer, ValueRange sizes, ValueRange strides) {
+  // A memref descriptor by hand: the pointer twice, offset 0, sizes, strides.
   // The cast disappears when the memref is lowered to the same descriptor.
   MLIRContext *context = builder.getContext();
   Type i64 = builder.getI64Type();
-  auto array = LLVM::LLVMArrayType::get(i64, 1);
-  auto descriptorType = LLVM::LLVMStructType::getLiteral(
-      context, {pointer.getType(), pointer.getType(), i64, array, array});
-  auto constant = [&](int64_t value) -> Value {
-    return LLVM::ConstantOp::create(builder, loc, i64, value);
-  };
-  Value size = arith::IndexCastOp::create(builder, loc, i64, bytes);
+  SmallVector<Type> fields{pointer.getType(), pointer.getType(), i64};
+  if (!sizes.empty())
+    fields.append(2, LLVM::LLVMArrayType::get(i64, sizes.size()));
+  auto descriptorType = LLVM::LLVMStructType::getLiteral(context, fields);
   Value descriptor = LLVM::PoisonOp::create(builder, loc, descriptorType);
   auto insert = [&](Value value, ArrayRef<int64_t> position) {
     descriptor =
@@ -389,12 +386,22 @@ Value attn::createWorkspaceBuffer(OpBuilder &builder, Location loc,
   };
   insert(pointer, {0});
   insert(pointer, {1});
-  insert(constant(0), {2});
-  insert(size, {3, 0});
-  insert(constant(1), {4, 0});
-  auto type = MemRefType::get({ShapedType::kDynamic}, builder.getI8Type());
+  insert(LLVM::ConstantOp::create(builder, loc, i64, 0), {2});
+  for (auto [dim, size] : llvm::enumerate(sizes))
+    insert(size, {3, static_cast<int64_t>(dim)});
+  for (auto [dim, stride] : llvm::enumerate(strides))
+    insert(stride, {4, static_cast<int64_t>(dim)});
   return UnrealizedConversionCastOp::create(builder, loc, type, descriptor)
       .getResult(0);
+}
+
+Value attn::createWorkspaceBuffer(OpBuilder &builder, Location loc,
+                                  Value pointer, Value bytes) {
+  Type i64 = builder.getI64Type();
+  Value size = arith::IndexCastOp::create(builder, loc, i64, bytes);
+  Value stride = LLVM::ConstantOp::create(builder, loc, i64, 1);
+  auto type = MemRefType::get({ShapedType::kDynamic}, builder.getI8Type());
+  return createMemRef(builder, loc, type, pointer, size, stride);
 }
 
 //===----------------------------------------------------------------------===//

@@ -13,9 +13,13 @@
 // contiguous in it, by a broadcast where it lacks the rank, and by a gather
 // where it is strided or indexed otherwise: TileOperands.cpp.
 //
+// Where attn-map-to-threads has given ranks of the result to the threads of a
+// block, there are no vectors: each thread takes its points of these ranks, and
+// loops over the others on scalars.
+//
 //===----------------------------------------------------------------------===//
 
-#include "TileOperands.h"
+#include "EinsumLowering.h"
 #include "attn/Analysis/CostModel.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"
@@ -36,56 +40,6 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-namespace {
-
-/// Emits the loops of one einsum.
-class EinsumLowering {
-public:
-  EinsumLowering(EinsumOp einsum, int64_t vectorBits, int64_t rowTile);
-  void run();
-
-private:
-  /// A block of lanes: `vectors` vectors from `first`, or one partial vector of
-  /// `count` lanes.
-  struct LaneBlock {
-    Value first;
-    int64_t vectors;
-    Value count;
-  };
-
-  void emitLoops(OpBuilder &builder, unsigned position);
-  void emitLanes(OpBuilder &builder);
-  void emitRows(OpBuilder &builder, const LaneBlock &lanes);
-  void emitTile(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
-                int64_t rows);
-  void emitReduction(OpBuilder &builder, unsigned position,
-                     const LaneBlock &lanes, Value firstRow, int64_t rows,
-                     SmallVectorImpl<Value> &accumulators);
-  SmallVector<Value> emitPoint(OpBuilder &builder, const LaneBlock &lanes,
-                               Value firstRow, int64_t rows,
-                               ValueRange accumulators);
-  Value emitMap(OpBuilder &builder, const TileCoordinates &at,
-                ArrayRef<Value> arguments, Value accumulator);
-  void emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping);
-  Value toVector(OpBuilder &builder, Value value);
-  Value combine(OpBuilder &builder, Value accumulator, Value value);
-  Value getIdentity(OpBuilder &builder, Type type);
-  Value getExtent(OpBuilder &builder, StringAttr rank);
-  TileCoordinates getCoordinates(OpBuilder &builder, const LaneBlock &lanes,
-                                 int64_t vector, Value firstRow, int64_t row);
-
-  EinsumOp einsum;
-  Location loc;
-  MemRefType outType;
-  SmallVector<StringAttr> outRanks, reduced;
-  std::optional<StringAttr> lane, rowRank;
-  int64_t vectorWidth, rowTile;
-  TileOperands operands;
-  /// Values of the ranks whose loops are open.
-  llvm::DenseMap<StringAttr, Value> point;
-};
-} // namespace
-
 EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
                                int64_t rowTileOption)
     : einsum(einsum), loc(einsum.getLoc()),
@@ -95,12 +49,20 @@ EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
   Type compute = einsum.getMapResult().getType();
   vectorWidth = vectorBits / std::max(32u, compute.getIntOrFloatBitWidth());
   rowTile = 1;
-  if (outRanks.empty())
+  looped = outRanks;
+  if (auto ranks = einsum->getAttrOfType<ArrayAttr>(kThreadRanksAttrName)) {
+    threadRanks.emplace();
+    for (auto rank : ranks.getAsRange<StringAttr>())
+      threadRanks->push_back(rank);
+    llvm::erase_if(looped, [&](StringAttr rank) {
+      return llvm::is_contained(*threadRanks, rank);
+    });
+  } else if (!looped.empty()) {
+    lane = looped.pop_back_val();
+  }
+  if (looped.empty())
     return;
-  lane = outRanks.back();
-  if (outRanks.size() < 2)
-    return;
-  rowRank = outRanks[outRanks.size() - 2];
+  rowRank = looped.pop_back_val();
   // Several rows pay where one load of the lanes serves them all: in a product
   // of an operand with lanes and one without. Elsewhere they only cost
   // registers.
@@ -124,24 +86,26 @@ Value EinsumLowering::getExtent(OpBuilder &builder, StringAttr rank) {
 
 void EinsumLowering::run() {
   OpBuilder builder(einsum);
-  operands.prepare(builder);
-  emitLoops(builder, 0);
+  operands.prepare(builder, lane);
+  if (threadRanks)
+    emitThreads(builder, *threadRanks);
+  else
+    emitLoops(builder, 0);
   einsum.erase();
 }
 
 /// Loops over the result ranks that are neither rows nor lanes.
 void EinsumLowering::emitLoops(OpBuilder &builder, unsigned position) {
-  unsigned outer = outRanks.size() < 2 ? 0 : outRanks.size() - 2;
-  if (position == outer) {
+  if (position == looped.size()) {
     emitLanes(builder);
     return;
   }
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   auto loop = scf::ForOp::create(builder, loc, zero,
-                                 getExtent(builder, outRanks[position]), one);
+                                 getExtent(builder, looped[position]), one);
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-  point[outRanks[position]] = loop.getInductionVar();
+  point[looped[position]] = loop.getInductionVar();
   emitLoops(body, position + 1);
 }
 
@@ -212,7 +176,8 @@ void EinsumLowering::emitRows(OpBuilder &builder, const LaneBlock &lanes) {
     emitLoop(zero, size, 1);
     return;
   }
-  int64_t extent = outType.getShape()[outRanks.size() - 2];
+  int64_t extent =
+      outType.getDimSize(llvm::find(outRanks, *rowRank) - outRanks.begin());
   if (!ShapedType::isDynamic(extent)) {
     int64_t whole = extent / rowTile * rowTile;
     Value end = arith::ConstantIndexOp::create(builder, loc, whole);
@@ -540,6 +505,14 @@ struct LowerEinsumsPass
       if (einsum.isOrdered()) {
         einsum.emitOpError("reduces by a region that is not declared "
                            "commutative; tiles keep no order");
+        return signalPassFailure();
+      }
+      auto function = einsum->getParentOfType<FunctionOpInterface>();
+      if (einsum->hasAttr(kThreadRanksAttrName) &&
+          !(function && function->hasAttr(kBlockThreadsAttrName))) {
+        einsum.emitOpError("has '")
+            << kThreadRanksAttrName << "', but its function has no '"
+            << kBlockThreadsAttrName << "'; attn-map-to-threads sets both";
         return signalPassFailure();
       }
       EinsumLowering(einsum, vectorBits, getRowTile(einsum)).run();

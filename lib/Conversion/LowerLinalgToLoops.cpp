@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -27,7 +28,8 @@ namespace {
 /// Writes the loops of one operation.
 class GenericLoops {
 public:
-  explicit GenericLoops(linalg::GenericOp op) : op(op), builder(op) {}
+  GenericLoops(linalg::GenericOp op, bool isParallel)
+      : op(op), builder(op), isParallel(isParallel) {}
 
   void lower() {
     for (Range range : cast<linalg::LinalgOp>(op.getOperation())
@@ -36,11 +38,40 @@ public:
           getValueOrCreateConstantIndexOp(builder, op.getLoc(), range.size));
     zero = arith::ConstantIndexOp::create(builder, op.getLoc(), 0);
     one = arith::ConstantIndexOp::create(builder, op.getLoc(), 1);
-    buildLoop();
+    if (isParallel)
+      buildParallelLoop();
+    else
+      buildLoop();
     op.erase();
   }
 
 private:
+  /// One loop over all independent points around the reductions.
+  void buildParallelLoop() {
+    unsigned count = op.getNumParallelLoops();
+    OpBuilder::InsertionGuard guard(builder);
+    if (count > 0) {
+      auto loop = scf::ParallelOp::create(
+          builder, op.getLoc(), SmallVector<Value>(count, zero),
+          ArrayRef(bounds).take_front(count), SmallVector<Value>(count, one));
+      builder.setInsertionPoint(loop.getBody()->getTerminator());
+      llvm::append_range(counters, loop.getInductionVars());
+    }
+    if (counters.size() == bounds.size())
+      buildElement();
+    else
+      buildLoop();
+  }
+
+  /// The element of the result where all counters are known.
+  void buildElement() {
+    hoisted.clear();
+    OpOperand *init = op.getDpsInitOperand(0);
+    Value result = buildPoint(isUsed(init) ? load(init) : Value());
+    memref::StoreOp::create(builder, op.getLoc(), result, init->get(),
+                            getIndices(init));
+  }
+
   void buildLoop() {
     Location loc = op.getLoc();
     Value bound = bounds[counters.size()];
@@ -118,9 +149,9 @@ private:
     for (OpOperand *input : op.getDpsInputOperands()) {
       if (!isUsed(input))
         continue;
-      Value value = movesInnermost(input)
-                        ? load(input)
-                        : hoisted.lookup(input->getOperandNumber());
+      Value value = hoisted.lookup(input->getOperandNumber());
+      if (!value)
+        value = load(input);
       mapping.map(op.getMatchingBlockArgument(input), value);
     }
     if (old)
@@ -136,14 +167,28 @@ private:
 
   linalg::GenericOp op;
   OpBuilder builder;
+  bool isParallel;
   SmallVector<Value> bounds;
   SmallVector<Value> counters;
   llvm::SmallDenseMap<unsigned, Value> hoisted;
   Value zero, one;
 };
 
+FailureOr<linalg::GenericOp> putReductionsLast(RewriterBase &rewriter,
+                                               linalg::GenericOp op) {
+  SmallVector<unsigned> order, reductions;
+  op.getParallelDims(order);
+  op.getReductionDims(reductions);
+  llvm::append_range(order, reductions);
+  if (llvm::is_sorted(order))
+    return op;
+  return linalg::interchangeGenericOp(rewriter, op, order);
+}
+
 struct LowerLinalgToLoopsPass
     : public attn::impl::AttnLowerLinalgToLoopsBase<LowerLinalgToLoopsPass> {
+  using Base::Base;
+
   void runOnOperation() override {
     SmallVector<linalg::GenericOp> generics;
     getOperation()->walk([&](linalg::GenericOp op) {
@@ -151,8 +196,17 @@ struct LowerLinalgToLoopsPass
           op.getNumLoops() > 0)
         generics.push_back(op);
     });
-    for (linalg::GenericOp op : generics)
-      GenericLoops(op).lower();
+    IRRewriter rewriter(&getContext());
+    for (linalg::GenericOp op : generics) {
+      if (parallel) {
+        rewriter.setInsertionPoint(op);
+        FailureOr<linalg::GenericOp> sorted = putReductionsLast(rewriter, op);
+        if (failed(sorted))
+          return signalPassFailure();
+        op = *sorted;
+      }
+      GenericLoops(op, parallel).lower();
+    }
   }
 };
 

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/Transforms/Passes.h"
@@ -21,8 +22,8 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-void attn::buildLowerToLLVMTail(OpPassManager &manager,
-                                const TargetFeatures &features) {
+void attn::buildLowerToControlFlow(OpPassManager &manager,
+                                   const TargetFeatures &features) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 
@@ -32,6 +33,7 @@ void attn::buildLowerToLLVMTail(OpPassManager &manager,
   AttnExpandMathOptions mathOptions;
   mathOptions.fma = features.fma;
   mathOptions.avx512 = features.avx512;
+  mathOptions.gpu = features.gpu;
   manager.addPass(createAttnExpandMath(mathOptions));
   arith::ArithExpandOpsPassOptions arithOptions;
   arithOptions.includeBf16 = !features.bf16;
@@ -45,6 +47,11 @@ void attn::buildLowerToLLVMTail(OpPassManager &manager,
   manager.addPass(createLoopInvariantCodeMotionPass());
 
   manager.addPass(createSCFToControlFlowPass());
+}
+
+void attn::buildLowerToLLVMTail(OpPassManager &manager,
+                                const TargetFeatures &features) {
+  buildLowerToControlFlow(manager, features);
   // What the expansion left becomes intrinsics, which LLVM turns into calls of
   // libm.
   manager.addPass(createConvertVectorToLLVMPass());
@@ -55,6 +62,21 @@ void attn::buildLowerToLLVMTail(OpPassManager &manager,
   manager.addPass(createReconcileUnrealizedCastsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+}
+
+void attn::buildLowerToNVVMTail(OpPassManager &manager) {
+  OpPassManager &device = manager.nest<gpu::GPUModuleOp>();
+  TargetFeatures features;
+  features.bf16 = true;
+  features.gpu = true;
+  device.addPass(createAttnLowerThreads());
+  buildLowerToControlFlow(device, features);
+  device.addPass(createConvertMathToLLVMPass());
+  device.addPass(createConvertToLLVMPass());
+  device.addPass(createReconcileUnrealizedCastsPass());
+  device.addPass(createCanonicalizerPass());
+  device.addPass(createCSEPass());
+  device.addPass(createSymbolDCEPass());
 }
 
 void attn::buildOutlineUnfused(OpPassManager &manager) {
@@ -78,10 +100,27 @@ void attn::buildBufferizeUnfused(OpPassManager &manager, int64_t maxFootprint) {
   AttnAssignWorkspaceOptions workspace;
   workspace.maxBytes = maxFootprint;
   manager.addPass(createAttnAssignWorkspace(workspace));
+}
 
+void attn::buildLowerUnfused(OpPassManager &manager) {
   manager.addPass(createAttnLowerLinalgToLoops());
   manager.addPass(createConvertLinalgToLoopsPass());
   manager.addPass(createLoopInvariantCodeMotionPass());
+}
+
+void attn::buildMapToGrids(OpPassManager &manager, int64_t sharedBytes,
+                           bool checkValues) {
+  AttnLowerLinalgToLoopsOptions loops;
+  loops.parallel = true;
+  manager.addPass(createAttnLowerLinalgToLoops(loops));
+  manager.addPass(createConvertLinalgToParallelLoopsPass());
+  manager.addPass(createAttnMapToThreads());
+  manager.addPass(createAttnLowerEinsums());
+  manager.addPass(createLoopInvariantCodeMotionPass());
+  AttnMapToBlocksOptions blocks;
+  blocks.sharedBytes = sharedBytes;
+  blocks.checkValues = checkValues;
+  manager.addPass(createAttnMapToBlocks(blocks));
 }
 
 namespace {
@@ -118,6 +157,7 @@ void attn::registerAttnConversionPipelines() {
       [](OpPassManager &manager, const TailPipelineOptions &options) {
         buildOutlineUnfused(manager);
         buildBufferizeUnfused(manager, /*maxFootprint=*/0);
+        buildLowerUnfused(manager);
         buildLowerToLLVMTail(manager, options.getFeatures());
       });
 }

@@ -219,6 +219,9 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
     func::FuncOp run = signature->createRun(builder, loc, /*phase=*/0);
     run->setAttr(kRowTileAttrName,
                  builder.getI64IntegerAttr(mapping.getRowTile()));
+    run->setAttr(kLanesAttrName, mapping.getLanes());
+    run->setAttr(kLaneTileAttrName,
+                 builder.getI64IntegerAttr(mapping.getLaneTiles()[0]));
     KernelSignature::Run arguments = KernelSignature::getRunArguments(run);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&run.getBody().front());

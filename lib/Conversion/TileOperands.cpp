@@ -81,20 +81,18 @@ TileOperands::FlatView TileOperands::flatten(OpBuilder &builder, Location loc,
   return view;
 }
 
-void TileOperands::prepare(OpBuilder &builder) {
+void TileOperands::prepare(OpBuilder &builder, std::optional<StringAttr> lane) {
   Location loc = einsum.getLoc();
-  SmallVector<StringAttr> outRanks = einsum.getOutputRanks();
   flat.resize(einsum.getInputs().size());
-  if (outRanks.empty())
+  if (!lane)
     return;
   for (auto [index, input] : llvm::enumerate(einsum.getInputs()))
-    if (getForm(einsum, index, outRanks.back(), isClamped(outRanks.back())) ==
-        LaneForm::Gathered)
+    if (getForm(einsum, index, *lane, isClamped(*lane)) == LaneForm::Gathered)
       flat[index] = flatten(builder, loc, input);
-  int64_t lane = einsum.findRank(outRanks.back());
+  int64_t position = einsum.findRank(*lane);
   for (unsigned index = 0; index < einsum.getIndices().size(); ++index) {
     EinsumAccess table = einsum.getIndexAccess(index);
-    if (table.map.isFunctionOfDim(lane))
+    if (table.map.isFunctionOfDim(position))
       flatTables.try_emplace(table.tensor, flatten(builder, loc, table.tensor));
   }
 }
@@ -197,6 +195,17 @@ Value TileOperands::loadIndex(OpBuilder &builder, const DataIndex &data,
   return arith::IndexCastOp::create(builder, loc, type, value);
 }
 
+/// Whether `expr` may leave the operand where threads take the place of lanes:
+/// it reads a clamped rank.
+static bool readsClamped(EinsumOp einsum, AffineExpr expr,
+                         const EinsumAccess &access) {
+  return llvm::any_of(einsum.getClampedRanks(), [&](Attribute rank) {
+    auto *found = llvm::find(access.ranks, rank);
+    return found != access.ranks.end() &&
+           expr.isFunctionOfDim(found - access.ranks.begin());
+  });
+}
+
 static bool readsTable(const EinsumAccess &access, AffineExpr expr) {
   for (unsigned symbol = 0; symbol < access.extents.size(); ++symbol)
     if (expr.isFunctionOfSymbol(symbol))
@@ -282,7 +291,8 @@ Value TileOperands::load(OpBuilder &builder, unsigned index,
                   access.ranks[plain.getPosition()] == *at.lane;
     Value position =
         isLane ? at.firstLane : evaluate(builder, expr, access, at);
-    if (readsTable(access, expr))
+    if (readsTable(access, expr) ||
+        (!at.lane && readsClamped(einsum, expr, access)))
       position = clampIndex(builder, position, access.tensor, indices.size(),
                             at.width);
     indices.push_back(position);

@@ -36,8 +36,9 @@ class TileOperands {
 public:
   explicit TileOperands(EinsumOp einsum) : einsum(einsum) {}
 
-  /// Emits what all loads share, before the loops.
-  void prepare(OpBuilder &builder);
+  /// Emits what all loads share, before the loops, where `lane` is the lane
+  /// rank if there is one.
+  void prepare(OpBuilder &builder, std::optional<StringAttr> lane);
   /// The value of input `index`, converted to `type`: a scalar where the lanes
   /// do not matter to it, else a vector.
   Value load(OpBuilder &builder, unsigned index, const TileCoordinates &at,

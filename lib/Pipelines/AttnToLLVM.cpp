@@ -33,6 +33,7 @@ static void setMapping(PassOptionsT &pass, const AttnToLLVMOptions &options) {
   pass.vectorRegisters = options.vectorRegisters;
   pass.l1Bytes = options.l1Bytes;
   pass.l2Bytes = options.l2Bytes;
+  pass.sharedBytes = options.sharedBytes;
   pass.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
   pass.streamTile = options.streamTile;
   pass.rowTile = options.rowTile;
@@ -70,6 +71,7 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
       {"l1-bytes", options.l1Bytes, 1},
       {"l2-bytes", options.l2Bytes, 1},
       {"max-footprint", options.maxFootprint, 0},
+      {"shared-bytes", options.sharedBytes, 0},
   };
   for (const auto &option : numbers)
     if (option.value < option.least)
@@ -98,8 +100,11 @@ void attn::buildMapCascades(OpPassManager &manager,
   function.addPass(createAttnSplitPasses());
   DeriveSinglePassOptions derivation;
   // A step of a given size is no step that covers the rank.
-  bool isGiven = options.passes == "auto" && options.streamTile != 0;
-  derivation.passes = isGiven ? "single" : options.passes.getValue();
+  // Nor has a block room for one.
+  bool isGiven = options.streamTile != 0 || options.sharedBytes != 0;
+  derivation.passes = options.passes == "auto" && isGiven
+                          ? "single"
+                          : options.passes.getValue();
   derivation.vectorBits = options.vectorBits;
   derivation.l1Bytes = options.l1Bytes;
   derivation.l2Bytes = options.l2Bytes;
@@ -120,14 +125,20 @@ void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
   buildMapCascades(manager, options);
 }
 
-void attn::buildLowerPhasesPipeline(OpPassManager &manager,
-                                    const AttnToLLVMOptions &options) {
+void attn::buildFormPhases(OpPassManager &manager,
+                           const AttnToLLVMOptions &options) {
   manager.addPass(createAttnSplitPhases());
   manager.addPass(createAttnTileCascade());
   manager.addPass(createAttnDistributeCascade());
   buildOutlineUnfused(manager);
   manager.addPass(createAttnLinkPhases());
   buildBufferizeUnfused(manager, options.maxFootprint);
+}
+
+void attn::buildLowerPhasesPipeline(OpPassManager &manager,
+                                    const AttnToLLVMOptions &options) {
+  buildFormPhases(manager, options);
+  buildLowerUnfused(manager);
   AttnLowerEinsumsOptions lowering;
   lowering.vectorBits = options.vectorBits;
   manager.addPass(createAttnLowerEinsums(lowering));
@@ -152,14 +163,19 @@ void attn::buildChooseFormsPipeline(OpPassManager &manager,
   manager.addPass(createAttnChooseForm(choice));
 }
 
-void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
-                                   const AttnToLLVMOptions &options) {
+void attn::buildDescribeKernel(OpPassManager &manager,
+                               const AttnToLLVMOptions &options) {
   // A kernel is one function; what it calls becomes part of it.
   manager.addPass(createInlinerPass());
   manager.addPass(createSymbolDCEPass());
   if (options.precision == "f64")
     manager.addPass(createAttnPromotePrecision());
   manager.addPass(createAttnDescribeKernel());
+}
+
+void attn::buildAttnToLLVMPipeline(OpPassManager &manager,
+                                   const AttnToLLVMOptions &options) {
+  buildDescribeKernel(manager, options);
   buildChooseFormsPipeline(manager, options);
   buildLowerPhasesPipeline(manager, options);
 }
@@ -192,6 +208,17 @@ void attn::registerAttnPipelines() {
       "Lower attention operators and cascades to a kernel module in the LLVM "
       "dialect",
       buildAttnToLLVMPipeline);
+  registerPipeline(
+      "attn-to-nvvm",
+      "Lower attention operators and cascades to kernels of a GPU, in a "
+      "gpu.module in the LLVM and NVVM dialects",
+      [](OpPassManager &manager, const AttnToLLVMOptions &given) {
+        AttnToLLVMOptions options;
+        options.copyOptionValuesFrom(given);
+        if (options.sharedBytes == 0)
+          options.sharedBytes = kLeastSharedBytes;
+        buildAttnToNVVMPipeline(manager, options);
+      });
   registerPipeline(
       "attn-derive-cascades",
       "Expand operators, derive single-pass cascades, plan and map them",

@@ -87,6 +87,7 @@ private:
     options.vectorRegisters = vectorRegisters;
     options.l1Bytes = l1Bytes;
     options.l2Bytes = l2Bytes;
+    options.sharedBytes = sharedBytes;
     options.laneTiles = laneTiles;
     options.streamTile = streamTile;
     options.rowTile = rowTile;

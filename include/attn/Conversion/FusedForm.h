@@ -16,6 +16,17 @@ namespace mlir::attn {
 /// Function attribute with the mapping's row tile, which attn-tile-cascade
 /// leaves for attn-lower-einsums.
 inline constexpr StringLiteral kRowTileAttrName = "attn.row_tile";
+/// Function attributes with the rank that the lanes of an item are points of
+/// and with their number, which attn-tile-cascade leaves for
+/// attn-map-to-threads.
+inline constexpr StringLiteral kLanesAttrName = "attn.lanes";
+inline constexpr StringLiteral kLaneTileAttrName = "attn.lane_tile";
+/// Attribute of an einsum on tiles, from attn-map-to-threads for
+/// attn-lower-einsums: the names of the result ranks whose points the threads
+/// of a block share out. All other loops are each thread's own.
+inline constexpr StringLiteral kThreadRanksAttrName = "attn.thread_ranks";
+/// Function attribute: the threads of the block that runs it.
+inline constexpr StringLiteral kBlockThreadsAttrName = "attn.block_threads";
 
 /// Whether attn-tile-cascade can turn a mapped cascade into loops. Where it
 /// cannot, says which operation stops it and why through `emit`, at a severity

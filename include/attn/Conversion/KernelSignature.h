@@ -157,6 +157,11 @@ private:
   bool isPhase = false;
 };
 
+/// A memref of `type` whose first element `pointer` names, from its extents and
+/// strides (i64).
+Value createMemRef(OpBuilder &builder, Location loc, MemRefType type,
+                   Value pointer, ValueRange sizes, ValueRange strides);
+
 /// The memory behind a workspace pointer as memref<?xi8> of `bytes` (index)
 /// bytes, for memref.view.
 Value createWorkspaceBuffer(OpBuilder &builder, Location loc, Value pointer,

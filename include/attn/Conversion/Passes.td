@@ -106,6 +106,9 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
     by up to three vectors. Where attn-tile-cascade built the tiles, the rows are
     those of the mapping, which it leaves on the function as `attn.row_tile`. A
     quotient whose divisor is 0 is 0.
+
+    Where attn-map-to-threads has given ranks to the threads of a block
+    (`attn.thread_ranks`), each thread computes its points of them in scalar loops.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",
@@ -113,10 +116,91 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
     Option<"rowTile", "row-tile", "int64_t", "8",
            "rows of a register tile">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
+}
+
+def AttnMapToThreads : Pass<"attn-map-to-threads", "::mlir::ModuleOp"> {
+  let summary = "Share out the work of an item between the threads of a block";
+  let description = [{
+    For GPUs, after attn-tile-cascade, attn-assign-workspace and
+    attn-lower-linalg-to-loops{parallel}. All threads of a block walk the loops of
+    an item together; what is written is shared out:
+
+    - A lane is a thread. An einsum whose result has the rank of the lanes works on
+      columns of scratch that belong to one thread alone (`attn.thread_ranks` names
+      the rank), and needs no barrier.
+    - Any other einsum, and every `scf.parallel`, is computed by all threads
+      together, between two `gpu.barrier`.
+    - A store that stands alone is done by the first thread.
+
+    Every iteration of a loop that writes begins with a barrier: scratch that takes
+    turns in one place belongs to different iterations or branches. A function with
+    lanes is run by as many threads as it has lanes, in whole warps, any other by
+    `threads`; `attn.block_threads` holds the number.
+  }];
+  let options = [
+    Option<"threads", "threads", "int64_t", "128",
+           "threads of a block that runs an item without lanes">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def AttnMapToBlocks : Pass<"attn-map-to-blocks", "::mlir::ModuleOp"> {
+  let summary = "Make a grid of thread blocks of every phase of a kernel";
+  let description = [{
+    The functions of the kernel move into a `gpu.module`, with one `gpu.func` for
+    each phase: a block takes items, as many blocks apart as the grid has, and runs
+    them one after the other. The kernels take bare pointers, strides and extents;
+    `attn.launches` on the module says which, how many blocks and threads a launch
+    has and how much memory it needs, as formulas of the extents
+    (`attn/Conversion/Launches.h`).
+
+    The workspace of a worker is memory that the threads of a block share where it
+    has at most `shared-bytes` bytes, else a part of the workspace in global memory
+    for each of up to `max-blocks` blocks, as far as `max-scratch` bytes go, with a
+    remark. Parameters of more than 4096 bytes are refused.
+
+    Where the kernel takes permutations, two launches come first: `NAME_prepare`
+    clears the call's status and one bit for each token, `NAME_check` looks for
+    tokens that are none or come twice. After a finding no other kernel writes
+    anything.
+  }];
+  let options = [
+    Option<"sharedBytes", "shared-bytes", "int64_t", "101376",
+           "shared memory that a block may have, in bytes">,
+    Option<"maxBlocks", "max-blocks", "int64_t", "1024",
+           "most blocks of a launch whose blocks have scratch in global memory">,
+    Option<"maxScratch", "max-scratch", "int64_t", "1073741824",
+           "bytes of such scratch beyond which there are fewer blocks">,
+    Option<"checkValues", "check-values", "bool", "true",
+           "Check that permutations are permutations">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def AttnLowerThreads : Pass<"attn-lower-threads", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Lower threads, blocks, barriers and kernels to NVVM";
+  let description = [{
+    Numbers of threads and blocks become reads of special registers, with the range
+    that the number of threads gives them, `gpu.barrier` becomes `nvvm.barrier0`, and
+    a kernel a function of the LLVM dialect with the attributes of NVVM. What is
+    computed in them is left to convert-to-llvm. Unlike convert-gpu-to-nvvm it
+    touches no mathematical function, so none becomes a call of libdevice.
+
+    Dimensions beyond the first, other operations of the dialect and kernels that
+    take memrefs are refused.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::NVVM::NVVMDialect"];
 }
 
 def AttnExpandMath : Pass<"attn-expand-math"> {
@@ -129,7 +213,8 @@ def AttnExpandMath : Pass<"attn-expand-math"> {
     used or set.
 
     Functions on bf16 and f16 are computed in f32 and rounded. What is left
-    (functions such as sin and erf) becomes calls of libm later. The errors are
+    (functions such as sin and erf) becomes calls of libm later; for a GPU, which
+    has none, it is an error. The errors are
     those of exhaustive tests over all f32; `docs/rationale/elementary-functions.md`
     says how they are reached.
   }];
@@ -142,6 +227,9 @@ def AttnExpandMath : Pass<"attn-expand-math"> {
            "The target has fused multiply-add instructions">,
     Option<"avx512", "avx512", "bool", "false",
            "The target has AVX-512: scale by vscalefps">,
+    Option<"gpu", "gpu", "bool", "false",
+           "The target has an exp2 of f32 and no libm: what would become a call "
+           "of it is refused">,
   ];
 }
 
@@ -250,7 +338,14 @@ def AttnLowerLinalgToLoops : Pass<"attn-lower-linalg-to-loops"> {
     loop reduces into one element, the element is carried in a value and stored
     once; operands that do not move in the innermost loop are loaded in front of
     it. Operations with several results are left alone.
+
+    With `parallel`, the ranks that no reduction collapses become one
+    `scf.parallel`, whose points attn-map-to-threads gives to threads.
   }];
+  let options = [
+    Option<"parallel", "parallel", "bool", "false",
+           "Keep independent points in scf.parallel">,
+  ];
   let dependentDialects = ["::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect",

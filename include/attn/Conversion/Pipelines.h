@@ -24,7 +24,14 @@ struct TargetFeatures {
   /// functions of the compiler's runtime library, which a kernel must not need;
   /// they become integer arithmetic instead.
   bool bf16 = false;
+  /// An exp2 of f32 is an instruction, and there is no libm.
+  bool gpu = false;
 };
+
+/// Lowers func, scf, memref, vector, arith, math and affine operations to
+/// those that a conversion to LLVM takes: what all targets share.
+void buildLowerToControlFlow(OpPassManager &manager,
+                             const TargetFeatures &features = {});
 
 /// Lowers a module of func, scf, memref, vector, arith, math and affine
 /// operations to the LLVM dialect. Every function with `llvm.emit_c_interface`
@@ -32,15 +39,27 @@ struct TargetFeatures {
 void buildLowerToLLVMTail(OpPassManager &manager,
                           const TargetFeatures &features = {});
 
-/// The unfused route, first half: the cascades of a module with `attn.kernels`,
-/// and the upstream tensor operations around them, become linalg operations,
-/// einsum by einsum, in functions whose boundary is memrefs.
+/// Lowers the device module of attn-map-to-blocks to the LLVM and NVVM
+/// dialects.
+void buildLowerToNVVMTail(OpPassManager &manager);
+
+/// The unfused route, first third: the cascades of a module with
+/// `attn.kernels`, and the upstream tensor operations around them, become
+/// linalg operations, einsum by einsum, in functions whose boundary is memrefs.
 void buildOutlineUnfused(OpPassManager &manager);
 
-/// The second half: tensors become buffers in the workspace, and linalg
-/// operations loops. Buffers of a phase that take more than `maxFootprint`
-/// bytes are refused, unless it is 0.
+/// The second: tensors become buffers in the workspace. Buffers of a phase that
+/// take more than `maxFootprint` bytes are refused, unless it is 0.
 void buildBufferizeUnfused(OpPassManager &manager, int64_t maxFootprint);
+
+/// The third, for CPUs: linalg operations become loops.
+void buildLowerUnfused(OpPassManager &manager);
+
+/// For GPUs, of fused and unfused phases alike: a phase becomes a grid of
+/// thread blocks, in a device module. A block may have `sharedBytes` of shared
+/// memory; with `checkValues` the kernels check permutations before they run.
+void buildMapToGrids(OpPassManager &manager, int64_t sharedBytes,
+                     bool checkValues);
 
 /// Registers the pipelines under their names: `attn-lower-to-llvm` is the tail,
 /// `attn-unfused-to-llvm` the unfused route with it.

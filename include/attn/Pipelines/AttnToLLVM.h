@@ -52,6 +52,16 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
       *this, "l2-bytes",
       llvm::cl::desc("Bytes of the second level cache of a core"),
       llvm::cl::init(1048576)};
+  Option<int64_t> sharedBytes{
+      *this, "shared-bytes",
+      llvm::cl::desc("Bytes of memory that the threads of a block share; 0 is "
+                     "a CPU"),
+      llvm::cl::init(0)};
+  Option<bool> checkValues{
+      *this, "check-values",
+      llvm::cl::desc("Kernels of a GPU check values of operands, such as "
+                     "permutations, before they run"),
+      llvm::cl::init(true)};
   ListOption<int64_t> laneTiles{
       *this, "lane-tiles",
       llvm::cl::desc("Tile sizes along the lanes, largest first")};
@@ -113,6 +123,16 @@ void buildDeriveCascadesPipeline(OpPassManager &manager,
 void buildChooseFormsPipeline(OpPassManager &manager,
                               const AttnToLLVMOptions &options);
 
+/// A kernel whose calls are inlined, in the precision asked for, with its
+/// signature described: where every route begins.
+void buildDescribeKernel(OpPassManager &manager,
+                         const AttnToLLVMOptions &options);
+
+/// A described kernel, whose cascades are mapped or not, to functions on
+/// memrefs with loops around einsums on tiles and linalg operations, phase by
+/// phase: where the routes to CPUs and GPUs part.
+void buildFormPhases(OpPassManager &manager, const AttnToLLVMOptions &options);
+
 /// A described kernel, whose cascades are mapped or not, to a kernel module in
 /// the LLVM dialect (KernelSignature.h), phase by phase.
 void buildLowerPhasesPipeline(OpPassManager &manager,
@@ -122,8 +142,16 @@ void buildLowerPhasesPipeline(OpPassManager &manager,
 void buildAttnToLLVMPipeline(OpPassManager &manager,
                              const AttnToLLVMOptions &options);
 
+/// Shared memory that a block has on every chip from sm_80 on.
+inline constexpr int64_t kLeastSharedBytes = 99 * 1024;
+
+/// Operators to a module with the kernels of a GPU in a `gpu.module`, in the
+/// LLVM and NVVM dialects. `options.sharedBytes` is what a block has there.
+void buildAttnToNVVMPipeline(OpPassManager &manager,
+                             const AttnToLLVMOptions &options);
+
 /// Registers `attn-to-llvm` and its parts, `attn-derive-cascades` and
-/// `attn-lower-phases`.
+/// `attn-lower-phases`, and `attn-to-nvvm`.
 void registerAttnPipelines();
 
 } // namespace mlir::attn

@@ -41,6 +41,8 @@ def AttnChooseForm : Pass<"attn-choose-form", "::mlir::ModuleOp"> {
            "Bytes of the first level data cache">,
     Option<"l2Bytes", "l2-bytes", "int64_t", "1048576",
            "Bytes of the second level cache of a core">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", "0",
+           "Bytes of memory that the threads of a block share; 0 is a CPU">,
     ListOption<"laneTiles", "lane-tiles", "int64_t",
                "Tile sizes along the lanes, largest first (48,32,16)">,
     Option<"streamTile", "stream-tile", "int64_t", "0",

@@ -1,0 +1,67 @@
+// RUN: attn-opt %s --attn-lower-einsums -split-input-file -verify-diagnostics | FileCheck %s
+
+// Threads for lanes: the thread's number is its point of the rank, eight rows are
+// summed at a time, and there is no vector.
+// CHECK-LABEL: func.func @lanes
+// CHECK-NOT: vector
+// CHECK: %[[T:.*]] = gpu.thread_id x
+// CHECK: scf.for %[[N:.*]] = %{{.*}} to %c16{{.*}} step %c8
+// CHECK: scf.for %[[E:.*]] = {{.*}} iter_args({{.*}}) -> (f32, f32, f32, f32, f32, f32, f32, f32)
+// CHECK: memref.load %{{.*}}[%[[E]], %[[T]]] : memref<4x32xf32>
+// CHECK: memref.load %{{.*}}[%[[N]], %[[E]]] : memref<16x4xf32>
+// CHECK-COUNT-8: math.fma
+// CHECK: memref.store %{{.*}}, %{{.*}}[%[[N]], %[[T]]] : memref<16x32xf32>
+func.func @lanes(%q: memref<4x32xf32>, %k: memref<16x4xf32>, %s: memref<16x32xf32>)
+    attributes {attn.lanes = "m", attn.block_threads = 32 : i64} {
+  attn.einsum [n0,m] = mul(%q[e,m], %k[n0,e]) reduce add(e) outs(%s) {attn.thread_ranks = ["m"]}
+      : (memref<4x32xf32>, memref<16x4xf32>) -> memref<16x32xf32>
+  return
+}
+
+// -----
+
+// A thread past the last row reads that row, and stores nothing.
+// CHECK-LABEL: func.func @clamped
+// CHECK: %[[T:.*]] = gpu.thread_id x
+// CHECK: %[[LAST:.*]] = arith.subi
+// CHECK: %[[MIN:.*]] = arith.minsi %[[T]], %[[LAST]]
+// CHECK: %[[ROW:.*]] = arith.maxsi %[[MIN]]
+// CHECK: memref.load %{{.*}}[%[[ROW]], %{{.*}}] : memref<?x4xf32>
+// CHECK: %[[T2:.*]] = gpu.thread_id x
+// CHECK: %[[TAKES:.*]] = arith.cmpi ult, %[[T2]], %{{.*}}
+// CHECK: scf.if %[[TAKES]]
+// CHECK: memref.store %{{.*}}, %{{.*}}[%[[T2]], %{{.*}}] : memref<?x4xf32>
+func.func @clamped(%q: memref<?x4xf32>, %s: memref<4x32xf32>, %o: memref<?x4xf32>)
+    attributes {attn.lanes = "m", attn.block_threads = 32 : i64} {
+  attn.einsum [e,m] = %q[m,e] outs(%s) clamp [m] {attn.thread_ranks = ["m"]} : (memref<?x4xf32>) -> memref<4x32xf32>
+  attn.einsum [m,e] = %s[e,m] outs(%o) {attn.thread_ranks = ["m"]} : (memref<4x32xf32>) -> memref<?x4xf32>
+  return
+}
+
+// -----
+
+// All threads share the points of all ranks, the last one fastest.
+// CHECK-LABEL: func.func @shared
+// CHECK: %[[T:.*]] = gpu.thread_id x
+// CHECK: scf.for %[[I:.*]] = %[[T]] to %c40{{.*}} step %c32
+// CHECK: %[[E:.*]] = arith.remui %[[I]], %c4
+// CHECK: %[[N:.*]] = arith.divui %[[I]], %c4
+// CHECK: memref.load %{{.*}}[%[[N]], %[[E]]] : memref<10x4xbf16>
+// CHECK: memref.store %{{.*}}, %{{.*}}[%[[N]], %[[E]]] : memref<10x4xf32>
+// CHECK: %[[T2:.*]] = gpu.thread_id x
+// CHECK: %[[FIRST:.*]] = arith.cmpi ult, %[[T2]], %c1
+// CHECK: scf.if %[[FIRST]]
+// CHECK: memref.store %{{.*}}, %{{.*}}[] : memref<f32>
+func.func @shared(%k: memref<10x4xbf16>, %s: memref<10x4xf32>, %t: memref<f32>) attributes {attn.block_threads = 32 : i64} {
+  attn.einsum [n0,e] = %k[n0,e] outs(%s) {attn.thread_ranks = ["n0", "e"]} : (memref<10x4xbf16>) -> memref<10x4xf32>
+  attn.einsum [] = %s[n0,e] reduce add(n0,e) outs(%t) {attn.thread_ranks = []} : (memref<10x4xf32>) -> memref<f32>
+  return
+}
+
+// -----
+
+func.func @alone(%k: memref<4xf32>, %s: memref<4xf32>) {
+  // expected-error @+1 {{has 'attn.thread_ranks', but its function has no 'attn.block_threads'; attn-map-to-threads sets both}}
+  attn.einsum [e] = %k[e] outs(%s) {attn.thread_ranks = ["e"]} : (memref<4xf32>) -> memref<4xf32>
+  return
+}

@@ -1,0 +1,134 @@
+// RUN: attn-opt %s --attn-map-to-threads -split-input-file | FileCheck %s
+// RUN: attn-opt %s --attn-map-to-threads="threads=64" -split-input-file | FileCheck %s --check-prefix=FEWER
+
+// A thread computes its lane from columns of its own, without a barrier; what has
+// no lane is computed by all threads between two.
+// CHECK-LABEL: func.func @lanes
+// CHECK-SAME: attn.block_threads = 32
+// CHECK: scf.for
+// CHECK-NEXT: gpu.barrier
+// CHECK-NOT: gpu.barrier
+// CHECK: attn.einsum [e,m] = {{.*}}attn.thread_ranks = ["m"]
+// CHECK-NOT: gpu.barrier
+// CHECK: attn.einsum [m] = {{.*}}attn.thread_ranks = ["m"]
+// CHECK-NEXT: memref.view
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: attn.einsum [n0,e] = {{.*}}attn.thread_ranks = ["n0", "e"]
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: memref.view
+// CHECK-NEXT: attn.einsum [n0,m] = {{.*}}attn.thread_ranks = ["m"]
+// CHECK-NOT: gpu.barrier
+// CHECK: attn.einsum [m,e] = {{.*}}attn.thread_ranks = ["m"]
+// CHECK-NOT: gpu.barrier
+// CHECK: return
+func.func @lanes(%q: memref<?x8xf32>, %k: memref<4x8xbf16>, %o: memref<?x8xf32>, %begin: index, %end: index, %w: memref<?xi8>)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c512 = arith.constant 512 : index
+  %c576 = arith.constant 576 : index
+  %c704 = arith.constant 704 : index
+  scf.for %i = %begin to %end step %c1 {
+    %packed = memref.view %w[%c0][] : memref<?xi8> to memref<8x16xf32>
+    attn.einsum [e,m] = %q[m,e] outs(%packed) clamp [m] : (memref<?x8xf32>) -> memref<8x16xf32>
+    %sum = memref.view %w[%c512][] : memref<?xi8> to memref<16xf32>
+    attn.einsum [m] = %packed[e,m] reduce add(e) outs(%sum) : (memref<8x16xf32>) -> memref<16xf32>
+    %staged = memref.view %w[%c576][] : memref<?xi8> to memref<4x8xf32>
+    attn.einsum [n0,e] = %k[n0,e] outs(%staged) : (memref<4x8xbf16>) -> memref<4x8xf32>
+    %scores = memref.view %w[%c704][] : memref<?xi8> to memref<4x16xf32>
+    attn.einsum [n0,m] = mul(%packed[e,m], %staged[n0,e]) reduce add(e) outs(%scores)
+        : (memref<8x16xf32>, memref<4x8xf32>) -> memref<4x16xf32>
+    attn.einsum [m,e] = mul(%packed[e,m], %sum[m]) outs(%o) : (memref<8x16xf32>, memref<16xf32>) -> memref<?x8xf32>
+  }
+  return
+}
+
+// -----
+
+// Who reads another thread's column waits for it: a reduction over the lanes, the
+// row of one lane, a number out of a column.
+// CHECK-LABEL: func.func @others
+// CHECK: attn.einsum [m] =
+// CHECK-NEXT: memref.view
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: attn.einsum [] = {{.*}}attn.thread_ranks = []
+// CHECK-NEXT: gpu.barrier
+// CHECK: memref.load {{.*}} : memref<f32>
+// CHECK: scf.for
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: memref.load {{.*}} : memref<32xf32>
+// CHECK-NEXT: gpu.barrier
+// CHECK: memref.subview
+// CHECK-NEXT: attn.einsum [e] =
+// CHECK: outs({{.*}}) {attn.thread_ranks = ["e"]}
+// CHECK-NEXT: gpu.barrier
+func.func @others(%q: memref<32x8xf32>, %o: memref<8xf32>, %w: memref<?xi8>)
+    attributes {attn.lanes = "m", attn.lane_tile = 32 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c32 = arith.constant 32 : index
+  %c1024 = arith.constant 1024 : index
+  %c1152 = arith.constant 1152 : index
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<8x32xf32>
+  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<32x8xf32>) -> memref<8x32xf32>
+  %sum = memref.view %w[%c1024][] : memref<?xi8> to memref<32xf32>
+  attn.einsum [m] = %packed[e,m] reduce add(e) outs(%sum) : (memref<8x32xf32>) -> memref<32xf32>
+  %total = memref.view %w[%c1152][] : memref<?xi8> to memref<f32>
+  attn.einsum [] = %sum[m] reduce add(m) outs(%total) : (memref<32xf32>) -> memref<f32>
+  %all = memref.load %total[] : memref<f32>
+  scf.for %row = %c0 to %c32 step %c1 {
+    %one = memref.load %sum[%row] : memref<32xf32>
+    %column = memref.subview %packed[0, %row] [8, 1] [1, 1] : memref<8x32xf32> to memref<8xf32, strided<[32], offset: ?>>
+    attn.einsum [e] = map(%column[e]) {
+    ^bb0(%x: f32):
+      %y = arith.addf %x, %one : f32
+      %z = arith.addf %y, %all : f32
+      attn.yield %z : f32
+    } outs(%o) : (memref<8xf32, strided<[32], offset: ?>>) -> memref<8xf32>
+  }
+  return
+}
+
+// -----
+
+// Points of a parallel loop go to threads, neighbours of the last dimension to
+// neighbours; a store that stands alone is done by the first thread.
+// CHECK-LABEL: func.func @unfused
+// CHECK-SAME: attn.block_threads = 128
+// FEWER-LABEL: func.func @unfused
+// FEWER-SAME: attn.block_threads = 64
+// CHECK: %[[TOTAL:.*]] = arith.muli
+// CHECK: %[[T:.*]] = gpu.thread_id x
+// CHECK: gpu.barrier
+// CHECK-NEXT: scf.for %[[I:.*]] = %[[T]] to %[[TOTAL]] step %c128
+// CHECK: %[[LAST:.*]] = arith.remui %[[I]], %[[N:.*]] : index
+// CHECK: %[[FIRST:.*]] = arith.divui %[[I]], %[[N]] : index
+// CHECK: memref.store %{{.*}}, %{{.*}}[%[[FIRST]], %[[LAST]]]
+// CHECK: gpu.barrier
+// CHECK: %[[ISFIRST:.*]] = arith.cmpi eq
+// CHECK: scf.if %[[ISFIRST]] {
+// CHECK-NEXT: memref.store
+// CHECK: gpu.barrier
+func.func @unfused(%a: memref<?x?xf32>, %s: memref<f32>, %x: f32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %m = memref.dim %a, %c0 : memref<?x?xf32>
+  %n = memref.dim %a, %c1 : memref<?x?xf32>
+  scf.parallel (%i, %j) = (%c0, %c0) to (%m, %n) step (%c1, %c1) {
+    memref.store %x, %a[%i, %j] : memref<?x?xf32>
+    scf.reduce
+  }
+  memref.store %x, %s[] : memref<f32>
+  return
+}
+
+// -----
+
+// What only asks for sizes runs on the host.
+// CHECK-LABEL: func.func @items
+// CHECK-NOT: attn.block_threads
+func.func @items(%a: memref<?xf32>) -> index {
+  %c0 = arith.constant 0 : index
+  %m = memref.dim %a, %c0 : memref<?xf32>
+  return %m : index
+}
