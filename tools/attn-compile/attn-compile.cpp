@@ -6,12 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Conversion/KernelSignature.h"
 #include "attn/Support/Debug.h"
 #include "attn/Support/OperatorFile.h"
 #include "attn/Target/CPU/Compile.h"
 #include "attn/Target/Compiler/Compiler.h"
+#include "attn/Target/NVVM/CompileDevice.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
@@ -29,10 +32,12 @@ constexpr char kOverview[] =
   attn-compile op.mlir -o op.so            a shared object, and its header op.h
   attn-compile op.mlir -o op.o --cpu=znver4
   attn-compile op.mlir -o - --emit=ll      optimised LLVM IR on the terminal
+  attn-compile op.mlir -o op.ptx --target=nvvm --chip=sm_80
+                                           kernels of a GPU, and op.json
 
 op.mlir holds one public function on tensors; the kernel has its name. The
 functions that a program calls are declared in the header; docs/c-abi.md
-describes them. Where a pass fails, --mlir-pass-pipeline-crash-reproducer=FILE
+describes them; docs/gpu-launches.md describes op.json. Where a pass fails, --mlir-pass-pipeline-crash-reproducer=FILE
 writes what attn-opt --run-reproducer needs; --mlir-print-ir-after-all shows
 every stage. --help-hidden lists the options that all MLIR tools share.
 )";
@@ -41,20 +46,50 @@ llvm::cl::OptionCategory category("attn-compile options");
 
 OperatorFlags flags(category);
 
+/// What the tool writes, of any target.
+enum class Emit {
+  SharedObject,
+  Object,
+  Assembly,
+  LLVMIR,
+  PTX,
+  Cubin,
+  FatBinary
+};
+
+enum class Target { CPU, NVVM };
+
 llvm::cl::opt<std::string>
     outputFile("o",
-               llvm::cl::desc("Output file; its extension (.so, .o, .s, .ll) "
-                              "says what is written"),
+               llvm::cl::desc("Output file; its extension (.so, .o, .s, .ll; "
+                              ".ptx, .cubin, .fatbin) says what is written"),
                llvm::cl::value_desc("file"), llvm::cl::cat(category));
 
-llvm::cl::opt<ArtefactKind>
-    emitKind("emit", llvm::cl::desc("What to write, whatever the extension:"),
-             llvm::cl::values(
-                 clEnumValN(ArtefactKind::SharedObject, "so", "shared object"),
-                 clEnumValN(ArtefactKind::Object, "o", "object"),
-                 clEnumValN(ArtefactKind::Assembly, "s", "assembly"),
-                 clEnumValN(ArtefactKind::LLVMIR, "ll", "optimised LLVM IR")),
-             llvm::cl::cat(category));
+llvm::cl::opt<Emit> emitKind(
+    "emit", llvm::cl::desc("What to write, whatever the extension:"),
+    llvm::cl::values(clEnumValN(Emit::SharedObject, "so", "shared object"),
+                     clEnumValN(Emit::Object, "o", "object"),
+                     clEnumValN(Emit::Assembly, "s", "assembly"),
+                     clEnumValN(Emit::LLVMIR, "ll", "optimised LLVM IR"),
+                     clEnumValN(Emit::PTX, "ptx", "PTX"),
+                     clEnumValN(Emit::Cubin, "cubin",
+                                "machine code of a GPU, by ptxas"),
+                     clEnumValN(Emit::FatBinary, "fatbin",
+                                "that and the PTX, by fatbinary")),
+    llvm::cl::cat(category));
+
+llvm::cl::opt<Target> targetKind(
+    "target", llvm::cl::desc("What to compile for:"),
+    llvm::cl::values(clEnumValN(Target::CPU, "cpu", "a CPU (the default)"),
+                     clEnumValN(Target::NVVM, "nvvm", "an NVIDIA GPU")),
+    llvm::cl::init(Target::CPU), llvm::cl::cat(category));
+
+llvm::cl::opt<std::string>
+    chip("chip",
+         llvm::cl::desc("GPU to compile for: sm_80 (the default), sm_89, "
+                        "sm_90a, sm_120"),
+         llvm::cl::value_desc("name"), llvm::cl::init("sm_80"),
+         llvm::cl::cat(category));
 
 llvm::cl::opt<std::string> cpu(
     "cpu",
@@ -85,6 +120,13 @@ llvm::cl::opt<std::string>
                llvm::cl::desc("C header to write (default: beside the output, "
                               "with extension .h; empty: none)"),
                llvm::cl::value_desc("file"), llvm::cl::cat(category));
+
+llvm::cl::opt<std::string> descriptionFile(
+    "launches",
+    llvm::cl::desc("JSON file to write for a GPU, how a host launches the "
+                   "kernels (default: beside the output, with extension "
+                   ".json; empty: none)"),
+    llvm::cl::value_desc("file"), llvm::cl::cat(category));
 
 llvm::cl::opt<bool> fromLLVMDialect(
     "from-llvm-dialect",
@@ -127,15 +169,85 @@ llvm::cl::opt<unsigned>
 
 /// What to write and where, once the options agree with each other.
 struct Outputs {
-  ArtefactKind kind;
+  Emit kind;
   std::string file;
-  std::string header;
+  /// The C header, or the description of the launches.
+  std::string companion;
 };
 
 } // namespace
 
 static llvm::raw_ostream &reportError() {
   return llvm::WithColor::error(llvm::errs(), "attn-compile");
+}
+
+static std::optional<Emit> getKindOf(StringRef fileName) {
+  return llvm::StringSwitch<std::optional<Emit>>(
+             llvm::sys::path::extension(fileName))
+      .Case(".so", Emit::SharedObject)
+      .Case(".o", Emit::Object)
+      .Case(".s", Emit::Assembly)
+      .Case(".ll", Emit::LLVMIR)
+      .Case(".ptx", Emit::PTX)
+      .Case(".cubin", Emit::Cubin)
+      .Case(".fatbin", Emit::FatBinary)
+      .Default(std::nullopt);
+}
+
+static std::optional<ArtefactKind> getCPUArtefact(Emit kind) {
+  switch (kind) {
+  case Emit::SharedObject:
+    return ArtefactKind::SharedObject;
+  case Emit::Object:
+    return ArtefactKind::Object;
+  case Emit::Assembly:
+    return ArtefactKind::Assembly;
+  case Emit::LLVMIR:
+    return ArtefactKind::LLVMIR;
+  default:
+    return std::nullopt;
+  }
+}
+
+static std::optional<DeviceArtefact> getDeviceArtefact(Emit kind) {
+  switch (kind) {
+  case Emit::LLVMIR:
+    return DeviceArtefact::LLVMIR;
+  case Emit::PTX:
+    return DeviceArtefact::PTX;
+  case Emit::Cubin:
+    return DeviceArtefact::Cubin;
+  case Emit::FatBinary:
+    return DeviceArtefact::FatBinary;
+  default:
+    return std::nullopt;
+  }
+}
+
+/// Refuses options of the other target.
+static LogicalResult checkTargetOptions(Emit kind) {
+  bool isGPU = targetKind == Target::NVVM;
+  const llvm::cl::Option *others[] = {&cpu, &sanitizer, &headerFile,
+                                      &fromLLVMDialect};
+  const llvm::cl::Option *gpuOptions[] = {&chip, &descriptionFile};
+  for (const llvm::cl::Option *option :
+       isGPU ? ArrayRef(others) : ArrayRef(gpuOptions))
+    if (option->getNumOccurrences() != 0) {
+      reportError() << "--" << option->ArgStr
+                    << " is an option of --target=" << (isGPU ? "cpu" : "nvvm")
+                    << "\n";
+      return failure();
+    }
+  if (isGPU ? getDeviceArtefact(kind).has_value()
+            : getCPUArtefact(kind).has_value())
+    return success();
+  if (isGPU)
+    reportError()
+        << "no launcher is written for GPUs yet: --target=nvvm writes "
+           "ll, ptx, cubin or fatbin, and the launches as JSON\n";
+  else
+    reportError() << "PTX, cubins and fat binaries need --target=nvvm\n";
+  return failure();
 }
 
 static FailureOr<Outputs> getOutputs() {
@@ -145,26 +257,33 @@ static FailureOr<Outputs> getOutputs() {
   }
   Outputs outputs;
   outputs.file = outputFile;
-  std::optional<ArtefactKind> kind = getArtefactKind(outputFile);
+  std::optional<Emit> kind = getKindOf(outputFile);
   if (emitKind.getNumOccurrences())
     kind = emitKind;
   if (!kind) {
     reportError() << "the extension of '" << outputFile
-                  << "' does not say what to write; it must be .so, .o, .s or "
-                     ".ll, or --emit must say it\n";
+                  << "' does not say what to write; it must be "
+                  << (targetKind == Target::CPU
+                          ? ".so, .o, .s or .ll"
+                          : ".ptx, .cubin, .fatbin or .ll")
+                  << ", or --emit must say it\n";
     return failure();
   }
   outputs.kind = *kind;
-  if (headerFile.getNumOccurrences()) {
-    outputs.header = headerFile;
+  if (failed(checkTargetOptions(*kind)))
+    return failure();
+  bool isGPU = targetKind == Target::NVVM;
+  llvm::cl::opt<std::string> &companion = isGPU ? descriptionFile : headerFile;
+  if (companion.getNumOccurrences()) {
+    outputs.companion = companion;
   } else if (outputFile != "-") {
     SmallString<128> path(outputFile);
-    llvm::sys::path::replace_extension(path, ".h");
-    outputs.header = path.str().str();
+    llvm::sys::path::replace_extension(path, isGPU ? ".json" : ".h");
+    outputs.companion = path.str().str();
   }
-  if (!outputs.header.empty() && outputs.header == outputs.file) {
-    reportError() << "the header and the output are both '" << outputs.file
-                  << "'\n";
+  if (!outputs.companion.empty() && outputs.companion == outputs.file) {
+    reportError() << (isGPU ? "the launches" : "the header")
+                  << " and the output are both '" << outputs.file << "'\n";
     return failure();
   }
   if (optLevel > 3) {
@@ -175,20 +294,21 @@ static FailureOr<Outputs> getOutputs() {
   return outputs;
 }
 
-/// Resolves --cpu; there is no source location to report at.
-static FailureOr<CPUTarget> getTarget(MLIRContext &context) {
-  ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) {
-    reportError() << "--cpu: " << diagnostic << "\n";
+/// Calls `resolve` where there is no source location to report at: its
+/// diagnostics name the flag.
+template <typename T>
+static FailureOr<T>
+resolve(MLIRContext &context, StringRef flag,
+        function_ref<FailureOr<T>(function_ref<InFlightDiagnostic()>)> get) {
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    reportError() << "--" << flag << ": " << diagnostic << "\n";
     return success();
   });
-  return CPUTarget::get(cpu,
-                        [&] { return emitError(UnknownLoc::get(&context)); });
+  return get([&] { return emitError(UnknownLoc::get(&context)); });
 }
 
-/// Sets what the pipeline needs to know, from the target and the flags.
-static LogicalResult setOptions(AttnToLLVMOptions &options,
-                                const CPUTarget &target) {
-  setTarget(options, target);
+/// Sets what the pipeline needs to know beside the target, from the flags.
+static LogicalResult setOptions(AttnToLLVMOptions &options) {
   options.form = flags.form;
   options.passes = flags.passes;
   options.precision = precision;
@@ -202,49 +322,89 @@ static LogicalResult setOptions(AttnToLLVMOptions &options,
 }
 
 /// Lowers the operator in `module` to a kernel module.
-static LogicalResult lowerToKernelModule(ModuleOp module,
-                                         const AttnToLLVMOptions &options) {
+static LogicalResult
+lowerToKernelModule(ModuleOp module, const AttnToLLVMOptions &options,
+                    void (*build)(OpPassManager &, const AttnToLLVMOptions &)) {
   PassManager manager(module.getContext());
   if (failed(applyPassManagerCLOptions(manager)))
     return failure();
   applyDefaultTimingPassManagerCLOptions(manager);
-  buildAttnToLLVMPipeline(manager, options);
+  build(manager, options);
   return manager.run(module);
+}
+
+static std::unique_ptr<OperatorFile> readFile(MLIRContext &context) {
+  auto reportFile = [](StringRef message) { reportError() << message << "\n"; };
+  return OperatorFile::read(flags.inputFile, &context, reportFile);
+}
+
+static LogicalResult compileForCPU(MLIRContext &context,
+                                   const Outputs &outputs) {
+  FailureOr<CPUTarget> target = resolve<CPUTarget>(
+      context, "cpu", [](auto report) { return CPUTarget::get(cpu, report); });
+  if (failed(target))
+    return failure();
+  AttnToLLVMOptions options;
+  setTarget(options, *target);
+  if (failed(setOptions(options)))
+    return failure();
+  std::unique_ptr<OperatorFile> file = readFile(context);
+  if (!file)
+    return failure();
+  if (cpu == "host" || cpu == "native")
+    llvm::errs() << "attn-compile: compiling for the host CPU, "
+                 << target->getCPU() << "\n";
+  if (!fromLLVMDialect && failed(lowerToKernelModule(file->getModule(), options,
+                                                     buildAttnToLLVMPipeline)))
+    return failure();
+  CompileOptions compileOptions{*target,    sanitizer,    optLevel,
+                                kernelName, maxFootprint, checkValues};
+  return compileKernels(file->getModule(), compileOptions,
+                        *getCPUArtefact(outputs.kind), outputs.file,
+                        outputs.companion);
+}
+
+static LogicalResult compileForGPU(MLIRContext &context,
+                                   const Outputs &outputs) {
+  FailureOr<NVVMTarget> target =
+      resolve<NVVMTarget>(context, "chip", [](auto report) {
+        return NVVMTarget::get(chip, report);
+      });
+  if (failed(target))
+    return failure();
+  AttnToLLVMOptions options;
+  setTarget(options, *target);
+  options.checkValues = checkValues;
+  if (failed(setOptions(options)))
+    return failure();
+  std::unique_ptr<OperatorFile> file = readFile(context);
+  if (!file)
+    return failure();
+  if (!kernelName.empty()) {
+    func::FuncOp kernel = getKernelFunction(file->getModule());
+    if (!kernel)
+      return failure();
+    kernel.setName(kernelName);
+  }
+  if (failed(lowerToKernelModule(file->getModule(), options,
+                                 buildAttnToNVVMPipeline)))
+    return failure();
+  return compileDevice(file->getModule(), {*target, optLevel},
+                       *getDeviceArtefact(outputs.kind), outputs.file,
+                       outputs.companion);
 }
 
 static LogicalResult compile() {
   FailureOr<Outputs> outputs = getOutputs();
   if (failed(outputs))
     return failure();
-
   DialectRegistry registry;
   registerCompilerDialects(registry);
   MLIRContext context(registry);
   // The operation is often the whole module, which would bury the message.
   context.printOpOnDiagnostic(false);
-  FailureOr<CPUTarget> target = getTarget(context);
-  if (failed(target))
-    return failure();
-
-  AttnToLLVMOptions options;
-  if (failed(setOptions(options, *target)))
-    return failure();
-  auto reportFile = [](StringRef message) { reportError() << message << "\n"; };
-  std::unique_ptr<OperatorFile> file =
-      OperatorFile::read(flags.inputFile, &context, reportFile);
-  if (!file)
-    return failure();
-
-  if (cpu == "host" || cpu == "native")
-    llvm::errs() << "attn-compile: compiling for the host CPU, "
-                 << target->getCPU() << "\n";
-  if (!fromLLVMDialect &&
-      failed(lowerToKernelModule(file->getModule(), options)))
-    return failure();
-  CompileOptions compileOptions{*target,    sanitizer,    optLevel,
-                                kernelName, maxFootprint, checkValues};
-  return compileKernels(file->getModule(), compileOptions, outputs->kind,
-                        outputs->file, outputs->header);
+  return targetKind == Target::CPU ? compileForCPU(context, *outputs)
+                                   : compileForGPU(context, *outputs);
 }
 
 int main(int argc, char **argv) {

@@ -32,3 +32,8 @@ void mlir::attn::setTarget(AttnToLLVMOptions &options,
   options.fma = target.hasFeature("fma");
   options.bf16 = target.hasFeature("avx512bf16");
 }
+
+void mlir::attn::setTarget(AttnToLLVMOptions &options,
+                           const NVVMTarget &target) {
+  options.sharedBytes = target.getSharedBytes();
+}

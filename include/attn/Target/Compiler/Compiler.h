@@ -16,6 +16,7 @@
 
 #include "attn/Pipelines/AttnToLLVM.h"
 #include "attn/Target/CPU/CPUTarget.h"
+#include "attn/Target/NVVM/NVVMTarget.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace mlir::attn {
@@ -25,6 +26,7 @@ void registerCompilerDialects(DialectRegistry &registry);
 
 /// Sets what the pipeline needs to know of `target`.
 void setTarget(AttnToLLVMOptions &options, const CPUTarget &target);
+void setTarget(AttnToLLVMOptions &options, const NVVMTarget &target);
 
 } // namespace mlir::attn
 

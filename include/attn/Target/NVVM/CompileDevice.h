@@ -1,0 +1,62 @@
+//===- CompileDevice.h - From a device module to artefacts ------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The last stage of compilation for GPUs: the gpu.module that attn-to-nvvm
+// makes, in the LLVM and NVVM dialects, becomes LLVM IR, PTX, a cubin or a fat
+// binary, and a JSON file that says how a host launches it
+// (docs/gpu-launches.md).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TARGET_NVVM_COMPILEDEVICE_H
+#define ATTN_TARGET_NVVM_COMPILEDEVICE_H
+
+#include "attn/Conversion/Launches.h"
+#include "attn/Target/Common/CodeGeneration.h"
+#include "attn/Target/Common/CompiledKernel.h"
+#include "attn/Target/NVVM/NVVMTarget.h"
+#include "llvm/IR/Module.h"
+
+namespace mlir::gpu {
+class GPUModuleOp;
+} // namespace mlir::gpu
+
+namespace mlir::attn {
+
+enum class DeviceArtefact { LLVMIR, PTX, Cubin, FatBinary };
+
+struct DeviceOptions {
+  NVVMTarget target;
+  /// LLVM's and ptxas's level, 0 to 3.
+  unsigned optLevel = 3;
+};
+
+/// Translates a device module to optimised LLVM IR for `machine`.
+FailureOr<std::unique_ptr<llvm::Module>>
+translateDevice(gpu::GPUModuleOp device, llvm::TargetMachine &machine,
+                const DeviceOptions &options, llvm::LLVMContext &llvmContext);
+
+/// What a host needs to launch the kernels, as JSON.
+std::string getLaunchDescription(const CompiledKernel &kernel,
+                                 const LaunchPlan &plan,
+                                 const DeviceOptions &options);
+
+/// ptxas or fatbinary, the program of the CUDA toolkit called `name`: on PATH,
+/// in bin of CUDA_HOME or of CUDA_PATH, or in /usr/local/cuda/bin.
+std::optional<std::string> findToolkitProgram(StringRef name);
+
+/// Compiles the device module of `module` to `fileName`, "-" being the standard
+/// output for text, and writes the description to `descriptionFileName` unless
+/// that is empty. On failure there is neither.
+LogicalResult compileDevice(ModuleOp module, const DeviceOptions &options,
+                            DeviceArtefact kind, StringRef fileName,
+                            StringRef descriptionFileName);
+
+} // namespace mlir::attn
+
+#endif // ATTN_TARGET_NVVM_COMPILEDEVICE_H

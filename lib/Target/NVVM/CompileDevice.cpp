@@ -1,0 +1,131 @@
+//===- CompileDevice.cpp - From a device module to artefacts --------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Target/NVVM/CompileDevice.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include "Toolkit.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// A kernel is all of its phase: a call would keep what it takes in memory.
+static void inlineIntoKernels(llvm::Module &module) {
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration() ||
+        function.getCallingConv() == llvm::CallingConv::PTX_Kernel)
+      continue;
+    function.setLinkage(llvm::GlobalValue::InternalLinkage);
+    function.addFnAttr(llvm::Attribute::AlwaysInline);
+  }
+}
+
+/// A GPU has no library that a kernel could call.
+static LogicalResult checkUndefined(llvm::Module &module, EmitError emitError) {
+  for (const llvm::Function &function : module)
+    if (function.isDeclaration() && !function.isIntrinsic() &&
+        !function.use_empty())
+      return emitError() << "the kernel calls '" << function.getName().str()
+                         << "', which a GPU does not have";
+  return success();
+}
+
+FailureOr<std::unique_ptr<llvm::Module>> mlir::attn::translateDevice(
+    gpu::GPUModuleOp device, llvm::TargetMachine &machine,
+    const DeviceOptions &options, llvm::LLVMContext &llvmContext) {
+  auto emitError = [&] { return device.emitError(); };
+  std::unique_ptr<llvm::Module> translated =
+      translateModuleToLLVMIR(device, llvmContext, device.getName());
+  if (!translated)
+    return emitError() << "the device module cannot be translated to LLVM IR; "
+                          "everything must be in the LLVM and NVVM dialects";
+  translated->setTargetTriple(machine.getTargetTriple());
+  translated->setDataLayout(machine.createDataLayout());
+  inlineIntoKernels(*translated);
+  if (failed(verifyKernels(*translated, emitError)))
+    return failure();
+  runOptimizer(*translated, machine, options.optLevel);
+  if (failed(checkUndefined(*translated, emitError)))
+    return failure();
+  return translated;
+}
+
+static FailureOr<std::string> writePTX(llvm::Module &module,
+                                       llvm::TargetMachine &machine,
+                                       EmitError emitError) {
+  SmallString<0> buffer;
+  if (failed(generateCode(module, machine, llvm::CodeGenFileType::AssemblyFile,
+                          buffer, emitError)))
+    return failure();
+  return buffer.str().str();
+}
+
+/// Writes the artefact; on failure there is no file.
+static LogicalResult writeDevice(llvm::Module &module,
+                                 llvm::TargetMachine &machine,
+                                 const DeviceOptions &options,
+                                 DeviceArtefact kind, StringRef fileName,
+                                 Location loc) {
+  auto emitError = [&] { return mlir::emitError(loc); };
+  bool isText = kind == DeviceArtefact::LLVMIR || kind == DeviceArtefact::PTX;
+  if (fileName == "-" && !isText)
+    return emitError() << "binaries are not written to the standard output; "
+                          "name a file with -o";
+  if (kind == DeviceArtefact::LLVMIR) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module.print(stream, nullptr);
+    return writeFile(fileName, text, emitError);
+  }
+  FailureOr<std::string> ptx = writePTX(module, machine, emitError);
+  if (failed(ptx))
+    return failure();
+  if (kind == DeviceArtefact::PTX)
+    return writeFile(fileName, *ptx, emitError);
+  return assemble(*ptx, options, kind, fileName, loc);
+}
+
+LogicalResult mlir::attn::compileDevice(ModuleOp module,
+                                        const DeviceOptions &options,
+                                        DeviceArtefact kind, StringRef fileName,
+                                        StringRef descriptionFileName) {
+  auto emitError = [&] { return module.emitError(); };
+  FailureOr<SmallVector<CompiledKernel>> kernels = getCompiledKernels(module);
+  if (failed(kernels))
+    return failure();
+  auto devices = module.getOps<gpu::GPUModuleOp>();
+  if (!llvm::hasSingleElement(devices) || kernels->size() != 1)
+    return emitError() << "needs one kernel and its device module; "
+                          "attn-map-to-blocks makes it";
+  gpu::GPUModuleOp device = *devices.begin();
+  FailureOr<LaunchPlan> plan = LaunchPlan::get(device);
+  if (failed(plan))
+    return failure();
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::TargetMachine> machine =
+      options.target.createTargetMachine(getCodeGenLevel(options.optLevel));
+  FailureOr<std::unique_ptr<llvm::Module>> translated =
+      translateDevice(device, *machine, options, context);
+  if (failed(translated) ||
+      failed(writeDevice(**translated, *machine, options, kind, fileName,
+                         module.getLoc())))
+    return failure();
+  if (descriptionFileName.empty() ||
+      succeeded(writeFile(
+          descriptionFileName,
+          getLaunchDescription(kernels->front(), *plan, options), emitError)))
+    return success();
+  if (fileName != "-")
+    llvm::sys::fs::remove(fileName);
+  return failure();
+}

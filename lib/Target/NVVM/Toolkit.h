@@ -1,0 +1,23 @@
+//===- Toolkit.h - Programs of the CUDA toolkit -----------------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_TARGET_NVVM_TOOLKIT_H
+#define ATTN_LIB_TARGET_NVVM_TOOLKIT_H
+
+#include "attn/Target/NVVM/CompileDevice.h"
+
+namespace mlir::attn {
+
+/// Makes a cubin, or a fat binary of it and the PTX, with the programs of the
+/// CUDA toolkit. Warns of registers that ptxas spills.
+LogicalResult assemble(StringRef ptx, const DeviceOptions &options,
+                       DeviceArtefact kind, StringRef fileName, Location loc);
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_TARGET_NVVM_TOOLKIT_H

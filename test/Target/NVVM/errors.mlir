@@ -1,0 +1,36 @@
+// Each mistake gets one message, a failing exit code and no output file.
+
+// RUN: rm -rf %t && mkdir -p %t
+// RUN: not attn-compile %s -o %t/f.so --target=nvvm 2>&1 | FileCheck %s --check-prefix=LAUNCHER
+// RUN: not attn-compile %s -o %t/f.bin --target=nvvm 2>&1 | FileCheck %s --check-prefix=EXTENSION
+// RUN: not attn-compile %s -o %t/f.ptx 2>&1 | FileCheck %s --check-prefix=TARGET
+// RUN: not attn-compile %s -o %t/f.ptx --emit=ptx 2>&1 | FileCheck %s --check-prefix=NEEDS
+// RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --chip=sm_70 2>&1 | FileCheck %s --check-prefix=CHIP
+// RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --cpu=znver4 2>&1 | FileCheck %s --check-prefix=CPU
+// RUN: not attn-compile %s -o %t/f.so --chip=sm_80 2>&1 | FileCheck %s --check-prefix=GPU
+// RUN: not attn-compile %s -o - --emit=cubin --target=nvvm 2>&1 | FileCheck %s --check-prefix=TERMINAL
+// RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --launches=%t/f.ptx 2>&1 | FileCheck %s --check-prefix=SAME
+// RUN: not attn-compile %s -o %t/no/f.ptx --target=nvvm 2>&1 | FileCheck %s --check-prefix=FOLDER
+// RUN: not attn-compile %s -o %t --emit=cubin --target=nvvm 2>&1 | FileCheck %s --check-prefix=DEVICE
+// RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --name=2f 2>&1 | FileCheck %s --check-prefix=NAME
+// RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --launches=%t/no/f.json 2>&1 | FileCheck %s --check-prefix=JSON
+// RUN: %python -c "import os, sys; assert os.listdir(sys.argv[1]) == []" %t
+
+// LAUNCHER: error: no launcher is written for GPUs yet: --target=nvvm writes ll, ptx, cubin or fatbin, and the launches as JSON
+// EXTENSION: error: the extension of '{{.*}}f.bin' does not say what to write; it must be .ptx, .cubin, .fatbin or .ll, or --emit must say it
+// TARGET: error: PTX, cubins and fat binaries need --target=nvvm
+// NEEDS: error: PTX, cubins and fat binaries need --target=nvvm
+// CHIP: error: --chip: unknown chip 'sm_70'; it must be sm_80, sm_89, sm_90a or sm_120
+// CPU: error: --cpu is an option of --target=cpu
+// GPU: error: --chip is an option of --target=nvvm
+// TERMINAL: error: binaries are not written to the standard output; name a file with -o
+// SAME: error: the launches and the output are both '{{.*}}f.ptx'
+// FOLDER: error: cannot write '{{.*}}no/f.ptx': {{.*}}No such file or directory
+// DEVICE: error: cannot write '{{.*}}': it exists and is no regular file
+// NAME: error: kernel '2f' needs a name that is a C identifier
+// JSON: error: cannot write '{{.*}}no/f.json': {{.*}}No such file or directory
+func.func @f(%q: tensor<?x2x?x16xf32>, %k: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x16xf32>) -> tensor<?x2x?x16xf32> {
+  %o = attn.attention(%q, %k, %v)
+      : (tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>) -> tensor<?x2x?x16xf32>
+  return %o : tensor<?x2x?x16xf32>
+}
