@@ -19,6 +19,7 @@ import numpy as np
 from attn import contract
 from attn.compiler import CompileError, compile_file, find_compiler
 from attn.kernel import Kernel, PythonParallelFor
+from attn.simulator import SimulatedKernel
 from cases import Case, case_operands
 from memory import GuardedArray, isolated, place
 from operators import Operands, Spec, text
@@ -56,13 +57,26 @@ class KernelCache:
         """The shared object alone, for those that this process cannot load."""
         return self.build(text(spec), spec.key, *flags)
 
-    def build(self, source: str, stem: str, *flags: str) -> Path:
+    def device(self, spec: Spec, *flags: str, chip: str = "sm_80") -> SimulatedKernel:
+        """The operator as a kernel of a GPU, which the simulator runs."""
+        return self.compile_device(text(spec), spec.key, *flags, chip=chip)
+
+    def compile_device(self, source: str, stem: str, *flags: str, chip="sm_80") -> SimulatedKernel:
+        ptx = self.build_device(source, stem, *flags, chip=chip)
+        return SimulatedKernel(ptx, ptx.with_suffix(".json"))
+
+    def build_device(self, source: str, stem: str, *flags: str, chip="sm_80") -> Path:
+        return self.build(
+            source, stem, "--target=nvvm", f"--chip={chip}", *flags, suffix=".ptx"
+        )  # fmt: skip
+
+    def build(self, source: str, stem: str, *flags: str, suffix: str = ".so") -> Path:
         if not any(flag.startswith("--form") for flag in flags):
             # What cannot be fused must fail here, not run unfused unnoticed.
             flags = ("--form=fused", *flags)
         digest = hashlib.sha256("\0".join([source, *flags]).encode()).hexdigest()[:12]
         stem = f"{stem}_{digest}"
-        library, refused = self.folder / f"{stem}.so", self.folder / f"{stem}.err"
+        library, refused = self.folder / f"{stem}{suffix}", self.folder / f"{stem}.err"
         if library in self._loaded:
             return library
         with open(self.folder / f"{stem}.lock", "w") as lock:

@@ -1,0 +1,217 @@
+# ===- simulator.py - A GPU's kernels on the PTX simulator ----*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Kernels in PTX, called on NumPy arrays through libattn_ptx_sim (attn-c/ptx-sim.h)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .compiler import find_compiler
+from .kernel import STATUS, KernelError
+from .launches import STATUS_BYTES, LaunchDescription, Place
+
+
+class SimulatorError(RuntimeError):
+    """The simulator refused the PTX or a launch, or found something wrong in one."""
+
+
+def find_simulator() -> Path | None:
+    """ATTN_PTX_SIM, else the library beside the compiler, or None."""
+    given = os.environ.get("ATTN_PTX_SIM")
+    if given:
+        return Path(given)
+    root = find_compiler().resolve().parents[1]
+    path = root / "lib" / "libattn_ptx_sim.so"
+    return path if path.is_file() else None
+
+
+class _LaunchConfig(ctypes.Structure):
+    _fields_ = [
+        ("kernel", ctypes.c_char_p),
+        ("grid", ctypes.c_uint32 * 3),
+        ("block", ctypes.c_uint32 * 3),
+        ("shared", ctypes.c_uint32),
+        ("seed", ctypes.c_uint64),
+        ("arguments", ctypes.c_size_t),
+        ("argument_values", ctypes.POINTER(ctypes.c_void_p)),
+        ("argument_sizes", ctypes.POINTER(ctypes.c_size_t)),
+        ("step_limit", ctypes.c_uint64),
+    ]
+
+
+def _load(path: Path):
+    library = ctypes.CDLL(str(path))
+    handle, address, size = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_size_t
+    signatures = {
+        "create": (handle, [ctypes.c_char_p, ctypes.c_char_p]),
+        "destroy": (None, [handle]),
+        "error": (ctypes.c_char_p, [handle]),
+        "allocate": (address, [handle, size]),
+        "free": (ctypes.c_int, [handle, address]),
+        "write": (ctypes.c_int, [handle, address, ctypes.c_void_p, size]),
+        "read": (ctypes.c_int, [handle, address, ctypes.c_void_p, size, ctypes.c_void_p]),
+        "launch": (ctypes.c_int, [handle, ctypes.POINTER(_LaunchConfig)]),
+        "report": (ctypes.c_char_p, [handle]),
+    }
+    functions = {}
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, f"attn_ptx_sim_{name}")
+        function.restype, function.argtypes = result, arguments
+        functions[name] = function
+    return functions
+
+
+def _rows(array: np.ndarray):
+    """The parts of an array that lie next to each other in memory."""
+    if array.flags.c_contiguous:
+        yield array
+        return
+    for index in np.ndindex(array.shape[:-1]):
+        yield array[index]
+
+
+class SimulatedKernel:
+    """A kernel in PTX with its description; called as `attn.kernel.Kernel` is.
+
+    Every call has memory of its own: what it reads behind a tensor, or before it
+    was written, is found by the simulator and is an error.
+    """
+
+    def __init__(self, ptx: str | Path, description: str | Path, library: Path | None = None):
+        library = library or find_simulator()
+        if library is None:
+            raise FileNotFoundError("libattn_ptx_sim was not found: build it or set ATTN_PTX_SIM")
+        self._sim = _load(library)
+        self.path = Path(ptx)
+        self.description = LaunchDescription(description)
+        self.inputs, self.outputs = self.description.inputs, self.description.outputs
+        self.seed = 0
+        self._text = self.path.read_bytes()
+
+    def run(self, arrays: Sequence[np.ndarray], parallel=None):
+        """Runs on inputs followed by outputs, whose every element is written."""
+        call = _Call(self._sim, self._text, self.path.name, self.seed)
+        try:
+            call.run(self.description, arrays)
+        finally:
+            call.close()
+
+
+class _Call:
+    """A simulator, for one call of a kernel."""
+
+    def __init__(self, sim, text: bytes, name: str, seed: int):
+        self._sim, self._seed = sim, seed
+        self._handle = sim["create"](text, name.encode())
+        error = sim["error"](self._handle)
+        if error:
+            raise SimulatorError(error.decode())
+
+    def close(self):
+        self._sim["destroy"](self._handle)
+
+    def _do(self, function: str, *arguments):
+        if self._sim[function](self._handle, *arguments):
+            error = self._sim["error"](self._handle) or self._sim["report"](self._handle)
+            raise SimulatorError((error or b"unknown error").decode())
+
+    def _allocate(self, size: int) -> int:
+        return self._sim["allocate"](self._handle, size) if size else 0
+
+    @staticmethod
+    def _address(array: np.ndarray) -> int:
+        return array.__array_interface__["data"][0]
+
+    def _place(self, array: np.ndarray) -> tuple[Place, int]:
+        """Memory for an array; where it lies, and the device minus the host address."""
+        low = self._address(array)
+        high = low + array.itemsize
+        for extent, stride in zip(array.shape, array.strides, strict=True):
+            low += min(0, (extent - 1) * stride)
+            high += max(0, (extent - 1) * stride)
+        size = high - low if array.size else 0
+        offset = self._allocate(size) - low
+        strides = tuple(stride // array.itemsize for stride in array.strides)
+        return Place(self._address(array) + offset, array.shape, strides), offset
+
+    def _write(self, array: np.ndarray, offset: int):
+        if array.size == 0:
+            return
+        for row in _rows(array):
+            self._do("write", self._address(row) + offset, self._address(row), row.nbytes)
+
+    def _read(self, name: str, array: np.ndarray, offset: int):
+        if array.size == 0:
+            return
+        for row in _rows(array):
+            known = np.zeros(row.nbytes, np.uint8)
+            address = self._address(row)
+            self._do("read", address + offset, address, row.nbytes, known.ctypes.data)
+            if not known.all():
+                raise SimulatorError(f"{(known == 0).sum()} bytes of {name} were never written")
+
+    def _check_untouched(self, description, arrays, placed):
+        """A call that is refused has written no output."""
+        for tensor, array, (_, offset) in zip(description.tensors, arrays, placed, strict=True):
+            for row in _rows(array) if tensor.is_output and array.size else ():
+                data, known = np.zeros((2, row.nbytes), np.uint8)
+                address = self._address(row) + offset
+                self._do("read", address, data.ctypes.data, row.nbytes, known.ctypes.data)
+                if known.any():
+                    raise SimulatorError(f"a call that was refused wrote {tensor.name}")
+
+    def _launch(self, launch, arguments: Sequence[int]):
+        values = (ctypes.c_uint64 * len(arguments))(*(v % 2**64 for v in arguments))
+        pointers = (ctypes.c_void_p * len(arguments))(
+            *(ctypes.addressof(values) + 8 * i for i in range(len(arguments)))
+        )
+        sizes = (ctypes.c_size_t * len(arguments))(*([8] * len(arguments)))
+        config = _LaunchConfig(
+            kernel=launch.kernel.encode(),
+            grid=(launch.blocks, 1, 1),
+            block=(launch.threads, 1, 1),
+            shared=launch.shared,
+            seed=self._seed,
+            arguments=len(arguments),
+            argument_values=pointers,
+            argument_sizes=sizes,
+        )
+        self._do("launch", ctypes.byref(config))
+
+    def run(self, description: LaunchDescription, arrays: Sequence[np.ndarray]):
+        extents = description.extents([array.shape for array in arrays])
+        for tensor, array in zip(description.tensors, arrays, strict=True):
+            if array.dtype != tensor.dtype:
+                raise KernelError(STATUS["DTYPE"], f"{tensor} is given {array.dtype}")
+        placed = [self._place(array) for array in arrays]
+        for tensor, array, (_, offset) in zip(description.tensors, arrays, placed, strict=True):
+            if not tensor.is_output:
+                self._write(array, offset)
+        workspace = self._allocate(description.workspace_bytes(extents))
+        check_bytes = description.check_bytes(extents)
+        check = self._allocate(check_bytes)
+        places = [place for place, _ in placed]
+        arguments = description.arguments(places, extents, workspace, check)
+        for launch in description.launches(extents):
+            self._launch(launch, arguments)
+        if check_bytes:
+            status = ctypes.create_string_buffer(STATUS_BYTES)
+            known = ctypes.create_string_buffer(STATUS_BYTES)
+            self._do("read", check, status, STATUS_BYTES, known)
+            problem = description.describe_status(status.raw)
+            if problem:
+                self._check_untouched(description, arrays, placed)
+                raise KernelError(STATUS["VALUE"], problem)
+        for tensor, array, (_, offset) in zip(description.tensors, arrays, placed, strict=True):
+            if tensor.is_output:
+                self._read(tensor.name, array, offset)

@@ -1,0 +1,64 @@
+# ===- test_ptxas.py - Kernels of GPUs through ptxas ----------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Every kernel of the list is assembled for every chip: no register is spilled, no
+array lies in local memory, and nothing is serialised."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from gpu_cases import CHIPS, SPECS, UNFUSED
+from operators import text
+
+SPILLS = re.compile(r"(\d+) bytes (stack frame|spill stores|spill loads)")
+SERIALISED = re.compile(r"C75(0[8]|1\d)")
+
+
+def find_ptxas() -> str:
+    found = shutil.which("ptxas") or shutil.which("/usr/local/cuda/bin/ptxas")
+    if not found:
+        pytest.skip("no CUDA toolkit")
+    return found
+
+
+def assemble(ptx: Path, chip: str) -> str:
+    """What ptxas says about each kernel."""
+    command = [find_ptxas(), f"-arch={chip}", "-v", str(ptx), "-o", "/dev/null"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def check(ptx: Path, chip: str):
+    report = assemble(ptx, chip)
+    sizes = SPILLS.findall(report)
+    kernels = ptx.read_text().count(".entry")
+    assert kernels and len(sizes) == 3 * kernels, report
+    assert all(size == "0" for size, _ in sizes), report
+    assert not SERIALISED.search(report), report
+
+
+def pytest_generate_tests(metafunc):
+    if "name" in metafunc.fixturenames:
+        quick = metafunc.config.getoption("--tier") == "quick"
+        names = ["plain", "bf16"] if quick else list(SPECS)
+        metafunc.parametrize("name", names)
+        metafunc.parametrize("chip", CHIPS)
+
+
+def test_fused(kernels, name, chip):
+    spec = SPECS[name]
+    check(kernels.build_device(text(spec), spec.key, chip=chip), chip)
+
+
+@pytest.mark.parametrize("unfused", UNFUSED)
+def test_unfused(kernels, unfused):
+    spec = SPECS[unfused]
+    check(kernels.build_device(text(spec), spec.key, "--form=unfused"), "sm_80")
