@@ -39,7 +39,7 @@ result: N passed, N failed."""
 # What has to be built before a kind of test runs.
 TARGETS = {
     "lit": ["attn-opt", "attn-compile", "attn-ptx-sim"],
-    "pytest": ["attn-compile", "attn-run", "AttnDriver", "AttnPtxSim"],
+    "pytest": ["attn-compile", "AttnDriver", "AttnPtxSim"],
 }
 
 
