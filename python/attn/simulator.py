@@ -10,65 +10,18 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from .compiler import find_compiler
+from . import ptx_sim
 from .kernel import STATUS, KernelError
 from .launches import STATUS_BYTES, LaunchDescription, Place
 
 
 class SimulatorError(RuntimeError):
     """The simulator refused the PTX or a launch, or found something wrong in one."""
-
-
-def find_simulator() -> Path | None:
-    """ATTN_PTX_SIM, else the library beside the compiler, or None."""
-    given = os.environ.get("ATTN_PTX_SIM")
-    if given:
-        return Path(given)
-    root = find_compiler().resolve().parents[1]
-    path = root / "lib" / "libattn_ptx_sim.so"
-    return path if path.is_file() else None
-
-
-class _LaunchConfig(ctypes.Structure):
-    _fields_ = [
-        ("kernel", ctypes.c_char_p),
-        ("grid", ctypes.c_uint32 * 3),
-        ("block", ctypes.c_uint32 * 3),
-        ("shared", ctypes.c_uint32),
-        ("seed", ctypes.c_uint64),
-        ("arguments", ctypes.c_size_t),
-        ("argument_values", ctypes.POINTER(ctypes.c_void_p)),
-        ("argument_sizes", ctypes.POINTER(ctypes.c_size_t)),
-        ("step_limit", ctypes.c_uint64),
-    ]
-
-
-def _load(path: Path):
-    library = ctypes.CDLL(str(path))
-    handle, address, size = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_size_t
-    signatures = {
-        "create": (handle, [ctypes.c_char_p, ctypes.c_char_p]),
-        "destroy": (None, [handle]),
-        "error": (ctypes.c_char_p, [handle]),
-        "allocate": (address, [handle, size]),
-        "free": (ctypes.c_int, [handle, address]),
-        "write": (ctypes.c_int, [handle, address, ctypes.c_void_p, size]),
-        "read": (ctypes.c_int, [handle, address, ctypes.c_void_p, size, ctypes.c_void_p]),
-        "launch": (ctypes.c_int, [handle, ctypes.POINTER(_LaunchConfig)]),
-        "report": (ctypes.c_char_p, [handle]),
-    }
-    functions = {}
-    for name, (result, arguments) in signatures.items():
-        function = getattr(library, f"attn_ptx_sim_{name}")
-        function.restype, function.argtypes = result, arguments
-        functions[name] = function
-    return functions
 
 
 def _rows(array: np.ndarray):
@@ -88,10 +41,7 @@ class SimulatedKernel:
     """
 
     def __init__(self, ptx: str | Path, description: str | Path, library: Path | None = None):
-        library = library or find_simulator()
-        if library is None:
-            raise FileNotFoundError("libattn_ptx_sim was not found: build it or set ATTN_PTX_SIM")
-        self._sim = _load(library)
+        self._sim = ptx_sim.load(library)
         self.path = Path(ptx)
         self.description = LaunchDescription(description)
         self.inputs, self.outputs = self.description.inputs, self.description.outputs
@@ -176,7 +126,7 @@ class _Call:
             *(ctypes.addressof(values) + 8 * i for i in range(len(arguments)))
         )
         sizes = (ctypes.c_size_t * len(arguments))(*([8] * len(arguments)))
-        config = _LaunchConfig(
+        config = ptx_sim.LaunchConfig(
             kernel=launch.kernel.encode(),
             grid=(launch.blocks, 1, 1),
             block=(launch.threads, 1, 1),

@@ -11,50 +11,7 @@ import ctypes
 import json
 
 import numpy as np
-from attn.compiler import find_compiler
-
-
-class Config(ctypes.Structure):
-    _fields_ = [
-        ("kernel", ctypes.c_char_p),
-        ("grid", ctypes.c_uint32 * 3),
-        ("block", ctypes.c_uint32 * 3),
-        ("shared", ctypes.c_uint32),
-        ("seed", ctypes.c_uint64),
-        ("arguments", ctypes.c_size_t),
-        ("argument_values", ctypes.POINTER(ctypes.c_void_p)),
-        ("argument_sizes", ctypes.POINTER(ctypes.c_size_t)),
-        ("step_limit", ctypes.c_uint64),
-    ]
-
-
-def load_library():
-    library = ctypes.CDLL(find_compiler().resolve().parents[1] / "lib" / "libattn_ptx_sim.so")
-    handle, address, size = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_size_t
-    signatures = {
-        "create": (handle, [ctypes.c_char_p, ctypes.c_char_p]),
-        "destroy": (None, [handle]),
-        "error": (ctypes.c_char_p, [handle]),
-        "kernel_count": (size, [handle]),
-        "kernel": (ctypes.c_char_p, [handle, size]),
-        "allocate": (address, [handle, size]),
-        "free": (ctypes.c_int, [handle, address]),
-        "write": (ctypes.c_int, [handle, address, ctypes.c_void_p, size]),
-        "read": (ctypes.c_int, [handle, address, ctypes.c_void_p, size, ctypes.c_void_p]),
-        "symbol": (
-            ctypes.c_int,
-            [handle, ctypes.c_char_p, ctypes.POINTER(address), ctypes.POINTER(size)],
-        ),
-        "launch": (ctypes.c_int, [handle, ctypes.POINTER(Config)]),
-        "finding_count": (size, [handle]),
-        "report": (ctypes.c_char_p, [handle]),
-        "report_json": (ctypes.c_char_p, [handle]),
-    }
-    functions = {}
-    for name, (result, arguments) in signatures.items():
-        functions[name] = getattr(library, f"attn_ptx_sim_{name}")
-        functions[name].restype, functions[name].argtypes = result, arguments
-    return functions
+from attn import ptx_sim
 
 
 class Output:
@@ -68,7 +25,7 @@ class Output:
 
 class PtxSim:
     def __init__(self, text, name="test.ptx"):
-        self.library = load_library()
+        self.library = ptx_sim.load()
         self.handle = self.library["create"](text.encode(), name.encode())
 
     def __enter__(self):
@@ -100,7 +57,7 @@ class PtxSim:
             values.append(argument.tobytes())
         buffers = [ctypes.create_string_buffer(value, len(value)) for value in values]
         count = len(values)
-        config = Config(
+        config = ptx_sim.LaunchConfig(
             kernel=kernel.encode(),
             grid=(*grid, *[1] * (3 - len(grid))),
             block=(*block, *[1] * (3 - len(block))),
