@@ -53,6 +53,7 @@ public:
 private:
   bool isOwn(EinsumOp einsum);
   bool readsOwnLane(const EinsumAccess &access);
+  bool readsColumn(Operation *op);
   bool hasLanes(EinsumOp einsum) {
     return lanes && llvm::is_contained(einsum.getOutputRanks(), lanes);
   }
@@ -114,6 +115,17 @@ bool ThreadMapper::isOwn(EinsumOp einsum) {
         return false;
   }
   return true;
+}
+
+/// Whether a number is read out of a column, by `op` or in it.
+bool ThreadMapper::readsColumn(Operation *op) {
+  return op
+      ->walk([&](memref::LoadOp load) {
+        Value buffer = getBuffer(load.getMemRef());
+        return buffer && columns.contains(buffer) ? WalkResult::interrupt()
+                                                  : WalkResult::advance();
+      })
+      .wasInterrupted();
 }
 
 void ThreadMapper::synchronize(Operation *op) {
@@ -199,9 +211,8 @@ LogicalResult ThreadMapper::mapOperation(Operation *op) {
     mapLoop(loop);
     return success();
   }
-  if (auto load = dyn_cast<memref::LoadOp>(op)) {
-    Value buffer = getBuffer(load.getMemRef());
-    if (buffer && columns.contains(buffer))
+  if (isa<memref::LoadOp>(op)) {
+    if (readsColumn(op))
       synchronize(op);
     return success();
   }
@@ -209,6 +220,9 @@ LogicalResult ThreadMapper::mapOperation(Operation *op) {
     mapStore(op);
     return success();
   }
+  // Each thread reads for itself what is the same for all.
+  if (op->getNumRegions() != 0 && !writesMemory(op) && !readsColumn(op))
+    return success();
   if (!isa<scf::ForOp, scf::IfOp>(op)) {
     if (op->getNumRegions() != 0)
       return emitNotSupported(op)
@@ -219,15 +233,12 @@ LogicalResult ThreadMapper::mapOperation(Operation *op) {
              << "' would be done by every thread of a block";
     return success();
   }
-  // Each thread reads for itself.
-  if (!writesMemory(op))
-    return success();
   for (Region &region : op->getRegions())
     for (Block &block : region)
       for (Operation &inner : llvm::make_early_inc_range(block))
         if (failed(mapOperation(&inner)))
           return failure();
-  if (auto loop = dyn_cast<scf::ForOp>(op)) {
+  if (auto loop = dyn_cast<scf::ForOp>(op); loop && writesMemory(op)) {
     OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
     gpu::BarrierOp::create(builder, op->getLoc());
   }

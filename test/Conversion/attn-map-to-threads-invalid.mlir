@@ -22,9 +22,9 @@ func.func @reduction(%a: memref<f32>, %n: index, %x: f32) {
 // -----
 
 func.func @loop(%a: memref<f32>, %x: f32, %go: i1) {
-  memref.store %x, %a[] : memref<f32>
   // expected-error @+1 {{threads of a block share no 'scf.while'}}
   scf.while : () -> () {
+    memref.store %x, %a[] : memref<f32>
     scf.condition(%go)
   } do {
     scf.yield

@@ -132,3 +132,28 @@ func.func @items(%a: memref<?xf32>) -> index {
   %m = memref.dim %a, %c0 : memref<?xf32>
   return %m : index
 }
+
+// -----
+
+// What only reads is done by every thread, a search for one.
+// CHECK-LABEL: func.func @search
+// CHECK-NOT: gpu.barrier
+// CHECK: scf.while
+// CHECK: gpu.barrier
+// CHECK: memref.store
+func.func @search(%a: memref<?xi32>, %o: memref<i32>, %least: i32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %found = scf.while (%i = %c0) : (index) -> index {
+    %x = memref.load %a[%i] : memref<?xi32>
+    %goes = arith.cmpi slt, %x, %least : i32
+    scf.condition(%goes) %i : index
+  } do {
+  ^bb0(%i: index):
+    %next = arith.addi %i, %c1 : index
+    scf.yield %next : index
+  }
+  %number = arith.index_cast %found : index to i32
+  memref.store %number, %o[] : memref<i32>
+  return
+}
