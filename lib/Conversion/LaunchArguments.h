@@ -54,7 +54,7 @@ private:
   llvm::StringMap<unsigned> extents;
 };
 
-/// Adds the kernels NAME_prepare and NAME_check, for permutations, to the
+/// Adds the kernels NAME_prepare and NAME_check, for what a call checks, to the
 /// device module at the builder, and to `plan` their launches and the bytes
 /// that they need.
 void createValueChecks(OpBuilder &builder, Location loc,

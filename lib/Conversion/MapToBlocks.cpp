@@ -237,14 +237,6 @@ void BlockMapper::createDevice(MutableArrayRef<Phase> parts, LaunchPlan &plan) {
 }
 
 LogicalResult BlockMapper::run() {
-  for (const KernelCheck &check : signature.getChecks())
-    if (arguments.hasCheck() && check.kind != KernelCheck::Kind::Permutation)
-      return emitNotSupported(module)
-             << "kernel '" << signature.getName() << "': a GPU does not check "
-             << "the segments or lists in '"
-             << signature.getTensors()[check.tensor].name
-             << "' yet; where they are known to be right, check-values=false "
-                "compiles it";
   SmallVector<Phase> parts;
   for (int64_t number = 0; number < phases; ++number) {
     FailureOr<Phase> phase = getPhase(number);

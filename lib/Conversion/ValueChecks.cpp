@@ -1,4 +1,4 @@
-//===- ValueChecks.cpp - Kernels that check permutations ------------------===//
+//===- ValueChecks.cpp - Kernels that check operands ----------------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,9 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A row of a permutation holds every token once. Each thread takes slots, and
-// sets the bit of the token that it finds: who finds it set, or no token,
-// writes the status of the call, the first one for good.
+// What a CPU reads row by row (lib/Runtime/Kernel/KernelValues.c), threads read
+// number by number: whether it is in range, and whether it follows the one
+// before it. A row of a permutation holds every token once: who finds the bit
+// of its token set is second. The first finding is the status of the call, for
+// good.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,7 +27,12 @@ constexpr int64_t kStatusWords = 16;
 constexpr int64_t kThreads = 256;
 constexpr int64_t kMostBlocks = 1024;
 
-enum Status : int32_t { NoToken = 1, SecondTime = 2 };
+enum Status : int32_t {
+  NoToken = 1,    ///< The number is outside of what it counts.
+  SecondTime = 2, ///< Another slot of a permutation holds it, too.
+  OutOfOrder = 3, ///< It cannot follow the number before it.
+  WrongCount = 4, ///< The operand has another number of rows than are needed.
+};
 
 /// Writes the bodies of both kernels.
 class CheckWriter {
@@ -75,8 +82,31 @@ private:
   Extents getExtents(const KernelTensor &tensor);
   /// Calls `emit` with every number below `count` (i64), each in one thread.
   void forEach(Value count, function_ref<void(Value)> emit);
-  void checkSlot(unsigned index, Value table, const Extents &extents,
-                 Value firstWord, Value number);
+  Value load(unsigned index, Value table, Value row, Value position);
+  /// Calls `emit` with every row and every position in it of input `index`.
+  void forEachNumber(unsigned index, function_ref<void(Value, Value)> emit);
+  void ifHolds(Value condition, function_ref<void()> emit);
+  Value compare(arith::CmpIPredicate predicate, Value a, Value b) {
+    return arith::CmpIOp::create(builder, loc, predicate, a, b);
+  }
+  Value either(Value a, Value b) {
+    return arith::OrIOp::create(builder, loc, a, b);
+  }
+  Value both(Value a, Value b) {
+    return arith::AndIOp::create(builder, loc, a, b);
+  }
+  Value getExtent(StringRef dim) {
+    return arguments.createExtent(builder, kernel, dim);
+  }
+  Value divideUp(Value a, int64_t b) {
+    return divide(add(a, constant(b - 1)), constant(b));
+  }
+  /// Reports where the lists of `check` are not `count`.
+  void checkCount(const KernelCheck &check, Value count, int64_t more);
+  void checkPermutation(const KernelCheck &check, Value firstWord);
+  void checkOffsets(unsigned index, Value most);
+  void checkBlocks(const KernelCheck &check);
+  void checkIndices(const KernelCheck &check);
   void fail(Value condition, Status status, unsigned tensor, Value slot,
             Value token);
 
@@ -116,6 +146,8 @@ void CheckWriter::forEach(Value count, function_ref<void(Value)> emit) {
 void CheckWriter::clear() {
   Value words = constant(kStatusWords);
   for (const KernelCheck &check : signature.getChecks()) {
+    if (check.kind != KernelCheck::Kind::Permutation)
+      continue;
     Extents extents = getExtents(signature.getTensors()[check.tensor]);
     words = add(words, multiply(extents.rows, extents.words));
   }
@@ -141,55 +173,177 @@ void CheckWriter::fail(Value condition, Status status, unsigned tensor,
   LLVM::StoreOp::create(builder, loc, token, getWord(constant(4)));
 }
 
-void CheckWriter::checkSlot(unsigned index, Value table, const Extents &extents,
-                            Value firstWord, Value number) {
+Value CheckWriter::load(unsigned index, Value table, Value row,
+                        Value position) {
   const KernelTensor &tensor = signature.getTensors()[index];
-  Value row = divide(number, extents.tokens);
-  SmallVector<Value> place{toIndex(modulo(number, extents.tokens))};
-  Value rest = row;
+  SmallVector<Value> place{toIndex(position)};
   for (StringRef dim : llvm::reverse(ArrayRef(tensor.dims).drop_back())) {
-    Value extent = arguments.createExtent(builder, kernel, dim);
-    place.insert(place.begin(), toIndex(modulo(rest, extent)));
-    rest = divide(rest, extent);
+    Value extent = getExtent(dim);
+    place.insert(place.begin(), toIndex(modulo(row, extent)));
+    row = divide(row, extent);
   }
-  Value token = memref::LoadOp::create(builder, loc, table, place);
-  if (token.getType() != builder.getI64Type())
-    token = arith::ExtSIOp::create(builder, loc, builder.getI64Type(), token);
-  // A negative one is a large one.
-  Value isNone = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::uge,
-                                       token, extents.tokens);
-  fail(isNone, NoToken, index, number, token);
-  auto branch = scf::IfOp::create(
-      builder, loc,
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, token,
-                            extents.tokens));
+  Value number = memref::LoadOp::create(builder, loc, table, place);
+  if (number.getType() == builder.getI64Type())
+    return number;
+  return arith::ExtSIOp::create(builder, loc, builder.getI64Type(), number);
+}
+
+void CheckWriter::forEachNumber(unsigned index,
+                                function_ref<void(Value, Value)> emit) {
+  Extents extents = getExtents(signature.getTensors()[index]);
+  forEach(multiply(extents.rows, extents.tokens), [&](Value number) {
+    emit(divide(number, extents.tokens), modulo(number, extents.tokens));
+  });
+}
+
+void CheckWriter::ifHolds(Value condition, function_ref<void()> emit) {
+  auto branch = scf::IfOp::create(builder, loc, condition);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(branch.thenBlock());
-  Value word = add(add(firstWord, multiply(row, extents.words)),
-                   divide(token, constant(32)));
-  Value bit = arith::ShLIOp::create(
-      builder, loc, constant32(1),
-      arith::TruncIOp::create(builder, loc, builder.getI32Type(),
-                              modulo(token, constant(32))));
-  Value before = LLVM::AtomicRMWOp::create(builder, loc, LLVM::AtomicBinOp::_or,
-                                           getWord(word), bit,
-                                           LLVM::AtomicOrdering::monotonic);
-  Value isSecond = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::ne,
-      arith::AndIOp::create(builder, loc, before, bit), constant32(0));
-  fail(isSecond, SecondTime, index, number, token);
+  emit();
+}
+
+void CheckWriter::checkPermutation(const KernelCheck &check, Value firstWord) {
+  unsigned index = check.tensor;
+  Extents extents = getExtents(signature.getTensors()[index]);
+  Value table = arguments.createTensor(builder, kernel, index);
+  forEachNumber(index, [&](Value row, Value slot) {
+    Value number = add(multiply(row, extents.tokens), slot);
+    Value token = load(index, table, row, slot);
+    // A negative one is a large one.
+    fail(compare(arith::CmpIPredicate::uge, token, extents.tokens), NoToken,
+         index, number, token);
+    Value isToken = compare(arith::CmpIPredicate::ult, token, extents.tokens);
+    ifHolds(isToken, [&] {
+      Value word = add(add(firstWord, multiply(row, extents.words)),
+                       divide(token, constant(32)));
+      Value bit = arith::ShLIOp::create(
+          builder, loc, constant32(1),
+          arith::TruncIOp::create(builder, loc, builder.getI32Type(),
+                                  modulo(token, constant(32))));
+      Value before = LLVM::AtomicRMWOp::create(
+          builder, loc, LLVM::AtomicBinOp::_or, getWord(word), bit,
+          LLVM::AtomicOrdering::monotonic);
+      fail(compare(arith::CmpIPredicate::ne, both(before, bit), constant32(0)),
+           SecondTime, index, number, token);
+    });
+  });
+}
+
+/// Numbers up to `most`, none less than the one before it.
+void CheckWriter::checkOffsets(unsigned index, Value most) {
+  Value size = getExtent(signature.getTensors()[index].dims.back());
+  Value table = arguments.createTensor(builder, kernel, index);
+  forEachNumber(index, [&](Value row, Value position) {
+    Value number = add(multiply(row, size), position);
+    Value offset = load(index, table, row, position);
+    fail(compare(arith::CmpIPredicate::ugt, offset, most), NoToken, index,
+         number, offset);
+    ifHolds(compare(arith::CmpIPredicate::ne, position, constant(0)), [&] {
+      Value before =
+          load(index, table, row,
+               arith::SubIOp::create(builder, loc, position, constant(1)));
+      fail(compare(arith::CmpIPredicate::slt, offset, before), OutOfOrder,
+           index, number, offset);
+    });
+  });
+}
+
+void CheckWriter::checkCount(const KernelCheck &check, Value count,
+                             int64_t more) {
+  Value lists = divideUp(getExtent(check.rows), check.rowsOfList);
+  fail(compare(arith::CmpIPredicate::ne, count, add(lists, constant(more))),
+       WrongCount, check.tensor, count, add(lists, constant(more)));
+}
+
+void CheckWriter::checkBlocks(const KernelCheck &check) {
+  const KernelTensor &offsets = signature.getTensors()[check.tensor];
+  const KernelTensor &entries = signature.getTensors()[check.entries];
+  Value size = getExtent(entries.dims.back());
+  Value blocks = divideUp(getExtent(check.extent), check.tokensOfBlock);
+  checkCount(check, getExtent(offsets.dims.back()), /*more=*/1);
+  checkOffsets(check.tensor, size);
+  Value table = arguments.createTensor(builder, kernel, check.tensor);
+  Value entryTable = arguments.createTensor(builder, kernel, check.entries);
+  Value zero = constant(0), one = constant(1);
+  // A list from the offset in front of this one, as far as it lies in the
+  // entries.
+  forEachNumber(check.tensor, [&](Value row, Value position) {
+    ifHolds(compare(arith::CmpIPredicate::ne, position, zero), [&] {
+      Value begin = load(check.tensor, table, row,
+                         arith::SubIOp::create(builder, loc, position, one));
+      Value end = load(check.tensor, table, row, position);
+      begin = arith::MaxSIOp::create(builder, loc, begin, zero);
+      end = arith::MinSIOp::create(builder, loc, end, size);
+      // Entries without dimensions in front serve all rows of offsets.
+      Value entryRow = entries.dims.size() == 1 ? zero : row;
+      auto loop = scf::ForOp::create(builder, loc, toIndex(begin), toIndex(end),
+                                     toIndex(one), ValueRange{constant(-1)});
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(loop.getBody());
+      Value at = arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
+                                            loop.getInductionVar());
+      Value entry = load(check.entries, entryTable, entryRow, at);
+      Value number = add(multiply(entryRow, size), at);
+      fail(compare(arith::CmpIPredicate::uge, entry, blocks), NoToken,
+           check.entries, number, entry);
+      fail(compare(arith::CmpIPredicate::sle, entry, loop.getRegionIterArg(0)),
+           OutOfOrder, check.entries, number, entry);
+      scf::YieldOp::create(builder, loc, entry);
+    });
+  });
+}
+
+void CheckWriter::checkIndices(const KernelCheck &check) {
+  unsigned index = check.tensor;
+  const KernelTensor &tensor = signature.getTensors()[index];
+  Value size = getExtent(tensor.dims.back()), tokens = getExtent(check.extent);
+  checkCount(check, getExtent(tensor.dims[tensor.dims.size() - 2]), /*more=*/0);
+  Value table = arguments.createTensor(builder, kernel, index);
+  Value none = constant(-1);
+  forEachNumber(index, [&](Value row, Value position) {
+    Value number = add(multiply(row, size), position);
+    Value token = load(index, table, row, position);
+    // -1 ends a list.
+    ifHolds(compare(arith::CmpIPredicate::ne, token, none), [&] {
+      fail(compare(arith::CmpIPredicate::uge, token, tokens), NoToken, index,
+           number, token);
+      ifHolds(compare(arith::CmpIPredicate::ne, position, constant(0)), [&] {
+        Value before =
+            load(index, table, row,
+                 arith::SubIOp::create(builder, loc, position, constant(1)));
+        fail(either(compare(arith::CmpIPredicate::eq, before, none),
+                    compare(arith::CmpIPredicate::sle, token, before)),
+             OutOfOrder, index, number, token);
+      });
+    });
+  });
 }
 
 void CheckWriter::check() {
   Value firstWord = constant(kStatusWords);
-  for (const KernelCheck &permutation : signature.getChecks()) {
-    unsigned input = permutation.tensor;
-    Extents extents = getExtents(signature.getTensors()[input]);
-    Value table = arguments.createTensor(builder, kernel, input);
-    forEach(multiply(extents.rows, extents.tokens), [&](Value number) {
-      checkSlot(input, table, extents, firstWord, number);
-    });
-    firstWord = add(firstWord, multiply(extents.rows, extents.words));
+  for (const KernelCheck &check : signature.getChecks()) {
+    const KernelTensor &tensor = signature.getTensors()[check.tensor];
+    switch (check.kind) {
+    case KernelCheck::Kind::Permutation: {
+      checkPermutation(check, firstWord);
+      Extents extents = getExtents(tensor);
+      firstWord = add(firstWord, multiply(extents.rows, extents.words));
+      break;
+    }
+    case KernelCheck::Kind::Offsets:
+      fail(compare(arith::CmpIPredicate::eq, getExtent(tensor.dims.back()),
+                   constant(0)),
+           WrongCount, check.tensor, constant(0), constant(1));
+      checkOffsets(check.tensor, getExtent(check.extent));
+      break;
+    case KernelCheck::Kind::Blocks:
+      checkBlocks(check);
+      break;
+    case KernelCheck::Kind::Indices:
+      checkIndices(check);
+      break;
+    }
   }
 }
 
@@ -203,7 +357,8 @@ void attn::createValueChecks(OpBuilder &builder, Location loc,
     std::string rows;
     for (StringRef dim : ArrayRef(tensor.dims).drop_back())
       rows += dim.str() + " * ";
-    words += " + " + rows + "ceildiv(" + tensor.dims.back() + ", 32)";
+    if (check.kind == KernelCheck::Kind::Permutation)
+      words += " + " + rows + "ceildiv(" + tensor.dims.back() + ", 32)";
     most = "max(" + most + ", " + rows + tensor.dims.back() + ")";
   }
   plan.check = "4 * (" + words + ")";

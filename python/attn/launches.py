@@ -152,6 +152,8 @@ class LaunchDescription:
         slot, token = np.frombuffer(status, np.int64, 2, offset=8)
         if code == 0:
             return None
-        what = "which is no token" if code == 1 else "which another slot holds, too"
         name = self.tensors[tensor].name
-        return f"{self.name}: {name} is no permutation: slot {slot} holds {token}, {what}"
+        if code == 4:
+            return f"{self.name}: {name} has {slot} rows or offsets where the call needs {token}"
+        what = {1: "out of range", 2: "another slot holds it, too", 3: "it cannot follow"}[code]
+        return f"{self.name}: {name} holds {token} in slot {slot}: {what}"

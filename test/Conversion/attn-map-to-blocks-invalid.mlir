@@ -63,11 +63,3 @@ module attributes {attn.kernels = [{name = "f", phases = 1 : i64, worker_workspa
     return %bytes : i64
   }
 }
-
-// -----
-
-// expected-error @+1 {{kernel 'f': a GPU does not check the segments or lists in 'a' yet; where they are known to be right, check-values=false compiles it}}
-module attributes {attn.kernels = [{name = "f", phases = 1 : i64, worker_workspace = 0 : i64, tensors = [
-    {name = "a", type = tensor<?xi32>, dims = ["m"], output = false}],
-    checks = [{extent = "m", kind = "offsets", tensor = 0 : i64}]}]} {
-}

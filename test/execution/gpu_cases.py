@@ -42,9 +42,16 @@ SPECS = {
                ("value", "sigmoid", "bkn", False), ("weight", "sigmoid", "bmn", True),
                ("output", "sigmoid", "bhmf", False)),
     ),
+    "segments": Spec(
+        24, 16, heads=2, key_heads=1, where=(("causal",),), lse=True, segments=(("both", "b"),),
+    ),
+    "blocks": Spec(
+        16, 24, heads=2, key_heads=2, where=(("causal",), ("blocks", 32, 16, "h")), lse=True,
+    ),
+    "tokens": Spec(16, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 16, "h"),)),
     "sigmoid": Spec(16, 16, normaliser="sigmoid", where=(("causal",),)),
     "wide": Spec(256, 256, dtype="f16"),
 }  # fmt: skip
 
 # Compiled einsum by einsum.
-UNFUSED = ["plain", "odd", "bf16", "features", "permuted", "gates"]
+UNFUSED = ["plain", "odd", "bf16", "features", "permuted", "gates", "segments", "tokens"]

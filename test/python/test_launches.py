@@ -108,9 +108,10 @@ def test_status(description):
     status[:8].view(np.int32)[:] = [2, 1]
     status[8:24].view(np.int64)[:] = [7, 3]
     text = description.describe_status(status.tobytes())
-    assert text == (
-        "f: order is no permutation: slot 7 holds 3, which another slot holds, too"
-    )  # fmt: skip
+    assert text == "f: order holds 3 in slot 7: another slot holds it, too"
+    status[:4].view(np.int32)[:] = 4
+    text = description.describe_status(status.tobytes())
+    assert text == "f: order has 7 rows or offsets where the call needs 3"
 
 
 def test_version(tmp_path):

@@ -81,11 +81,12 @@ struct LaunchPlan {
   /// Bytes of global memory that the launches of a call share.
   std::string workspace;
   /// Bytes of the memory in which a call checks values, empty if it does not.
-  /// It begins with the status of the call, an i32: 0, or what is wrong with a
-  /// permutation, 1 where a slot holds no token, 2 where it holds one that
-  /// another slot holds, too. Then, of the slot found: the number of the
-  /// tensor, i32; the slot, counted through all rows, i64; and what it holds,
-  /// i64.
+  /// It begins with the status of the call, an i32: 0, or what is wrong, 1 with
+  /// a number outside of what it counts, 2 with a token that a permutation has
+  /// twice, 3 with a number that cannot follow the one before it, 4 with how
+  /// many rows or offsets there are. Then the number of the tensor, i32; the
+  /// place of the number, counted through all rows, i64, and the number, i64;
+  /// of 4, how many there are and should be.
   std::string check = {};
 
   void attachTo(Operation *device) const;

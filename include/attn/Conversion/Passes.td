@@ -165,10 +165,10 @@ def AttnMapToBlocks : Pass<"attn-map-to-blocks", "::mlir::ModuleOp"> {
     for each of up to `max-blocks` blocks, as far as `max-scratch` bytes go, with a
     remark. Parameters of more than 4096 bytes are refused.
 
-    Where the kernel takes permutations, two launches come first: `NAME_prepare`
-    clears the call's status and one bit for each token, `NAME_check` looks for
-    tokens that are none or come twice. After a finding no other kernel writes
-    anything.
+    Where the kernel takes operands whose values a call checks (permutations,
+    segments, lists), two launches come first: `NAME_prepare` clears the call's
+    status and a bit for each token of a permutation, `NAME_check` looks for what is
+    wrong. After a finding no other kernel writes anything.
   }];
   let options = [
     Option<"sharedBytes", "shared-bytes", "int64_t", "101376",
@@ -178,7 +178,7 @@ def AttnMapToBlocks : Pass<"attn-map-to-blocks", "::mlir::ModuleOp"> {
     Option<"maxScratch", "max-scratch", "int64_t", "1073741824",
            "bytes of such scratch beyond which there are fewer blocks">,
     Option<"checkValues", "check-values", "bool", "true",
-           "Check that permutations are permutations">];
+           "Check the values of permutations, segments and lists">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
                            "::mlir::gpu::GPUDialect",
