@@ -174,8 +174,10 @@ private:
   Value zero, one;
 };
 
-FailureOr<linalg::GenericOp> putReductionsLast(RewriterBase &rewriter,
-                                               linalg::GenericOp op) {
+} // namespace
+
+static FailureOr<linalg::GenericOp> putReductionsLast(RewriterBase &rewriter,
+                                                      linalg::GenericOp op) {
   SmallVector<unsigned> order, reductions;
   op.getParallelDims(order);
   op.getReductionDims(reductions);
@@ -184,6 +186,8 @@ FailureOr<linalg::GenericOp> putReductionsLast(RewriterBase &rewriter,
     return op;
   return linalg::interchangeGenericOp(rewriter, op, order);
 }
+
+namespace {
 
 struct LowerLinalgToLoopsPass
     : public attn::impl::AttnLowerLinalgToLoopsBase<LowerLinalgToLoopsPass> {
