@@ -87,7 +87,7 @@ std::optional<MapHoister::Part> MapHoister::getPart(EinsumOp einsum,
   // An index counts from an origin, which the cascade knows.
   if (!isWorthIt || readsIndex)
     return std::nullopt;
-  // The operand with most ranks says how the tensor lies in memory.
+  llvm::SmallDenseSet<StringAttr> used;
   for (unsigned index : arguments.set_bits()) {
     EinsumAccess access = einsum.getAccess(index);
     std::optional<SmallVector<StringAttr>> ranks = getPlainRanks(access);
@@ -95,19 +95,14 @@ std::optional<MapHoister::Part> MapHoister::getPart(EinsumOp einsum,
     if (!ranks || !argument || argument.getOwner()->getParentOp() != cascade)
       return std::nullopt;
     part.inputs.push_back(index);
-    SmallVector<StringAttr> longer = part.ranks, shorter = *ranks;
-    if (shorter.size() > longer.size())
-      std::swap(longer, shorter);
-    SmallVector<StringAttr> missing;
-    for (StringAttr rank : shorter)
-      if (!llvm::is_contained(longer, rank))
-        missing.push_back(rank);
-    part.ranks = missing;
-    llvm::append_range(part.ranks, longer);
+    used.insert_range(*ranks);
   }
-  if (llvm::is_contained(part.ranks, lanes) ||
-      !llvm::is_contained(part.ranks, stream))
+  if (used.contains(lanes) || !used.contains(stream))
     return std::nullopt;
+  // The tensor lies in memory as the einsum walks its ranks.
+  for (StringAttr rank : einsum.getRankNames())
+    if (used.contains(rank))
+      part.ranks.push_back(rank);
   // Its readers go on with the tensor as it was.
   if (isWhole(einsum, value))
     part.ranks = einsum.getOutputRanks();
@@ -139,20 +134,22 @@ void MapHoister::hoist(EinsumOp einsum, const Part &part) {
       part.ranks, [&](StringAttr rank) { return getExtent(extents, rank); });
   auto type = RankedTensorType::get(shape, part.value.getType());
   SmallVector<Value> inputs;
+  SmallVector<Location> names;
   for (unsigned index : part.inputs) {
     Value input =
         cascade.getInputs()[cast<BlockArgument>(einsum.getInputs()[index])
                                 .getArgNumber()];
-    if (!llvm::is_contained(inputs, input))
-      inputs.push_back(input);
+    if (llvm::is_contained(inputs, input))
+      continue;
+    inputs.push_back(input);
+    names.push_back(einsum.getInputs()[index].getLoc());
   }
   auto before = CascadeOp::create(builder, loc, Type(type), inputs,
                                   CascadeSpace(), MappingAttr());
   {
     OpBuilder::InsertionGuard guard(builder);
-    Block *body = builder.createBlock(
-        &before.getBody(), {}, TypeRange(ValueRange(inputs)),
-        SmallVector<Location>(inputs.size(), loc));
+    Block *body = builder.createBlock(&before.getBody(), {},
+                                      TypeRange(ValueRange(inputs)), names);
     SmallVector<EinsumAccess> accesses;
     for (unsigned index : part.inputs) {
       EinsumAccess access = einsum.getAccess(index);
