@@ -25,20 +25,20 @@ class Output:
 
 class PtxSim:
     def __init__(self, text, name="test.ptx"):
-        self.library = ptx_sim.load()
-        self.handle = self.library["create"](text.encode(), name.encode())
+        self.functions = ptx_sim.load()
+        self.handle = self.functions["create"](text.encode(), name.encode())
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.library["destroy"](self.handle)
+        self.functions["destroy"](self.handle)
 
     def error(self):
-        return (self.library["error"](self.handle) or b"").decode()
+        return (self.functions["error"](self.handle) or b"").decode()
 
     def report(self):
-        return json.loads(self.library["report_json"](self.handle))
+        return json.loads(self.functions["report_json"](self.handle))
 
     def launch(self, kernel, grid, block, arguments, shared=0, seed=0):
         """Arrays become buffers, NumPy scalars values. Returns the status."""
@@ -47,12 +47,12 @@ class PtxSim:
             is_output = isinstance(argument, Output)
             if is_output or isinstance(argument, np.ndarray):
                 array = argument.array if is_output else np.ascontiguousarray(argument)
-                address = self.library["allocate"](self.handle, array.nbytes)
+                address = self.functions["allocate"](self.handle, array.nbytes)
                 if is_output:
                     outputs.append((argument, address))
                     array = argument.initial
                 if array is not None:
-                    self.library["write"](self.handle, address, array.ctypes.data, array.nbytes)
+                    self.functions["write"](self.handle, address, array.ctypes.data, array.nbytes)
                 argument = np.uint64(address)
             values.append(argument.tobytes())
         buffers = [ctypes.create_string_buffer(value, len(value)) for value in values]
@@ -67,11 +67,11 @@ class PtxSim:
             argument_values=(ctypes.c_void_p * count)(*map(ctypes.addressof, buffers)),
             argument_sizes=(ctypes.c_size_t * count)(*map(len, values)),
         )
-        status = self.library["launch"](self.handle, ctypes.byref(config))
+        status = self.functions["launch"](self.handle, ctypes.byref(config))
         for output, address in outputs:
             array = output.array
             known = np.zeros(array.nbytes, np.uint8)
-            self.library["read"](
+            self.functions["read"](
                 self.handle, address, array.ctypes.data, array.nbytes, known.ctypes.data
             )
             output.written = known.all()

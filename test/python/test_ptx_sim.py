@@ -173,31 +173,31 @@ COPY = """
 def test_c_interface():
     """What the other tests do not use of it."""
     with PtxSim(COPY) as sim:
-        library, handle = sim.library, sim.handle
-        assert [library["kernel"](handle, i) for i in range(3)] == [b"copy", b"other", None]
-        assert library["kernel_count"](handle) == 2
+        functions, handle = sim.functions, sim.handle
+        assert [functions["kernel"](handle, i) for i in range(3)] == [b"copy", b"other", None]
+        assert functions["kernel_count"](handle) == 2
         address, size = ctypes.c_uint64(), ctypes.c_size_t()
-        assert library["symbol"](handle, b"table", address, size) == OK
+        assert functions["symbol"](handle, b"table", address, size) == OK
         assert size.value == 12
         new = np.uint32(77)
-        assert library["write"](handle, address.value + 8, new.tobytes(), 4) == OK
+        assert functions["write"](handle, address.value + 8, new.tobytes(), 4) == OK
         out = Output(3, np.uint32)
         assert sim.launch("copy", (1,), (1,), [out]) == OK
         assert out.array[1] == 77 and not out.written
-        assert library["symbol"](handle, b"none", address, size) == REFUSED
+        assert functions["symbol"](handle, b"none", address, size) == REFUSED
         assert "no .global variable 'none'" in sim.error()
-        buffer = library["allocate"](handle, 10)
+        buffer = functions["allocate"](handle, 10)
         assert buffer % 256 == 0 and buffer % 512 != 0
         known = np.zeros(10, np.uint8)
-        assert library["read"](handle, buffer, known.ctypes.data, 11, None) == REFUSED
-        assert library["read"](handle, buffer + 10, known.ctypes.data, 1, None) == REFUSED
-        assert library["free"](handle, buffer) == OK
-        assert library["free"](handle, buffer) == REFUSED
+        assert functions["read"](handle, buffer, known.ctypes.data, 11, None) == REFUSED
+        assert functions["read"](handle, buffer + 10, known.ctypes.data, 1, None) == REFUSED
+        assert functions["free"](handle, buffer) == OK
+        assert functions["free"](handle, buffer) == REFUSED
         assert sim.launch("missing", (1,), (1,), []) == REFUSED
         assert sim.launch("copy", (1,), (1,), []) == REFUSED
         assert sim.launch("copy", (1,), (1,), [np.uint64(16)]) == FINDINGS
-        assert library["finding_count"](handle) == 1
-        report = library["report"](handle).decode()
+        assert functions["finding_count"](handle) == 1
+        report = functions["report"](handle).decode()
         assert report.startswith("test.ptx:12: out-of-bounds: block (0,0,0) thread (0,0,0): ")
 
 
