@@ -253,3 +253,36 @@ def norm_softmax(heads, e, f, factor, where=None, element="f32") -> Program:
             (source, f"b,h,{rank},e"), (f"F{source}", f"b,h,{rank}"), ("W", "e"), body=body,
         )  # fmt: skip
     return _softmax(_scores(program, factor, "nq", "nk"), element)
+
+
+def softmax_cascade(name: str, where: str, operands: dict[str, str]) -> str:
+    """Softmax attention of batch 2, head sizes 32 and 16, as a cascade whose clause
+    `where` names further operands (upper case) of the given types."""
+    types = {"q": "tensor<2x?x32xf32>", "k": "tensor<2x?x32xf32>", "v": "tensor<2x?x16xf32>"}
+    types |= operands
+    arguments = ", ".join(f"%{operand}: {kind}" for operand, kind in types.items())
+    inputs = ", ".join(f"%{operand.upper()} = %{operand}" for operand in types)
+    return f"""
+func.func @{name}({arguments}) -> tensor<2x?x16xf32> {{
+  %o = attn.cascade ({inputs})
+      {where}
+      : ({", ".join(types.values())}) -> tensor<2x?x16xf32> {{
+    %qk = attn.einsum [b,m,n] = mul(%Q[b,m,e], %K[b,n,e]) reduce add(e)
+        : (tensor<2x?x32xf32>, tensor<2x?x32xf32>) -> tensor<2x?x?xf32>
+    %gm = attn.einsum [b,m] = %qk[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+    %sn = attn.einsum [b,m,n] = map(%qk[b,m,n], %gm[b,m]) {{
+    ^bb0(%s0: f32, %x: f32):
+      %d = arith.subf %s0, %x : f32
+      %e = math.exp %d : f32
+      attn.yield %e : f32
+    }} : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xf32>
+    %sd = attn.einsum [b,m] = %sn[b,m,n] reduce add(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+    %a = attn.einsum [b,m,n] = div(%sn[b,m,n], %sd[b,m])
+        : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xf32>
+    %av = attn.einsum [b,m,f] = mul(%a[b,m,n], %V[b,n,f]) reduce add(n)
+        : (tensor<2x?x?xf32>, tensor<2x?x16xf32>) -> tensor<2x?x16xf32>
+    attn.yield %av : tensor<2x?x16xf32>
+  }}
+  return %o : tensor<2x?x16xf32>
+}}
+"""

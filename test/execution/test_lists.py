@@ -15,6 +15,7 @@ import pytest
 from attn import contract, reference
 from attn.compiler import CompileError
 from operators import Operands, Spec, operands
+from programs import softmax_cascade
 from runner import Counter, judge, run, run_guarded
 
 BLOCKS = ("blocks", 32, 16, "h")
@@ -251,32 +252,11 @@ def test_elsewhere_unfused(kernels):
         judge(case, run(kernels.get(spec, "--form=auto"), case))
 
 
-CASCADE = """
-func.func @listed(%q: tensor<2x?x32xf32>, %k: tensor<2x?x32xf32>, %v: tensor<2x?x16xf32>,
-                  %p: tensor<2x?xi32>, %i: tensor<?xi64>) -> tensor<2x?x16xf32> {
-  %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %P = %p, %I = %i)
-      where causal and blocks(32, 16, %P[b], %I[]) over (m, n) align bottom_right
-      : (tensor<2x?x32xf32>, tensor<2x?x32xf32>, tensor<2x?x16xf32>, tensor<2x?xi32>, tensor<?xi64>)
-        -> tensor<2x?x16xf32> {
-    %qk = attn.einsum [b,m,n] = mul(%Q[b,m,e], %K[b,n,e]) reduce add(e)
-        : (tensor<2x?x32xf32>, tensor<2x?x32xf32>) -> tensor<2x?x?xf32>
-    %gm = attn.einsum [b,m] = %qk[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
-    %sn = attn.einsum [b,m,n] = map(%qk[b,m,n], %gm[b,m]) {
-    ^bb0(%s0: f32, %x: f32):
-      %d = arith.subf %s0, %x : f32
-      %e = math.exp %d : f32
-      attn.yield %e : f32
-    } : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xf32>
-    %sd = attn.einsum [b,m] = %sn[b,m,n] reduce add(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
-    %a = attn.einsum [b,m,n] = div(%sn[b,m,n], %sd[b,m])
-        : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xf32>
-    %av = attn.einsum [b,m,f] = mul(%a[b,m,n], %V[b,n,f]) reduce add(n)
-        : (tensor<2x?x?xf32>, tensor<2x?x16xf32>) -> tensor<2x?x16xf32>
-    attn.yield %av : tensor<2x?x16xf32>
-  }
-  return %o : tensor<2x?x16xf32>
-}
-"""
+CASCADE = softmax_cascade(
+    "listed",
+    "where causal and blocks(32, 16, %P[b], %I[]) over (m, n) align bottom_right",
+    {"p": "tensor<2x?xi32>", "i": "tensor<?xi64>"},
+)
 
 
 @pytest.mark.parametrize("form", ["fused", "unfused"])

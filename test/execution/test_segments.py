@@ -15,6 +15,7 @@ import pytest
 from attn import contract, reference
 from attn.compiler import CompileError
 from operators import Operands, Spec, operands
+from programs import softmax_cascade
 from runner import Counter, judge, run, run_guarded
 
 BASE = Spec(40, 24, heads=4, key_heads=2, lse=True, segments=(("both", ""),))
@@ -218,32 +219,11 @@ def test_items_follow_the_tokens(kernels):
     assert counts[1] - counts[0] == 4 and counts[2] - counts[0] == 4 * 63
 
 
-CASCADE = """
-func.func @packed(%q: tensor<2x?x32xf32>, %k: tensor<2x?x32xf32>, %v: tensor<2x?x16xf32>,
-                  %s: tensor<2x?xi32>) -> tensor<2x?x16xf32> {
-  %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %S = %s)
-      where causal over (m, n) align bottom_right segments query(%S[b]) key(%S[b])
-      : (tensor<2x?x32xf32>, tensor<2x?x32xf32>, tensor<2x?x16xf32>, tensor<2x?xi32>)
-        -> tensor<2x?x16xf32> {
-    %qk = attn.einsum [b,m,n] = mul(%Q[b,m,e], %K[b,n,e]) reduce add(e)
-        : (tensor<2x?x32xf32>, tensor<2x?x32xf32>) -> tensor<2x?x?xf32>
-    %gm = attn.einsum [b,m] = %qk[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
-    %sn = attn.einsum [b,m,n] = map(%qk[b,m,n], %gm[b,m]) {
-    ^bb0(%s0: f32, %x: f32):
-      %d = arith.subf %s0, %x : f32
-      %e = math.exp %d : f32
-      attn.yield %e : f32
-    } : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xf32>
-    %sd = attn.einsum [b,m] = %sn[b,m,n] reduce add(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
-    %a = attn.einsum [b,m,n] = div(%sn[b,m,n], %sd[b,m])
-        : (tensor<2x?x?xf32>, tensor<2x?xf32>) -> tensor<2x?x?xf32>
-    %av = attn.einsum [b,m,f] = mul(%a[b,m,n], %V[b,n,f]) reduce add(n)
-        : (tensor<2x?x?xf32>, tensor<2x?x16xf32>) -> tensor<2x?x16xf32>
-    attn.yield %av : tensor<2x?x16xf32>
-  }
-  return %o : tensor<2x?x16xf32>
-}
-"""
+CASCADE = softmax_cascade(
+    "packed",
+    "where causal over (m, n) align bottom_right segments query(%S[b]) key(%S[b])",
+    {"s": "tensor<2x?xi32>"},
+)
 
 
 @pytest.mark.parametrize("form", ["fused", "unfused"])
