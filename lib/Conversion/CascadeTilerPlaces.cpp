@@ -53,6 +53,25 @@ struct IndexBuilder {
 };
 } // namespace
 
+/// A binary search: `step` narrows bounds until they meet, and they meet at the
+/// result.
+static Value
+searchBetween(OpBuilder &builder, Location loc, Value low, Value high,
+              function_ref<SmallVector<Value>(OpBuilder &, ValueRange)> step) {
+  Type type = builder.getIndexType();
+  auto search = scf::WhileOp::create(
+      builder, loc, TypeRange{type, type}, ValueRange{low, high},
+      [&](OpBuilder &body, Location, ValueRange bounds) {
+        Value isOpen = IndexBuilder{body, loc}.compare(
+            arith::CmpIPredicate::slt, bounds[0], bounds[1]);
+        scf::ConditionOp::create(body, loc, isOpen, bounds);
+      },
+      [&](OpBuilder &body, Location, ValueRange bounds) {
+        scf::YieldOp::create(body, loc, step(body, bounds));
+      });
+  return search.getResult(0);
+}
+
 Value CascadeTiler::toTensor(OpBuilder &builder, Location loc, Value coordinate,
                              Value base) {
   return base ? arith::AddIOp::create(builder, loc, coordinate, base)
@@ -168,7 +187,6 @@ TilePlace CascadeTiler::getPlace(OpBuilder &builder, Location loc, Value tile,
 TilePlace CascadeTiler::findSegment(OpBuilder &builder, Location loc,
                                     Value tile, Value size, Value rows) {
   IndexBuilder index{builder, loc};
-  Type type = builder.getIndexType();
   Value zero = index.constant(0), one = index.constant(1);
   AccessAttr queries = space.querySegments, keys = space.keySegments;
   Value count = getOffsetCount(builder, loc, queries);
@@ -176,14 +194,9 @@ TilePlace CascadeTiler::findSegment(OpBuilder &builder, Location loc,
     IndexBuilder inner{at, loc};
     return inner.add(inner.divide(begin, size), segment);
   };
-  auto search = scf::WhileOp::create(
-      builder, loc, TypeRange{type, type}, ValueRange{zero, count},
-      [&](OpBuilder &body, Location, ValueRange bounds) {
-        Value isOpen = IndexBuilder{body, loc}.compare(
-            arith::CmpIPredicate::slt, bounds[0], bounds[1]);
-        scf::ConditionOp::create(body, loc, isOpen, bounds);
-      },
-      [&](OpBuilder &body, Location, ValueRange bounds) {
+  Value segment = searchBetween(
+      builder, loc, zero, count,
+      [&](OpBuilder &body, ValueRange bounds) -> SmallVector<Value> {
         IndexBuilder inner{body, loc};
         Value sum = inner.add(inner.add(bounds[0], bounds[1]), one);
         Value middle = inner.divide(sum, inner.constant(2));
@@ -191,12 +204,9 @@ TilePlace CascadeTiler::findSegment(OpBuilder &builder, Location loc,
         Value begin = loadOffset(body, loc, queries, before, rows);
         Value isReached = inner.compare(
             arith::CmpIPredicate::ule, getFirstTile(body, begin, middle), tile);
-        scf::YieldOp::create(
-            body, loc,
-            ValueRange{inner.select(isReached, middle, bounds[0]),
-                       inner.select(isReached, bounds[1], before)});
+        return {inner.select(isReached, middle, bounds[0]),
+                inner.select(isReached, bounds[1], before)};
       });
-  Value segment = search.getResult(0);
   Value before = index.subtract(segment, one);
   Value hasBegin = index.compare(arith::CmpIPredicate::sgt, segment, zero);
   Value hasEnd = index.compare(arith::CmpIPredicate::slt, segment, count);
@@ -264,7 +274,6 @@ Value CascadeTiler::countListed(OpBuilder &builder, Location loc,
                                 IndicesAttr indices, Value number) {
   IndexBuilder index{builder, loc};
   AccessAttr access = indices.getIndices();
-  Type type = builder.getIndexType();
   Value table = inputs[access.getInput()];
   Value zero = index.constant(0);
   Value lists =
@@ -272,26 +281,18 @@ Value CascadeTiler::countListed(OpBuilder &builder, Location loc,
   Value most = getOffsetCount(builder, loc, access);
   Value hasList = index.compare(arith::CmpIPredicate::slt, number, lists);
   Value length = index.select(hasList, most, zero);
-  auto search = scf::WhileOp::create(
-      builder, loc, TypeRange{type, type}, ValueRange{zero, length},
-      [&](OpBuilder &body, Location, ValueRange bounds) {
-        Value isOpen = IndexBuilder{body, loc}.compare(
-            arith::CmpIPredicate::slt, bounds[0], bounds[1]);
-        scf::ConditionOp::create(body, loc, isOpen, bounds);
-      },
-      [&](OpBuilder &body, Location, ValueRange bounds) {
+  return searchBetween(
+      builder, loc, zero, length,
+      [&](OpBuilder &body, ValueRange bounds) -> SmallVector<Value> {
         IndexBuilder inner{body, loc};
         Value middle =
             inner.divide(inner.add(bounds[0], bounds[1]), inner.constant(2));
         Value token = loadEntry(body, loc, access, {number, middle});
         Value isListed = inner.compare(arith::CmpIPredicate::sge, token, zero);
         Value next = inner.add(middle, inner.constant(1));
-        scf::YieldOp::create(
-            body, loc,
-            ValueRange{inner.select(isListed, next, bounds[0]),
-                       inner.select(isListed, bounds[1], middle)});
+        return {inner.select(isListed, next, bounds[0]),
+                inner.select(isListed, bounds[1], middle)};
       });
-  return search.getResult(0);
 }
 
 /// The keys of the block that entry `entry` of the lists names.
