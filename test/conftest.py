@@ -68,14 +68,16 @@ def seed(request):
 
 
 @pytest.fixture(scope="session")
-def kernels(request):
+def kernels(request, tier):
     from attn.compiler import find_compiler
     from runner import KernelCache
 
     folder = request.config.getoption("--kernel-cache")
     if folder is None:
         folder = find_compiler().resolve().parents[1] / "test-kernels"
-    return KernelCache(Path(folder))
+    # attn-compile verifies what it reads and what it translates, no more.
+    flags = ("--verify-each",) if tier == "full" else ()
+    return KernelCache(Path(folder), flags)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -35,10 +35,11 @@ class KernelCache:
     """Kernels by operator and flags, compiled once and shared by test processes.
 
     The folder is named after the compiler's bytes, so a new compiler starts with
-    an empty one.
+    an empty one. `flags` are passed to the compiler each time.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, flags: tuple[str, ...] = ()):
+        self.flags = flags
         digest = hashlib.sha256(find_compiler().read_bytes()).hexdigest()[:16]
         self.folder = folder / digest
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -74,6 +75,7 @@ class KernelCache:
         if not any(flag.startswith("--form") for flag in flags):
             # What cannot be fused must fail here, not run unfused unnoticed.
             flags = ("--form=fused", *flags)
+        flags = (*self.flags, *flags)
         digest = hashlib.sha256("\0".join([source, *flags]).encode()).hexdigest()[:12]
         stem = f"{stem}_{digest}"
         library, refused = self.folder / f"{stem}{suffix}", self.folder / f"{stem}.err"

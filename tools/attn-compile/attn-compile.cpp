@@ -13,6 +13,7 @@
 #include "attn/Target/Compiler/Compiler.h"
 #include "attn/Target/NVVM/CompileDevice.h"
 #include "mlir/IR/AsmState.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
@@ -154,6 +155,13 @@ llvm::cl::opt<int64_t> maxFootprint(
                    "are known, else by the call; 0 is no limit"),
     llvm::cl::value_desc("bytes"), llvm::cl::init(int64_t(4) << 30),
     llvm::cl::cat(category));
+
+llvm::cl::opt<bool>
+    verifyEach("verify-each",
+               llvm::cl::desc("Verify the IR after every pass, and not only "
+                              "what is read and what is translated "
+                              "(default false)"),
+               llvm::cl::init(false), llvm::cl::cat(category));
 
 llvm::cl::opt<bool> checkValues(
     "check-values",
@@ -329,8 +337,11 @@ lowerToKernelModule(ModuleOp module, const AttnToLLVMOptions &options,
   if (failed(applyPassManagerCLOptions(manager)))
     return failure();
   applyDefaultTimingPassManagerCLOptions(manager);
+  manager.enableVerifier(verifyEach);
   build(manager, options);
-  return manager.run(module);
+  if (failed(manager.run(module)))
+    return failure();
+  return verifyEach ? success() : verify(module);
 }
 
 static std::unique_ptr<OperatorFile> readFile(MLIRContext &context) {

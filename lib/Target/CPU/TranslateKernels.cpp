@@ -1,4 +1,4 @@
-//===- TranslateKernels.cpp - From the LLVM dialect to optimised LLVM IR --===//
+//===- TranslateKernels.cpp - From the LLVM dialect to LLVM IR ------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,15 +7,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "EntryPoints.h"
-#include "WatchVectorAccesses.h"
 
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/IPO/Internalize.h"
-#include "llvm/Transforms/Instrumentation/AddressSanitizer.h"
-#include "llvm/Transforms/Instrumentation/ThreadSanitizer.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -95,31 +91,4 @@ mlir::attn::translateKernels(ModuleOp module, ArrayRef<CompiledKernel> kernels,
   if (failed(verifyKernels(*translated, emitError)))
     return failure();
   return translated;
-}
-
-void mlir::attn::optimizeKernels(llvm::Module &module,
-                                 llvm::TargetMachine &machine,
-                                 const CompileOptions &options) {
-  auto instrument = [&](llvm::PassBuilder &builder) {
-    // Instrumentation comes last, so that what runs is what is checked.
-    builder.registerOptimizerLastEPCallback([&](llvm::ModulePassManager &passes,
-                                                llvm::OptimizationLevel,
-                                                llvm::ThinOrFullLTOPhase) {
-      if (options.sanitizer == Sanitizer::Address) {
-        llvm::AddressSanitizerOptions asan;
-        asan.UseAfterScope = true;
-        // Globals in sections of their own would need symbols that only a
-        // linker defines.
-        passes.addPass(llvm::AddressSanitizerPass(asan, /*UseGlobalGC=*/false,
-                                                  /*UseOdrIndicator=*/false));
-      } else if (options.sanitizer == Sanitizer::Thread) {
-        passes.addPass(llvm::ModuleThreadSanitizerPass());
-        passes.addPass(
-            llvm::createModuleToFunctionPassAdaptor(WatchVectorAccessesPass()));
-        passes.addPass(llvm::createModuleToFunctionPassAdaptor(
-            llvm::ThreadSanitizerPass()));
-      }
-    });
-  };
-  runOptimizer(module, machine, options.optLevel, instrument);
 }

@@ -42,13 +42,27 @@ llvm::CodeGenOptLevel mlir::attn::getCodeGenLevel(unsigned level) {
   return levels[std::min(level, 3u)];
 }
 
+llvm::OptimizationLevel mlir::attn::getOptimizationLevel(unsigned level) {
+  const llvm::OptimizationLevel levels[] = {
+      llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
+      llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
+  return levels[std::min(level, 3u)];
+}
+
+llvm::ModulePassManager
+mlir::attn::buildDefaultPipeline(llvm::PassBuilder &builder, unsigned level) {
+  if (level == 0)
+    return builder.buildO0DefaultPipeline(llvm::OptimizationLevel::O0);
+  return builder.buildPerModuleDefaultPipeline(getOptimizationLevel(level));
+}
+
 void mlir::attn::runOptimizer(
-    llvm::Module &module, llvm::TargetMachine &machine, unsigned number,
-    function_ref<void(llvm::PassBuilder &)> customize) {
+    llvm::Module &module, llvm::TargetMachine &machine, unsigned level,
+    function_ref<llvm::ModulePassManager(llvm::PassBuilder &)> build) {
   llvm::PipelineTuningOptions tuning;
   tuning.LoopUnrolling = false;
-  tuning.LoopVectorization = number > 1;
-  tuning.SLPVectorization = number > 1;
+  tuning.LoopVectorization = level > 1;
+  tuning.SLPVectorization = level > 1;
   llvm::PassBuilder builder(&machine, tuning);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -59,17 +73,7 @@ void mlir::attn::runOptimizer(
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, callGraph, modules);
-  if (customize)
-    customize(builder);
-  const llvm::OptimizationLevel levels[] = {
-      llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
-      llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
-  llvm::OptimizationLevel level = levels[std::min(number, 3u)];
-  llvm::ModulePassManager passes =
-      level == llvm::OptimizationLevel::O0
-          ? builder.buildO0DefaultPipeline(level)
-          : builder.buildPerModuleDefaultPipeline(level);
-  passes.run(module, modules);
+  build(builder).run(module, modules);
 }
 
 LogicalResult mlir::attn::generateCode(llvm::Module &module,

@@ -54,7 +54,10 @@ FailureOr<std::unique_ptr<llvm::Module>> mlir::attn::translateDevice(
   inlineIntoKernels(*translated);
   if (failed(verifyKernels(*translated, emitError)))
     return failure();
-  runOptimizer(*translated, machine, options.optLevel);
+  runOptimizer(*translated, machine, options.optLevel,
+               [&](llvm::PassBuilder &builder) {
+                 return buildDefaultPipeline(builder, options.optLevel);
+               });
   if (failed(checkUndefined(*translated, emitError)))
     return failure();
   return translated;

@@ -5,7 +5,7 @@
 // RUN: attn-compile --from-llvm-dialect %s -o - --emit=ll --cpu=x86-64-v4 | FileCheck %s --check-prefix=PLAIN
 // PLAIN-NOT: tsan
 
-// CHECK-LABEL: define {{.*}}@wide_run_items
+// CHECK-LABEL: define {{.*}}@wide.run0
 // CHECK: call void @__tsan_read_range(ptr [[FROM:%[a-z0-9._]+]], i64 64)
 // CHECK: load <16 x float>, ptr [[FROM]]
 // CHECK: call void @__tsan_write_range(ptr [[TO:%[a-z0-9._]+]], i64 64)

@@ -12,6 +12,8 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/IR/PassManager.h"
+#include "llvm/Passes/OptimizationLevel.h"
 #include "llvm/Support/CodeGen.h"
 
 namespace llvm {
@@ -37,10 +39,18 @@ LogicalResult verifyKernels(llvm::Module &module, EmitError emitError);
 /// LLVM's code generation level for its optimisation level `level`, 0 to 3.
 llvm::CodeGenOptLevel getCodeGenLevel(unsigned level);
 
-/// Runs LLVM's pipeline of `level`, 0 to 3; `customize` adds to it.
-void runOptimizer(llvm::Module &module, llvm::TargetMachine &machine,
-                  unsigned level,
-                  function_ref<void(llvm::PassBuilder &)> customize = nullptr);
+/// LLVM's optimisation level of that number, 0 to 3.
+llvm::OptimizationLevel getOptimizationLevel(unsigned level);
+
+/// LLVM's own pipeline of `level`, 0 to 3.
+llvm::ModulePassManager buildDefaultPipeline(llvm::PassBuilder &builder,
+                                             unsigned level);
+
+/// Runs the passes that `build` makes; loops are unrolled by none of them, and
+/// vectorised from `level` 2.
+void runOptimizer(
+    llvm::Module &module, llvm::TargetMachine &machine, unsigned level,
+    function_ref<llvm::ModulePassManager(llvm::PassBuilder &)> build);
 
 /// Writes machine code of `type` to `buffer`.
 LogicalResult generateCode(llvm::Module &module, llvm::TargetMachine &machine,
