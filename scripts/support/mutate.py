@@ -185,7 +185,9 @@ class Mutator:
             state = {"tree": digest, "passed": [], "caught": {}}
         self.say("building the copy ...")
         targets = sorted({t for fault in faults for test in fault.tests for t in test.targets()})
-        configured = self.run(["cmake", "--preset", "release"], "configure.log") == 0
+        # File by file: a fault is one file, and is compiled twice.
+        configure = ["cmake", "--preset", "release", "-DCMAKE_UNITY_BUILD=OFF"]
+        configured = self.run(configure, "configure.log") == 0
         if not configured or not self.build(targets, "build.log"):
             self.fail("the copy does not build; see build/mutate/logs")
             return None

@@ -9,66 +9,32 @@
 The build must be there: clang-tidy reads its compile_commands.json and its
 precompiled header.
 
-Most of the time goes to MLIR's headers, so all files are looked at in groups: what
-a group includes, each library's files, a few at a time, is parsed once. Unused
-using and alias declarations are found only in files that are given by name.
+Most of the time goes to MLIR's headers, so all files are looked at in the groups in
+which the build compiles them (CMAKE_UNITY_BUILD), each parsed once. Unused using and
+alias declarations are found only in files that are given by name.
 """
 
 import argparse
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from compile_commands import read_commands, read_units
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
-GROUPS = BUILD / "tidy"
-GROUP_SIZE = 8
+SINGLE = BUILD / "tidy"
 
 
-def read_commands():
-    """The compile command of each C++ file of the project, in the build's order.
-    What is generated in the build folder is not ours to mend."""
-    path = BUILD / "compile_commands.json"
-    if not path.exists():
-        raise SystemExit(
-            f"tidy: {path} is missing; build first: cmake --preset release && cmake --build build"
-        )
-    commands = {}
-    for entry in json.loads(path.read_text()):
-        file = Path(entry["file"])
-        if file.suffix == ".cpp" and file.is_relative_to(ROOT) and not file.is_relative_to(BUILD):
-            commands[file] = entry
-    return commands
-
-
-def write_groups(commands):
-    """Files that include those of one target each; yields their names and what is
-    in them."""
-    targets = {}
-    for file, entry in commands.items():
-        words = shlex.split(entry["command"])
-        # Two targets that compile one name differently are two groups.
-        flags = [word for word in words if str(file) not in word and not word.endswith(".o")]
-        target = re.search(r"(\S+\.dir)/", entry["command"].split(" -o ")[1])[1]
-        targets.setdefault((target, tuple(flags)), []).append(file)
-    GROUPS.mkdir(exist_ok=True)
-    database, groups = [], {}
-    for files in targets.values():
-        for first in range(0, len(files), GROUP_SIZE):
-            part = files[first : first + GROUP_SIZE]
-            group = GROUPS / f"group-{len(groups)}.cpp"
-            group.write_text("".join(f'#include "{file}"\n' for file in part))
-            entry = commands[part[0]]
-            command = entry["command"].replace(str(part[0]), str(group))
-            database.append(dict(entry, file=str(group), command=command))
-            groups[group] = part
-    (GROUPS / "compile_commands.json").write_text(json.dumps(database))
-    return groups
+def write_database():
+    """A database of the project's files, each compiled alone, for files by name."""
+    SINGLE.mkdir(exist_ok=True)
+    entries = list(read_commands(BUILD).values())
+    (SINGLE / "compile_commands.json").write_text(json.dumps(entries))
 
 
 def run(database, file):
@@ -92,11 +58,11 @@ def main():
     )
     parser.add_argument("files", nargs="*", metavar="FILE", type=Path)
     options = parser.parse_args()
-    commands = read_commands()
     if options.files:
-        database, work = BUILD, {file: [file.resolve()] for file in options.files}
+        write_database()
+        database, work = SINGLE, {file: [file.resolve()] for file in options.files}
     else:
-        database, work = GROUPS, write_groups(commands)
+        database, work = BUILD, {entry["file"]: parts for entry, parts in read_units(BUILD)}
     failed = False
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda file: run(database, file), work)
