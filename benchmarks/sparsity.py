@@ -11,10 +11,15 @@ One thread, pinned; the kernels take turns, and the least times are compared. A
 ratio of 1 means that the time follows the work that is left.
 
     .venv/bin/python benchmarks/sparsity.py [--rounds N] [--tokens N] [WHERE ...]
+
+A neighborhood on a grid, alone, is measured on the tokens of its grid:
+`"neighborhood([13, 13], grid [128, 128])"`.
 """
 
 import argparse
+import math
 import os
+import re
 import statistics
 import sys
 import tempfile
@@ -26,8 +31,20 @@ from floor import compile_kernel, seconds
 DEFAULT = ["causal", "causal and window(255, 0)", "window(128, 127)"]
 
 
+def grid_of(where):
+    """The kernel and the grid of a neighborhood whose windows are all whole, or None."""
+    found = re.fullmatch(
+        r"neighborhood\(\[([\d, ]+)\], grid \[([\d, ]+)\](, stride \[[\d, ]+\])?\)", where
+    )
+    if not found:
+        return None
+    return [[int(number) for number in found[part].split(",")] for part in (1, 2)]
+
+
 def live_pairs(where, tokens):
     """Live (query, key) pairs of `tokens` queries and keys, by definition."""
+    if grid := grid_of(where):
+        return tokens * math.prod(grid[0])
     m = np.arange(tokens)[:, None]
     total = 0
     for first in range(0, tokens, 512):
@@ -44,7 +61,7 @@ def live_pairs(where, tokens):
             elif name == "prefix":
                 live &= n < numbers[0]
             else:
-                raise SystemExit(f"{name}: known are causal, window and prefix")
+                raise SystemExit(f"{name}: known are causal, window, prefix and neighborhood")
         total += int(live.sum())
     return total
 
@@ -63,19 +80,26 @@ def main():
             compile_kernel(Path(name), options.features, where, heads=1)
             for where in ["", *options.where]
         ]
-        shape = (1, 1, options.tokens, options.features)
-        arrays = [rng.standard_normal(shape, dtype=np.float32) for _ in range(3)]
-        arrays.append(np.empty(shape, np.float32))
+        grids = [grid_of(where) for where in ["", *options.where]]
+        tokens = [math.prod(grid[1]) if grid else options.tokens for grid in grids]
+
+        def draw(count):
+            shape = (1, 1, count, options.features)
+            arrays = [rng.standard_normal(shape, dtype=np.float32) for _ in range(3)]
+            return [*arrays, np.empty(shape, np.float32)]
+
+        arrays = {count: draw(count) for count in set(tokens)}
         times = [[] for _ in kernels]
         for _ in range(options.rounds):
-            for kernel, samples in zip(kernels, times, strict=True):
-                samples.append(seconds(kernel, arrays))
-    pairs = options.tokens**2
-    dense = min(times[0]) / pairs
+            for kernel, count, samples in zip(kernels, tokens, times, strict=True):
+                samples.append(seconds(kernel, arrays[count]))
+    dense = min(times[0]) / options.tokens**2
     print("| sparsity | live | ms (least, median) | time of a live pair |")
     print("|---|---|---|---|")
-    for where, samples in zip(["none", *options.where], times, strict=True):
-        live = pairs if where == "none" else live_pairs(where, options.tokens)
+    names = ["none", *options.where]
+    for where, count, samples in zip(names, tokens, times, strict=True):
+        pairs = count**2
+        live = pairs if where == "none" else live_pairs(where, count)
         print(
             f"| {where} | {live / pairs:.4f} | {min(samples) * 1e3:.2f}, "
             f"{statistics.median(samples) * 1e3:.2f} | {min(samples) / live / dense:.3f} |"

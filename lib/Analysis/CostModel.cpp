@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CostModel.h"
-#include "attn/Analysis/SparsityPlan.h"
+#include "attn/Analysis/GridWalk.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -345,27 +345,31 @@ static std::optional<int64_t> getFixedStep(CascadeOp cascade) {
   return points;
 }
 
+/// Lane tiles and the time that a key takes in each. A tile of few registers
+/// keeps fewer sums in flight.
+static constexpr std::pair<int64_t, double> kLaneTileTimes[] = {
+    {48, 48}, {32, 34}, {16, 20}};
+
 /// Lane tiles that cut the `rows` that share a list with as little left over as
-/// there can be. A tile of few registers keeps fewer sums in flight.
+/// there can be.
 static SmallVector<int64_t> chooseListTiles(int64_t rows) {
-  // Time of a tile, per lane of the largest.
-  static constexpr std::pair<int64_t, double> known[] = {
-      {48, 48}, {32, 34}, {16, 20}};
+  ArrayRef known(kLaneTileTimes);
   SmallVector<int64_t> best;
   double least = 0;
   for (auto [index, first] : llvm::enumerate(known)) {
     // A smaller tile that holds all of them is less code.
-    if (index + 1 < std::size(known) && known[index + 1].first >= rows)
+    if (index + 1 < known.size() && known[index + 1].first >= rows)
       continue;
     double time = rows / first.first * first.second;
     if (int64_t rest = rows % first.first)
-      time += llvm::find_if(llvm::reverse(ArrayRef(known).drop_front(index)),
-                            [&](auto tile) { return tile.first >= rest; })
-                  ->second;
+      time +=
+          llvm::find_if(llvm::reverse(known.drop_front(index)), [&](auto tile) {
+            return tile.first >= rest;
+          })->second;
     if (!best.empty() && time >= least)
       continue;
     least = time;
-    best = llvm::map_to_vector(ArrayRef(known).drop_front(index),
+    best = llvm::map_to_vector(known.drop_front(index),
                                [](auto tile) { return tile.first; });
   }
   return best;
@@ -378,6 +382,77 @@ static Attribute getWalkedList(CascadeOp cascade) {
   FailureOr<ListedSparsity> split =
       splitLists(cascade.getSparsity()->getExpression());
   return succeeded(split) ? split->list : Attribute();
+}
+
+/// Keys that a tile of rows visits where rows are cut as they lie, on average
+/// over some tiles of the whole grid.
+static double countLinearKeys(const GridWalk &walk, PlanAttr plan,
+                              int64_t rows) {
+  constexpr int64_t kSamples = 64;
+  int64_t tokens = walk.axes.front().extent * walk.axes.front().inner;
+  SmallVector<int64_t> symbols;
+  for (StringAttr symbol : plan.getSymbols())
+    symbols.push_back(symbol == PlanSymbols::diagonal ||
+                              symbol == PlanSymbols::keyOrigin
+                          ? 0
+                          : tokens);
+  int64_t tiles = llvm::divideCeil(tokens, rows);
+  int64_t step = llvm::divideCeil(tiles, kSamples), count = 0;
+  double keys = 0;
+  for (int64_t tile = 0; tile < tiles; tile += step, ++count) {
+    PlanTile ranges(plan, tile * rows, std::min((tile + 1) * rows, tokens) - 1,
+                    symbols);
+    for (const PlanPiece &piece : ranges.getPieces()) {
+      KeyRange live = ranges.getRanges(piece).live;
+      keys += std::max<int64_t>(live.end - live.begin, 0);
+    }
+  }
+  return keys / count;
+}
+
+namespace {
+/// A tile of a grid and the lane tile that holds it.
+struct GridTile {
+  int64_t lanes;
+  SmallVector<int64_t> sizes;
+};
+} // namespace
+
+/// The tile of the cascade's token grid, if there is one, in which a row takes
+/// the least time; none where that is in rows as they lie.
+static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
+  std::optional<GridWalk> walk = findGridWalk(cascade);
+  std::optional<PlanAttr> plan;
+  for (auto loop : cascade.getBody().getOps<IterateOp>())
+    if (loop.getParentAttr() == cascade.getKeyRankAttr())
+      plan = loop.getPlan();
+  if (!walk || !plan)
+    return std::nullopt;
+  int64_t window = 1;
+  for (const GridAxis &axis : walk->axes)
+    if (llvm::MulOverflow(window, axis.kernel, window) ||
+        window > kMostGridKeys)
+      return std::nullopt;
+  // A key is copied where it is gathered, and found at its place otherwise.
+  constexpr double kGather = 2;
+  auto [widest, itsTime] = kLaneTileTimes[0];
+  double least = countLinearKeys(*walk, *plan, widest) * itsTime / widest;
+  std::optional<GridTile> best;
+  forEachGridTile(
+      *walk, widest, [&](ArrayRef<int64_t> sizes, const GridWork &work) {
+        int64_t rows = llvm::product_of(sizes);
+        const auto *lanes =
+            llvm::find_if(llvm::reverse(ArrayRef(kLaneTileTimes)),
+                          [&](auto tile) { return tile.first >= rows; })
+                .base() -
+            1;
+        double time = work.keys * (lanes->second + kGather) / work.rows;
+        if (time >= least || work.mostKeys > kMostGridKeys)
+          return;
+        least = time;
+        best = {lanes->first, SmallVector<int64_t>(sizes)};
+      });
+  return best;
 }
 
 /// How many rows share a list.
@@ -399,6 +474,7 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   if (!roles.lanes)
     return MappingAttr();
   SmallVector<int64_t> laneTiles = overrides.laneTiles;
+  SmallVector<int64_t> gridTile;
   Attribute list = getWalkedList(cascade);
   std::optional<BlockTiles> block;
   if (machine.sharedBytes > 0)
@@ -408,9 +484,21 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     while (list && block->lanes >= 2 * std::max<int64_t>(getListRows(list), 16))
       block->lanes /= 2;
     laneTiles = {block->lanes};
+  } else if (laneTiles.empty() && !overrides.gridTile.empty()) {
+    laneTiles = {48, 32, 16};
   } else if (laneTiles.empty()) {
     laneTiles = list ? chooseListTiles(getListRows(list))
                      : SmallVector<int64_t>{48, 32, 16};
+    if (std::optional<GridTile> tile = chooseGridTile(cascade)) {
+      laneTiles = {tile->lanes};
+      gridTile = tile->sizes;
+    }
+  }
+  if (ArrayRef(overrides.gridTile) != ArrayRef<int64_t>{0})
+    llvm::append_range(gridTile, overrides.gridTile);
+  if (block && !gridTile.empty()) {
+    emitError() << "tiles of a grid are for CPUs alone";
+    return failure();
   }
   // A step whose points a tensor fixes holds exactly those.
   std::optional<int64_t> fixedStep = getFixedStep(cascade);
@@ -427,7 +515,7 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   int64_t streamTile = fixedStep.value_or(overrides.streamTile.value_or(1));
   int64_t rowTile = overrides.rowTile.value_or(1);
   if (failed(MappingAttr::verify(emitError, roles.lanes, laneTiles, streamTile,
-                                 rowTile, roles.parallel, order)))
+                                 rowTile, roles.parallel, order, gridTile)))
     return failure();
   if (!overrides.streamTile && !fixedStep && block)
     streamTile = block->points;
@@ -440,5 +528,5 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     rowTile =
         chooseRowTile(laneTiles.front(), getComputeBits(cascade), machine);
   return MappingAttr::get(cascade.getContext(), roles.lanes, laneTiles,
-                          streamTile, rowTile, roles.parallel, order);
+                          streamTile, rowTile, roles.parallel, order, gridTile);
 }

@@ -40,6 +40,11 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
     if (auto split = splitLists(space.sparsity.getExpression());
         succeeded(split))
       listAtom = split->list;
+  ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();
+  if (!gridTile.empty())
+    grid = findGridWalk(cascade);
+  if (grid && grid->axes.size() == gridTile.size())
+    gridWork = getGridWork(*grid, gridTile);
 }
 
 //===----------------------------------------------------------------------===//
@@ -437,7 +442,7 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
                              ValueRange arguments,
                              std::optional<TypedAttr> maskWith,
                              const Accumulation *accumulation,
-                             const Tokens &tokens) {
+                             const PointData &point) {
   IRMapping mapping(constants);
   unsigned next = 0;
   for (auto [index, argument] :
@@ -457,16 +462,16 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
     Location loc = index.getLoc();
     StringAttr rank = index.getRankAttr();
     auto localIndex = [&](StringAttr local, Value first) -> Value {
-      Value point =
+      Value index =
           IndexOp::create(builder, loc, builder.getIndexType(), local);
-      return arith::AddIOp::create(builder, loc, point, first);
+      return arith::AddIOp::create(builder, loc, index, first);
     };
     Value value;
     if (isParallel(rank)) {
       value = coordinates[llvm::find(parallel, rank) - parallel.begin()];
     } else if (rank == lane && fixedToken) {
       value = fixedToken;
-    } else if (Value token = tokens.lookup(rank)) {
+    } else if (Value token = point.tokens.lookup(rank)) {
       value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
                                          token);
     } else if (rank == lane) {
@@ -493,7 +498,7 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
   if (!maskWith)
     return result;
   Location loc = einsum.getLoc();
-  Value live = buildLive(builder, loc, tokens);
+  Value live = buildLive(builder, loc, point);
   Value dead = arith::ConstantOp::create(builder, loc, *maskWith);
   return arith::SelectOp::create(builder, loc, live, result, dead);
 }
@@ -517,10 +522,7 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
   size_t numOperands = accesses.size();
   SmallVector<StringAttr> tokenRanks =
       getTokensRead(einsum, maskWith.has_value());
-  for (StringAttr rank : tokenRanks)
-    accesses.push_back(
-        EinsumAccess::get(getSlotTable(builder, loc, rank),
-                          rank == lane ? lane : iterate.getPointAttr()));
+  appendPointData(builder, loc, tokenRanks, maskWith.has_value(), accesses);
   SmallVector<StringAttr> clamped;
   if (readsLanes && llvm::is_contained(outRanks, lane))
     clamped.push_back(lane);
@@ -528,12 +530,10 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
       builder, loc, out, outRanks, accesses, einsum.getEinsumReduction(),
       accumulate, clamped,
       [&](OpBuilder &nested, Location, ValueRange arguments) {
-        Tokens tokens;
-        for (auto [rank, token] :
-             llvm::zip_equal(tokenRanks, arguments.drop_front(numOperands)))
-          tokens[rank] = token;
-        return cloneMap(nested, einsum, arguments.take_front(numOperands),
-                        maskWith, accumulation, tokens);
+        return cloneMap(
+            nested, einsum, arguments.take_front(numOperands), maskWith,
+            accumulation,
+            readPointData(tokenRanks, arguments.drop_front(numOperands)));
       });
 }
 

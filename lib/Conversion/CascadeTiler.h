@@ -9,7 +9,7 @@
 #ifndef ATTN_LIB_CONVERSION_CASCADETILER_H
 #define ATTN_LIB_CONVERSION_CASCADETILER_H
 
-#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Analysis/GridWalk.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/MapVector.h"
@@ -40,14 +40,27 @@ struct TileBuffer {
 /// without bases is that of the tensors. Where lists say which keys are seen,
 /// the item's list is number `list`, and holds the blocks of keys that stand at
 /// `listBegin` to `listEnd` or, without these, the `keyExtent` keys themselves.
+/// Where the item is a tile of a grid, `grid` holds its tokens.
 struct TilePlace {
+  /// Tables in scratch, memref<?xi32>, of a tile of a grid.
+  struct GridTables {
+    /// The tokens of the rows, and of the keys that some row sees.
+    Value rows, keys;
+    /// Per axis, where the window of a row begins and ends, and the coordinate
+    /// of a key.
+    SmallVector<Value> windowBegin, windowEnd, keyCoordinate;
+    /// Whether every row sees all of the keys.
+    Value isFull;
+  };
+
   Value first, rows;
   Value rowBase, rowExtent;
   Value keyBase, keyExtent;
   Value list, listBegin, listEnd;
+  std::optional<GridTables> grid;
 
   /// Whether an item may be without rows.
-  bool mayBeEmpty() const { return rowBase || list; }
+  bool mayBeEmpty() const { return rowBase || list || grid; }
 };
 
 /// Emits the code that computes one work item of a mapped cascade, a tile of
@@ -80,8 +93,10 @@ public:
   void emitItem(OpBuilder &builder, Location loc, ValueRange coordinates,
                 const TilePlace &place);
 
-  /// Bytes of scratch that emitItem has laid out.
+  /// Bytes of scratch that emitItem, or getPlace, has laid out.
   int64_t getWorkspaceBytes() const { return workspaceBytes; }
+  /// Leaves the first `bytes` of the scratch alone.
+  void reserve(int64_t bytes) { reservedBytes = bytes; }
 
 private:
   /// What says how far a rank runs: a number, or dimension `dim` of input or
@@ -110,6 +125,13 @@ private:
   /// The tokens in the slots of a row and a key, by the rank that they belong
   /// to, where a map needs them.
   using Tokens = llvm::SmallMapVector<StringAttr, Value, 2>;
+
+  /// What a map that asks whether its point is live is given for it: tokens and
+  /// what the tables of a grid hold, axis by axis.
+  struct PointData {
+    Tokens tokens;
+    SmallVector<Value> windows;
+  };
 
   using ErrorFn = function_ref<InFlightDiagnostic(Operation *)>;
 
@@ -161,7 +183,12 @@ private:
   void packInputs(OpBuilder &builder, IterateOp op);
   Value cloneMap(OpBuilder &builder, EinsumOp einsum, ValueRange arguments,
                  std::optional<TypedAttr> maskWith,
-                 const Accumulation *accumulation, const Tokens &tokens);
+                 const Accumulation *accumulation, const PointData &point);
+  void appendPointData(OpBuilder &builder, Location loc,
+                       ArrayRef<StringAttr> tokenRanks, bool isMasked,
+                       SmallVectorImpl<EinsumAccess> &accesses);
+  static PointData readPointData(ArrayRef<StringAttr> tokenRanks,
+                                 ValueRange arguments);
 
   // Ranks whose tokens are walked in an order of slots.
   bool isPermuted(StringAttr rank) const;
@@ -205,6 +232,13 @@ private:
   TilePlace findSegment(OpBuilder &builder, Location loc, Value tile,
                         Value size, Value rows);
   int64_t getListRows() const;
+  Value countGridTiles(OpBuilder &builder, Location loc);
+  TilePlace findGridTile(OpBuilder &builder, Location loc, Value tile);
+  Value allocateTable(OpBuilder &builder, Location loc, int64_t entries);
+  bool isAlwaysFull() const;
+  bool testsWindows() const;
+  Value buildWindowTest(OpBuilder &builder, Location loc,
+                        ArrayRef<Value> windows);
   TilePlace findList(OpBuilder &builder, Location loc, Value tile, Value size,
                      Value rows);
   Value countListed(OpBuilder &builder, Location loc, IndicesAttr indices,
@@ -229,10 +263,18 @@ private:
                                     PlanAttr plan, Value row);
   static Value roundDown(OpBuilder &builder, Location loc, Value value,
                          Value unit);
-  static bool isUntested(IterateOp op);
+  bool isUntested(IterateOp op);
+  std::optional<PlanAttr> getTokenTest();
   static bool isNeverFull(PlanAttr plan);
   Value buildIsFull(OpBuilder &builder, Location loc, Value stepEnd);
   void buildFullPart(OpBuilder &builder, Location loc, Value stepEnd);
+  /// How many tokens of a rank there are in the whole, and in this part of it.
+  struct PlaneLength {
+    Value whole, part;
+  };
+  PlaneLength getPlaneLength(OpBuilder &builder, Location loc,
+                             AccessAttr access, StringAttr rank);
+  Value getDiagonal(OpBuilder &builder, Location loc);
   void buildPlanSymbols(OpBuilder &builder, Location loc, PlanAttr plan);
   Type chooseTestType(OpBuilder &builder);
   void buildTestTerms(OpBuilder &builder, Location loc, PlanAttr plan);
@@ -243,7 +285,7 @@ private:
   enum class DeadPoints { Absorbed, AbsorbedIfFinite, Masked };
   DeadPoints getDeadPoints(EinsumOp einsum) const;
   std::optional<TypedAttr> getProducerMask(EinsumOp einsum) const;
-  Value buildLive(OpBuilder &builder, Location loc, const Tokens &tokens);
+  Value buildLive(OpBuilder &builder, Location loc, const PointData &point);
   Value buildPlanTest(OpBuilder &builder, Location loc, PlanAttr plan,
                       ArrayRef<Value> point);
   Value buildAllFinite(OpBuilder &builder, Location loc, EinsumAccess tile);
@@ -252,10 +294,13 @@ private:
   CascadeSpace space;
   /// The atom whose lists tiles walk, or null.
   Attribute listAtom;
+  /// The grid whose tiles are the items, and the work of these.
+  std::optional<GridWalk> grid;
+  GridWork gridWork;
   SmallVector<Value> inputs, outputs;
   Value workspace;
   int64_t laneTile;
-  int64_t workspaceBytes = 0;
+  int64_t workspaceBytes = 0, reservedBytes = 0;
   /// End of the scratch that a step of the stream uses.
   int64_t stepBytes = 0;
 

@@ -289,11 +289,26 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
   if (!space.getLists().empty() && !listAtom)
     return emit(cascade) << "lists of keys are walked one at a time, by a term "
                             "of the outermost 'and'";
-  if (!space.isPacked() && !listAtom)
+  ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();
+  if (!gridTile.empty() &&
+      (!grid || !iterate || grid->axes.size() != gridTile.size()))
+    return emit(cascade)
+           << "its mapping cuts a grid of " << gridTile.size()
+           << " axes into tiles; the outermost 'and' must hold one "
+              "neighborhood on such a grid, of 2 or 3 axes without dilation, "
+              "and no token may be permuted, listed or in a segment";
+  if (grid && gridWork.mostKeys > kMostGridKeys)
+    return emit(cascade) << "a tile of its grid sees up to "
+                         << gridWork.mostKeys << " keys; allowed are up to "
+                         << kMostGridKeys;
+  if (!space.isPacked() && !listAtom && !grid)
     return success();
   if (lane != space.queryRank ||
       (iterate && iterate.getParentAttr() != space.keyRank))
-    return emit(cascade) << "its " << (listAtom ? "lists" : "segments")
+    return emit(cascade) << "its "
+                         << (grid       ? "grid's tiles"
+                             : listAtom ? "lists"
+                                        : "segments")
                          << " are of (" << space.queryRank.getValue() << ", "
                          << space.keyRank.getValue()
                          << "), which are not the lanes and the streamed rank";

@@ -206,7 +206,7 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
     emitStep(builder, op, /*masked=*/false);
     return;
   }
-  if (isNeverFull(*op.getPlan())) {
+  if (grid ? !testsWindows() : isNeverFull(*op.getPlan())) {
     emitStep(builder, op, /*masked=*/true);
     return;
   }
@@ -216,7 +216,8 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
   OpBuilder fullBuilder = branch.getThenBodyBuilder();
   emitStep(fullBuilder, op, /*masked=*/false);
   OpBuilder partialBuilder = branch.getElseBodyBuilder();
-  buildFullPart(partialBuilder, loc, stepEnd);
+  if (!grid)
+    buildFullPart(partialBuilder, loc, stepEnd);
   emitStep(partialBuilder, op, /*masked=*/true);
 }
 
@@ -256,51 +257,60 @@ Value CascadeTiler::getOrigin(OpBuilder &builder, Location loc,
   return origin;
 }
 
+/// What a length leaves of `rank`. A length counts tokens of the whole: at
+/// least 0 and, for a rank that has no origin, at most the extent. What it
+/// leaves of this part lies within the extent, so that no load leaves the
+/// tensor.
+CascadeTiler::PlaneLength CascadeTiler::getPlaneLength(OpBuilder &builder,
+                                                       Location loc,
+                                                       AccessAttr access,
+                                                       StringAttr rank) {
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value extent = getPlaneExtent(builder, loc, rank);
+  if (!access)
+    return {extent, extent};
+  // spec: SP-8
+  Value length = loadInteger(builder, loc, access);
+  length = arith::MaxSIOp::create(builder, loc, length, zero);
+  Value origin = getOrigin(builder, loc, rank);
+  // A segment is cut like a part that begins where it does.
+  // spec: SG-3
+  if (place.rowBase)
+    origin = rank == space.queryRank ? place.rowBase : place.keyBase;
+  if (!origin) {
+    length = arith::MinSIOp::create(builder, loc, length, extent);
+    return {length, length};
+  }
+  Value part = arith::SubIOp::create(builder, loc, length, origin);
+  part = arith::MaxSIOp::create(builder, loc, part, zero);
+  return {length, arith::MinSIOp::create(builder, loc, part, extent)};
+}
+
+/// Where the position of row 0 falls among the keys of this part.
+Value CascadeTiler::getDiagonal(OpBuilder &builder, Location loc) {
+  Value diagonal = arith::ConstantIndexOp::create(builder, loc, 0);
+  if (space.offset) {
+    diagonal = loadInteger(builder, loc, space.offset);
+  } else if (space.alignment.getValue() == Alignment::BottomRight) {
+    PlaneLength keys =
+        getPlaneLength(builder, loc, space.keyLengths, space.keyRank);
+    PlaneLength rows =
+        getPlaneLength(builder, loc, space.queryLengths, space.queryRank);
+    diagonal = arith::SubIOp::create(builder, loc, keys.whole, rows.whole);
+  }
+  if (Value origin = getOrigin(builder, loc, space.queryRank))
+    diagonal = arith::AddIOp::create(builder, loc, diagonal, origin);
+  if (Value origin = getOrigin(builder, loc, space.keyRank))
+    diagonal = arith::SubIOp::create(builder, loc, diagonal, origin);
+  return diagonal;
+}
+
 void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
                                     PlanAttr plan) {
-  // A length counts tokens of the whole. `whole` is that number: at least 0
-  // and, for a rank that has no origin, at most the extent. What it leaves of
-  // this part lies within the extent, so that no load leaves the tensor.
-  struct Length {
-    Value whole, part;
-  };
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  auto getLength = [&](AccessAttr access, StringAttr rank) -> Length {
-    Value extent = getPlaneExtent(builder, loc, rank);
-    if (!access)
-      return {extent, extent};
-    // spec: SP-8
-    Value length = loadInteger(builder, loc, access);
-    length = arith::MaxSIOp::create(builder, loc, length, zero);
-    Value origin = getOrigin(builder, loc, rank);
-    // A segment is cut like a part that begins where it does.
-    // spec: SG-3
-    if (place.rowBase)
-      origin = rank == space.queryRank ? place.rowBase : place.keyBase;
-    if (!origin) {
-      length = arith::MinSIOp::create(builder, loc, length, extent);
-      return {length, length};
-    }
-    Value part = arith::SubIOp::create(builder, loc, length, origin);
-    part = arith::MaxSIOp::create(builder, loc, part, zero);
-    return {length, arith::MinSIOp::create(builder, loc, part, extent)};
-  };
-  Length keys = getLength(space.keyLengths, space.keyRank);
-  Length rows = getLength(space.queryLengths, space.queryRank);
-
-  // Where the position of row 0 falls among the keys of this part.
-  auto getDiagonal = [&]() -> Value {
-    Value diagonal = zero;
-    if (space.offset)
-      diagonal = loadInteger(builder, loc, space.offset);
-    else if (space.alignment.getValue() == Alignment::BottomRight)
-      diagonal = arith::SubIOp::create(builder, loc, keys.whole, rows.whole);
-    if (Value origin = getOrigin(builder, loc, space.queryRank))
-      diagonal = arith::AddIOp::create(builder, loc, diagonal, origin);
-    if (Value origin = getOrigin(builder, loc, space.keyRank))
-      diagonal = arith::SubIOp::create(builder, loc, diagonal, origin);
-    return diagonal;
-  };
+  PlaneLength keys =
+      getPlaneLength(builder, loc, space.keyLengths, space.keyRank);
+  PlaneLength rows =
+      getPlaneLength(builder, loc, space.queryLengths, space.queryRank);
   planSymbols.clear();
   for (StringAttr symbol : plan.getSymbols()) {
     if (symbol == PlanSymbols::rowExtent)
@@ -312,7 +322,7 @@ void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
     else if (symbol == PlanSymbols::rowLength)
       planSymbols.push_back(rows.part);
     else if (symbol == PlanSymbols::diagonal)
-      planSymbols.push_back(getDiagonal());
+      planSymbols.push_back(getDiagonal(builder, loc));
     else
       planSymbols.push_back(getOrigin(builder, loc, space.keyRank));
   }
@@ -379,7 +389,8 @@ void CascadeTiler::emitItem(OpBuilder &builder, Location loc,
   place = itemPlace;
   firstRow = place.first;
   rowCount = place.rows;
-  workspaceBytes = stepBytes = 0;
+  workspaceBytes = reservedBytes;
+  stepBytes = 0;
   buffers.clear();
   staged.clear();
   absorbed.clear();

@@ -245,7 +245,9 @@ void CascadeTiler::buildTestTerms(OpBuilder &builder, Location loc,
 /// Inside a map: whether the current (row, key) is live. Positions are i32
 /// where that suffices, so that a vector of lanes takes one register.
 Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
-                              const Tokens &tokens) {
+                              const PointData &point) {
+  if (testsWindows())
+    return buildWindowTest(builder, loc, point.windows);
   auto toInteger = [&](Value value) -> Value {
     return arith::IndexCastOp::create(builder, loc, testType, value);
   };
@@ -256,10 +258,10 @@ Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
   };
   SmallVector<Value> dims{getPosition(lane, firstRow),
                           getPosition(iterate.getPointAttr(), stepFirst)};
-  if (!iterate.getTokenPlan())
+  if (!getTokenTest())
     return buildPlanTest(builder, loc, *iterate.getPlan(), dims);
-  Value live = buildTokensLive(builder, loc, dims, tokens);
-  if (slotsAreFull)
+  Value live = buildTokensLive(builder, loc, dims, point.tokens);
+  if (slotsAreFull || grid)
     return live;
   return arith::AndIOp::create(
       builder, loc, buildPlanTest(builder, loc, *iterate.getPlan(), dims),
@@ -392,7 +394,7 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
 /// keys, those in it, and those after it. Only the full part needs no mask.
 void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
                               function_ref<void(bool isFull)> emit) {
-  if (isNeverFull(*iterate.getPlan())) {
+  if (grid || isNeverFull(*iterate.getPlan())) {
     emit(/*isFull=*/false);
     return;
   }
@@ -423,20 +425,14 @@ void CascadeTiler::emitMask(OpBuilder &builder, Location loc, Value tile,
                             ArrayRef<StringAttr> ranks, TypedAttr dead) {
   SmallVector<EinsumAccess> accesses{EinsumAccess::get(tile, ranks)};
   SmallVector<StringAttr> tokenRanks = getTokensOfTest();
-  for (StringAttr rank : tokenRanks)
-    accesses.push_back(
-        EinsumAccess::get(getSlotTable(builder, loc, rank),
-                          rank == lane ? lane : iterate.getPointAttr()));
-  EinsumOp::create(builder, loc, tile, ranks, accesses, std::nullopt,
-                   /*accumulate=*/false, ArrayRef<StringAttr>(),
-                   [&](OpBuilder &nested, Location, ValueRange args) -> Value {
-                     Tokens tokens;
-                     for (auto [rank, token] :
-                          llvm::zip_equal(tokenRanks, args.drop_front()))
-                       tokens[rank] = token;
-                     Value live = buildLive(nested, loc, tokens);
-                     Value value = arith::ConstantOp::create(nested, loc, dead);
-                     return arith::SelectOp::create(nested, loc, live, args[0],
-                                                    value);
-                   });
+  appendPointData(builder, loc, tokenRanks, /*isMasked=*/true, accesses);
+  EinsumOp::create(
+      builder, loc, tile, ranks, accesses, std::nullopt,
+      /*accumulate=*/false, ArrayRef<StringAttr>(),
+      [&](OpBuilder &nested, Location, ValueRange args) -> Value {
+        Value live = buildLive(nested, loc,
+                               readPointData(tokenRanks, args.drop_front()));
+        Value value = arith::ConstantOp::create(nested, loc, dead);
+        return arith::SelectOp::create(nested, loc, live, args[0], value);
+      });
 }

@@ -143,6 +143,8 @@ int64_t CascadeTiler::getListRows() const {
 /// the tiles of segments that is exact would be a sum over these.
 Value CascadeTiler::getTileCount(OpBuilder &builder, Location loc) {
   IndexBuilder index{builder, loc};
+  if (grid)
+    return countGridTiles(builder, loc);
   Value rows = getExtent(builder, loc, lane);
   int64_t laneTile = cascade.getMapping()->getLaneTiles().front();
   Value size = index.constant(laneTile);
@@ -164,6 +166,8 @@ Value CascadeTiler::getTileCount(OpBuilder &builder, Location loc) {
 TilePlace CascadeTiler::getPlace(OpBuilder &builder, Location loc, Value tile,
                                  ValueRange itemCoordinates) {
   coordinates.assign(itemCoordinates.begin(), itemCoordinates.end());
+  if (grid)
+    return findGridTile(builder, loc, tile);
   IndexBuilder index{builder, loc};
   Value size = index.constant(cascade.getMapping()->getLaneTiles().front());
   Value rows = getExtent(builder, loc, lane);

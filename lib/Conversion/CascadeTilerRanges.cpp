@@ -30,9 +30,18 @@ SmallVector<CascadeTiler::KeyInterval>
 CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value extent = getPlaneExtent(builder, loc, op.getParentAttr());
-  if (isUntested(op))
+  if (isUntested(op) || testsWindows())
     return {{zero, extent}};
   std::optional<PlanAttr> plan = op.getPlan();
+  if (grid) {
+    // The slots of the keys are all walked, and their tokens tested.
+    testType = chooseTestType(builder);
+    withTokenPlan([&] {
+      buildPlanSymbols(builder, loc, *plan);
+      buildTestTerms(builder, loc, *plan);
+    });
+    return {{zero, extent}};
+  }
 
   Value last = arith::AddIOp::create(
       builder, loc, firstRow,
@@ -146,8 +155,17 @@ CascadeTiler::mergeIntervals(OpBuilder &builder, Location loc,
 /// Whether every point of the item's plane is live: nothing restricts it, or
 /// nothing but the part of it that a call gives to the item.
 bool CascadeTiler::isUntested(IterateOp op) {
+  if (grid)
+    return isAlwaysFull();
   std::optional<PlanAttr> plan = op.getPlan();
   return !plan || (isWholePlan(*plan) && !op.getTokenPlan());
+}
+
+/// The plan whose element test takes tokens, if there is one.
+std::optional<PlanAttr> CascadeTiler::getTokenTest() {
+  if (!grid)
+    return iterate.getTokenPlan();
+  return grid->isAlone ? std::nullopt : iterate.getPlan();
 }
 
 /// Whether no range of keys goes without a test, as where remainders are
@@ -163,6 +181,8 @@ bool CascadeTiler::isNeverFull(PlanAttr plan) {
 /// row.
 Value CascadeTiler::buildIsFull(OpBuilder &builder, Location loc,
                                 Value stepEnd) {
+  if (testsWindows())
+    return place.grid->isFull;
   // What reads tokens may fail at any slot.
   if (iterate.getTokenPlan())
     return arith::ConstantIntOp::create(builder, loc, 0, /*width=*/1);

@@ -24,7 +24,8 @@ using namespace mlir::attn;
 
 bool CascadeTiler::isPermuted(StringAttr rank) const {
   return (space.readsSlots() && space.getPermutation(rank)) ||
-         (rank == space.keyRank && isa_and_nonnull<IndicesAttr>(listAtom));
+         (rank == space.keyRank && isa_and_nonnull<IndicesAttr>(listAtom)) ||
+         (grid && (rank == space.queryRank || rank == space.keyRank));
 }
 
 /// Rows are the lanes, keys the streamed rank; their tables belong to the item.
@@ -38,8 +39,10 @@ LogicalResult CascadeTiler::checkPermutations(ErrorFn emit) {
   }
   // Steps and points of a permuted rank count slots.
   if (iterate && isPermuted(iterate.getParentAttr()))
-    return checkStepIndices(
-        listAtom ? "whose points lists name" : "which is permuted", emit);
+    return checkStepIndices(grid       ? "whose points are boxes of a grid"
+                            : listAtom ? "whose points lists name"
+                                       : "which is permuted",
+                            emit);
   return success();
 }
 
@@ -85,6 +88,14 @@ void CascadeTiler::loadRowTokens(OpBuilder &builder, Location loc) {
 
 Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
                                StringAttr rank) {
+  bool isRow = rank == lane;
+  if (grid) {
+    OpFoldResult unit = builder.getIndexAttr(1);
+    return memref::SubViewOp::create(
+        builder, loc, isRow ? place.grid->rows : place.grid->keys,
+        ArrayRef<OpFoldResult>(isRow ? firstRow : stepFirst),
+        ArrayRef<OpFoldResult>(isRow ? rowCount : stepCount), unit);
+  }
   // Behind the ranks of their own, an order has its slots, and lists have their
   // numbers and then slots.
   auto indices = dyn_cast_or_null<IndicesAttr>(listAtom);
@@ -102,7 +113,6 @@ Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
   sizes.assign(offsets.size(), builder.getIndexAttr(1));
   SmallVector<OpFoldResult> strides(offsets.size() + 1,
                                     builder.getIndexAttr(1));
-  bool isRow = rank == lane;
   offsets.push_back(isRow ? firstRow : stepFirst);
   sizes.push_back(isRow ? rowCount : stepCount);
   auto type = memref::SubViewOp::inferRankReducedResultType(
@@ -145,16 +155,15 @@ Value CascadeTiler::buildTokensLive(OpBuilder &builder, Location loc,
       toTestPosition(builder, loc, tokens.lookup(iterate.getParentAttr()),
                      slots[1])};
   Value live;
-  withTokenPlan([&] {
-    live = buildPlanTest(builder, loc, *iterate.getTokenPlan(), point);
-  });
+  withTokenPlan(
+      [&] { live = buildPlanTest(builder, loc, *getTokenTest(), point); });
   return live;
 }
 
 /// The ranks whose tokens the element test of the plan reads.
 SmallVector<StringAttr> CascadeTiler::getTokensOfTest() {
   SmallVector<StringAttr> ranks;
-  if (iterate && iterate.getTokenPlan())
+  if (iterate && getTokenTest())
     for (StringAttr rank : {lane, iterate.getParentAttr()})
       if (isPermuted(rank))
         ranks.push_back(rank);

@@ -228,13 +228,13 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
     SmallVector<Value> inputs, outputs;
     if (failed(getViews(run, inputs, outputs)))
       return failure();
-    CascadeTiler places(cascade, inputs, outputs, {},
-                        mapping.getLaneTiles()[0]);
-    SmallVector<Value> extents = getItemExtents(places);
     // The size is known once every tile is laid out.
     Value size = arith::ConstantIndexOp::create(builder, loc, 0);
     Value workspace =
         createWorkspaceBuffer(builder, loc, arguments.worker, size);
+    CascadeTiler places(cascade, inputs, outputs, workspace,
+                        mapping.getLaneTiles()[0]);
+    SmallVector<Value> extents = getItemExtents(places);
     auto toIndex = [&](Value value) -> Value {
       return arith::IndexCastOp::create(builder, loc, index, value);
     };
@@ -274,6 +274,7 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
         builder.setInsertionPointToStart(branch.elseBlock());
       }
       CascadeTiler tiler(cascade, inputs, outputs, workspace, laneTile);
+      tiler.reserve(places.getWorkspaceBytes());
       tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());
     }

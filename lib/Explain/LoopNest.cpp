@@ -168,6 +168,12 @@ void LoopNestPrinter::print() {
            mapping.getLanes().str();
   if (cascade.getSpace().isPacked())
     loops += " of each segment";
+  if (!mapping.getGridTile().empty()) {
+    loops += ", boxes of ";
+    llvm::raw_string_ostream stream(loops);
+    llvm::interleave(mapping.getGridTile(), stream, " by ");
+    loops += " on the grid";
+  }
   if (mapping.getLaneTiles().size() > 1) {
     loops += " (at the end ";
     llvm::raw_string_ostream stream(loops);
@@ -188,6 +194,8 @@ void LoopNestPrinter::print() {
                        iterate.getParent().str();
     if (!cascade.getSpace().getLists().empty())
       loop += ", those of a list";
+    else if (!mapping.getGridTile().empty())
+      loop += ", those in the windows of a box";
     else if (iterate.getPlan())
       loop += ", those with a live point";
     if (isCovering(cascade, iterate))

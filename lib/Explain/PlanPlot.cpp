@@ -7,11 +7,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Explain/PlanPlot.h"
-#include "attn/Analysis/SparsityPlan.h"
+#include "attn/Analysis/GridWalk.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -30,18 +31,58 @@ struct RowTile {
   SmallVector<KeyRange> full;
 };
 
-/// A plan over numbers: what the kernel does at each point of the plane.
-class PlanWalk {
+/// What the kernel does at each point of a plane.
+class PlaneWalk {
+public:
+  PlaneWalk(int64_t rows, int64_t keys) : rows(rows), keys(keys) {}
+  virtual ~PlaneWalk() = default;
+
+  virtual PointClass classify(int64_t row, int64_t key) const = 0;
+  virtual void printCounts(raw_ostream &os) const = 0;
+
+  int64_t getRows() const { return rows; }
+  int64_t getKeys() const { return keys; }
+
+protected:
+  int64_t rows, keys;
+};
+
+/// Tiles that are boxes of a grid.
+class BoxWalk : public PlaneWalk {
+public:
+  /// Rows and keys begin at the positions `rowBase` and `keyBase`.
+  BoxWalk(const GridWalk &grid, PlanAttr plan, MappingAttr mapping,
+          int64_t rows, int64_t keys, ArrayRef<int64_t> symbols,
+          int64_t rowBase, int64_t keyBase)
+      : PlaneWalk(rows, keys), grid(grid), plan(plan), mapping(mapping),
+        symbols(symbols), rowBase(rowBase), keyBase(keyBase) {}
+
+  PointClass classify(int64_t row, int64_t key) const override;
+  void printCounts(raw_ostream &os) const override;
+
+private:
+  SmallVector<int64_t> getCoordinates(int64_t position) const;
+  /// Tokens of the box that are `base` to `base + extent`.
+  int64_t countTokens(ArrayRef<KeyRange> box, int64_t base,
+                      int64_t extent) const;
+  int64_t countVisited() const;
+
+  const GridWalk &grid;
+  PlanAttr plan;
+  MappingAttr mapping;
+  SmallVector<int64_t> symbols;
+  int64_t rowBase, keyBase;
+};
+
+/// A plan over numbers.
+class PlanWalk : public PlaneWalk {
 public:
   /// `plan` is null where every point is live.
   PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t rows, int64_t keys,
            ArrayRef<int64_t> symbols);
 
-  PointClass classify(int64_t row, int64_t key) const;
-  void printCounts(raw_ostream &os) const;
-
-  int64_t getRows() const { return rows; }
-  int64_t getKeys() const { return keys; }
+  PointClass classify(int64_t row, int64_t key) const override;
+  void printCounts(raw_ostream &os) const override;
 
 private:
   /// The step of the kernel that `key` belongs to, where `range` is visited.
@@ -49,7 +90,6 @@ private:
 
   PlanAttr plan;
   MappingAttr mapping;
-  int64_t rows, keys;
   SmallVector<int64_t> symbols;
   std::vector<RowTile> tiles;
 };
@@ -58,7 +98,7 @@ private:
 
 PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
                    int64_t keys, ArrayRef<int64_t> symbols)
-    : plan(plan), mapping(mapping), rows(rows), keys(keys), symbols(symbols) {
+    : PlaneWalk(rows, keys), plan(plan), mapping(mapping), symbols(symbols) {
   int64_t laneTile = mapping.getLaneTiles().front();
   int64_t unit = mapping.getRowTile();
   auto clamp = [&](KeyRange range) {
@@ -141,6 +181,112 @@ void PlanWalk::printCounts(raw_ostream &os) const {
      << "\n  points visited: " << visited << " of " << rows * keys << "\n";
 }
 
+/// The first axis is not cut: tokens before and behind the grid have
+/// coordinates there, too.
+SmallVector<int64_t> BoxWalk::getCoordinates(int64_t position) const {
+  SmallVector<int64_t> coordinates;
+  for (auto [index, axis] : llvm::enumerate(grid.axes)) {
+    int64_t coordinate = llvm::divideFloorSigned(position, axis.inner);
+    coordinates.push_back(index == 0 ? coordinate
+                                     : llvm::mod(coordinate, axis.extent));
+  }
+  return coordinates;
+}
+
+PointClass BoxWalk::classify(int64_t row, int64_t key) const {
+  bool isVisited = true, isFull = grid.isAlone;
+  for (auto [axis, size, row, key] : llvm::zip_equal(
+           grid.axes, mapping.getGridTile(), getCoordinates(rowBase + row),
+           getCoordinates(keyBase + key))) {
+    int64_t first = llvm::divideFloorSigned(row, size) * size;
+    int64_t last = first + size - 1;
+    // Every axis but the first one ends with the grid.
+    if (&axis != &grid.axes.front())
+      last = std::min(last, axis.extent - 1);
+    KeyRange atFirst = axis.getWindow(first), atLast = axis.getWindow(last);
+    isVisited &= KeyRange{atFirst.begin, atLast.end}.contains(key);
+    isFull &= atFirst.begin == atLast.begin && atFirst.end == atLast.end;
+  }
+  bool isLive = passesConstraints(plan, row, key, symbols);
+  if (!isVisited)
+    return isLive ? PointClass::Missed : PointClass::NotVisited;
+  if (isFull)
+    return PointClass::Full;
+  return isLive ? PointClass::Tested : PointClass::Dead;
+}
+
+int64_t BoxWalk::countTokens(ArrayRef<KeyRange> box, int64_t base,
+                             int64_t extent) const {
+  SmallVector<int64_t> at = llvm::map_to_vector(
+      box, [](const KeyRange &range) { return range.begin; });
+  if (llvm::any_of(box, [](const KeyRange &range) { return range.empty(); }))
+    return 0;
+  int64_t count = 0;
+  while (true) {
+    int64_t token = -base;
+    for (auto [axis, coordinate] : llvm::zip_equal(grid.axes, at))
+      token += coordinate * axis.inner;
+    count += token >= 0 && token < extent;
+    size_t axis = box.size();
+    while (axis > 0 && ++at[axis - 1] == box[axis - 1].end) {
+      at[axis - 1] = box[axis - 1].begin;
+      --axis;
+    }
+    if (axis == 0)
+      return count;
+  }
+}
+
+int64_t BoxWalk::countVisited() const {
+  // Boxes by their first coordinates; the first axis is as long as the rows.
+  SmallVector<KeyRange> range;
+  for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile())) {
+    int64_t count = llvm::divideCeil(axis.extent, size);
+    range.push_back({0, count});
+  }
+  int64_t slab = grid.axes.front().inner * mapping.getGridTile().front();
+  range.front() = {llvm::divideFloorSigned(rowBase, slab),
+                   llvm::divideFloorSigned(rowBase + rows - 1, slab) + 1};
+  int64_t visited = 0;
+  SmallVector<int64_t> at = llvm::map_to_vector(
+      range, [](const KeyRange &numbers) { return numbers.begin; });
+  while (rows > 0) {
+    SmallVector<KeyRange> rowBox, keyBox;
+    for (auto [index, axis] : llvm::enumerate(grid.axes)) {
+      int64_t size = mapping.getGridTile()[index];
+      KeyRange box{at[index] * size, (at[index] + 1) * size};
+      if (index > 0)
+        box.end = std::min(box.end, axis.extent);
+      rowBox.push_back(box);
+      keyBox.push_back(
+          {axis.getWindow(box.begin).begin, axis.getWindow(box.end - 1).end});
+    }
+    visited +=
+        countTokens(rowBox, rowBase, rows) * countTokens(keyBox, keyBase, keys);
+    size_t axis = range.size();
+    while (axis > 0 && ++at[axis - 1] == range[axis - 1].end) {
+      at[axis - 1] = range[axis - 1].begin;
+      --axis;
+    }
+    if (axis == 0)
+      break;
+  }
+  return visited;
+}
+
+void BoxWalk::printCounts(raw_ostream &os) const {
+  GridWork work = getGridWork(grid, mapping.getGridTile());
+  int64_t tiles = 1;
+  for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile()))
+    tiles *= llvm::divideCeil(axis.extent, size);
+  os << "  boxes of ";
+  llvm::interleave(mapping.getGridTile(), os, " by ");
+  os << " queries: " << tiles << " on the grid, each of which visits "
+     << llvm::format("%.1f", work.keys)
+     << " keys on average\n  points visited: " << countVisited() << " of "
+     << rows * keys << "\n";
+}
+
 //===----------------------------------------------------------------------===//
 // Pixels
 //===----------------------------------------------------------------------===//
@@ -168,7 +314,7 @@ static Color getColor(PointClass point) {
 }
 
 /// Draws below what `picture` holds, with a grey line between.
-static void draw(const PlanWalk &walk, Picture &picture, raw_ostream &os) {
+static void draw(const PlaneWalk &walk, Picture &picture, raw_ostream &os) {
   int64_t longer = std::max<int64_t>({walk.getRows(), walk.getKeys(), 1});
   int64_t points = llvm::divideCeil(longer, kMostPixels);
   int64_t pixels = std::clamp<int64_t>(kMostPixels / longer, 1, 8);
@@ -263,17 +409,28 @@ static FailureOr<int64_t> getExtent(CascadeOp cascade, StringAttr rank,
          << "=EXTENT";
 }
 
+static int64_t getGiven(const PlanNumbers &numbers, StringRef name,
+                        int64_t otherwise) {
+  auto given = numbers.find(name.str());
+  return given == numbers.end() ? otherwise : given->second;
+}
+
+/// The key that the position of row 0 falls on.
+static int64_t getDiagonal(CascadeOp cascade, int64_t rows, int64_t keys,
+                           const PlanNumbers &numbers) {
+  bool isBottomRight = cascade.getAlignment().value_or(
+                           Alignment::BottomRight) == Alignment::BottomRight;
+  int64_t keyLength = getGiven(numbers, PlanSymbols::keyLength, keys);
+  int64_t rowLength = getGiven(numbers, PlanSymbols::rowLength, rows);
+  return getGiven(numbers, PlanSymbols::diagonal,
+                  isBottomRight ? keyLength - rowLength : 0);
+}
+
 static SmallVector<int64_t> getSymbolValues(CascadeOp cascade, PlanAttr plan,
                                             int64_t rows, int64_t keys,
                                             const PlanNumbers &numbers) {
-  auto getGiven = [&](StringRef name, int64_t otherwise) {
-    auto given = numbers.find(name.str());
-    return given == numbers.end() ? otherwise : given->second;
-  };
-  int64_t keyLength = getGiven(PlanSymbols::keyLength, keys);
-  int64_t rowLength = getGiven(PlanSymbols::rowLength, rows);
-  bool isBottomRight = cascade.getAlignment().value_or(
-                           Alignment::BottomRight) == Alignment::BottomRight;
+  int64_t keyLength = getGiven(numbers, PlanSymbols::keyLength, keys);
+  int64_t rowLength = getGiven(numbers, PlanSymbols::rowLength, rows);
   return llvm::map_to_vector(plan.getSymbols(), [&](StringAttr symbol) {
     if (symbol == PlanSymbols::rowExtent)
       return rows;
@@ -284,9 +441,8 @@ static SmallVector<int64_t> getSymbolValues(CascadeOp cascade, PlanAttr plan,
     if (symbol == PlanSymbols::rowLength)
       return std::clamp<int64_t>(rowLength, 0, rows);
     if (symbol == PlanSymbols::diagonal)
-      return getGiven(PlanSymbols::diagonal,
-                      isBottomRight ? keyLength - rowLength : 0);
-    return getGiven(symbol, 0);
+      return getDiagonal(cascade, rows, keys, numbers);
+    return getGiven(numbers, symbol, 0);
   });
 }
 
@@ -326,19 +482,31 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
   SmallVector<int64_t> values;
   if (plan)
     values = getSymbolValues(cascade, plan, *rows, *keys, numbers);
-  PlanWalk walk(plan, *cascade.getMapping(), *rows, *keys, values);
+  MappingAttr mapping = *cascade.getMapping();
+  std::optional<GridWalk> grid;
+  std::unique_ptr<PlaneWalk> walk;
+  if (!mapping.getGridTile().empty())
+    grid = findGridWalk(cascade);
+  if (grid && plan) {
+    int64_t keyBase = getGiven(numbers, PlanSymbols::keyOrigin, 0);
+    walk = std::make_unique<BoxWalk>(
+        *grid, plan, mapping, *rows, *keys, values,
+        keyBase + getDiagonal(cascade, *rows, *keys, numbers), keyBase);
+  } else {
+    walk = std::make_unique<PlanWalk>(plan, mapping, *rows, *keys, values);
+  }
   os << *rows << " queries (" << rowRank.getValue() << ") by " << *keys
      << " keys (" << keyRank.getValue() << ")\n";
   if (cascade.getSpace().isPacked())
     os << "of one segment\n";
   if (loop.getTokenPlan())
     os << "of slots; tokens in permuted order are tested at each of them\n";
-  walk.printCounts(os);
+  walk->printCounts(os);
   if (loop.getTokenPlan())
     os << "  points are slots; what is asked of tokens, whose order is data, "
           "is "
           "not drawn\n";
-  draw(walk, picture, os);
+  draw(*walk, picture, os);
   return success();
 }
 

@@ -35,6 +35,7 @@ static void setMapping(PassOptionsT &pass, const AttnToLLVMOptions &options) {
   pass.l2Bytes = options.l2Bytes;
   pass.sharedBytes = options.sharedBytes;
   pass.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
+  pass.gridTile.assign(options.gridTile.begin(), options.gridTile.end());
   pass.streamTile = options.streamTile;
   pass.rowTile = options.rowTile;
   pass.order.assign(options.order.begin(), options.order.end());

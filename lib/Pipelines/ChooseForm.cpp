@@ -89,6 +89,7 @@ private:
     options.l2Bytes = l2Bytes;
     options.sharedBytes = sharedBytes;
     options.laneTiles = laneTiles;
+    options.gridTile = gridTile;
     options.streamTile = streamTile;
     options.rowTile = rowTile;
     options.order = order;

@@ -82,6 +82,7 @@ LogicalResult ChooseMappingPass::readOptions() {
   if (rowTile > 0)
     overrides.rowTile = rowTile;
   overrides.order.assign(order.begin(), order.end());
+  overrides.gridTile.assign(gridTile.begin(), gridTile.end());
   return success();
 }
 

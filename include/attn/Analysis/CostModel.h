@@ -38,6 +38,8 @@ inline constexpr int64_t kRegisterTileVectors = 3;
 /// Parts of a mapping that are given; the model chooses the others.
 struct MappingOverrides {
   SmallVector<int64_t> laneTiles;
+  /// Tokens of a tile of a grid on each axis; one 0 for no tiles of a grid.
+  SmallVector<int64_t> gridTile;
   std::optional<int64_t> streamTile;
   std::optional<int64_t> rowTile;
   /// Names of the parallel ranks and of the lanes.

@@ -65,6 +65,10 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
   ListOption<int64_t> laneTiles{
       *this, "lane-tiles",
       llvm::cl::desc("Tile sizes along the lanes, largest first")};
+  ListOption<int64_t> gridTile{
+      *this, "grid-tile",
+      llvm::cl::desc("Tokens of a tile on each axis of a neighborhood's grid; "
+                     "0 for rows as they lie")};
   Option<int64_t> streamTile{
       *this, "stream-tile",
       llvm::cl::desc("Points of the iterative rank in a step; 0 is the "

@@ -45,6 +45,9 @@ def AttnChooseForm : Pass<"attn-choose-form", "::mlir::ModuleOp"> {
            "Bytes of memory that the threads of a block share; 0 is a CPU">,
     ListOption<"laneTiles", "lane-tiles", "int64_t",
                "Tile sizes along the lanes, largest first (48,32,16)">,
+    ListOption<"gridTile", "grid-tile", "int64_t",
+               "Tokens of a tile on each axis of a neighborhood's grid; 0 for "
+               "rows as they lie">,
     Option<"streamTile", "stream-tile", "int64_t", "0",
            "Points of the iterative rank in a step; 0 is the model's choice">,
     Option<"rowTile", "row-tile", "int64_t", "0",

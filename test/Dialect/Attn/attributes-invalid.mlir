@@ -344,6 +344,24 @@ func.func private @rows() attributes { a = #attn.mapping<lanes = m by [16], stre
 
 // -----
 
+// MP-7
+// expected-error @+1 {{a grid tile has 1 to 16 tokens on each axis, the largest lane tile; got 0}}
+func.func private @grid_size() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [], grid = [4, 0]> }
+
+// -----
+
+// MP-7
+// expected-error @+1 {{a grid tile has 1 to 3 axes; got 4}}
+func.func private @grid_axes() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [], grid = [2, 2, 2, 2]> }
+
+// -----
+
+// MP-7
+// expected-error @+1 {{a grid tile holds up to 16 tokens, the largest lane tile; got 20}}
+func.func private @grid_tokens() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [], grid = [4, 5]> }
+
+// -----
+
 // MP-4
 // expected-error @+1 {{the order lists each parallel rank and the lanes once; got 'z'}}
 func.func private @order_unknown() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [b, h], order = [b, z, m]> }

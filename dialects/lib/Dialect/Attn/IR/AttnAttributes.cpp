@@ -46,27 +46,6 @@ static void printNames(AsmPrinter &printer, ArrayRef<StringAttr> names) {
   printer << "]";
 }
 
-static ParseResult parseItems(AsmParser &parser,
-                              SmallVector<StringAttr> &parallel,
-                              SmallVector<StringAttr> &order) {
-  if (parseNames(parser, parallel))
-    return failure();
-  if (failed(parser.parseOptionalComma()))
-    return success();
-  if (parser.parseKeyword("order") || parser.parseEqual())
-    return failure();
-  return parseNames(parser, order);
-}
-
-static void printItems(AsmPrinter &printer, ArrayRef<StringAttr> parallel,
-                       ArrayRef<StringAttr> order) {
-  printNames(printer, parallel);
-  if (order.empty())
-    return;
-  printer << ", order = ";
-  printNames(printer, order);
-}
-
 static ParseResult parseIntegers(AsmParser &parser,
                                  SmallVector<int64_t> &integers) {
   return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() {
@@ -78,6 +57,37 @@ static void printIntegers(AsmPrinter &printer, ArrayRef<int64_t> integers) {
   printer << "[";
   llvm::interleaveComma(integers, printer);
   printer << "]";
+}
+
+static ParseResult parseItems(AsmParser &parser,
+                              SmallVector<StringAttr> &parallel,
+                              SmallVector<StringAttr> &order,
+                              SmallVector<int64_t> &gridTile) {
+  if (parseNames(parser, parallel))
+    return failure();
+  while (succeeded(parser.parseOptionalComma())) {
+    if (order.empty() && succeeded(parser.parseOptionalKeyword("order"))) {
+      if (parser.parseEqual() || parseNames(parser, order))
+        return failure();
+      continue;
+    }
+    return failure(parser.parseKeyword("grid") || parser.parseEqual() ||
+                   parseIntegers(parser, gridTile));
+  }
+  return success();
+}
+
+static void printItems(AsmPrinter &printer, ArrayRef<StringAttr> parallel,
+                       ArrayRef<StringAttr> order, ArrayRef<int64_t> gridTile) {
+  printNames(printer, parallel);
+  if (!order.empty()) {
+    printer << ", order = ";
+    printNames(printer, order);
+  }
+  if (!gridTile.empty()) {
+    printer << ", grid = ";
+    printIntegers(printer, gridTile);
+  }
 }
 
 #define GET_ATTRDEF_CLASSES
@@ -350,7 +360,8 @@ LogicalResult MappingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   StringAttr lanes, ArrayRef<int64_t> laneTiles,
                                   int64_t streamTile, int64_t rowTile,
                                   ArrayRef<StringAttr> parallel,
-                                  ArrayRef<StringAttr> order) {
+                                  ArrayRef<StringAttr> order,
+                                  ArrayRef<int64_t> gridTile) {
   // spec: MP-1
   if (laneTiles.empty())
     return emitError() << "a mapping needs at least one lane tile";
@@ -368,6 +379,21 @@ LogicalResult MappingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // spec: MP-3
   if (rowTile < 1 || rowTile > 8)
     return emitError() << "a register tile has 1 to 8 rows; got " << rowTile;
+  // spec: MP-7
+  int64_t rows = 1;
+  for (int64_t size : gridTile) {
+    if (size < 1 || size > laneTiles.front())
+      return emitError() << "a grid tile has 1 to " << laneTiles.front()
+                         << " tokens on each axis, the largest lane tile; got "
+                         << size;
+    rows *= size;
+  }
+  if (gridTile.size() > 3)
+    return emitError() << "a grid tile has 1 to 3 axes; got "
+                       << gridTile.size();
+  if (rows > laneTiles.front())
+    return emitError() << "a grid tile holds up to " << laneTiles.front()
+                       << " tokens, the largest lane tile; got " << rows;
   // spec: MP-4
   if (order.empty())
     return success();

@@ -392,6 +392,7 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
         writer.writeSignedVarInt(mapping.getRowTile());
         writer.writeAttributes(mapping.getParallel());
         writer.writeAttributes(mapping.getOrder());
+        integers(mapping.getGridTile());
         return success();
       })
       .Case([&](ReductionKindAttr reduction) {
@@ -561,16 +562,19 @@ Attribute AttributeReader::readMapping() {
   SmallVector<int64_t> laneTiles;
   int64_t streamTile, rowTile;
   SmallVector<StringAttr> parallel, order;
+  SmallVector<int64_t> gridTile;
   if (failed(reader.readAttribute(lanes)) ||
       failed(reader.readSignedVarInts(laneTiles)) ||
       failed(reader.readSignedVarInt(streamTile)) ||
       failed(reader.readSignedVarInt(rowTile)) ||
       failed(reader.readAttributes(parallel)) ||
-      failed(reader.readAttributes(order)))
+      failed(reader.readAttributes(order)) ||
+      failed(reader.readSignedVarInts(gridTile)))
     return {};
   return get<MappingAttr>(lanes, ArrayRef<int64_t>(laneTiles), streamTile,
                           rowTile, ArrayRef<StringAttr>(parallel),
-                          ArrayRef<StringAttr>(order));
+                          ArrayRef<StringAttr>(order),
+                          ArrayRef<int64_t>(gridTile));
 }
 
 Attribute AttributeReader::read() {

@@ -554,7 +554,9 @@ def Attn_MappingAttr : Attn_Attr<"Mapping", "mapping"> {
     handled per step; `rowTile` the number of accumulator rows of a register
     tile; `parallel` the ranks whose points are independent work items. `order`
     lists these and the lanes' rank, which stands for its tiles, from the slowest
-    to the fastest; without it the lane tiles are the fastest.
+    to the fastest; without it the lane tiles are the fastest. `gridTile` cuts the
+    token grid of a `neighborhood` into tiles of so many tokens on each axis, the
+    rows of one lane tile; without it rows are cut as they lie.
 
     Where each intermediate lives is written on its einsum (`in cache`).
   }];
@@ -562,11 +564,12 @@ def Attn_MappingAttr : Attn_Attr<"Mapping", "mapping"> {
                         ArrayRefParameter<"int64_t">:$laneTiles,
                         "int64_t":$streamTile, "int64_t":$rowTile,
                         ArrayRefParameter<"::mlir::StringAttr">:$parallel,
-                        OptionalArrayRefParameter<"::mlir::StringAttr">:$order);
+                        OptionalArrayRefParameter<"::mlir::StringAttr">:$order,
+                        OptionalArrayRefParameter<"int64_t">:$gridTile);
   let assemblyFormat = [{
     `<` `lanes` `=` custom<Name>($lanes) `by` custom<Integers>($laneTiles) `,`
     `stream` `=` $streamTile `,` `rows` `=` $rowTile `,`
-    `parallel` `=` custom<Items>($parallel, $order) `>`
+    `parallel` `=` custom<Items>($parallel, $order, $gridTile) `>`
   }];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

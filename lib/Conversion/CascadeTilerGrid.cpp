@@ -1,0 +1,316 @@
+//===- CascadeTilerGrid.cpp - Items that are tiles of a token grid --------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The rows of an item are a box of the grid, and so are the keys that they see.
+// An item begins by writing down the tokens of both; from then on it is an item
+// whose tokens lie in an order of their own (CascadeTilerSlots.cpp). Whether a
+// point is live is asked per axis: does the row's window hold the key's
+// coordinate?
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeTiler.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+/// Emits what an item does to find its tokens.
+class GridEmitter {
+public:
+  struct Interval {
+    Value begin, end;
+  };
+
+  GridEmitter(OpBuilder &builder, Location loc) : builder(builder), loc(loc) {}
+
+  Value constant(int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  }
+  Value add(Value a, Value b) {
+    return arith::AddIOp::create(builder, loc, a, b);
+  }
+  Value subtract(Value a, Value b) {
+    return arith::SubIOp::create(builder, loc, a, b);
+  }
+  Value times(Value a, int64_t factor) {
+    return arith::MulIOp::create(builder, loc, a, constant(factor));
+  }
+  Value least(Value a, Value b) {
+    return arith::MinSIOp::create(builder, loc, a, b);
+  }
+  Value most(Value a, Value b) {
+    return arith::MaxSIOp::create(builder, loc, a, b);
+  }
+  Value equal(Value a, Value b) {
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, a, b);
+  }
+  Value both(Value a, Value b) {
+    return a ? arith::AndIOp::create(builder, loc, a, b).getResult() : b;
+  }
+  Value floorDivide(Value value, int64_t divisor) {
+    AffineExpr dim = builder.getAffineDimExpr(0);
+    return affine::AffineApplyOp::create(
+        builder, loc, AffineMap::get(1, 0, dim.floorDiv(divisor)), value);
+  }
+  void store(Value number, Value table, Value place) {
+    number =
+        arith::IndexCastOp::create(builder, loc, builder.getI32Type(), number);
+    memref::StoreOp::create(builder, loc, number, table, place);
+  }
+
+  /// GridAxis::getWindow as code.
+  Interval getWindow(const GridAxis &axis, Value coordinate);
+  /// The token at `coordinates`, counted from `base`.
+  Value getToken(const GridWalk &grid, ArrayRef<Value> coordinates, Value base);
+  /// Calls `visit` with the coordinates of every point of a box, the last
+  /// axis fastest, and a count that begins at 0; `visit` returns the next
+  /// count.
+  Value walk(ArrayRef<Interval> box,
+             function_ref<Value(ArrayRef<Value>, Value)> visit);
+  /// `count`, and one more if 0 <= token < extent.
+  Value countIfWithin(Value count, Value token, Value extent);
+
+private:
+  Value walkAxis(ArrayRef<Interval> box, SmallVectorImpl<Value> &coordinates,
+                 Value count,
+                 function_ref<Value(ArrayRef<Value>, Value)> visit);
+
+  OpBuilder &builder;
+  Location loc;
+};
+
+} // namespace
+
+GridEmitter::Interval GridEmitter::getWindow(const GridAxis &axis,
+                                             Value coordinate) {
+  Value zero = constant(0), extent = constant(axis.extent);
+  Value start = add(times(floorDivide(coordinate, axis.stride), axis.stride),
+                    constant(axis.getWindowOffset()));
+  if (!axis.isClipped)
+    start = most(least(start, constant(axis.extent - axis.kernel)), zero);
+  Value end = axis.isCausal ? add(coordinate, constant(1))
+                            : add(start, constant(axis.kernel));
+  return {most(start, zero), least(end, extent)};
+}
+
+Value GridEmitter::getToken(const GridWalk &grid, ArrayRef<Value> coordinates,
+                            Value base) {
+  Value token = subtract(constant(0), base);
+  for (auto [axis, coordinate] : llvm::zip_equal(grid.axes, coordinates))
+    token = add(token, times(coordinate, axis.inner));
+  return token;
+}
+
+Value GridEmitter::walkAxis(ArrayRef<Interval> box,
+                            SmallVectorImpl<Value> &coordinates, Value count,
+                            function_ref<Value(ArrayRef<Value>, Value)> visit) {
+  if (coordinates.size() == box.size())
+    return visit(coordinates, count);
+  Interval interval = box[coordinates.size()];
+  auto loop = scf::ForOp::create(builder, loc, interval.begin, interval.end,
+                                 constant(1), count);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  coordinates.push_back(loop.getInductionVar());
+  Value next = walkAxis(box, coordinates, loop.getRegionIterArg(0), visit);
+  coordinates.pop_back();
+  scf::YieldOp::create(builder, loc, next);
+  return loop.getResult(0);
+}
+
+Value GridEmitter::walk(ArrayRef<Interval> box,
+                        function_ref<Value(ArrayRef<Value>, Value)> visit) {
+  SmallVector<Value> coordinates;
+  return walkAxis(box, coordinates, constant(0), visit);
+}
+
+Value GridEmitter::countIfWithin(Value count, Value token, Value extent) {
+  Value isWithin = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::ult, token, extent);
+  return arith::SelectOp::create(builder, loc, isWithin,
+                                 add(count, constant(1)), count);
+}
+
+/// A table of `entries` numbers in scratch.
+Value CascadeTiler::allocateTable(OpBuilder &builder, Location loc,
+                                  int64_t entries) {
+  constexpr int64_t kLine = 64;
+  Type element = builder.getI32Type();
+  Value offset = arith::ConstantIndexOp::create(builder, loc, workspaceBytes);
+  workspaceBytes += llvm::alignTo(entries * 4, kLine);
+  return memref::ViewOp::create(builder, loc,
+                                MemRefType::get({entries}, element), workspace,
+                                offset, ValueRange{});
+}
+
+/// Whether every row of every tile sees all keys of its tile.
+bool CascadeTiler::isAlwaysFull() const {
+  return grid && grid->isAlone && gridWork.isFull;
+}
+
+/// Whether a point is live where the windows of its row hold its key.
+bool CascadeTiler::testsWindows() const {
+  return grid && grid->isAlone && !gridWork.isFull;
+}
+
+/// How many tiles hold rows, whatever the position of row 0 is: the first axis
+/// is not cut, and rows may lie before and behind the grid.
+Value CascadeTiler::countGridTiles(OpBuilder &builder, Location loc) {
+  ArrayRef<int64_t> sizes = cascade.getMapping()->getGridTile();
+  GridEmitter emit(builder, loc);
+  int64_t slab = sizes.front() * grid->axes.front().inner;
+  // M rows from anywhere touch up to (M + slab - 2) / slab + 1 slabs.
+  Value rows = getExtent(builder, loc, lane);
+  Value count =
+      emit.add(emit.floorDivide(emit.add(rows, emit.constant(slab - 2)), slab),
+               emit.constant(1));
+  for (auto [axis, size] : llvm::drop_begin(llvm::zip(grid->axes, sizes)))
+    count = emit.times(count, llvm::divideCeil(axis.extent, size));
+  return count;
+}
+
+/// The tile of the grid with the number `tile`, counted from that of row 0.
+TilePlace CascadeTiler::findGridTile(OpBuilder &builder, Location loc,
+                                     Value tile) {
+  ArrayRef<int64_t> sizes = cascade.getMapping()->getGridTile();
+  GridEmitter emit(builder, loc);
+  size_t numAxes = sizes.size();
+  // Positions of row 0 and of key 0.
+  Value keyBase = getOrigin(builder, loc, space.keyRank);
+  if (!keyBase)
+    keyBase = emit.constant(0);
+  Value rowBase = emit.add(getDiagonal(builder, loc), keyBase);
+
+  using Interval = GridEmitter::Interval;
+  SmallVector<Interval> rowBox(numAxes), keyBox(numAxes);
+  Value isFull;
+  for (size_t i = numAxes; i-- > 0;) {
+    const GridAxis &axis = grid->axes[i];
+    Value number = tile;
+    if (i > 0) {
+      Value count = emit.constant(llvm::divideCeil(axis.extent, sizes[i]));
+      number = arith::RemUIOp::create(builder, loc, tile, count);
+      tile = arith::DivUIOp::create(builder, loc, tile, count);
+    } else {
+      number =
+          emit.add(number, emit.floorDivide(rowBase, axis.inner * sizes[i]));
+    }
+    Value begin = emit.times(number, sizes[i]);
+    Value end = emit.add(begin, emit.constant(sizes[i]));
+    if (i > 0)
+      end = emit.least(end, emit.constant(axis.extent));
+    Value last = emit.subtract(end, emit.constant(1));
+    Interval atFirst = emit.getWindow(axis, begin);
+    Interval atLast = emit.getWindow(axis, last);
+    rowBox[i] = {begin, end};
+    keyBox[i] = {atFirst.begin, atLast.end};
+    isFull = emit.both(isFull, emit.equal(atFirst.begin, atLast.begin));
+    isFull = emit.both(isFull, emit.equal(atFirst.end, atLast.end));
+  }
+
+  TilePlace found;
+  TilePlace::GridTables &tables = found.grid.emplace();
+  tables.isFull = isFull;
+  // A token outside of the tensor is written and not counted.
+  int64_t mostRows = cascade.getMapping()->getLaneTiles().front() + 1;
+  int64_t mostKeys = gridWork.mostKeys + 1;
+  tables.rows = allocateTable(builder, loc, mostRows);
+  tables.keys = allocateTable(builder, loc, mostKeys);
+  if (testsWindows())
+    for (size_t i = 0; i < numAxes; ++i) {
+      tables.windowBegin.push_back(allocateTable(builder, loc, mostRows));
+      tables.windowEnd.push_back(allocateTable(builder, loc, mostRows));
+      tables.keyCoordinate.push_back(allocateTable(builder, loc, mostKeys));
+    }
+  Value rowExtent = getExtent(builder, loc, lane);
+  Value keyExtent = getExtent(builder, loc, space.keyRank);
+  found.first = emit.constant(0);
+  found.rows = emit.walk(rowBox, [&](ArrayRef<Value> at, Value count) {
+    Value token = emit.getToken(*grid, at, rowBase);
+    emit.store(token, tables.rows, count);
+    for (size_t i = 0; i < tables.windowBegin.size(); ++i) {
+      Interval window = emit.getWindow(grid->axes[i], at[i]);
+      emit.store(window.begin, tables.windowBegin[i], count);
+      emit.store(window.end, tables.windowEnd[i], count);
+    }
+    return emit.countIfWithin(count, token, rowExtent);
+  });
+  found.keyExtent = emit.walk(keyBox, [&](ArrayRef<Value> at, Value count) {
+    Value token = emit.getToken(*grid, at, keyBase);
+    emit.store(token, tables.keys, count);
+    for (size_t i = 0; i < tables.keyCoordinate.size(); ++i)
+      emit.store(at[i], tables.keyCoordinate[i], count);
+    return emit.countIfWithin(count, token, keyExtent);
+  });
+  return found;
+}
+
+/// Operands for the test of a point, behind those of a map: the tokens of
+/// `tokenRanks` and, where windows are tested, three numbers for each axis.
+void CascadeTiler::appendPointData(OpBuilder &builder, Location loc,
+                                   ArrayRef<StringAttr> tokenRanks,
+                                   bool isMasked,
+                                   SmallVectorImpl<EinsumAccess> &accesses) {
+  for (StringAttr rank : tokenRanks)
+    accesses.push_back(
+        EinsumAccess::get(getSlotTable(builder, loc, rank),
+                          rank == lane ? lane : iterate.getPointAttr()));
+  if (!isMasked || !testsWindows())
+    return;
+  OpFoldResult zero = builder.getIndexAttr(0), unit = builder.getIndexAttr(1);
+  auto append = [&](Value table, StringAttr rank, OpFoldResult first,
+                    OpFoldResult count) {
+    Value part = memref::SubViewOp::create(builder, loc, table, ArrayRef(first),
+                                           ArrayRef(count), ArrayRef(unit));
+    accesses.push_back(EinsumAccess::get(part, rank));
+  };
+  const TilePlace::GridTables &tables = *place.grid;
+  for (size_t i = 0; i < tables.windowBegin.size(); ++i) {
+    // Lanes past the last row hold whatever was there: nobody sees them.
+    OpFoldResult lanes = builder.getIndexAttr(laneTile);
+    append(tables.windowBegin[i], lane, zero, lanes);
+    append(tables.windowEnd[i], lane, zero, lanes);
+    append(tables.keyCoordinate[i], iterate.getPointAttr(), stepFirst,
+           stepCount);
+  }
+}
+
+CascadeTiler::PointData
+CascadeTiler::readPointData(ArrayRef<StringAttr> tokenRanks,
+                            ValueRange arguments) {
+  PointData point;
+  for (auto [rank, token] :
+       llvm::zip(tokenRanks, arguments.take_front(tokenRanks.size())))
+    point.tokens[rank] = token;
+  llvm::append_range(point.windows, arguments.drop_front(tokenRanks.size()));
+  return point;
+}
+
+/// Whether the windows of a row hold the coordinates of a key.
+Value CascadeTiler::buildWindowTest(OpBuilder &builder, Location loc,
+                                    ArrayRef<Value> windows) {
+  GridEmitter emit(builder, loc);
+  Value live;
+  for (size_t i = 0; i < windows.size(); i += 3) {
+    Value begin = windows[i], end = windows[i + 1], key = windows[i + 2];
+    live = emit.both(live, arith::CmpIOp::create(builder, loc,
+                                                 arith::CmpIPredicate::sge, key,
+                                                 begin));
+    live =
+        emit.both(live, arith::CmpIOp::create(
+                            builder, loc, arith::CmpIPredicate::slt, key, end));
+  }
+  return live;
+}

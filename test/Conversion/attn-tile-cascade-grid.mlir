@@ -1,0 +1,42 @@
+// RUN: attn-opt %s --attn-describe-kernel --attn-tile-cascade --canonicalize --cse | FileCheck %s
+
+// An item is a box of 4 by 4 tokens on a grid of 20 by 30. It writes down its
+// rows, the keys that they see, and per axis where windows lie; the steps then
+// walk the numbers of the keys.
+// CHECK-LABEL: func.func @grid_items0
+// CHECK: affine.apply
+// CHECK: arith.muli %{{.*}}, %c8
+// CHECK-LABEL: func.func @grid_run0
+// CHECK: arith.remui %{{.*}}, %c8
+// CHECK: %[[ROWS:.*]] = scf.for
+// CHECK: scf.for
+// CHECK: arith.cmpi ult
+// CHECK: %[[KEYS:.*]] = scf.for
+// CHECK: scf.for
+// CHECK: arith.cmpi ult
+// CHECK: %[[END:.*]] = arith.select %{{.*}}, %c0, %[[KEYS]]
+// CHECK: scf.for %{{.*}} = %c0 to %[[END]] step %c32
+// CHECK: scf.if
+// CHECK: attn.einsum [n0,m]
+// CHECK: else
+// CHECK: attn.einsum [n0,m]
+// CHECK: arith.cmpi sge
+// CHECK: arith.cmpi slt
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %[[ROWS]] step %c1
+func.func @grid(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where neighborhood([5, 7], grid [20, 30]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = [], grid = [4, 4]>
+      : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>)
+        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (0)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> {
+    ^bb0(%A: tensor<?x8xf32>):
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m,f] = mul(%s[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}

@@ -1,0 +1,106 @@
+# ===- test_grid_walk.py - Tiles that are boxes of a grid -----*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Neighborhoods on two and three axes whose rows are walked in tiles of the grid."""
+
+import random
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from attn.compiler import find_compiler
+from operators import Spec, operands, text
+from runner import judge, run, run_guarded
+
+BASE = Spec(24, 40, heads=2, key_heads=1, lse=True)
+
+
+def neighborhood(kernel, grid, stride=None, causal=None, clipped=False):
+    options = [("grid", grid)]
+    options += [("stride", stride)] if stride else []
+    options += [("causal", causal)] if causal else []
+    options += [("clipped", True)] if clipped else []
+    return ("neighborhood", kernel, tuple(options))
+
+
+PLANE = neighborhood((5, 7), (19, 50))
+BLOCKS = neighborhood((8, 8), (32, 40), (4, 4))
+FORMS = {
+    "plane": replace(BASE, where=(PLANE,)),
+    "blocks": replace(BASE, where=(BLOCKS,)),
+    "clipped": replace(BASE, where=(neighborhood((6, 6), (22, 50), (2, 2), clipped=True),)),
+    "causal_axis": replace(
+        BASE, where=(neighborhood((5, 5), (23, 49), causal=(1, 0)),), align="top_left"
+    ),
+    "space": replace(BASE, where=(neighborhood((3, 3, 5), (6, 11, 17), (1, 3, 1)),)),
+    "whole_axis": replace(BASE, where=(neighborhood((4, 6, 3), (20, 6, 9)),)),
+    "and_causal": replace(BASE, where=(("causal",), PLANE)),
+    "lengths": replace(BASE, where=(PLANE,), key_lengths=True, query_lengths=True),
+    "origins": replace(
+        BASE, where=(PLANE,), origins=(("m", "index"), ("n", "row")), offset="row", align="offset"
+    ),
+    "region": replace(BASE, where=(PLANE,), region="alibi", bias="hmn"),
+    "bf16": replace(BASE, where=(BLOCKS,), dtype="bf16"),
+    "f64": replace(BASE, where=(PLANE,), dtype="f64"),
+}  # fmt: skip
+
+
+def tokens(spec):
+    atom = next(atom for atom in spec.where if atom[0] == "neighborhood")
+    return int(np.prod(dict(atom[2])["grid"]))
+
+
+def walks_grid(spec):
+    """Whether the compiler cuts the rows of `spec` into tiles of the grid."""
+    tool = find_compiler().with_name("attn-opt")
+    derived = subprocess.run(
+        [tool, "-", "--pass-pipeline=builtin.module(attn-to-llvm)", "--attn-debug=mapping"],
+        input=text(spec), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return ", grid = [" in derived.stderr
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_rows_before_in_and_behind_the_grid(kernels, name, seed):
+    spec = FORMS[name]
+    assert walks_grid(spec)
+    kernel = kernels.get(spec)
+    count = tokens(spec)
+    shapes = [(count, count), (1, count), (count // 3, count), (count, count // 2), (7, 3)]
+    shapes += [(count + 70, count + 70), (0, 9), (9, 0)]
+    for index, (m, n) in enumerate(shapes):
+        data = operands(spec, 2, m, n, np.random.default_rng([seed, index]))
+        judge(data, run(kernel, data), seed + index)
+
+
+@pytest.mark.parametrize("name", ["plane", "blocks", "space", "lengths"])
+def test_at_page_borders(kernels, name, seed):
+    spec = FORMS[name]
+    for guard in ("before", "behind"):
+        data = operands(spec, 1, tokens(spec), tokens(spec), np.random.default_rng(seed))
+        judge(data, run_guarded(kernels.get(spec), data, "contiguous", guard, seed), seed)
+
+
+def test_random_neighborhoods(kernels, seed, tier):
+    draw = random.Random(seed)
+    walked = 0
+    for index in range({"quick": 4, "default": 12, "full": 60}[tier]):
+        axes = draw.choice([2, 2, 3])
+        grid = tuple(draw.randint(3, 9 if axes == 3 else 30) for _ in range(axes))
+        kernel = tuple(draw.randint(1, extent) for extent in grid)
+        stride = tuple(draw.randint(1, size) for size in kernel)
+        atom = neighborhood(
+            kernel, grid, stride, tuple(draw.randint(0, 1) for _ in grid), draw.random() < 0.3
+        )
+        spec = replace(BASE, where=(atom,), align=draw.choice(["top_left", "bottom_right"]))
+        walked += walks_grid(spec)
+        count = tokens(spec)
+        sizes = [draw.randint(1, count + 40) for _ in range(2)] if index % 2 else [count, count]
+        data = operands(spec, 1, *sizes, np.random.default_rng([seed, index]))
+        judge(data, run(kernels.get(spec), data), seed)
+    assert walked
