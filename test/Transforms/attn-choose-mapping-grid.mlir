@@ -1,0 +1,50 @@
+// RUN: attn-opt %s --attn-plan-sparsity --attn-choose-mapping | FileCheck %s
+// RUN: attn-opt %s --attn-plan-sparsity --attn-choose-mapping="grid-tile=0" | FileCheck %s --check-prefix=ROWS
+// RUN: attn-opt %s --attn-plan-sparsity --attn-choose-mapping="grid-tile=2,6 lane-tiles=32,16" | FileCheck %s --check-prefix=GIVEN
+// RUN: not attn-opt %s --attn-plan-sparsity --attn-choose-mapping="grid-tile=2,9 lane-tiles=16" 2>&1 | FileCheck %s --check-prefix=LARGE
+// RUN: not attn-opt %s --attn-plan-sparsity --attn-choose-mapping="grid-tile=2,4 shared-bytes=65536" 2>&1 | FileCheck %s --check-prefix=GPU
+// LARGE: error: 'attn.cascade' op cannot be mapped: a grid tile holds up to 16 tokens, the largest lane tile; got 18
+// GPU: error: 'attn.cascade' op cannot be mapped: tiles of a grid are for CPUs alone
+
+// The keys of a box of 4 by 4 tokens are fewer, per row, than those of a row of
+// 48: 16 by 16, not 13 rows of the grid.
+// CHECK-LABEL: @window
+// CHECK: mapping <lanes = m by [16], {{.*}}, grid = [4, 4]>
+// ROWS-LABEL: @window
+// ROWS: mapping <lanes = m by [48, 32, 16],
+// ROWS-NOT: grid =
+// GIVEN-LABEL: @window
+// GIVEN: mapping <lanes = m by [32, 16], {{.*}}, grid = [2, 6]>
+func.func @window(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([13, 13], grid [128, 128]) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// Where the window covers the inner axis, rows as they lie are whole.
+// CHECK-LABEL: @covered
+// CHECK: mapping <lanes = m by [48, 32, 16],
+// CHECK-NOT: grid =
+func.func @covered(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([400, 48], grid [900, 48]) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
