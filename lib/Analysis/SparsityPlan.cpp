@@ -565,5 +565,6 @@ attn::planSparsity(MLIRContext *context, const PlaneRestriction &restriction,
   SmallVector<StringAttr> symbols;
   for (StringRef name : plane.getSymbolNames())
     symbols.push_back(StringAttr::get(context, name));
-  return PlanAttr::get(context, symbols, planned, getValues(plane, context));
+  return PlanAttr::get(context, symbols, planned, getValues(plane, context),
+                       /*residues=*/1);
 }

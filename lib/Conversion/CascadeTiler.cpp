@@ -40,6 +40,8 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
     if (auto split = splitLists(space.sparsity.getExpression());
         succeeded(split))
       listAtom = split->list;
+  if (iterate && iterate.getPlan())
+    residues = iterate.getPlan()->getResidues();
   ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();
   if (!gridTile.empty())
     grid = findGridWalk(cascade);
@@ -382,6 +384,7 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
         continue;
       }
       offsets.push_back(toTensor(builder, loc, firstRow, place.rowBase));
+      strides.back() = builder.getIndexAttr(residues);
       sizes.push_back(rowCount);
       shape.push_back(ShapedType::kDynamic);
       hasLanes = readsLanes = true;
@@ -394,6 +397,7 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
         continue;
       }
       offsets.push_back(toTensor(builder, loc, stepFirst, place.keyBase));
+      strides.back() = builder.getIndexAttr(residues);
       sizes.push_back(stepCount);
       shape.push_back(ShapedType::kDynamic);
       isStreamed = true;
@@ -466,6 +470,14 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
           IndexOp::create(builder, loc, builder.getIndexType(), local);
       return arith::AddIOp::create(builder, loc, index, first);
     };
+    auto tokenIndex = [&](StringAttr local, Value first, Value base) -> Value {
+      Value tokens =
+          toTensor(builder, loc,
+                   IndexOp::create(builder, loc, builder.getIndexType(), local),
+                   /*base=*/{});
+      return arith::AddIOp::create(builder, loc, tokens,
+                                   toTensor(builder, loc, first, base));
+    };
     Value value;
     if (isParallel(rank)) {
       value = coordinates[llvm::find(parallel, rank) - parallel.begin()];
@@ -475,10 +487,9 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
       value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
                                          token);
     } else if (rank == lane) {
-      value = localIndex(rank, toTensor(builder, loc, firstRow, place.rowBase));
+      value = tokenIndex(rank, firstRow, place.rowBase);
     } else if (iterate && rank == iterate.getParentAttr()) {
-      value = localIndex(iterate.getPointAttr(),
-                         toTensor(builder, loc, stepFirst, place.keyBase));
+      value = tokenIndex(iterate.getPointAttr(), stepFirst, place.keyBase);
     } else if (isPoint(rank)) {
       Value skipped = arith::SubIOp::create(builder, loc, stepFirst, tileFirst);
       value = localIndex(rank, skipped);

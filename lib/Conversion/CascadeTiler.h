@@ -40,7 +40,9 @@ struct TileBuffer {
 /// without bases is that of the tensors. Where lists say which keys are seen,
 /// the item's list is number `list`, and holds the blocks of keys that stand at
 /// `listBegin` to `listEnd` or, without these, the `keyExtent` keys themselves.
-/// Where the item is a tile of a grid, `grid` holds its tokens.
+/// Where the item is a tile of a grid, `grid` holds its tokens. Where a plane
+/// has the tokens of one remainder, they lie so far apart, and `diagonal` is
+/// the key on which the position of its row 0 falls.
 struct TilePlace {
   /// Tables in scratch, memref<?xi32>, of a tile of a grid.
   struct GridTables {
@@ -57,6 +59,7 @@ struct TilePlace {
   Value rowBase, rowExtent;
   Value keyBase, keyExtent;
   Value list, listBegin, listEnd;
+  Value diagonal;
   std::optional<GridTables> grid;
 
   /// Whether an item may be without rows.
@@ -218,8 +221,10 @@ private:
   Value getOrigin(OpBuilder &builder, Location loc, StringAttr rank);
 
   // The plane of an item within those of the tensors.
-  static Value toTensor(OpBuilder &builder, Location loc, Value coordinate,
-                        Value base);
+  Value toTensor(OpBuilder &builder, Location loc, Value coordinate,
+                 Value base);
+  TilePlace findResidue(OpBuilder &builder, Location loc, Value tile,
+                        Value size, Value rows);
   Value getPlaneExtent(OpBuilder &builder, Location loc, StringAttr rank);
   Value getOffsetCount(OpBuilder &builder, Location loc, AccessAttr access);
   Value loadEntry(OpBuilder &builder, Location loc, AccessAttr access,
@@ -294,6 +299,8 @@ private:
   CascadeSpace space;
   /// The atom whose lists tiles walk, or null.
   Attribute listAtom;
+  /// Tokens of a plane, from one to the next.
+  int64_t residues = 1;
   /// The grid whose tiles are the items, and the work of these.
   std::optional<GridWalk> grid;
   GridWork gridWork;

@@ -301,19 +301,26 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
     return emit(cascade) << "a tile of its grid sees up to "
                          << gridWork.mostKeys << " keys; allowed are up to "
                          << kMostGridKeys;
-  if (!space.isPacked() && !listAtom && !grid)
+  if (grid && residues > 1)
+    return emit(cascade) << "its plan is of planes of one remainder, and its "
+                            "mapping cuts a grid into tiles; there is one or "
+                            "the other";
+  if (!space.isPacked() && !listAtom && !grid && residues == 1)
     return success();
   if (lane != space.queryRank ||
       (iterate && iterate.getParentAttr() != space.keyRank))
     return emit(cascade) << "its "
-                         << (grid       ? "grid's tiles"
-                             : listAtom ? "lists"
-                                        : "segments")
+                         << (grid           ? "grid's tiles"
+                             : listAtom     ? "lists"
+                             : residues > 1 ? "remainders"
+                                            : "segments")
                          << " are of (" << space.queryRank.getValue() << ", "
                          << space.keyRank.getValue()
                          << "), which are not the lanes and the streamed rank";
   if (space.isPacked())
     return checkStepIndices("whose segments count for themselves", emit);
+  if (residues > 1)
+    return checkStepIndices("whose remainders count for themselves", emit);
   return success();
 }
 

@@ -321,6 +321,8 @@ void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
       planSymbols.push_back(keys.part);
     else if (symbol == PlanSymbols::rowLength)
       planSymbols.push_back(rows.part);
+    else if (symbol == PlanSymbols::diagonal && place.diagonal)
+      planSymbols.push_back(place.diagonal);
     else if (symbol == PlanSymbols::diagonal)
       planSymbols.push_back(getDiagonal(builder, loc));
     else
@@ -357,6 +359,8 @@ void CascadeTiler::emitOutputs(OpBuilder &builder, Location loc) {
         continue;
       }
       bool isLane = rank == lane;
+      if (isLane)
+        strides[dim] = builder.getIndexAttr(residues);
       offsets.push_back(
           isLane ? OpFoldResult(toTensor(builder, loc, firstRow, place.rowBase))
                  : builder.getIndexAttr(0));

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -72,8 +73,13 @@ searchBetween(OpBuilder &builder, Location loc, Value low, Value high,
   return search.getResult(0);
 }
 
+/// The token of a coordinate in the item's plane.
 Value CascadeTiler::toTensor(OpBuilder &builder, Location loc, Value coordinate,
                              Value base) {
+  if (residues > 1)
+    coordinate = arith::MulIOp::create(
+        builder, loc, coordinate,
+        arith::ConstantIndexOp::create(builder, loc, residues));
   return base ? arith::AddIOp::create(builder, loc, coordinate, base)
               : coordinate;
 }
@@ -153,6 +159,14 @@ Value CascadeTiler::getTileCount(OpBuilder &builder, Location loc) {
         getOffsetCount(builder, loc, space.querySegments), index.constant(1));
     return index.add(index.divide(rows, size), segments);
   }
+  if (residues > 1) {
+    // No remainder has more rows than the first.
+    Value each = arith::CeilDivUIOp::create(builder, loc, rows,
+                                            index.constant(residues));
+    return arith::MulIOp::create(
+        builder, loc, arith::CeilDivUIOp::create(builder, loc, each, size),
+        index.constant(residues));
+  }
   if (!listAtom)
     return arith::CeilDivUIOp::create(builder, loc, rows, size);
   int64_t listRows = getListRows();
@@ -173,6 +187,8 @@ TilePlace CascadeTiler::getPlace(OpBuilder &builder, Location loc, Value tile,
   Value rows = getExtent(builder, loc, lane);
   if (space.isPacked())
     return findSegment(builder, loc, tile, size, rows);
+  if (residues > 1)
+    return findResidue(builder, loc, tile, size, rows);
   if (listAtom)
     return findList(builder, loc, tile, size, rows);
   TilePlace found;
@@ -231,6 +247,39 @@ TilePlace CascadeTiler::findSegment(OpBuilder &builder, Location loc,
   Value number =
       index.subtract(tile, getFirstTile(builder, found.rowBase, segment));
   found.first = arith::MulIOp::create(builder, loc, number, size);
+  found.rows = index.clamp(index.subtract(found.rowExtent, found.first), size);
+  return found;
+}
+
+/// The tile among the rows whose positions have one remainder: all tiles of one
+/// follow each other, since they see keys in common.
+TilePlace CascadeTiler::findResidue(OpBuilder &builder, Location loc,
+                                    Value tile, Value size, Value rows) {
+  IndexBuilder index{builder, loc};
+  Value zero = index.constant(0), count = index.constant(residues);
+  Value keys = getExtent(builder, loc, space.keyRank);
+  Value each = arith::CeilDivUIOp::create(builder, loc, rows, count);
+  Value tiles = arith::CeilDivUIOp::create(builder, loc, each, size);
+  TilePlace found;
+  found.rowBase = index.divide(tile, tiles);
+  // The position of the plane's row 0, counted from that of key 0.
+  Value position = index.add(getDiagonal(builder, loc), found.rowBase);
+  AffineExpr dim = builder.getAffineDimExpr(0);
+  auto apply = [&](AffineExpr expr) {
+    return affine::AffineApplyOp::create(builder, loc,
+                                         AffineMap::get(1, 0, expr), position);
+  };
+  found.keyBase = apply(dim % residues);
+  found.diagonal = apply(dim.floorDiv(residues));
+  auto countFrom = [&](Value extent, Value base) {
+    Value rest = arith::MaxSIOp::create(builder, loc,
+                                        index.subtract(extent, base), zero);
+    return arith::CeilDivUIOp::create(builder, loc, rest, count);
+  };
+  found.rowExtent = countFrom(rows, found.rowBase);
+  found.keyExtent = countFrom(keys, found.keyBase);
+  Value part = arith::RemUIOp::create(builder, loc, tile, tiles);
+  found.first = arith::MulIOp::create(builder, loc, part, size);
   found.rows = index.clamp(index.subtract(found.rowExtent, found.first), size);
   return found;
 }

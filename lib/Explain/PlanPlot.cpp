@@ -7,285 +7,20 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Explain/PlanPlot.h"
-#include "attn/Analysis/GridWalk.h"
+#include "PlaneWalk.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
-#include "llvm/Support/Format.h"
 
 using namespace mlir;
 using namespace mlir::attn;
 
 namespace {
-
-enum class PointClass { NotVisited, Dead, Tested, Full, Missed };
-
 struct Color {
   int64_t red, green, blue;
 };
-
-/// The steps over keys of one tile of rows.
-struct RowTile {
-  SmallVector<KeyRange> visited;
-  SmallVector<KeyRange> full;
-};
-
-/// What the kernel does at each point of a plane.
-class PlaneWalk {
-public:
-  PlaneWalk(int64_t rows, int64_t keys) : rows(rows), keys(keys) {}
-  virtual ~PlaneWalk() = default;
-
-  virtual PointClass classify(int64_t row, int64_t key) const = 0;
-  virtual void printCounts(raw_ostream &os) const = 0;
-
-  int64_t getRows() const { return rows; }
-  int64_t getKeys() const { return keys; }
-
-protected:
-  int64_t rows, keys;
-};
-
-/// Tiles that are boxes of a grid.
-class BoxWalk : public PlaneWalk {
-public:
-  /// Rows and keys begin at the positions `rowBase` and `keyBase`.
-  BoxWalk(const GridWalk &grid, PlanAttr plan, MappingAttr mapping,
-          int64_t rows, int64_t keys, ArrayRef<int64_t> symbols,
-          int64_t rowBase, int64_t keyBase)
-      : PlaneWalk(rows, keys), grid(grid), plan(plan), mapping(mapping),
-        symbols(symbols), rowBase(rowBase), keyBase(keyBase) {}
-
-  PointClass classify(int64_t row, int64_t key) const override;
-  void printCounts(raw_ostream &os) const override;
-
-private:
-  SmallVector<int64_t> getCoordinates(int64_t position) const;
-  /// Tokens of the box that are `base` to `base + extent`.
-  int64_t countTokens(ArrayRef<KeyRange> box, int64_t base,
-                      int64_t extent) const;
-  int64_t countVisited() const;
-
-  const GridWalk &grid;
-  PlanAttr plan;
-  MappingAttr mapping;
-  SmallVector<int64_t> symbols;
-  int64_t rowBase, keyBase;
-};
-
-/// A plan over numbers.
-class PlanWalk : public PlaneWalk {
-public:
-  /// `plan` is null where every point is live.
-  PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t rows, int64_t keys,
-           ArrayRef<int64_t> symbols);
-
-  PointClass classify(int64_t row, int64_t key) const override;
-  void printCounts(raw_ostream &os) const override;
-
-private:
-  /// The step of the kernel that `key` belongs to, where `range` is visited.
-  KeyRange getStep(KeyRange range, int64_t key) const;
-
-  PlanAttr plan;
-  MappingAttr mapping;
-  SmallVector<int64_t> symbols;
-  std::vector<RowTile> tiles;
-};
-
 } // namespace
-
-PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
-                   int64_t keys, ArrayRef<int64_t> symbols)
-    : PlaneWalk(rows, keys), plan(plan), mapping(mapping), symbols(symbols) {
-  int64_t laneTile = mapping.getLaneTiles().front();
-  int64_t unit = mapping.getRowTile();
-  auto clamp = [&](KeyRange range) {
-    range.begin = std::clamp<int64_t>(range.begin, 0, keys);
-    range.end = std::clamp<int64_t>(range.end, range.begin, keys);
-    return range;
-  };
-  for (int64_t first = 0; first < rows; first += laneTile) {
-    RowTile &tile = tiles.emplace_back();
-    if (!plan) {
-      tile.visited.push_back({0, keys});
-      tile.full.push_back({0, keys});
-      continue;
-    }
-    int64_t last = std::min(first + laneTile, rows) - 1;
-    SmallVector<KeyRange> ranges;
-    PlanTile planTile(plan, first, last, symbols);
-    for (const PlanPiece &piece : plan.getPieces()) {
-      TileRanges found = planTile.getRanges(piece);
-      tile.full.push_back(clamp(found.full));
-      KeyRange live = clamp(found.live);
-      // Steps begin and end on whole register tiles.
-      if (!live.empty())
-        ranges.push_back(clamp(
-            {live.begin / unit * unit, (live.end + unit - 1) / unit * unit}));
-    }
-    llvm::sort(ranges, [](const KeyRange &a, const KeyRange &b) {
-      return a.begin < b.begin;
-    });
-    for (const KeyRange &range : ranges) {
-      if (!tile.visited.empty() && range.begin <= tile.visited.back().end)
-        tile.visited.back().end = std::max(tile.visited.back().end, range.end);
-      else
-        tile.visited.push_back(range);
-    }
-  }
-}
-
-KeyRange PlanWalk::getStep(KeyRange range, int64_t key) const {
-  int64_t stream = mapping.getStreamTile();
-  int64_t anchor = key / stream * stream;
-  return {std::max(range.begin, anchor), std::min(range.end, anchor + stream)};
-}
-
-static bool isFull(const RowTile &tile, KeyRange step) {
-  return llvm::any_of(tile.full, [&](const KeyRange &full) {
-    return full.begin <= step.begin && step.end <= full.end;
-  });
-}
-
-PointClass PlanWalk::classify(int64_t row, int64_t key) const {
-  const RowTile &tile = tiles[row / mapping.getLaneTiles().front()];
-  const KeyRange *range = llvm::find_if(
-      tile.visited, [&](const KeyRange &r) { return r.contains(key); });
-  bool isLive = !plan || passesConstraints(plan, row, key, symbols);
-  if (range == tile.visited.end())
-    return isLive ? PointClass::Missed : PointClass::NotVisited;
-  if (isFull(tile, getStep(*range, key)))
-    return PointClass::Full;
-  return isLive ? PointClass::Tested : PointClass::Dead;
-}
-
-void PlanWalk::printCounts(raw_ostream &os) const {
-  int64_t laneTile = mapping.getLaneTiles().front();
-  int64_t full = 0, tested = 0, visited = 0;
-  for (auto [index, tile] : llvm::enumerate(tiles)) {
-    int64_t tileRows = std::min<int64_t>(laneTile, rows - index * laneTile);
-    for (const KeyRange &range : tile.visited) {
-      visited += tileRows * (range.end - range.begin);
-      for (int64_t key = range.begin; key < range.end;) {
-        KeyRange step = getStep(range, key);
-        ++(isFull(tile, step) ? full : tested);
-        key = step.end;
-      }
-    }
-  }
-  int64_t all = tiles.size() * llvm::divideCeil(keys, mapping.getStreamTile());
-  os << "  tiles of " << laneTile << " queries by " << mapping.getStreamTile()
-     << " keys: " << full << " full, " << tested << " tested, of " << all
-     << "\n  points visited: " << visited << " of " << rows * keys << "\n";
-}
-
-/// The first axis is not cut: tokens before and behind the grid have
-/// coordinates there, too.
-SmallVector<int64_t> BoxWalk::getCoordinates(int64_t position) const {
-  SmallVector<int64_t> coordinates;
-  for (auto [index, axis] : llvm::enumerate(grid.axes)) {
-    int64_t coordinate = llvm::divideFloorSigned(position, axis.inner);
-    coordinates.push_back(index == 0 ? coordinate
-                                     : llvm::mod(coordinate, axis.extent));
-  }
-  return coordinates;
-}
-
-PointClass BoxWalk::classify(int64_t row, int64_t key) const {
-  bool isVisited = true, isFull = grid.isAlone;
-  for (auto [axis, size, row, key] : llvm::zip_equal(
-           grid.axes, mapping.getGridTile(), getCoordinates(rowBase + row),
-           getCoordinates(keyBase + key))) {
-    int64_t first = llvm::divideFloorSigned(row, size) * size;
-    int64_t last = first + size - 1;
-    // Every axis but the first one ends with the grid.
-    if (&axis != &grid.axes.front())
-      last = std::min(last, axis.extent - 1);
-    KeyRange atFirst = axis.getWindow(first), atLast = axis.getWindow(last);
-    isVisited &= KeyRange{atFirst.begin, atLast.end}.contains(key);
-    isFull &= atFirst.begin == atLast.begin && atFirst.end == atLast.end;
-  }
-  bool isLive = passesConstraints(plan, row, key, symbols);
-  if (!isVisited)
-    return isLive ? PointClass::Missed : PointClass::NotVisited;
-  if (isFull)
-    return PointClass::Full;
-  return isLive ? PointClass::Tested : PointClass::Dead;
-}
-
-int64_t BoxWalk::countTokens(ArrayRef<KeyRange> box, int64_t base,
-                             int64_t extent) const {
-  SmallVector<int64_t> at = llvm::map_to_vector(
-      box, [](const KeyRange &range) { return range.begin; });
-  if (llvm::any_of(box, [](const KeyRange &range) { return range.empty(); }))
-    return 0;
-  int64_t count = 0;
-  while (true) {
-    int64_t token = -base;
-    for (auto [axis, coordinate] : llvm::zip_equal(grid.axes, at))
-      token += coordinate * axis.inner;
-    count += token >= 0 && token < extent;
-    size_t axis = box.size();
-    while (axis > 0 && ++at[axis - 1] == box[axis - 1].end) {
-      at[axis - 1] = box[axis - 1].begin;
-      --axis;
-    }
-    if (axis == 0)
-      return count;
-  }
-}
-
-int64_t BoxWalk::countVisited() const {
-  // Boxes by their first coordinates; the first axis is as long as the rows.
-  SmallVector<KeyRange> range;
-  for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile())) {
-    int64_t count = llvm::divideCeil(axis.extent, size);
-    range.push_back({0, count});
-  }
-  int64_t slab = grid.axes.front().inner * mapping.getGridTile().front();
-  range.front() = {llvm::divideFloorSigned(rowBase, slab),
-                   llvm::divideFloorSigned(rowBase + rows - 1, slab) + 1};
-  int64_t visited = 0;
-  SmallVector<int64_t> at = llvm::map_to_vector(
-      range, [](const KeyRange &numbers) { return numbers.begin; });
-  while (rows > 0) {
-    SmallVector<KeyRange> rowBox, keyBox;
-    for (auto [index, axis] : llvm::enumerate(grid.axes)) {
-      int64_t size = mapping.getGridTile()[index];
-      KeyRange box{at[index] * size, (at[index] + 1) * size};
-      if (index > 0)
-        box.end = std::min(box.end, axis.extent);
-      rowBox.push_back(box);
-      keyBox.push_back(
-          {axis.getWindow(box.begin).begin, axis.getWindow(box.end - 1).end});
-    }
-    visited +=
-        countTokens(rowBox, rowBase, rows) * countTokens(keyBox, keyBase, keys);
-    size_t axis = range.size();
-    while (axis > 0 && ++at[axis - 1] == range[axis - 1].end) {
-      at[axis - 1] = range[axis - 1].begin;
-      --axis;
-    }
-    if (axis == 0)
-      break;
-  }
-  return visited;
-}
-
-void BoxWalk::printCounts(raw_ostream &os) const {
-  GridWork work = getGridWork(grid, mapping.getGridTile());
-  int64_t tiles = 1;
-  for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile()))
-    tiles *= llvm::divideCeil(axis.extent, size);
-  os << "  boxes of ";
-  llvm::interleave(mapping.getGridTile(), os, " by ");
-  os << " queries: " << tiles << " on the grid, each of which visits "
-     << llvm::format("%.1f", work.keys)
-     << " keys on average\n  points visited: " << countVisited() << " of "
-     << rows * keys << "\n";
-}
 
 //===----------------------------------------------------------------------===//
 // Pixels
@@ -492,6 +227,10 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
     walk = std::make_unique<BoxWalk>(
         *grid, plan, mapping, *rows, *keys, values,
         keyBase + getDiagonal(cascade, *rows, *keys, numbers), keyBase);
+  } else if (plan && plan.getResidues() > 1) {
+    walk = std::make_unique<ResidueWalk>(
+        plan, mapping, *rows, *keys,
+        getDiagonal(cascade, *rows, *keys, numbers));
   } else {
     walk = std::make_unique<PlanWalk>(plan, mapping, *rows, *keys, values);
   }

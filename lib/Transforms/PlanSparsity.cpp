@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/EmptyStep.h"
+#include "attn/Analysis/ResidueClasses.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
@@ -172,10 +173,22 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
       return success(optional);
     tokenPlan = *test;
   }
+  std::optional<ResidueClasses> classes = findResidueClasses(cascade);
+  if (classes) {
+    // Where the position of a plane's row 0 falls is another number for each.
+    restriction.expression = classes->expression;
+    restriction.hasDiagonal = true;
+    restriction.hasKeyOrigin = false;
+    restriction.isPart = true;
+  }
   FailureOr<PlanAttr> plan =
       planSparsity(cascade.getContext(), restriction, emitError);
   if (failed(plan))
     return success(optional);
+  if (classes)
+    plan =
+        PlanAttr::get(cascade.getContext(), plan->getSymbols(),
+                      plan->getPieces(), plan->getValues(), classes->residues);
   if (tokenPlan && split->list)
     cascade.emitRemark("tests every key of the lists, which lengths and other "
                        "atoms do not shorten");
@@ -191,7 +204,7 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
         << ") is live, whatever the sizes; reductions over '"
         << *cascade.getKeyRank() << "' give their identities";
 
-  if (*plan)
+  if (*plan && !classes)
     remarkRemainders(cascade);
 
   for (IterateOp iterate : iterations) {

@@ -668,13 +668,37 @@ func.func @grid(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // -----
 
-// Remainders are tested at every key of the range.
+// Keys of one remainder lie next to each other in a plane of their own, which is a
+// window of quotients there.
 // CHECK-LABEL: func @remainders(
+// CHECK: attn.iterate {{.*}} plan <residues = 4, symbols = [M, N, D],
+// CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2] -> (0, d0 + s2 - 16)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, d1 + s2 + 17)>,
+func.func @remainders(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where dilated(64, 4) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Where another atom reads positions, remainders are tested at every key of the
+// range.
+// CHECK-LABEL: func @tested_remainders(
 // CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 // CHECK-SAME: nonnegative = {{.*}}mod 4){{.*}}>> {
-func.func @remainders(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+func.func @tested_remainders(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
   // expected-remark@+1 {{loops visit whole ranges of keys, of which #attn.sparsity<dilated(64, 4)> leaves one in 4}}
-  %o = attn.cascade (%S = %s) where dilated(64, 4) over (m, n) align top_left
+  %o = attn.cascade (%S = %s) where dilated(64, 4) and prefix(100) over (m, n) align top_left
       : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
     %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>

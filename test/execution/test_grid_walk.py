@@ -81,9 +81,9 @@ def test_rows_before_in_and_behind_the_grid(kernels, name, seed):
 @pytest.mark.parametrize("name", ["plane", "blocks", "space", "lengths"])
 def test_at_page_borders(kernels, name, seed):
     spec = FORMS[name]
-    for guard in ("before", "behind"):
+    for guard in ("begin", "end"):
         data = operands(spec, 1, tokens(spec), tokens(spec), np.random.default_rng(seed))
-        judge(data, run_guarded(kernels.get(spec), data, "contiguous", guard, seed), seed)
+        judge(data, run_guarded(kernels.get(spec), data, "bhmd", guard, seed), seed)
 
 
 def test_random_neighborhoods(kernels, seed, tier):

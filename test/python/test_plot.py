@@ -28,6 +28,7 @@ WHERES = {
     "window": (("causal",), ("window", 30, 0)),
     "union": (("or", ("window", 9, 4), ("prefix", 21)),),
     "complement": (("not", ("window", 40, 9)),),
+    "remainders": (("causal",), ("dilated", 60, 4)),
     "boxes": (("neighborhood", (5, 7), (("grid", (6, 21)),)),),
     "full boxes": (("neighborhood", (4, 8), (("grid", (8, 16)), ("stride", (4, 4)))),),
     "boxes and causal": (("causal",), ("neighborhood", (3, 3), (("grid", (9, 15)),))),

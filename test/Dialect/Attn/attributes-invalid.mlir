@@ -380,6 +380,24 @@ func.func private @order_short() attributes { a = #attn.mapping<lanes = m by [16
 
 // -----
 
+// PL-7
+// expected-error @+1 {{a plan has one or more residues; got 0}}
+func.func private @no_residues() attributes { a = #attn.plan<residues = 0, symbols = [M, N],
+    live = affine_map<(f, l)[M, N] -> (0)> to affine_map<(f, l)[M, N] -> (N)>,
+    full = affine_map<(f, l)[M, N] -> (0)> to affine_map<(f, l)[M, N] -> (0)>,
+    nonnegative = affine_map<(m, n)[M, N] -> (m)>> }
+
+// -----
+
+// PL-7
+// expected-error @+1 {{the symbols of a plan with residues are M, N and D; got "KL"}}
+func.func private @residues_of_lengths() attributes { a = #attn.plan<residues = 2, symbols = [M, N, KL],
+    live = affine_map<(f, l)[M, N, K] -> (0)> to affine_map<(f, l)[M, N, K] -> (N)>,
+    full = affine_map<(f, l)[M, N, K] -> (0)> to affine_map<(f, l)[M, N, K] -> (0)>,
+    nonnegative = affine_map<(m, n)[M, N, K] -> (m)>> }
+
+// -----
+
 // PL-6
 // expected-error @+1 {{a value of a plan takes row, key, one symbol per name and the values before it; got affine_map<(d0, d1)[s0] -> (d0)>}}
 func.func private @plan_value() attributes { a = #attn.plan<symbols = [M, N], values = [max affine_map<(m, n)[M] -> (m)>],

@@ -210,7 +210,7 @@ static LogicalResult verifyPiece(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                ArrayRef<StringAttr> symbols,
                                ArrayRef<PlanPiece> pieces,
-                               ArrayRef<PointValue> values) {
+                               ArrayRef<PointValue> values, int64_t residues) {
   // spec: PL-1
   llvm::SmallDenseSet<StringAttr> seen;
   for (StringAttr symbol : symbols) {
@@ -222,6 +222,15 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     if (!seen.insert(symbol).second)
       return emitError() << "a plan lists symbol " << symbol << " twice";
   }
+  // spec: PL-7
+  if (residues < 1)
+    return emitError() << "a plan has one or more residues; got " << residues;
+  if (residues > 1)
+    for (StringAttr symbol : symbols)
+      if (!llvm::is_contained({"M", "N", "D"}, symbol.getValue()))
+        return emitError() << "the symbols of a plan with residues are M, N "
+                              "and D; got "
+                           << symbol;
   // spec: PL-5
   if (pieces.empty() || pieces.size() > kMaxPieces)
     return emitError() << "a plan has 1 to " << kMaxPieces << " pieces; got "
@@ -301,8 +310,15 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   SmallVector<StringAttr> symbols;
   SmallVector<PlanPiece> pieces;
   SmallVector<PointValue> values;
-  if (parser.parseLess() || parser.parseKeyword("symbols") ||
-      parser.parseEqual() || parseNames(parser, symbols) || parser.parseComma())
+  int64_t residues = 1;
+  if (parser.parseLess())
+    return {};
+  if (succeeded(parser.parseOptionalKeyword("residues")))
+    if (parser.parseEqual() || parser.parseInteger(residues) ||
+        parser.parseComma())
+      return {};
+  if (parser.parseKeyword("symbols") || parser.parseEqual() ||
+      parseNames(parser, symbols) || parser.parseComma())
     return {};
   if (succeeded(parser.parseOptionalKeyword("values")))
     if (parser.parseEqual() ||
@@ -318,7 +334,7 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   if (parser.parseGreater())
     return {};
   return getChecked([&] { return parser.emitError(location); },
-                    parser.getContext(), symbols, pieces, values);
+                    parser.getContext(), symbols, pieces, values, residues);
 }
 
 void PlanAttr::print(AsmPrinter &printer) const {
@@ -328,7 +344,10 @@ void PlanAttr::print(AsmPrinter &printer) const {
     os << name << " = affine_map<" << lower << "> to affine_map<" << upper
        << ">, ";
   };
-  printer << "<symbols = ";
+  printer << "<";
+  if (getResidues() != 1)
+    os << "residues = " << getResidues() << ", ";
+  printer << "symbols = ";
   printNames(printer, getSymbols());
   os << ", ";
   if (!getValues().empty()) {

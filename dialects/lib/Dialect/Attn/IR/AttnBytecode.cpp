@@ -382,6 +382,7 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
           writer.writeVarInt(static_cast<uint64_t>(value.kind));
           writer.writeAttribute(AffineMapAttr::get(value.map));
         });
+        writer.writeSignedVarInt(plan.getResidues());
         return success();
       })
       .Case([&](MappingAttr mapping) {
@@ -523,13 +524,15 @@ Attribute AttributeReader::readPlan() {
     value = {static_cast<PointValueKind>(kind), map.getValue()};
     return success();
   };
+  int64_t residues;
   if (failed(reader.readAttributes(symbols)) ||
       failed(reader.readList(pieces, readPiece)) ||
-      failed(reader.readList(values, readValue)))
+      failed(reader.readList(values, readValue)) ||
+      failed(reader.readSignedVarInt(residues)))
     return {};
   return get<PlanAttr>(ArrayRef<StringAttr>(symbols),
                        ArrayRef<PlanPiece>(pieces),
-                       ArrayRef<PointValue>(values));
+                       ArrayRef<PointValue>(values), residues);
 }
 
 Attribute AttributeReader::readGate() {

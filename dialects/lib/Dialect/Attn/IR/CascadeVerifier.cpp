@@ -627,10 +627,18 @@ LogicalResult IterateOp::verify() {
       return emitOpError("has a plan over ")
              << symbol << ", but the cascade has no such lengths";
   CascadeSpace space = cascade.getSpace();
+  // spec: PL-7
+  bool hasResidues = getPlan()->getResidues() > 1;
+  if (hasResidues &&
+      (getTokenPlan() || space.isPacked() || !space.permutations.empty() ||
+       space.keyLengths || space.queryLengths || !space.getLists().empty()))
+    return emitOpError("has a plan with residues, but lengths, segments, lists "
+                       "or an order say where tokens lie");
   bool hasKeyOrigin = space.getOrigin(space.keyRank) != nullptr;
   // Slots are aligned by lengths without being cut by them.
   bool hasDiagonal =
-      space.offset || hasKeyOrigin || space.getOrigin(space.queryRank) ||
+      hasResidues || space.offset || hasKeyOrigin ||
+      space.getOrigin(space.queryRank) ||
       (space.readsSlots() && (space.keyLengths || space.queryLengths));
   for (StringAttr symbol : symbols)
     if ((symbol == "ON" && !hasKeyOrigin) || (symbol == "D" && !hasDiagonal))

@@ -534,13 +534,19 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     symbols behind the others; in a bound, whose rows are two, each is a pair of
     symbols, the value at the first and at the last row.
 
+    With `residues` s more than 1, only rows and keys whose positions leave one
+    remainder by s see each other. The plan is then that of each of s planes, in
+    which row and key i are the i-th of the remainder: M and N are how many there
+    are, and D is where the position of the plane's row 0 falls among its keys.
+
     A range is empty where its end is not past its begin, by however much. A
     condition c >= 0 on the tile alone, such as first < QL, stands among the
     upper bounds as N * (c + 1).
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$symbols,
                         ArrayRefParameter<"::mlir::attn::PlanPiece">:$pieces,
-                        OptionalArrayRefParameter<"::mlir::attn::PointValue">:$values);
+                        OptionalArrayRefParameter<"::mlir::attn::PointValue">:$values,
+                        DefaultValuedParameter<"int64_t", "1">:$residues);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }

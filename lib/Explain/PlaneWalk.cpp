@@ -1,0 +1,251 @@
+//===- PlaneWalk.cpp - What a kernel does at each point -------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "PlaneWalk.h"
+#include "llvm/Support/Format.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+ResidueWalk::ResidueWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
+                         int64_t keys, int64_t diagonal)
+    : PlaneWalk(rows, keys), residues(plan.getResidues()), diagonal(diagonal) {
+  for (int64_t first = 0; first < residues; ++first) {
+    int64_t position = diagonal + first;
+    int64_t firstKey = llvm::mod(position, residues);
+    auto count = [&](int64_t extent, int64_t from) {
+      return llvm::divideCeilSigned(std::max<int64_t>(extent - from, 0),
+                                    residues);
+    };
+    int64_t planeRows = count(rows, first), planeKeys = count(keys, firstKey);
+    SmallVector<int64_t> symbols;
+    for (StringAttr symbol : plan.getSymbols())
+      symbols.push_back(symbol == PlanSymbols::rowExtent ? planeRows
+                        : symbol == PlanSymbols::keyExtent
+                            ? planeKeys
+                            : llvm::divideFloorSigned(position, residues));
+    planes.emplace_back(plan, mapping, planeRows, planeKeys, symbols);
+  }
+}
+
+PointClass ResidueWalk::classify(int64_t row, int64_t key) const {
+  int64_t first = row % residues;
+  int64_t fromFirst = key - llvm::mod(diagonal + first, residues);
+  if (llvm::mod(fromFirst, residues) != 0)
+    return PointClass::NotVisited;
+  return planes[first].classify(row / residues, fromFirst / residues);
+}
+
+void ResidueWalk::printCounts(raw_ostream &os) const {
+  int64_t visited = 0;
+  for (const PlanWalk &plane : planes)
+    visited += plane.countVisited();
+  os << "  tokens of each remainder by " << residues
+     << " are a plane of their own\n  points visited: " << visited << " of "
+     << rows * keys << "\n";
+}
+
+PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
+                   int64_t keys, ArrayRef<int64_t> symbols)
+    : PlaneWalk(rows, keys), plan(plan), mapping(mapping), symbols(symbols) {
+  int64_t laneTile = mapping.getLaneTiles().front();
+  int64_t unit = mapping.getRowTile();
+  auto clamp = [&](KeyRange range) {
+    range.begin = std::clamp<int64_t>(range.begin, 0, keys);
+    range.end = std::clamp<int64_t>(range.end, range.begin, keys);
+    return range;
+  };
+  for (int64_t first = 0; first < rows; first += laneTile) {
+    RowTile &tile = tiles.emplace_back();
+    if (!plan) {
+      tile.visited.push_back({0, keys});
+      tile.full.push_back({0, keys});
+      continue;
+    }
+    int64_t last = std::min(first + laneTile, rows) - 1;
+    SmallVector<KeyRange> ranges;
+    PlanTile planTile(plan, first, last, symbols);
+    for (const PlanPiece &piece : plan.getPieces()) {
+      TileRanges found = planTile.getRanges(piece);
+      tile.full.push_back(clamp(found.full));
+      KeyRange live = clamp(found.live);
+      // Steps begin and end on whole register tiles.
+      if (!live.empty())
+        ranges.push_back(clamp(
+            {live.begin / unit * unit, (live.end + unit - 1) / unit * unit}));
+    }
+    llvm::sort(ranges, [](const KeyRange &a, const KeyRange &b) {
+      return a.begin < b.begin;
+    });
+    for (const KeyRange &range : ranges) {
+      if (!tile.visited.empty() && range.begin <= tile.visited.back().end)
+        tile.visited.back().end = std::max(tile.visited.back().end, range.end);
+      else
+        tile.visited.push_back(range);
+    }
+  }
+}
+
+KeyRange PlanWalk::getStep(KeyRange range, int64_t key) const {
+  int64_t stream = mapping.getStreamTile();
+  int64_t anchor = key / stream * stream;
+  return {std::max(range.begin, anchor), std::min(range.end, anchor + stream)};
+}
+
+static bool isFull(const RowTile &tile, KeyRange step) {
+  return llvm::any_of(tile.full, [&](const KeyRange &full) {
+    return full.begin <= step.begin && step.end <= full.end;
+  });
+}
+
+PointClass PlanWalk::classify(int64_t row, int64_t key) const {
+  const RowTile &tile = tiles[row / mapping.getLaneTiles().front()];
+  const KeyRange *range = llvm::find_if(
+      tile.visited, [&](const KeyRange &r) { return r.contains(key); });
+  bool isLive = !plan || passesConstraints(plan, row, key, symbols);
+  if (range == tile.visited.end())
+    return isLive ? PointClass::Missed : PointClass::NotVisited;
+  if (isFull(tile, getStep(*range, key)))
+    return PointClass::Full;
+  return isLive ? PointClass::Tested : PointClass::Dead;
+}
+
+int64_t PlanWalk::countVisited() const {
+  int64_t laneTile = mapping.getLaneTiles().front(), visited = 0;
+  for (auto [index, tile] : llvm::enumerate(tiles)) {
+    int64_t tileRows = std::min<int64_t>(laneTile, rows - index * laneTile);
+    for (const KeyRange &range : tile.visited)
+      visited += tileRows * (range.end - range.begin);
+  }
+  return visited;
+}
+
+void PlanWalk::printCounts(raw_ostream &os) const {
+  int64_t laneTile = mapping.getLaneTiles().front();
+  int64_t full = 0, tested = 0;
+  for (const RowTile &tile : tiles) {
+    for (const KeyRange &range : tile.visited) {
+      for (int64_t key = range.begin; key < range.end;) {
+        KeyRange step = getStep(range, key);
+        ++(isFull(tile, step) ? full : tested);
+        key = step.end;
+      }
+    }
+  }
+  int64_t all = tiles.size() * llvm::divideCeil(keys, mapping.getStreamTile());
+  os << "  tiles of " << laneTile << " queries by " << mapping.getStreamTile()
+     << " keys: " << full << " full, " << tested << " tested, of " << all
+     << "\n  points visited: " << countVisited() << " of " << rows * keys
+     << "\n";
+}
+
+/// The first axis is not cut: tokens before and behind the grid have
+/// coordinates there, too.
+SmallVector<int64_t> BoxWalk::getCoordinates(int64_t position) const {
+  SmallVector<int64_t> coordinates;
+  for (auto [index, axis] : llvm::enumerate(grid.axes)) {
+    int64_t coordinate = llvm::divideFloorSigned(position, axis.inner);
+    coordinates.push_back(index == 0 ? coordinate
+                                     : llvm::mod(coordinate, axis.extent));
+  }
+  return coordinates;
+}
+
+PointClass BoxWalk::classify(int64_t row, int64_t key) const {
+  bool isVisited = true, isFull = grid.isAlone;
+  for (auto [axis, size, row, key] : llvm::zip_equal(
+           grid.axes, mapping.getGridTile(), getCoordinates(rowBase + row),
+           getCoordinates(keyBase + key))) {
+    int64_t first = llvm::divideFloorSigned(row, size) * size;
+    int64_t last = first + size - 1;
+    // Every axis but the first one ends with the grid.
+    if (&axis != &grid.axes.front())
+      last = std::min(last, axis.extent - 1);
+    KeyRange atFirst = axis.getWindow(first), atLast = axis.getWindow(last);
+    isVisited &= KeyRange{atFirst.begin, atLast.end}.contains(key);
+    isFull &= atFirst.begin == atLast.begin && atFirst.end == atLast.end;
+  }
+  bool isLive = passesConstraints(plan, row, key, symbols);
+  if (!isVisited)
+    return isLive ? PointClass::Missed : PointClass::NotVisited;
+  if (isFull)
+    return PointClass::Full;
+  return isLive ? PointClass::Tested : PointClass::Dead;
+}
+
+int64_t BoxWalk::countTokens(ArrayRef<KeyRange> box, int64_t base,
+                             int64_t extent) const {
+  SmallVector<int64_t> at = llvm::map_to_vector(
+      box, [](const KeyRange &range) { return range.begin; });
+  if (llvm::any_of(box, [](const KeyRange &range) { return range.empty(); }))
+    return 0;
+  int64_t count = 0;
+  while (true) {
+    int64_t token = -base;
+    for (auto [axis, coordinate] : llvm::zip_equal(grid.axes, at))
+      token += coordinate * axis.inner;
+    count += token >= 0 && token < extent;
+    size_t axis = box.size();
+    while (axis > 0 && ++at[axis - 1] == box[axis - 1].end) {
+      at[axis - 1] = box[axis - 1].begin;
+      --axis;
+    }
+    if (axis == 0)
+      return count;
+  }
+}
+
+int64_t BoxWalk::countVisited() const {
+  // Boxes by their first coordinates; the first axis is as long as the rows.
+  SmallVector<KeyRange> range;
+  for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile())) {
+    int64_t count = llvm::divideCeil(axis.extent, size);
+    range.push_back({0, count});
+  }
+  int64_t slab = grid.axes.front().inner * mapping.getGridTile().front();
+  range.front() = {llvm::divideFloorSigned(rowBase, slab),
+                   llvm::divideFloorSigned(rowBase + rows - 1, slab) + 1};
+  int64_t visited = 0;
+  SmallVector<int64_t> at = llvm::map_to_vector(
+      range, [](const KeyRange &numbers) { return numbers.begin; });
+  while (rows > 0) {
+    SmallVector<KeyRange> rowBox, keyBox;
+    for (auto [index, axis] : llvm::enumerate(grid.axes)) {
+      int64_t size = mapping.getGridTile()[index];
+      KeyRange box{at[index] * size, (at[index] + 1) * size};
+      if (index > 0)
+        box.end = std::min(box.end, axis.extent);
+      rowBox.push_back(box);
+      keyBox.push_back(
+          {axis.getWindow(box.begin).begin, axis.getWindow(box.end - 1).end});
+    }
+    visited +=
+        countTokens(rowBox, rowBase, rows) * countTokens(keyBox, keyBase, keys);
+    size_t axis = range.size();
+    while (axis > 0 && ++at[axis - 1] == range[axis - 1].end) {
+      at[axis - 1] = range[axis - 1].begin;
+      --axis;
+    }
+    if (axis == 0)
+      break;
+  }
+  return visited;
+}
+
+void BoxWalk::printCounts(raw_ostream &os) const {
+  GridWork work = getGridWork(grid, mapping.getGridTile());
+  int64_t tiles = 1;
+  for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile()))
+    tiles *= llvm::divideCeil(axis.extent, size);
+  os << "  boxes of ";
+  llvm::interleave(mapping.getGridTile(), os, " by ");
+  os << " queries: " << tiles << " on the grid, each of which visits "
+     << llvm::format("%.1f", work.keys)
+     << " keys on average\n  points visited: " << countVisited() << " of "
+     << rows * keys << "\n";
+}

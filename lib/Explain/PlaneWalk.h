@@ -1,0 +1,110 @@
+//===- PlaneWalk.h - What a kernel does at each point -----------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The three ways in which the items of a kernel cut a plane of queries and
+// keys, over numbers: along the rows, by remainders, and in boxes of a grid.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_EXPLAIN_PLANEWALK_H
+#define ATTN_LIB_EXPLAIN_PLANEWALK_H
+
+#include "attn/Analysis/GridWalk.h"
+
+namespace mlir::attn {
+
+enum class PointClass { NotVisited, Dead, Tested, Full, Missed };
+
+/// The steps over keys of one tile of rows.
+struct RowTile {
+  SmallVector<KeyRange> visited;
+  SmallVector<KeyRange> full;
+};
+
+/// What the kernel does at each point of a plane.
+class PlaneWalk {
+public:
+  PlaneWalk(int64_t rows, int64_t keys) : rows(rows), keys(keys) {}
+  virtual ~PlaneWalk() = default;
+
+  virtual PointClass classify(int64_t row, int64_t key) const = 0;
+  virtual void printCounts(raw_ostream &os) const = 0;
+
+  int64_t getRows() const { return rows; }
+  int64_t getKeys() const { return keys; }
+
+protected:
+  int64_t rows, keys;
+};
+
+/// Tiles that are boxes of a grid.
+class BoxWalk : public PlaneWalk {
+public:
+  /// Rows and keys begin at the positions `rowBase` and `keyBase`.
+  BoxWalk(const GridWalk &grid, PlanAttr plan, MappingAttr mapping,
+          int64_t rows, int64_t keys, ArrayRef<int64_t> symbols,
+          int64_t rowBase, int64_t keyBase)
+      : PlaneWalk(rows, keys), grid(grid), plan(plan), mapping(mapping),
+        symbols(symbols), rowBase(rowBase), keyBase(keyBase) {}
+
+  PointClass classify(int64_t row, int64_t key) const override;
+  void printCounts(raw_ostream &os) const override;
+
+private:
+  SmallVector<int64_t> getCoordinates(int64_t position) const;
+  /// Tokens of the box that are `base` to `base + extent`.
+  int64_t countTokens(ArrayRef<KeyRange> box, int64_t base,
+                      int64_t extent) const;
+  int64_t countVisited() const;
+
+  const GridWalk &grid;
+  PlanAttr plan;
+  MappingAttr mapping;
+  SmallVector<int64_t> symbols;
+  int64_t rowBase, keyBase;
+};
+
+/// A plan over numbers.
+class PlanWalk : public PlaneWalk {
+public:
+  /// `plan` is null where every point is live.
+  PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t rows, int64_t keys,
+           ArrayRef<int64_t> symbols);
+
+  PointClass classify(int64_t row, int64_t key) const override;
+  void printCounts(raw_ostream &os) const override;
+  int64_t countVisited() const;
+
+private:
+  /// The step of the kernel that `key` belongs to, where `range` is visited.
+  KeyRange getStep(KeyRange range, int64_t key) const;
+
+  PlanAttr plan;
+  MappingAttr mapping;
+  SmallVector<int64_t> symbols;
+  std::vector<RowTile> tiles;
+};
+
+/// A plane for each remainder of positions.
+class ResidueWalk : public PlaneWalk {
+public:
+  /// The position of row 0 falls on the key `diagonal`.
+  ResidueWalk(PlanAttr plan, MappingAttr mapping, int64_t rows, int64_t keys,
+              int64_t diagonal);
+
+  PointClass classify(int64_t row, int64_t key) const override;
+  void printCounts(raw_ostream &os) const override;
+
+private:
+  int64_t residues, diagonal;
+  std::vector<PlanWalk> planes;
+};
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_EXPLAIN_PLANEWALK_H

@@ -1,0 +1,73 @@
+# ===- test_residues.py - Planes of one remainder -------------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Dilated keys, whose rows and keys are walked one remainder after the other."""
+
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from attn.compiler import find_compiler
+from operators import Spec, operands, text
+from runner import judge, run, run_guarded
+
+BASE = Spec(24, 40, heads=2, key_heads=1, lse=True)
+FORMS = {
+    "dilated": replace(BASE, where=(("dilated", 60, 4),)),
+    "causal": replace(BASE, where=(("causal",), ("dilated", 200, 3))),
+    "top_left": replace(BASE, where=(("dilated", 41, 5), ("window", 33, 90)), align="top_left"),
+    "longer_steps": replace(
+        BASE, where=(("dilated", 300, 2), ("or", ("window", 9, 9), ("dilated", 300, 6)))
+    ),
+    "not_near": replace(BASE, where=(("dilated", 150, 7), ("not", ("window", 20, 20)))),
+    "origins": replace(
+        BASE, where=(("causal",), ("dilated", 90, 4)), offset="row", align="offset",
+        origins=(("m", "index"), ("n", "row")),
+    ),
+    "region": replace(BASE, where=(("dilated", 50, 3),), region="alibi", bias="hmn"),
+    "bf16": replace(BASE, where=(("dilated", 64, 4),), dtype="bf16"),
+    "f64": replace(BASE, where=(("causal",), ("dilated", 64, 16)), dtype="f64"),
+}  # fmt: skip
+
+
+def plan(spec):
+    tool = find_compiler().with_name("attn-opt")
+    derived = subprocess.run(
+        [tool, "-", "--pass-pipeline=builtin.module(attn-to-llvm)", "--attn-debug=plan"],
+        input=text(spec), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return derived.stderr
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_residues(kernels, name, seed):
+    spec = FORMS[name]
+    assert "residues = " in plan(spec)
+    kernel = kernels.get(spec)
+    shapes = [(113, 239), (239, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (401, 401)]
+    for index, (m, n) in enumerate(shapes):
+        data = operands(spec, 2, m, n, np.random.default_rng([seed, index]))
+        judge(data, run(kernel, data), seed + index)
+
+
+@pytest.mark.parametrize("guard", ["begin", "end"])
+@pytest.mark.parametrize("layout", ["bhmd", "reversed"])
+def test_at_page_borders(kernels, guard, layout, seed):
+    spec = FORMS["causal"]
+    data = operands(spec, 1, 150, 170, np.random.default_rng(seed))
+    judge(data, run_guarded(kernels.get(spec), data, layout, guard, seed), seed)
+
+
+def test_what_a_plane_does_not_know():
+    for spec in (
+        replace(FORMS["dilated"], key_lengths=True),
+        replace(BASE, where=(("dilated", 60, 4), ("prefix", 30))),
+        replace(BASE, where=(("dilated", 60, 4), ("dilated", 60, 6))),
+        replace(BASE, where=(("or", ("causal",), ("dilated", 60, 4)),)),
+    ):
+        assert "residues = " not in plan(spec)
