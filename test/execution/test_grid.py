@@ -8,9 +8,10 @@
 """Kernels against the float64 reference over a covering grid of configurations
 and over fresh random ones.
 
-In the default tier every pair of values of any two factors occurs, in the quick
-tier every value. Inputs are read-only, outputs are poisoned, and every operand
-begins or ends at an inaccessible page.
+In the quick tier every value of a factor occurs, in the default tier every pair of
+values of any two factors; the full tier runs each of those kernels on further lengths,
+layouts and values. Inputs are read-only, outputs are poisoned, and every operand begins
+or ends at an inaccessible page.
 """
 
 import pytest
