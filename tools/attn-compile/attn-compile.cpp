@@ -96,7 +96,7 @@ llvm::cl::opt<std::string> cpu(
     "cpu",
     llvm::cl::desc("CPU to compile for: host (the default), x86-64, x86-64-v2, "
                    "x86-64-v3, x86-64-v4, or a name that LLVM knows, like "
-                   "znver4"),
+                   "znver4 or, of AArch64, neoverse-n1"),
     llvm::cl::value_desc("name"), llvm::cl::init("host"),
     llvm::cl::cat(category));
 

@@ -43,7 +43,8 @@ typedef struct attn_phase_code {
 } attn_phase_code;
 
 // An instruction set extension: bit `bit` of register `reg` (0 eax .. 3 edx)
-// of CPUID leaf `leaf`, subleaf `subleaf`.
+// of CPUID leaf `leaf`, subleaf `subleaf`; on AArch64 of entry `leaf` of the
+// auxiliary vector.
 typedef struct attn_cpu_feature {
   const char *name;
   uint32_t leaf;

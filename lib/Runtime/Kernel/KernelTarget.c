@@ -8,7 +8,42 @@
 
 #include "KernelAbi.h"
 
+#include <stdbool.h>
+
+#if defined(__aarch64__)
+
+#include <sys/auxv.h>
+
+static bool hasFeature(const attn_cpu_feature *feature) {
+  return getauxval(feature->leaf) >> feature->bit & 1;
+}
+
+// The kernel of the operating system reports what it saves, too.
+static bool savesState(uint64_t state) { return state == 0; }
+
+#else
+
 #include <cpuid.h>
+
+static bool hasFeature(const attn_cpu_feature *feature) {
+  unsigned registers[4] = {0, 0, 0, 0};
+  __get_cpuid_count(feature->leaf, feature->subleaf, &registers[0],
+                    &registers[1], &registers[2], &registers[3]);
+  return registers[feature->reg] >> feature->bit & 1;
+}
+
+// A CPU may have vector registers that the operating system does not save.
+static bool savesState(uint64_t state) {
+  unsigned eax = 0, ebx, ecx = 0, edx = 0;
+  uint64_t enabled = 0;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx >> 27 & 1)) {
+    __asm__("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+    enabled = (uint64_t)edx << 32 | eax;
+  }
+  return (enabled & state) == state;
+}
+
+#endif
 
 int32_t attn_abi_supported(const attn_kernel_code *code, char *message,
                            size_t messageSize) {
@@ -17,28 +52,16 @@ int32_t attn_abi_supported(const attn_kernel_code *code, char *message,
     message[0] = '\0';
   for (int64_t i = 0; i < code->featureCount; ++i) {
     const attn_cpu_feature *feature = &code->features[i];
-    unsigned registers[4] = {0, 0, 0, 0};
-    __get_cpuid_count(feature->leaf, feature->subleaf, &registers[0],
-                      &registers[1], &registers[2], &registers[3]);
-    if (!(registers[feature->reg] >> feature->bit & 1))
+    if (!hasFeature(feature))
       return attn_abi_fail(
           &target, ATTN_ERR_TARGET,
           "compiled for %s, which needs %s; this CPU does not have it",
           code->info->cpu, feature->name);
   }
-  // A CPU may have vector registers that the operating system does not save.
-  if (code->extendedState) {
-    unsigned eax = 0, ebx, ecx = 0, edx = 0;
-    uint64_t enabled = 0;
-    if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx >> 27 & 1)) {
-      __asm__("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
-      enabled = (uint64_t)edx << 32 | eax;
-    }
-    if ((enabled & code->extendedState) != code->extendedState)
-      return attn_abi_fail(&target, ATTN_ERR_TARGET,
-                           "compiled for %s; the operating system does not "
-                           "save its vector registers",
-                           code->info->cpu);
-  }
+  if (code->extendedState && !savesState(code->extendedState))
+    return attn_abi_fail(&target, ATTN_ERR_TARGET,
+                         "compiled for %s; the operating system does not save "
+                         "its vector registers",
+                         code->info->cpu);
   return ATTN_OK;
 }

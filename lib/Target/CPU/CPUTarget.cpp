@@ -20,13 +20,9 @@ using namespace mlir::attn;
 
 namespace {
 
-/// The triple of every object: what kernels need of the operating system are a
-/// few functions of libc.
-constexpr StringLiteral kTriple = "x86_64-unknown-linux-gnu";
-
 /// Extensions that instruction selection and the optimiser use unasked. Those
 /// that need an intrinsic (AES, SHA, AMX) are here where kernels call it.
-constexpr CPUFeature kFeatures[] = {
+constexpr CPUFeature kX86Features[] = {
     {"sse3", 1, 0, 2, 0},
     {"ssse3", 1, 0, 2, 9},
     {"fma", 1, 0, 2, 12},
@@ -71,29 +67,58 @@ constexpr CPUFeature kFeatures[] = {
     {"tbm", 0x80000001, 0, 2, 21},
 };
 
+/// Those of AArch64, beyond what every such CPU has, by their bits in
+/// AT_HWCAP (16) and AT_HWCAP2 (26) of Linux.
+constexpr CPUFeature kAArch64Features[] = {
+    {"crc", 16, 0, 0, 7},       {"lse", 16, 0, 0, 8},
+    {"fullfp16", 16, 0, 0, 10}, {"rdm", 16, 0, 0, 12},
+    {"jsconv", 16, 0, 0, 13},   {"complxnum", 16, 0, 0, 14},
+    {"rcpc", 16, 0, 0, 15},     {"dotprod", 16, 0, 0, 20},
+    {"sve", 16, 0, 0, 22},      {"fp16fml", 16, 0, 0, 23},
+    {"lse2", 16, 0, 0, 25},     {"rcpc-immo", 16, 0, 0, 26},
+    {"flagm", 16, 0, 0, 27},    {"sve2", 26, 0, 0, 1},
+    {"altnzcv", 26, 0, 0, 7},   {"fptoint", 26, 0, 0, 8},
+    {"i8mm", 26, 0, 0, 13},     {"bf16", 26, 0, 0, 14},
+};
+
 } // namespace
 
-static const llvm::Target &getX86Target() {
+/// What kernels need of the operating system are a few functions of libc.
+StringRef CPUTarget::getTriple(Architecture architecture) {
+  return architecture == Architecture::X86 ? "x86_64-unknown-linux-gnu"
+                                           : "aarch64-unknown-linux-gnu";
+}
+
+StringRef CPUTarget::getTriple() const { return getTriple(architecture); }
+
+const llvm::Target &CPUTarget::getTarget(Architecture architecture) {
   static std::once_flag once;
-  static const llvm::Target *target = nullptr;
   std::call_once(once, [] {
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
     LLVMInitializeX86AsmParser();
-    std::string error;
-    target = llvm::TargetRegistry::lookupTarget(llvm::Triple(kTriple), error);
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
+    LLVMInitializeAArch64AsmParser();
   });
-  assert(target && "this LLVM has no x86 target");
+  std::string error;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(
+      llvm::Triple(getTriple(architecture)), error);
+  assert(target && "this LLVM lacks the target");
   return *target;
 }
 
-static std::unique_ptr<llvm::MCSubtargetInfo>
-createSubtarget(StringRef cpu, StringRef features) {
+std::unique_ptr<llvm::MCSubtargetInfo>
+CPUTarget::createSubtarget(Architecture architecture, StringRef cpu,
+                           StringRef features) {
   return std::unique_ptr<llvm::MCSubtargetInfo>(
-      getX86Target().createMCSubtargetInfo(llvm::Triple(kTriple), cpu,
-                                           features));
+      getTarget(architecture)
+          .createMCSubtargetInfo(llvm::Triple(getTriple(architecture)), cpu,
+                                 features));
 }
 
 /// Spells out every feature of the host: a virtual machine may hide some that
@@ -107,37 +132,49 @@ static std::string getHostFeatures() {
   return llvm::join(features, ",");
 }
 
-CPUTarget::CPUTarget(StringRef cpu, StringRef features)
-    : cpu(cpu), features(features), triple(kTriple),
-      subtarget(createSubtarget(cpu, features)) {}
+CPUTarget::CPUTarget(Architecture architecture, StringRef cpu,
+                     StringRef features)
+    : architecture(architecture), cpu(cpu), features(features),
+      subtarget(createSubtarget(architecture, cpu, features)) {}
 
 FailureOr<CPUTarget>
 CPUTarget::get(StringRef name, function_ref<InFlightDiagnostic()> emitError) {
+  std::unique_ptr<llvm::MCSubtargetInfo> x86 =
+      createSubtarget(Architecture::X86, "x86-64", "");
+  std::unique_ptr<llvm::MCSubtargetInfo> aarch64 =
+      createSubtarget(Architecture::AArch64, "generic", "");
   if (name == "host" || name == "native") {
     StringRef host = llvm::sys::getHostCPUName();
-    std::unique_ptr<llvm::MCSubtargetInfo> subtarget =
-        createSubtarget("x86-64", "");
-    if (llvm::Triple(llvm::sys::getProcessTriple()).getArch() !=
-        llvm::Triple::x86_64)
-      return emitError() << "this machine is no x86-64; name a CPU to compile "
-                            "for, as in --cpu=x86-64-v3";
-    return CPUTarget(subtarget->isCPUStringValid(host) ? host : "x86-64",
-                     getHostFeatures());
+    switch (llvm::Triple(llvm::sys::getProcessTriple()).getArch()) {
+    case llvm::Triple::x86_64:
+      return CPUTarget(Architecture::X86,
+                       x86->isCPUStringValid(host) ? host : "x86-64",
+                       getHostFeatures());
+    case llvm::Triple::aarch64:
+      return CPUTarget(Architecture::AArch64,
+                       aarch64->isCPUStringValid(host) ? host : "generic",
+                       getHostFeatures());
+    default:
+      return emitError() << "this machine is neither x86-64 nor AArch64; name "
+                            "a CPU to compile for, as in --cpu=x86-64-v3";
+    }
   }
 
-  std::unique_ptr<llvm::MCSubtargetInfo> subtarget =
-      createSubtarget("x86-64", "");
-  if (name.empty() || !subtarget->isCPUStringValid(name)) {
+  if (!name.empty() && !x86->isCPUStringValid(name) &&
+      aarch64->isCPUStringValid(name))
+    return CPUTarget(Architecture::AArch64, name, "");
+  if (name.empty() || !x86->isCPUStringValid(name)) {
     StringRef nearest;
     unsigned best = 3;
-    for (const llvm::SubtargetSubTypeKV &known :
-         subtarget->getAllProcessorDescriptions()) {
-      unsigned distance = name.edit_distance(known.Key, true, best);
-      if (distance < best) {
-        best = distance;
-        nearest = known.Key;
+    for (const llvm::MCSubtargetInfo *subtarget : {x86.get(), aarch64.get()})
+      for (const llvm::SubtargetSubTypeKV &known :
+           subtarget->getAllProcessorDescriptions()) {
+        unsigned distance = name.edit_distance(known.Key, true, best);
+        if (distance < best) {
+          best = distance;
+          nearest = known.Key;
+        }
       }
-    }
     InFlightDiagnostic diagnostic = emitError();
     diagnostic << "unknown CPU '" << name << "'";
     if (!nearest.empty())
@@ -145,10 +182,10 @@ CPUTarget::get(StringRef name, function_ref<InFlightDiagnostic()> emitError) {
     else
       diagnostic << "; it must be 'host', an x86-64 level (x86-64, x86-64-v2, "
                     "x86-64-v3, x86-64-v4) or a CPU that LLVM "
-                 << LLVM_VERSION_STRING << " knows, like znver4";
+                 << LLVM_VERSION_STRING << " knows, like znver4 or neoverse-n1";
     return diagnostic;
   }
-  CPUTarget target(name, "");
+  CPUTarget target(Architecture::X86, name, "");
   if (!target.hasFeature("64bit"))
     return emitError() << "the CPU '" << name
                        << "' has no 64-bit mode; kernels need one";
@@ -156,7 +193,13 @@ CPUTarget::get(StringRef name, function_ref<InFlightDiagnostic()> emitError) {
 }
 
 bool CPUTarget::hasFeature(StringRef feature) const {
-  return subtarget->checkFeatures(("+" + feature).str());
+  // A name of the other architecture would be complained about.
+  auto known = subtarget->getAllProcessorFeatures();
+  return llvm::any_of(known,
+                      [&](const llvm::SubtargetFeatureKV &entry) {
+                        return feature == entry.Key;
+                      }) &&
+         subtarget->checkFeatures(("+" + feature).str());
 }
 
 unsigned CPUTarget::getVectorBits() const {
@@ -165,9 +208,16 @@ unsigned CPUTarget::getVectorBits() const {
   return hasFeature("avx") ? 256 : 128;
 }
 
+unsigned CPUTarget::getVectorRegisters() const {
+  return isAArch64() || hasFeature("avx512vl") ? 32 : 16;
+}
+
 SmallVector<CPUFeature> CPUTarget::getRequiredFeatures() const {
+  ArrayRef<CPUFeature> known(kX86Features);
+  if (isAArch64())
+    known = kAArch64Features;
   SmallVector<CPUFeature> required;
-  for (const CPUFeature &feature : kFeatures)
+  for (const CPUFeature &feature : known)
     if (hasFeature(feature.name))
       required.push_back(feature);
   return required;
@@ -187,7 +237,8 @@ uint64_t CPUTarget::getRequiredState() const {
 std::unique_ptr<llvm::TargetMachine>
 CPUTarget::createTargetMachine(llvm::CodeGenOptLevel level) const {
   return std::unique_ptr<llvm::TargetMachine>(
-      getX86Target().createTargetMachine(
-          llvm::Triple(triple), cpu, features, llvm::TargetOptions(),
-          llvm::Reloc::PIC_, llvm::CodeModel::Small, level));
+      getTarget(architecture)
+          .createTargetMachine(llvm::Triple(getTriple()), cpu, features,
+                               llvm::TargetOptions(), llvm::Reloc::PIC_,
+                               llvm::CodeModel::Small, level));
 }

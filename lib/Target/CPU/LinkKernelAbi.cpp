@@ -8,6 +8,7 @@
 
 #include "EntryPoints.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/Linker/Linker.h"
@@ -20,8 +21,11 @@ using namespace mlir::attn;
 namespace {
 
 /// lib/Runtime/Kernel as LLVM bitcode.
-alignas(8) constexpr unsigned char kBitcode[] = {
-#include "KernelAbiBitcode.inc"
+alignas(8) constexpr unsigned char kX86Bitcode[] = {
+#include "KernelAbiBitcode-x86_64.inc"
+};
+alignas(8) constexpr unsigned char kAArch64Bitcode[] = {
+#include "KernelAbiBitcode-aarch64.inc"
 };
 
 /// Conversions that instruction selection calls by name, so that nothing in
@@ -53,9 +57,10 @@ mlir::attn::linkKernelAbi(llvm::Module &module,
                           function_ref<InFlightDiagnostic()> emitError) {
   // Asked before linking: the conversions themselves have such types.
   bool needsConversions = usesSmallFloats(module);
-  llvm::MemoryBufferRef buffer(
-      StringRef(reinterpret_cast<const char *>(kBitcode), sizeof(kBitcode)),
-      "kernel ABI");
+  ArrayRef<unsigned char> bitcode(kX86Bitcode);
+  if (module.getTargetTriple().isAArch64())
+    bitcode = kAArch64Bitcode;
+  llvm::MemoryBufferRef buffer(toStringRef(bitcode), "kernel ABI");
   llvm::Expected<std::unique_ptr<llvm::Module>> abi =
       llvm::parseBitcodeFile(buffer, module.getContext());
   if (!abi)

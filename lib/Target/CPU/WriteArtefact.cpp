@@ -17,6 +17,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -110,12 +111,24 @@ static LogicalResult checkUndefinedSymbols(StringRef object,
 // Linking
 //===----------------------------------------------------------------------===//
 
+static bool isForHost(const CPUTarget &target) {
+  return llvm::Triple(llvm::sys::getProcessTriple()).getArch() ==
+         llvm::Triple(target.getTriple()).getArch();
+}
+
 /// The C library's shared objects by name, as far as they are found; naming
 /// them makes a shared object load what it needs by itself.
-static void addLibraries(SmallVectorImpl<std::string> &arguments) {
+static void addLibraries(const CPUTarget &target,
+                         SmallVectorImpl<std::string> &arguments) {
+  StringRef architecture = target.isAArch64() ? "aarch64" : "x86_64";
+  SmallVector<std::string> folders{
+      ("/lib/" + architecture + "-linux-gnu").str(),
+      ("/usr/lib/" + architecture + "-linux-gnu").str()};
+  // Those of the machine, whatever it is.
+  if (isForHost(target))
+    folders.append({"/lib64", "/usr/lib64"});
   for (StringRef library : {"libm.so.6", "libc.so.6"})
-    for (StringRef folder : {"/lib/x86_64-linux-gnu", "/lib64",
-                             "/usr/lib/x86_64-linux-gnu", "/usr/lib64"}) {
+    for (StringRef folder : folders) {
       SmallString<64> path(folder);
       llvm::sys::path::append(path, library);
       if (!llvm::sys::fs::exists(path))
@@ -127,8 +140,10 @@ static void addLibraries(SmallVectorImpl<std::string> &arguments) {
 
 /// The command that links `object` to `output`, or nothing when there is no
 /// linker.
-static SmallVector<std::string>
-getLinkCommand(StringRef object, StringRef output, StringRef soname) {
+static SmallVector<std::string> getLinkCommand(const CPUTarget &target,
+                                               StringRef object,
+                                               StringRef output,
+                                               StringRef soname) {
   for (StringRef name : {"ld.lld", "ld.lld-22"})
     if (auto linker = llvm::sys::findProgramByName(name)) {
       SmallVector<std::string> command{
@@ -136,9 +151,11 @@ getLinkCommand(StringRef object, StringRef output, StringRef soname) {
           soname.str(),     "-o",          output.str(),
           object.str(),     "--as-needed", "--hash-style=gnu",
           "--build-id=none"};
-      addLibraries(command);
+      addLibraries(target, command);
       return command;
     }
+  if (!isForHost(target))
+    return {};
   for (StringRef name : {"cc", "gcc", "clang"})
     if (auto compiler = llvm::sys::findProgramByName(name))
       return {*compiler,
@@ -153,7 +170,8 @@ getLinkCommand(StringRef object, StringRef output, StringRef soname) {
   return {};
 }
 
-static LogicalResult linkSharedObject(StringRef contents, StringRef fileName,
+static LogicalResult linkSharedObject(const CPUTarget &target,
+                                      StringRef contents, StringRef fileName,
                                       EmitError emitError) {
   // Renaming over a device or a folder would replace it.
   if (llvm::sys::fs::exists(fileName) &&
@@ -166,8 +184,8 @@ static LogicalResult linkSharedObject(StringRef contents, StringRef fileName,
     for (StringRef path : {object.str(), output.str()})
       llvm::sys::fs::remove(path);
   });
-  SmallVector<std::string> command =
-      getLinkCommand(object, output, llvm::sys::path::filename(fileName));
+  SmallVector<std::string> command = getLinkCommand(
+      target, object, output, llvm::sys::path::filename(fileName));
   if (command.empty())
     return emitError() << "no linker for '" << fileName
                        << "': neither ld.lld, ld.lld-22 nor a C compiler (cc, "
@@ -216,7 +234,7 @@ LogicalResult mlir::attn::writeArtefact(llvm::Module &module,
     return failure();
   if (kind == ArtefactKind::Object)
     return writeFile(fileName, buffer, emitError);
-  return linkSharedObject(buffer, fileName, emitError);
+  return linkSharedObject(options.target, buffer, fileName, emitError);
 }
 
 LogicalResult mlir::attn::compileKernels(ModuleOp module,

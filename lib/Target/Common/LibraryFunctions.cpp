@@ -14,9 +14,10 @@ using namespace mlir;
 
 bool mlir::attn::isLibraryFunction(StringRef name) {
   static const llvm::StringSet<> libc = {
-      "memcpy", "memmove", "memset",  "memcmp",        "bcmp",     "strlen",
-      "malloc", "calloc",  "realloc", "aligned_alloc", "free",     "abort",
-      "printf", "puts",    "putchar", "snprintf",      "vsnprintf"};
+      "memcpy",   "memmove",   "memset",   "memcmp",  "bcmp",
+      "strlen",   "malloc",    "calloc",   "realloc", "aligned_alloc",
+      "free",     "abort",     "printf",   "puts",    "putchar",
+      "snprintf", "vsnprintf", "getauxval"};
   static const llvm::StringSet<> libm = {
       "acos",  "acosh", "asin",      "asinh", "atan",      "atan2",  "atanh",
       "cbrt",  "ceil",  "copysign",  "cos",   "cosh",      "erf",    "erfc",

@@ -28,8 +28,8 @@ void mlir::attn::setTarget(AttnToLLVMOptions &options,
   options.avx512 = llvm::all_of(
       ArrayRef<StringRef>{"avx512f", "avx512dq", "avx512bw", "avx512vl"},
       [&](StringRef feature) { return target.hasFeature(feature); });
-  options.vectorRegisters = options.avx512 ? 32 : 16;
-  options.fma = target.hasFeature("fma");
+  options.vectorRegisters = target.getVectorRegisters();
+  options.fma = target.isAArch64() || target.hasFeature("fma");
   options.bf16 = target.hasFeature("avx512bf16");
 }
 

@@ -19,12 +19,14 @@
 #include <string>
 
 namespace llvm {
+class Target;
 class TargetMachine;
 } // namespace llvm
 
 namespace mlir::attn {
 
-/// An instruction set extension, and the CPUID bit that announces it.
+/// An instruction set extension, and the bit that announces it: of CPUID or, on
+/// AArch64, of an entry of the auxiliary vector.
 struct CPUFeature {
   const char *name; // as LLVM spells it
   uint32_t leaf, subleaf;
@@ -36,8 +38,9 @@ struct CPUFeature {
 class CPUTarget {
 public:
   /// `name` is a name LLVM knows for a 64-bit x86 CPU (znver4, x86-64-v3, ...)
-  /// or "host" for the machine the compiler runs on, with the features it
-  /// reports. Reports an unknown name through `emitError`.
+  /// or for one of AArch64 (neoverse-n1, apple-m1, ...), or "host" for the
+  /// machine the compiler runs on, with the features it reports. Reports an
+  /// unknown name through `emitError`.
   static FailureOr<CPUTarget> get(StringRef name,
                                   function_ref<InFlightDiagnostic()> emitError);
 
@@ -45,13 +48,16 @@ public:
   StringRef getCPU() const { return cpu; }
   /// Features that differ from those the name implies, as LLVM takes them.
   StringRef getFeatures() const { return features; }
-  StringRef getTriple() const { return triple; }
+  StringRef getTriple() const;
+  bool isAArch64() const { return architecture == Architecture::AArch64; }
 
   /// Whether the CPU has an extension, by its LLVM name: "avx512f", "fma", ...
   bool hasFeature(StringRef feature) const;
 
-  /// Bits of the widest vector registers: 512, 256 or 128.
+  /// Bits of the widest vector registers: 512, 256 or 128. Scalable ones are
+  /// not used.
   unsigned getVectorBits() const;
+  unsigned getVectorRegisters() const;
 
   /// Extensions instruction selection may use, which a machine that runs the
   /// kernel has to announce.
@@ -64,11 +70,17 @@ public:
   createTargetMachine(llvm::CodeGenOptLevel level) const;
 
 private:
-  CPUTarget(StringRef cpu, StringRef features);
+  enum class Architecture { X86, AArch64 };
 
+  CPUTarget(Architecture architecture, StringRef cpu, StringRef features);
+  static const llvm::Target &getTarget(Architecture architecture);
+  static StringRef getTriple(Architecture architecture);
+  static std::unique_ptr<llvm::MCSubtargetInfo>
+  createSubtarget(Architecture architecture, StringRef cpu, StringRef features);
+
+  Architecture architecture;
   std::string cpu;
   std::string features;
-  std::string triple;
   std::shared_ptr<const llvm::MCSubtargetInfo> subtarget;
 };
 
