@@ -34,6 +34,12 @@ def pytest_addoption(parser):
     group.addoption("--tier", choices=["quick", "default", "full"], default=tier)
     group.addoption("--seed", type=int, help="seed of the random configurations")
     group.addoption("--kernel-cache", help="folder of compiled kernels", metavar="DIR")
+    group.addoption(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="run at most N cases of each test but the grid's",
+    )
 
 
 def pytest_configure(config):
@@ -47,7 +53,18 @@ def pytest_configure(config):
     os.environ["ATTN_TEST_SEED"] = str(config.option.seed)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    sample = config.getoption("--sample")
+    if sample is not None:
+        cases = {}
+        for item in items:
+            cases.setdefault((item.path, item.originalname), []).append(item)
+        kept = set()
+        for (path, _), several in cases.items():
+            count = len(several) if path.name == "test_grid.py" else min(sample, len(several))
+            kept.update(several[i * len(several) // count] for i in range(count))
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
     # What takes minutes in one process starts first, so that the others fill the
     # remaining workers.
     items.sort(key=lambda item: item.get_closest_marker("long") is None)

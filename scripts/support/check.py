@@ -23,7 +23,7 @@ first; a second call builds only what changed. The last line is the result:
 N passed, N failed, N skipped."""
 TIERS = """\
 tiers:
-  --quick   lit, unit tests, 100 execution cases; for every edit
+  --quick   lit, unit tests, a few cases of each execution test; for every edit
   (none)    and a covering grid, sanitizers, a minute of fuzzing, the
             documentation's examples, an installation; what continuous
             integration runs
@@ -114,10 +114,11 @@ class Check:
         report = self.report(name)
         count = self.reports / "executed-kernels"
         count.unlink(missing_ok=True)
+        sample = ("--sample=3",) if self.tier == "quick" else ()
         self.runner.command(
             name,
             [
-                *("python", "-m", "pytest", "-q", "-n", os.cpu_count()),
+                *("python", "-m", "pytest", "-q", "-n", os.cpu_count(), *sample),
                 *(f"--junit-xml={report}", "test/python", "test/execution"),
             ],
             "repeat a test with `.venv/bin/python -m pytest NAME --seed=SEED`",

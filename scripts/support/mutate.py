@@ -11,30 +11,33 @@ import argparse
 import hashlib
 import json
 import os
+import queue
 import shlex
 import shutil
 import subprocess
+import threading
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from runner import BUILD, ROOT, duration, main_guard
 
 LLVM = "/usr/lib/llvm-22/bin"
 LISTS = ROOT / "test" / "faults"
 PLACE = BUILD / "mutate"
-TREE = PLACE / "tree"
-TREE_BUILD = TREE / "build"
 # A test that does not end has noticed the fault, too.
 TEST_SECONDS = 300
 DESCRIPTION = """\
 Plants faults in the compiler and its runtime, one at a time, and sees whether
 the tests fail. The list is test/faults/*.toml; test/faults/README.md explains
-it. The faults are planted in a copy of the tree, build/mutate/tree, with a build
-of its own. First every test that the list names must pass without a fault. A
-fault is caught when one of its tests fails. A run that was interrupted goes on
-where it ended, as long as nothing in the tree changed. The last line is the
-result: N passed, N failed."""
+it. The faults are planted in copies of the tree, build/mutate/tree-N, each with a
+build of its own; a fault keeps one core busy most of the time, so there is a copy
+for each. First every test that the list names must pass without a fault. A fault is
+caught when one of its tests fails. A run that was interrupted goes on where it ended,
+as long as nothing in the tree changed. The last line is the result: N passed, N
+failed."""
 
 # What has to be built before a kind of test runs.
 TARGETS = {
@@ -60,13 +63,13 @@ class Test:
         kind, *rest = self.words()
         return [rest[0]] if kind == "unit" else TARGETS[kind]
 
-    def command(self):
+    def command(self, build):
         kind, *rest = self.words()
         if kind == "lit":
-            return [f"{LLVM}/lit", "-sv", "--filter", rest[0], str(TREE_BUILD / "test")]
+            return [f"{LLVM}/lit", "-sv", "--filter", rest[0], str(build / "test")]
         if kind == "unit":
             selection = [f"--gtest_filter={rest[1]}"] if len(rest) > 1 else []
-            return [str(TREE_BUILD / "bin" / rest[0]), *selection]
+            return [str(build / "bin" / rest[0]), *selection]
         python = str(ROOT / ".venv" / "bin" / "python")
         return [python, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", *rest]
 
@@ -114,25 +117,29 @@ def tracked_files():
     return sorted(name for name in names if (ROOT / name).is_file())
 
 
-class Mutator:
-    def __init__(self, options):
-        self.options = options
-        self.start = time.monotonic()
-        self.state_file = PLACE / "state.json"
-        self.failures = []
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the tree and its build."""
 
-    def say(self, text):
-        print(f"[{duration(time.monotonic() - self.start):>5}] {text}", flush=True)
+    number: int
+    # Processes of its build.
+    jobs: int
 
-    # ---- the copy ---- #
+    @property
+    def tree(self):
+        return PLACE / f"tree-{self.number}"
 
-    def copy_tree(self):
-        """Brings the copy up to date; what is equal keeps its time stamp, so that
-        only what changed is built. Returns a digest of everything."""
+    @property
+    def build_folder(self):
+        return self.tree / "build"
+
+    def update(self):
+        """What is equal keeps its time stamp, so that only what changed is built.
+        Returns a digest of everything."""
         digest = hashlib.sha256()
         names = tracked_files()
         for name in names:
-            source, target = ROOT / name, TREE / name
+            source, target = ROOT / name, self.tree / name
             data = source.read_bytes()
             digest.update(f"{name}\0{len(data)}\0".encode() + data)
             if target.exists() and target.read_bytes() == data:
@@ -141,20 +148,20 @@ class Mutator:
             target.write_bytes(data)
             shutil.copymode(source, target)
         kept = set(names)
-        for path in TREE.rglob("*"):
-            name = str(path.relative_to(TREE))
+        for path in self.tree.rglob("*"):
+            name = str(path.relative_to(self.tree))
             if path.is_file() and name not in kept and not name.startswith("build/"):
                 path.unlink()
         return digest.hexdigest()
 
-    def run(self, command, log, seconds=None):
-        env = dict(os.environ, ATTN_BUILD_DIR=str(TREE_BUILD), ATTN_TIER="quick")
+    def run(self, command, log: Path, seconds=None):
+        env = dict(os.environ, ATTN_BUILD_DIR=str(self.build_folder), ATTN_TIER="quick")
         # Objects of the copy come from the compiler cache, whatever its place.
-        env |= {"CCACHE_BASEDIR": str(TREE), "CCACHE_NOHASHDIR": "1"}
-        env["PATH"] = os.pathsep.join([str(TREE_BUILD / "bin"), env.get("PATH", "")])
-        with open(PLACE / "logs" / log, "wb") as output:
+        env |= {"CCACHE_BASEDIR": str(self.tree), "CCACHE_NOHASHDIR": "1"}
+        env["PATH"] = os.pathsep.join([str(self.build_folder / "bin"), env.get("PATH", "")])
+        with log.open("wb") as output:
             process = subprocess.Popen(
-                command, cwd=TREE, env=env, stdin=subprocess.DEVNULL, stdout=output,
+                command, cwd=self.tree, env=env, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
             try:
@@ -167,60 +174,111 @@ class Mutator:
                 os.killpg(process.pid, 9)
                 raise
 
-    def build(self, targets, log):
-        return self.run(["cmake", "--build", str(TREE_BUILD), "--target", *targets], log) == 0
+    def configure(self, log: Path):
+        # File by file: a fault is one file, and is compiled twice.
+        command = ["cmake", "--preset", "release", "-DCMAKE_UNITY_BUILD=OFF"]
+        return self.run(command, log) == 0
+
+    def build(self, targets, log: Path, jobs=None):
+        command = ["cmake", "--build", str(self.build_folder), "-j", str(jobs or self.jobs)]
+        return self.run([*command, "--target", *targets], log) == 0
+
+
+class Mutator:
+    def __init__(self, options):
+        self.options = options
+        self.start = time.monotonic()
+        self.state_file = PLACE / "state.json"
+        self.failures = []
+        cores = os.cpu_count() or 1
+        self.copies = [Copy(i, max(1, cores // options.jobs)) for i in range(options.jobs)]
+        self.lock = threading.Lock()
+
+    def say(self, text):
+        print(f"[{duration(time.monotonic() - self.start):>5}] {text}", flush=True)
+
+    @staticmethod
+    def log(name) -> Path:
+        return PLACE / "logs" / name
 
     # ---- the run ---- #
 
     def fail(self, what):
-        self.failures.append(what)
-        self.say(f"FAILED: {what}")
+        with self.lock:
+            self.failures.append(what)
+            self.say(f"FAILED: {what}")
 
     def prepare(self, faults):
         """Copies, configures, builds, and runs every test without a fault."""
-        (PLACE / "logs").mkdir(parents=True, exist_ok=True)
-        digest = self.copy_tree()
+        self.log("").mkdir(parents=True, exist_ok=True)
+        targets = sorted({t for fault in faults for test in fault.tests for t in test.targets()})
+        for copy in self.copies:
+            digest = copy.update()
+            self.say(f"building copy {copy.number} ...")
+            configured = copy.configure(self.log(f"configure-{copy.number}.log"))
+            log = self.log(f"build-{copy.number}.log")
+            if not configured or not copy.build(targets, log, os.cpu_count()):
+                self.fail(f"the copy does not build; see {log.parent}")
+                return None
         state = json.loads(self.state_file.read_text()) if self.state_file.exists() else {}
         if state.get("tree") != digest or self.options.fresh:
             state = {"tree": digest, "passed": [], "caught": {}}
-        self.say("building the copy ...")
-        targets = sorted({t for fault in faults for test in fault.tests for t in test.targets()})
-        # File by file: a fault is one file, and is compiled twice.
-        configure = ["cmake", "--preset", "release", "-DCMAKE_UNITY_BUILD=OFF"]
-        configured = self.run(configure, "configure.log") == 0
-        if not configured or not self.build(targets, "build.log"):
-            self.fail("the copy does not build; see build/mutate/logs")
-            return None
         tests = dict.fromkeys(test for fault in faults for test in fault.tests)
-        self.say(f"running {len(tests)} tests without a fault ...")
-        for number, test in enumerate(tests):
-            if test.text in state["passed"]:
-                continue
-            log = f"test-{number}.log"
-            if self.run(test.command(), log, TEST_SECONDS) != 0:
-                self.fail(f"`{test.text}` fails without a fault; see build/mutate/logs/{log}")
-            else:
+        missing = [test for test in tests if test.text not in state["passed"]]
+        self.say(f"running {len(missing)} tests without a fault ...")
+
+        def confirm(copy, test):
+            log = self.log(f"test-{missing.index(test)}.log")
+            if copy.run(test.command(copy.build_folder), log, TEST_SECONDS) != 0:
+                self.fail(f"`{test.text}` fails without a fault; see {log}")
+                return
+            with self.lock:
                 state["passed"].append(test.text)
+
+        self.share(confirm, missing)
         self.save(state)
         return None if self.failures else state
+
+    def share(self, work, items):
+        """Calls work(copy, item) for every item, a thread for each copy."""
+        rest = queue.SimpleQueue()
+        for item in items:
+            rest.put(item)
+
+        def serve(copy):
+            while True:
+                try:
+                    item = rest.get_nowait()
+                except queue.Empty:
+                    return
+                work(copy, item)
+
+        with ThreadPoolExecutor(len(self.copies)) as pool:
+            try:
+                for done in [pool.submit(serve, copy) for copy in self.copies]:
+                    done.result()
+            except BaseException:
+                # What has begun ends, and restores its file.
+                while not rest.empty():
+                    rest.get()
+                raise
 
     def save(self, state):
         self.state_file.write_text(json.dumps(state, indent=1) + "\n")
 
-    def plant(self, fault):
+    def plant(self, copy, fault):
         """Returns the test that noticed the fault, or None."""
-        path = TREE / fault.file
+        path = copy.tree / fault.file
         original = path.read_text(encoding="utf-8")
+        build_log = self.log(f"{fault.name}-build.log")
         try:
             path.write_text(original.replace(fault.old, fault.new), encoding="utf-8")
             for number, test in enumerate(fault.tests):
-                if not self.build(test.targets(), f"{fault.name}-build.log"):
-                    self.fail(
-                        f"{fault.name}: does not compile; see "
-                        f"build/mutate/logs/{fault.name}-build.log"
-                    )
+                if not copy.build(test.targets(), build_log):
+                    self.fail(f"{fault.name}: does not compile; see {build_log}")
                     return None
-                if self.run(test.command(), f"{fault.name}-{number}.log", TEST_SECONDS) != 0:
+                log = self.log(f"{fault.name}-{number}.log")
+                if copy.run(test.command(copy.build_folder), log, TEST_SECONDS) != 0:
                     return test.text
             self.fail(f"{fault.name}: NOT CAUGHT by {', '.join(t.text for t in fault.tests)}")
             return None
@@ -245,17 +303,23 @@ class Mutator:
         state = self.prepare(faults)
         if state is None:
             return self.finish(0)
-        for number, fault in enumerate(faults):
+        number = {fault.name: index for index, fault in enumerate(faults, 1)}
+
+        def try_fault(copy, fault):
             began = time.monotonic()
             if fault.name not in state["caught"]:
-                caught = self.plant(fault)
+                caught = self.plant(copy, fault)
                 if not caught:
-                    continue
-                state["caught"][fault.name] = caught
-                self.save(state)
+                    return
+                with self.lock:
+                    state["caught"][fault.name] = caught
+                    self.save(state)
             spent = duration(time.monotonic() - began)
             by = state["caught"][fault.name]
-            self.say(f"{number + 1}/{len(faults)} {fault.name}: caught by `{by}` ({spent})")
+            place = f"{number[fault.name]}/{len(faults)}"
+            self.say(f"{place} {fault.name}: caught by `{by}` ({spent})")
+
+        self.share(try_fault, faults)
         return self.finish(len(faults) - len(self.failures))
 
     def finish(self, passed):
@@ -276,8 +340,15 @@ def main():
         "--list", action="store_true", help="show the faults, and whether each can be planted"
     )
     parser.add_argument("--only", action="append", metavar="NAME", help="plant this fault alone")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
+        help="copies of the tree that are worked on at once (default: the cores)",
+    )  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="forget an interrupted run")
-    return Mutator(parser.parse_args()).main()
+    options = parser.parse_args()
+    if options.jobs < 1:
+        parser.error(f"argument --jobs: at least 1; got {options.jobs}")
+    return Mutator(options).main()
 
 
 if __name__ == "__main__":

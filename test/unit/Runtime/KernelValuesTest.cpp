@@ -12,11 +12,9 @@
 #include <numeric>
 #include <random>
 
-namespace {
-
 /// Checks rows of tokens as the one operand of a kernel without phases.
 template <typename T>
-std::pair<int32_t, std::string>
+static std::pair<int32_t, std::string>
 check(std::vector<T> &tokens, int64_t rows, int64_t size, int64_t rowStride,
       attn_value_check what = {
           AttnCheckPermutation, 0, {0, 1}, {0, 0}, 1, 1, 0}) {
@@ -43,7 +41,7 @@ check(std::vector<T> &tokens, int64_t rows, int64_t size, int64_t rowStride,
 }
 
 template <typename T>
-std::vector<T> shuffle(int64_t size, unsigned seed) {
+static std::vector<T> shuffle(int64_t size, unsigned seed) {
   std::vector<T> tokens(static_cast<size_t>(size));
   std::iota(tokens.begin(), tokens.end(), T(0));
   std::shuffle(tokens.begin(), tokens.end(), std::mt19937(seed));
@@ -94,8 +92,8 @@ TEST(KernelValues, RefusesRepeats) {
 
 /// Offsets of segments, of which there are as many tokens as `rows`.
 template <typename T>
-std::pair<int32_t, std::string> checkOffsets(std::vector<T> offsets,
-                                             int64_t rows) {
+static std::pair<int32_t, std::string> checkOffsets(std::vector<T> offsets,
+                                                    int64_t rows) {
   auto size = static_cast<int64_t>(offsets.size()) / rows;
   return check(offsets, rows, size, size,
                {AttnCheckOffsets, 0, {0, 0}, {0, 0}, 1, 1, 0});
@@ -119,5 +117,3 @@ TEST(KernelValues, RefusesOffsets) {
             "outside of the 2 tokens");
   EXPECT_EQ(checkOffsets<int64_t>({-1, 1}, 1).first, ATTN_ERR_VALUE);
 }
-
-} // namespace
