@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "IndexBuilder.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -27,43 +28,11 @@ using namespace mlir::attn;
 namespace {
 
 /// Emits what an item does to find its tokens.
-class GridEmitter {
-public:
+struct GridEmitter : IndexBuilder {
   struct Interval {
     Value begin, end;
   };
 
-  GridEmitter(OpBuilder &builder, Location loc) : builder(builder), loc(loc) {}
-
-  Value constant(int64_t value) {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  }
-  Value add(Value a, Value b) {
-    return arith::AddIOp::create(builder, loc, a, b);
-  }
-  Value subtract(Value a, Value b) {
-    return arith::SubIOp::create(builder, loc, a, b);
-  }
-  Value times(Value a, int64_t factor) {
-    return arith::MulIOp::create(builder, loc, a, constant(factor));
-  }
-  Value least(Value a, Value b) {
-    return arith::MinSIOp::create(builder, loc, a, b);
-  }
-  Value most(Value a, Value b) {
-    return arith::MaxSIOp::create(builder, loc, a, b);
-  }
-  Value equal(Value a, Value b) {
-    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, a, b);
-  }
-  Value both(Value a, Value b) {
-    return a ? arith::AndIOp::create(builder, loc, a, b).getResult() : b;
-  }
-  Value floorDivide(Value value, int64_t divisor) {
-    AffineExpr dim = builder.getAffineDimExpr(0);
-    return affine::AffineApplyOp::create(
-        builder, loc, AffineMap::get(1, 0, dim.floorDiv(divisor)), value);
-  }
   void store(Value number, Value table, Value place) {
     number =
         arith::IndexCastOp::create(builder, loc, builder.getI32Type(), number);
@@ -86,9 +55,6 @@ private:
   Value walkAxis(ArrayRef<Interval> box, SmallVectorImpl<Value> &coordinates,
                  Value count,
                  function_ref<Value(ArrayRef<Value>, Value)> visit);
-
-  OpBuilder &builder;
-  Location loc;
 };
 
 } // namespace
@@ -137,10 +103,8 @@ Value GridEmitter::walk(ArrayRef<Interval> box,
 }
 
 Value GridEmitter::countIfWithin(Value count, Value token, Value extent) {
-  Value isWithin = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::ult, token, extent);
-  return arith::SelectOp::create(builder, loc, isWithin,
-                                 add(count, constant(1)), count);
+  Value isWithin = compare(arith::CmpIPredicate::ult, token, extent);
+  return select(isWithin, add(count, constant(1)), count);
 }
 
 /// A table of `entries` numbers in scratch.
@@ -169,7 +133,7 @@ bool CascadeTiler::testsWindows() const {
 /// is not cut, and rows may lie before and behind the grid.
 Value CascadeTiler::countGridTiles(OpBuilder &builder, Location loc) {
   ArrayRef<int64_t> sizes = cascade.getMapping()->getGridTile();
-  GridEmitter emit(builder, loc);
+  GridEmitter emit{{builder, loc}};
   int64_t slab = sizes.front() * grid->axes.front().inner;
   // M rows from anywhere touch up to (M + slab - 2) / slab + 1 slabs.
   Value rows = getExtent(builder, loc, lane);
@@ -185,7 +149,7 @@ Value CascadeTiler::countGridTiles(OpBuilder &builder, Location loc) {
 TilePlace CascadeTiler::findGridTile(OpBuilder &builder, Location loc,
                                      Value tile) {
   ArrayRef<int64_t> sizes = cascade.getMapping()->getGridTile();
-  GridEmitter emit(builder, loc);
+  GridEmitter emit{{builder, loc}};
   size_t numAxes = sizes.size();
   // Positions of row 0 and of key 0.
   Value keyBase = getOrigin(builder, loc, space.keyRank);
@@ -301,16 +265,12 @@ CascadeTiler::readPointData(ArrayRef<StringAttr> tokenRanks,
 /// Whether the windows of a row hold the coordinates of a key.
 Value CascadeTiler::buildWindowTest(OpBuilder &builder, Location loc,
                                     ArrayRef<Value> windows) {
-  GridEmitter emit(builder, loc);
+  GridEmitter emit{{builder, loc}};
   Value live;
   for (size_t i = 0; i < windows.size(); i += 3) {
     Value begin = windows[i], end = windows[i + 1], key = windows[i + 2];
-    live = emit.both(live, arith::CmpIOp::create(builder, loc,
-                                                 arith::CmpIPredicate::sge, key,
-                                                 begin));
-    live =
-        emit.both(live, arith::CmpIOp::create(
-                            builder, loc, arith::CmpIPredicate::slt, key, end));
+    live = emit.both(live, emit.compare(arith::CmpIPredicate::sge, key, begin));
+    live = emit.both(live, emit.compare(arith::CmpIPredicate::slt, key, end));
   }
   return live;
 }

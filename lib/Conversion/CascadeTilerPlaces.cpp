@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "IndexBuilder.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -22,37 +23,6 @@
 
 using namespace mlir;
 using namespace mlir::attn;
-
-namespace {
-/// Shorthands for arithmetic on indices.
-struct IndexBuilder {
-  OpBuilder &builder;
-  Location loc;
-
-  Value constant(int64_t value) {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  }
-  Value add(Value a, Value b) {
-    return arith::AddIOp::create(builder, loc, a, b);
-  }
-  Value subtract(Value a, Value b) {
-    return arith::SubIOp::create(builder, loc, a, b);
-  }
-  Value divide(Value a, Value b) {
-    return arith::DivUIOp::create(builder, loc, a, b);
-  }
-  Value clamp(Value value, Value most) {
-    value = arith::MinSIOp::create(builder, loc, value, most);
-    return arith::MaxSIOp::create(builder, loc, value, constant(0));
-  }
-  Value compare(arith::CmpIPredicate predicate, Value a, Value b) {
-    return arith::CmpIOp::create(builder, loc, predicate, a, b);
-  }
-  Value select(Value condition, Value yes, Value no) {
-    return arith::SelectOp::create(builder, loc, condition, yes, no);
-  }
-};
-} // namespace
 
 /// A binary search: `step` narrows bounds until they meet, and they meet at the
 /// result.

@@ -232,7 +232,10 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
         plan, mapping, *rows, *keys,
         getDiagonal(cascade, *rows, *keys, numbers));
   } else {
-    walk = std::make_unique<PlanWalk>(plan, mapping, *rows, *keys, values);
+    int64_t tileRows =
+        rowRank == mapping.getLanes() ? mapping.getLaneTiles().front() : 1;
+    walk = std::make_unique<PlanWalk>(plan, mapping, tileRows, *rows, *keys,
+                                      values);
   }
   os << *rows << " queries (" << rowRank.getValue() << ") by " << *keys
      << " keys (" << keyRank.getValue() << ")\n";

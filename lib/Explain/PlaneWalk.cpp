@@ -29,7 +29,8 @@ ResidueWalk::ResidueWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
                         : symbol == PlanSymbols::keyExtent
                             ? planeKeys
                             : llvm::divideFloorSigned(position, residues));
-    planes.emplace_back(plan, mapping, planeRows, planeKeys, symbols);
+    planes.emplace_back(plan, mapping, mapping.getLaneTiles().front(),
+                        planeRows, planeKeys, symbols);
   }
 }
 
@@ -50,24 +51,24 @@ void ResidueWalk::printCounts(raw_ostream &os) const {
      << rows * keys << "\n";
 }
 
-PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
-                   int64_t keys, ArrayRef<int64_t> symbols)
-    : PlaneWalk(rows, keys), plan(plan), mapping(mapping), symbols(symbols) {
-  int64_t laneTile = mapping.getLaneTiles().front();
+PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t tileRows,
+                   int64_t rows, int64_t keys, ArrayRef<int64_t> symbols)
+    : PlaneWalk(rows, keys), plan(plan), mapping(mapping), tileRows(tileRows),
+      symbols(symbols) {
   int64_t unit = mapping.getRowTile();
   auto clamp = [&](KeyRange range) {
     range.begin = std::clamp<int64_t>(range.begin, 0, keys);
     range.end = std::clamp<int64_t>(range.end, range.begin, keys);
     return range;
   };
-  for (int64_t first = 0; first < rows; first += laneTile) {
+  for (int64_t first = 0; first < rows; first += tileRows) {
     RowTile &tile = tiles.emplace_back();
     if (!plan) {
       tile.visited.push_back({0, keys});
       tile.full.push_back({0, keys});
       continue;
     }
-    int64_t last = std::min(first + laneTile, rows) - 1;
+    int64_t last = std::min(first + tileRows, rows) - 1;
     SmallVector<KeyRange> ranges;
     PlanTile planTile(plan, first, last, symbols);
     for (const PlanPiece &piece : plan.getPieces()) {
@@ -104,7 +105,7 @@ static bool isFull(const RowTile &tile, KeyRange step) {
 }
 
 PointClass PlanWalk::classify(int64_t row, int64_t key) const {
-  const RowTile &tile = tiles[row / mapping.getLaneTiles().front()];
+  const RowTile &tile = tiles[row / tileRows];
   const KeyRange *range = llvm::find_if(
       tile.visited, [&](const KeyRange &r) { return r.contains(key); });
   bool isLive = !plan || passesConstraints(plan, row, key, symbols);
@@ -116,17 +117,16 @@ PointClass PlanWalk::classify(int64_t row, int64_t key) const {
 }
 
 int64_t PlanWalk::countVisited() const {
-  int64_t laneTile = mapping.getLaneTiles().front(), visited = 0;
+  int64_t visited = 0;
   for (auto [index, tile] : llvm::enumerate(tiles)) {
-    int64_t tileRows = std::min<int64_t>(laneTile, rows - index * laneTile);
+    int64_t here = std::min<int64_t>(tileRows, rows - index * tileRows);
     for (const KeyRange &range : tile.visited)
-      visited += tileRows * (range.end - range.begin);
+      visited += here * (range.end - range.begin);
   }
   return visited;
 }
 
 void PlanWalk::printCounts(raw_ostream &os) const {
-  int64_t laneTile = mapping.getLaneTiles().front();
   int64_t full = 0, tested = 0;
   for (const RowTile &tile : tiles) {
     for (const KeyRange &range : tile.visited) {
@@ -138,7 +138,7 @@ void PlanWalk::printCounts(raw_ostream &os) const {
     }
   }
   int64_t all = tiles.size() * llvm::divideCeil(keys, mapping.getStreamTile());
-  os << "  tiles of " << laneTile << " queries by " << mapping.getStreamTile()
+  os << "  tiles of " << tileRows << " queries by " << mapping.getStreamTile()
      << " keys: " << full << " full, " << tested << " tested, of " << all
      << "\n  points visited: " << countVisited() << " of " << rows * keys
      << "\n";
@@ -178,42 +178,50 @@ PointClass BoxWalk::classify(int64_t row, int64_t key) const {
   return isLive ? PointClass::Tested : PointClass::Dead;
 }
 
-int64_t BoxWalk::countTokens(ArrayRef<KeyRange> box, int64_t base,
-                             int64_t extent) const {
+/// Calls `visit` with every point of `box`, the last axis fastest.
+static void forEachPoint(ArrayRef<KeyRange> box,
+                         function_ref<void(ArrayRef<int64_t>)> visit) {
+  if (llvm::any_of(box, [](const KeyRange &range) { return range.empty(); }))
+    return;
   SmallVector<int64_t> at = llvm::map_to_vector(
       box, [](const KeyRange &range) { return range.begin; });
-  if (llvm::any_of(box, [](const KeyRange &range) { return range.empty(); }))
-    return 0;
-  int64_t count = 0;
   while (true) {
-    int64_t token = -base;
-    for (auto [axis, coordinate] : llvm::zip_equal(grid.axes, at))
-      token += coordinate * axis.inner;
-    count += token >= 0 && token < extent;
+    visit(at);
     size_t axis = box.size();
     while (axis > 0 && ++at[axis - 1] == box[axis - 1].end) {
       at[axis - 1] = box[axis - 1].begin;
       --axis;
     }
     if (axis == 0)
-      return count;
+      return;
   }
 }
 
+int64_t BoxWalk::countTokens(ArrayRef<KeyRange> box, int64_t base,
+                             int64_t extent) const {
+  int64_t count = 0;
+  forEachPoint(box, [&](ArrayRef<int64_t> at) {
+    int64_t token = -base;
+    for (auto [axis, coordinate] : llvm::zip_equal(grid.axes, at))
+      token += coordinate * axis.inner;
+    count += token >= 0 && token < extent;
+  });
+  return count;
+}
+
 int64_t BoxWalk::countVisited() const {
-  // Boxes by their first coordinates; the first axis is as long as the rows.
-  SmallVector<KeyRange> range;
-  for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile())) {
-    int64_t count = llvm::divideCeil(axis.extent, size);
-    range.push_back({0, count});
-  }
+  if (rows == 0)
+    return 0;
+  // Boxes by their number on each axis; the first axis is as long as the rows.
+  SmallVector<KeyRange> numbers;
+  for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile()))
+    numbers.push_back(
+        {0, static_cast<int64_t>(llvm::divideCeil(axis.extent, size))});
   int64_t slab = grid.axes.front().inner * mapping.getGridTile().front();
-  range.front() = {llvm::divideFloorSigned(rowBase, slab),
-                   llvm::divideFloorSigned(rowBase + rows - 1, slab) + 1};
+  numbers.front() = {llvm::divideFloorSigned(rowBase, slab),
+                     llvm::divideFloorSigned(rowBase + rows - 1, slab) + 1};
   int64_t visited = 0;
-  SmallVector<int64_t> at = llvm::map_to_vector(
-      range, [](const KeyRange &numbers) { return numbers.begin; });
-  while (rows > 0) {
+  forEachPoint(numbers, [&](ArrayRef<int64_t> at) {
     SmallVector<KeyRange> rowBox, keyBox;
     for (auto [index, axis] : llvm::enumerate(grid.axes)) {
       int64_t size = mapping.getGridTile()[index];
@@ -226,14 +234,7 @@ int64_t BoxWalk::countVisited() const {
     }
     visited +=
         countTokens(rowBox, rowBase, rows) * countTokens(keyBox, keyBase, keys);
-    size_t axis = range.size();
-    while (axis > 0 && ++at[axis - 1] == range[axis - 1].end) {
-      at[axis - 1] = range[axis - 1].begin;
-      --axis;
-    }
-    if (axis == 0)
-      break;
-  }
+  });
   return visited;
 }
 

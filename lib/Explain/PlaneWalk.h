@@ -72,9 +72,9 @@ private:
 /// A plan over numbers.
 class PlanWalk : public PlaneWalk {
 public:
-  /// `plan` is null where every point is live.
-  PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t rows, int64_t keys,
-           ArrayRef<int64_t> symbols);
+  /// `plan` is null where every point is live. An item has `tileRows` rows.
+  PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t tileRows, int64_t rows,
+           int64_t keys, ArrayRef<int64_t> symbols);
 
   PointClass classify(int64_t row, int64_t key) const override;
   void printCounts(raw_ostream &os) const override;
@@ -86,6 +86,7 @@ private:
 
   PlanAttr plan;
   MappingAttr mapping;
+  int64_t tileRows;
   SmallVector<int64_t> symbols;
   std::vector<RowTile> tiles;
 };

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import itertools
 import random
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,16 @@ from attn.simulator import SimulatedKernel
 from cases import Case, case_operands
 from memory import GuardedArray, isolated, place
 from operators import Operands, Spec, text
+
+
+def decisions(source: str, topic: str) -> str:
+    """What the compiler says of the form, passes, plan, mapping or tiles it chose."""
+    tool = find_compiler().with_name("attn-opt")
+    done = subprocess.run(
+        [tool, "-", "--pass-pipeline=builtin.module(attn-to-llvm)", f"--attn-debug={topic}"],
+        input=source, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stderr
 
 
 class Counter:

@@ -8,14 +8,12 @@
 """Neighborhoods on two and three axes whose rows are walked in tiles of the grid."""
 
 import random
-import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from attn.compiler import find_compiler
 from operators import Spec, operands, text
-from runner import judge, run, run_guarded
+from runner import decisions, judge, run, run_guarded
 
 BASE = Spec(24, 40, heads=2, key_heads=1, lse=True)
 
@@ -57,12 +55,7 @@ def tokens(spec):
 
 def walks_grid(spec):
     """Whether the compiler cuts the rows of `spec` into tiles of the grid."""
-    tool = find_compiler().with_name("attn-opt")
-    derived = subprocess.run(
-        [tool, "-", "--pass-pipeline=builtin.module(attn-to-llvm)", "--attn-debug=mapping"],
-        input=text(spec), capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return ", grid = [" in derived.stderr
+    return ", grid = [" in decisions(text(spec), "mapping")
 
 
 @pytest.mark.parametrize("name", FORMS)

@@ -7,14 +7,12 @@
 # ===----------------------------------------------------------------------===//
 """Dilated keys, whose rows and keys are walked one remainder after the other."""
 
-import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from attn.compiler import find_compiler
 from operators import Spec, operands, text
-from runner import judge, run, run_guarded
+from runner import decisions, judge, run, run_guarded
 
 BASE = Spec(24, 40, heads=2, key_heads=1, lse=True)
 FORMS = {
@@ -35,19 +33,10 @@ FORMS = {
 }  # fmt: skip
 
 
-def plan(spec):
-    tool = find_compiler().with_name("attn-opt")
-    derived = subprocess.run(
-        [tool, "-", "--pass-pipeline=builtin.module(attn-to-llvm)", "--attn-debug=plan"],
-        input=text(spec), capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return derived.stderr
-
-
 @pytest.mark.parametrize("name", FORMS)
 def test_residues(kernels, name, seed):
     spec = FORMS[name]
-    assert "residues = " in plan(spec)
+    assert "residues = " in decisions(text(spec), "plan")
     kernel = kernels.get(spec)
     shapes = [(113, 239), (239, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (401, 401)]
     for index, (m, n) in enumerate(shapes):
@@ -70,4 +59,4 @@ def test_what_a_plane_does_not_know():
         replace(BASE, where=(("dilated", 60, 4), ("dilated", 60, 6))),
         replace(BASE, where=(("or", ("causal",), ("dilated", 60, 4)),)),
     ):
-        assert "residues = " not in plan(spec)
+        assert "residues = " not in decisions(text(spec), "plan")
