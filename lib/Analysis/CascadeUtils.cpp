@@ -107,6 +107,33 @@ EinsumAccess attn::composeAccess(EinsumOp producer, const EinsumAccess &inner,
   return substituteRanks(inner, with);
 }
 
+bool attn::readsAtOwnPoint(EinsumOp producer, const EinsumAccess &access) {
+  auto cascade = producer->getParentOfType<CascadeOp>();
+  CascadeSpace space = cascade.getSpace();
+  if (!space.restricts())
+    return true;
+  auto isOf = [&](StringAttr rank, StringAttr plane) {
+    if (rank == plane)
+      return true;
+    auto iterate = producer->getParentOfType<IterateOp>();
+    while (iterate &&
+           (iterate.getParentAttr() != plane || iterate.getPointAttr() != rank))
+      iterate = iterate->getParentOfType<IterateOp>();
+    return static_cast<bool>(iterate);
+  };
+  unsigned inPlane = 0;
+  bool isOwn = true;
+  for (auto [rank, expr] :
+       llvm::zip(producer.getOutputRanks(), access.map.getResults())) {
+    if (!isOf(rank, space.queryRank) && !isOf(rank, space.keyRank))
+      continue;
+    ++inPlane;
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    isOwn &= dim && access.ranks[dim.getPosition()] == rank;
+  }
+  return isOwn || inPlane < 2;
+}
+
 bool attn::isSameAccess(const EinsumAccess &a, const EinsumAccess &b) {
   if (a.tensor != b.tensor)
     return false;
@@ -145,6 +172,13 @@ unsigned attn::findOrAddAccess(SmallVectorImpl<EinsumAccess> &list,
   return list.size() - 1;
 }
 
+void attn::copyNotes(EinsumOp from, EinsumOp to) {
+  to->setDiscardableAttrs(from->getDiscardableAttrDictionary());
+  std::optional<Residency> residency = from.getResidency();
+  if (residency == Residency::Cache || residency == Residency::Shared)
+    to.setResidency(residency);
+}
+
 EinsumOp attn::replaceEinsum(EinsumOp einsum, ArrayRef<EinsumAccess> accesses) {
   OpBuilder builder(einsum);
   auto created = EinsumOp::create(
@@ -154,7 +188,7 @@ EinsumOp attn::replaceEinsum(EinsumOp einsum, ArrayRef<EinsumAccess> accesses) {
         return cloneExpression(builder, einsum.getMapResult(), einsum.getMap(),
                                args);
       });
-  created->setDiscardableAttrs(einsum->getDiscardableAttrDictionary());
+  copyNotes(einsum, created);
   einsum.getResult().replaceAllUsesWith(created.getResult());
   einsum.erase();
   return created;
@@ -192,7 +226,7 @@ EinsumOp attn::cloneEinsum(OpBuilder &builder, EinsumOp einsum,
     if (StringAttr name = names.lookup(index.getRankAttr()))
       index.setRankAttr(name);
   });
-  created->setDiscardableAttrs(einsum->getDiscardableAttrDictionary());
+  copyNotes(einsum, created);
   return created;
 }
 

@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CostModel.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/ResidueClasses.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -131,6 +133,18 @@ SmallVector<StringAttr> CascadeRanks::getCommonRanks(CascadeOp cascade) const {
   return common.value_or(SmallVector<StringAttr>());
 }
 
+/// Lanes that a register holds at least; fewer queries leave some idle.
+static constexpr int64_t kFewQueries = 16;
+
+/// Whether rows of the cascade's plane can be items of their own, with another
+/// rank for lanes: nothing walks them in tiles.
+static bool canBeItems(CascadeOp cascade) {
+  CascadeSpace space = cascade.getSpace();
+  return !space.isPacked() && space.permutations.empty() &&
+         space.getLists().empty() && !findResidueClasses(cascade) &&
+         !findGridWalk(cascade);
+}
+
 RankRoles attn::assignRankRoles(CascadeOp cascade, StringAttr stream) {
   CascadeRanks ranks(cascade, stream);
   llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
@@ -149,11 +163,17 @@ RankRoles attn::assignRankRoles(CascadeOp cascade, StringAttr stream) {
     }
     return count;
   };
-  // Then the rows of the sparsity's plane, whose tiles a plan is made for, then
-  // the longest rank; of equals the innermost.
+  // Then the rows of the sparsity's plane, whose tiles a plan is made for,
+  // unless they are known to be few; then the longest rank; of equals the
+  // innermost.
+  StringAttr rows = cascade.getQueryRankAttr();
+  int64_t numRows = getExtent(extents, rows);
+  if (rows && !ShapedType::isDynamic(numRows) && numRows < kFewQueries &&
+      canBeItems(cascade))
+    rows = nullptr;
   auto getScore = [&](StringAttr rank) {
     int64_t extent = extents.lookup(rank);
-    return std::tuple(countReuse(rank), rank == cascade.getQueryRankAttr(),
+    return std::tuple(countReuse(rank), rank == rows,
                       ShapedType::isDynamic(extent), extent);
   };
   RankRoles roles;
@@ -259,7 +279,8 @@ static WorkingSet countBytes(CascadeOp cascade, const RankRoles &roles,
         // A streamed input has a copy where it is converted or gathered.
         int64_t scratchBits = getScratchBits(input);
         if (isStreamed && scratchBits == bits &&
-            cascade.getSpace().permutations.empty())
+            cascade.getSpace().permutations.empty() &&
+            !einsum.getAccess(index).readsData())
           continue;
         bits = scratchBits;
       }
@@ -375,6 +396,18 @@ static SmallVector<int64_t> chooseListTiles(int64_t rows) {
   return best;
 }
 
+/// Lane tiles for the rows as they lie. Where there are few, one tile holds
+/// all: a register of them, if that is enough.
+static SmallVector<int64_t> chooseLaneTiles(int64_t lanes, int64_t elementBits,
+                                            const MachineModel &machine) {
+  constexpr int64_t kNarrow = 8;
+  if (ShapedType::isDynamic(lanes) || lanes > 16)
+    return {48, 32, 16};
+  bool isNarrow =
+      lanes <= kNarrow && kNarrow * elementBits >= machine.vectorBits;
+  return {isNarrow ? kNarrow : 16};
+}
+
 /// The atom whose lists of keys the cascade walks, or null.
 static Attribute getWalkedList(CascadeOp cascade) {
   if (!cascade.getSparsity())
@@ -487,8 +520,10 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   } else if (laneTiles.empty() && !overrides.gridTile.empty()) {
     laneTiles = {48, 32, 16};
   } else if (laneTiles.empty()) {
-    laneTiles = list ? chooseListTiles(getListRows(list))
-                     : SmallVector<int64_t>{48, 32, 16};
+    laneTiles =
+        list ? chooseListTiles(getListRows(list))
+             : chooseLaneTiles(getExtent(cascade.getRankExtents(), roles.lanes),
+                               getComputeBits(cascade), machine);
     if (std::optional<GridTile> tile = chooseGridTile(cascade)) {
       laneTiles = {tile->lanes};
       gridTile = tile->sizes;

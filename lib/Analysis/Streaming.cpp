@@ -93,8 +93,11 @@ void StreamingAnalysis::classify() {
     auto einsum = dyn_cast<EinsumOp>(op);
     if (!einsum)
       continue;
-    if (!einsum.getIndices().empty())
-      return stop(einsum, "reads an operand at an index that is data");
+    // A step looks its data up before it computes anything.
+    if (llvm::any_of(einsum.getIndices(),
+                     [](Value table) { return table.getDefiningOp(); }))
+      return stop(einsum,
+                  "reads an operand at data that is no input of the cascade");
     if (einsum.isOrdered())
       return stop(einsum,
                   "reduces by a region that is not declared commutative");
@@ -160,6 +163,14 @@ void StreamingAnalysis::checkAccesses(EinsumOp einsum) {
                                 "', at other points of it");
     }
   }
+  int64_t position = einsum.findRank(rank);
+  for (unsigned index = 0; index < einsum.getIndices().size(); ++index)
+    for (AffineExpr expr : einsum.getIndexAccess(index).map.getResults())
+      if (position >= 0 && expr.isFunctionOfDim(position) &&
+          !isa<AffineDimExpr>(expr))
+        return stop(einsum, "reads index tensor #" + Twine(index) +
+                                " through an index expression of '" +
+                                rank.getValue() + "'");
 }
 
 /// The change with its ranks, so far those of the tensor's producer, replaced
@@ -210,6 +221,7 @@ StreamingAnalysis::getInfo(const EinsumAccess &access) const {
     info.change.running = TensorRef{access.tensor, *plain};
     auto einsum = access.tensor.getDefiningOp<EinsumOp>();
     if (einsum.getReduction() == ReductionKind::Add && einsum.isIdentityMap() &&
+        !einsum.getAccess(0).readsData() &&
         isNonNegative(einsum.getInputs()[0]))
       info.change.sumOf = einsum.getInputs()[0];
     return info;
@@ -222,10 +234,12 @@ StreamingAnalysis::getInfo(const EinsumAccess &access) const {
                          : Change::unknown("reads a value that moves through "
                                            "an index expression",
                                            access.tensor);
-    info.change.multipleOf = {access.tensor};
+    if (!access.readsData())
+      info.change.multipleOf = {access.tensor};
     return info;
   }
-  info.change.multipleOf = {access.tensor};
+  if (!access.readsData())
+    info.change.multipleOf = {access.tensor};
   if (plain && !llvm::is_contained(*plain, rank))
     info.uniform = TensorRef{access.tensor, *plain};
   return info;

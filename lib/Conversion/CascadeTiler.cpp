@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Scratch buffers and the emission of one einsum on a tile. The loops around
-// them are in CascadeTilerLoops.cpp, what can be tiled in
-// CascadeTilerCheck.cpp.
+// Scratch buffers and the emission of one einsum on a tile. What it reads is in
+// CascadeTilerInputs.cpp, the loops around it in CascadeTilerLoops.cpp, what
+// can be tiled in CascadeTilerCheck.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -63,8 +63,7 @@ CascadeTiler::findExtent(StringAttr rank) {
   // A dynamic extent is a dimension of some input, or of an output.
   std::optional<ExtentPlace> place;
   cascade.getBody().walk([&](EinsumOp einsum) {
-    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-      EinsumAccess access = einsum.getAccess(index);
+    for (const EinsumAccess &access : einsum.getAccesses()) {
       if (place || !isInput(access.tensor))
         continue;
       for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
@@ -256,191 +255,6 @@ TileBuffer CascadeTiler::getResultBuffer(OpBuilder &builder, EinsumOp einsum) {
 //===----------------------------------------------------------------------===//
 // One einsum
 //===----------------------------------------------------------------------===//
-
-/// A copy of an input's tile in a scratch buffer, in the compute type and with
-/// the lanes last. A streamed tile is converted once per step; a query tile is
-/// packed once per item. In the inner loop, conversions and strided lanes would
-/// cost as much as the arithmetic.
-EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
-                                      Value input, EinsumAccess tile,
-                                      StagedInputs &copies) {
-  SmallVector<StringAttr> ranks;
-  for (AffineExpr expr : tile.map.getResults()) {
-    // A table has the slot as its index.
-    if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
-      expr = tile.getData(symbol.getPosition())->map.getResult(0);
-    ranks.push_back(tile.ranks[cast<AffineDimExpr>(expr).getPosition()]);
-  }
-  auto &found = copies[input];
-  for (auto &[copyRanks, buffer] : found)
-    if (copyRanks == ranks)
-      return EinsumAccess::get(sliceStep(builder, loc, buffer), buffer.ranks);
-
-  TileBuffer buffer = allocate(builder, loc, ranks,
-                               getElementTypeOrSelf(tile.tensor.getType()));
-  SmallVector<StringAttr> clamped;
-  if (llvm::is_contained(ranks, lane))
-    clamped.push_back(lane);
-  EinsumOp::create(
-      builder, loc, sliceStep(builder, loc, buffer), buffer.ranks,
-      ArrayRef<EinsumAccess>(tile), std::nullopt,
-      /*accumulate=*/false, clamped,
-      [](OpBuilder &, Location, ValueRange args) { return args[0]; });
-  found.emplace_back(ranks, buffer);
-  return EinsumAccess::get(sliceStep(builder, loc, buffer), buffer.ranks);
-}
-
-/// Packs the inputs that the steps of the stream read along the lanes.
-void CascadeTiler::packInputs(OpBuilder &builder, IterateOp op) {
-  packed.clear();
-  for (auto einsum : op.getBody().front().getOps<EinsumOp>())
-    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-      EinsumAccess access = einsum.getAccess(index);
-      if (!isInput(access.tensor))
-        continue;
-      bool hasLanes = false, isPlain = true;
-      for (AffineExpr expr : access.map.getResults()) {
-        IndexRole role = *classify(access, expr);
-        hasLanes |= role == IndexRole::Lane;
-        isPlain &= role == IndexRole::Lane || role == IndexRole::Parallel ||
-                   (role == IndexRole::Local && isa<AffineDimExpr>(expr));
-      }
-      if (!hasLanes || !isPlain)
-        continue;
-      bool readsLanes = false;
-      EinsumAccess tile =
-          getTileAccess(builder, einsum.getLoc(), access, readsLanes);
-      stageInput(builder, einsum.getLoc(), access.tensor, tile, packed);
-    }
-}
-
-EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
-                                         const EinsumAccess &access,
-                                         bool &readsLanes) {
-  MLIRContext *context = builder.getContext();
-  auto getPoint = [&]() -> AffineExpr {
-    for (auto [position, rank] : llvm::enumerate(access.ranks))
-      if (isPoint(rank))
-        return getAffineDimExpr(position, context);
-    return {};
-  };
-  SmallVector<AffineExpr> exprs;
-  auto buffer = buffers.find(access.tensor);
-  if (buffer != buffers.end()) {
-    for (int64_t dim : buffer->second.dims)
-      exprs.push_back(access.map.getResult(dim));
-    return fixRow(
-        builder, loc,
-        EinsumAccess(sliceStep(builder, loc, buffer->second),
-                     AffineMap::get(access.ranks.size(), 0, exprs, context),
-                     access.ranks));
-  }
-
-  Value input = inputs[cast<BlockArgument>(access.tensor).getArgNumber()];
-  auto type = cast<MemRefType>(input.getType());
-  SmallVector<OpFoldResult> offsets, sizes, strides;
-  SmallVector<int64_t> shape;
-  bool hasLanes = false, isStreamed = false, isPlain = true;
-  // Tokens of a permuted rank are read where they lie, through the part of its
-  // table that the tile has.
-  SmallVector<StringAttr> names;
-  SmallVector<DataIndex> tables;
-  auto addTableIndex = [&](StringAttr rank, AffineExpr slot, unsigned dim) {
-    offsets.push_back(builder.getIndexAttr(0));
-    sizes.push_back(memref::getMixedSize(builder, loc, input, dim));
-    shape.push_back(type.getDimSize(dim));
-    exprs.push_back(getAffineSymbolExpr(names.size(), context));
-    names.push_back(builder.getStringAttr("%" + rank.getValue()));
-    tables.push_back({names.back(), getSlotTable(builder, loc, rank),
-                      AffineMap::get(access.ranks.size(), 0, slot)});
-  };
-  for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
-    strides.push_back(builder.getIndexAttr(1));
-    IndexRole role = *classify(access, expr);
-    switch (role) {
-    case IndexRole::Parallel: {
-      SmallVector<Value> operands;
-      for (StringAttr rank : access.ranks) {
-        auto *found = llvm::find(parallel, rank);
-        operands.push_back(found == parallel.end()
-                               ? firstRow
-                               : coordinates[found - parallel.begin()]);
-      }
-      offsets.push_back(affine::makeComposedFoldedAffineApply(
-          builder, loc, AffineMap::get(access.ranks.size(), 0, expr),
-          getAsOpFoldResult(operands)));
-      sizes.push_back(builder.getIndexAttr(1));
-      continue;
-    }
-    case IndexRole::Lane:
-      if (fixedToken) {
-        offsets.push_back(fixedToken);
-        sizes.push_back(builder.getIndexAttr(1));
-        continue;
-      }
-      if (isPermuted(lane)) {
-        addTableIndex(lane, expr, dim);
-        hasLanes = true;
-        continue;
-      }
-      offsets.push_back(toTensor(builder, loc, firstRow, place.rowBase));
-      strides.back() = builder.getIndexAttr(residues);
-      sizes.push_back(rowCount);
-      shape.push_back(ShapedType::kDynamic);
-      hasLanes = readsLanes = true;
-      exprs.push_back(expr);
-      continue;
-    case IndexRole::Stream:
-      if (isPermuted(iterate.getParentAttr())) {
-        addTableIndex(iterate.getParentAttr(), getPoint(), dim);
-        isStreamed = true;
-        continue;
-      }
-      offsets.push_back(toTensor(builder, loc, stepFirst, place.keyBase));
-      strides.back() = builder.getIndexAttr(residues);
-      sizes.push_back(stepCount);
-      shape.push_back(ShapedType::kDynamic);
-      isStreamed = true;
-      exprs.push_back(getPoint());
-      continue;
-    case IndexRole::Local:
-      offsets.push_back(builder.getIndexAttr(0));
-      sizes.push_back(memref::getMixedSize(builder, loc, input, dim));
-      shape.push_back(type.getDimSize(dim));
-      isPlain &= isa<AffineDimExpr>(expr);
-      exprs.push_back(expr);
-      continue;
-    }
-  }
-  MemRefType viewType = memref::SubViewOp::inferRankReducedResultType(
-      shape, type, offsets, sizes, strides);
-  Value view = memref::SubViewOp::create(builder, loc, viewType, input, offsets,
-                                         sizes, strides);
-  EinsumAccess tile(
-      view, AffineMap::get(access.ranks.size(), names.size(), exprs, context),
-      access.ranks, names);
-  for (DataIndex &table : tables) {
-    // Over the symbols of the access, of which a table reads none.
-    table.map = AffineMap::get(access.ranks.size(), names.size(),
-                               table.map.getResults(), context);
-    tile.data.push_back(table);
-  }
-  if (!isPlain || !stepCount)
-    return tile;
-  Type element = type.getElementType();
-  bool isPacked = hasLanes && !isStreamed;
-  // Rows from all over the tensor are gathered by the load of the tile, too: a
-  // register tile has no registers to spare for their addresses.
-  bool isConverted = isStreamed && !hasLanes && isa<FloatType>(element) &&
-                     (getComputeType(element) != element || !tables.empty());
-  if (isPacked || isConverted) {
-    EinsumAccess copy = stageInput(builder, loc, access.tensor, tile,
-                                   isPacked ? packed : staged);
-    readsLanes = false;
-    return copy;
-  }
-  return tile;
-}
 
 Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
                              ValueRange arguments,

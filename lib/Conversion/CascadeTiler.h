@@ -22,7 +22,8 @@ enum class IndexRole {
   Parallel, ///< Fixed by the work item: an offset, and the dimension is gone.
   Lane,     ///< The lane rank: a slice of the tile's rows.
   Stream,   ///< The iterated rank: a slice of this step's points.
-  Local     ///< An expression over ranks that a tile holds whole.
+  Local,    ///< An expression over ranks that a tile holds whole.
+  Data      ///< Looked up in index tensors, anywhere in the dimension.
 };
 
 /// A tensor of the cascade while a tile is processed: a scratch buffer that
@@ -144,8 +145,18 @@ private:
   bool isInput(Value value) const;
   std::optional<IndexRole> classify(const EinsumAccess &access,
                                     AffineExpr expr) const;
+  std::optional<IndexRole> classifyData(const EinsumAccess &access,
+                                        AffineExpr expr) const;
+  /// What an operand is read along, its index tensors included.
+  struct Reach {
+    bool lanes = false, stream = false, data = false;
+    /// Whether every index is a rank, or data.
+    bool isPlain = true;
+  };
+  Reach getReach(const EinsumAccess &access) const;
   LogicalResult checkResidency(EinsumOp einsum, ErrorFn emit);
   LogicalResult checkEinsum(EinsumOp einsum, ErrorFn emit);
+  LogicalResult checkOperand(EinsumOp einsum, unsigned index, ErrorFn emit);
   LogicalResult checkPlane(EinsumOp einsum, ErrorFn emit);
   LogicalResult checkSteps(ErrorFn emit);
   LogicalResult checkIterate(ErrorFn emit);
@@ -178,11 +189,26 @@ private:
                 Value to, ArrayRef<StringAttr> toRanks);
   EinsumAccess getTileAccess(OpBuilder &builder, Location loc,
                              const EinsumAccess &access, bool &readsLanes);
-  /// Copies of inputs by the ranks that index them.
-  using StagedInputs = llvm::DenseMap<
-      Value, SmallVector<std::pair<SmallVector<StringAttr>, TileBuffer>>>;
-  EinsumAccess stageInput(OpBuilder &builder, Location loc, Value input,
-                          EinsumAccess tile, StagedInputs &copies);
+  /// A copy of an input that is read at `ranks` or, through data, as `lookup`
+  /// says.
+  struct StagedCopy {
+    SmallVector<StringAttr> ranks;
+    std::optional<EinsumAccess> lookup;
+    TileBuffer buffer;
+  };
+  using StagedInputs = llvm::DenseMap<Value, std::vector<StagedCopy>>;
+  static const StagedCopy *findCopy(const StagedInputs &copies,
+                                    const EinsumAccess &access,
+                                    ArrayRef<StringAttr> ranks);
+  EinsumAccess stageInput(OpBuilder &builder, Location loc,
+                          const EinsumAccess &access, const EinsumAccess &tile,
+                          StagedInputs &copies, Value isEmpty = {});
+  /// What an index that is data reads in a tile: its index tensors' parts of
+  /// the tile as `tables`, with names beside `names`.
+  AffineExpr lookUp(OpBuilder &builder, Location loc,
+                    const EinsumAccess &access, AffineExpr expr,
+                    SmallVectorImpl<StringAttr> &names,
+                    SmallVectorImpl<DataIndex> &tables);
   void packInputs(OpBuilder &builder, IterateOp op);
   Value cloneMap(OpBuilder &builder, EinsumOp einsum, ValueRange arguments,
                  std::optional<TypedAttr> maskWith,
@@ -260,6 +286,7 @@ private:
                        const EinsumAccess &read, Value token);
 
   // What the plan says to an item.
+  Value getItemRow() const;
   SmallVector<KeyInterval> buildIntervals(OpBuilder &builder, Location loc,
                                           IterateOp op);
   SmallVector<KeyInterval> mergeIntervals(OpBuilder &builder, Location loc,

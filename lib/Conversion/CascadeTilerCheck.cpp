@@ -42,9 +42,12 @@ std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
     if (expr.isFunctionOfDim(position))
       used.push_back(rank);
   bool plain = isa<AffineDimExpr>(expr);
-  bool hasExtent = false;
+  bool hasExtent = false, hasData = false;
   for (unsigned position = 0; position < access.extents.size(); ++position)
-    hasExtent |= expr.isFunctionOfSymbol(position);
+    if (expr.isFunctionOfSymbol(position))
+      (access.getData(position) ? hasData : hasExtent) = true;
+  if (hasData)
+    return hasExtent ? std::nullopt : classifyData(access, expr);
 
   if (hasExtent) {
     // The one expression with an extent is n1*N0+n0.
@@ -82,6 +85,50 @@ std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
   return IndexRole::Local;
 }
 
+/// A tile looks data up in inputs, at ranks of which it knows the coordinates,
+/// and adds nothing to it but ranks that it holds whole.
+std::optional<IndexRole> CascadeTiler::classifyData(const EinsumAccess &access,
+                                                    AffineExpr expr) const {
+  if (!isInput(access.tensor))
+    return std::nullopt;
+  for (auto [position, rank] : llvm::enumerate(access.ranks))
+    if (expr.isFunctionOfDim(position) &&
+        classify(access, getAffineDimExpr(position, expr.getContext())) !=
+            IndexRole::Local)
+      return std::nullopt;
+  for (const DataIndex &data : access.getDataRead()) {
+    if (!isInput(data.tensor))
+      return std::nullopt;
+    EinsumAccess table(data.tensor, data.map, access.ranks, access.extents);
+    for (AffineExpr index : data.map.getResults()) {
+      std::optional<IndexRole> role = classify(table, index);
+      bool isKnown = role == IndexRole::Stream || isa<AffineDimExpr>(index);
+      if (!role || !isKnown || (role == IndexRole::Lane && isPermuted(lane)) ||
+          (role == IndexRole::Stream &&
+           isPermuted(const_cast<IterateOp &>(iterate).getParentAttr())))
+        return std::nullopt;
+    }
+  }
+  return IndexRole::Data;
+}
+
+CascadeTiler::Reach CascadeTiler::getReach(const EinsumAccess &access) const {
+  Reach reach;
+  auto visit = [&](const EinsumAccess &read) {
+    for (AffineExpr expr : read.map.getResults()) {
+      std::optional<IndexRole> role = classify(read, expr);
+      reach.lanes |= role == IndexRole::Lane;
+      reach.stream |= role == IndexRole::Stream;
+      reach.data |= role == IndexRole::Data;
+      reach.isPlain &= role != IndexRole::Local || isa<AffineDimExpr>(expr);
+    }
+  };
+  visit(access);
+  for (const DataIndex &data : access.getDataRead())
+    visit(EinsumAccess(data.tensor, data.map, access.ranks, access.extents));
+  return reach;
+}
+
 bool CascadeTiler::reducesPoints(EinsumOp einsum) const {
   return llvm::any_of(einsum.getReduced(),
                       [&](StringAttr rank) { return isPoint(rank); });
@@ -112,12 +159,45 @@ LogicalResult CascadeTiler::checkResidency(EinsumOp einsum, ErrorFn emit) {
                          "global";
 }
 
-LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
-  for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
-    if (einsum.getAccess(index).readsData())
+/// Whether every index of an operand is one that a tile can read.
+LogicalResult CascadeTiler::checkOperand(EinsumOp einsum, unsigned index,
+                                         ErrorFn emit) {
+  EinsumAccess access = einsum.getAccess(index);
+  for (auto [position, expr] : llvm::enumerate(access.map.getResults())) {
+    EinsumAccess alone(access);
+    alone.map = AffineMap::get(access.map.getNumDims(),
+                               access.map.getNumSymbols(), expr);
+    std::optional<IndexRole> role = classify(access, expr);
+    if (!role && alone.readsData())
+      return emit(einsum)
+             << "operand #" << index << ": index #" << position
+             << " is data that a tile cannot look up; it can in inputs, at "
+                "ranks whose tokens lie in order, and may add ranks of known "
+                "extent to it";
+    // Data is kept in its dimension where it is looked up.
+    if (role != IndexRole::Data &&
+        getIndexBounds(einsum, index, position, extents) != IndexBounds::Within)
+      return emit(einsum) << "operand #" << index << ": index #" << position
+                          << " may leave its dimension";
+    if (!role)
+      return emit(einsum)
+             << "operand #" << index
+             << " is indexed by an expression that mixes tiled ranks";
+    if (!isInput(access.tensor) && *role == IndexRole::Parallel &&
+        !isa<AffineDimExpr>(expr))
       return emit(einsum) << "operand #" << index
-                          << " is read at an index that is data, known only "
-                             "when the kernel runs";
+                          << " reads an intermediate of another work item";
+  }
+  // A copy of what one step reads would hold as much for every row.
+  Reach reach = getReach(access);
+  if (reach.data && reach.lanes && reach.stream)
+    return emit(einsum) << "operand #" << index
+                        << " is read at data along the lanes and the streamed "
+                           "rank at once";
+  return success();
+}
+
+LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
   if (einsum.isOrdered())
     return emit(einsum) << "reduces by a region that is not declared "
                            "commutative; tiles keep no order";
@@ -160,25 +240,9 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
         }))
       return emit(einsum) << "reduces rank '" << rank.getValue()
                           << "', which indexes no operand by itself";
-  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-    EinsumAccess access = einsum.getAccess(index);
-    bool isIntermediate = !isInput(access.tensor);
-    for (auto [position, expr] : llvm::enumerate(access.map.getResults())) {
-      if (getIndexBounds(einsum, index, position, extents) !=
-          IndexBounds::Within)
-        return emit(einsum) << "operand #" << index << ": index #" << position
-                            << " may leave its dimension";
-      std::optional<IndexRole> role = classify(access, expr);
-      if (!role)
-        return emit(einsum)
-               << "operand #" << index
-               << " is indexed by an expression that mixes tiled ranks";
-      if (isIntermediate && *role == IndexRole::Parallel &&
-          !isa<AffineDimExpr>(expr))
-        return emit(einsum) << "operand #" << index
-                            << " reads an intermediate of another work item";
-    }
-  }
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
+    if (failed(checkOperand(einsum, index, emit)))
+      return failure();
   // A reduction over keys alone sees every key, not those of a query tile.
   if (iterate && iterate.getPlan() && reducesPoints(einsum) &&
       !isInSpace(einsum))
@@ -222,10 +286,18 @@ LogicalResult CascadeTiler::checkPlane(EinsumOp einsum, ErrorFn emit) {
   };
   StringAttr query = cascade.getQueryRankAttr();
   StringAttr key = cascade.getKeyRankAttr();
-  if (!holds(query) || !holds(key))
+  // Where rows are items, what lanes and points test are not always points of
+  // the plane.
+  bool isRow = isParallel(query);
+  if (!holds(query) || !holds(key)) {
+    if (isRow && isInSpace(einsum) && iterate.getPlan())
+      return emit(einsum) << "runs over the lanes and the streamed rank "
+                             "outside of the sparse plane ("
+                          << query.getValue() << ", " << key.getValue() << ")";
     return success();
+  }
   if (!iterate || iterate.getParentAttr() != key || !isInSpace(einsum) ||
-      lane != query)
+      (lane != query && !isRow))
     return emit(einsum) << "lies in the sparse plane (" << query.getValue()
                         << ", " << key.getValue()
                         << "), which is not that of the lanes and the "
@@ -237,15 +309,17 @@ LogicalResult CascadeTiler::checkPlane(EinsumOp einsum, ErrorFn emit) {
 LogicalResult CascadeTiler::checkSteps(ErrorFn emit) {
   StringAttr point = iterate.getPointAttr();
   WalkResult walk = iterate.walk([&](EinsumOp einsum) {
-    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-      EinsumAccess access = einsum.getAccess(index);
+    unsigned numInputs = einsum.getInputs().size();
+    for (auto [index, access] : llvm::enumerate(einsum.getAccesses())) {
       if (!isInput(access.tensor))
         continue;
       for (AffineExpr expr : access.map.getResults()) {
         auto dim = dyn_cast<AffineDimExpr>(expr);
         if (!dim || access.ranks[dim.getPosition()] != point)
           continue;
-        emit(einsum) << "operand #" << index
+        bool isTable = index >= numInputs;
+        emit(einsum) << (isTable ? "index tensor #" : "operand #")
+                     << (isTable ? index - numInputs : index)
                      << " fixes the points of a step, which the mapping "
                         "chooses";
         return WalkResult::interrupt();

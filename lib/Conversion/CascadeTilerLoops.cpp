@@ -397,6 +397,7 @@ void CascadeTiler::emitItem(OpBuilder &builder, Location loc,
   stepBytes = 0;
   buffers.clear();
   staged.clear();
+  packed.clear();
   absorbed.clear();
   accumulations.clear();
   origins.clear();

@@ -256,7 +256,8 @@ Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
     return arith::AddIOp::create(builder, loc, toInteger(local),
                                  toInteger(first));
   };
-  SmallVector<Value> dims{getPosition(lane, firstRow),
+  Value row = getItemRow();
+  SmallVector<Value> dims{row ? toInteger(row) : getPosition(lane, firstRow),
                           getPosition(iterate.getPointAttr(), stepFirst)};
   if (!getTokenTest())
     return buildPlanTest(builder, loc, *iterate.getPlan(), dims);

@@ -140,6 +140,7 @@ void CascadeTiler::emitPrefetchRow(OpBuilder &builder, Location loc,
       rowBytes = type.getDimSize(dim) * type.getElementTypeBitWidth() / 8;
       break;
     case IndexRole::Lane:
+    case IndexRole::Data:
       return;
     }
   }

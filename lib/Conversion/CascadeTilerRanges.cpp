@@ -26,6 +26,15 @@ Value CascadeTiler::roundDown(OpBuilder &builder, Location loc, Value value,
       builder, loc, arith::DivUIOp::create(builder, loc, value, unit), unit);
 }
 
+/// The row of the plane that the item works on where rows are items; null where
+/// they are lanes.
+Value CascadeTiler::getItemRow() const {
+  auto *found = llvm::find(parallel, space.queryRank);
+  return space.queryRank && found != parallel.end()
+             ? coordinates[found - parallel.begin()]
+             : Value();
+}
+
 SmallVector<CascadeTiler::KeyInterval>
 CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -43,11 +52,15 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
     return {{zero, extent}};
   }
 
-  Value last = arith::AddIOp::create(
-      builder, loc, firstRow,
-      arith::SubIOp::create(builder, loc, rowCount,
-                            arith::ConstantIndexOp::create(builder, loc, 1)));
-  SmallVector<Value> operands{firstRow, last};
+  Value first = getItemRow(), last = first;
+  if (!first) {
+    first = firstRow;
+    last = arith::AddIOp::create(
+        builder, loc, firstRow,
+        arith::SubIOp::create(builder, loc, rowCount,
+                              arith::ConstantIndexOp::create(builder, loc, 1)));
+  }
+  SmallVector<Value> operands{first, last};
   buildPlanSymbols(builder, loc, *plan);
   testType = chooseTestType(builder);
   buildTestTerms(builder, loc, *plan);
@@ -58,10 +71,10 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
       buildTestTerms(builder, loc, *tokenPlan);
     });
   llvm::append_range(operands, planSymbols);
-  SmallVector<Value> atFirst = buildRowValues(builder, loc, *plan, firstRow);
+  SmallVector<Value> atFirst = buildRowValues(builder, loc, *plan, first);
   SmallVector<Value> atLast = buildRowValues(builder, loc, *plan, last);
-  for (auto [first, last] : llvm::zip_equal(atFirst, atLast))
-    llvm::append_range(operands, ArrayRef{first, last});
+  for (auto [low, high] : llvm::zip_equal(atFirst, atLast))
+    llvm::append_range(operands, ArrayRef{low, high});
   auto bound = [&](AffineMap map, bool isLower) -> Value {
     Value value = isLower
                       ? affine::AffineMaxOp::create(builder, loc, map, operands)

@@ -355,10 +355,12 @@ static void splitBySign(AffineExpr expr, AffineExpr &less, AffineExpr &more) {
     more = more + expr;
 }
 
+namespace {
 /// A key, and a row as a position among the keys.
 struct PointInPlane {
   Value position, key;
 };
+} // namespace
 
 /// Builds the element test of a sparsity expression at the point `token`, given
 /// the number of keys; atoms `in permuted` read `slot`, and `buildList` tests

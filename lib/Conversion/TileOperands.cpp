@@ -148,6 +148,32 @@ Value TileOperands::clampIndex(OpBuilder &builder, Value index, Value memref,
   return arith::MaxSIOp::create(builder, loc, index, widen(zero));
 }
 
+/// Whether `expr` may leave the operand where threads take the place of lanes:
+/// it reads a clamped rank.
+static bool readsClamped(EinsumOp einsum, AffineExpr expr,
+                         const EinsumAccess &access) {
+  return llvm::any_of(einsum.getClampedRanks(), [&](Attribute rank) {
+    auto *found = llvm::find(access.ranks, rank);
+    return found != access.ranks.end() &&
+           expr.isFunctionOfDim(found - access.ranks.begin());
+  });
+}
+
+/// Data with which something is computed: further away than any tensor reaches,
+/// all numbers are alike, and none overflows.
+Value TileOperands::keepNear(OpBuilder &builder, Value index, int64_t width) {
+  // spec: CL-10
+  Location loc = einsum.getLoc();
+  auto getBound = [&](int64_t bound) {
+    Value value = arith::ConstantIndexOp::create(builder, loc, bound);
+    return isa<VectorType>(index.getType())
+               ? broadcast(builder, loc, value, width)
+               : value;
+  };
+  index = arith::MinSIOp::create(builder, loc, index, getBound(kFarPosition));
+  return arith::MaxSIOp::create(builder, loc, index, getBound(-kFarPosition));
+}
+
 /// The index that a table holds here: one, or one for each lane.
 Value TileOperands::loadIndex(OpBuilder &builder, const DataIndex &data,
                               const EinsumAccess &access,
@@ -157,9 +183,11 @@ Value TileOperands::loadIndex(OpBuilder &builder, const DataIndex &data,
   SmallVector<Value> indices;
   Value lanes, rest;
   for (auto [dim, expr] : llvm::enumerate(table.map.getResults())) {
-    // Lanes may go on past the end; any other coordinate is one of the table's.
+    // Lanes may go on past the end, and so may threads that take their place;
+    // any other coordinate is one of the table's.
     Value index = evaluate(builder, expr, table, at);
-    if (!isa<AffineDimExpr>(expr) || isa<VectorType>(index.getType()))
+    if (!isa<AffineDimExpr>(expr) || isa<VectorType>(index.getType()) ||
+        (!at.lane && readsClamped(einsum, expr, table)))
       index = clampIndex(builder, index, table.tensor, dim, at.width);
     indices.push_back(index);
     if (!flatTables.contains(table.tensor))
@@ -195,17 +223,6 @@ Value TileOperands::loadIndex(OpBuilder &builder, const DataIndex &data,
   return arith::IndexCastOp::create(builder, loc, type, value);
 }
 
-/// Whether `expr` may leave the operand where threads take the place of lanes:
-/// it reads a clamped rank.
-static bool readsClamped(EinsumOp einsum, AffineExpr expr,
-                         const EinsumAccess &access) {
-  return llvm::any_of(einsum.getClampedRanks(), [&](Attribute rank) {
-    auto *found = llvm::find(access.ranks, rank);
-    return found != access.ranks.end() &&
-           expr.isFunctionOfDim(found - access.ranks.begin());
-  });
-}
-
 static bool readsTable(const EinsumAccess &access, AffineExpr expr) {
   for (unsigned symbol = 0; symbol < access.extents.size(); ++symbol)
     if (expr.isFunctionOfSymbol(symbol))
@@ -226,8 +243,13 @@ Value TileOperands::evaluate(OpBuilder &builder, AffineExpr expr,
     return loadIndex(builder, *access.getData(symbol.getPosition()), access,
                      at);
   auto binary = cast<AffineBinaryOpExpr>(expr);
-  Value left = evaluate(builder, binary.getLHS(), access, at);
-  Value right = evaluate(builder, binary.getRHS(), access, at);
+  auto getOperand = [&](AffineExpr operand) {
+    Value value = evaluate(builder, operand, access, at);
+    return isa<AffineSymbolExpr>(operand) ? keepNear(builder, value, at.width)
+                                          : value;
+  };
+  Value left = getOperand(binary.getLHS());
+  Value right = getOperand(binary.getRHS());
   switch (binary.getKind()) {
   case AffineExprKind::Add:
     return createMixed<arith::AddIOp>(builder, loc, left, right, at.width);

@@ -61,6 +61,7 @@ private:
   static FlatView flatten(OpBuilder &builder, Location loc, Value memref);
   Value loadIndex(OpBuilder &builder, const DataIndex &data,
                   const EinsumAccess &access, const TileCoordinates &at);
+  Value keepNear(OpBuilder &builder, Value index, int64_t width);
   Value clampIndex(OpBuilder &builder, Value index, Value memref, unsigned dim,
                    int64_t width);
   void storeLanes(OpBuilder &builder, const TileCoordinates &at,

@@ -113,10 +113,9 @@ void CanonicalOrder::orderRanks() {
     int64_t rank = cast<ShapedType>(argument.getType()).getRank();
     for (int64_t dim = 0; dim < rank; ++dim)
       cascade.getBody().walk([&](EinsumOp einsum) {
-        for (auto [index, tensor] : llvm::enumerate(einsum.getInputs())) {
-          if (tensor != argument)
+        for (const EinsumAccess &access : einsum.getAccesses()) {
+          if (access.tensor != argument)
             continue;
-          EinsumAccess access = einsum.getAccess(index);
           access.map.getResult(dim).walk([&](AffineExpr expr) {
             if (auto position = dyn_cast<AffineDimExpr>(expr))
               ranks.insert(access.ranks[position.getPosition()]);
@@ -152,9 +151,8 @@ std::string CanonicalOrder::describeRank(EinsumOp einsum, StringAttr rank,
 }
 
 std::string
-CanonicalOrder::describeAccess(EinsumOp einsum, unsigned index,
+CanonicalOrder::describeAccess(EinsumOp einsum, const EinsumAccess &access,
                                ArrayRef<StringAttr> numbered) const {
-  EinsumAccess access = einsum.getAccess(index);
   std::string text = describe("access", tensors.lookup(access.tensor).hash);
   // The layout of a computed tensor is no part of what it is: its dimensions
   // count in the order of its ranks.
@@ -166,15 +164,23 @@ CanonicalOrder::describeAccess(EinsumOp einsum, unsigned index,
     llvm::sort(sorted, llvm::less_first());
     exprs = llvm::to_vector(llvm::make_second_range(sorted));
   }
+  auto describeSymbol = [&](unsigned position) {
+    if (const DataIndex *data = access.getData(position))
+      return "data of " +
+             describeAccess(einsum,
+                            EinsumAccess(data->tensor, data->map, access.ranks,
+                                         access.extents),
+                            numbered);
+    return "extent of " +
+           describeRank(einsum, access.extents[position], numbered);
+  };
   for (AffineExpr expr : exprs) {
     text += "[";
     expr.walk([&](AffineExpr inner) {
       if (auto dim = dyn_cast<AffineDimExpr>(inner))
         text += describeRank(einsum, access.ranks[dim.getPosition()], numbered);
       else if (auto symbol = dyn_cast<AffineSymbolExpr>(inner))
-        text += "extent of " +
-                describeRank(einsum, access.extents[symbol.getPosition()],
-                             numbered);
+        text += describeSymbol(symbol.getPosition());
       else if (auto constant = dyn_cast<AffineConstantExpr>(inner))
         text += describe(constant.getValue());
       else
@@ -199,7 +205,8 @@ CanonicalOrder::getScalarKey(EinsumOp einsum, Value value,
     // in their order.
     key.category = tensor.input < 0 ? 0 : 1;
     key.ordinal = tensor.input < 0 ? -int64_t(tensor.height) : tensor.input;
-    key.hash = llvm::xxh3_64bits(describeAccess(einsum, index, {}));
+    key.hash =
+        llvm::xxh3_64bits(describeAccess(einsum, einsum.getAccess(index), {}));
     return keys[value] = key;
   }
   SmallVector<ScalarKey> operands;
@@ -254,8 +261,8 @@ void CanonicalOrder::addEinsum(EinsumOp einsum) {
   llvm::DenseMap<Value, ScalarKey> keys;
   ScalarKey yielded = getScalarKey(einsum, einsum.getMapResult(), keys);
   TensorKey key;
-  for (Value input : einsum.getInputs())
-    key.height = std::max(key.height, tensors.lookup(input).height + 1);
+  for (const EinsumAccess &access : einsum.getAccesses())
+    key.height = std::max(key.height, tensors.lookup(access.tensor).height + 1);
   SmallVector<StringAttr> numbered;
   for (unsigned index : order.operands)
     for (StringAttr rank : getAccessRanks(einsum.getAccess(index)))
@@ -264,7 +271,7 @@ void CanonicalOrder::addEinsum(EinsumOp einsum) {
         numbered.push_back(rank);
   std::string text = describe("einsum", yielded.hash);
   for (unsigned index : order.operands)
-    text += describeAccess(einsum, index, numbered);
+    text += describeAccess(einsum, einsum.getAccess(index), numbered);
   // The order of the result's dimensions does not matter to what it is.
   SmallVector<unsigned> outputs =
       llvm::map_to_vector(einsum.getOutputRanks(),

@@ -66,7 +66,7 @@ private:
   void addBlock(Block &block);
   void addEinsum(EinsumOp einsum);
   void addIterate(IterateOp iterate);
-  std::string describeAccess(EinsumOp einsum, unsigned index,
+  std::string describeAccess(EinsumOp einsum, const EinsumAccess &access,
                              ArrayRef<StringAttr> numbered) const;
   std::string describeRank(EinsumOp einsum, StringAttr rank,
                            ArrayRef<StringAttr> numbered) const;

@@ -27,7 +27,9 @@ SmallVector<StringAttr> CascadeEmitter::rename(ArrayRef<StringAttr> names) {
 
 EinsumAccess CascadeEmitter::rename(EinsumAccess access) {
   access.ranks = rename(access.ranks);
-  access.extents = rename(access.extents);
+  for (auto [position, extent] : llvm::enumerate(access.extents))
+    if (!access.getData(position))
+      extent = rename(extent);
   return access;
 }
 
@@ -64,8 +66,10 @@ bool CascadeEmitter::isFixedLayout(EinsumOp einsum) {
 static bool isSameEinsum(EinsumOp a, EinsumOp b,
                          ArrayRef<StringAttr> spaceRanks) {
   if (a->getOperands() != b->getOperands() ||
+      a.getInputs().size() != b.getInputs().size() ||
       a->getResultTypes() != b->getResultTypes() ||
-      a.getMaps() != b.getMaps() || a.getExtents() != b.getExtents() ||
+      a.getMaps() != b.getMaps() || a.getIndexMaps() != b.getIndexMaps() ||
+      a.getExtents() != b.getExtents() ||
       a.getReduction() != b.getReduction() ||
       a.getReduction() == ReductionKind::Associative ||
       a.getOutputRank() != b.getOutputRank())
@@ -117,6 +121,10 @@ static Value emitMap(OpBuilder &builder, EinsumOp einsum,
 SmallVector<StringAttr>
 CascadeEmitter::getStated(const EinsumAccess &access) const {
   SmallVector<StringAttr> ranks;
+  for (const DataIndex &data : access.getDataRead())
+    llvm::append_range(ranks,
+                       getStated(EinsumAccess(data.tensor, data.map,
+                                              access.ranks, access.extents)));
   auto argument = dyn_cast<BlockArgument>(access.tensor);
   if (!argument || !isa<CascadeOp>(argument.getOwner()->getParentOp()))
     return ranks;
@@ -136,6 +144,29 @@ void CascadeEmitter::collectStated() {
   });
   for (AccessAttr access : source.getSpace().getAccesses())
     stated.insert_range(access.getRanks());
+}
+
+/// The access of the copied tensor, whose dimensions may have changed places.
+EinsumAccess CascadeEmitter::emitAccess(const EinsumAccess &access,
+                                        Scope *scope) {
+  EinsumAccess result = access;
+  result.data = access.getDataRead();
+  auto copy = [&](Value &tensor, AffineMap &map) {
+    Value source = tensor;
+    tensor = emit(source, scope);
+    auto permutation = permutations.find(source);
+    if (permutation == permutations.end())
+      return;
+    SmallVector<AffineExpr> exprs;
+    for (unsigned dim : permutation->second)
+      exprs.push_back(map.getResult(dim));
+    map = AffineMap::get(map.getNumDims(), map.getNumSymbols(), exprs,
+                         map.getContext());
+  };
+  copy(result.tensor, result.map);
+  for (DataIndex &data : result.data)
+    copy(data.tensor, data.map);
+  return rename(result);
 }
 
 Value CascadeEmitter::emitEinsum(EinsumOp einsum, Scope *scope) {
@@ -162,20 +193,8 @@ Value CascadeEmitter::emitEinsum(EinsumOp einsum, Scope *scope) {
   SmallVector<EinsumAccess> accesses;
   llvm::SmallDenseMap<unsigned, unsigned> positions;
   for (unsigned index : mapOrder.operands) {
-    EinsumAccess access = einsum.getAccess(index);
-    auto permutation = permutations.find(access.tensor);
-    Value tensor = emit(access.tensor, scope);
-    permutation = permutations.find(access.tensor);
-    if (permutation != permutations.end()) {
-      SmallVector<AffineExpr> exprs;
-      for (unsigned dim : permutation->second)
-        exprs.push_back(access.map.getResult(dim));
-      access.map =
-          AffineMap::get(access.map.getNumDims(), access.map.getNumSymbols(),
-                         exprs, access.map.getContext());
-    }
-    access.tensor = tensor;
-    positions[index] = findOrAddAccess(accesses, rename(access));
+    EinsumAccess access = emitAccess(einsum.getAccess(index), scope);
+    positions[index] = findOrAddAccess(accesses, access);
   }
 
   // Dimensions in the order of ranks, extents as static as they are known.
@@ -218,7 +237,7 @@ Value CascadeEmitter::emitEinsum(EinsumOp einsum, Scope *scope) {
             builder, einsum, mapOrder,
             [&](StringAttr rank) { return rename(rank); }, mapping);
       });
-  created->setDiscardableAttrs(einsum->getDiscardableAttrDictionary());
+  copyNotes(einsum, created);
   SmallVector<StringAttr> spaceRanks;
   for (StringAttr rank : {source.getQueryRankAttr(), source.getKeyRankAttr()})
     if (rank)
@@ -226,6 +245,8 @@ Value CascadeEmitter::emitEinsum(EinsumOp einsum, Scope *scope) {
   for (Scope *known = scope; known; known = known->parent)
     for (EinsumOp other : known->einsums)
       if (isSameEinsum(created, other, spaceRanks)) {
+        if (created.getResidencyAttr())
+          other.setResidencyAttr(created.getResidencyAttr());
         created.erase();
         ++numMerged;
         return other.getResult();
@@ -286,9 +307,32 @@ void CascadeEmitter::dropUnusedInputs(CascadeOp cascade) {
   cascade.setSpace(space);
 }
 
+/// The only query, at the end of the keys, comes after all of them: `causal` as
+/// a term of the outermost 'and' removes nothing.
+static void dropCausalOfLast(CascadeOp cascade, CascadeSpace &space) {
+  if (!space.sparsity ||
+      cascade.getRankExtents().lookup(space.queryRank) != 1 ||
+      space.alignment.getValue() != Alignment::BottomRight || space.offset ||
+      space.queryLengths || space.isPacked() ||
+      space.getOrigin(space.queryRank) || space.getOrigin(space.keyRank))
+    return;
+  SmallVector<Attribute> terms{space.sparsity.getExpression()};
+  if (auto conjunction = dyn_cast<AndAttr>(terms.front()))
+    terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
+  llvm::erase_if(terms, [](Attribute term) { return isa<CausalAttr>(term); });
+  MLIRContext *context = cascade.getContext();
+  if (terms.empty())
+    space.sparsity = {};
+  else
+    space.sparsity = SparsityAttr::get(
+        context,
+        terms.size() == 1 ? terms.front() : AndAttr::get(context, terms));
+}
+
 /// What of the cascade's space has an effect.
 static CascadeSpace dropUnread(CascadeOp cascade) {
   CascadeSpace space = cascade.getSpace();
+  dropCausalOfLast(cascade, space);
   llvm::erase_if(space.origins, [&](OriginAttr origin) {
     return !cascade.readsOrigin(origin.getRank());
   });

@@ -41,6 +41,7 @@ private:
   SmallVector<StringAttr> rename(ArrayRef<StringAttr> names);
   Scope *findScope(Block *block, Scope *scope);
   Value emit(Value value, Scope *scope);
+  EinsumAccess emitAccess(const EinsumAccess &access, Scope *scope);
   Value emitEinsum(EinsumOp einsum, Scope *scope);
   void emitIterate(IterateOp iterate, Scope *scope);
   bool isFixedLayout(EinsumOp einsum);

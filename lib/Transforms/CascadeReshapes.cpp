@@ -208,7 +208,7 @@ void RankSplitter::cloneBody(EinsumOp einsum, IRMapping &tensors) {
     index.getResult().replaceAllUsesWith(sum);
     index.erase();
   }
-  created->setDiscardableAttrs(einsum->getDiscardableAttrDictionary());
+  copyNotes(einsum, created);
   tensors.map(einsum.getResult(), created.getResult());
 }
 

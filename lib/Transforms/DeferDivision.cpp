@@ -234,9 +234,11 @@ void FactorSplitter::splitOperand(EinsumOp einsum, BlockArgument argument,
     return;
   }
   // The tensor may itself be a product with a factor to defer. One that was
-  // rounded to a narrower type stays as it is.
+  // rounded to a narrower type stays as it is, and so does one that is read at
+  // data or at points that may be dead.
   auto producer = access.tensor.getDefiningOp<EinsumOp>();
-  if (!producer || producer.getReduction() ||
+  if (!producer || producer.getReduction() || access.readsData() ||
+      !readsAtOwnPoint(producer, access) ||
       producer.getOutputType().getElementType() != argument.getType()) {
     result.kept.push_back(factor);
     return;
@@ -325,8 +327,6 @@ bool attn::deferFactors(EinsumOp reduction) {
 }
 
 unsigned attn::deferDivisions(CascadeOp cascade) {
-  if (readsData(cascade))
-    return 0;
   // In order, so that a factor may pass several reductions.
   SmallVector<EinsumOp> reductions;
   cascade.getBody().walk([&](EinsumOp einsum) {

@@ -85,6 +85,8 @@ static bool foldFactor(EinsumOp einsum) {
           return arith::MulFOp::create(nested, loc, args[0], constant);
         });
     contraction.getInputsMutable()[index].set(scaled.getResult());
+    if (einsum.getResidencyAttr())
+      contraction.setResidencyAttr(einsum.getResidencyAttr());
     einsum.getResult().replaceAllUsesWith(contraction.getResult());
     einsum.erase();
     return true;

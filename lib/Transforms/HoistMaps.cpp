@@ -178,7 +178,9 @@ void MapHoister::hoist(EinsumOp einsum, const Part &part) {
     einsum.erase();
     return;
   }
-  SmallVector<EinsumAccess> accesses = einsum.getAccesses();
+  SmallVector<EinsumAccess> accesses;
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
+    accesses.push_back(einsum.getAccess(index));
   accesses.push_back(EinsumAccess::get(input, part.ranks));
   builder.setInsertionPoint(einsum);
   auto reader = EinsumOp::create(
@@ -191,7 +193,7 @@ void MapHoister::hoist(EinsumOp einsum, const Part &part) {
         return cloneExpression(nested, einsum.getMapResult(), einsum.getMap(),
                                mapping);
       });
-  reader->setDiscardableAttrs(einsum->getDiscardableAttrDictionary());
+  copyNotes(einsum, reader);
   einsum.getResult().replaceAllUsesWith(reader.getResult());
   einsum.erase();
 }
@@ -200,7 +202,7 @@ unsigned MapHoister::run() {
   // A form with loops was written or derived as it is to be.
   bool isPlain = cascade.getBody().front().getOps<IterateOp>().empty() &&
                  !cascade.getMapping();
-  if (!lanes || !isPlain || readsData(cascade))
+  if (!lanes || !isPlain)
     return 0;
   unsigned count = 0;
   SmallVector<EinsumOp> einsums(cascade.getBody().front().getOps<EinsumOp>());

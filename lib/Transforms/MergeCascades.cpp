@@ -356,7 +356,7 @@ void CascadeMerger::inlinePrologue() {
           return cloneExpression(builder, einsum.getMapResult(),
                                  einsum.getMap(), args);
         });
-    copy->setDiscardableAttrs(einsum->getDiscardableAttrDictionary());
+    copyNotes(einsum, copy);
     tensors.map(einsum.getResult(), copy.getResult());
   }
   SmallVector<Value> results;

@@ -37,7 +37,9 @@ static bool isExactConversion(Type from, Type to) {
 }
 
 /// Replaces the reads of `identity` by reads of its operand. Reads that alone
-/// keep a reduced rank of their einsum stay. Returns whether it replaced any.
+/// keep a reduced rank of their einsum stay, and so do those at data, which
+/// would become data at data, and those at points that may be dead. Returns
+/// whether it replaced any.
 static bool inlineIdentity(EinsumOp identity) {
   llvm::SmallSetVector<Operation *, 4> readers;
   for (Operation *user : identity.getResult().getUsers())
@@ -48,16 +50,21 @@ static bool inlineIdentity(EinsumOp identity) {
     auto reader = cast<EinsumOp>(user);
     SmallVector<EinsumAccess> accesses;
     llvm::SmallDenseSet<StringAttr> indexing;
+    bool isInlined = false;
     for (auto [index, input] : llvm::enumerate(reader.getInputs())) {
       EinsumAccess access = reader.getAccess(index);
-      if (input == identity.getResult())
+      if (input == identity.getResult() && !access.readsData() &&
+          readsAtOwnPoint(identity, access)) {
         access = composeAccess(identity, identity.getAccess(0), access);
+        isInlined = true;
+      }
       for (StringAttr rank : getAccessRanks(access))
         indexing.insert(rank);
       accesses.push_back(access);
     }
-    if (llvm::any_of(reader.getReduced(),
-                     [&](StringAttr rank) { return !indexing.contains(rank); }))
+    if (!isInlined || llvm::any_of(reader.getReduced(), [&](StringAttr rank) {
+          return !indexing.contains(rank);
+        }))
       continue;
     replaceEinsum(reader, accesses);
     changed = true;
@@ -247,7 +254,7 @@ CascadeOp attn::normalizeCascade(CascadeOp cascade, bool renameRanks,
   bool isMapped = cascade.getMappingAttr() != nullptr;
   cascade.walk(
       [&](IterateOp iterate) { isMapped |= iterate.getPlanAttr() != nullptr; });
-  if (isMapped || readsData(cascade))
+  if (isMapped)
     return cascade;
   // A tensor that goes may be the only one that fixes the size of a step.
   StatedExtents stated(cascade);

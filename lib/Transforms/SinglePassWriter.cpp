@@ -83,6 +83,7 @@ Value SinglePassWriter::copy(EinsumOp einsum, State &state, bool inLoop,
         return cloneExpression(builder, einsum.getMapResult(), einsum.getMap(),
                                args);
       });
+  copyNotes(einsum, cloned);
   return cloned.getResult();
 }
 

@@ -68,8 +68,8 @@ void PassSplitter::need(Value tensor) {
   auto einsum = tensor.getDefiningOp<EinsumOp>();
   if (!einsum || !visited.insert(tensor).second)
     return;
-  for (Value input : einsum.getInputs())
-    need(input);
+  for (Value operand : einsum->getOperands())
+    need(operand);
 }
 
 /// What stands in the second part for a tensor that it is given. An extremum
@@ -247,7 +247,7 @@ struct SplitPasses : attn::impl::AttnSplitPassesBase<SplitPasses> {
 private:
   static SmallVector<CascadeOp> split(CascadeOp cascade) {
     StringAttr rank = StreamingAnalysis::findRank(cascade);
-    if (!rank || cascade.getMapping() || readsData(cascade))
+    if (!rank || cascade.getMapping())
       return {};
     StreamingAnalysis analysis = rewriteSums(cascade, rank);
     if (const auto &obstacle = analysis.getObstacle()) {

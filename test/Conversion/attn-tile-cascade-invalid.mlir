@@ -293,10 +293,62 @@ func.func @ordered(%s: tensor<?x8xf32>) -> tensor<?xf32> {
 
 // -----
 
-func.func @gather(%s: tensor<?x8xf32>, %t: tensor<?xi32>) -> tensor<?x8xf32> {
+// The other rows of the intermediate belong to other items.
+func.func @gather_intermediate(%s: tensor<?x8xf32>, %t: tensor<?xi32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%S = %s, %T = %t) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32> {
-    // expected-error @below {{does not fit the fused form: operand #1 is read at an index that is data, known only when the kernel runs}}
-    %r = attn.einsum [m,f] = add(%S[m,f], %S[%T[m],f]) : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
+    %d = attn.einsum [m,f] = add(%S[m,f], %S[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    // expected-error @below {{does not fit the fused form: operand #1: index #0 is data that a tile cannot look up; it can in inputs, at ranks whose tokens lie in order, and may add ranks of known extent to it}}
+    %r = attn.einsum [m,f] = add(%S[m,f], %d[%T[m],f]) : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+// An index counts from the tile's first row, data from the tensor's.
+func.func @gather_beside_lanes(%s: tensor<?x8xf32>, %t: tensor<?xi32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32> {
+    // expected-error @below {{does not fit the fused form: operand #1: index #0 is data that a tile cannot look up}}
+    %r = attn.einsum [m,f] = add(%S[m,f], %S[m + %T[m],f]) : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+// A list for each row: a step would copy as many rows of V for each lane.
+func.func @gather_for_each_row(%v: tensor<?x8xf32>, %t: tensor<?x?xi32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%V = %v, %T = %t) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>, tensor<?x?xi32>) -> tensor<?x8xf32> {
+    %zero = attn.einsum [m,f] = map() {
+      %c = arith.constant 0.0 : f32
+      attn.yield %c : f32
+    } : () -> tensor<?x8xf32>
+    %r = attn.iterate j1 of j by j0 init(%zero : tensor<?x8xf32>) {
+    ^bb0(%sum: tensor<?x8xf32>):
+      // expected-error @below {{does not fit the fused form: operand #0 is read at data along the lanes and the streamed rank at once}}
+      %l = attn.einsum [m,f] = %V[%T[m,j1*J0+j0],f] reduce add(j0) : (tensor<?x8xf32>, tensor<?x?xi32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%sum[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @table_fixes_steps(%v: tensor<?x8xf32>, %t: tensor<32xi32>, %s: tensor<?xf32>, %x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%V = %v, %T = %t, %S = %s, %X = %x) mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []> : (tensor<?x8xf32>, tensor<32xi32>, tensor<?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %zero = attn.einsum [m,f] = add(%X[m,f], %X[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    %r = attn.iterate j1 of j by j0 init(%zero : tensor<?x8xf32>) {
+    ^bb0(%sum: tensor<?x8xf32>):
+      // expected-error @below {{does not fit the fused form: index tensor #0 fixes the points of a step, which the mapping chooses}}
+      %l = attn.einsum [m,f] = mul(%V[%T[j0],f], %S[j1*J0+j0]) reduce add(j0) : (tensor<?x8xf32>, tensor<?xf32>, tensor<32xi32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%sum[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
     attn.yield %r : tensor<?x8xf32>
   }
   return %o : tensor<?x8xf32>

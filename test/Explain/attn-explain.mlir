@@ -93,8 +93,8 @@
 // PAGES-NEXT: l[m] = s[m,p,j] :: {select(une(b, 0), b, a) from 0}(p,j)
 // PAGES:      rank p: 1 pass
 // PAGES:      loop nest
-// PAGES-NEXT: {{.*}}remark: keeps the cascade from a single pass over 'j': reads an operand at an index that is data
-// PAGES-NEXT: {{.*}}remark: the cascade is compiled unfused: operand #1 is read at an index that is data, known only when the kernel runs
+// PAGES-NEXT: {{.*}}remark: keeps the cascade from a single pass over 'j': reduces by a region that is not declared commutative
+// PAGES-NEXT: {{.*}}remark: the cascade is compiled unfused: rank 'j' of an intermediate has no static extent and is neither parallel, lanes nor streamed
 
 //--- softmax.mlir
 func.func @softmax(%q: tensor<?x64xf32>, %k: tensor<?x64xf32>, %v: tensor<?x32xf32>) -> tensor<?x32xf32> {

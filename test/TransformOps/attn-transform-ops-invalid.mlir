@@ -70,7 +70,7 @@ module attributes {transform.with_named_sequence} {
   }
   transform.named_sequence @__transform_main(%root: !transform.any_op) {
     %cascade = transform.structured.match ops{["attn.cascade"]} in %root : (!transform.any_op) -> !transform.any_op
-    // expected-error @+1 {{cannot map the cascade: lane tiles are multiples of 16 up to 128; got 7}}
+    // expected-error @+1 {{cannot map the cascade: lane tiles are multiples of 8 up to 128; got 7}}
     %mapped = transform.attn.choose_mapping %cascade {lane_tiles = array<i64: 7>} : (!transform.any_op) -> !transform.any_op
     transform.yield
   }

@@ -4,7 +4,7 @@
 // RUN: not attn-opt --attn-choose-mapping=l2-bytes=0 %s 2>&1 | FileCheck %s --check-prefix=L2
 // RUN: not attn-opt --attn-choose-mapping=stream-tile=-1 %s 2>&1 | FileCheck %s --check-prefix=STREAM
 // RUN: not attn-opt --attn-choose-mapping=row-tile=9 %s 2>&1 | FileCheck %s --check-prefix=ROWS
-// RUN: not attn-opt --attn-choose-mapping=lane-tiles=24 %s 2>&1 | FileCheck %s --check-prefix=LANES
+// RUN: not attn-opt --attn-choose-mapping=lane-tiles=20 %s 2>&1 | FileCheck %s --check-prefix=LANES
 // RUN: not attn-opt --attn-choose-mapping=lane-tiles=16,32 %s 2>&1 | FileCheck %s --check-prefix=ORDER
 // RUN: not attn-opt --attn-choose-mapping=residency=shared %s 2>&1 | FileCheck %s --check-prefix=RESIDENCY
 // RUN: not attn-opt --attn-choose-mapping=order=n,m %s 2>&1 | FileCheck %s --check-prefix=RANKS
@@ -17,7 +17,7 @@
 // STREAM: error: option 'stream-tile' must be positive, or 0 for the model's choice; got -1
 // RESIDENCY: error: option 'residency' must be register or cache; got 'shared'
 // ROWS: [[#@LINE+8]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: a register tile has 1 to 8 rows; got 9
-// LANES: [[#@LINE+7]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: lane tiles are multiples of 16 up to 128; got 24
+// LANES: [[#@LINE+7]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: lane tiles are multiples of 8 up to 128; got 20
 // ORDER: [[#@LINE+6]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: lane tiles come largest first; got 32 after 16
 // RANKS: [[#@LINE+5]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: the order lists each parallel rank and the lanes once; got 'n'
 

@@ -289,11 +289,25 @@ func.func @extent_of_an_intermediate(%s: tensor<?xf32>) -> tensor<?xf32> {
 
 // -----
 
-// What a step reads is not known before it runs.
+// A step looks up what the call gives it, not what the cascade computes.
 func.func @gather(%s: tensor<?x?xf32>, %t: tensor<?xi32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s, %T = %t) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {
-    // expected-remark @below {{keeps the cascade from a single pass over 'n': reads an operand at an index that is data}}
-    %p = attn.einsum [m,n] = mul(%S[m,%T[n]], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+    %u = attn.einsum [n] = add(%T[n], %T[n]) : (tensor<?xi32>, tensor<?xi32>) -> tensor<?xi32>
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reads an operand at data that is no input of the cascade}}
+    %p = attn.einsum [m,n] = mul(%S[m,%u[n]], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// A step has the part of a table that its points index, in their order.
+func.func @table_of_pairs(%s: tensor<?x?xf32>, %t: tensor<?xi32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reads index tensor #0 through an index expression of 'n'}}
+    %p = attn.einsum [m,n] = mul(%S[m,%T[n floordiv 2]], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
     %r = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
   }

@@ -51,6 +51,10 @@ SPECS = {
     "tokens": Spec(16, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 16, "h"),)),
     "sigmoid": Spec(16, 16, normaliser="sigmoid", where=(("causal",),)),
     "wide": Spec(256, 256, dtype="f16"),
+    "few": Spec(
+        16, 24, heads=8, key_heads=2, queries=2, where=(("window", 30, 5),), key_lengths=True,
+        lse=True,
+    ),
 }  # fmt: skip
 
 # Compiled einsum by einsum.

@@ -185,6 +185,8 @@ class Spec:
     permute: tuple = ()
     # The ranks that index the offsets of segments in front: as of `permute`.
     segments: tuple = ()
+    # How many queries there are, where the type of the operator says so.
+    queries: int | None = None
 
     @property
     def key(self) -> str:
@@ -204,6 +206,8 @@ class Spec:
                 parts.append(name)
         if self.normaliser != "softmax":
             parts.append(self.normaliser)
+        if self.queries is not None:
+            parts.append(f"m={self.queries}")
         parts += [f"origin {rank} {kind}" for rank, kind in self.origins]
         parts += [f"permute {which} {ranks}" for which, ranks in self.permute]
         parts += [f"segments {which} {ranks}" for which, ranks in self.segments]
@@ -295,16 +299,18 @@ _STATIC = {"b": "?", "m": "?", "n": "?", "s": "?", "l": "?"}
 
 def _ranks_type(spec: Spec, ranks: str, element: str) -> str:
     sizes = {"h": spec.heads, "k": spec.key_heads, "e": spec.e, "f": spec.f}
+    if spec.queries is not None:
+        sizes["m"] = spec.queries
     extents = _STATIC | {rank: str(size) for rank, size in sizes.items()}
     return f"tensor<{''.join(extents[rank] + 'x' for rank in ranks)}{element}>"
 
 
 def text(spec: Spec, name: str = "attention") -> str:
     """The operator as a module with one public function."""
-    q_type = f"tensor<?x{spec.heads}x?x{spec.e}x{spec.dtype}>"
-    k_type = f"tensor<?x{spec.key_heads}x?x{spec.e}x{spec.dtype}>"
-    v_type = f"tensor<?x{spec.key_heads}x?x{spec.f}x{spec.dtype}>"
-    o_type = f"tensor<?x{spec.heads}x?x{spec.f}x{spec.out_dtype or spec.dtype}>"
+    q_type = _ranks_type(spec, "bhme", spec.dtype)
+    k_type = _ranks_type(spec, "bkne", spec.dtype)
+    v_type = _ranks_type(spec, "bknf", spec.dtype)
+    o_type = _ranks_type(spec, "bhmf", spec.out_dtype or spec.dtype)
     statistics = "f64" if spec.dtype == "f64" else "f32"
     arguments = [f"%q: {q_type}", f"%k: {k_type}", f"%v: {v_type}"]
     results, result_names = [o_type], "%o"
@@ -408,7 +414,7 @@ def text(spec: Spec, name: str = "attention") -> str:
     if spec.weights is not None:
         clauses.append("weights" + region_text(WEIGHT_REGIONS[spec.weights], "weight_table"))
     if spec.lse:
-        results.append(f"tensor<?x{spec.heads}x?x{statistics}>")
+        results.append(_ranks_type(spec, "bhm", statistics))
         result_names = "%o, %lse"
     gate_arguments = []
     for i, (place, activation, ranks, renormalised) in enumerate(spec.gates):

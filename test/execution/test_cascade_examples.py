@@ -68,11 +68,6 @@ def test_streaming_form(kernels, name, seed):
     check_file(kernels, name, *examples.STREAMING[name], ("fused", "unfused"), seed)
 
 
-@pytest.mark.parametrize("name", sorted(examples.GATHERED))
-def test_indices_that_are_data(kernels, name, seed):
-    check_file(kernels, name, *examples.GATHERED[name], ("auto", "unfused"), seed)
-
-
 @pytest.mark.parametrize("name", sorted(examples.PAPER))
 def test_cascade_of_the_paper(kernels, name, seed):
     check_file(kernels, name, *examples.PAPER[name], ("auto", "unfused"), seed)
@@ -116,5 +111,5 @@ def test_file_prints_back(path):
 
 def test_every_file_is_tested():
     files = {path.stem for path in FOLDER.glob("*.mlir")}
-    groups = (examples.STREAMING, examples.GATHERED, examples.PAPER, examples.SEVERAL_PASSES)
+    groups = (examples.STREAMING, examples.PAPER, examples.SEVERAL_PASSES)
     assert files == {name for group in groups for name in group}

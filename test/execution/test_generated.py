@@ -129,11 +129,43 @@ func.func @f(%s: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
 }"""
 
 
-def test_readers_that_need_other_masks(kernels):
-    """Found by a campaign: the compiler crashed."""
-    kernel = Kernel(kernels.build(MASKED_FOR_TWO, "masked_for_two"), "attention")
+# A copy over the plane, read beside the reader's own point: the copy holds 0 where
+# that point is dead, its operand does not.
+COPY_BESIDE = """
+func.func @f(%s: tensor<?xf32>, %t: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %o:2 = attn.cascade (%S = %s, %T = %t) where window(3, 1) over (d, v) align bottom_right
+      : (tensor<?xf32>, tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+    %x = attn.einsum [v] = %T[v,d] reduce max(d) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %c = attn.einsum [v,d] = %S[d] : (tensor<?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [v] = %c[v+1,d] reduce add(d) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %x, %r : tensor<?xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1 : tensor<?xf32>, tensor<?xf32>
+}"""
+# The same for a product that has a factor to take out of the sum.
+FACTOR_BESIDE = """
+func.func @f(%s: tensor<?xf32>, %t: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %o:2 = attn.cascade (%S = %s, %T = %t) where window(3, 1) over (d, v) align bottom_right
+      : (tensor<?xf32>, tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+    %x = attn.einsum [v] = %T[v,d] reduce max(d) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %c = attn.einsum [v,d] = mul(%T[v,d], %S[v])
+        : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [v] = %c[v+1,d] reduce add(d) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %x, %r : tensor<?xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1 : tensor<?xf32>, tensor<?xf32>
+}"""
+# Found by campaigns: the compiler crashed on the first, the others were wrong.
+FOUND = {"two_masks": MASKED_FOR_TWO, "copy_beside": COPY_BESIDE, "factor_beside": FACTOR_BESIDE}
+
+
+@pytest.mark.parametrize("form", ["auto", "unfused"])
+@pytest.mark.parametrize("name", FOUND)
+def test_what_campaigns_found(kernels, name, form):
+    text = FOUND[name]
+    kernel = Kernel(kernels.build(text, name, f"--form={form}"), "attention")
     for index in range(6):
-        trial = Trial(parse(MASKED_FOR_TWO), f"two:{index}")
+        trial = Trial(parse(text), f"{name}:{index}")
         outputs = trial.run(kernel, random.Random(index))
         Counter.executions += 1
         trial.judge(outputs)

@@ -30,6 +30,8 @@ def pytest_generate_tests(metafunc):
 
 
 def lengths(spec):
+    if spec.queries is not None:
+        return [(spec.queries, keys) for keys in (53, 1, 0)]
     if spec.permute and spec.permute[0][0] == "both":
         return [(37, 37), (1, 1), (70, 70)]
     return LENGTHS

@@ -41,12 +41,23 @@ substituteRanks(const EinsumAccess &access,
 EinsumAccess composeAccess(EinsumOp producer, const EinsumAccess &inner,
                            const EinsumAccess &outer);
 
+/// Whether an einsum that reads `producer`, which reduces nothing, at `access`
+/// reads it at live points of their cascade's plane where its own point is
+/// live. At others the tensor holds 0, whatever its map would compute.
+bool readsAtOwnPoint(EinsumOp producer, const EinsumAccess &access);
+
 /// Whether both accesses read the same element at every point.
 bool isSameAccess(const EinsumAccess &a, const EinsumAccess &b);
 
 /// Position of an access equal to `access` in `list`, added if new.
 unsigned findOrAddAccess(SmallVectorImpl<EinsumAccess> &list,
                          const EinsumAccess &access);
+
+/// Gives `to`, which stands for `from`, what is written on it beside what it
+/// computes: discardable attributes, and that its result is kept in memory. A
+/// result in registers, or in the kernel's tensors, need not be possible where
+/// `to` stands; where it is, it is the model's choice (MP-5).
+void copyNotes(EinsumOp from, EinsumOp to);
 
 /// Replaces `einsum` by one with the same ranks and map that reads `accesses`,
 /// one for each argument of the map.

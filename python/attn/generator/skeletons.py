@@ -96,7 +96,11 @@ class Skeleton:
         b, rng = self.b, self.rng
         x = b.input(ranks, self.in_type)
         token, e = ranks[-2], ranks[-1]
-        kind = rng.choice(("plain", "plain", "plain", "map", "partner", "table", "factor"))
+        kind = rng.choice(
+            ("plain", "plain", "plain", "map", "partner", "table", "factor", "listed")
+        )
+        if kind == "listed":
+            return self.listed(ranks)
         if kind == "map":
             return b.apply(ranks, [x], b.tame)
         if kind == "partner":
@@ -112,6 +116,14 @@ class Skeleton:
             factor = b.input(ranks[:-1], "f32")
             return b.simple("mulf", ranks, [x, factor])
         return x
+
+    def listed(self, ranks) -> str:
+        """Rows that a table names, of as many as there may be."""
+        b = self.b
+        r = b.new_rank(self.rng.choice((None, *STATIC)))
+        x = b.input([*ranks[:-2], r, ranks[-1]], self.in_type)
+        at = b.data(r, [*b.subset(ranks[:-2]), ranks[-2]])
+        return b.simple("", ranks, [Access(x, [*map(rank, ranks[:-2]), at, rank(ranks[-1])])])
 
     def rotate(self, w: MapWriter, x: str, y: str) -> str:
         c, s = w.const(self.b.constant()), w.const(self.b.constant())
@@ -421,11 +433,11 @@ class Skeleton:
         )
 
     def spoil_gather(self, score, weights):
-        """Values that are listed."""
+        """Values of which every row has a list of its own."""
         b = self.b
         r = b.new_rank(self.rng.choice((None, *STATIC)))
         values = b.input([r, self.f], "f32")
-        at = b.data(r, [*b.subset(self.batch), self.n])
+        at = b.data(r, [*b.subset(self.batch), self.m, self.n])
         listed = Access(values, [at, rank(self.f)])
         out = [*self.rows, self.f]
         self.results.append(b.simple("mulf", out, [weights, listed], ("add", [self.n])))

@@ -321,8 +321,8 @@ func.func private @no_lanes() attributes { a = #attn.mapping<lanes = m by [], st
 // -----
 
 // MP-1
-// expected-error @+1 {{lane tiles are multiples of 16 up to 128; got 144}}
-func.func private @lanes() attributes { a = #attn.mapping<lanes = m by [144], stream = 1, rows = 1, parallel = []> }
+// expected-error @+1 {{lane tiles are multiples of 8 up to 128; got 136}}
+func.func private @lanes() attributes { a = #attn.mapping<lanes = m by [136], stream = 1, rows = 1, parallel = []> }
 
 // -----
 

@@ -155,6 +155,6 @@ TEST_F(CostModelTest, EveryMappingVerifies) {
   overrides.laneTiles = {std::numeric_limits<int64_t>::max()};
   EXPECT_TRUE(failed(chooseMapping(cascade, MachineModel(), overrides,
                                    [&] { return cascade.emitOpError(); })));
-  EXPECT_NE(last.find("lane tiles are multiples of 16 up to 128"),
+  EXPECT_NE(last.find("lane tiles are multiples of 8 up to 128"),
             std::string::npos);
 }

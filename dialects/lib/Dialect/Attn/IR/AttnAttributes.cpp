@@ -385,8 +385,8 @@ LogicalResult MappingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (laneTiles.empty())
     return emitError() << "a mapping needs at least one lane tile";
   for (auto [index, tile] : llvm::enumerate(laneTiles))
-    if (tile < 16 || tile > 128 || tile % 16 != 0)
-      return emitError() << "lane tiles are multiples of 16 up to 128; got "
+    if (tile < 8 || tile > 128 || tile % 8 != 0)
+      return emitError() << "lane tiles are multiples of 8 up to 128; got "
                          << tile;
     else if (index > 0 && tile >= laneTiles[index - 1])
       return emitError() << "lane tiles come largest first; got " << tile

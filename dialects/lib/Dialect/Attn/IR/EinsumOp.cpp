@@ -30,12 +30,16 @@ const DataIndex *EinsumAccess::getData(unsigned position) const {
   return nullptr;
 }
 
-bool EinsumAccess::readsData() const {
+SmallVector<DataIndex> EinsumAccess::getDataRead() const {
+  SmallVector<DataIndex> read;
   for (unsigned position = 0; position < extents.size(); ++position)
-    if (map.isFunctionOfSymbol(position) && getData(position))
-      return true;
-  return false;
+    if (const DataIndex *index = getData(position);
+        index && map.isFunctionOfSymbol(position))
+      read.push_back(*index);
+  return read;
 }
+
+bool EinsumAccess::readsData() const { return !getDataRead().empty(); }
 
 static SmallVector<StringAttr> toNames(ArrayAttr names) {
   return llvm::map_to_vector(

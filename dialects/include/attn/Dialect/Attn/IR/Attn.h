@@ -63,6 +63,8 @@ struct EinsumAccess {
   static EinsumAccess get(Value tensor, ArrayRef<StringAttr> ranks);
   /// The data that symbol `position` of the map is, or null.
   const DataIndex *getData(unsigned position) const;
+  /// The data that the map reads.
+  SmallVector<DataIndex> getDataRead() const;
   /// Whether an index of the map is data.
   bool readsData() const;
 };

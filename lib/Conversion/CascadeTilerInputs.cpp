@@ -1,0 +1,310 @@
+//===- CascadeTilerInputs.cpp - What a tile reads of tensors --------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// An operand on a tile is a part of its tensor: read in place, or from a copy
+// in scratch where it is converted, has its lanes apart, or lies all over the
+// tensor, in permuted order or where an index tensor says.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeTiler.h"
+#include "IndexBuilder.h"
+#include "attn/Analysis/CascadeUtils.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// The copy of what `access` reads, at `ranks` where it reads no data, or null.
+const CascadeTiler::StagedCopy *
+CascadeTiler::findCopy(const StagedInputs &copies, const EinsumAccess &access,
+                       ArrayRef<StringAttr> ranks) {
+  auto known = copies.find(access.tensor);
+  if (known == copies.end())
+    return nullptr;
+  for (const StagedCopy &copy : known->second)
+    if (copy.lookup ? access.readsData() && isSameAccess(*copy.lookup, access)
+                    : !access.readsData() && ArrayRef(copy.ranks) == ranks)
+      return &copy;
+  return nullptr;
+}
+
+/// A copy of an input's tile in a scratch buffer, in the compute type and with
+/// the lanes last. A streamed tile is converted once per step; a query tile is
+/// packed once per item. In the inner loop, conversions and strided lanes would
+/// cost as much as the arithmetic. Where the tensor `isEmpty`, which data is
+/// known only when the kernel runs, the copy holds 0 (CL-10).
+EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
+                                      const EinsumAccess &access,
+                                      const EinsumAccess &tile,
+                                      StagedInputs &copies, Value isEmpty) {
+  SmallVector<StringAttr> ranks;
+  auto collect = [&](AffineExpr expr) {
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      if (StringAttr rank = tile.ranks[dim.getPosition()];
+          !llvm::is_contained(ranks, rank))
+        ranks.push_back(rank);
+  };
+  for (AffineExpr expr : tile.map.getResults()) {
+    // A table has the slot as its index.
+    expr.walk([&](AffineExpr inner) {
+      if (auto symbol = dyn_cast<AffineSymbolExpr>(inner))
+        llvm::for_each(tile.getData(symbol.getPosition())->map.getResults(),
+                       collect);
+      else
+        collect(inner);
+    });
+  }
+  if (const StagedCopy *copy = findCopy(copies, access, ranks))
+    return EinsumAccess::get(sliceStep(builder, loc, copy->buffer),
+                             copy->buffer.ranks);
+
+  TileBuffer buffer = allocate(builder, loc, ranks,
+                               getElementTypeOrSelf(tile.tensor.getType()));
+  SmallVector<StringAttr> clamped;
+  if (llvm::is_contained(ranks, lane))
+    clamped.push_back(lane);
+  auto emit = [&](OpBuilder &nested, ArrayRef<EinsumAccess> accesses) {
+    Value out = sliceStep(nested, loc, buffer);
+    Type element = getElementTypeOrSelf(out.getType());
+    EinsumOp::create(nested, loc, out, buffer.ranks, accesses, std::nullopt,
+                     /*accumulate=*/false, clamped,
+                     [&](OpBuilder &map, Location, ValueRange args) -> Value {
+                       if (!args.empty())
+                         return args[0];
+                       return arith::ConstantOp::create(
+                           map, loc, map.getZeroAttr(element));
+                     });
+  };
+  if (isEmpty) {
+    auto branch = scf::IfOp::create(builder, loc, isEmpty, /*withElse=*/true);
+    OpBuilder thenBuilder = branch.getThenBodyBuilder();
+    emit(thenBuilder, {});
+    OpBuilder elseBuilder = branch.getElseBodyBuilder();
+    emit(elseBuilder, tile);
+  } else {
+    emit(builder, tile);
+  }
+  std::optional<EinsumAccess> lookup;
+  if (access.readsData())
+    lookup = access;
+  copies[access.tensor].push_back({ranks, lookup, buffer});
+  return EinsumAccess::get(sliceStep(builder, loc, buffer), buffer.ranks);
+}
+
+/// Packs the inputs that the steps of the stream read along the lanes.
+void CascadeTiler::packInputs(OpBuilder &builder, IterateOp op) {
+  packed.clear();
+  for (auto einsum : op.getBody().front().getOps<EinsumOp>())
+    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+      EinsumAccess access = einsum.getAccess(index);
+      if (!isInput(access.tensor))
+        continue;
+      Reach reach = getReach(access);
+      if (!reach.lanes || reach.stream || !(reach.isPlain || reach.data))
+        continue;
+      bool readsLanes = false;
+      EinsumAccess tile =
+          getTileAccess(builder, einsum.getLoc(), access, readsLanes);
+      // What is looked up is copied in any case.
+      if (!reach.data)
+        stageInput(builder, einsum.getLoc(), access, tile, packed);
+    }
+}
+
+AffineExpr CascadeTiler::lookUp(OpBuilder &builder, Location loc,
+                                const EinsumAccess &access, AffineExpr expr,
+                                SmallVectorImpl<StringAttr> &names,
+                                SmallVectorImpl<DataIndex> &tables) {
+  MLIRContext *context = builder.getContext();
+  SmallVector<AffineExpr> symbols(access.extents.size(),
+                                  getAffineConstantExpr(0, context));
+  for (unsigned position = 0; position < access.extents.size(); ++position) {
+    const DataIndex *data = access.getData(position);
+    if (!data || !expr.isFunctionOfSymbol(position))
+      continue;
+    bool readsLanes = false;
+    EinsumAccess table = getTileAccess(
+        builder, loc,
+        EinsumAccess(data->tensor, data->map, access.ranks, access.extents),
+        readsLanes);
+    // Over the ranks of the access that reads it.
+    SmallVector<AffineExpr> dims;
+    for (StringAttr rank : table.ranks)
+      dims.push_back(getAffineDimExpr(
+          llvm::find(access.ranks, rank) - access.ranks.begin(), context));
+    symbols[position] = getAffineSymbolExpr(names.size(), context);
+    names.push_back(builder.getStringAttr("%" + Twine(names.size())));
+    tables.push_back({names.back(), table.tensor,
+                      table.map.replaceDimsAndSymbols(
+                          dims, {}, access.ranks.size(), /*numSymbols=*/0)});
+  }
+  return expr.replaceSymbols(symbols);
+}
+
+EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
+                                         const EinsumAccess &access,
+                                         bool &readsLanes) {
+  MLIRContext *context = builder.getContext();
+  auto getPoint = [&]() -> AffineExpr {
+    for (auto [position, rank] : llvm::enumerate(access.ranks))
+      if (isPoint(rank))
+        return getAffineDimExpr(position, context);
+    return {};
+  };
+  SmallVector<AffineExpr> exprs;
+  auto buffer = buffers.find(access.tensor);
+  if (buffer != buffers.end()) {
+    for (int64_t dim : buffer->second.dims)
+      exprs.push_back(access.map.getResult(dim));
+    return fixRow(
+        builder, loc,
+        EinsumAccess(sliceStep(builder, loc, buffer->second),
+                     AffineMap::get(access.ranks.size(), 0, exprs, context),
+                     access.ranks));
+  }
+
+  Reach reach = getReach(access);
+  // What data reads is copied, once for the item or the step.
+  const StagedCopy *copy = nullptr;
+  if (reach.data && (reach.lanes || stepCount))
+    copy = findCopy(reach.lanes ? packed : staged, access, {});
+  if (copy)
+    return EinsumAccess::get(sliceStep(builder, loc, copy->buffer),
+                             copy->buffer.ranks);
+
+  Value input = inputs[cast<BlockArgument>(access.tensor).getArgNumber()];
+  auto type = cast<MemRefType>(input.getType());
+  SmallVector<OpFoldResult> offsets, sizes, strides;
+  SmallVector<int64_t> shape;
+  bool hasLanes = false, isStreamed = false, isPlain = true;
+  Value isEmpty;
+  // Tokens of a permuted rank are read where they lie, through the part of its
+  // table that the tile has.
+  SmallVector<StringAttr> names;
+  SmallVector<DataIndex> tables;
+  auto addTableIndex = [&](StringAttr rank, AffineExpr slot, unsigned dim) {
+    offsets.push_back(builder.getIndexAttr(0));
+    sizes.push_back(memref::getMixedSize(builder, loc, input, dim));
+    shape.push_back(type.getDimSize(dim));
+    exprs.push_back(getAffineSymbolExpr(names.size(), context));
+    names.push_back(builder.getStringAttr("%" + rank.getValue()));
+    tables.push_back({names.back(), getSlotTable(builder, loc, rank),
+                      AffineMap::get(access.ranks.size(), 0, slot)});
+  };
+  for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+    strides.push_back(builder.getIndexAttr(1));
+    IndexRole role = *classify(access, expr);
+    switch (role) {
+    case IndexRole::Parallel: {
+      SmallVector<Value> operands;
+      for (StringAttr rank : access.ranks) {
+        auto *found = llvm::find(parallel, rank);
+        operands.push_back(found == parallel.end()
+                               ? firstRow
+                               : coordinates[found - parallel.begin()]);
+      }
+      offsets.push_back(affine::makeComposedFoldedAffineApply(
+          builder, loc, AffineMap::get(access.ranks.size(), 0, expr),
+          getAsOpFoldResult(operands)));
+      sizes.push_back(builder.getIndexAttr(1));
+      continue;
+    }
+    case IndexRole::Lane:
+      if (fixedToken) {
+        offsets.push_back(fixedToken);
+        sizes.push_back(builder.getIndexAttr(1));
+        continue;
+      }
+      if (isPermuted(lane)) {
+        addTableIndex(lane, expr, dim);
+        hasLanes = true;
+        continue;
+      }
+      offsets.push_back(toTensor(builder, loc, firstRow, place.rowBase));
+      strides.back() = builder.getIndexAttr(residues);
+      sizes.push_back(rowCount);
+      shape.push_back(ShapedType::kDynamic);
+      hasLanes = readsLanes = true;
+      exprs.push_back(expr);
+      continue;
+    case IndexRole::Stream:
+      if (isPermuted(iterate.getParentAttr())) {
+        addTableIndex(iterate.getParentAttr(), getPoint(), dim);
+        isStreamed = true;
+        continue;
+      }
+      offsets.push_back(toTensor(builder, loc, stepFirst, place.keyBase));
+      strides.back() = builder.getIndexAttr(residues);
+      sizes.push_back(stepCount);
+      shape.push_back(ShapedType::kDynamic);
+      isStreamed = true;
+      exprs.push_back(getPoint());
+      continue;
+    case IndexRole::Local:
+    case IndexRole::Data:
+      offsets.push_back(builder.getIndexAttr(0));
+      sizes.push_back(memref::getMixedSize(builder, loc, input, dim));
+      shape.push_back(type.getDimSize(dim));
+      if (role == IndexRole::Local) {
+        isPlain &= isa<AffineDimExpr>(expr);
+        exprs.push_back(expr);
+        continue;
+      }
+      exprs.push_back(lookUp(builder, loc, access, expr, names, tables));
+      if (type.getDimSize(dim) <= 0) {
+        IndexBuilder index{builder, loc};
+        Value size =
+            getValueOrCreateConstantIndexOp(builder, loc, sizes.back());
+        Value hasNone = index.equal(size, index.constant(0));
+        isEmpty = isEmpty ? arith::OrIOp::create(builder, loc, isEmpty, hasNone)
+                                .getResult()
+                          : hasNone;
+      }
+      continue;
+    }
+  }
+  MemRefType viewType = memref::SubViewOp::inferRankReducedResultType(
+      shape, type, offsets, sizes, strides);
+  Value view = memref::SubViewOp::create(builder, loc, viewType, input, offsets,
+                                         sizes, strides);
+  EinsumAccess tile(
+      view, AffineMap::get(access.ranks.size(), names.size(), exprs, context),
+      access.ranks, names);
+  for (DataIndex &table : tables) {
+    // Over the symbols of the access, of which a table reads none.
+    table.map = AffineMap::get(access.ranks.size(), names.size(),
+                               table.map.getResults(), context);
+    tile.data.push_back(table);
+  }
+  if (reach.data) {
+    // Outside of the steps nothing else reads the copy.
+    StagedInputs once;
+    StagedInputs &copies = reach.lanes ? packed : stepCount ? staged : once;
+    readsLanes = false;
+    return stageInput(builder, loc, access, tile, copies, isEmpty);
+  }
+  if (!isPlain || !stepCount)
+    return tile;
+  Type element = type.getElementType();
+  bool isPacked = hasLanes && !isStreamed;
+  // Rows from all over the tensor are gathered by the load of the tile, too: a
+  // register tile has no registers to spare for their addresses.
+  bool isConverted = isStreamed && !hasLanes && isa<FloatType>(element) &&
+                     (getComputeType(element) != element || !tables.empty());
+  if (isPacked || isConverted) {
+    EinsumAccess copy =
+        stageInput(builder, loc, access, tile, isPacked ? packed : staged);
+    readsLanes = false;
+    return copy;
+  }
+  return tile;
+}
