@@ -198,7 +198,7 @@ def _decode() -> list[Workload]:
         Workload(
             f"decode {dtype} M{queries} N{keys}",
             "decode",
-            _spec(dtype, 128, heads=32, key_heads=8, where=CAUSAL),
+            _spec(dtype, 128, heads=32, key_heads=8, where=CAUSAL, queries=queries),
             1,
             queries,
             keys,

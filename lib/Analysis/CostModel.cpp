@@ -133,7 +133,7 @@ SmallVector<StringAttr> CascadeRanks::getCommonRanks(CascadeOp cascade) const {
   return common.value_or(SmallVector<StringAttr>());
 }
 
-/// Lanes that a register holds at least; fewer queries leave some idle.
+/// Lanes of the smallest tile of rows; fewer queries leave some of them idle.
 static constexpr int64_t kFewQueries = 16;
 
 /// Whether rows of the cascade's plane can be items of their own, with another

@@ -96,7 +96,10 @@ class Worker:
             self.process.stdin.flush()
         answer = self.process.stdout.readline().decode(errors="replace").strip()
         if answer:
-            outcome, _, what = answer.partition(": ")
+            # A process says when it is not to be used again.
+            if answer.startswith("last "):
+                self.close()
+            outcome, _, what = answer.removeprefix("last ").partition(": ")
             return Answer(outcome, what)
         return self.autopsy(mark)
 
