@@ -45,6 +45,11 @@ static LaneForm getForm(EinsumOp einsum, unsigned index, StringAttr lane,
   unsigned uses = 0;
   for (AffineExpr expr : access.map.getResults())
     uses += expr.isFunctionOfDim(position);
+  // Data that lanes index is another number for each of them.
+  if (llvm::any_of(access.getDataRead(), [&](const DataIndex &data) {
+        return data.map.isFunctionOfDim(position);
+      }))
+    return LaneForm::Gathered;
   // The operand uses the lane rank, so it has at least one index expression.
   auto last = dyn_cast<AffineDimExpr>(access.map.getResults().back());
   bool isLast = last && last.getPosition() == position;

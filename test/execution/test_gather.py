@@ -207,6 +207,11 @@ FUSED = {
         **LISTED, TABLE="tensor<?xi32>", OTHER="tensor<?xi32>", KEY="%T[n]", VALUE="%U[n]",
         KEYTABLES=", tensor<?xi32>",
     ).replace("%V[%U[n],f]", "%K[%U[n],f]"),
+    # Another row for each feature.
+    "features": program(
+        **LISTED, TABLE="tensor<?x8xi32>", KEY="%T[n,e]", VALUE="%T[n,f]",
+        KEYTABLES=", tensor<?x8xi32>",
+    ),
     # Half precision is converted as it is copied.
     "lists_bf16": program(
         **LISTED, TABLE="tensor<?xi32>", OTHER="tensor<?xi32>", KEY="%T[n]", VALUE="%U[n]",
@@ -284,6 +289,11 @@ def draw_case(name, rng, batch, queries, keys, rows, wild):
             *(looked_up(x, t) for x in (k, v)),
         )
     k, v = draw(rows, E), draw(rows, E)
+    if name == "features":
+        t = table(keys, E, most=rows)
+        row = (np.clip(t, 0, max(rows - 1, 0)), np.arange(E))
+        seen = [x[row] if rows else np.zeros((keys, E)) for x in (k, v)]
+        return [q, k, v, t, other], q, *(np.broadcast_to(x, (batch, keys, E)) for x in seen)
     t, other = table(keys, most=rows), table(keys, most=rows)
     listed = ((k, t), (k if name == "twice" else v, other))
     seen = [np.broadcast_to(looked_up(x, y), (batch, keys, E)) for x, y in listed]
