@@ -86,6 +86,12 @@ Type attn::getMapArgumentType(Type type, Type output) {
 static LogicalResult verifyIndexExpression(EinsumOp einsum, StringRef what,
                                            unsigned number, AffineExpr expr) {
   // spec: EI-10
+  // MLIR prints the least integer in an affine map and does not read it back.
+  auto constant = dyn_cast<AffineConstantExpr>(expr);
+  if (constant && constant.getValue() == std::numeric_limits<int64_t>::min())
+    return einsum.emitOpError(what)
+           << " #" << number
+           << " is indexed with -2^63; integers in an index are greater";
   auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
   if (!binary)
     return success();

@@ -267,10 +267,7 @@ static void printExpression(OpAsmPrinter &printer, AffineExpr expr,
     printExpression(printer, part, access, partLevel, indexOrder);
   };
   if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
-    // The least integer is no literal with a sign in front.
-    if (constant.getValue() == std::numeric_limits<int64_t>::min())
-      os << "(" << constant.getValue() + 1 << " - 1)";
-    else if (level > 0 && constant.getValue() < 0)
+    if (level > 0 && constant.getValue() < 0)
       os << "(" << constant.getValue() << ")";
     else
       os << constant.getValue();
