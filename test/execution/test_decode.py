@@ -49,7 +49,10 @@ FORMS = {
     "bf16": (replace(BASE, queries=1, where=(("causal",),), key_lengths=True, dtype="bf16"), False),
     "f16": (replace(BASE, queries=2, where=(("window", 50, 0),), dtype="f16"), False),
     "f64": (replace(BASE, queries=1, where=(("window", 77, 0),), dtype="f64"), False),
-    "many_heads": (replace(BASE, heads=20, key_heads=1, queries=2, where=(("causal",),)), False),
+    # More than one tile of lanes, for each of which the row is the same.
+    "many_heads": (
+        replace(BASE, heads=50, key_heads=1, queries=2, where=(("window", 30, 0),)), False,
+    ),
     # These walk their rows in tiles.
     "no_group": (replace(BASE, heads=2, queries=1, where=(("window", 9, 0),)), True),
     "as_many": (replace(BASE, queries=4, where=(("causal",),)), True),
