@@ -72,6 +72,18 @@ class Place:
     strides: tuple[int, ...]
 
 
+def _extents(tensors: Sequence[TensorInfo], shapes) -> dict[str, int]:
+    extents: dict[str, int] = {}
+    for tensor, shape in zip(tensors, shapes, strict=True):
+        if len(shape) != len(tensor.dims):
+            raise ValueError(f"{tensor} has another rank than {shape}")
+        for dim, extent in zip(tensor.dims, shape, strict=True):
+            known = dim if isinstance(dim, int) else extents.setdefault(dim, extent)
+            if known != extent:
+                raise ValueError(f"{tensor.name}: {dim} is {extent}, not {known}")
+    return extents
+
+
 class LaunchDescription:
     """The description of one kernel."""
 
@@ -89,6 +101,9 @@ class LaunchDescription:
             )
             for tensor in content["tensors"]
         ]
+        self.symbols = list(
+            dict.fromkeys(d for t in self.tensors for d in t.dims if isinstance(d, str))
+        )
         self.inputs = [t for t in self.tensors if not t.is_output]
         self.outputs = [t for t in self.tensors if t.is_output]
         self._parameters = content["parameters"]
@@ -99,15 +114,13 @@ class LaunchDescription:
         """The extent of each symbol; raises ValueError where shapes do not fit."""
         if len(shapes) != len(self.tensors):
             raise ValueError(f"{self.name} takes {len(self.tensors)} tensors, not {len(shapes)}")
-        extents: dict[str, int] = {}
-        for tensor, shape in zip(self.tensors, shapes, strict=True):
-            if len(shape) != len(tensor.dims):
-                raise ValueError(f"{tensor} has another rank than {shape}")
-            for dim, extent in zip(tensor.dims, shape, strict=True):
-                known = dim if isinstance(dim, int) else extents.setdefault(dim, extent)
-                if known != extent:
-                    raise ValueError(f"{tensor.name}: {dim} is {extent}, not {known}")
-        return extents
+        return _extents(self.tensors, shapes)
+
+    def input_extents(self, shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
+        """The same of the inputs alone."""
+        if len(shapes) != len(self.inputs):
+            raise ValueError(f"{self.name} takes {len(self.inputs)} inputs, not {len(shapes)}")
+        return _extents(self.inputs, shapes)
 
     def workspace_bytes(self, extents: Mapping[str, int]) -> int:
         return evaluate(self._workspace, extents)
@@ -152,8 +165,9 @@ class LaunchDescription:
         slot, token = np.frombuffer(status, np.int64, 2, offset=8)
         if code == 0:
             return None
-        name = self.tensors[tensor].name
+        name = self.tensors[tensor].name if 0 <= tensor < len(self.tensors) else f"tensor {tensor}"
         if code == 4:
             return f"{self.name}: {name} has {slot} rows or offsets where the call needs {token}"
-        what = {1: "out of range", 2: "another slot holds it, too", 3: "it cannot follow"}[code]
+        known = {1: "out of range", 2: "another slot holds it, too", 3: "it cannot follow"}
+        what = known.get(int(code), f"status {code}, which means nothing")
         return f"{self.name}: {name} holds {token} in slot {slot}: {what}"

@@ -16,49 +16,34 @@ from pathlib import Path
 import numpy as np
 
 from . import ptx_sim
-from .kernel import STATUS, KernelError
-from .launches import STATUS_BYTES, LaunchDescription, Place
+from .device import Call, DescribedKernel, DeviceError, host_address
 
 
-class SimulatorError(RuntimeError):
+class SimulatorError(DeviceError):
     """The simulator refused the PTX or a launch, or found something wrong in one."""
 
 
-def _rows(array: np.ndarray):
-    """The parts of an array that lie next to each other in memory."""
-    if array.flags.c_contiguous:
-        yield array
-        return
-    for index in np.ndindex(array.shape[:-1]):
-        yield array[index]
-
-
-class SimulatedKernel:
+class SimulatedKernel(DescribedKernel):
     """A kernel in PTX with its description; called as `attn.kernel.Kernel` is.
 
-    Every call has memory of its own: what it reads behind a tensor, or before it
-    was written, is found by the simulator and is an error.
+    What a call reads behind a tensor, or before it was written, is found by the
+    simulator and is an error.
     """
 
     def __init__(self, ptx: str | Path, description: str | Path, library: Path | None = None):
+        super().__init__(ptx, description)
         self._sim = ptx_sim.load(library)
-        self.path = Path(ptx)
-        self.description = LaunchDescription(description)
-        self.inputs, self.outputs = self.description.inputs, self.description.outputs
         self.seed = 0
         self._text = self.path.read_bytes()
 
-    def run(self, arrays: Sequence[np.ndarray], parallel=None):
-        """Runs on inputs followed by outputs, whose every element is written."""
-        call = _Call(self._sim, self._text, self.path.name, self.seed)
-        try:
-            call.run(self.description, arrays)
-        finally:
-            call.close()
+    def open_call(self) -> Call:
+        return _Call(self._sim, self._text, self.path.name, self.seed)
 
 
-class _Call:
+class _Call(Call):
     """A simulator, for one call of a kernel."""
+
+    error = SimulatorError
 
     def __init__(self, sim, text: bytes, name: str, seed: int):
         self._sim, self._seed = sim, seed
@@ -75,52 +60,18 @@ class _Call:
             error = self._sim["error"](self._handle) or self._sim["report"](self._handle)
             raise SimulatorError((error or b"unknown error").decode())
 
-    def _allocate(self, size: int) -> int:
+    def allocate(self, size: int, scratch: bool = False) -> int:
         return self._sim["allocate"](self._handle, size) if size else 0
 
-    @staticmethod
-    def _address(array: np.ndarray) -> int:
-        return array.__array_interface__["data"][0]
+    def write(self, address: int, source: np.ndarray):
+        self._do("write", address, host_address(source), source.nbytes)
 
-    def _place(self, array: np.ndarray) -> tuple[Place, int]:
-        """Memory for an array; where it lies, and the device minus the host address."""
-        low = self._address(array)
-        high = low + array.itemsize
-        for extent, stride in zip(array.shape, array.strides, strict=True):
-            low += min(0, (extent - 1) * stride)
-            high += max(0, (extent - 1) * stride)
-        size = high - low if array.size else 0
-        offset = self._allocate(size) - low
-        strides = tuple(stride // array.itemsize for stride in array.strides)
-        return Place(self._address(array) + offset, array.shape, strides), offset
+    def read(self, address: int, target: np.ndarray) -> np.ndarray:
+        known = np.zeros(target.nbytes, np.uint8)
+        self._do("read", address, host_address(target), target.nbytes, known.ctypes.data)
+        return known != 0
 
-    def _write(self, array: np.ndarray, offset: int):
-        if array.size == 0:
-            return
-        for row in _rows(array):
-            self._do("write", self._address(row) + offset, self._address(row), row.nbytes)
-
-    def _read(self, name: str, array: np.ndarray, offset: int):
-        if array.size == 0:
-            return
-        for row in _rows(array):
-            known = np.zeros(row.nbytes, np.uint8)
-            address = self._address(row)
-            self._do("read", address + offset, address, row.nbytes, known.ctypes.data)
-            if not known.all():
-                raise SimulatorError(f"{(known == 0).sum()} bytes of {name} were never written")
-
-    def _check_untouched(self, description, arrays, placed):
-        """A call that is refused has written no output."""
-        for tensor, array, (_, offset) in zip(description.tensors, arrays, placed, strict=True):
-            for row in _rows(array) if tensor.is_output and array.size else ():
-                data, known = np.zeros((2, row.nbytes), np.uint8)
-                address = self._address(row) + offset
-                self._do("read", address, data.ctypes.data, row.nbytes, known.ctypes.data)
-                if known.any():
-                    raise SimulatorError(f"a call that was refused wrote {tensor.name}")
-
-    def _launch(self, launch, arguments: Sequence[int]):
+    def launch(self, launch, arguments: Sequence[int]):
         values = (ctypes.c_uint64 * len(arguments))(*(v % 2**64 for v in arguments))
         pointers = (ctypes.c_void_p * len(arguments))(
             *(ctypes.addressof(values) + 8 * i for i in range(len(arguments)))
@@ -137,31 +88,3 @@ class _Call:
             argument_sizes=sizes,
         )
         self._do("launch", ctypes.byref(config))
-
-    def run(self, description: LaunchDescription, arrays: Sequence[np.ndarray]):
-        extents = description.extents([array.shape for array in arrays])
-        for tensor, array in zip(description.tensors, arrays, strict=True):
-            if array.dtype != tensor.dtype:
-                raise KernelError(STATUS["DTYPE"], f"{tensor} is given {array.dtype}")
-        placed = [self._place(array) for array in arrays]
-        for tensor, array, (_, offset) in zip(description.tensors, arrays, placed, strict=True):
-            if not tensor.is_output:
-                self._write(array, offset)
-        workspace = self._allocate(description.workspace_bytes(extents))
-        check_bytes = description.check_bytes(extents)
-        check = self._allocate(check_bytes)
-        places = [place for place, _ in placed]
-        arguments = description.arguments(places, extents, workspace, check)
-        for launch in description.launches(extents):
-            self._launch(launch, arguments)
-        if check_bytes:
-            status = ctypes.create_string_buffer(STATUS_BYTES)
-            known = ctypes.create_string_buffer(STATUS_BYTES)
-            self._do("read", check, status, STATUS_BYTES, known)
-            problem = description.describe_status(status.raw)
-            if problem:
-                self._check_untouched(description, arrays, placed)
-                raise KernelError(STATUS["VALUE"], problem)
-        for tensor, array, (_, offset) in zip(description.tensors, arrays, placed, strict=True):
-            if tensor.is_output:
-                self._read(tensor.name, array, offset)
