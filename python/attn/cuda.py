@@ -281,11 +281,13 @@ class DeviceKernel(DescribedKernel):
         super().__init__(path, description)
         self.device = device or find_device()
         self.module = Module(self.device, self.path.read_bytes())
-        # Where buffers begin, in bytes behind a multiple of 256.
+        # Where tensors begin, in elements behind a multiple of 256 bytes.
         self.skew = 0
+        # Grids have no more blocks than this; bits do not depend on it.
+        self.most_blocks: int | None = None
 
     def open_call(self) -> Call:
-        return _Call(self.device, self.module, self.skew)
+        return _Call(self)
 
 
 POISON, GUARD = 0xFF, 0xC5
@@ -325,8 +327,8 @@ class _Call(Call):
 
     error = DeviceError
 
-    def __init__(self, device: Device, module: Module, skew: int):
-        self._device, self._module, self._skew = device, module, skew
+    def __init__(self, kernel: DeviceKernel):
+        self._device, self._kernel = kernel.device, kernel
         self._buffers: list[_Buffer] = []
 
     def close(self):
@@ -337,11 +339,11 @@ class _Call(Call):
                 # An error of a launch is that of every later call, too.
                 return
 
-    def allocate(self, size: int, scratch: bool = False) -> int:
+    def allocate(self, size: int, itemsize: int = 0) -> int:
         if size == 0:
             return 0
-        skew = 0 if scratch else self._skew
-        self._buffers.append(_Buffer(self._device, size, skew, scratch))
+        skew = self._kernel.skew * itemsize
+        self._buffers.append(_Buffer(self._device, size, skew, scratch=itemsize == 0))
         return self._buffers[-1].address
 
     def _find(self, address: int) -> _Buffer:
@@ -362,8 +364,9 @@ class _Call(Call):
             self._device.upload(buffer.base, buffer.image)
 
     def launch(self, launch: Launch, arguments: Sequence[int]):
-        function = self._module.function(launch.kernel)
-        function.launch(launch.blocks, launch.threads, launch.shared, arguments)
+        blocks = min(launch.blocks, self._kernel.most_blocks or launch.blocks)
+        function = self._kernel.module.function(launch.kernel)
+        function.launch(blocks, launch.threads, launch.shared, arguments)
 
     def end(self):
         self._device.synchronize()

@@ -78,9 +78,10 @@ class Call:
     # Raised for what is wrong with the kernel, not with its operands.
     error: type[RuntimeError] = DeviceError
 
-    def allocate(self, size: int, scratch: bool = False) -> int:
-        """The address of new memory that is not initialised, 0 for no bytes. Kernels
-        write all of `scratch`, else what `permit` names."""
+    def allocate(self, size: int, itemsize: int = 0) -> int:
+        """The address of new memory that is not initialised, 0 for no bytes. It is
+        for elements of `itemsize` bytes, of which kernels write what `permit` names;
+        0 is for scratch."""
         raise NotImplementedError
 
     def permit(self, address: int, size: int):
@@ -113,7 +114,7 @@ class Call:
             low += min(0, (extent - 1) * stride)
             high += max(0, (extent - 1) * stride)
         size = high - low if array.size else 0
-        offset = self.allocate(size) - low
+        offset = self.allocate(size, array.itemsize) - low
         strides = tuple(stride // array.itemsize for stride in array.strides)
         return Place(host_address(array) + offset, array.shape, strides), offset
 
@@ -144,9 +145,9 @@ class Call:
                     self.permit(host_address(row) + offset, row.nbytes)
                 else:
                     self.write(host_address(row) + offset, row)
-        workspace = self.allocate(description.workspace_bytes(extents), scratch=True)
+        workspace = self.allocate(description.workspace_bytes(extents))
         check_bytes = description.check_bytes(extents)
-        check = self.allocate(check_bytes, scratch=True)
+        check = self.allocate(check_bytes)
         places = [place for place, _ in placed]
         arguments = description.arguments(places, extents, workspace, check)
         self.begin()

@@ -60,7 +60,7 @@ class _Call(Call):
             error = self._sim["error"](self._handle) or self._sim["report"](self._handle)
             raise SimulatorError((error or b"unknown error").decode())
 
-    def allocate(self, size: int, scratch: bool = False) -> int:
+    def allocate(self, size: int, itemsize: int = 0) -> int:
         return self._sim["allocate"](self._handle, size) if size else 0
 
     def write(self, address: int, source: np.ndarray):
