@@ -510,8 +510,11 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   SmallVector<int64_t> gridTile;
   Attribute list = getWalkedList(cascade);
   std::optional<BlockTiles> block;
-  if (machine.sharedBytes > 0)
-    block = chooseBlockTiles(cascade, roles, machine);
+  if (machine.sharedBytes > 0) {
+    block = chooseWarpTiles(cascade, roles, machine);
+    if (!block)
+      block = chooseBlockTiles(cascade, roles, machine);
+  }
   if (laneTiles.empty() && block) {
     // More lanes than share a list would be idle.
     while (list && block->lanes >= 2 * std::max<int64_t>(getListRows(list), 16))

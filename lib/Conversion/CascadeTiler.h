@@ -78,6 +78,10 @@ public:
   CascadeTiler(CascadeOp cascade, ValueRange inputs, ValueRange outputs,
                Value workspace, int64_t laneTile);
 
+  /// Masks steps as a whole, and lets them begin and end on whole tiles of the
+  /// stream.
+  void takeWholeSteps() { takesWholeSteps = true; }
+
   /// Checks that every einsum of the cascade fits the tiled form; says which
   /// does not and why.
   LogicalResult check(function_ref<InFlightDiagnostic(Operation *)> emit);
@@ -353,6 +357,7 @@ private:
   Value stepOffset;
   /// Whether the slots of the points at hand are live for every row.
   bool slotsAreFull = false;
+  bool takesWholeSteps = false;
   /// The tokens of a permuted tile's rows, in scratch.
   Value rowTokens;
   /// Where one row of a permuted tile is stored: its number in the tile and its

@@ -393,9 +393,10 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
 
 /// Emits a partial step in three parts: the points before the full range of
 /// keys, those in it, and those after it. Only the full part needs no mask.
+/// Steps for warps have no parts.
 void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
                               function_ref<void(bool isFull)> emit) {
-  if (grid || isNeverFull(*iterate.getPlan())) {
+  if (grid || takesWholeSteps || isNeverFull(*iterate.getPlan())) {
     emit(/*isFull=*/false);
     return;
   }

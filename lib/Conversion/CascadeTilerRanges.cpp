@@ -86,7 +86,8 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   };
   // Steps begin and end on whole register tiles: a contraction over a few
   // dead keys is cheaper than one that takes the live ones row by row.
-  int64_t rows = cascade.getMapping()->getRowTile();
+  int64_t rows = takesWholeSteps ? cascade.getMapping()->getStreamTile()
+                                 : cascade.getMapping()->getRowTile();
   Value unit = arith::ConstantIndexOp::create(builder, loc, rows);
   Value rest = arith::ConstantIndexOp::create(builder, loc, rows - 1);
   SmallVector<KeyInterval> intervals;

@@ -9,8 +9,7 @@
 #ifndef ATTN_LIB_CONVERSION_EINSUMLOWERING_H
 #define ATTN_LIB_CONVERSION_EINSUMLOWERING_H
 
-#include "TileOperands.h"
-#include "mlir/IR/IRMapping.h"
+#include "EinsumBody.h"
 
 namespace mlir::attn {
 
@@ -41,12 +40,6 @@ private:
   SmallVector<Value> emitPoint(OpBuilder &builder, const LaneBlock &lanes,
                                Value firstRow, int64_t rows,
                                ValueRange accumulators);
-  Value emitMap(OpBuilder &builder, const TileCoordinates &at,
-                ArrayRef<Value> arguments, Value accumulator);
-  void emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping);
-  Value toVector(OpBuilder &builder, Value value);
-  Value combine(OpBuilder &builder, Value accumulator, Value value);
-  Value getIdentity(OpBuilder &builder, Type type);
   Value getExtent(OpBuilder &builder, StringAttr rank);
   TileCoordinates getCoordinates(OpBuilder &builder, const LaneBlock &lanes,
                                  int64_t vector, Value firstRow, int64_t row);
@@ -62,6 +55,7 @@ private:
   std::optional<SmallVector<StringAttr>> threadRanks;
   int64_t vectorWidth, rowTile;
   TileOperands operands;
+  std::optional<EinsumBody> computation;
   /// Values of the ranks whose loops are open.
   llvm::DenseMap<StringAttr, Value> point;
 };

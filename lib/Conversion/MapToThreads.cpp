@@ -21,6 +21,7 @@
 #include "attn/Conversion/Passes.h"
 #include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 namespace mlir::attn {
@@ -57,6 +58,7 @@ private:
   bool hasLanes(EinsumOp einsum) {
     return lanes && llvm::is_contained(einsum.getOutputRanks(), lanes);
   }
+  bool hasWarps() { return function->hasAttr(kWarpLanesAttrName); }
   static Value getBuffer(Value view);
   LogicalResult mapOperation(Operation *op);
   void mapEinsum(EinsumOp einsum);
@@ -136,6 +138,9 @@ void ThreadMapper::synchronize(Operation *op) {
 }
 
 void ThreadMapper::mapEinsum(EinsumOp einsum) {
+  // Who takes part in a copy waits for it elsewhere, and warps know their lanes.
+  if (einsum->hasAttr(kAsyncAttrName) || (hasWarps() && hasLanes(einsum)))
+    return;
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   if (hasLanes(einsum))
     ranks.assign(1, lanes);
@@ -211,6 +216,10 @@ LogicalResult ThreadMapper::mapOperation(Operation *op) {
     mapLoop(loop);
     return success();
   }
+  // What attn-map-to-warps and attn-stage-copies have shared out themselves.
+  if (isa<gpu::BarrierOp, NVVM::CpAsyncWaitGroupOp>(op) ||
+      op->hasAttr(kLayoutAttrName))
+    return success();
   if (isa<memref::LoadOp>(op)) {
     if (readsColumn(op))
       synchronize(op);
@@ -238,7 +247,10 @@ LogicalResult ThreadMapper::mapOperation(Operation *op) {
       for (Operation &inner : llvm::make_early_inc_range(block))
         if (failed(mapOperation(&inner)))
           return failure();
-  if (auto loop = dyn_cast<scf::ForOp>(op); loop && writesMemory(op)) {
+  // A loop that awaits copies begins so, and has a barrier behind that.
+  if (auto loop = dyn_cast<scf::ForOp>(op);
+      loop && writesMemory(op) &&
+      !isa<NVVM::CpAsyncWaitGroupOp>(loop.getBody()->front())) {
     OpBuilder builder = OpBuilder::atBlockBegin(loop.getBody());
     gpu::BarrierOp::create(builder, op->getLoc());
   }
@@ -273,9 +285,10 @@ LogicalResult ThreadMapper::run() {
     if (Value buffer = getBuffer(einsum.getInit()))
       columns.insert(buffer);
   });
-  function->setAttr(
-      kBlockThreadsAttrName,
-      IntegerAttr::get(IntegerType::get(function.getContext(), 64), threads));
+  if (!hasWarps())
+    function->setAttr(
+        kBlockThreadsAttrName,
+        IntegerAttr::get(IntegerType::get(function.getContext(), 64), threads));
   for (Operation &op : llvm::make_early_inc_range(function.getBody().front()))
     if (!isa<func::CallOp, func::ReturnOp>(op) && failed(mapOperation(&op)))
       return failure();

@@ -114,7 +114,16 @@ void attn::buildMapToGrids(OpPassManager &manager, int64_t sharedBytes,
   loops.parallel = true;
   manager.addPass(createAttnLowerLinalgToLoops(loops));
   manager.addPass(createConvertLinalgToParallelLoopsPass());
+  AttnMapToWarpsOptions warps;
+  warps.sharedBytes = sharedBytes;
+  manager.addPass(createAttnMapToWarps(warps));
+  AttnStageCopiesOptions stages;
+  stages.sharedBytes = sharedBytes;
+  manager.addPass(createAttnStageCopies(stages));
+  manager.addPass(createAttnSpecializeSteps());
   manager.addPass(createAttnMapToThreads());
+  manager.addPass(createAttnLowerCopies());
+  manager.addPass(createAttnLowerFragments());
   manager.addPass(createAttnLowerEinsums());
   manager.addPass(createLoopInvariantCodeMotionPass());
   AttnMapToBlocksOptions blocks;

@@ -8,6 +8,7 @@
 
 #include "BoundaryViews.h"
 #include "CascadeTiler.h"
+#include "attn/Analysis/CostModel.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
@@ -274,6 +275,8 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
         builder.setInsertionPointToStart(branch.elseBlock());
       }
       CascadeTiler tiler(cascade, inputs, outputs, workspace, laneTile);
+      if (warps && multipliesMatrices(cascade))
+        tiler.takeWholeSteps();
       tiler.reserve(places.getWorkspaceBytes());
       tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());

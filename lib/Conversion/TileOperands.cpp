@@ -299,6 +299,21 @@ static Value getZero(OpBuilder &builder, Location loc, Type type) {
   return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
 }
 
+SmallVector<Value> TileOperands::getIndices(OpBuilder &builder, unsigned index,
+                                            const TileCoordinates &at) {
+  EinsumAccess access = einsum.getAccess(index);
+  SmallVector<Value> indices;
+  for (AffineExpr expr : access.map.getResults()) {
+    Value position = evaluate(builder, expr, access, at);
+    if (readsTable(access, expr) ||
+        (!at.lane && readsClamped(einsum, expr, access)))
+      position = clampIndex(builder, position, access.tensor, indices.size(),
+                            at.width);
+    indices.push_back(position);
+  }
+  return indices;
+}
+
 Value TileOperands::load(OpBuilder &builder, unsigned index,
                          const TileCoordinates &at, Type type) {
   Location loc = einsum.getLoc();
@@ -311,23 +326,23 @@ Value TileOperands::load(OpBuilder &builder, unsigned index,
     return convert(builder, loc, loadGathered(builder, index, at, access),
                    type);
 
+  if (form == LaneForm::Uniform)
+    return convert(
+        builder, loc,
+        memref::LoadOp::create(builder, loc, access.tensor,
+                               getIndices(builder, index, at)),
+        type);
   SmallVector<Value> indices;
   for (AffineExpr expr : access.map.getResults()) {
     auto plain = dyn_cast<AffineDimExpr>(expr);
-    bool isLane = form == LaneForm::Contiguous && plain &&
-                  access.ranks[plain.getPosition()] == *at.lane;
+    bool isLane = plain && access.ranks[plain.getPosition()] == *at.lane;
     Value position =
         isLane ? at.firstLane : evaluate(builder, expr, access, at);
-    if (readsTable(access, expr) ||
-        (!at.lane && readsClamped(einsum, expr, access)))
+    if (readsTable(access, expr))
       position = clampIndex(builder, position, access.tensor, indices.size(),
                             at.width);
     indices.push_back(position);
   }
-  if (form == LaneForm::Uniform)
-    return convert(builder, loc,
-                   memref::LoadOp::create(builder, loc, access.tensor, indices),
-                   type);
   auto vectorType = VectorType::get({at.width}, element);
   if (!at.count)
     return convert(builder, loc,

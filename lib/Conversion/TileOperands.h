@@ -43,6 +43,10 @@ public:
   /// do not matter to it, else a vector.
   Value load(OpBuilder &builder, unsigned index, const TileCoordinates &at,
              Type type);
+  /// Where input `index` is read at a point without lanes: an index for each of
+  /// its dimensions.
+  SmallVector<Value> getIndices(OpBuilder &builder, unsigned index,
+                                const TileCoordinates &at);
   /// The current value of the result, for accumulation.
   Value loadResult(OpBuilder &builder, const TileCoordinates &at,
                    ArrayRef<StringAttr> ranks, Type type);

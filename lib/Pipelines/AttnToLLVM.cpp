@@ -129,7 +129,9 @@ void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
 void attn::buildFormPhases(OpPassManager &manager,
                            const AttnToLLVMOptions &options) {
   manager.addPass(createAttnSplitPhases());
-  manager.addPass(createAttnTileCascade());
+  AttnTileCascadeOptions tile;
+  tile.warps = options.sharedBytes > 0;
+  manager.addPass(createAttnTileCascade(tile));
   manager.addPass(createAttnDistributeCascade());
   buildOutlineUnfused(manager);
   manager.addPass(createAttnLinkPhases());

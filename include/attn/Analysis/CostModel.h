@@ -88,6 +88,17 @@ struct BlockTiles {
 BlockTiles chooseBlockTiles(CascadeOp cascade, const RankRoles &roles,
                             const MachineModel &machine);
 
+/// Whether the steps of `cascade` multiply tiles of bf16 or f16 whose extents fit
+/// matrix products, so that tensor cores may take them.
+bool multipliesMatrices(CascadeOp cascade);
+
+/// Those for tensor cores, where a cascade's steps multiply tiles of bf16 or f16
+/// whose extents fit matrix products: the most lanes, then the most points, whose
+/// tiles fit the registers of their threads and the shared memory of a block.
+std::optional<BlockTiles> chooseWarpTiles(CascadeOp cascade,
+                                          const RankRoles &roles,
+                                          const MachineModel &machine);
+
 /// Points per step such that the intermediate stays in the first level of
 /// cache and the working set in the second.
 int64_t chooseStreamTile(const WorkingSet &set, const MachineModel &machine);

@@ -27,6 +27,15 @@ inline constexpr StringLiteral kLaneTileAttrName = "attn.lane_tile";
 inline constexpr StringLiteral kThreadRanksAttrName = "attn.thread_ranks";
 /// Function attribute: the threads of the block that runs it.
 inline constexpr StringLiteral kBlockThreadsAttrName = "attn.block_threads";
+/// Function attribute, from attn-map-to-warps: the lanes that a warp takes, as
+/// rows of matrix products.
+inline constexpr StringLiteral kWarpLanesAttrName = "attn.warp_lanes";
+/// Attribute of a buffer whose numbers the threads of the block hold in
+/// registers, from attn-map-to-warps: "row_vector" or "accumulator".
+inline constexpr StringLiteral kLayoutAttrName = "attn.layout";
+/// Unit attribute of an einsum that copies a tile to shared memory: the copy is
+/// under way until the block waits for it.
+inline constexpr StringLiteral kAsyncAttrName = "attn.async";
 
 /// Whether attn-tile-cascade can turn a mapped cascade into loops. Where it
 /// cannot, says which operation stops it and why through `emit`, at a severity

@@ -88,7 +88,15 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
     way; `checkFusedCascade` answers the same question without changing anything,
     which is how attn-choose-form decides. `docs/rationale/tiling.md` explains the
     nest, `--attn-debug=tile` shows the buffers.
+
+    With `warps`, steps of cascades that tensor cores may take are masked as a whole,
+    and begin and end on whole tiles of the stream: registers are written out, and
+    have no use for parts of a step.
   }];
+  let options = [
+    Option<"warps", "warps", "bool", "false",
+           "Build steps for the matrix products of warps where they may take "
+           "them">];
   let dependentDialects = ["::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
@@ -121,6 +129,103 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
+}
+
+def AttnMapToWarps : Pass<"attn-map-to-warps", "::mlir::ModuleOp"> {
+  let summary = "Give the lanes of an item to warps, for tensor cores";
+  let description = [{
+    For GPUs, after attn-tile-cascade and attn-assign-workspace, before
+    attn-map-to-threads. In a function that multiplies tiles of bf16 or f16, a warp
+    takes 16 or 32 lanes as rows of its matrix products (`attn.warp_lanes`), and
+    every buffer of the item gets a layout by the ranks that einsums read it with:
+
+    - [lane] and [column, lane] leave scratch for registers: a `memref.alloca` with
+      `attn.layout`, "row_vector" or "accumulator", that all threads of the block
+      hold together.
+    - A copy of rows of a tensor that is read by products alone stays in shared
+      memory, [lane, column], in the tensor's type; a factor of the copy is applied
+      to the sums, as rows with a factor are not exact in 16 bits.
+    - What has no lanes stays shared. The right side of a product has the tensor's
+      type, and rows padded such that matrices are loaded without conflicts.
+
+    A function whose products are not of copies and weights, whose extents are no
+    multiples of those of `mma.sync.m16n8k16`, or whose tiles take more registers or
+    more than `shared-bytes` bytes is left as it is, with a remark that says which.
+  }];
+  let options = [
+    Option<"sharedBytes", "shared-bytes", "int64_t", "101376",
+           "shared memory that a block may have, in bytes">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::NVVM::NVVMDialect"];
+}
+
+def AttnStageCopies : Pass<"attn-stage-copies", "::mlir::ModuleOp"> {
+  let summary = "Copy the tiles of the next step while a step computes";
+  let description = [{
+    For functions of attn-map-to-warps. The copies that every step of a loop makes
+    of its tensors, in all branches alike, get a second place in shared memory as far
+    as `shared-bytes` goes; those of the next step are started before a step
+    computes, and awaited at the start of the next one, with one barrier. What a copy
+    reads must follow from the number of the step. Copies that go on while threads do
+    something else have `attn.async`; the others are awaited where they stand.
+  }];
+  let options = [
+    Option<"sharedBytes", "shared-bytes", "int64_t", "101376",
+           "shared memory that a block may have, in bytes">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::NVVM::NVVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def AttnSpecializeSteps : Pass<"attn-specialize-steps", "::mlir::ModuleOp"> {
+  let summary = "Give steps with all points of their tile a branch of their own";
+  let description = [{
+    For functions of attn-map-to-warps: the part of a step that computes, or its
+    branch without masks where it has one, is written twice, once for steps with as
+    many points as the tile has columns, where the sizes are static.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def AttnLowerCopies : Pass<"attn-lower-copies"> {
+  let summary = "Lower copies to shared memory to cp.async";
+  let description = [{
+    An einsum with `attn.async` becomes copies of 16 bytes, `nvvm.cp.async`, of
+    neighbours by neighbouring threads, and one group of them. Rows that the operand
+    does not have are zeros. A branch copies element by element where a call's
+    strides or addresses are no multiples of 16 bytes; it is the only one where rows
+    are not contiguous or elements are converted.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::NVVM::NVVMDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def AttnLowerFragments : Pass<"attn-lower-fragments", "::mlir::ModuleOp"> {
+  let summary = "Lower einsums over the lanes of warps to registers";
+  let description = [{
+    In functions of attn-map-to-warps, every einsum over the lanes becomes scalar
+    code on the registers that a thread holds of its operands, written out; a tile
+    is a `memref.alloca` of the thread's own, which LLVM keeps in registers, as all
+    indices are constants. Products of matrices become `nvvm.ldmatrix` and
+    `nvvm.mma.sync`; reductions over columns end with shuffles between the four
+    threads of a row; any other sum of products is a loop over its depth.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::NVVM::NVVMDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 def AttnMapToThreads : Pass<"attn-map-to-threads", "::mlir::ModuleOp"> {

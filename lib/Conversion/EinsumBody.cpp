@@ -1,0 +1,199 @@
+//===- EinsumBody.cpp - What an einsum computes at one point --------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "EinsumBody.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+Value EinsumBody::getIdentity(OpBuilder &builder, Type type) {
+  Type scalar = getElementTypeOrSelf(type);
+  TypedAttr value;
+  ReductionKind kind = *einsum.getReduction();
+  if (kind == ReductionKind::Associative) {
+    value = einsum.getIdentityAttr();
+  } else if (auto floatType = dyn_cast<FloatType>(scalar)) {
+    const llvm::fltSemantics &semantics = floatType.getFloatSemantics();
+    // Maxima start at the least finite number: exp(s - max) then never
+    // subtracts infinities.
+    APFloat number = APFloat::getZero(semantics);
+    if (kind == ReductionKind::Mul)
+      number = APFloat::getOne(semantics);
+    else if (kind == ReductionKind::Max)
+      number = APFloat::getLargest(semantics, /*Negative=*/true);
+    else if (kind == ReductionKind::Min)
+      number = APFloat::getLargest(semantics);
+    value = FloatAttr::get(scalar, number);
+  } else {
+    unsigned width = scalar.getIntOrFloatBitWidth();
+    APInt number = APInt::getZero(width);
+    if (kind == ReductionKind::Mul)
+      number = APInt(width, 1);
+    else if (kind == ReductionKind::Max)
+      number = APInt::getSignedMinValue(width);
+    else if (kind == ReductionKind::Min)
+      number = APInt::getSignedMaxValue(width);
+    else if (kind == ReductionKind::And)
+      number = APInt::getAllOnes(width);
+    value = IntegerAttr::get(scalar, number);
+  }
+  if (auto vector = dyn_cast<VectorType>(type))
+    value = SplatElementsAttr::get(vector, ArrayRef<Attribute>(value));
+  return arith::ConstantOp::create(builder, loc, value);
+}
+
+Value EinsumBody::combine(OpBuilder &builder, Value accumulator,
+                              Value value) {
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(value.getType()));
+  auto select = [&](arith::CmpFPredicate predicate) -> Value {
+    // The accumulator is kept only where it is ordered and beyond the value,
+    // so a NaN value is taken; this is one maximum instruction.
+    Value keeps =
+        arith::CmpFOp::create(builder, loc, predicate, accumulator, value);
+    return arith::SelectOp::create(builder, loc, keeps, accumulator, value);
+  };
+  switch (*einsum.getReduction()) {
+  case ReductionKind::Add:
+    return isFloat ? arith::AddFOp::create(builder, loc, accumulator, value)
+                         .getResult()
+                   : arith::AddIOp::create(builder, loc, accumulator, value)
+                         .getResult();
+  case ReductionKind::Mul:
+    return isFloat ? arith::MulFOp::create(builder, loc, accumulator, value)
+                         .getResult()
+                   : arith::MulIOp::create(builder, loc, accumulator, value)
+                         .getResult();
+  case ReductionKind::Max:
+    if (!isFloat)
+      return arith::MaxSIOp::create(builder, loc, accumulator, value);
+    if (hasMaximum)
+      return LLVM::MaximumOp::create(builder, loc, accumulator, value);
+    return select(arith::CmpFPredicate::OGT);
+  case ReductionKind::Min:
+    if (!isFloat)
+      return arith::MinSIOp::create(builder, loc, accumulator, value);
+    if (hasMaximum)
+      return LLVM::MinimumOp::create(builder, loc, accumulator, value);
+    return select(arith::CmpFPredicate::OLT);
+  case ReductionKind::And:
+    return arith::AndIOp::create(builder, loc, accumulator, value);
+  case ReductionKind::Or:
+    return arith::OrIOp::create(builder, loc, accumulator, value);
+  case ReductionKind::Associative: {
+    IRMapping mapping;
+    Block *combiner = einsum.getCombinerBlock();
+    mapping.map(combiner->getArguments(), ValueRange{accumulator, value});
+    for (Operation &op : combiner->without_terminator())
+      emitOp(builder, op, mapping);
+    return toVector(builder, mapping.lookupOrDefault(
+                                 combiner->getTerminator()->getOperand(0)));
+  }
+  }
+  llvm_unreachable("every reduction kind is covered");
+}
+
+Value EinsumBody::toVector(OpBuilder &builder, Value value) {
+  if (isa<VectorType>(value.getType()) || !width)
+    return value;
+  return vector::BroadcastOp::create(
+      builder, loc, VectorType::get({width}, value.getType()), value);
+}
+
+/// Clones one operation of a map or of a reduction's region, on vectors where
+/// an operand is one.
+void EinsumBody::emitOp(OpBuilder &builder, Operation &op,
+                            IRMapping &mapping) {
+  bool isVector = llvm::any_of(op.getOperands(), [&](Value operand) {
+    return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
+  });
+  SmallVector<Value> mapped;
+  for (Value operand : op.getOperands()) {
+    Value value = mapping.lookupOrDefault(operand);
+    mapped.push_back(isVector ? toVector(builder, value) : value);
+  }
+  OperationState state(op.getLoc(), op.getName());
+  state.addOperands(mapped);
+  state.addAttributes(op.getAttrs());
+  for (Type type : op.getResultTypes())
+    state.addTypes(isVector ? Type(VectorType::get({width}, type))
+                            : type);
+  Value result = builder.create(state)->getResult(0);
+  // A quotient whose divisor is 0 is 0: only points with a divisor exist.
+  if (isa<arith::DivFOp>(op)) {
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getZeroAttr(result.getType()));
+    Value isEmpty = arith::CmpFOp::create(
+        builder, loc, arith::CmpFPredicate::OEQ, mapped[1], zero);
+    result = arith::SelectOp::create(builder, loc, isEmpty, zero, result);
+  }
+  mapping.map(op.getResult(0), result);
+}
+
+/// Clones the map on vectors; what is uniform across the lanes stays scalar
+/// until it meets a vector. Returns the value, combined with the accumulator.
+Value EinsumBody::emitMap(OpBuilder &builder, const TileCoordinates &at,
+                              ArrayRef<Value> arguments, Value accumulator) {
+  IRMapping mapping;
+  for (auto [argument, value] :
+       llvm::zip_equal(einsum.getMap()->getArguments(), arguments))
+    mapping.map(argument, value);
+  Value yielded = einsum.getMapResult();
+  Operation *last = yielded.getDefiningOp();
+  // A masked product, select(live, a * b, 0), adds what the product alone adds
+  // or keeps the accumulator: both forms of a step give the same bits.
+  Value mask;
+  if (auto select = dyn_cast_or_null<arith::SelectOp>(last);
+      select && accumulator && select->getBlock() == einsum.getMap() &&
+      matchPattern(select.getFalseValue(), m_AnyZeroFloat())) {
+    mask = select.getCondition();
+    yielded = select.getTrueValue();
+    last = yielded.getDefiningOp();
+  }
+  // A product that is summed is one fused multiply-add.
+  bool isFused = accumulator && isa_and_nonnull<arith::MulFOp>(last) &&
+                 last->getBlock() == einsum.getMap() &&
+                 einsum.getReduction() == ReductionKind::Add &&
+                 yielded.hasOneUse();
+
+  if (!isFused && mask) {
+    yielded = einsum.getMapResult();
+    mask = {};
+  }
+  for (Operation &op : einsum.getMap()->without_terminator()) {
+    if (isFused && (&op == last || op.getResult(0) == einsum.getMapResult()))
+      continue;
+    if (auto index = dyn_cast<IndexOp>(op)) {
+      mapping.map(index.getResult(),
+                  operands.getIndex(builder, at, index.getRankAttr()));
+      continue;
+    }
+    emitOp(builder, op, mapping);
+  }
+  if (isFused) {
+    Value left =
+        toVector(builder, mapping.lookupOrDefault(last->getOperand(0)));
+    Value right =
+        toVector(builder, mapping.lookupOrDefault(last->getOperand(1)));
+    Value sum =
+        width ? vector::FMAOp::create(builder, loc, left, right, accumulator)
+                   .getResult()
+             : math::FmaOp::create(builder, loc, left, right, accumulator)
+                   .getResult();
+    if (!mask)
+      return sum;
+    return arith::SelectOp::create(builder, loc, mapping.lookupOrDefault(mask),
+                                   sum, accumulator);
+  }
+  Value value = toVector(builder, mapping.lookupOrDefault(yielded));
+  return accumulator ? combine(builder, accumulator, value) : value;
+}

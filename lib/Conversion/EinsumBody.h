@@ -1,0 +1,51 @@
+//===- EinsumBody.h - What an einsum computes at one point ------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_CONVERSION_EINSUMBODY_H
+#define ATTN_LIB_CONVERSION_EINSUMBODY_H
+
+#include "TileOperands.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::attn {
+
+/// The map and the reduction of one einsum on tiles, at a scalar point or at
+/// `width` lanes side by side. Whoever lays the points out in loops, registers
+/// or threads computes them with this.
+class EinsumBody {
+public:
+  /// `width` is the number of lanes, 0 for scalars. With `hasMaximum` the target
+  /// has instructions for maxima and minima that keep NaN.
+  EinsumBody(EinsumOp einsum, TileOperands &operands, int64_t width,
+             bool hasMaximum = false)
+      : einsum(einsum), loc(einsum.getLoc()), operands(operands), width(width),
+        hasMaximum(hasMaximum) {}
+
+  /// The map of `arguments` at a point, combined with `accumulator` if there is
+  /// one.
+  Value emitMap(OpBuilder &builder, const TileCoordinates &at,
+                ArrayRef<Value> arguments, Value accumulator);
+  /// Two values under the reduction.
+  Value combine(OpBuilder &builder, Value accumulator, Value value);
+  /// The value that the reduction starts from, of `type`.
+  Value getIdentity(OpBuilder &builder, Type type);
+
+private:
+  void emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping);
+  Value toVector(OpBuilder &builder, Value value);
+
+  EinsumOp einsum;
+  Location loc;
+  TileOperands &operands;
+  int64_t width;
+  bool hasMaximum;
+};
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_CONVERSION_EINSUMBODY_H

@@ -1,0 +1,112 @@
+//===- FragmentLowering.h - Einsums on registers of a warp ------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_CONVERSION_FRAGMENTLOWERING_H
+#define ATTN_LIB_CONVERSION_FRAGMENTLOWERING_H
+
+#include "EinsumBody.h"
+#include "WarpLayouts.h"
+
+namespace mlir::attn {
+
+/// A thread among those of its block. In an accumulator of m16n8k16 thread t of
+/// a warp holds rows t / 4 and t / 4 + 8, and of each columns 2 (t mod 4) and
+/// the next one. A register tile has these rows for every 16 lanes of the warp
+/// and these columns for every 8 of the tile, and counts both from 0.
+struct WarpThread {
+  /// The lane of the item that each row of registers belongs to.
+  SmallVector<Value> lanes;
+  /// The first lane of the warp, and the thread's number in the warp.
+  Value firstLane, number;
+  /// The first of the columns that the thread has of the tile's first eight.
+  Value firstColumn;
+
+  static WarpThread create(OpBuilder &builder, Location loc, int64_t warpLanes);
+  int64_t getRows() const { return lanes.size(); }
+  /// The column of the tile that column `column` of the registers is.
+  Value getColumn(OpBuilder &builder, Location loc, int64_t column) const;
+};
+
+/// Registers of a thread by the buffers that they are its part of.
+using RegisterTiles = llvm::DenseMap<Value, Value>;
+
+/// Lowers one einsum whose result has the rank of the lanes.
+class FragmentLowering {
+public:
+  FragmentLowering(EinsumOp einsum, StringAttr lane, const WarpThread &thread,
+                   const RegisterTiles &registers)
+      : einsum(einsum), loc(einsum.getLoc()), lane(lane), thread(thread),
+        registers(registers), operands(einsum),
+        body(einsum, operands, /*width=*/0, /*hasMaximum=*/true) {}
+
+  void run();
+
+private:
+  /// One column of registers, where the einsum has columns.
+  struct Column {
+    int64_t number = 0;
+    /// Its coordinate in the einsum, and whether the einsum has it; null if
+    /// always.
+    Value coordinate, exists;
+  };
+
+  Value getRegisters(Value memref) const {
+    return registers.lookup(getWholeBuffer(memref));
+  }
+  static bool isTile(Value registers) {
+    return cast<MemRefType>(registers.getType()).getRank() == 2;
+  }
+  StringAttr getColumnRank();
+  std::optional<TilePart> getPart();
+  int64_t countColumns();
+  Column getColumn(OpBuilder &builder, const std::optional<TilePart> &part,
+                   int64_t number);
+  TileCoordinates getPoint(int64_t row, StringAttr rank, const Column &column);
+  Value loadRegister(OpBuilder &builder, Value memref, int64_t row,
+                     int64_t column);
+  void storeRegister(OpBuilder &builder, Value memref, int64_t row,
+                     int64_t column, Value value, Value exists = {});
+  bool readsMemoryAt(StringAttr rank);
+  Value emitPoint(OpBuilder &builder, int64_t row, StringAttr rank,
+                  const Column &column, Value accumulator);
+  Value emitGuarded(OpBuilder &builder, int64_t row, StringAttr rank,
+                    const Column &column, Value accumulator, Value otherwise);
+  Value storesRow(OpBuilder &builder, int64_t row);
+  Value shuffle(OpBuilder &builder, Value value, Value from, bool isXor);
+
+  void lowerMap();
+  void lowerStore();
+  void lowerReduction();
+  void lowerSum(const Contraction &product);
+  void lowerProduct(const Contraction &product);
+
+  // Products of matrices: FragmentProducts.cpp.
+  using Matrix = SmallVector<Value, 4>;
+  Value getElementAddress(OpBuilder &builder, Value memref, Value row,
+                          Value column);
+  Matrix loadMatrices(OpBuilder &builder, Value address, int64_t offset,
+                      int64_t count, bool isTransposed, Type element);
+  Matrix packWeights(OpBuilder &builder, const TilePart &part, int64_t rows,
+                     int64_t depth, Type element);
+  Matrix multiply(OpBuilder &builder, const Matrix &left, ValueRange right,
+                  const Matrix &sums, Type element);
+
+  EinsumOp einsum;
+  Location loc;
+  StringAttr lane;
+  const WarpThread &thread;
+  const RegisterTiles &registers;
+  TileOperands operands;
+  EinsumBody body;
+  /// Numbers that points of a row or of a column share.
+  llvm::DenseMap<std::tuple<unsigned, int64_t, int64_t>, Value> loaded;
+};
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_CONVERSION_FRAGMENTLOWERING_H

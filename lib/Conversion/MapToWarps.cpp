@@ -1,0 +1,312 @@
+//===- MapToWarps.cpp - Warps take the lanes of an item -------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// For tensor cores: a warp takes 16 or 32 lanes of an item as rows of its matrix
+// products, in place of a lane for each thread. Buffers over the lanes leave
+// scratch for registers; operands of products keep the 16 bits of their tensors.
+// Functions that have none of it are left to attn-map-to-threads.
+//
+//===----------------------------------------------------------------------===//
+
+#include "WarpLayouts.h"
+#include "WorkspaceBytes.h"
+#include "attn/Conversion/FusedForm.h"
+#include "attn/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNMAPTOWARPS
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// Elements behind a row of an operand: eight rows then lie in different banks,
+/// and a matrix is loaded without conflicts.
+static constexpr int64_t kRowPadding = 8;
+/// Accumulators that leave a thread registers for everything else.
+static constexpr int64_t kMostAccumulators = 208;
+
+namespace {
+
+/// Rewrites one function.
+class WarpMapper {
+public:
+  WarpMapper(func::FuncOp function, const WarpLayouts &layouts,
+             int64_t warpLanes)
+      : function(function), layouts(layouts), warpLanes(warpLanes),
+        lane(function->getAttrOfType<StringAttr>(kLanesAttrName)) {}
+
+  void run(func::FuncOp worker);
+  int64_t getSharedBytes() const;
+
+private:
+  Value createView(OpBuilder &builder, Location loc, int64_t shift,
+                   MemRefType type);
+  Value createOperand(OpBuilder &builder, Location loc, int64_t shift,
+                      int64_t rows, int64_t columns, Type element);
+  static void replaceView(Value view, Value by);
+  void placeRegisters(const WarpBuffer &buffer);
+  void placeShared(const WarpBuffer &buffer);
+  void placeOperand(const WarpBuffer &buffer);
+  void copyRows(const WarpBuffer &buffer, EinsumOp writer, int64_t shift);
+  void multiplyRows(const WarpBuffer &buffer, EinsumOp product, int64_t shift);
+
+  func::FuncOp function;
+  const WarpLayouts &layouts;
+  int64_t warpLanes, bytes = 0;
+  StringAttr lane;
+  Value memory;
+};
+
+} // namespace
+
+static int64_t getBytes(const WarpBuffer &buffer) {
+  ArrayRef<int64_t> shape = buffer.type.getShape();
+  int64_t width =
+      llvm::divideCeil(buffer.type.getElementTypeBitWidth(), int64_t(8));
+  int64_t count = buffer.type.getNumElements();
+  if (buffer.element) {
+    width = buffer.element.getIntOrFloatBitWidth() / 8;
+    bool isTurned = buffer.layout == TileLayout::Operand;
+    int64_t rows = shape[isTurned], columns = shape[!isTurned];
+    count = rows * (columns + kRowPadding);
+  }
+  return llvm::alignTo(count * width, kWorkspaceAlignment);
+}
+
+int64_t WarpMapper::getSharedBytes() const {
+  int64_t sum = 0;
+  for (const WarpBuffer &buffer : layouts.getBuffers())
+    if (buffer.layout == TileLayout::Shared ||
+        buffer.layout == TileLayout::Operand)
+      sum += getBytes(buffer);
+  return sum;
+}
+
+Value WarpMapper::createView(OpBuilder &builder, Location loc, int64_t shift,
+                             MemRefType type) {
+  return memref::ViewOp::create(
+      builder, loc, type, memory,
+      arith::ConstantIndexOp::create(builder, loc, shift), ValueRange());
+}
+
+/// Rows of `element` with padding between them.
+Value WarpMapper::createOperand(OpBuilder &builder, Location loc, int64_t shift,
+                                int64_t rows, int64_t columns, Type element) {
+  Value whole =
+      createView(builder, loc, shift,
+                 MemRefType::get({rows, columns + kRowPadding}, element));
+  SmallVector<OpFoldResult> zeros(2, builder.getIndexAttr(0)),
+      ones(2, builder.getIndexAttr(1));
+  SmallVector<OpFoldResult> sizes = {builder.getIndexAttr(rows),
+                                     builder.getIndexAttr(columns)};
+  return memref::SubViewOp::create(builder, loc, whole, zeros, sizes, ones);
+}
+
+/// Replaces a view by one of another type, and all that are parts of it.
+void WarpMapper::replaceView(Value view, Value by) {
+  for (Operation *user : llvm::make_early_inc_range(view.getUsers())) {
+    if (auto part = dyn_cast<memref::SubViewOp>(user)) {
+      OpBuilder builder(part);
+      replaceView(part, memref::SubViewOp::create(
+                            builder, part.getLoc(), by, part.getMixedOffsets(),
+                            part.getMixedSizes(), part.getMixedStrides()));
+      part.erase();
+    } else if (auto cast = dyn_cast<memref::CastOp>(user)) {
+      replaceView(cast, by);
+      cast.erase();
+    } else {
+      user->replaceUsesOfWith(view, by);
+    }
+  }
+}
+
+void WarpMapper::placeRegisters(const WarpBuffer &buffer) {
+  OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
+  auto place = memref::AllocaOp::create(
+      builder, buffer.views.front()->getLoc(), buffer.type);
+  bool isRow = buffer.layout == TileLayout::RowVector;
+  place->setAttr(kLayoutAttrName,
+                 builder.getStringAttr(isRow ? "row_vector" : "accumulator"));
+  for (memref::ViewOp view : buffer.views) {
+    view.replaceAllUsesWith(place.getResult());
+    view.erase();
+  }
+}
+
+void WarpMapper::placeShared(const WarpBuffer &buffer) {
+  for (memref::ViewOp view : buffer.views) {
+    OpBuilder builder(view);
+    Location loc = view.getLoc();
+    if (buffer.element)
+      replaceView(view, createOperand(builder, loc, bytes,
+                                      buffer.type.getDimSize(0),
+                                      buffer.type.getDimSize(1),
+                                      buffer.element));
+    else
+      view.replaceAllUsesWith(createView(builder, loc, bytes, buffer.type));
+    view.erase();
+  }
+  bytes += getBytes(buffer);
+}
+
+/// The rows as they lie in their tensor; `writer` computed them with a factor.
+void WarpMapper::copyRows(const WarpBuffer &buffer, EinsumOp writer,
+                          int64_t shift) {
+  OpBuilder builder(writer);
+  Location loc = writer.getLoc();
+  SmallVector<StringAttr> ranks = writer.getOutputRanks();
+  SmallVector<StringAttr> clamped;
+  for (auto rank : writer.getClampedRanks().getAsRange<StringAttr>())
+    clamped.push_back(rank);
+  Value rows = createOperand(builder, loc, shift, buffer.type.getDimSize(1),
+                             buffer.type.getDimSize(0), buffer.element);
+  auto copy = EinsumOp::create(
+      builder, loc, rows, {ranks[1], ranks[0]}, writer.getAccess(0),
+      std::nullopt, /*accumulate=*/false, clamped,
+      [](OpBuilder &, Location, ValueRange args) { return args[0]; });
+  copy->setAttr(kAsyncAttrName, builder.getUnitAttr());
+  NVVM::CpAsyncWaitGroupOp::create(builder, loc, 0);
+  gpu::BarrierOp::create(builder, loc);
+  writer.erase();
+}
+
+/// A product of the rows as they lie, with the factor behind it: rows with a
+/// factor are not exact in 16 bits.
+void WarpMapper::multiplyRows(const WarpBuffer &buffer, EinsumOp product,
+                              int64_t shift) {
+  OpBuilder builder(product);
+  Location loc = product.getLoc();
+  std::optional<Contraction> parts = Contraction::match(product, lane);
+  Value rows = createOperand(builder, loc, shift, buffer.type.getDimSize(1),
+                             buffer.type.getDimSize(0), buffer.element);
+  EinsumAccess accesses[2];
+  accesses[parts->left] = EinsumAccess::get(rows, {lane, parts->depth});
+  accesses[parts->right] = product.getAccess(parts->right);
+  Value out = product.getInit();
+  SmallVector<StringAttr> ranks = product.getOutputRanks();
+  EinsumOp::create(builder, loc, out, ranks, accesses,
+                   EinsumReduction{ReductionKind::Add, {parts->depth}},
+                   product.getAccumulate(), {},
+                   [](OpBuilder &map, Location at, ValueRange args) -> Value {
+                     return arith::MulFOp::create(map, at, args[0], args[1]);
+                   });
+  if (buffer.factor)
+    EinsumOp::create(
+        builder, loc, out, ranks, EinsumAccess::get(out, ranks), std::nullopt,
+        /*accumulate=*/false, {},
+        [&](OpBuilder &map, Location at, ValueRange args) -> Value {
+          Value factor = arith::ConstantOp::create(map, at, buffer.factor);
+          return arith::MulFOp::create(map, at, args[0], factor);
+        });
+  product.erase();
+}
+
+void WarpMapper::placeOperand(const WarpBuffer &buffer) {
+  copyRows(buffer, buffer.writers.front(), bytes);
+  for (EinsumOp product : buffer.readers)
+    multiplyRows(buffer, product, bytes);
+  for (memref::ViewOp view : buffer.views)
+    view.erase();
+  bytes += getBytes(buffer);
+}
+
+void WarpMapper::run(func::FuncOp worker) {
+  for (const WarpBuffer &buffer : layouts.getBuffers())
+    memory = memref::ViewOp(buffer.views.front()).getSource();
+  // Operands last, as they make einsums that read the others.
+  SmallVector<const WarpBuffer *> operands;
+  for (const WarpBuffer &buffer : layouts.getBuffers()) {
+    if (buffer.layout == TileLayout::Operand)
+      operands.push_back(&buffer);
+    else if (buffer.layout == TileLayout::Shared)
+      placeShared(buffer);
+    else
+      placeRegisters(buffer);
+  }
+  for (const WarpBuffer *buffer : operands)
+    placeOperand(*buffer);
+  setScratchBytes(function, worker, bytes);
+  Builder builder(function.getContext());
+  int64_t lanes =
+      function->getAttrOfType<IntegerAttr>(kLaneTileAttrName).getInt();
+  function->setAttr(kWarpLanesAttrName, builder.getI64IntegerAttr(warpLanes));
+  function->setAttr(kBlockThreadsAttrName, builder.getI64IntegerAttr(
+                                               lanes / warpLanes *
+                                               kWarpThreads));
+}
+
+/// Whether tensor cores could multiply something: a tensor has 16 bits.
+static bool hasMatrixTensors(func::FuncOp function) {
+  return llvm::any_of(function.getArgumentTypes(), [](Type type) {
+    Type element = getElementTypeOrSelf(type);
+    return isa<MemRefType>(type) && (element.isBF16() || element.isF16());
+  });
+}
+
+namespace {
+struct MapToWarpsPass : public attn::impl::AttnMapToWarpsBase<MapToWarpsPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (!function.isExternal() && function->hasAttr(kLanesAttrName) &&
+          hasMatrixTensors(function))
+        mapFunction(function);
+  }
+
+private:
+  void mapFunction(func::FuncOp function) {
+    auto emit = [](Operation *op) {
+      InFlightDiagnostic remark = op->emitRemark();
+      remark << "runs without tensor cores: ";
+      return remark;
+    };
+    int64_t lanes =
+        function->getAttrOfType<IntegerAttr>(kLaneTileAttrName).getInt();
+    StringRef prefix = function.getName();
+    prefix.consume_back("_run0");
+    auto worker = getOperation().lookupSymbol<func::FuncOp>(
+        (prefix + "_worker").str());
+    if (!worker || worker.isExternal())
+      return;
+    if (lanes % kMatrixRows != 0) {
+      emit(function) << "an item has " << lanes << " lanes, no multiple of "
+                     << kMatrixRows;
+      return;
+    }
+    FailureOr<WarpLayouts> layouts = WarpLayouts::get(function, emit);
+    if (failed(layouts))
+      return;
+    int64_t warpLanes = kMatrixRows;
+    if (lanes >= 128 &&
+        layouts->countRegisters(2 * kMatrixRows) <= kMostAccumulators)
+      warpLanes = 2 * kMatrixRows;
+    if (int64_t count = layouts->countRegisters(warpLanes);
+        count > kMostAccumulators) {
+      emit(function) << "a thread would hold " << count
+                     << " numbers of tiles in registers, more than "
+                     << kMostAccumulators;
+      return;
+    }
+    WarpMapper mapper(function, *layouts, warpLanes);
+    if (mapper.getSharedBytes() > sharedBytes) {
+      emit(function) << "operands take " << mapper.getSharedBytes()
+                     << " bytes of shared memory, more than "
+                     << static_cast<int64_t>(sharedBytes);
+      return;
+    }
+    mapper.run(worker);
+  }
+};
+} // namespace

@@ -1,0 +1,465 @@
+//===- WarpLayouts.cpp - Where the tiles of a block lie -------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A buffer's layout follows from how einsums index it. One with the rank of the
+// lanes is a part of registers, cut as matrix products leave their sums; what
+// has none is shared. Two kinds of buffers are operands of products and keep
+// the type of the tensor they are a copy of: rows of queries, which lie in
+// shared memory for lack of registers, and tiles of keys and values.
+//
+//===----------------------------------------------------------------------===//
+
+#include "WarpLayouts.h"
+#include "attn/Conversion/FusedForm.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+Value mlir::attn::getWholeBuffer(Value memref) {
+  while (Operation *op = memref.getDefiningOp()) {
+    if (!isa<memref::SubViewOp, memref::CastOp>(op))
+      break;
+    memref = cast<ViewLikeOpInterface>(op).getViewSource();
+  }
+  return memref;
+}
+
+std::optional<int64_t> mlir::attn::getScratchBytes(func::FuncOp worker) {
+  return getConstantIntValue(
+      worker.getBody().front().getTerminator()->getOperand(0));
+}
+
+void mlir::attn::setScratchBytes(func::FuncOp function, func::FuncOp worker,
+                                 int64_t bytes) {
+  Operation *end = worker.getBody().front().getTerminator();
+  OpBuilder builder(end);
+  Type i64 = builder.getI64Type();
+  auto size = builder.getI64IntegerAttr(bytes);
+  end->setOperand(
+      0, arith::ConstantOp::create(builder, end->getLoc(), i64, size));
+  // The last two arguments are the scratch of a worker and the workspace.
+  Value scratch = function.getArgument(function.getNumArguments() - 2);
+  auto isOfScratch = [&](Value fields) {
+    while (auto insert = fields.getDefiningOp<LLVM::InsertValueOp>()) {
+      if (insert.getValue() == scratch)
+        return true;
+      fields = insert.getContainer();
+    }
+    return false;
+  };
+  function.walk([&](LLVM::InsertValueOp insert) {
+    if (insert.getPosition() != ArrayRef<int64_t>{3, 0} ||
+        !isOfScratch(insert.getContainer()))
+      return;
+    builder.setInsertionPoint(insert);
+    insert.getValueMutable().assign(
+        arith::ConstantOp::create(builder, insert.getLoc(), i64, size));
+  });
+}
+
+/// The rank that dimension `dim` of an access is indexed by alone, or null.
+static StringAttr getPlainRank(const EinsumAccess &access, unsigned dim) {
+  auto plain = dyn_cast<AffineDimExpr>(access.map.getResult(dim));
+  return plain ? access.ranks[plain.getPosition()] : StringAttr();
+}
+
+static bool usesRank(const EinsumAccess &access, StringAttr rank) {
+  auto *found = llvm::find(access.ranks, rank);
+  return found != access.ranks.end() &&
+         access.map.isFunctionOfDim(found - access.ranks.begin());
+}
+
+std::optional<Contraction> Contraction::match(EinsumOp einsum,
+                                              StringAttr lane) {
+  SmallVector<StringAttr> reduced = einsum.getReduced();
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  if (einsum.getReduction() != ReductionKind::Add || reduced.size() != 1 ||
+      ranks.size() != 2 || einsum.getInputs().size() != 2 ||
+      !llvm::is_contained(ranks, lane))
+    return std::nullopt;
+  Contraction product;
+  product.depth = reduced.front();
+  product.column = ranks[0] == lane ? ranks[1] : ranks[0];
+  product.left = einsum.inputUsesRank(0, lane) ? 0 : 1;
+  product.right = 1 - product.left;
+  auto isTile = [&](unsigned index, StringAttr first, StringAttr second) {
+    EinsumAccess access = einsum.getAccess(index);
+    if (access.map.getNumResults() != 2)
+      return false;
+    StringAttr one = getPlainRank(access, 0), two = getPlainRank(access, 1);
+    return (one == first && two == second) || (one == second && two == first);
+  };
+  if (!isTile(product.left, product.depth, lane) ||
+      !isTile(product.right, product.depth, product.column))
+    return std::nullopt;
+  product.isPlain =
+      isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
+  return product;
+}
+
+WarpLayouts::WarpLayouts(func::FuncOp function,
+                         function_ref<InFlightDiagnostic(Operation *)> emit)
+    : function(function), emit(emit),
+      lane(function->getAttrOfType<StringAttr>(kLanesAttrName)) {}
+
+WarpBuffer *WarpLayouts::find(Value memref) {
+  auto known = positions.find(getWholeBuffer(memref));
+  return known == positions.end() ? nullptr : &buffers[known->second];
+}
+
+const WarpBuffer *WarpLayouts::find(Value memref) const {
+  return const_cast<WarpLayouts *>(this)->find(memref);
+}
+
+/// Files a view with the buffer that it shows: views of one place, type and
+/// layout, in whichever branch they stand.
+LogicalResult WarpLayouts::addView(memref::ViewOp view) {
+  APInt shift;
+  if (!matchPattern(view.getByteShift(), m_ConstantInt(&shift)) ||
+      !view.getType().hasStaticShape())
+    return emit(view) << "a buffer has a place or a size that depends on data";
+  std::optional<TileLayout> layout;
+  SmallVector<EinsumOp> readers, writers;
+  auto addAccess = [&](EinsumOp einsum,
+                       const EinsumAccess &access) -> LogicalResult {
+    auto found = TileLayout::Shared;
+    if (usesRank(access, lane)) {
+      unsigned rank = access.map.getNumResults();
+      bool isTile = rank <= 2 && getPlainRank(access, rank - 1) == lane;
+      if (isTile && rank == 2) {
+        StringAttr other = getPlainRank(access, 0);
+        isTile = other && other != lane;
+      }
+      if (!isTile)
+        return emit(einsum) << "a tile over the lanes is not [column, lane]";
+      found = rank == 1 ? TileLayout::RowVector : TileLayout::Accumulator;
+    }
+    if (layout && *layout != found)
+      return emit(einsum) << "a buffer is read across its lanes";
+    layout = found;
+    return success();
+  };
+  SmallVector<Value> parts(1, view);
+  for (size_t next = 0; next < parts.size(); ++next)
+    for (Operation *user : parts[next].getUsers()) {
+      if (isa<memref::SubViewOp, memref::CastOp>(user)) {
+        parts.push_back(user->getResult(0));
+        continue;
+      }
+      auto einsum = dyn_cast<EinsumOp>(user);
+      if (!einsum) {
+        if (!isa<memref::LoadOp, memref::StoreOp, memref::DimOp>(user))
+          return emit(user) << "'" << user->getName()
+                            << "' takes a buffer of the item";
+        if (layout && *layout != TileLayout::Shared)
+          return emit(user) << "a number is read out of a buffer over lanes";
+        layout = TileLayout::Shared;
+        continue;
+      }
+      for (const EinsumAccess &access : einsum.getAccesses())
+        if (access.tensor == parts[next]) {
+          readers.push_back(einsum);
+          if (failed(addAccess(einsum, access)))
+            return failure();
+        }
+      if (einsum.getInit() == parts[next]) {
+        writers.push_back(einsum);
+        if (failed(addAccess(einsum,
+                             EinsumAccess::get(einsum.getInit(),
+                                               einsum.getOutputRanks()))))
+          return failure();
+      }
+    }
+  if (!layout)
+    return success();
+  bool isLoaded = llvm::any_of(parts, [](Value part) {
+    return llvm::any_of(part.getUsers(), [](Operation *user) {
+      return isa<memref::LoadOp, memref::StoreOp>(user);
+    });
+  });
+  auto *known = llvm::find_if(buffers, [&](const WarpBuffer &buffer) {
+    return buffer.layout == *layout && buffer.type == view.getType() &&
+           buffer.shift == shift.getSExtValue();
+  });
+  if (known == buffers.end()) {
+    buffers.emplace_back();
+    known = &buffers.back();
+    known->layout = *layout;
+    known->type = view.getType();
+    known->shift = shift.getSExtValue();
+  }
+  known->isLoaded |= isLoaded;
+  known->views.push_back(view);
+  llvm::append_range(known->readers, readers);
+  llvm::append_range(known->writers, writers);
+  positions[view] = known - buffers.begin();
+  return success();
+}
+
+LogicalResult WarpLayouts::collect() {
+  WalkResult walked = function.walk([&](memref::ViewOp view) {
+    return failed(addView(view)) ? WalkResult::interrupt()
+                                 : WalkResult::advance();
+  });
+  return failure(walked.wasInterrupted());
+}
+
+/// The factor of a copy: `einsum` yields its only operand, or that times a
+/// constant.
+static std::optional<FloatAttr> getCopyFactor(EinsumOp einsum) {
+  if (einsum.getReduction() || einsum.getInputs().size() != 1)
+    return std::nullopt;
+  if (einsum.isIdentityMap())
+    return FloatAttr();
+  auto product = einsum.getMapResult().getDefiningOp<arith::MulFOp>();
+  if (!product || product->getBlock() != einsum.getMap())
+    return std::nullopt;
+  for (unsigned operand : {0u, 1u}) {
+    FloatAttr factor;
+    if (product->getOperand(operand) == einsum.getMap()->getArgument(0) &&
+        matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
+      return factor;
+  }
+  return std::nullopt;
+}
+
+static bool isMatrixElement(Type type) { return type.isBF16() || type.isF16(); }
+
+/// Finds the tiles over the lanes that are copies of rows of a tensor and read
+/// by products alone: those go through shared memory.
+void WarpLayouts::findOperands() {
+  for (WarpBuffer &buffer : buffers) {
+    if (buffer.layout != TileLayout::Accumulator || buffer.writers.size() != 1)
+      continue;
+    EinsumOp writer = buffer.writers.front();
+    std::optional<FloatAttr> factor = getCopyFactor(writer);
+    if (!factor || find(writer.getInputs().front()))
+      continue;
+    Type element = getElementTypeOrSelf(writer.getInputs().front().getType());
+    bool isRead = llvm::all_of(buffer.readers, [&](EinsumOp reader) {
+      std::optional<Contraction> product = Contraction::match(reader, lane);
+      return product && product->isPlain &&
+             find(reader.getInputs()[product->left]) == &buffer;
+    });
+    if (!isMatrixElement(element) || !isRead ||
+        writer.getInit().getType() != buffer.type)
+      continue;
+    buffer.layout = TileLayout::Operand;
+    buffer.element = element;
+    buffer.factor = *factor;
+  }
+}
+
+/// Whether warps multiply matrices for `einsum`.
+bool WarpLayouts::isProduct(EinsumOp einsum) {
+  std::optional<Contraction> product = Contraction::match(einsum, lane);
+  return product && product->isPlain;
+}
+
+/// Checks the operands of a product, and gives its right side the type of the
+/// tensor it is a copy of.
+LogicalResult WarpLayouts::findMatrix(EinsumOp einsum,
+                                      const Contraction &product) {
+  WarpBuffer *left = find(einsum.getInputs()[product.left]);
+  WarpBuffer *right = find(einsum.getInputs()[product.right]);
+  WarpBuffer *result = find(einsum.getInit());
+  if (!left || !right || !result || right->layout != TileLayout::Shared ||
+      result->layout != TileLayout::Accumulator ||
+      result->type.getElementTypeBitWidth() != 32)
+    return emit(einsum) << "a product of matrices is not of tiles in scratch";
+  Type element = right->element;
+  for (EinsumOp writer : right->writers) {
+    // Zeros stand for a tensor without elements.
+    if (writer.getInputs().empty() && !writer.getReduction())
+      continue;
+    std::optional<FloatAttr> factor = getCopyFactor(writer);
+    Type from = writer.getInputs().empty()
+                    ? Type()
+                    : getElementTypeOrSelf(writer.getInputs().front().getType());
+    if (!factor || *factor || find(writer.getInputs().front()) ||
+        !isMatrixElement(from) || (element && element != from))
+      return emit(writer) << "an operand of a product of matrices is computed, "
+                             "and would be rounded to 16 bits";
+    element = from;
+  }
+  if (!element)
+    return emit(einsum) << "no operand of the product has 16 bits";
+  if (right->isLoaded)
+    return emit(einsum) << "a number is read out of an operand of the product";
+  right->element = element;
+  bool isCopy = left->layout == TileLayout::Operand;
+  if (isCopy && left->element != element)
+    return emit(einsum) << "the operands of a product have different types";
+  // Weights, made of scores in their place, may be rounded before they multiply
+  // values: spec, NU-2.
+  bool isWeights = llvm::any_of(
+      left->writers, [&](EinsumOp writer) { return isProduct(writer); });
+  if (!isCopy && !isWeights)
+    return emit(einsum) << "the tile over the lanes is computed, and would be "
+                           "rounded to 16 bits";
+  if (isCopy && left->factor && einsum.getAccumulate())
+    return emit(einsum) << "a sum goes on whose products have a factor";
+  // Products take whole tiles, with zeros where a step has no points.
+  for (Value operand : einsum->getOperands()) {
+    if (find(operand) == left && isCopy)
+      continue;
+    FailureOr<TilePart> part = TilePart::get(operand);
+    if (failed(part) || getConstantIntValue(part->first) != 0)
+      return emit(einsum) << "an operand of the product begins within its tile";
+  }
+  int64_t depth = left->type.getDimSize(0);
+  int64_t columns = result->type.getDimSize(0);
+  if (depth % kMatrixDepth != 0 || columns % kMatrixColumns != 0)
+    return emit(einsum) << "a product of matrices has a depth of " << depth
+                        << " and " << columns << " columns, no multiples of "
+                        << kMatrixDepth << " and " << kMatrixColumns;
+  return success();
+}
+
+LogicalResult WarpLayouts::findMatrices() {
+  bool found = false;
+  WalkResult walked = function.walk([&](EinsumOp einsum) {
+    std::optional<Contraction> product = Contraction::match(einsum, lane);
+    if (!product || !product->isPlain)
+      return WalkResult::advance();
+    found = true;
+    return failed(findMatrix(einsum, *product)) ? WalkResult::interrupt()
+                                                : WalkResult::advance();
+  });
+  if (walked.wasInterrupted())
+    return failure();
+  if (!found)
+    return emit(function) << "it multiplies no matrices";
+  return success();
+}
+
+FailureOr<TilePart> TilePart::get(Value memref) {
+  TilePart part;
+  part.tile = getWholeBuffer(memref);
+  part.columns = cast<MemRefType>(part.tile.getType()).getDimSize(0);
+  Builder builder(memref.getContext());
+  part.first = builder.getIndexAttr(0);
+  part.size = builder.getIndexAttr(part.columns);
+  bool isPart = false;
+  for (; memref != part.tile;
+       memref = cast<ViewLikeOpInterface>(memref.getDefiningOp())
+                    .getViewSource()) {
+    auto view = memref.getDefiningOp<memref::SubViewOp>();
+    if (!view)
+      continue;
+    if (isPart)
+      return failure();
+    isPart = true;
+    part.first = view.getMixedOffsets().front();
+    part.size = view.getMixedSizes().front();
+  }
+  return part;
+}
+
+/// Elementwise work on parts of tiles needs the same columns of all of them.
+LogicalResult WarpLayouts::checkColumns(EinsumOp einsum) {
+  std::optional<OpFoldResult> first;
+  SmallVector<Value> operands(einsum.getInputs());
+  operands.push_back(einsum.getInit());
+  for (Value operand : operands) {
+    const WarpBuffer *buffer = find(operand);
+    if (!buffer || buffer->layout != TileLayout::Accumulator)
+      continue;
+    FailureOr<TilePart> part = TilePart::get(operand);
+    if (failed(part) || (first && *first != part->first))
+      return emit(einsum) << "parts of tiles begin at different columns";
+    first = part->first;
+  }
+  return success();
+}
+
+LogicalResult WarpLayouts::checkEinsum(EinsumOp einsum) {
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  bool hasLanes = llvm::is_contained(ranks, lane);
+  SmallVector<StringAttr> reduced = einsum.getReduced();
+  bool readsColumns = false;
+  for (const EinsumAccess &access : einsum.getAccesses()) {
+    const WarpBuffer *buffer = find(access.tensor);
+    bool isOwn = buffer && (buffer->layout == TileLayout::Accumulator ||
+                            buffer->layout == TileLayout::RowVector);
+    if (isOwn && !hasLanes)
+      return emit(einsum) << "it reduces over the lanes";
+    if (isOwn && buffer->layout == TileLayout::Accumulator &&
+        !reduced.empty() && getPlainRank(access, 0) == reduced.front())
+      readsColumns = true;
+    for (const DataIndex &data : access.data)
+      if (const WarpBuffer *table = find(data.tensor);
+          table && table->layout != TileLayout::Shared)
+        return emit(einsum) << "a table of indices lies over the lanes";
+  }
+  if (!hasLanes)
+    return success();
+  const WarpBuffer *result = find(einsum.getInit());
+  if (result && result->layout == TileLayout::Operand)
+    return success();
+  if (ranks.size() > 2)
+    return emit(einsum) << "a tile has more than one rank beside the lanes";
+  if (reduced.empty()) {
+    auto type = cast<MemRefType>(einsum.getInit().getType());
+    for (auto [rank, extent] : llvm::zip_equal(ranks, type.getShape()))
+      if (rank != lane && !result && ShapedType::isDynamic(extent))
+        return emit(einsum) << "a result has columns that depend on data";
+    return checkColumns(einsum);
+  }
+  if (isProduct(einsum))
+    return success();
+  if (reduced.size() != 1 || !readsColumns || !result)
+    return emit(einsum) << "it reduces what is no tile over the lanes";
+  return ranks.size() == 1 ? checkColumns(einsum) : success();
+}
+
+int64_t WarpLayouts::countRegisters(int64_t warpLanes) const {
+  int64_t numbers = 0;
+  for (const WarpBuffer &buffer : buffers) {
+    int64_t rows = 2 * (warpLanes / kMatrixRows);
+    if (buffer.layout == TileLayout::Accumulator)
+      numbers += rows * llvm::divideCeil(buffer.type.getDimSize(0), 4);
+    else if (buffer.layout == TileLayout::RowVector)
+      numbers += rows;
+  }
+  return numbers;
+}
+
+FailureOr<WarpLayouts>
+WarpLayouts::get(func::FuncOp function,
+                 function_ref<InFlightDiagnostic(Operation *)> emit) {
+  WarpLayouts layouts(function, emit);
+  if (failed(layouts.collect()))
+    return failure();
+  layouts.findOperands();
+  if (failed(layouts.findMatrices()))
+    return failure();
+  for (const WarpBuffer &buffer : layouts.buffers) {
+    if (buffer.layout != TileLayout::Accumulator &&
+        buffer.layout != TileLayout::RowVector)
+      continue;
+    Operation *view = buffer.views.front();
+    if (!buffer.type.getElementType().isF32())
+      return emit(view) << "a tile over the lanes holds no f32";
+    if (buffer.layout == TileLayout::Accumulator &&
+        buffer.type.getDimSize(0) % kMatrixColumns != 0)
+      return emit(view) << "a tile has " << buffer.type.getDimSize(0)
+                        << " columns, no multiple of " << kMatrixColumns;
+  }
+  WalkResult walked = function.walk([&](EinsumOp einsum) {
+    return failed(layouts.checkEinsum(einsum)) ? WalkResult::interrupt()
+                                               : WalkResult::advance();
+  });
+  if (walked.wasInterrupted())
+    return failure();
+  return layouts;
+}
