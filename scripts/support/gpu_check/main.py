@@ -23,6 +23,8 @@ ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE), str(ROOT / "python"), str(ROOT / "test" / "execution")]
 
 import gpu_run  # noqa: E402
+import gpu_table  # noqa: E402
+import gpu_workloads  # noqa: E402
 from attn import cuda  # noqa: E402
 from gpu_folder import Folder, build  # noqa: E402
 from gpu_results import Results, child_main, run_isolated  # noqa: E402
@@ -34,6 +36,7 @@ EPILOG = """\
 verbs:
   build     compile and assemble everything into --folder
   run       every kernel against float64, calls that must be refused
+  bench     times, beside PyTorch's FlashAttention, cuDNN and FlexAttention
   all       all of this that fits in --seconds, the most important first
 
 The exit status is 0 if nothing failed, 1 if something did, 2 for a wrong command
@@ -113,15 +116,31 @@ class Check:
     def run(self):
         self.children("run", gpu_run.jobs())
 
+    def bench(self):
+        before = len(self.results.data["items"])
+        names = [workload.name for workload in gpu_workloads.workloads()]
+        self.children("bench", names, _BENCH_SECONDS)
+        measured = [item for item in self.results.data["items"][before:] if "bench" in item]
+        text = gpu_table.table(measured)
+        self.results.say("\nmilliseconds, TFLOP/s, and how many times as long as ours:\n" + text)
+        self.results.set("table", text)
 
-VERBS = {"run": Check.run}
+
+# A workload may wait for PyTorch to compile.
+_BENCH_SECONDS = 300
+VERBS = {"run": Check.run, "bench": Check.bench}
 
 
 def child(arguments):
     folder = Folder.open(arguments.folder)
     suffix = ".ptx" if arguments.ptx else ".cubin"
-    workers = {"run": lambda: gpu_run.Worker(folder, suffix, arguments.seed)}
-    child_main(workers[arguments.child](), (cuda.CudaError,))
+    if arguments.child == "bench":
+        import gpu_bench
+
+        worker = gpu_bench.Worker(folder, suffix, arguments.seed)
+    else:
+        worker = gpu_run.Worker(folder, suffix, arguments.seed)
+    child_main(worker, (cuda.CudaError,))
     return 0
 
 
