@@ -290,7 +290,7 @@ class DeviceKernel(DescribedKernel):
         self.most_blocks: int | None = None
 
     def open_call(self) -> Call:
-        return _Call(self)
+        return DeviceCall(self.module, self.skew, self.most_blocks)
 
     def bind(
         self, places: Sequence[Place], allocate: Callable[[int], int]
@@ -347,13 +347,14 @@ class _Buffer:
         return f"{len(wrong)} bytes, the first at offset {first} of a buffer of {self.size} bytes"
 
 
-class _Call(Call):
+class DeviceCall(Call):
     """The buffers of one call on a device."""
 
     error = DeviceError
 
-    def __init__(self, kernel: DeviceKernel):
-        self._device, self._kernel = kernel.device, kernel
+    def __init__(self, module: Module, skew: int = 0, most_blocks: int | None = None):
+        self._device, self._module = module.device, module
+        self._skew, self._most_blocks = skew, most_blocks
         self._buffers: list[_Buffer] = []
 
     def close(self):
@@ -367,7 +368,7 @@ class _Call(Call):
     def allocate(self, size: int, itemsize: int = 0) -> int:
         if size == 0:
             return 0
-        skew = self._kernel.skew * itemsize
+        skew = self._skew * itemsize
         self._buffers.append(_Buffer(self._device, size, skew, scratch=itemsize == 0))
         return self._buffers[-1].address
 
@@ -389,8 +390,8 @@ class _Call(Call):
             self._device.upload(buffer.base, buffer.image)
 
     def launch(self, launch: Launch, arguments: Sequence[int]):
-        blocks = min(launch.blocks, self._kernel.most_blocks or launch.blocks)
-        function = self._kernel.module.function(launch.kernel)
+        blocks = min(launch.blocks, self._most_blocks or launch.blocks)
+        function = self._module.function(launch.kernel)
         function.launch(blocks, launch.threads, launch.shared, Arguments(arguments))
 
     def end(self):

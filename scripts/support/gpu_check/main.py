@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE), str(ROOT / "python"), str(ROOT / "test" / "execution")]
 
+import gpu_instructions  # noqa: E402
 import gpu_run  # noqa: E402
 import gpu_table  # noqa: E402
 import gpu_workloads  # noqa: E402
@@ -36,6 +37,7 @@ EPILOG = """\
 verbs:
   build     compile and assemble everything into --folder
   run       every kernel against float64, calls that must be refused
+  instructions   one kernel for each instruction against the simulator, bit for bit
   bench     times, beside PyTorch's FlashAttention, cuDNN and FlexAttention
   all       all of this that fits in --seconds, the most important first
 
@@ -80,10 +82,13 @@ class Check:
         arguments = self.arguments
         if arguments.compiler_dir:
             os.environ["ATTN_BUILD_DIR"] = str(arguments.compiler_dir.resolve())
-        build(
+        folder = build(
             arguments.folder, arguments.chip, arguments.only, arguments.jobs,
             tuple(arguments.compile_flag), self.results,
         )  # fmt: skip
+        gpu_instructions.build_instructions(
+            folder, arguments.chip, arguments.only, self.results, arguments.seed
+        )
         return self.results.finish()
 
     def check(self, verbs) -> int:
@@ -116,6 +121,11 @@ class Check:
     def run(self):
         self.children("run", gpu_run.jobs())
 
+    def instructions(self):
+        folder = Folder.open(self.arguments.folder)
+        names = gpu_instructions.jobs(folder.manifest["chip"], folder)
+        self.children("instructions", names)
+
     def bench(self):
         before = len(self.results.data["items"])
         names = [workload.name for workload in gpu_workloads.workloads()]
@@ -128,7 +138,7 @@ class Check:
 
 # A workload may wait for PyTorch to compile.
 _BENCH_SECONDS = 300
-VERBS = {"run": Check.run, "bench": Check.bench}
+VERBS = {"run": Check.run, "instructions": Check.instructions, "bench": Check.bench}
 
 
 def child(arguments):
@@ -138,6 +148,8 @@ def child(arguments):
         import gpu_bench
 
         worker = gpu_bench.Worker(folder, suffix, arguments.seed)
+    elif arguments.child == "instructions":
+        worker = gpu_instructions.Worker(folder, suffix)
     else:
         worker = gpu_run.Worker(folder, suffix, arguments.seed)
     child_main(worker, (cuda.CudaError,))
