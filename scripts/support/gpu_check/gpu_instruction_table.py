@@ -261,13 +261,10 @@ def _conversions() -> Iterator[Instruction]:
             if to == source:
                 continue
             yield _plain(f"cvt.{to}.{source}", source, to)
+            narrower, same = int(to[1:]) < int(source[1:]), to[1:] == source[1:]
+            loses_sign = to[0] == "u" and source[0] == "s"
             # Where a number may lie outside.
-            if (
-                int(to[1:]) < int(source[1:])
-                or to[0] < source[0]
-                and to[1:] == source[1:]
-                or (to[0] == "u" and source[0] == "s")
-            ):
+            if narrower or loses_sign or same:
                 yield _plain(f"cvt.sat.{to}.{source}", source, to)
     for small in ("s8", "u8"):
         for source in ("s16", "u32", "s64"):

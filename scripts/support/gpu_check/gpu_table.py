@@ -18,7 +18,7 @@ def line(rows: dict) -> str:
     parts, notes = [], []
     for name, row in rows.items():
         if "ms" not in row:
-            if "no such operator" not in row["note"] and "for packed" not in row["note"]:
+            if "no such operator" not in row["note"]:
                 notes.append(f"{name}: {row['note']}")
             continue
         text = f"{name} {row['ms']:.3f} ms {row['tflops']:.1f} TFLOP/s {row['gbytes']:.0f} GB/s"

@@ -24,6 +24,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "python"), str(ROOT / "test" / "execution"
 
 import gpu_instructions  # noqa: E402
 import gpu_run  # noqa: E402
+import gpu_sanitize  # noqa: E402
 import gpu_table  # noqa: E402
 import gpu_workloads  # noqa: E402
 from attn import cuda  # noqa: E402
@@ -38,6 +39,7 @@ verbs:
   build     compile and assemble everything into --folder
   run       every kernel against float64, calls that must be refused
   instructions   one kernel for each instruction against the simulator, bit for bit
+  sanitize  some kernels under compute-sanitizer
   bench     times, beside PyTorch's FlashAttention, cuDNN and FlexAttention
   all       all of this that fits in --seconds, the most important first
 
@@ -65,7 +67,9 @@ def parse_arguments(argv):
     building.add_argument("--compiler-dir", type=Path, help="build folder of the compiler")
     building.add_argument("--compile-flag", action="append", default=[], metavar="FLAG")
     building.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--child", help=argparse.SUPPRESS)
+    for hidden in ("--child", "--child-jobs"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    parser.add_argument("--fresh", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.seed is None:
         arguments.seed = int.from_bytes(os.urandom(4), "little")
@@ -106,25 +110,34 @@ class Check:
             self.results.set(f"{verb} seconds", round(time.monotonic() - begin, 1))
         return self.results.finish()
 
-    def children(self, kind: str, jobs, seconds: float | None = None, prefix=()):
-        """Does the jobs that --only names in processes of their own."""
+    def command(self, kind: str) -> list[str]:
         arguments = self.arguments
-        command = [
-            *prefix, sys.executable, str(HERE / "main.py"), "run", "--child", kind,
+        return [
+            sys.executable, str(HERE / "main.py"), "run", "--child", kind,
             "--folder", str(arguments.folder), "--seed", str(arguments.seed),
             *(["--ptx"] if arguments.ptx else []),
         ]  # fmt: skip
-        chosen = [job for job in jobs if arguments.only.search(job)]
-        limit = seconds or arguments.limit
-        run_isolated(self.results, command, chosen, limit, self.deadline)
+
+    def children(self, kind: str, jobs, seconds: float):
+        """Does the jobs that --only names in processes of their own."""
+        chosen = [job for job in jobs if self.arguments.only.search(job)]
+        run_isolated(self.results, self.command(kind), chosen, seconds, self.deadline)
 
     def run(self):
-        self.children("run", gpu_run.jobs())
+        self.children("run", gpu_run.jobs(), self.arguments.limit)
 
     def instructions(self):
         folder = Folder.open(self.arguments.folder)
         names = gpu_instructions.jobs(folder.manifest["chip"], folder)
-        self.children("instructions", names)
+        self.children("instructions", names, self.arguments.limit)
+
+    def sanitize(self):
+        """Takes a part of the time that is left, so that some is left to measure."""
+        left = self.deadline - time.monotonic()
+        gpu_sanitize.sanitize(
+            self.results, self.command("run"), self.arguments.only, self.arguments.limit,
+            time.monotonic() + (left if self.arguments.verb == "sanitize" else left / 4),
+        )  # fmt: skip
 
     def bench(self):
         before = len(self.results.data["items"])
@@ -138,7 +151,12 @@ class Check:
 
 # A workload may wait for PyTorch to compile.
 _BENCH_SECONDS = 300
-VERBS = {"run": Check.run, "instructions": Check.instructions, "bench": Check.bench}
+VERBS = {
+    "run": Check.run,
+    "instructions": Check.instructions,
+    "sanitize": Check.sanitize,
+    "bench": Check.bench,
+}
 
 
 def child(arguments):
@@ -151,8 +169,9 @@ def child(arguments):
     elif arguments.child == "instructions":
         worker = gpu_instructions.Worker(folder, suffix)
     else:
-        worker = gpu_run.Worker(folder, suffix, arguments.seed)
-    child_main(worker, (cuda.CudaError,))
+        worker = gpu_run.Worker(folder, suffix, arguments.seed, arguments.fresh)
+    jobs = arguments.child_jobs.split(",") if arguments.child_jobs else ()
+    child_main(worker, (cuda.CudaError,), jobs)
     return 0
 
 
