@@ -46,7 +46,9 @@ def sanitize(results, command: list[str], only: re.Pattern, seconds: float, dead
             continue
         options = [sanitizer, "--tool", tool, "--target-processes", "all", "--print-limit", "5"]
         fresh = ["--fresh"] if tool == "initcheck" else []
-        whole = [*options, *command, *fresh, "--child-jobs", ",".join(jobs)]
+        # Of what is not initialised, nobody can say whether it was written.
+        chosen = [job for job in jobs if not (fresh and job.startswith("wrong"))]
+        whole = [*options, *command, *fresh, "--child-jobs", ",".join(chosen)]
         try:
             done = subprocess.run(
                 whole, capture_output=True, text=True, errors="replace", timeout=left
@@ -57,7 +59,7 @@ def sanitize(results, command: list[str], only: re.Pattern, seconds: float, dead
             ended = text.count('"end"')
             results.item(name, "skip", f"{ended} of {len(jobs)} jobs ended within {left:.0f} s")
             continue
-        status, details = summarise(done.stdout + done.stderr, len(jobs))
+        status, details = summarise(done.stdout + done.stderr, len(chosen))
         results.item(name, status, details)
 
 
