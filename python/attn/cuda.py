@@ -283,7 +283,6 @@ class DeviceKernel(DescribedKernel):
     def __init__(self, path: str | Path, description: str | Path, device: Device | None = None):
         super().__init__(path, description)
         self.device = device or find_device()
-        self.module = Module(self.device, self.path.read_bytes())
         # Where tensors begin, in elements behind a multiple of 256 bytes.
         self.skew = 0
         # Grids have no more blocks than this; bits do not depend on it.
@@ -291,6 +290,10 @@ class DeviceKernel(DescribedKernel):
         # Leaves what kernels write uninitialised, for tools that look for that; there
         # are no guards around it then.
         self.fresh = False
+
+    @functools.cached_property
+    def module(self) -> Module:
+        return Module(self.device, self.path.read_bytes())
 
     def open_call(self) -> Call:
         return DeviceCall(self.module, self.skew, self.most_blocks, self.fresh)
