@@ -16,13 +16,13 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .device import Call, DescribedKernel, DeviceError, host_address
-from .launches import Launch
+from .launches import Launch, Place
 
 _MAJOR, _MINOR, _MULTIPROCESSORS = 75, 76, 16
 _MAX_DYNAMIC_SHARED = 8
@@ -239,27 +239,30 @@ class Module:
         self.device.driver.call("cuModuleUnload", self._handle)
 
 
+class Arguments:
+    """The arguments of a launch, of eight bytes each, as the driver takes them."""
+
+    def __init__(self, values: Sequence[int]):
+        count = len(values)
+        self._values = (ctypes.c_uint64 * count)(*(v % 2**64 for v in values))
+        self.pointers = (ctypes.c_void_p * count)(
+            *(ctypes.addressof(self._values) + 8 * i for i in range(count))
+        )
+
+
 class Function:
     def __init__(self, device: Device, handle: int):
-        self._device, self._handle = device, handle
+        self._driver, self._handle = device.driver, handle
         self._shared = _DEFAULT_SHARED
 
-    def launch(
-        self, blocks: int, threads: int, shared: int, arguments: Sequence[int], stream: int = 0
-    ):
-        """Starts the kernel with arguments of eight bytes each."""
-        driver = self._device.driver
+    def launch(self, blocks: int, threads: int, shared: int, arguments: Arguments, stream: int = 0):
+        """Starts the kernel; does not wait for it."""
         if shared > self._shared:
-            driver.call("cuFuncSetAttribute", self._handle, _MAX_DYNAMIC_SHARED, shared)
+            self._driver.call("cuFuncSetAttribute", self._handle, _MAX_DYNAMIC_SHARED, shared)
             self._shared = shared
-        count = len(arguments)
-        values = (ctypes.c_uint64 * count)(*(v % 2**64 for v in arguments))
-        pointers = (ctypes.c_void_p * count)(
-            *(ctypes.addressof(values) + 8 * i for i in range(count))
-        )
-        driver.call(
+        self._driver.call(
             "cuLaunchKernel", self._handle, blocks, 1, 1, threads, 1, 1, shared, stream or None,
-            pointers, None,
+            arguments.pointers, None,
         )  # fmt: skip
 
 
@@ -280,14 +283,42 @@ class DeviceKernel(DescribedKernel):
     def __init__(self, path: str | Path, description: str | Path, device: Device | None = None):
         super().__init__(path, description)
         self.device = device or find_device()
-        self.module = Module(self.device, self.path.read_bytes())
         # Where tensors begin, in elements behind a multiple of 256 bytes.
         self.skew = 0
         # Grids have no more blocks than this; bits do not depend on it.
         self.most_blocks: int | None = None
+        # Leaves what kernels write uninitialised, for tools that look for that; there
+        # are no guards around it then.
+        self.fresh = False
+
+    @functools.cached_property
+    def module(self) -> Module:
+        return Module(self.device, self.path.read_bytes())
 
     def open_call(self) -> Call:
-        return _Call(self)
+        return DeviceCall(self.module, self.skew, self.most_blocks, self.fresh)
+
+    def bind(
+        self, places: Sequence[Place], allocate: Callable[[int], int]
+    ) -> Callable[[int], None]:
+        """A call on tensors that lie on the device, as a function of the stream that
+        starts it. Nothing is checked, and no status is read. `allocate` gives the
+        addresses of the workspace and of the memory for checks."""
+        description = self.description
+        extents = description.extents([place.shape for place in places])
+        sizes = description.workspace_bytes(extents), description.check_bytes(extents)
+        memory = [allocate(size) if size else 0 for size in sizes]
+        arguments = Arguments(description.arguments(places, extents, *memory))
+        launches = [
+            (self.module.function(launch.kernel), launch)
+            for launch in description.launches(extents)
+        ]
+
+        def start(stream: int = 0):
+            for function, launch in launches:
+                function.launch(launch.blocks, launch.threads, launch.shared, arguments, stream)
+
+        return start
 
 
 POISON, GUARD = 0xFF, 0xC5
@@ -322,13 +353,16 @@ class _Buffer:
         return f"{len(wrong)} bytes, the first at offset {first} of a buffer of {self.size} bytes"
 
 
-class _Call(Call):
+class DeviceCall(Call):
     """The buffers of one call on a device."""
 
     error = DeviceError
 
-    def __init__(self, kernel: DeviceKernel):
-        self._device, self._kernel = kernel.device, kernel
+    def __init__(
+        self, module: Module, skew: int = 0, most_blocks: int | None = None, fresh: bool = False
+    ):
+        self._device, self._module, self._fresh = module.device, module, fresh
+        self._skew, self._most_blocks = skew, most_blocks
         self._buffers: list[_Buffer] = []
 
     def close(self):
@@ -342,7 +376,7 @@ class _Call(Call):
     def allocate(self, size: int, itemsize: int = 0) -> int:
         if size == 0:
             return 0
-        skew = self._kernel.skew * itemsize
+        skew = self._skew * itemsize
         self._buffers.append(_Buffer(self._device, size, skew, scratch=itemsize == 0))
         return self._buffers[-1].address
 
@@ -361,16 +395,20 @@ class _Call(Call):
 
     def begin(self):
         for buffer in self._buffers:
-            self._device.upload(buffer.base, buffer.image)
+            if not (self._fresh and buffer.permitted):
+                self._device.upload(buffer.base, buffer.image)
 
     def launch(self, launch: Launch, arguments: Sequence[int]):
-        blocks = min(launch.blocks, self._kernel.most_blocks or launch.blocks)
-        function = self._kernel.module.function(launch.kernel)
-        function.launch(blocks, launch.threads, launch.shared, arguments)
+        blocks = min(launch.blocks, self._most_blocks or launch.blocks)
+        function = self._module.function(launch.kernel)
+        function.launch(blocks, launch.threads, launch.shared, Arguments(arguments))
 
     def end(self):
         self._device.synchronize()
         for buffer in self._buffers:
+            if self._fresh and buffer.permitted:
+                self._device.download(buffer.image, buffer.base)
+                continue
             after = np.empty_like(buffer.image)
             self._device.download(after, buffer.base)
             problem = buffer.compare(after)

@@ -47,7 +47,7 @@ class DescribedKernel:
     def __init__(self, path: str | Path, description: str | Path):
         self.path = Path(path)
         self.description = LaunchDescription(description)
-        self.name = self.description.name
+        self.name, self.symbols = self.description.name, self.description.symbols
         self.inputs, self.outputs = self.description.inputs, self.description.outputs
 
     def open_call(self) -> Call:

@@ -7,8 +7,8 @@
 # ===----------------------------------------------------------------------===//
 """attn-run: compile an operator and run it on arrays.
 
-The compiled object is called through its C ABI, as any host would; there is no
-other way of execution here.
+The compiled object is called through its C ABI, as any host would; kernels of a
+GPU are launched as their description says.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from pathlib import Path
 
 import numpy as np
 
-from . import arrays, contract, flops
+from . import arrays, contract, cuda, flops
 from .arrays import ArrayError
 from .compiler import CompileError, compile_file, find_driver
+from .device import DeviceError
 from .kernel import Driver, Kernel, KernelError, aligned_workspace
+from .launches import Place
 from .reference import accumulation_type
 
 _DEFAULT_EXTENTS = {"b": 1}
@@ -51,6 +53,7 @@ examples:
   attn-run op.mlir --input q.npy --input k.npy --input v.npy --output o.npy
   attn-run op.mlir --dim b=2 --dim m=113 --dim n=1024 --seed 7 --verify
   attn-run op.mlir --dim m=4096 --dim n=4096 --bench --unfused --threads 2
+  attn-run op.mlir --target=nvvm --verify
 
 environment:
   ATTN_COMPILE, ATTN_DRIVER   other places of attn-compile and libattn_driver.so
@@ -106,6 +109,11 @@ def make_parser() -> argparse.ArgumentParser:
     data.add_argument("--integers", type=_range, metavar="LO:HI", help="range of random integers")
     build = parser.add_argument_group("compilation")
     build.add_argument("--name", default="attn_run_kernel", help="symbol name of the kernel")
+    build.add_argument(
+        "--target", choices=["cpu", "nvvm"], default="cpu",
+        help="what to compile for and to run on: this CPU (default), or a GPU",
+    )  # fmt: skip
+    build.add_argument("--chip", help="GPU to compile for (default: the one that is there)")
     build.add_argument("--cpu", help="target CPU, as attn-compile takes it (default: the host)")
     build.add_argument(
         "--compile-flag", action="append", default=[], metavar="FLAG",
@@ -158,9 +166,25 @@ def assign_files(given: list[str], tensors, kind: str) -> dict[str, str]:
 
 
 class Session:
+    """Compiles, runs and judges on a CPU."""
+
     def __init__(self, arguments, folder: Path):
         self.arguments = arguments
         self.folder = folder
+
+    def start(self):
+        """Finds what the kernels run on."""
+
+    def load(self, form: str, options: list[str]) -> tuple[Kernel, str]:
+        """A compiled kernel, and what the compiler printed."""
+        output = self.folder / f"{form}.so"
+        text = compile_file(self.arguments.source, output, self.arguments.name, options)
+        kernel = Kernel(output, self.arguments.name)
+        kernel.supported()
+        return kernel, text
+
+    def machine(self, kernel: Kernel) -> str:
+        return f"cpu {kernel.cpu}, {self.arguments.threads} thread(s)"
 
     def say(self, text: str):
         if not self.arguments.quiet:
@@ -170,14 +194,10 @@ class Session:
         options = list(self.arguments.compile_flag)
         if self.arguments.cpu:
             options.append(f"--cpu={self.arguments.cpu}")
-        name = self.arguments.name
-        output = self.folder / f"{form}.so"
-        text = compile_file(self.arguments.source, output, name, [*options, *flags])
+        kernel, text = self.load(form, [*options, *flags])
         if form == "fused" and text.strip() and not self.arguments.quiet:
             # The target, and remarks: what was not fused, and why.
             print(text.strip(), file=sys.stderr, flush=True)
-        kernel = Kernel(output, name)
-        kernel.supported()
         return kernel
 
     # -- Inputs ---------------------------------------------------------------
@@ -219,7 +239,7 @@ class Session:
         return array + array.dtype.type(low) if array.dtype.kind in "iu" else array
 
     def describe(self, kernel: Kernel, files, inputs):
-        self.say(f"{kernel.name}: cpu {kernel.cpu}, {self.arguments.threads} thread(s)")
+        self.say(f"{kernel.name}: {self.machine(kernel)}")
         for tensor, array in zip(kernel.inputs, inputs, strict=True):
             origin = files.get(tensor.name, f"random, seed {self.arguments.seed}")
             shape = "x".join(map(str, array.shape))
@@ -283,9 +303,7 @@ class Session:
             for call in calls.values():
                 call()
             for _, (form, call) in itertools.product(range(self.arguments.runs), calls.items()):
-                begin = time.perf_counter()
-                call()
-                times[form].append(time.perf_counter() - begin)
+                times[form].append(self.measure(call))
         for form, taken in times.items():
             median = statistics.median(taken)
             rate = f", {work / median / 1e9:.1f} GFLOP/s" if work else ""
@@ -304,12 +322,19 @@ class Session:
         workspace = aligned_workspace(size) if size else None
         return lambda: kernel.run(tensors, parallel, workspace)
 
+    def measure(self, call) -> float:
+        """Seconds of a call."""
+        begin = time.perf_counter()
+        call()
+        return time.perf_counter() - begin
+
     def main(self) -> int:
         arguments = self.arguments
         if not Path(arguments.source).is_file():
             raise UsageError(f"{arguments.source}: there is no such file")
         if arguments.unfused and not arguments.bench:
             raise UsageError("--unfused goes with --bench")
+        self.start()
         kernel = self.compile("fused")
         outputs_to = assign_files(arguments.output, kernel.outputs, "output")
         for path in outputs_to.values():
@@ -331,15 +356,59 @@ class Session:
         return 0
 
 
+class GpuSession(Session):
+    """The same on a GPU, whose driver compiles the PTX."""
+
+    def start(self):
+        arguments = self.arguments
+        if arguments.threads != 1 or arguments.cpu:
+            raise UsageError("--threads and --cpu go with --target=cpu")
+        self.device = cuda.find_device()
+        self.chip = arguments.chip or cuda.chip_for(self.device.capability)
+
+    def load(self, form: str, options: list[str]):
+        output = self.folder / f"{form}.ptx"
+        options = [*options, "--target=nvvm", f"--chip={self.chip}"]
+        text = compile_file(self.arguments.source, output, self.arguments.name, options)
+        return cuda.DeviceKernel(output, output.with_suffix(".json"), self.device), text
+
+    def machine(self, kernel) -> str:
+        return f"{self.chip} on {self.device}"
+
+    def prepare(self, kernel, inputs, parallel):
+        """A call on tensors that lie on the device."""
+        arrays = [*map(np.ascontiguousarray, inputs), *kernel.allocate_outputs(inputs)]
+        places = []
+        for array in arrays:
+            address = self.device.allocate(array.nbytes)
+            self.device.upload(address, array)
+            strides = tuple(stride // array.itemsize for stride in array.strides)
+            places.append(Place(address, array.shape, strides))
+        return kernel.bind(places, self.device.allocate)
+
+    def measure(self, call) -> float:
+        begin, end = self.device.event(), self.device.event()
+        begin.record()
+        call()
+        end.record()
+        seconds = begin.milliseconds_until(end) / 1e3
+        begin.close()
+        end.close()
+        return seconds
+
+
 def main(argv: list[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
+    session = GpuSession if arguments.target == "nvvm" else Session
     with tempfile.TemporaryDirectory(prefix="attn-run-") as folder:
         try:
-            return Session(arguments, Path(folder)).main()
+            return session(arguments, Path(folder)).main()
         except CompileError as error:
             # The compiler's diagnostics name the file and line themselves.
             print(f"{error}\nattn-run: {arguments.source} was not compiled", file=sys.stderr)
-        except (UsageError, ArrayError, KernelError, OSError) as error:
+        except cuda.NoGpuError as error:
+            print(f"attn-run: error: no GPU: {error}", file=sys.stderr)
+        except (UsageError, ArrayError, KernelError, DeviceError, OSError) as error:
             print(f"attn-run: error: {error}", file=sys.stderr)
     return 1
 

@@ -37,15 +37,15 @@ class SimulatedKernel(DescribedKernel):
         self._text = self.path.read_bytes()
 
     def open_call(self) -> Call:
-        return _Call(self._sim, self._text, self.path.name, self.seed)
+        return SimulatorCall(self._sim, self._text, self.path.name, self.seed)
 
 
-class _Call(Call):
-    """A simulator, for one call of a kernel."""
+class SimulatorCall(Call):
+    """A simulator, for one call of a kernel; `sim` is what `ptx_sim.load` returns."""
 
     error = SimulatorError
 
-    def __init__(self, sim, text: bytes, name: str, seed: int):
+    def __init__(self, sim: dict, text: bytes, name: str, seed: int = 0):
         self._sim, self._seed = sim, seed
         self._handle = sim["create"](text, name.encode())
         error = sim["error"](self._handle)

@@ -8,7 +8,9 @@
 """The program as a user calls it: files in, files out, one message on failure."""
 
 import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,9 @@ from attn import contract, flops
 from attn.compiler import find_compiler
 from operators import DTYPES, Spec, operands, text
 from runner import Counter
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "python"))
+import gpu_stand_in
 
 SPEC = Spec(
     40, 24, heads=4, key_heads=2, softcap=20.0, bias="hmn", where=(("causal",),),
@@ -94,6 +99,29 @@ def test_mistakes_write_nothing(program, tmp_path, mistake):
     assert done.returncode == 1
     assert expected in done.stderr and "Traceback" not in done.stderr
     assert not out.exists()
+
+
+def test_no_gpu(program, tmp_path, monkeypatch):
+    """It says what is missing, and compiles nothing."""
+    monkeypatch.setenv("ATTN_LIBCUDA", "/nowhere/libcuda.so.1")
+    out = tmp_path / "o.npy"
+    done = attn_run(program, "--target=nvvm", "--output", out)
+    assert done.returncode == 1 and not out.exists()
+    assert done.stderr.startswith("attn-run: error: no GPU: there is no NVIDIA driver")
+
+
+def test_gpu(tmp_path, monkeypatch):
+    """On a stand-in for the driver, which simulates."""
+    monkeypatch.setenv("ATTN_LIBCUDA", str(gpu_stand_in.build(tmp_path)))
+    (tmp_path / "op.mlir").write_text(text(replace(SPEC, bias=None)))
+    size = ("--dim", "m=33", "--dim", "n=50")
+    Counter.executions += 1
+    done = attn_run(tmp_path / "op.mlir", "--target=nvvm", *size, "--verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sm_90a on Simulated GPU" in done.stdout and done.stdout.count("passed") == 2
+    done = attn_run(tmp_path / "op.mlir", "--target=nvvm", *size, "--bench", "--runs=3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "bench fused: median 1.000 ms of 3" in done.stdout
 
 
 def test_flops_of_the_texts(kernels):

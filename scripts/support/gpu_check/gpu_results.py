@@ -71,11 +71,11 @@ def send(**message):
     print(MARK + json.dumps(message), flush=True)
 
 
-def child_main(worker, fatal: tuple[type[BaseException], ...]):
-    """Does the jobs of the standard input: `worker(job)` yields items, as
-    (name, status, details) or that with a dictionary. After a fatal error the
+def child_main(worker, fatal: tuple[type[BaseException], ...], jobs: Sequence[str] = ()):
+    """Does the jobs, else those of the standard input: `worker(job)` yields items,
+    as (name, status, details) or that with a dictionary. After a fatal error the
     process is of no further use."""
-    for job in sys.stdin.read().splitlines():
+    for job in jobs or sys.stdin.read().splitlines():
         send(begin=job)
         try:
             for name, status, details, *more in worker(job):

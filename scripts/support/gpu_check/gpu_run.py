@@ -44,13 +44,15 @@ def sizes(name: str) -> list[tuple[int, int]]:
 
 
 class Worker:
-    def __init__(self, folder: Folder, suffix: str, seed: int):
-        self.folder, self.suffix, self.seed = folder, suffix, seed
+    def __init__(self, folder: Folder, suffix: str, seed: int, fresh: bool = False):
+        self.folder, self.suffix, self.seed, self.fresh = folder, suffix, seed, fresh
         self.device = cuda.find_device()
 
     def kernel(self, name: str) -> cuda.DeviceKernel:
         image = self.folder.image(name, self.suffix)
-        return cuda.DeviceKernel(image, self.folder.file(name, ".json"), self.device)
+        kernel = cuda.DeviceKernel(image, self.folder.file(name, ".json"), self.device)
+        kernel.fresh = self.fresh
+        return kernel
 
     def __call__(self, job: str):
         form, _, rest = job.partition("-")

@@ -22,7 +22,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE), str(ROOT / "python"), str(ROOT / "test" / "execution")]
 
+import gpu_instructions  # noqa: E402
 import gpu_run  # noqa: E402
+import gpu_sanitize  # noqa: E402
+import gpu_table  # noqa: E402
+import gpu_workloads  # noqa: E402
 from attn import cuda  # noqa: E402
 from gpu_folder import Folder, build  # noqa: E402
 from gpu_results import Results, child_main, run_isolated  # noqa: E402
@@ -34,6 +38,9 @@ EPILOG = """\
 verbs:
   build     compile and assemble everything into --folder
   run       every kernel against float64, calls that must be refused
+  instructions   one kernel for each instruction against the simulator, bit for bit
+  sanitize  some kernels under compute-sanitizer
+  bench     times, beside PyTorch's FlashAttention, cuDNN and FlexAttention
   all       all of this that fits in --seconds, the most important first
 
 The exit status is 0 if nothing failed, 1 if something did, 2 for a wrong command
@@ -60,7 +67,9 @@ def parse_arguments(argv):
     building.add_argument("--compiler-dir", type=Path, help="build folder of the compiler")
     building.add_argument("--compile-flag", action="append", default=[], metavar="FLAG")
     building.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--child", help=argparse.SUPPRESS)
+    for hidden in ("--child", "--child-jobs"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    parser.add_argument("--fresh", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.seed is None:
         arguments.seed = int.from_bytes(os.urandom(4), "little")
@@ -77,10 +86,13 @@ class Check:
         arguments = self.arguments
         if arguments.compiler_dir:
             os.environ["ATTN_BUILD_DIR"] = str(arguments.compiler_dir.resolve())
-        build(
+        folder = build(
             arguments.folder, arguments.chip, arguments.only, arguments.jobs,
             tuple(arguments.compile_flag), self.results,
         )  # fmt: skip
+        gpu_instructions.build_instructions(
+            folder, arguments.chip, arguments.only, self.results, arguments.seed
+        )
         return self.results.finish()
 
     def check(self, verbs) -> int:
@@ -98,30 +110,68 @@ class Check:
             self.results.set(f"{verb} seconds", round(time.monotonic() - begin, 1))
         return self.results.finish()
 
-    def children(self, kind: str, jobs, seconds: float | None = None, prefix=()):
-        """Does the jobs that --only names in processes of their own."""
+    def command(self, kind: str) -> list[str]:
         arguments = self.arguments
-        command = [
-            *prefix, sys.executable, str(HERE / "main.py"), "run", "--child", kind,
+        return [
+            sys.executable, str(HERE / "main.py"), "run", "--child", kind,
             "--folder", str(arguments.folder), "--seed", str(arguments.seed),
             *(["--ptx"] if arguments.ptx else []),
         ]  # fmt: skip
-        chosen = [job for job in jobs if arguments.only.search(job)]
-        limit = seconds or arguments.limit
-        run_isolated(self.results, command, chosen, limit, self.deadline)
+
+    def children(self, kind: str, jobs, seconds: float):
+        """Does the jobs that --only names in processes of their own."""
+        chosen = [job for job in jobs if self.arguments.only.search(job)]
+        run_isolated(self.results, self.command(kind), chosen, seconds, self.deadline)
 
     def run(self):
-        self.children("run", gpu_run.jobs())
+        self.children("run", gpu_run.jobs(), self.arguments.limit)
+
+    def instructions(self):
+        folder = Folder.open(self.arguments.folder)
+        names = gpu_instructions.jobs(folder.manifest["chip"], folder)
+        self.children("instructions", names, self.arguments.limit)
+
+    def sanitize(self):
+        """Takes a part of the time that is left, so that some is left to measure."""
+        left = self.deadline - time.monotonic()
+        gpu_sanitize.sanitize(
+            self.results, self.command("run"), self.arguments.only, self.arguments.limit,
+            time.monotonic() + (left if self.arguments.verb == "sanitize" else left / 4),
+        )  # fmt: skip
+
+    def bench(self):
+        before = len(self.results.data["items"])
+        names = [workload.name for workload in gpu_workloads.workloads()]
+        self.children("bench", names, _BENCH_SECONDS)
+        measured = [item for item in self.results.data["items"][before:] if "bench" in item]
+        text = gpu_table.table(measured)
+        self.results.say("\nmilliseconds, TFLOP/s, and how many times as long as ours:\n" + text)
+        self.results.set("table", text)
 
 
-VERBS = {"run": Check.run}
+# A workload may wait for PyTorch to compile.
+_BENCH_SECONDS = 300
+VERBS = {
+    "run": Check.run,
+    "instructions": Check.instructions,
+    "sanitize": Check.sanitize,
+    "bench": Check.bench,
+}
 
 
 def child(arguments):
     folder = Folder.open(arguments.folder)
     suffix = ".ptx" if arguments.ptx else ".cubin"
-    workers = {"run": lambda: gpu_run.Worker(folder, suffix, arguments.seed)}
-    child_main(workers[arguments.child](), (cuda.CudaError,))
+    if arguments.child == "bench":
+        import gpu_bench
+
+        worker = gpu_bench.Worker(folder, suffix, arguments.seed)
+    elif arguments.child == "instructions":
+        worker = gpu_instructions.Worker(folder, suffix)
+    else:
+        worker = gpu_run.Worker(folder, suffix, arguments.seed, arguments.fresh)
+    jobs = arguments.child_jobs.split(",") if arguments.child_jobs else ()
+    child_main(worker, (cuda.CudaError,), jobs)
     return 0
 
 
