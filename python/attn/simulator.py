@@ -57,6 +57,64 @@ class SimulatedKernel:
             call.close()
 
 
+class DeviceMemory:
+    """Global memory of a simulator, which holds arrays as they lie on the host."""
+
+    def __init__(self, sim: dict, handle: int):
+        self._sim, self._handle = sim, handle
+
+    def do(self, function: str, *arguments):
+        """Calls a function of the simulator that returns a status."""
+        if self._sim[function](self._handle, *arguments):
+            error = self._sim["error"](self._handle) or self._sim["report"](self._handle)
+            raise SimulatorError((error or b"unknown error").decode())
+
+    def allocate(self, size: int) -> int:
+        return self._sim["allocate"](self._handle, size) if size else 0
+
+    @staticmethod
+    def _address(array: np.ndarray) -> int:
+        return array.__array_interface__["data"][0]
+
+    def place(self, array: np.ndarray) -> tuple[Place, int]:
+        """Memory for an array; where it lies, and the device minus the host address."""
+        low = self._address(array)
+        high = low + array.itemsize
+        for extent, stride in zip(array.shape, array.strides, strict=True):
+            low += min(0, (extent - 1) * stride)
+            high += max(0, (extent - 1) * stride)
+        size = high - low if array.size else 0
+        offset = self.allocate(size) - low
+        strides = tuple(stride // array.itemsize for stride in array.strides)
+        return Place(self._address(array) + offset, array.shape, strides), offset
+
+    def write(self, array: np.ndarray, offset: int):
+        if array.size == 0:
+            return
+        for row in _rows(array):
+            self.do("write", self._address(row) + offset, self._address(row), row.nbytes)
+
+    def read(self, name: str, array: np.ndarray, offset: int):
+        if array.size == 0:
+            return
+        for row in _rows(array):
+            known = np.zeros(row.nbytes, np.uint8)
+            address = self._address(row)
+            self.do("read", address + offset, address, row.nbytes, known.ctypes.data)
+            if not known.all():
+                raise SimulatorError(f"{(known == 0).sum()} bytes of {name} were never written")
+
+    def check_untouched(self, tensors, arrays, placed):
+        """A call that is refused has written no output."""
+        for tensor, array, (_, offset) in zip(tensors, arrays, placed, strict=True):
+            for row in _rows(array) if tensor.is_output and array.size else ():
+                data, known = np.zeros((2, row.nbytes), np.uint8)
+                address = self._address(row) + offset
+                self.do("read", address, data.ctypes.data, row.nbytes, known.ctypes.data)
+                if known.any():
+                    raise SimulatorError(f"a call that was refused wrote {tensor.name}")
+
+
 class _Call:
     """A simulator, for one call of a kernel."""
 
@@ -66,59 +124,10 @@ class _Call:
         error = sim["error"](self._handle)
         if error:
             raise SimulatorError(error.decode())
+        self._memory = DeviceMemory(sim, self._handle)
 
     def close(self):
         self._sim["destroy"](self._handle)
-
-    def _do(self, function: str, *arguments):
-        if self._sim[function](self._handle, *arguments):
-            error = self._sim["error"](self._handle) or self._sim["report"](self._handle)
-            raise SimulatorError((error or b"unknown error").decode())
-
-    def _allocate(self, size: int) -> int:
-        return self._sim["allocate"](self._handle, size) if size else 0
-
-    @staticmethod
-    def _address(array: np.ndarray) -> int:
-        return array.__array_interface__["data"][0]
-
-    def _place(self, array: np.ndarray) -> tuple[Place, int]:
-        """Memory for an array; where it lies, and the device minus the host address."""
-        low = self._address(array)
-        high = low + array.itemsize
-        for extent, stride in zip(array.shape, array.strides, strict=True):
-            low += min(0, (extent - 1) * stride)
-            high += max(0, (extent - 1) * stride)
-        size = high - low if array.size else 0
-        offset = self._allocate(size) - low
-        strides = tuple(stride // array.itemsize for stride in array.strides)
-        return Place(self._address(array) + offset, array.shape, strides), offset
-
-    def _write(self, array: np.ndarray, offset: int):
-        if array.size == 0:
-            return
-        for row in _rows(array):
-            self._do("write", self._address(row) + offset, self._address(row), row.nbytes)
-
-    def _read(self, name: str, array: np.ndarray, offset: int):
-        if array.size == 0:
-            return
-        for row in _rows(array):
-            known = np.zeros(row.nbytes, np.uint8)
-            address = self._address(row)
-            self._do("read", address + offset, address, row.nbytes, known.ctypes.data)
-            if not known.all():
-                raise SimulatorError(f"{(known == 0).sum()} bytes of {name} were never written")
-
-    def _check_untouched(self, description, arrays, placed):
-        """A call that is refused has written no output."""
-        for tensor, array, (_, offset) in zip(description.tensors, arrays, placed, strict=True):
-            for row in _rows(array) if tensor.is_output and array.size else ():
-                data, known = np.zeros((2, row.nbytes), np.uint8)
-                address = self._address(row) + offset
-                self._do("read", address, data.ctypes.data, row.nbytes, known.ctypes.data)
-                if known.any():
-                    raise SimulatorError(f"a call that was refused wrote {tensor.name}")
 
     def _launch(self, launch, arguments: Sequence[int]):
         values = (ctypes.c_uint64 * len(arguments))(*(v % 2**64 for v in arguments))
@@ -136,20 +145,21 @@ class _Call:
             argument_values=pointers,
             argument_sizes=sizes,
         )
-        self._do("launch", ctypes.byref(config))
+        self._memory.do("launch", ctypes.byref(config))
 
     def run(self, description: LaunchDescription, arrays: Sequence[np.ndarray]):
         extents = description.extents([array.shape for array in arrays])
         for tensor, array in zip(description.tensors, arrays, strict=True):
             if array.dtype != tensor.dtype:
                 raise KernelError(STATUS["DTYPE"], f"{tensor} is given {array.dtype}")
-        placed = [self._place(array) for array in arrays]
+        memory = self._memory
+        placed = [memory.place(array) for array in arrays]
         for tensor, array, (_, offset) in zip(description.tensors, arrays, placed, strict=True):
             if not tensor.is_output:
-                self._write(array, offset)
-        workspace = self._allocate(description.workspace_bytes(extents))
+                memory.write(array, offset)
+        workspace = memory.allocate(description.workspace_bytes(extents))
         check_bytes = description.check_bytes(extents)
-        check = self._allocate(check_bytes)
+        check = memory.allocate(check_bytes)
         places = [place for place, _ in placed]
         arguments = description.arguments(places, extents, workspace, check)
         for launch in description.launches(extents):
@@ -157,11 +167,11 @@ class _Call:
         if check_bytes:
             status = ctypes.create_string_buffer(STATUS_BYTES)
             known = ctypes.create_string_buffer(STATUS_BYTES)
-            self._do("read", check, status, STATUS_BYTES, known)
+            memory.do("read", check, status, STATUS_BYTES, known)
             problem = description.describe_status(status.raw)
             if problem:
-                self._check_untouched(description, arrays, placed)
+                memory.check_untouched(description.tensors, arrays, placed)
                 raise KernelError(STATUS["VALUE"], problem)
         for tensor, array, (_, offset) in zip(description.tensors, arrays, placed, strict=True):
             if tensor.is_output:
-                self._read(tensor.name, array, offset)
+                memory.read(tensor.name, array, offset)
