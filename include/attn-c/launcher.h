@@ -24,6 +24,16 @@ extern "C" {
  * it, and any number of threads may make them. */
 typedef struct attn_gpu_module attn_gpu_module;
 
+/* A row-major tensor in memory of GPU number `device`, as attn_cpu_tensor. */
+static inline DLTensor attn_gpu_tensor(void *data, int32_t device, uint8_t code,
+                                       uint8_t bits, int32_t rank,
+                                       int64_t *shape) {
+  DLTensor tensor = attn_cpu_tensor(data, code, bits, rank, shape);
+  tensor.device.device_type = kDLCUDA;
+  tensor.device.device_id = device;
+  return tensor;
+}
+
 /* The functions of a launcher NAME, for callers that look them up by name; a
  * generated header declares them. `tensors`, `message` and what is returned are
  * those of attn-c/kernel.h, but that tensors lie in memory of a GPU. NAME_check

@@ -29,7 +29,7 @@ enum {
   DEVICE = 3,
   MAX_FUNCTIONS = 32,
   MAX_PARAMETERS = 256,
-  SHARED_LIMIT = 163 * 1024
+  SHARED_LIMIT = 227 * 1024
 };
 
 typedef struct function {
