@@ -47,7 +47,9 @@ typedef enum attn_status {
   ATTN_ERR_VALUE = 11,         /* phase, range or worker out of bounds */
   ATTN_ERR_MEMORY = 12,        /* the workspace could not be allocated, or is
                                   larger than the kernel may allocate */
-  ATTN_ERR_TARGET = 13         /* this CPU lacks features the kernel uses */
+  ATTN_ERR_TARGET = 13,        /* this CPU lacks features the kernel uses, or
+                                  this machine the GPU */
+  ATTN_ERR_DRIVER = 14         /* the GPU's driver reports an error */
 } attn_status;
 
 /* Processes items [begin, end) of a phase. `worker` is in [0, workers), and no
@@ -202,6 +204,8 @@ static inline const char *attn_status_name(int32_t status) {
     return "ATTN_ERR_MEMORY";
   case ATTN_ERR_TARGET:
     return "ATTN_ERR_TARGET";
+  case ATTN_ERR_DRIVER:
+    return "ATTN_ERR_DRIVER";
   default:
     return "unknown attn_status";
   }

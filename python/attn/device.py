@@ -106,7 +106,7 @@ class Call:
     def close(self):
         raise NotImplementedError
 
-    def _place(self, array: np.ndarray) -> tuple[Place, int]:
+    def place(self, array: np.ndarray) -> tuple[Place, int]:
         """Memory for an array; where it lies, and the device minus the host address."""
         low = host_address(array)
         high = low + array.itemsize
@@ -118,13 +118,13 @@ class Call:
         strides = tuple(stride // array.itemsize for stride in array.strides)
         return Place(host_address(array) + offset, array.shape, strides), offset
 
-    def _read_output(self, name: str, array: np.ndarray, offset: int):
+    def read_output(self, name: str, array: np.ndarray, offset: int):
         for row in rows(array):
             known = self.read(host_address(row) + offset, row)
             if not known.all():
                 raise self.error(f"{(~known).sum()} bytes of {name} were never written")
 
-    def _check_untouched(self, name: str, array: np.ndarray, offset: int):
+    def check_untouched(self, name: str, array: np.ndarray, offset: int):
         """A call that is refused has written no output."""
         for row in rows(array):
             if self.read(host_address(row) + offset, np.empty_like(row)).any():
@@ -135,7 +135,7 @@ class Call:
         for tensor, array in zip(description.tensors, arrays, strict=True):
             if array.dtype != tensor.dtype:
                 raise KernelError(STATUS["DTYPE"], f"{tensor} is given {array.dtype}")
-        placed = [self._place(array) for array in arrays]
+        placed = [self.place(array) for array in arrays]
         outputs = []
         for tensor, array, (_, offset) in zip(description.tensors, arrays, placed, strict=True):
             if tensor.is_output:
@@ -161,7 +161,7 @@ class Call:
             problem = description.describe_status(status.tobytes())
             if problem:
                 for output in outputs:
-                    self._check_untouched(*output)
+                    self.check_untouched(*output)
                 raise KernelError(STATUS["VALUE"], problem)
         for output in outputs:
-            self._read_output(*output)
+            self.read_output(*output)

@@ -37,6 +37,7 @@ _STATUS_NAMES = [
     "VALUE",
     "MEMORY",
     "TARGET",
+    "DRIVER",
 ]
 STATUS = {name: code for code, name in enumerate(_STATUS_NAMES)}
 _MESSAGE_SIZE = 1024

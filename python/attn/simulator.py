@@ -40,20 +40,14 @@ class SimulatedKernel(DescribedKernel):
         return SimulatorCall(self._sim, self._text, self.path.name, self.seed)
 
 
-class SimulatorCall(Call):
-    """A simulator, for one call of a kernel; `sim` is what `ptx_sim.load` returns."""
+class SimulatorMemory(Call):
+    """The memory of a simulator that someone else made and launches kernels on; `sim`
+    is what `ptx_sim.load` returns."""
 
     error = SimulatorError
 
-    def __init__(self, sim: dict, text: bytes, name: str, seed: int = 0):
-        self._sim, self._seed = sim, seed
-        self._handle = sim["create"](text, name.encode())
-        error = sim["error"](self._handle)
-        if error:
-            raise SimulatorError(error.decode())
-
-    def close(self):
-        self._sim["destroy"](self._handle)
+    def __init__(self, sim: dict, handle: int):
+        self._sim, self._handle = sim, handle
 
     def _do(self, function: str, *arguments):
         if self._sim[function](self._handle, *arguments):
@@ -70,6 +64,20 @@ class SimulatorCall(Call):
         known = np.zeros(target.nbytes, np.uint8)
         self._do("read", address, host_address(target), target.nbytes, known.ctypes.data)
         return known != 0
+
+
+class SimulatorCall(SimulatorMemory):
+    """A simulator, for one call of a kernel."""
+
+    def __init__(self, sim: dict, text: bytes, name: str, seed: int = 0):
+        super().__init__(sim, sim["create"](text, name.encode()))
+        self._seed = seed
+        error = sim["error"](self._handle)
+        if error:
+            raise SimulatorError(error.decode())
+
+    def close(self):
+        self._sim["destroy"](self._handle)
 
     def launch(self, launch, arguments: Sequence[int]):
         values = (ctypes.c_uint64 * len(arguments))(*(v % 2**64 for v in arguments))

@@ -35,6 +35,8 @@ constexpr char kOverview[] =
   attn-compile op.mlir -o - --emit=ll      optimised LLVM IR on the terminal
   attn-compile op.mlir -o op.ptx --target=nvvm --chip=sm_80
                                            kernels of a GPU, and op.json
+  attn-compile op.mlir -o op.cubin --target=nvvm --launcher=op.c
+                                           that, and C that launches them
 
 op.mlir holds one public function on tensors; the kernel has its name. The
 functions that a program calls are declared in the header; docs/c-abi.md
@@ -118,8 +120,9 @@ llvm::cl::opt<Sanitizer> sanitizer(
 
 llvm::cl::opt<std::string>
     headerFile("header",
-               llvm::cl::desc("C header to write (default: beside the output, "
-                              "with extension .h; empty: none)"),
+               llvm::cl::desc("C header to write (default: beside the output "
+                              "or the launcher, with extension .h; empty: "
+                              "none)"),
                llvm::cl::value_desc("file"), llvm::cl::cat(category));
 
 llvm::cl::opt<std::string> descriptionFile(
@@ -127,6 +130,12 @@ llvm::cl::opt<std::string> descriptionFile(
     llvm::cl::desc("JSON file to write for a GPU, how a host launches the "
                    "kernels (default: beside the output, with extension "
                    ".json; empty: none)"),
+    llvm::cl::value_desc("file"), llvm::cl::cat(category));
+
+llvm::cl::opt<std::string> launcherFile(
+    "launcher",
+    llvm::cl::desc("C file to write for a GPU, which holds the kernels and "
+                   "launches them"),
     llvm::cl::value_desc("file"), llvm::cl::cat(category));
 
 llvm::cl::opt<bool> fromLLVMDialect(
@@ -179,8 +188,10 @@ llvm::cl::opt<unsigned>
 struct Outputs {
   Emit kind;
   std::string file;
-  /// The C header, or the description of the launches.
-  std::string companion;
+  std::string header;
+  /// Of a GPU: how a host launches the kernels, and C that does.
+  std::string description;
+  std::string launcher;
 };
 
 } // namespace
@@ -235,9 +246,9 @@ static std::optional<DeviceArtefact> getDeviceArtefact(Emit kind) {
 /// Refuses options of the other target.
 static LogicalResult checkTargetOptions(Emit kind) {
   bool isGPU = targetKind == Target::NVVM;
-  const llvm::cl::Option *others[] = {&cpu, &sanitizer, &headerFile,
-                                      &fromLLVMDialect};
-  const llvm::cl::Option *gpuOptions[] = {&chip, &descriptionFile};
+  const llvm::cl::Option *others[] = {&cpu, &sanitizer, &fromLLVMDialect};
+  const llvm::cl::Option *gpuOptions[] = {&chip, &descriptionFile,
+                                          &launcherFile};
   for (const llvm::cl::Option *option :
        isGPU ? ArrayRef(others) : ArrayRef(gpuOptions))
     if (option->getNumOccurrences() != 0) {
@@ -251,11 +262,57 @@ static LogicalResult checkTargetOptions(Emit kind) {
     return success();
   if (isGPU)
     reportError()
-        << "no launcher is written for GPUs yet: --target=nvvm writes "
-           "ll, ptx, cubin or fatbin, and the launches as JSON\n";
+        << "--target=nvvm writes ll, ptx, cubin or fatbin, the launches as "
+           "JSON, and with --launcher a C file to compile with a program\n";
   else
     reportError() << "PTX, cubins and fat binaries need --target=nvvm\n";
   return failure();
+}
+
+/// Refuses options that ask for a launcher that there cannot be.
+static LogicalResult checkLauncher(Emit kind) {
+  if (targetKind == Target::CPU)
+    return success();
+  if (launcherFile.empty() && headerFile.getNumOccurrences() != 0) {
+    reportError() << "--header declares what a launcher defines: "
+                     "--target=nvvm needs --launcher, too\n";
+    return failure();
+  }
+  if (!launcherFile.empty() && kind == Emit::LLVMIR) {
+    reportError() << "a launcher holds what the driver loads: PTX, a cubin or "
+                     "a fat binary, and no LLVM IR\n";
+    return failure();
+  }
+  return success();
+}
+
+/// The file that an option names, or else one beside `other`.
+static std::string getCompanion(const llvm::cl::opt<std::string> &option,
+                                StringRef other, StringRef extension) {
+  if (option.getNumOccurrences())
+    return option;
+  if (other.empty() || other == "-")
+    return "";
+  SmallString<128> path(other);
+  llvm::sys::path::replace_extension(path, extension);
+  return path.str().str();
+}
+
+static LogicalResult checkDistinct(const Outputs &outputs) {
+  std::pair<StringRef, StringRef> files[] = {
+      {"the output", outputs.file},
+      {"the header", outputs.header},
+      {"the launches", outputs.description},
+      {"the launcher", outputs.launcher}};
+  for (auto [index, file] : llvm::enumerate(files))
+    for (auto &earlier : ArrayRef(files).take_front(index)) {
+      if (file.second.empty() || file.second != earlier.second)
+        continue;
+      reportError() << file.first << " and " << earlier.first << " are both '"
+                    << file.second << "'\n";
+      return failure();
+    }
+  return success();
 }
 
 static FailureOr<Outputs> getOutputs() {
@@ -278,22 +335,17 @@ static FailureOr<Outputs> getOutputs() {
     return failure();
   }
   outputs.kind = *kind;
-  if (failed(checkTargetOptions(*kind)))
+  if (failed(checkTargetOptions(*kind)) || failed(checkLauncher(*kind)))
     return failure();
-  bool isGPU = targetKind == Target::NVVM;
-  llvm::cl::opt<std::string> &companion = isGPU ? descriptionFile : headerFile;
-  if (companion.getNumOccurrences()) {
-    outputs.companion = companion;
-  } else if (outputFile != "-") {
-    SmallString<128> path(outputFile);
-    llvm::sys::path::replace_extension(path, isGPU ? ".json" : ".h");
-    outputs.companion = path.str().str();
+  if (targetKind == Target::NVVM) {
+    outputs.description = getCompanion(descriptionFile, outputFile, ".json");
+    outputs.launcher = launcherFile;
+    outputs.header = getCompanion(headerFile, launcherFile, ".h");
+  } else {
+    outputs.header = getCompanion(headerFile, outputFile, ".h");
   }
-  if (!outputs.companion.empty() && outputs.companion == outputs.file) {
-    reportError() << (isGPU ? "the launches" : "the header")
-                  << " and the output are both '" << outputs.file << "'\n";
+  if (failed(checkDistinct(outputs)))
     return failure();
-  }
   if (optLevel > 3) {
     reportError() << "--opt-level is " << optLevel
                   << ", but must be between 0 and 3\n";
@@ -372,7 +424,7 @@ static LogicalResult compileForCPU(MLIRContext &context,
                                 kernelName, maxFootprint, checkValues};
   return compileKernels(file->getModule(), compileOptions,
                         *getCPUArtefact(outputs.kind), outputs.file,
-                        outputs.companion);
+                        outputs.header);
 }
 
 static LogicalResult compileForGPU(MLIRContext &context,
@@ -400,9 +452,10 @@ static LogicalResult compileForGPU(MLIRContext &context,
   if (failed(lowerToKernelModule(file->getModule(), options,
                                  buildAttnToNVVMPipeline)))
     return failure();
-  return compileDevice(file->getModule(), {*target, optLevel},
-                       *getDeviceArtefact(outputs.kind), outputs.file,
-                       outputs.companion);
+  return compileDevice(
+      file->getModule(), {*target, optLevel, maxFootprint},
+      *getDeviceArtefact(outputs.kind),
+      {outputs.file, outputs.description, outputs.launcher, outputs.header});
 }
 
 static LogicalResult compile() {

@@ -19,7 +19,7 @@
 #ifndef ATTN_RUNTIME_KERNEL_KERNELABI_H
 #define ATTN_RUNTIME_KERNEL_KERNELABI_H
 
-#include "attn-c/kernel.h"
+#include "KernelTensors.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -123,62 +123,12 @@ int32_t attn_abi_supported(const attn_kernel_code *code, char *message,
 // Between the files of this folder
 //===----------------------------------------------------------------------===//
 
-// Where an error text goes.
-typedef struct attn_abi_message {
-  const attn_kernel_code *code;
-  char *text; // may be NULL
-  size_t size;
-} attn_abi_message;
-
-// The bytes [begin, end) that a tensor's elements lie in; empty when it has
-// none.
-typedef struct attn_abi_span {
-  int64_t begin;
-  int64_t end;
-} attn_abi_span;
-
-// The results of checking a call's tensors. The arrays lie in storage of
-// attn_abi_storage_words() words that the caller owns.
-typedef struct attn_abi_tensors {
-  void **descriptors;
-  attn_abi_span *spans;
-} attn_abi_tensors;
-
-// Words of a memref descriptor before its sizes.
-enum { AttnDescriptorHeader = 3 };
-
-static inline int64_t *attn_abi_sizes(const attn_abi_tensors *tensors,
-                                      int32_t index) {
-  return (int64_t *)tensors->descriptors[index] + AttnDescriptorHeader;
-}
-
-static inline int64_t *attn_abi_strides(const attn_abi_tensors *tensors,
-                                        const attn_kernel_info *info,
-                                        int32_t index) {
-  return attn_abi_sizes(tensors, index) + info->tensors[index].rank;
-}
-
-static inline int64_t attn_abi_element_size(const attn_tensor_info *tensor) {
-  return (tensor->dtype.bits + 7) / 8;
-}
-
-// Writes "<kernel>: <text>" where the caller wants it and returns `status`.
-int32_t attn_abi_fail(const attn_abi_message *message, int32_t status,
-                      const char *format, ...)
-    __attribute__((format(printf, 3, 4), cold, noinline));
-
-int64_t attn_abi_storage_words(const attn_kernel_info *info);
-
-// Checks `tensors` and fills `result`, which points into `storage`.
+// Checks `tensors` and asks every phase; fills `result`, which points into
+// `storage`.
 int32_t attn_abi_prepare(const attn_kernel_code *code,
                          const DLTensor *const *tensors, int32_t count,
                          int64_t *storage, attn_abi_tensors *result,
                          const attn_abi_message *message);
-
-// Refuses outputs that overlap themselves or any other tensor.
-int32_t attn_abi_check_overlap(const attn_kernel_code *code,
-                               const attn_abi_tensors *tensors,
-                               const attn_abi_message *message);
 
 // Refuses operands whose values make no sense: permutations that are none,
 // offsets that descend or leave the tokens, lists out of order.

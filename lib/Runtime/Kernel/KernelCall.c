@@ -168,7 +168,26 @@ static attn_abi_message startMessage(const attn_kernel_code *code, char *text,
                                      size_t size) {
   if (text && size > 0)
     text[0] = '\0';
-  return (attn_abi_message){code, text, size};
+  return (attn_abi_message){code->info, text, size};
+}
+
+int32_t attn_abi_prepare(const attn_kernel_code *code,
+                         const DLTensor *const *tensors, int32_t count,
+                         int64_t *storage, attn_abi_tensors *result,
+                         const attn_abi_message *message) {
+  const attn_kernel_info *info = code->info;
+  int32_t status =
+      attn_abi_check_tensors(info, tensors, count, storage, result, message);
+  if (status != ATTN_OK)
+    return status;
+  // Every phase is asked before the first one runs, so that bad values are
+  // refused while the outputs are still as the caller left them.
+  for (int32_t phase = 0; phase < info->phase_count; ++phase)
+    if (code->phases[phase].items(result->descriptors) < 0)
+      return attn_abi_fail(message, ATTN_ERR_VALUE,
+                           "phase %d refuses the values of the operands",
+                           (int)phase);
+  return ATTN_OK;
 }
 
 int32_t attn_abi_call(const attn_kernel_code *code,
@@ -241,7 +260,7 @@ int32_t attn_abi_check(const attn_kernel_code *code,
 size_t attn_abi_workspace_size(const attn_kernel_code *code,
                                const DLTensor *const *tensors, int32_t count,
                                int32_t workers) {
-  attn_abi_message nowhere = {code, NULL, 0};
+  attn_abi_message nowhere = {code->info, NULL, 0};
   int64_t storage[attn_abi_storage_words(code->info)];
   attn_abi_tensors prepared;
   attn_workspace_plan plan;
@@ -261,7 +280,7 @@ int32_t attn_abi_phases(const attn_kernel_code *code) {
 int64_t attn_abi_items(const attn_kernel_code *code,
                        const DLTensor *const *tensors, int32_t count,
                        int32_t phase) {
-  attn_abi_message nowhere = {code, NULL, 0};
+  attn_abi_message nowhere = {code->info, NULL, 0};
   int64_t storage[attn_abi_storage_words(code->info)];
   attn_abi_tensors prepared;
   int32_t status = checkPhase(code, phase, &nowhere);

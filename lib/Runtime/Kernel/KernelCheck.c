@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelAbi.h"
+#include "KernelTensors.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -27,7 +27,7 @@ int32_t attn_abi_fail(const attn_abi_message *message, int32_t status,
   if (!message->text || message->size == 0)
     return status;
   int used =
-      snprintf(message->text, message->size, "%s: ", message->code->info->name);
+      snprintf(message->text, message->size, "%s: ", message->info->name);
   if (used < 0 || (size_t)used >= message->size)
     return status;
   va_list arguments;
@@ -99,11 +99,6 @@ static const char *spellType(DLDataType type, char buffer[48]) {
 static int32_t checkKind(const attn_tensor_info *expected,
                          const DLTensor *tensor,
                          const attn_abi_message *message) {
-  if (tensor->device.device_type != kDLCPU)
-    return attn_abi_fail(
-        message, ATTN_ERR_DEVICE,
-        "%s: device type is %d, but this kernel takes tensors on the CPU (%d)",
-        expected->name, (int)tensor->device.device_type, (int)kDLCPU);
   if (tensor->dtype.code != expected->dtype.code ||
       tensor->dtype.bits != expected->dtype.bits ||
       tensor->dtype.lanes != expected->dtype.lanes) {
@@ -258,11 +253,10 @@ static int32_t checkLayout(const attn_tensor_info *expected,
   return ATTN_OK;
 }
 
-int32_t attn_abi_prepare(const attn_kernel_code *code,
-                         const DLTensor *const *tensors, int32_t count,
-                         int64_t *storage, attn_abi_tensors *result,
-                         const attn_abi_message *message) {
-  const attn_kernel_info *info = code->info;
+int32_t attn_abi_check_tensors(const attn_kernel_info *info,
+                               const DLTensor *const *tensors, int32_t count,
+                               int64_t *storage, attn_abi_tensors *result,
+                               const attn_abi_message *message) {
   int32_t status = checkCount(info, count, message);
   if (status != ATTN_OK)
     return status;
@@ -288,7 +282,9 @@ int32_t attn_abi_prepare(const attn_kernel_code *code,
     int64_t *descriptor = storage;
     storage += AttnDescriptorHeader + 2 * (int64_t)expected->rank;
     result->descriptors[i] = descriptor;
-    status = checkKind(expected, tensor, message);
+    status = attn_abi_check_device(info, tensors, i, message);
+    if (status == ATTN_OK)
+      status = checkKind(expected, tensor, message);
     if (status == ATTN_OK)
       status = checkShape(info, i, tensor, symbols, message);
     if (status == ATTN_OK)
@@ -297,16 +293,5 @@ int32_t attn_abi_prepare(const attn_kernel_code *code,
     if (status != ATTN_OK)
       return status;
   }
-  status = attn_abi_check_overlap(code, result, message);
-  if (status != ATTN_OK)
-    return status;
-
-  // Every phase is asked before the first one runs, so that bad values are
-  // refused while the outputs are still as the caller left them.
-  for (int32_t phase = 0; phase < info->phase_count; ++phase)
-    if (code->phases[phase].items(result->descriptors) < 0)
-      return attn_abi_fail(message, ATTN_ERR_VALUE,
-                           "phase %d refuses the values of the operands",
-                           (int)phase);
-  return ATTN_OK;
+  return attn_abi_check_overlap(info, result, message);
 }

@@ -13,7 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelAbi.h"
+#include "KernelTensors.h"
 
 #include <stdbool.h>
 
@@ -124,10 +124,9 @@ static bool mayOverlap(const attn_layout *a, const attn_layout *b) {
   return true;
 }
 
-int32_t attn_abi_check_overlap(const attn_kernel_code *code,
+int32_t attn_abi_check_overlap(const attn_kernel_info *info,
                                const attn_abi_tensors *tensors,
                                const attn_abi_message *message) {
-  const attn_kernel_info *info = code->info;
   for (int32_t out = info->input_count; out < info->tensor_count; ++out) {
     if (tensors->spans[out].begin == tensors->spans[out].end)
       continue;

@@ -45,9 +45,21 @@ static bool savesState(uint64_t state) {
 
 #endif
 
+int32_t attn_abi_check_device(const attn_kernel_info *info,
+                              const DLTensor *const *tensors, int32_t index,
+                              const attn_abi_message *message) {
+  int type = (int)tensors[index]->device.device_type;
+  if (type == kDLCPU)
+    return ATTN_OK;
+  return attn_abi_fail(
+      message, ATTN_ERR_DEVICE,
+      "%s: device type is %d, but this kernel takes tensors on the CPU (%d)",
+      info->tensors[index].name, type, (int)kDLCPU);
+}
+
 int32_t attn_abi_supported(const attn_kernel_code *code, char *message,
                            size_t messageSize) {
-  attn_abi_message target = {code, message, messageSize};
+  attn_abi_message target = {code->info, message, messageSize};
   if (message && messageSize > 0)
     message[0] = '\0';
   for (int64_t i = 0; i < code->featureCount; ++i) {

@@ -138,9 +138,11 @@ static bool isReserved(StringRef name) {
       "attn_dim_info",
       "attn_tensor_info",
       "attn_kernel_info",
+      "attn_gpu_module",
+      "attn_gpu_tensor",
   };
   return reserved.contains(name) || name.starts_with("attn_abi_") ||
-         name.starts_with("attn_driver") ||
+         name.starts_with("attn_driver") || name.starts_with("attn_launch") ||
          (name.starts_with("attn_kernel_") && name.ends_with("_fn"));
 }
 

@@ -12,6 +12,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Target/TargetMachine.h"
 
 #include "Toolkit.h"
@@ -73,12 +74,13 @@ static FailureOr<std::string> writePTX(llvm::Module &module,
   return buffer.str().str();
 }
 
-/// Writes the artefact; on failure there is no file.
-static LogicalResult writeDevice(llvm::Module &module,
-                                 llvm::TargetMachine &machine,
-                                 const DeviceOptions &options,
-                                 DeviceArtefact kind, StringRef fileName,
-                                 Location loc) {
+/// Writes the artefact, and returns it as the driver takes it: the text of
+/// PTX, or the bytes of a binary. On failure there is no file.
+static FailureOr<std::string> writeDevice(llvm::Module &module,
+                                          llvm::TargetMachine &machine,
+                                          const DeviceOptions &options,
+                                          DeviceArtefact kind,
+                                          StringRef fileName, Location loc) {
   auto emitError = [&] { return mlir::emitError(loc); };
   bool isText = kind == DeviceArtefact::LLVMIR || kind == DeviceArtefact::PTX;
   if (fileName == "-" && !isText)
@@ -88,20 +90,63 @@ static LogicalResult writeDevice(llvm::Module &module,
     std::string text;
     llvm::raw_string_ostream stream(text);
     module.print(stream, nullptr);
-    return writeFile(fileName, text, emitError);
+    if (failed(writeFile(fileName, text, emitError)))
+      return failure();
+    return text;
   }
   FailureOr<std::string> ptx = writePTX(module, machine, emitError);
   if (failed(ptx))
     return failure();
-  if (kind == DeviceArtefact::PTX)
-    return writeFile(fileName, *ptx, emitError);
-  return assemble(*ptx, options, kind, fileName, loc);
+  if (kind == DeviceArtefact::PTX) {
+    if (failed(writeFile(fileName, *ptx, emitError)))
+      return failure();
+    return ptx;
+  }
+  if (failed(assemble(*ptx, options, kind, fileName, loc)))
+    return failure();
+  auto buffer = llvm::MemoryBuffer::getFile(fileName);
+  if (!buffer) {
+    llvm::sys::fs::remove(fileName);
+    return emitError() << "cannot read '" << fileName
+                       << "': " << buffer.getError().message();
+  }
+  return (*buffer)->getBuffer().str();
+}
+
+/// Writes what goes with an artefact, and removes what it wrote where it fails.
+static LogicalResult writeCompanions(const CompiledKernel &kernel,
+                                     const LaunchPlan &plan,
+                                     const DeviceOptions &options,
+                                     StringRef image, const DeviceFiles &files,
+                                     EmitError emitError) {
+  SmallVector<std::pair<StringRef, std::string>> contents;
+  if (!files.description.empty())
+    contents.emplace_back(files.description,
+                          getLaunchDescription(kernel, plan, options));
+  if (!files.launcher.empty()) {
+    FailureOr<std::string> launcher =
+        getLauncher(kernel, plan, options, image, emitError);
+    if (failed(launcher))
+      return failure();
+    contents.emplace_back(files.launcher, *launcher);
+  }
+  if (!files.header.empty())
+    contents.emplace_back(files.header,
+                          getLauncherHeader(kernel, options, files.header));
+  for (auto [index, file] : llvm::enumerate(contents)) {
+    if (succeeded(writeFile(file.first, file.second, emitError)))
+      continue;
+    for (auto &written : ArrayRef(contents).take_front(index))
+      llvm::sys::fs::remove(written.first);
+    return failure();
+  }
+  return success();
 }
 
 LogicalResult mlir::attn::compileDevice(ModuleOp module,
                                         const DeviceOptions &options,
-                                        DeviceArtefact kind, StringRef fileName,
-                                        StringRef descriptionFileName) {
+                                        DeviceArtefact kind,
+                                        const DeviceFiles &files) {
   auto emitError = [&] { return module.emitError(); };
   FailureOr<SmallVector<CompiledKernel>> kernels = getCompiledKernels(module);
   if (failed(kernels))
@@ -119,16 +164,16 @@ LogicalResult mlir::attn::compileDevice(ModuleOp module,
       options.target.createTargetMachine(getCodeGenLevel(options.optLevel));
   FailureOr<std::unique_ptr<llvm::Module>> translated =
       translateDevice(device, *machine, options, context);
-  if (failed(translated) ||
-      failed(writeDevice(**translated, *machine, options, kind, fileName,
-                         module.getLoc())))
+  if (failed(translated))
     return failure();
-  if (descriptionFileName.empty() ||
-      succeeded(writeFile(
-          descriptionFileName,
-          getLaunchDescription(kernels->front(), *plan, options), emitError)))
+  FailureOr<std::string> image = writeDevice(
+      **translated, *machine, options, kind, files.artefact, module.getLoc());
+  if (failed(image))
+    return failure();
+  if (succeeded(writeCompanions(kernels->front(), *plan, options, *image, files,
+                                emitError)))
     return success();
-  if (fileName != "-")
-    llvm::sys::fs::remove(fileName);
+  if (files.artefact != "-")
+    llvm::sys::fs::remove(files.artefact);
   return failure();
 }

@@ -8,7 +8,7 @@
 //
 // The last stage of compilation for GPUs: the gpu.module that attn-to-nvvm
 // makes, in the LLVM and NVVM dialects, becomes LLVM IR, PTX, a cubin or a fat
-// binary, and a JSON file that says how a host launches it
+// binary, a JSON file that says how a host launches it, and a C file that does
 // (docs/gpu-launches.md).
 //
 //===----------------------------------------------------------------------===//
@@ -34,6 +34,19 @@ struct DeviceOptions {
   NVVMTarget target;
   /// LLVM's and ptxas's level, 0 to 3.
   unsigned optLevel = 3;
+  /// Bytes of workspace that a launcher allocates at most; 0 is no limit.
+  int64_t maxWorkspace = 0;
+};
+
+/// Where artefacts go; the files of empty names are not written.
+struct DeviceFiles {
+  /// Of the kind that is asked for; "-" is the standard output, for text.
+  std::string artefact;
+  /// What a host needs to launch the kernels, as JSON.
+  std::string description = {};
+  /// A C file that launches them, and the header that declares its functions.
+  std::string launcher = {};
+  std::string header = {};
 };
 
 /// Translates a device module to optimised LLVM IR for `machine`.
@@ -50,12 +63,21 @@ std::string getLaunchDescription(const CompiledKernel &kernel,
 /// in bin of CUDA_HOME or of CUDA_PATH, or in /usr/local/cuda/bin.
 std::optional<std::string> findToolkitProgram(StringRef name);
 
-/// Compiles the device module of `module` to `fileName`, "-" being the standard
-/// output for text, and writes the description to `descriptionFileName` unless
-/// that is empty. On failure there is neither.
+/// A C file that holds `image`, PTX or a binary, and launches its kernels.
+FailureOr<std::string> getLauncher(const CompiledKernel &kernel,
+                                   const LaunchPlan &plan,
+                                   const DeviceOptions &options,
+                                   StringRef image, EmitError emitError);
+
+/// The C header that declares a launcher's functions.
+std::string getLauncherHeader(const CompiledKernel &kernel,
+                              const DeviceOptions &options,
+                              StringRef headerFileName);
+
+/// Compiles the device module of `module` to `files`. On failure there is none
+/// of them.
 LogicalResult compileDevice(ModuleOp module, const DeviceOptions &options,
-                            DeviceArtefact kind, StringRef fileName,
-                            StringRef descriptionFileName);
+                            DeviceArtefact kind, const DeviceFiles &files);
 
 } // namespace mlir::attn
 
