@@ -26,10 +26,13 @@ struct WarpThread {
   /// The first of the columns that the thread has of the tile's first eight.
   Value firstColumn;
 
-  static WarpThread create(OpBuilder &builder, Location loc, int64_t warpLanes);
+  static WarpThread create(OpBuilder &builder, Location loc, int64_t warpLanes,
+                           int64_t threads);
   int64_t getRows() const { return lanes.size(); }
   /// The column of the tile that column `column` of the registers is.
   Value getColumn(OpBuilder &builder, Location loc, int64_t column) const;
+  /// How far behind the first column that is.
+  static int64_t getOffset(int64_t column);
 };
 
 /// Registers of a thread by the buffers that they are its part of.
@@ -80,6 +83,8 @@ private:
   Value shuffle(OpBuilder &builder, Value value, Value from, bool isXor);
 
   void lowerMap();
+  bool isRepair();
+  void lowerRepair();
   void lowerStore();
   void lowerReduction();
   void lowerSum(const Contraction &product);

@@ -230,7 +230,11 @@ void FragmentLowering::lowerProduct(const Contraction &product) {
   for (int64_t tile = 0; tile < tiles; ++tile)
     for (int64_t number = 0; number < 4; ++number) {
       int64_t column = 2 * tile + number % 2;
-      Value exists = getColumn(builder, result, column).exists;
+      // A new sum has nothing beyond the columns that exist: what was there from
+      // the last step would be kept in registers.
+      Value exists = einsum.getAccumulate()
+                         ? getColumn(builder, result, column).exists
+                         : Value();
       for (int64_t group = 0; group < groups; ++group)
         storeRegister(builder, out, 2 * group + number / 2, column,
                       sums[group * tiles + tile][number], exists);

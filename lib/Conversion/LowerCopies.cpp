@@ -14,6 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "OpaqueValues.h"
 #include "SharedPointers.h"
 #include "TileOperands.h"
 #include "WarpLayouts.h"
@@ -51,7 +52,9 @@ public:
 private:
   bool isCopyOfRows();
   Value isAligned(OpBuilder &builder);
+  bool isPlain();
   void emitBytes(OpBuilder &builder);
+  void emitPlain(OpBuilder &builder, bool isWhole);
   void emitElements(OpBuilder &builder);
   void emitPieces(OpBuilder &builder, int64_t width,
                   function_ref<void(OpBuilder &, Value, Value)> emit);
@@ -156,7 +159,7 @@ void CopyLowering::emitPieces(
         arith::RemUIOp::create(at, loc, number, constant(at, perRow));
     emit(at, row, arith::MulIOp::create(at, loc, piece, constant(at, width)));
   };
-  Value thread = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
+  Value thread = createOpaqueThread(builder, loc, threads);
   if (width > 1 && count % threads == 0 && count / threads <= kMostWrittenOut) {
     for (int64_t first = 0; first < count; first += threads)
       emitPiece(builder, arith::AddIOp::create(builder, loc, thread,
@@ -170,6 +173,23 @@ void CopyLowering::emitPieces(
 }
 
 void CopyLowering::emitBytes(OpBuilder &builder) {
+  if (isPlain()) {
+    Value size = builder.createOrFold<memref::DimOp>(loc, copy.getInit(), 0);
+    if (getConstantIntValue(size) == type.getDimSize(0)) {
+      emitPlain(builder, /*isWhole=*/true);
+      return;
+    }
+    Value isWhole = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::eq, size,
+        constant(builder, type.getDimSize(0)));
+    auto branch = scf::IfOp::create(builder, loc, isWhole,
+                                    /*withElseRegion=*/true);
+    OpBuilder all = branch.getThenBodyBuilder();
+    emitPlain(all, /*isWhole=*/true);
+    OpBuilder some = branch.getElseBodyBuilder();
+    emitPlain(some, /*isWhole=*/false);
+    return;
+  }
   Value tensor = copy.getInputs().front();
   SmallVector<Value> strides(
       memref::ExtractStridedMetadataOp::create(builder, loc, tensor)
@@ -198,6 +218,86 @@ void CopyLowering::emitBytes(OpBuilder &builder) {
         createPointer(at, loc, tensor, from, kGlobalSpace), kCopyBytes,
         NVVM::LoadCacheModifierKind::CG, bytes);
   });
+}
+
+/// Whether rows that follow each other in the tile do so in the tensor, at one
+/// distance.
+bool CopyLowering::isPlain() {
+  EinsumAccess access = copy.getAccess(0);
+  if (access.readsData() || !copy.getClampedRanks().empty())
+    return false;
+  int64_t perRow = getColumns() * type.getElementTypeBitWidth() / 8 / kCopyBytes;
+  int64_t count = type.getDimSize(0) * perRow;
+  return threads % perRow == 0 && count % threads == 0 &&
+         count / threads <= kMostWrittenOut &&
+         llvm::all_of(access.map.getResults(), [&](AffineExpr expr) {
+           return isa<AffineDimExpr, AffineConstantExpr>(expr);
+         });
+}
+
+/// Each piece of a thread lies one distance behind the last one. Where the step
+/// is whole nothing else is computed for it.
+void CopyLowering::emitPlain(OpBuilder &builder, bool isWhole) {
+  Value tensor = copy.getInputs().front();
+  SmallVector<Value> strides(
+      memref::ExtractStridedMetadataOp::create(builder, loc, tensor)
+          .getStrides());
+  EinsumAccess access = copy.getAccess(0);
+  SmallVector<StringAttr> ranks = copy.getOutputRanks();
+  int64_t width = kCopyBytes * 8 / type.getElementTypeBitWidth();
+  int64_t perRow = getColumns() / width, rows = threads / perRow;
+  Value thread = createOpaqueThread(builder, loc, threads);
+  Value first =
+      arith::DivUIOp::create(builder, loc, thread, constant(builder, perRow));
+  Value column = arith::MulIOp::create(
+      builder, loc,
+      arith::RemUIOp::create(builder, loc, thread, constant(builder, perRow)),
+      constant(builder, width));
+  Value origin = constant(builder, 0), stride = constant(builder, 0);
+  TileCoordinates at;
+  at.uniform[ranks[0]] = constant(builder, 0);
+  at.uniform[ranks[1]] = column;
+  SmallVector<Value> indices = operands.getIndices(builder, 0, at);
+  for (auto [expr, index, step] :
+       llvm::zip_equal(access.map.getResults(), indices, strides)) {
+    origin = arith::AddIOp::create(
+        builder, loc, origin,
+        arith::MulIOp::create(builder, loc, index, step));
+    if (auto dim = dyn_cast<AffineDimExpr>(expr);
+        dim && access.ranks[dim.getPosition()] == ranks[0])
+      stride = arith::AddIOp::create(builder, loc, stride, step);
+  }
+  Value from = arith::AddIOp::create(
+      builder, loc, origin,
+      arith::MulIOp::create(builder, loc, first, stride));
+  Value distance = arith::MulIOp::create(builder, loc, stride,
+                                         constant(builder, rows));
+  Value to = arith::AddIOp::create(
+      builder, loc,
+      arith::MulIOp::create(builder, loc, first,
+                            constant(builder, type.getDimSize(1))),
+      column);
+  Type i32 = builder.getI32Type();
+  for (int64_t row = 0; row < type.getDimSize(0); row += rows) {
+    Value source = from, bytes;
+    if (!isWhole) {
+      Value inside = isInside(
+          builder, arith::AddIOp::create(builder, loc, first,
+                                         constant(builder, row)));
+      source = arith::SelectOp::create(builder, loc, inside, from, origin);
+      bytes = arith::SelectOp::create(
+          builder, loc, inside,
+          arith::ConstantIntOp::create(builder, loc, i32, kCopyBytes),
+          arith::ConstantIntOp::create(builder, loc, i32, 0));
+    }
+    Value place = arith::AddIOp::create(
+        builder, loc, to, constant(builder, row * type.getDimSize(1)));
+    NVVM::CpAsyncOp::create(
+        builder, loc, createPointer(builder, loc, whole, place, kSharedSpace),
+        createPointer(builder, loc, tensor, source, kGlobalSpace), kCopyBytes,
+        NVVM::LoadCacheModifierKind::CG, bytes);
+    from = arith::AddIOp::create(builder, loc, from, distance);
+  }
 }
 
 void CopyLowering::emitElements(OpBuilder &builder) {

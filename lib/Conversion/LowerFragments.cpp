@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "FragmentLowering.h"
+#include "OpaqueValues.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -40,10 +41,10 @@ static Value constant(OpBuilder &builder, Location loc, int64_t value) {
 }
 
 WarpThread WarpThread::create(OpBuilder &builder, Location loc,
-                              int64_t warpLanes) {
+                              int64_t warpLanes, int64_t threads) {
   auto index = [&](int64_t value) { return constant(builder, loc, value); };
   WarpThread result;
-  Value thread = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
+  Value thread = createOpaqueThread(builder, loc, threads);
   result.number =
       arith::RemUIOp::create(builder, loc, thread, index(kWarpThreads));
   Value warp =
@@ -65,9 +66,12 @@ WarpThread WarpThread::create(OpBuilder &builder, Location loc,
 
 Value WarpThread::getColumn(OpBuilder &builder, Location loc,
                             int64_t column) const {
-  int64_t first = column / kOwnColumns * kMatrixColumns + column % kOwnColumns;
   return arith::AddIOp::create(builder, loc, firstColumn,
-                               constant(builder, loc, first));
+                               constant(builder, loc, getOffset(column)));
+}
+
+int64_t WarpThread::getOffset(int64_t column) {
+  return column / kOwnColumns * kMatrixColumns + column % kOwnColumns;
 }
 
 //===----------------------------------------------------------------------===//
@@ -130,15 +134,28 @@ FragmentLowering::getColumn(OpBuilder &builder,
         columns = llvm::alignTo(extent, kMatrixColumns);
       }
   }
-  if (getConstantIntValue(first) != 0)
+  bool isFromStart = getConstantIntValue(first) == 0;
+  if (!isFromStart)
     column.coordinate = arith::SubIOp::create(
         builder, loc, column.coordinate,
         getValueOrCreateConstantIndexOp(builder, loc, first));
-  // The columns before the first wrap around.
-  if (getConstantIntValue(size) != columns)
+  if (getConstantIntValue(size) == columns)
+    return column;
+  Value count = getValueOrCreateConstantIndexOp(builder, loc, size);
+  if (isFromStart) {
+    // Compared with constants: the coordinates of all columns, which do not
+    // change from step to step, would take registers.
+    Value rest =
+        arith::SubIOp::create(builder, loc, count, thread.firstColumn);
     column.exists = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::ult, column.coordinate,
-        getValueOrCreateConstantIndexOp(builder, loc, size));
+        builder, loc, arith::CmpIPredicate::sgt, rest,
+        constant(builder, loc, WarpThread::getOffset(number)));
+  } else {
+    // The columns before the first wrap around.
+    column.exists =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
+                              column.coordinate, count);
+  }
   return column;
 }
 
@@ -295,6 +312,50 @@ void FragmentLowering::lowerMap() {
   }
 }
 
+/// Whether a tile is multiplied, in place, by a number for each row: the repair
+/// of carried sums.
+bool FragmentLowering::isRepair() {
+  if (einsum.getReduction() || einsum.getInputs().size() != 2 ||
+      !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()) ||
+      einsum.getOutputRanks().size() != 2)
+    return false;
+  for (unsigned tile : {0u, 1u}) {
+    Value numbers = getRegisters(einsum.getInputs()[1 - tile]);
+    if (einsum.getInputs()[tile] == einsum.getInit() && numbers &&
+        !isTile(numbers))
+      return true;
+  }
+  return false;
+}
+
+/// A repair by 1, as of a maximum that has not changed, changes nothing; where
+/// that holds for all rows of a warp it is left out.
+void FragmentLowering::lowerRepair() {
+  OpBuilder builder(einsum);
+  Value numbers = einsum.getInputs()[0] == einsum.getInit()
+                      ? einsum.getInputs()[1]
+                      : einsum.getInputs()[0];
+  Value one = arith::ConstantOp::create(builder, loc,
+                                        builder.getF32FloatAttr(1.0f));
+  Value repairs;
+  for (int64_t row = 0; row < thread.getRows(); ++row) {
+    Value differs = arith::CmpFOp::create(
+        builder, loc, arith::CmpFPredicate::UNE,
+        loadRegister(builder, numbers, row, 0), one);
+    repairs = repairs ? arith::OrIOp::create(builder, loc, repairs, differs)
+                            .getResult()
+                      : differs;
+  }
+  Value everyone = arith::ConstantIntOp::create(builder, loc,
+                                                builder.getI32Type(), -1);
+  Value any = NVVM::VoteSyncOp::create(builder, loc, builder.getI1Type(),
+                                       everyone, repairs,
+                                       NVVM::VoteSyncKind::any);
+  auto branch = scf::IfOp::create(builder, loc, any);
+  einsum->moveBefore(branch.thenYield());
+  lowerMap();
+}
+
 /// Row by row, so that the columns of a row share its address.
 void FragmentLowering::lowerStore() {
   OpBuilder builder(einsum);
@@ -422,6 +483,8 @@ void FragmentLowering::run() {
   std::optional<Contraction> product = Contraction::match(einsum, lane);
   if (!getRegisters(einsum.getInit()))
     lowerStore();
+  else if (isRepair())
+    lowerRepair();
   else if (einsum.getReduced().empty())
     lowerMap();
   else if (einsum.getOutputRanks().size() == 1)
@@ -431,6 +494,20 @@ void FragmentLowering::run() {
   else
     lowerSum(*product);
   einsum.erase();
+}
+
+/// Whether an einsum asks for coordinates, or for the columns of a part whose
+/// size depends on data.
+static bool testsPoints(EinsumOp einsum) {
+  auto isPart = [](Value operand) {
+    Operation *op = operand.getDefiningOp();
+    auto type = dyn_cast<MemRefType>(operand.getType());
+    return isa_and_nonnull<memref::SubViewOp, memref::CastOp>(op) && type &&
+           !type.hasStaticShape();
+  };
+  return llvm::any_of(einsum->getOperands(), isPart) ||
+         llvm::any_of(einsum.getMap()->getOperations(),
+                      [](Operation &op) { return isa<IndexOp>(op); });
 }
 
 namespace {
@@ -449,16 +526,37 @@ private:
     auto lane = function->getAttrOfType<StringAttr>(kLanesAttrName);
     int64_t warpLanes =
         function->getAttrOfType<IntegerAttr>(kWarpLanesAttrName).getInt();
+    int64_t threads =
+        function->getAttrOfType<IntegerAttr>(kBlockThreadsAttrName).getInt();
     OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
-    WarpThread thread =
-        WarpThread::create(builder, function.getLoc(), warpLanes);
+    // Every iteration of a loop computes its coordinates anew, and every einsum
+    // that tests points: what two of them test alike would be kept between them,
+    // a register for each point.
+    llvm::DenseMap<Block *, WarpThread> known;
+    WarpThread own;
+    auto getThread = [&](EinsumOp einsum) -> const WarpThread & {
+      if (testsPoints(einsum)) {
+        OpBuilder before(einsum);
+        own = WarpThread::create(before, einsum.getLoc(), warpLanes, threads);
+        return own;
+      }
+      auto loop = einsum->getParentOfType<scf::ForOp>();
+      Block *block = loop ? loop.getBody() : &function.getBody().front();
+      auto [thread, isNew] = known.try_emplace(block);
+      if (isNew) {
+        OpBuilder begin = OpBuilder::atBlockBegin(block);
+        thread->second =
+            WarpThread::create(begin, einsum.getLoc(), warpLanes, threads);
+      }
+      return thread->second;
+    };
     RegisterTiles registers;
     SmallVector<memref::AllocaOp> tiles;
     function.walk([&](memref::AllocaOp tile) {
       auto layout = tile->getAttrOfType<StringAttr>(kLayoutAttrName);
       if (!layout)
         return;
-      SmallVector<int64_t> shape(1, thread.getRows());
+      SmallVector<int64_t> shape(1, warpLanes / (kMatrixRows / 2));
       if (tile.getType().getRank() == 2)
         shape.push_back(
             llvm::divideCeil(tile.getType().getDimSize(0), kRowThreads));
@@ -473,7 +571,7 @@ private:
         einsums.push_back(einsum);
     });
     for (EinsumOp einsum : einsums)
-      FragmentLowering(einsum, lane, thread, registers).run();
+      FragmentLowering(einsum, lane, getThread(einsum), registers).run();
     for (memref::AllocaOp tile : tiles) {
       // Parts that nothing reads any more.
       SmallVector<Operation *> parts(tile->getUsers());

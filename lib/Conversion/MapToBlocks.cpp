@@ -193,9 +193,11 @@ void BlockMapper::createKernel(Phase &phase, int64_t number) {
   builder.setInsertionPointToStart(loop.getBody());
   Value item =
       arith::IndexCastOp::create(builder, loc, i64, loop.getInductionVar());
+  // That it does not overflow says that the loop over items runs once.
   Value next = arith::AddIOp::create(
       builder, loc, item,
-      arith::ConstantIntOp::create(builder, loc, 1, /*width=*/64));
+      arith::ConstantIntOp::create(builder, loc, 1, /*width=*/64),
+      arith::IntegerOverflowFlags::nsw);
   SmallVector<Value> operands(tensors);
   llvm::append_range(operands, ValueRange{item, next, worker, workspace});
   func::CallOp::create(builder, loc, phase.run.getName(), TypeRange(),

@@ -34,7 +34,7 @@ using namespace mlir::attn;
 /// and a matrix is loaded without conflicts.
 static constexpr int64_t kRowPadding = 8;
 /// Accumulators that leave a thread registers for everything else.
-static constexpr int64_t kMostAccumulators = 208;
+static constexpr int64_t kMostAccumulators = 200;
 
 namespace {
 

@@ -424,13 +424,9 @@ LogicalResult WarpLayouts::checkEinsum(EinsumOp einsum) {
 
 int64_t WarpLayouts::countRegisters(int64_t warpLanes) const {
   int64_t numbers = 0;
-  for (const WarpBuffer &buffer : buffers) {
-    int64_t rows = 2 * (warpLanes / kMatrixRows);
+  for (const WarpBuffer &buffer : buffers)
     if (buffer.layout == TileLayout::Accumulator)
-      numbers += rows * llvm::divideCeil(buffer.type.getDimSize(0), 4);
-    else if (buffer.layout == TileLayout::RowVector)
-      numbers += rows;
-  }
+      numbers += warpLanes * buffer.type.getDimSize(0) / kWarpThreads;
   return numbers;
 }
 
