@@ -324,9 +324,10 @@ Value CascadeTiler::buildAllFinite(OpBuilder &builder, Location loc,
         arith::ConstantOp::create(nested, loc, FloatAttr::get(element, 0.0));
     return arith::MulFOp::create(nested, loc, args[0], zero);
   };
-  // The last rank stays as lanes until the rest is summed.
+  // The last rank stays as lanes until the rest is summed; the threads of warps
+  // share out all points of the tile.
   SmallVector<StringAttr> last(ArrayRef(ranks).take_back(1));
-  if (ranks.size() > 1 && !isPoint(last[0])) {
+  if (ranks.size() > 1 && !isPoint(last[0]) && !takesWholeSteps) {
     TileBuffer sums = allocate(builder, loc, last, element);
     ranks.pop_back();
     EinsumOp::create(builder, loc, sums.memref, last,

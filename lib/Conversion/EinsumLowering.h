@@ -29,6 +29,8 @@ private:
   };
 
   void emitThreads(OpBuilder &builder, ArrayRef<StringAttr> ranks);
+  bool isBlockSum();
+  void emitBlockSum(OpBuilder &builder);
   void emitLoops(OpBuilder &builder, unsigned position);
   void emitLanes(OpBuilder &builder);
   void emitRows(OpBuilder &builder, const LaneBlock &lanes);

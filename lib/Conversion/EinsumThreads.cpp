@@ -10,6 +10,7 @@
 #include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
@@ -66,4 +67,72 @@ void EinsumLowering::emitThreads(OpBuilder &builder,
   if (!ranks.empty())
     point[ranks.front()] = number;
   emitLoops(body, 0);
+}
+
+/// Whether the result is one number that is reduced, which the threads can do
+/// together.
+bool EinsumLowering::isBlockSum() {
+  return threadRanks->empty() && outRanks.empty() && !reduced.empty() &&
+         einsum.getMapResult().getType().isF32();
+}
+
+/// Every thread reduces a part, warps what their threads have, and one warp after
+/// the other adds its number to the result: always in the same order.
+void EinsumLowering::emitBlockSum(OpBuilder &builder) {
+  constexpr int64_t kWarpThreads = 32;
+  auto function = einsum->getParentOfType<FunctionOpInterface>();
+  int64_t threads =
+      function->getAttrOfType<IntegerAttr>(kBlockThreadsAttrName).getInt();
+  Type type = einsum.getMapResult().getType();
+  auto index = [&](OpBuilder &at, int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(at, loc, value);
+  };
+  auto number = [&](int64_t value) -> Value {
+    return arith::ConstantIntOp::create(builder, loc, builder.getI32Type(),
+                                        value);
+  };
+  SmallVector<Value> extents;
+  Value total = index(builder, 1);
+  for (StringAttr rank : reduced) {
+    extents.push_back(getExtent(builder, rank));
+    total =
+        builder.createOrFold<arith::MulIOp>(loc, total, extents.back());
+  }
+  Value thread = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
+  auto loop = scf::ForOp::create(builder, loc, thread, total,
+                                 index(builder, threads),
+                                 computation->getIdentity(builder, type));
+  OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+  Value position = loop.getInductionVar();
+  for (size_t dim = reduced.size(); dim-- > 1;) {
+    point[reduced[dim]] =
+        arith::RemUIOp::create(body, loc, position, extents[dim]);
+    position = arith::DivUIOp::create(body, loc, position, extents[dim]);
+  }
+  point[reduced.front()] = position;
+  LaneBlock none{index(body, 0), 0, {}};
+  SmallVector<Value> sums =
+      emitPoint(body, none, {}, 1, loop.getRegionIterArgs());
+  scf::YieldOp::create(body, loc, sums);
+  Value sum = loop.getResult(0);
+  for (int64_t other = kWarpThreads / 2; other > 0; other /= 2)
+    sum = computation->combine(
+        builder, sum,
+        NVVM::ShflOp::create(builder, loc, type, number(-1), sum,
+                             number(other), number(kWarpThreads - 1),
+                             NVVM::ShflKind::bfly, UnitAttr()));
+  TileCoordinates at;
+  for (int64_t warp = 0; warp < threads; warp += kWarpThreads) {
+    if (warp > 0)
+      gpu::BarrierOp::create(builder, loc);
+    Value isFirst = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::eq, thread, index(builder, warp));
+    auto branch = scf::IfOp::create(builder, loc, isFirst);
+    OpBuilder inside = branch.getThenBodyBuilder();
+    Value result = sum;
+    if (warp > 0 || einsum.getAccumulate())
+      result = computation->combine(
+          inside, operands.loadResult(inside, at, outRanks, type), sum);
+    operands.storeResult(inside, at, outRanks, result);
+  }
 }

@@ -46,6 +46,25 @@ struct ExpandPattern : OpRewritePattern<OpTy> {
   MathTarget target;
 };
 
+/// Where subnormal numbers do not matter, a power of two is one instruction of a
+/// GPU; with them it is four.
+struct ApproximateExp2Pattern : OpRewritePattern<math::Exp2Op> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::Exp2Op op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.getType().isF32() ||
+        !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
+      return failure();
+    rewriter.replaceOp(
+        op, LLVM::CallIntrinsicOp::create(
+                rewriter, op.getLoc(), op.getType(),
+                rewriter.getStringAttr("llvm.nvvm.ex2.approx.ftz"),
+                op.getOperand()));
+    return success();
+  }
+};
+
 /// Computes a function on bf16 or f16 in f32. Functions that only look at bits
 /// are exact in every type and stay.
 struct WidenPattern : RewritePattern {
@@ -95,12 +114,14 @@ struct ExpandMathPass : public attn::impl::AttnExpandMathBase<ExpandMathPass> {
     RewritePatternSet patterns(context);
     patterns.add<WidenPattern>(context);
     // Of f32 a GPU has it as an instruction.
-    if (gpu)
+    if (gpu) {
+      patterns.add<ApproximateExp2Pattern>(context);
       patterns.add<ExpandPattern<math::Exp2Op, &MathExpander::exp2,
                                  /*ofSingle=*/false>>(context, target);
-    else
+    } else {
       patterns.add<ExpandPattern<math::Exp2Op, &MathExpander::exp2>>(context,
                                                                      target);
+    }
     patterns.add<ExpandPattern<math::ExpOp, &MathExpander::exp>,
                  ExpandPattern<math::ExpM1Op, &MathExpander::expm1>,
                  ExpandPattern<math::LogOp, &MathExpander::log>,

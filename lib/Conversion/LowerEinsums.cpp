@@ -87,7 +87,9 @@ void EinsumLowering::run() {
   OpBuilder builder(einsum);
   operands.prepare(builder, lane);
   computation.emplace(einsum, operands, lane ? vectorWidth : 0);
-  if (threadRanks)
+  if (threadRanks && isBlockSum())
+    emitBlockSum(builder);
+  else if (threadRanks)
     emitThreads(builder, *threadRanks);
   else
     emitLoops(builder, 0);

@@ -191,8 +191,13 @@ void BlockMapper::createKernel(Phase &phase, int64_t number) {
   Value items = toIndex(callForNumber(phase.items));
   auto loop = scf::ForOp::create(builder, loc, block, items, blocks);
   builder.setInsertionPointToStart(loop.getBody());
-  Value item =
-      arith::IndexCastOp::create(builder, loc, i64, loop.getInductionVar());
+  // From the last item on: of causal rows those take longest, and a grid whose
+  // last blocks are short leaves few multiprocessors idle.
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value last = arith::SubIOp::create(builder, loc, items, one);
+  Value item = arith::IndexCastOp::create(
+      builder, loc, i64,
+      arith::SubIOp::create(builder, loc, last, loop.getInductionVar()));
   // That it does not overflow says that the loop over items runs once.
   Value next = arith::AddIOp::create(
       builder, loc, item,

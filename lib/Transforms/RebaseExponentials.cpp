@@ -123,7 +123,9 @@ struct RebaseExponentialsPass
           builder, loc, builder.getF32FloatAttr(llvm::numbers::log2ef));
       Value power =
           arith::MulFOp::create(builder, loc, exponential.getOperand(), factor);
-      Value result = math::Exp2Op::create(builder, loc, power);
+      // A weight too small to be normal is nothing beside that of the maximum.
+      Value result = math::Exp2Op::create(builder, loc, power,
+                                          arith::FastMathFlags::afn);
       exponential.replaceAllUsesWith(result);
       exponential.erase();
       ++numRebased;

@@ -117,6 +117,8 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
 
     Where attn-map-to-threads has given ranks to the threads of a block
     (`attn.thread_ranks`), each thread computes its points of them in scalar loops.
+    A reduction in f32 to one number is shared out, too, and put together by
+    shuffles and barriers.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",
@@ -127,6 +129,7 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
                            "::mlir::gpu::GPUDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
+                           "::mlir::NVVM::NVVMDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }

@@ -386,7 +386,8 @@ def AttnRebaseExponentials : Pass<"attn-rebase-exponentials"> {
     that `a` is part of: a running maximum and its repairs. The product rounds
     once, which changes a weight w by at most about -w ln(w) units of rounding,
     less than one half of the rounding of 1; and 2^x needs three operations less
-    than e^x. An exponent that may be positive keeps its function: its error
+    than e^x. It has `fastmath<afn>`: a subnormal weight is nothing beside that of
+    the maximum, and may be 0. An exponent that may be positive keeps its function: its error
     would grow with it.
   }];
   let statistics = [
