@@ -7,9 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // With tensor cores a block is bound by what its warps load from shared memory
-// for each product: 32 lanes of a warp load half as much for each as 16 do. What
-// limits them are registers: a thread holds a 32nd of the warp's part of every
-// carried tensor and of the scores of a step.
+// for each product: 32 lanes of a warp load half as much for each as 16 do.
+// What limits them are registers: a thread holds a 32nd of the warp's part of
+// every carried tensor and of the scores of a step.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,8 +20,8 @@ using namespace mlir;
 using namespace mlir::attn;
 
 namespace {
-/// What the products of a cascade's steps hold, in columns of one lane or of one
-/// point of the step.
+/// What the products of a cascade's steps hold, in columns of one lane or of
+/// one point of the step.
 struct ProductColumns {
   /// Of the lanes' own operands, in shared memory.
   int64_t lanes = 0;
@@ -126,8 +126,7 @@ std::optional<BlockTiles> attn::chooseWarpTiles(CascadeOp cascade,
                                 points * (columns->streamed + 2 * kPadding));
       if (registers > kTileRegisters || bytes > machine.sharedBytes)
         continue;
-      while (extent > 0 && choice.lanes >= 2 * extent &&
-             choice.lanes > kFewest)
+      while (extent > 0 && choice.lanes >= 2 * extent && choice.lanes > kFewest)
         choice.lanes /= 2;
       return BlockTiles{choice.lanes, points};
     }

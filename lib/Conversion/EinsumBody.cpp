@@ -52,8 +52,7 @@ Value EinsumBody::getIdentity(OpBuilder &builder, Type type) {
   return arith::ConstantOp::create(builder, loc, value);
 }
 
-Value EinsumBody::combine(OpBuilder &builder, Value accumulator,
-                              Value value) {
+Value EinsumBody::combine(OpBuilder &builder, Value accumulator, Value value) {
   bool isFloat = isa<FloatType>(getElementTypeOrSelf(value.getType()));
   auto select = [&](arith::CmpFPredicate predicate) -> Value {
     // The accumulator is kept only where it is ordered and beyond the value,
@@ -111,8 +110,7 @@ Value EinsumBody::toVector(OpBuilder &builder, Value value) {
 
 /// Clones one operation of a map or of a reduction's region, on vectors where
 /// an operand is one.
-void EinsumBody::emitOp(OpBuilder &builder, Operation &op,
-                            IRMapping &mapping) {
+void EinsumBody::emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping) {
   bool isVector = llvm::any_of(op.getOperands(), [&](Value operand) {
     return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
   });
@@ -125,8 +123,7 @@ void EinsumBody::emitOp(OpBuilder &builder, Operation &op,
   state.addOperands(mapped);
   state.addAttributes(op.getAttrs());
   for (Type type : op.getResultTypes())
-    state.addTypes(isVector ? Type(VectorType::get({width}, type))
-                            : type);
+    state.addTypes(isVector ? Type(VectorType::get({width}, type)) : type);
   Value result = builder.create(state)->getResult(0);
   // A quotient whose divisor is 0 is 0: only points with a divisor exist.
   if (isa<arith::DivFOp>(op)) {
@@ -142,7 +139,7 @@ void EinsumBody::emitOp(OpBuilder &builder, Operation &op,
 /// Clones the map on vectors; what is uniform across the lanes stays scalar
 /// until it meets a vector. Returns the value, combined with the accumulator.
 Value EinsumBody::emitMap(OpBuilder &builder, const TileCoordinates &at,
-                              ArrayRef<Value> arguments, Value accumulator) {
+                          ArrayRef<Value> arguments, Value accumulator) {
   IRMapping mapping;
   for (auto [argument, value] :
        llvm::zip_equal(einsum.getMap()->getArguments(), arguments))
@@ -186,9 +183,9 @@ Value EinsumBody::emitMap(OpBuilder &builder, const TileCoordinates &at,
         toVector(builder, mapping.lookupOrDefault(last->getOperand(1)));
     Value sum =
         width ? vector::FMAOp::create(builder, loc, left, right, accumulator)
-                   .getResult()
-             : math::FmaOp::create(builder, loc, left, right, accumulator)
-                   .getResult();
+                    .getResult()
+              : math::FmaOp::create(builder, loc, left, right, accumulator)
+                    .getResult();
     if (!mask)
       return sum;
     return arith::SelectOp::create(builder, loc, mapping.lookupOrDefault(mask),

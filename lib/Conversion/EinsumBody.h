@@ -19,8 +19,8 @@ namespace mlir::attn {
 /// or threads computes them with this.
 class EinsumBody {
 public:
-  /// `width` is the number of lanes, 0 for scalars. With `hasMaximum` the target
-  /// has instructions for maxima and minima that keep NaN.
+  /// `width` is the number of lanes, 0 for scalars. With `hasMaximum` the
+  /// target has instructions for maxima and minima that keep NaN.
   EinsumBody(EinsumOp einsum, TileOperands &operands, int64_t width,
              bool hasMaximum = false)
       : einsum(einsum), loc(einsum.getLoc()), operands(operands), width(width),

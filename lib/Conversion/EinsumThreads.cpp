@@ -76,8 +76,8 @@ bool EinsumLowering::isBlockSum() {
          einsum.getMapResult().getType().isF32();
 }
 
-/// Every thread reduces a part, warps what their threads have, and one warp after
-/// the other adds its number to the result: always in the same order.
+/// Every thread reduces a part, warps what their threads have, and one warp
+/// after the other adds its number to the result: always in the same order.
 void EinsumLowering::emitBlockSum(OpBuilder &builder) {
   constexpr int64_t kWarpThreads = 32;
   auto function = einsum->getParentOfType<FunctionOpInterface>();
@@ -95,13 +95,12 @@ void EinsumLowering::emitBlockSum(OpBuilder &builder) {
   Value total = index(builder, 1);
   for (StringAttr rank : reduced) {
     extents.push_back(getExtent(builder, rank));
-    total =
-        builder.createOrFold<arith::MulIOp>(loc, total, extents.back());
+    total = builder.createOrFold<arith::MulIOp>(loc, total, extents.back());
   }
   Value thread = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
-  auto loop = scf::ForOp::create(builder, loc, thread, total,
-                                 index(builder, threads),
-                                 computation->getIdentity(builder, type));
+  auto loop =
+      scf::ForOp::create(builder, loc, thread, total, index(builder, threads),
+                         computation->getIdentity(builder, type));
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
   Value position = loop.getInductionVar();
   for (size_t dim = reduced.size(); dim-- > 1;) {
@@ -118,9 +117,9 @@ void EinsumLowering::emitBlockSum(OpBuilder &builder) {
   for (int64_t other = kWarpThreads / 2; other > 0; other /= 2)
     sum = computation->combine(
         builder, sum,
-        NVVM::ShflOp::create(builder, loc, type, number(-1), sum,
-                             number(other), number(kWarpThreads - 1),
-                             NVVM::ShflKind::bfly, UnitAttr()));
+        NVVM::ShflOp::create(builder, loc, type, number(-1), sum, number(other),
+                             number(kWarpThreads - 1), NVVM::ShflKind::bfly,
+                             UnitAttr()));
   TileCoordinates at;
   for (int64_t warp = 0; warp < threads; warp += kWarpThreads) {
     if (warp > 0)

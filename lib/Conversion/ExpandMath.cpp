@@ -46,8 +46,8 @@ struct ExpandPattern : OpRewritePattern<OpTy> {
   MathTarget target;
 };
 
-/// Where subnormal numbers do not matter, a power of two is one instruction of a
-/// GPU; with them it is four.
+/// Where subnormal numbers do not matter, a power of two is one instruction of
+/// a GPU; with them it is four.
 struct ApproximateExp2Pattern : OpRewritePattern<math::Exp2Op> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -56,11 +56,11 @@ struct ApproximateExp2Pattern : OpRewritePattern<math::Exp2Op> {
     if (!op.getType().isF32() ||
         !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
       return failure();
-    rewriter.replaceOp(
-        op, LLVM::CallIntrinsicOp::create(
-                rewriter, op.getLoc(), op.getType(),
-                rewriter.getStringAttr("llvm.nvvm.ex2.approx.ftz"),
-                op.getOperand()));
+    rewriter.replaceOp(op,
+                       LLVM::CallIntrinsicOp::create(
+                           rewriter, op.getLoc(), op.getType(),
+                           rewriter.getStringAttr("llvm.nvvm.ex2.approx.ftz"),
+                           op.getOperand()));
     return success();
   }
 };

@@ -72,6 +72,9 @@ private:
   TileCoordinates getPoint(int64_t row, StringAttr rank, const Column &column);
   Value loadRegister(OpBuilder &builder, Value memref, int64_t row,
                      int64_t column);
+  Value loadPair(OpBuilder &builder, Value memref, int64_t row, int64_t column);
+  Value unpack(OpBuilder &builder, Value memref, Value pair, Value isUpper);
+  void lowerRounding();
   void storeRegister(OpBuilder &builder, Value memref, int64_t row,
                      int64_t column, Value value, Value exists = {});
   bool readsMemoryAt(StringAttr rank);
@@ -96,7 +99,8 @@ private:
                           Value column);
   Matrix loadMatrices(OpBuilder &builder, Value address, int64_t offset,
                       int64_t count, bool isTransposed, Type element);
-  Matrix packWeights(OpBuilder &builder, const TilePart &part, int64_t rows,
+  Value packPair(OpBuilder &builder, Value lower, Value upper, Type element);
+  Matrix loadWeights(OpBuilder &builder, const TilePart &part, int64_t rows,
                      int64_t depth, Type element);
   Matrix multiply(OpBuilder &builder, const Matrix &left, ValueRange right,
                   const Matrix &sums, Type element);

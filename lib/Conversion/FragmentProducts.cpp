@@ -6,15 +6,16 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// `mma.sync.m16n8k16` on tiles. The left side is rows in shared memory, or
-// accumulators: what a thread holds of two products side by side, rounded, is
+// `mma.sync.m16n8k16` on tiles. The left side is rows in shared memory, or a
+// tile in registers: what a thread holds of two sums side by side, rounded, is
 // what it holds of a left operand. The right side is a tile in shared memory,
-// loaded as it lies or transposed. Fragments are those of PTX ISA 8.0, 9.7.13.4.8
-// and 9.7.13.4.15.
+// loaded as it lies or transposed. Fragments are those of PTX
+// ISA 8.0, 9.7.13.4.8 and 9.7.13.4.15.
 //
 //===----------------------------------------------------------------------===//
 
 #include "FragmentLowering.h"
+#include "OpaqueValues.h"
 #include "SharedPointers.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -49,8 +50,8 @@ FragmentLowering::loadMatrices(OpBuilder &builder, Value address,
   Type i32 = builder.getI32Type();
   Value place = LLVM::GEPOp::create(
       builder, loc, address.getType(), builder.getI8Type(), address,
-      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(
-          offset * element.getIntOrFloatBitWidth() / 8)});
+      ArrayRef<LLVM::GEPArg>{
+          static_cast<int32_t>(offset * element.getIntOrFloatBitWidth() / 8)});
   Type result = count == 1 ? i32
                            : LLVM::LLVMStructType::getLiteral(
                                  context, SmallVector<Type>(count, i32));
@@ -61,11 +62,10 @@ FragmentLowering::loadMatrices(OpBuilder &builder, Value address,
       NVVM::LdStMatrixEltType::B16);
   Matrix pairs;
   for (int64_t number = 0; number < count; ++number) {
-    Value pair = count == 1
-                     ? numbers
-                     : LLVM::ExtractValueOp::create(builder, loc, numbers,
-                                                    number)
-                           .getResult();
+    Value pair =
+        count == 1 ? numbers
+                   : LLVM::ExtractValueOp::create(builder, loc, numbers, number)
+                         .getResult();
     // The instruction takes pairs of bf16 as integers and those of f16 as
     // vectors.
     if (element.isF16())
@@ -76,36 +76,29 @@ FragmentLowering::loadMatrices(OpBuilder &builder, Value address,
   return pairs;
 }
 
-/// Sixteen depths of weights in registers, as a left operand. A depth that does
-/// not exist weighs nothing.
+/// Two numbers rounded to 16 bits, in one register. It happens here and no
+/// later: LLVM would put it off until the product, and keep both numbers until
+/// then.
+Value FragmentLowering::packPair(OpBuilder &builder, Value lower, Value upper,
+                                 Type element) {
+  StringRef convert = element.isF16() ? "cvt.rn.f16x2.f32 $0, $1, $2;"
+                                      : "cvt.rn.bf16x2.f32 $0, $1, $2;";
+  // The first operand is the upper half.
+  return createOpaque(builder, loc, builder.getI32Type(), {upper, lower},
+                      convert, "=r,f,f");
+}
+
+/// Sixteen depths of weights in registers, as a left operand.
 FragmentLowering::Matrix
-FragmentLowering::packWeights(OpBuilder &builder, const TilePart &part,
+FragmentLowering::loadWeights(OpBuilder &builder, const TilePart &part,
                               int64_t rows, int64_t depth, Type element) {
-  Value zero = arith::ConstantOp::create(builder, loc,
-                                         builder.getZeroAttr(builder.getF32Type()));
-  auto getWeight = [&](int64_t row, int64_t number) {
-    Value weight = loadRegister(builder, part.tile, row, number);
-    Value exists = getColumn(builder, part, number).exists;
-    return exists ? arith::SelectOp::create(builder, loc, exists, weight, zero)
-                        .getResult()
-                  : weight;
-  };
-  Type pairType = VectorType::get({2}, element);
-  StringAttr convert = builder.getStringAttr(
-      element.isF16() ? "llvm.nvvm.ff2f16x2.rn" : "llvm.nvvm.ff2bf16x2.rn");
   Matrix pairs;
   for (int64_t half : {0, 2})
     for (int64_t row : {0, 1}) {
-      int64_t number = depth / 4 + half;
-      // The first argument is the upper half.
-      Value pair = LLVM::CallIntrinsicOp::create(
-                       builder, loc, pairType, convert,
-                       ValueRange{getWeight(rows + row, number + 1),
-                                  getWeight(rows + row, number)})
-                       .getResult(0);
-      if (!element.isF16())
-        pair =
-            LLVM::BitcastOp::create(builder, loc, builder.getI32Type(), pair);
+      Value pair = loadPair(builder, part.tile, rows + row, depth / 4 + half);
+      if (element.isF16())
+        pair = LLVM::BitcastOp::create(builder, loc,
+                                       VectorType::get({2}, element), pair);
       pairs.push_back(pair);
     }
   return pairs;
@@ -155,9 +148,8 @@ void FragmentLowering::lowerProduct(const Contraction &product) {
   if (isWeights)
     weights = *TilePart::get(left);
   Type element = getElementTypeOrSelf(right.getType());
-  int64_t depth = weights
-                      ? weights->columns
-                      : cast<MemRefType>(left.getType()).getDimSize(1);
+  int64_t depth = weights ? weights->columns
+                          : cast<MemRefType>(left.getType()).getDimSize(1);
   // The buffer of the right side has rows beyond those of a step, and they hold
   // zeros; so it is read whole.
   Value whole = getWholeBuffer(right);
@@ -166,8 +158,8 @@ void FragmentLowering::lowerProduct(const Contraction &product) {
   bool isTransposed = access.ranks[last.getPosition()] == product.column;
 
   // Every thread gives the address of a row of eight elements: first of the
-  // matrices at the first eight depths, then of those at the next, then the same
-  // for the next eight columns.
+  // matrices at the first eight depths, then of those at the next, then the
+  // same for the next eight columns.
   auto [matrix, row] = split(thread.number, kLoadedMatrix);
   auto [second, next] = split(matrix, 2);
   Value inDepth = isTransposed ? add(scale(next, kLoadedMatrix), row)
@@ -187,9 +179,8 @@ void FragmentLowering::lowerProduct(const Contraction &product) {
   int64_t leftStride = 0;
   if (!isWeights) {
     auto [half, lanes] = split(thread.number, kMatrixRows);
-    leftAddress =
-        getElementAddress(builder, left, add(thread.firstLane, lanes),
-                          scale(half, kLoadedMatrix));
+    leftAddress = getElementAddress(builder, left, add(thread.firstLane, lanes),
+                                    scale(half, kLoadedMatrix));
     leftStride = getRowStride(left);
   }
 
@@ -210,7 +201,7 @@ void FragmentLowering::lowerProduct(const Contraction &product) {
     SmallVector<Matrix> lefts;
     for (int64_t group = 0; group < groups; ++group)
       lefts.push_back(
-          isWeights ? packWeights(builder, *weights, 2 * group, at, element)
+          isWeights ? loadWeights(builder, *weights, 2 * group, at, element)
                     : loadMatrices(builder, leftAddress,
                                    group * kMatrixRows * leftStride + at, 4,
                                    /*isTransposed=*/false, element));
@@ -230,8 +221,8 @@ void FragmentLowering::lowerProduct(const Contraction &product) {
   for (int64_t tile = 0; tile < tiles; ++tile)
     for (int64_t number = 0; number < 4; ++number) {
       int64_t column = 2 * tile + number % 2;
-      // A new sum has nothing beyond the columns that exist: what was there from
-      // the last step would be kept in registers.
+      // A new sum has nothing beyond the columns that exist: what was there
+      // from the last step would be kept in registers.
       Value exists = einsum.getAccumulate()
                          ? getColumn(builder, result, column).exists
                          : Value();

@@ -6,11 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A copy of rows becomes `cp.async` of 16 bytes each, neighbours to neighbouring
-// threads; each row is found for itself, so rows in permuted order or from lists
-// cost no more than others. Rows that the tile has and the tensor has not are
-// zeros, as products of matrices read them. Where the call's strides or addresses
-// are no multiples of 16 bytes, elements go one by one through registers.
+// A copy of rows becomes `cp.async` of 16 bytes each, neighbours to
+// neighbouring threads; each row is found for itself, so rows in permuted order
+// or from lists cost no more than others. Rows that the tile has and the tensor
+// has not are zeros, as products of matrices read them. Where the call's
+// strides or addresses are no multiples of 16 bytes, elements go one by one
+// through registers.
 //
 //===----------------------------------------------------------------------===//
 
@@ -108,8 +109,8 @@ Value CopyLowering::isAligned(OpBuilder &builder) {
   auto metadata =
       memref::ExtractStridedMetadataOp::create(builder, loc, tensor);
   Value elements = metadata.getOffset();
-  for (Value stride : ArrayRef<Value>(SmallVector<Value>(
-                          metadata.getStrides())).drop_back())
+  for (Value stride :
+       ArrayRef<Value>(SmallVector<Value>(metadata.getStrides())).drop_back())
     elements = arith::OrIOp::create(builder, loc, elements, stride);
   Value bytes = arith::MulIOp::create(
       builder, loc, elements,
@@ -153,10 +154,8 @@ void CopyLowering::emitPieces(
   int64_t perRow = getColumns() / width;
   int64_t count = type.getDimSize(0) * perRow;
   auto emitPiece = [&](OpBuilder &at, Value number) {
-    Value row =
-        arith::DivUIOp::create(at, loc, number, constant(at, perRow));
-    Value piece =
-        arith::RemUIOp::create(at, loc, number, constant(at, perRow));
+    Value row = arith::DivUIOp::create(at, loc, number, constant(at, perRow));
+    Value piece = arith::RemUIOp::create(at, loc, number, constant(at, perRow));
     emit(at, row, arith::MulIOp::create(at, loc, piece, constant(at, width)));
   };
   Value thread = createOpaqueThread(builder, loc, threads);
@@ -179,9 +178,9 @@ void CopyLowering::emitBytes(OpBuilder &builder) {
       emitPlain(builder, /*isWhole=*/true);
       return;
     }
-    Value isWhole = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::eq, size,
-        constant(builder, type.getDimSize(0)));
+    Value isWhole =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, size,
+                              constant(builder, type.getDimSize(0)));
     auto branch = scf::IfOp::create(builder, loc, isWhole,
                                     /*withElseRegion=*/true);
     OpBuilder all = branch.getThenBodyBuilder();
@@ -213,10 +212,10 @@ void CopyLowering::emitBytes(OpBuilder &builder) {
           at, loc, inside,
           arith::ConstantIntOp::create(at, loc, i32, kCopyBytes),
           arith::ConstantIntOp::create(at, loc, i32, 0));
-    NVVM::CpAsyncOp::create(
-        at, loc, createPointer(at, loc, whole, to, kSharedSpace),
-        createPointer(at, loc, tensor, from, kGlobalSpace), kCopyBytes,
-        NVVM::LoadCacheModifierKind::CG, bytes);
+    NVVM::CpAsyncOp::create(at, loc,
+                            createPointer(at, loc, whole, to, kSharedSpace),
+                            createPointer(at, loc, tensor, from, kGlobalSpace),
+                            kCopyBytes, NVVM::LoadCacheModifierKind::CG, bytes);
   });
 }
 
@@ -226,7 +225,8 @@ bool CopyLowering::isPlain() {
   EinsumAccess access = copy.getAccess(0);
   if (access.readsData() || !copy.getClampedRanks().empty())
     return false;
-  int64_t perRow = getColumns() * type.getElementTypeBitWidth() / 8 / kCopyBytes;
+  int64_t perRow =
+      getColumns() * type.getElementTypeBitWidth() / 8 / kCopyBytes;
   int64_t count = type.getDimSize(0) * perRow;
   return threads % perRow == 0 && count % threads == 0 &&
          count / threads <= kMostWrittenOut &&
@@ -261,17 +261,15 @@ void CopyLowering::emitPlain(OpBuilder &builder, bool isWhole) {
   for (auto [expr, index, step] :
        llvm::zip_equal(access.map.getResults(), indices, strides)) {
     origin = arith::AddIOp::create(
-        builder, loc, origin,
-        arith::MulIOp::create(builder, loc, index, step));
+        builder, loc, origin, arith::MulIOp::create(builder, loc, index, step));
     if (auto dim = dyn_cast<AffineDimExpr>(expr);
         dim && access.ranks[dim.getPosition()] == ranks[0])
       stride = arith::AddIOp::create(builder, loc, stride, step);
   }
   Value from = arith::AddIOp::create(
-      builder, loc, origin,
-      arith::MulIOp::create(builder, loc, first, stride));
-  Value distance = arith::MulIOp::create(builder, loc, stride,
-                                         constant(builder, rows));
+      builder, loc, origin, arith::MulIOp::create(builder, loc, first, stride));
+  Value distance =
+      arith::MulIOp::create(builder, loc, stride, constant(builder, rows));
   Value to = arith::AddIOp::create(
       builder, loc,
       arith::MulIOp::create(builder, loc, first,
@@ -281,9 +279,9 @@ void CopyLowering::emitPlain(OpBuilder &builder, bool isWhole) {
   for (int64_t row = 0; row < type.getDimSize(0); row += rows) {
     Value source = from, bytes;
     if (!isWhole) {
-      Value inside = isInside(
-          builder, arith::AddIOp::create(builder, loc, first,
-                                         constant(builder, row)));
+      Value inside =
+          isInside(builder, arith::AddIOp::create(builder, loc, first,
+                                                  constant(builder, row)));
       source = arith::SelectOp::create(builder, loc, inside, from, origin);
       bytes = arith::SelectOp::create(
           builder, loc, inside,
@@ -350,9 +348,9 @@ struct LowerCopiesPass
     });
     for (EinsumOp copy : copies) {
       auto function = copy->getParentOfType<func::FuncOp>();
-      auto threads = function ? function->getAttrOfType<IntegerAttr>(
-                                    kBlockThreadsAttrName)
-                              : IntegerAttr();
+      auto threads =
+          function ? function->getAttrOfType<IntegerAttr>(kBlockThreadsAttrName)
+                   : IntegerAttr();
       auto type = dyn_cast_or_null<MemRefType>(
           copy.getInit() ? getWholeBuffer(copy.getInit()).getType() : Type());
       if (!threads || !type || type.getRank() != 2 || !type.hasStaticShape() ||

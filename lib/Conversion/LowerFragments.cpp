@@ -112,10 +112,8 @@ int64_t FragmentLowering::countColumns() {
   return llvm::divideCeil(columns, kMatrixColumns) * kOwnColumns;
 }
 
-FragmentLowering::Column
-FragmentLowering::getColumn(OpBuilder &builder,
-                            const std::optional<TilePart> &part,
-                            int64_t number) {
+FragmentLowering::Column FragmentLowering::getColumn(
+    OpBuilder &builder, const std::optional<TilePart> &part, int64_t number) {
   Column column;
   column.number = number;
   column.coordinate = thread.getColumn(builder, loc, number);
@@ -145,16 +143,14 @@ FragmentLowering::getColumn(OpBuilder &builder,
   if (isFromStart) {
     // Compared with constants: the coordinates of all columns, which do not
     // change from step to step, would take registers.
-    Value rest =
-        arith::SubIOp::create(builder, loc, count, thread.firstColumn);
+    Value rest = arith::SubIOp::create(builder, loc, count, thread.firstColumn);
     column.exists = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::sgt, rest,
         constant(builder, loc, WarpThread::getOffset(number)));
   } else {
     // The columns before the first wrap around.
-    column.exists =
-        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
-                              column.coordinate, count);
+    column.exists = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ult, column.coordinate, count);
   }
   return column;
 }
@@ -184,13 +180,33 @@ Value FragmentLowering::loadRegister(OpBuilder &builder, Value memref,
                                 getPlace(builder, loc, place, row, column));
 }
 
+/// Columns `column` and `column + 1` of a tile of 16 bits.
+Value FragmentLowering::loadPair(OpBuilder &builder, Value memref, int64_t row,
+                                 int64_t column) {
+  return loadRegister(builder, memref, row, column / kOwnColumns);
+}
+
+/// One half of a pair, in 32 bits.
+Value FragmentLowering::unpack(OpBuilder &builder, Value memref, Value pair,
+                               Value isUpper) {
+  Type element = getElementTypeOrSelf(getWholeBuffer(memref).getType());
+  auto number = [&](int64_t bits) -> Value {
+    return arith::ConstantIntOp::create(builder, loc, builder.getI32Type(),
+                                        bits);
+  };
+  Value upper = arith::ShRUIOp::create(builder, loc, pair, number(16));
+  Value half = arith::SelectOp::create(builder, loc, isUpper, upper, pair);
+  half = arith::TruncIOp::create(builder, loc, builder.getI16Type(), half);
+  half = arith::BitcastOp::create(builder, loc, element, half);
+  return arith::ExtFOp::create(builder, loc, builder.getF32Type(), half);
+}
+
 void FragmentLowering::storeRegister(OpBuilder &builder, Value memref,
                                      int64_t row, int64_t column, Value value,
                                      Value exists) {
   if (exists)
-    value =
-        arith::SelectOp::create(builder, loc, exists, value,
-                                loadRegister(builder, memref, row, column));
+    value = arith::SelectOp::create(builder, loc, exists, value,
+                                    loadRegister(builder, memref, row, column));
   Value place = getRegisters(memref);
   memref::StoreOp::create(builder, loc, value, place,
                           getPlace(builder, loc, place, row, column));
@@ -218,13 +234,12 @@ Value FragmentLowering::emitPoint(OpBuilder &builder, int64_t row,
     }
     bool usesRow = einsum.inputUsesRank(index, lane);
     bool usesColumn = rank && einsum.inputUsesRank(index, rank);
-    auto [known, isNew] = loaded.try_emplace(
-        {static_cast<unsigned>(index), usesRow ? row : -1,
-         usesColumn ? column.number : -1});
+    auto [known, isNew] =
+        loaded.try_emplace({static_cast<unsigned>(index), usesRow ? row : -1,
+                            usesColumn ? column.number : -1});
     if (isNew)
-      known->second =
-          operands.load(builder, index, at,
-                        einsum.getMap()->getArgument(index).getType());
+      known->second = operands.load(
+          builder, index, at, einsum.getMap()->getArgument(index).getType());
     arguments.push_back(known->second);
   }
   return body.emitMap(builder, at, arguments, accumulator);
@@ -240,14 +255,13 @@ Value FragmentLowering::emitGuarded(OpBuilder &builder, int64_t row,
     return arith::SelectOp::create(
         builder, loc, column.exists,
         emitPoint(builder, row, rank, column, accumulator), otherwise);
-  auto branch =
-      scf::IfOp::create(builder, loc, TypeRange(otherwise.getType()),
-                        column.exists, /*withElseRegion=*/true);
+  auto branch = scf::IfOp::create(builder, loc, TypeRange(otherwise.getType()),
+                                  column.exists, /*withElseRegion=*/true);
   // What is loaded in a branch is known there alone.
   auto outer = loaded;
   OpBuilder inside = branch.getThenBodyBuilder();
-  scf::YieldOp::create(
-      inside, loc, emitPoint(inside, row, rank, column, accumulator));
+  scf::YieldOp::create(inside, loc,
+                       emitPoint(inside, row, rank, column, accumulator));
   loaded = std::move(outer);
   OpBuilder outside = branch.getElseBodyBuilder();
   scf::YieldOp::create(outside, loc, otherwise);
@@ -261,8 +275,8 @@ Value FragmentLowering::storesRow(OpBuilder &builder, int64_t row) {
   int64_t dim = llvm::find(ranks, lane) - ranks.begin();
   Value extent =
       builder.createOrFold<memref::DimOp>(loc, einsum.getInit(), dim);
-  Value exists = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::ult, thread.lanes[row], extent);
+  Value exists = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
+                                       thread.lanes[row], extent);
   if (ranks.size() > 1)
     return exists;
   // Of the threads that hold a row one stores its number.
@@ -302,14 +316,36 @@ void FragmentLowering::lowerMap() {
     if (rank)
       column = getColumn(builder, part, number);
     for (int64_t row = 0; row < thread.getRows(); ++row) {
-      Value otherwise = column.exists
-                            ? loadRegister(builder, out, row, number)
-                            : Value();
+      Value otherwise =
+          column.exists ? loadRegister(builder, out, row, number) : Value();
       storeRegister(
           builder, out, row, number,
           emitGuarded(builder, row, rank, column, Value(), otherwise));
     }
   }
+}
+
+/// Two columns at a time; one that does not exist weighs nothing.
+void FragmentLowering::lowerRounding() {
+  OpBuilder builder(einsum);
+  StringAttr rank = getColumnRank();
+  std::optional<TilePart> part = getPart();
+  Value out = einsum.getInit(), place = getRegisters(out);
+  Type element = getElementTypeOrSelf(out.getType());
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(builder.getF32Type()));
+  for (int64_t first = 0, end = countColumns(); first < end;
+       first += kOwnColumns)
+    for (int64_t row = 0; row < thread.getRows(); ++row) {
+      SmallVector<Value> halves;
+      for (int64_t number : {first, first + 1})
+        halves.push_back(emitGuarded(builder, row, rank,
+                                     getColumn(builder, part, number), Value(),
+                                     zero));
+      memref::StoreOp::create(
+          builder, loc, packPair(builder, halves[0], halves[1], element), place,
+          getPlace(builder, loc, place, row, first / kOwnColumns));
+    }
 }
 
 /// Whether a tile is multiplied, in place, by a number for each row: the repair
@@ -335,22 +371,23 @@ void FragmentLowering::lowerRepair() {
   Value numbers = einsum.getInputs()[0] == einsum.getInit()
                       ? einsum.getInputs()[1]
                       : einsum.getInputs()[0];
-  Value one = arith::ConstantOp::create(builder, loc,
-                                        builder.getF32FloatAttr(1.0f));
+  Value one =
+      arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(1.0f));
   Value repairs;
   for (int64_t row = 0; row < thread.getRows(); ++row) {
-    Value differs = arith::CmpFOp::create(
-        builder, loc, arith::CmpFPredicate::UNE,
-        loadRegister(builder, numbers, row, 0), one);
-    repairs = repairs ? arith::OrIOp::create(builder, loc, repairs, differs)
-                            .getResult()
-                      : differs;
+    Value differs =
+        arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE,
+                              loadRegister(builder, numbers, row, 0), one);
+    repairs =
+        repairs
+            ? arith::OrIOp::create(builder, loc, repairs, differs).getResult()
+            : differs;
   }
-  Value everyone = arith::ConstantIntOp::create(builder, loc,
-                                                builder.getI32Type(), -1);
-  Value any = NVVM::VoteSyncOp::create(builder, loc, builder.getI1Type(),
-                                       everyone, repairs,
-                                       NVVM::VoteSyncKind::any);
+  Value everyone =
+      arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), -1);
+  Value any =
+      NVVM::VoteSyncOp::create(builder, loc, builder.getI1Type(), everyone,
+                               repairs, NVVM::VoteSyncKind::any);
   auto branch = scf::IfOp::create(builder, loc, any);
   einsum->moveBefore(branch.thenYield());
   lowerMap();
@@ -373,8 +410,8 @@ void FragmentLowering::lowerStore() {
         column = getColumn(inside, part, number);
       auto known = loaded;
       if (column.exists)
-        inside = scf::IfOp::create(inside, loc, column.exists)
-                     .getThenBodyBuilder();
+        inside =
+            scf::IfOp::create(inside, loc, column.exists).getThenBodyBuilder();
       Value value = emitPoint(inside, row, rank, column, Value());
       operands.storeResult(inside, getPoint(row, rank, column), ranks, value);
       if (column.exists)
@@ -402,8 +439,8 @@ void FragmentLowering::lowerReduction() {
       sum = body.combine(builder, sum, shuffle(builder, sum, from, true));
     }
     if (einsum.getAccumulate())
-      sum = body.combine(
-          builder, loadRegister(builder, einsum.getInit(), row, 0), sum);
+      sum = body.combine(builder,
+                         loadRegister(builder, einsum.getInit(), row, 0), sum);
     storeRegister(builder, einsum.getInit(), row, 0, sum);
   }
 }
@@ -440,36 +477,36 @@ void FragmentLowering::lowerSum(const Contraction &product) {
   Value holder =
       arith::DivUIOp::create(at, loc, inTile, index(at, kOwnColumns));
   holder = arith::IndexCastOp::create(at, loc, at.getI32Type(), holder);
-  Value number = arith::AddIOp::create(
-      at, loc,
-      arith::MulIOp::create(at, loc,
-                            arith::DivUIOp::create(at, loc, place,
-                                                   index(at, kMatrixColumns)),
-                            index(at, kOwnColumns)),
-      arith::RemUIOp::create(at, loc, inTile, index(at, kOwnColumns)));
+  Value number =
+      arith::DivUIOp::create(at, loc, place, index(at, kMatrixColumns));
+  Value isUpper = arith::CmpIOp::create(
+      at, loc, arith::CmpIPredicate::ne,
+      arith::RemUIOp::create(at, loc, inTile, index(at, kOwnColumns)),
+      index(at, 0));
   for (int64_t row = 0; row < thread.getRows(); ++row) {
-    Value weight = loadRegister(at, left, row, 0);
-    for (int64_t own = 1; own < depths.columns / kRowThreads; ++own) {
+    Value pair = loadPair(at, left, row, 0);
+    for (int64_t own = kOwnColumns; own < depths.columns / kRowThreads;
+         own += kOwnColumns) {
       Value isIt = arith::CmpIOp::create(at, loc, arith::CmpIPredicate::eq,
-                                         number, index(at, own));
-      weight = arith::SelectOp::create(at, loc, isIt,
-                                       loadRegister(at, left, row, own), weight);
+                                         number, index(at, own / kOwnColumns));
+      pair = arith::SelectOp::create(at, loc, isIt,
+                                     loadPair(at, left, row, own), pair);
     }
-    weight = shuffle(at, weight, holder, /*isXor=*/false);
+    pair = shuffle(at, pair, holder, /*isXor=*/false);
+    Value weight = unpack(at, left, pair, isUpper);
     for (int64_t own = 0; own < count; ++own) {
       Column column = getColumn(at, columns, own);
       TileCoordinates point = getPoint(row, product.column, column);
       // A column that does not exist reads the first one.
       if (column.exists)
-        point.uniform[product.column] =
-            arith::SelectOp::create(at, loc, column.exists, column.coordinate,
-                                    index(at, 0));
+        point.uniform[product.column] = arith::SelectOp::create(
+            at, loc, column.exists, column.coordinate, index(at, 0));
       point.uniform[product.depth] = depth;
       SmallVector<Value> arguments(2);
       arguments[product.left] = weight;
-      arguments[product.right] = operands.load(
-          at, product.right, point,
-          einsum.getMap()->getArgument(product.right).getType());
+      arguments[product.right] =
+          operands.load(at, product.right, point,
+                        einsum.getMap()->getArgument(product.right).getType());
       Value sum = loadRegister(at, einsum.getInit(), row, own);
       storeRegister(at, einsum.getInit(), row, own,
                     body.emitMap(at, point, arguments, sum), column.exists);
@@ -483,6 +520,9 @@ void FragmentLowering::run() {
   std::optional<Contraction> product = Contraction::match(einsum, lane);
   if (!getRegisters(einsum.getInit()))
     lowerStore();
+  else if (cast<MemRefType>(einsum.getInit().getType())
+               .getElementTypeBitWidth() == 16)
+    lowerRounding();
   else if (isRepair())
     lowerRepair();
   else if (einsum.getReduced().empty())
@@ -530,8 +570,8 @@ private:
         function->getAttrOfType<IntegerAttr>(kBlockThreadsAttrName).getInt();
     OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
     // Every iteration of a loop computes its coordinates anew, and every einsum
-    // that tests points: what two of them test alike would be kept between them,
-    // a register for each point.
+    // that tests points: what two of them test alike would be kept between
+    // them, a register for each point.
     llvm::DenseMap<Block *, WarpThread> known;
     WarpThread own;
     auto getThread = [&](EinsumOp einsum) -> const WarpThread & {
@@ -560,9 +600,14 @@ private:
       if (tile.getType().getRank() == 2)
         shape.push_back(
             llvm::divideCeil(tile.getType().getDimSize(0), kRowThreads));
+      // Pairs of 16 bits share a register.
+      Type element = tile.getType().getElementType();
+      if (element.getIntOrFloatBitWidth() == 16) {
+        element = builder.getI32Type();
+        shape.back() /= kOwnColumns;
+      }
       registers[tile] = memref::AllocaOp::create(
-          builder, tile.getLoc(),
-          MemRefType::get(shape, tile.getType().getElementType()));
+          builder, tile.getLoc(), MemRefType::get(shape, element));
       tiles.push_back(tile);
     });
     SmallVector<EinsumOp> einsums;

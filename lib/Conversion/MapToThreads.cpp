@@ -138,7 +138,8 @@ void ThreadMapper::synchronize(Operation *op) {
 }
 
 void ThreadMapper::mapEinsum(EinsumOp einsum) {
-  // Who takes part in a copy waits for it elsewhere, and warps know their lanes.
+  // Who takes part in a copy waits for it elsewhere, and warps know their
+  // lanes.
   if (einsum->hasAttr(kAsyncAttrName) || (hasWarps() && hasLanes(einsum)))
     return;
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();

@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// For tensor cores: a warp takes 16 or 32 lanes of an item as rows of its matrix
-// products, in place of a lane for each thread. Buffers over the lanes leave
-// scratch for registers; operands of products keep the 16 bits of their tensors.
-// Functions that have none of it are left to attn-map-to-threads.
+// For tensor cores: a warp takes 16 or 32 lanes of an item as rows of its
+// matrix products, in place of a lane for each thread. Buffers over the lanes
+// leave scratch for registers; operands of products keep the 16 bits of their
+// tensors. Functions that have none of it are left to attn-map-to-threads.
 //
 //===----------------------------------------------------------------------===//
 
@@ -59,6 +59,7 @@ private:
   void placeShared(const WarpBuffer &buffer);
   void placeOperand(const WarpBuffer &buffer);
   void copyRows(const WarpBuffer &buffer, EinsumOp writer, int64_t shift);
+  void roundWeights();
   void multiplyRows(const WarpBuffer &buffer, EinsumOp product, int64_t shift);
 
   func::FuncOp function;
@@ -133,8 +134,8 @@ void WarpMapper::replaceView(Value view, Value by) {
 
 void WarpMapper::placeRegisters(const WarpBuffer &buffer) {
   OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
-  auto place = memref::AllocaOp::create(
-      builder, buffer.views.front()->getLoc(), buffer.type);
+  auto place = memref::AllocaOp::create(builder, buffer.views.front()->getLoc(),
+                                        buffer.type);
   bool isRow = buffer.layout == TileLayout::RowVector;
   place->setAttr(kLayoutAttrName,
                  builder.getStringAttr(isRow ? "row_vector" : "accumulator"));
@@ -149,10 +150,9 @@ void WarpMapper::placeShared(const WarpBuffer &buffer) {
     OpBuilder builder(view);
     Location loc = view.getLoc();
     if (buffer.element)
-      replaceView(view, createOperand(builder, loc, bytes,
-                                      buffer.type.getDimSize(0),
-                                      buffer.type.getDimSize(1),
-                                      buffer.element));
+      replaceView(view,
+                  createOperand(builder, loc, bytes, buffer.type.getDimSize(0),
+                                buffer.type.getDimSize(1), buffer.element));
     else
       view.replaceAllUsesWith(createView(builder, loc, bytes, buffer.type));
     view.erase();
@@ -236,14 +236,84 @@ void WarpMapper::run(func::FuncOp worker) {
   }
   for (const WarpBuffer *buffer : operands)
     placeOperand(*buffer);
+  roundWeights();
   setScratchBytes(function, worker, bytes);
   Builder builder(function.getContext());
   int64_t lanes =
       function->getAttrOfType<IntegerAttr>(kLaneTileAttrName).getInt();
   function->setAttr(kWarpLanesAttrName, builder.getI64IntegerAttr(warpLanes));
-  function->setAttr(kBlockThreadsAttrName, builder.getI64IntegerAttr(
-                                               lanes / warpLanes *
-                                               kWarpThreads));
+  function->setAttr(
+      kBlockThreadsAttrName,
+      builder.getI64IntegerAttr(lanes / warpLanes * kWarpThreads));
+}
+
+/// Weights become 16 bits when the last einsum in 32 has read them: what a
+/// product multiplies then takes half of the registers, while sums are repaired
+/// and copies awaited.
+void WarpMapper::roundWeights() {
+  llvm::MapVector<std::pair<Value, Block *>, SmallVector<EinsumOp>> products;
+  function.walk([&](EinsumOp einsum) {
+    std::optional<Contraction> product = Contraction::match(einsum, lane);
+    if (!product)
+      return;
+    Value left = einsum.getInputs()[product->left];
+    Operation *tile = getWholeBuffer(left).getDefiningOp();
+    if (!tile->hasAttr(kLayoutAttrName))
+      return;
+    // The block in which the weights are made.
+    Block *block = nullptr;
+    for (Operation *user : left.getUsers())
+      if (auto writer = dyn_cast<EinsumOp>(user);
+          writer && writer.getInit() == left &&
+          writer->getBlock()->findAncestorOpInBlock(*einsum))
+        block = writer->getBlock();
+    if (block)
+      products[{left, block}].push_back(einsum);
+  });
+  for (auto &[place, readers] : products) {
+    auto [left, block] = place;
+    Operation *last = nullptr;
+    Operation *first = block->findAncestorOpInBlock(*readers.front());
+    Value whole = getWholeBuffer(left);
+    for (Operation &op : llvm::make_range(block->begin(), first->getIterator()))
+      if (auto einsum = dyn_cast<EinsumOp>(op))
+        if (llvm::any_of(einsum->getOperands(), [&](Value operand) {
+              return getWholeBuffer(operand) == whole;
+            }))
+          last = einsum;
+    if (!last)
+      continue;
+    std::optional<Contraction> product =
+        Contraction::match(readers.front(), lane);
+    Value right = readers.front().getInputs()[product->right];
+    Type element = getElementTypeOrSelf(right.getType());
+    OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
+    Location loc = last->getLoc();
+    auto type = cast<MemRefType>(whole.getType());
+    auto rounded = memref::AllocaOp::create(
+        builder, loc, MemRefType::get(type.getShape(), element));
+    rounded->setAttr(kLayoutAttrName, builder.getStringAttr("accumulator"));
+    builder.setInsertionPointAfter(last);
+    Value weights = rounded;
+    TilePart part = *TilePart::get(left);
+    if (getConstantIntValue(part.size) != part.columns) {
+      SmallVector<OpFoldResult> ones(2, builder.getIndexAttr(1));
+      weights = memref::SubViewOp::create(
+          builder, loc, weights,
+          ArrayRef<OpFoldResult>{part.first, builder.getIndexAttr(0)},
+          ArrayRef<OpFoldResult>{part.size,
+                                 builder.getIndexAttr(type.getDimSize(1))},
+          ones);
+    }
+    SmallVector<StringAttr> ranks = {product->depth, lane};
+    EinsumOp::create(
+        builder, loc, weights, ranks, EinsumAccess::get(left, ranks),
+        std::nullopt,
+        /*accumulate=*/false, {},
+        [](OpBuilder &, Location, ValueRange args) { return args[0]; });
+    for (EinsumOp reader : readers)
+      reader->replaceUsesOfWith(left, weights);
+  }
 }
 
 /// Whether tensor cores could multiply something: a tensor has 16 bits.
@@ -276,8 +346,8 @@ private:
         function->getAttrOfType<IntegerAttr>(kLaneTileAttrName).getInt();
     StringRef prefix = function.getName();
     prefix.consume_back("_run0");
-    auto worker = getOperation().lookupSymbol<func::FuncOp>(
-        (prefix + "_worker").str());
+    auto worker =
+        getOperation().lookupSymbol<func::FuncOp>((prefix + "_worker").str());
     if (!worker || worker.isExternal())
       return;
     if (lanes % kMatrixRows != 0) {

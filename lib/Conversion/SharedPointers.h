@@ -38,9 +38,9 @@ inline Value createPointer(OpBuilder &builder, Location loc, Value memref,
       builder, loc, type.getElementTypeBitWidth() / 8);
   Value bytes = arith::IndexCastOp::create(
       builder, loc, i64, arith::MulIOp::create(builder, loc, place, width));
-  Value address = LLVM::GEPOp::create(
-      builder, loc, generic.getType(), builder.getI8Type(), generic,
-      ArrayRef<LLVM::GEPArg>{bytes});
+  Value address =
+      LLVM::GEPOp::create(builder, loc, generic.getType(), builder.getI8Type(),
+                          generic, ArrayRef<LLVM::GEPArg>{bytes});
   return LLVM::AddrSpaceCastOp::create(
       builder, loc, LLVM::LLVMPointerType::get(context, space), address);
 }

@@ -9,8 +9,8 @@
 // The first and the last step of a row may have fewer points than a tile has
 // columns. In registers every column is written out, with a test of whether it
 // exists; this gives steps that have all of them a branch of their own, without
-// tests. Of steps that are masked in parts, whose branch is the rarer one, there is
-// one form.
+// tests. Of steps that are masked in parts, whose branch is the rarer one,
+// there is one form.
 //
 //===----------------------------------------------------------------------===//
 
@@ -48,8 +48,8 @@ static std::optional<StepSize> findSize(Operation *op) {
     auto size = dyn_cast<Value>(part.getMixedSizes().front());
     if (!size || getConstantIntValue(size))
       return WalkResult::advance();
-    // A part of a part of the step is none of this, and what is computed in `op`
-    // is not known before it.
+    // A part of a part of the step is none of this, and what is computed in
+    // `op` is not known before it.
     if (getConstantIntValue(part.getMixedOffsets().front()) != 0 ||
         op->isAncestor(size.getParentBlock()->getParentOp()))
       return WalkResult::advance();
@@ -65,8 +65,8 @@ static void specialize(Block &block, Operation *first, const StepSize &step) {
   OpBuilder builder(first);
   Location loc = first->getLoc();
   Value columns = arith::ConstantIndexOp::create(builder, loc, step.columns);
-  Value isWhole = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::eq, step.size, columns);
+  Value isWhole = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                        step.size, columns);
   auto branch = scf::IfOp::create(builder, loc, isWhole,
                                   /*withElseRegion=*/true);
   IRMapping mapping;
@@ -113,11 +113,10 @@ struct SpecializeStepsPass
         continue;
       SmallVector<scf::ForOp> steps;
       function.walk([&](scf::ForOp loop) {
-        bool isInner = !loop.getBody()
-                            ->walk([](scf::ForOp) {
-                              return WalkResult::interrupt();
-                            })
-                            .wasInterrupted();
+        bool isInner =
+            !loop.getBody()
+                 ->walk([](scf::ForOp) { return WalkResult::interrupt(); })
+                 .wasInterrupted();
         if (isInner && loop.getInitArgs().empty())
           steps.push_back(loop);
       });

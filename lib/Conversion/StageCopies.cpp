@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A loop over steps copies tiles of its tensors to shared memory. Here each tile
-// gets a second place, and an iteration starts the copies of the next one before
-// it computes with its own:
+// A loop over steps copies tiles of its tensors to shared memory. Here each
+// tile gets a second place, and an iteration starts the copies of the next one
+// before it computes with its own:
 //
 //   copy(first)
 //   for step:
@@ -17,8 +17,8 @@
 //     compute
 //
 // The one barrier does for both: all threads see what has arrived, and all are
-// done with what the copies of the next step replace. Copies that depend on more
-// than the number of the step stay where they are, between two barriers.
+// done with what the copies of the next step replace. Copies that depend on
+// more than the number of the step stay where they are, between two barriers.
 //
 //===----------------------------------------------------------------------===//
 
@@ -221,10 +221,9 @@ void CopyStager::emitCopies(OpBuilder &builder, scf::ForOp loop, Value step,
       return;
     Operation *op = value.getDefiningOp();
     if (auto view = dyn_cast<memref::ViewOp>(op)) {
-      mapping.map(value, memref::ViewOp::create(builder, view.getLoc(),
-                                                view.getType(),
-                                                view.getSource(), shift,
-                                                view.getSizes()));
+      mapping.map(value, memref::ViewOp::create(
+                             builder, view.getLoc(), view.getType(),
+                             view.getSource(), shift, view.getSizes()));
       return;
     }
     for (Value operand : op->getOperands())
@@ -246,9 +245,9 @@ void CopyStager::stageLoop(scf::ForOp loop) {
   SmallVector<int64_t> second;
   for (StepCopy &copy : findCopies(loop)) {
     auto type = cast<MemRefType>(copy.place.second);
-    int64_t size = llvm::alignTo(
-        type.getNumElements() * type.getElementTypeBitWidth() / 8,
-        kWorkspaceAlignment);
+    int64_t size =
+        llvm::alignTo(type.getNumElements() * type.getElementTypeBitWidth() / 8,
+                      kWorkspaceAlignment);
     if (bytes + size > sharedBytes)
       continue;
     second.push_back(bytes);
@@ -358,8 +357,8 @@ struct StageCopiesPass
         continue;
       StringRef prefix = function.getName();
       prefix.consume_back("_run0");
-      auto worker = getOperation().lookupSymbol<func::FuncOp>(
-          (prefix + "_worker").str());
+      auto worker =
+          getOperation().lookupSymbol<func::FuncOp>((prefix + "_worker").str());
       std::optional<int64_t> bytes =
           worker ? getScratchBytes(worker) : std::nullopt;
       if (!bytes) {

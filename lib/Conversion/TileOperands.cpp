@@ -327,11 +327,10 @@ Value TileOperands::load(OpBuilder &builder, unsigned index,
                    type);
 
   if (form == LaneForm::Uniform)
-    return convert(
-        builder, loc,
-        memref::LoadOp::create(builder, loc, access.tensor,
-                               getIndices(builder, index, at)),
-        type);
+    return convert(builder, loc,
+                   memref::LoadOp::create(builder, loc, access.tensor,
+                                          getIndices(builder, index, at)),
+                   type);
   SmallVector<Value> indices;
   for (AffineExpr expr : access.map.getResults()) {
     auto plain = dyn_cast<AffineDimExpr>(expr);

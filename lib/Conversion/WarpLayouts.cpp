@@ -44,8 +44,8 @@ void mlir::attn::setScratchBytes(func::FuncOp function, func::FuncOp worker,
   OpBuilder builder(end);
   Type i64 = builder.getI64Type();
   auto size = builder.getI64IntegerAttr(bytes);
-  end->setOperand(
-      0, arith::ConstantOp::create(builder, end->getLoc(), i64, size));
+  end->setOperand(0,
+                  arith::ConstantOp::create(builder, end->getLoc(), i64, size));
   // The last two arguments are the scratch of a worker and the workspace.
   Value scratch = function.getArgument(function.getNumArguments() - 2);
   auto isOfScratch = [&](Value fields) {
@@ -101,8 +101,7 @@ std::optional<Contraction> Contraction::match(EinsumOp einsum,
   if (!isTile(product.left, product.depth, lane) ||
       !isTile(product.right, product.depth, product.column))
     return std::nullopt;
-  product.isPlain =
-      isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
+  product.isPlain = isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
   return product;
 }
 
@@ -158,8 +157,8 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
       auto einsum = dyn_cast<EinsumOp>(user);
       if (!einsum) {
         if (!isa<memref::LoadOp, memref::StoreOp, memref::DimOp>(user))
-          return emit(user) << "'" << user->getName()
-                            << "' takes a buffer of the item";
+          return emit(user)
+                 << "'" << user->getName() << "' takes a buffer of the item";
         if (layout && *layout != TileLayout::Shared)
           return emit(user) << "a number is read out of a buffer over lanes";
         layout = TileLayout::Shared;
@@ -173,9 +172,9 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
         }
       if (einsum.getInit() == parts[next]) {
         writers.push_back(einsum);
-        if (failed(addAccess(einsum,
-                             EinsumAccess::get(einsum.getInit(),
-                                               einsum.getOutputRanks()))))
+        if (failed(
+                addAccess(einsum, EinsumAccess::get(einsum.getInit(),
+                                                    einsum.getOutputRanks()))))
           return failure();
       }
     }
@@ -282,9 +281,10 @@ LogicalResult WarpLayouts::findMatrix(EinsumOp einsum,
     if (writer.getInputs().empty() && !writer.getReduction())
       continue;
     std::optional<FloatAttr> factor = getCopyFactor(writer);
-    Type from = writer.getInputs().empty()
-                    ? Type()
-                    : getElementTypeOrSelf(writer.getInputs().front().getType());
+    Type from =
+        writer.getInputs().empty()
+            ? Type()
+            : getElementTypeOrSelf(writer.getInputs().front().getType());
     if (!factor || *factor || find(writer.getInputs().front()) ||
         !isMatrixElement(from) || (element && element != from))
       return emit(writer) << "an operand of a product of matrices is computed, "
@@ -351,8 +351,8 @@ FailureOr<TilePart> TilePart::get(Value memref) {
   part.size = builder.getIndexAttr(part.columns);
   bool isPart = false;
   for (; memref != part.tile;
-       memref = cast<ViewLikeOpInterface>(memref.getDefiningOp())
-                    .getViewSource()) {
+       memref =
+           cast<ViewLikeOpInterface>(memref.getDefiningOp()).getViewSource()) {
     auto view = memref.getDefiningOp<memref::SubViewOp>();
     if (!view)
       continue;

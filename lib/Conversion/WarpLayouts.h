@@ -64,8 +64,8 @@ struct Contraction {
 /// The memref that `memref` is a part of, through subviews and casts.
 Value getWholeBuffer(Value memref);
 
-/// The columns of a tile [column, lane] that `memref` is a part of: from `first`
-/// on, `size` of them.
+/// The columns of a tile [column, lane] that `memref` is a part of: from
+/// `first` on, `size` of them.
 struct TilePart {
   Value tile;
   OpFoldResult first, size;

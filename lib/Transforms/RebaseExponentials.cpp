@@ -124,8 +124,8 @@ struct RebaseExponentialsPass
       Value power =
           arith::MulFOp::create(builder, loc, exponential.getOperand(), factor);
       // A weight too small to be normal is nothing beside that of the maximum.
-      Value result = math::Exp2Op::create(builder, loc, power,
-                                          arith::FastMathFlags::afn);
+      Value result =
+          math::Exp2Op::create(builder, loc, power, arith::FastMathFlags::afn);
       exponential.replaceAllUsesWith(result);
       exponential.erase();
       ++numRebased;

@@ -88,13 +88,14 @@ struct BlockTiles {
 BlockTiles chooseBlockTiles(CascadeOp cascade, const RankRoles &roles,
                             const MachineModel &machine);
 
-/// Whether the steps of `cascade` multiply tiles of bf16 or f16 whose extents fit
-/// matrix products, so that tensor cores may take them.
+/// Whether the steps of `cascade` multiply tiles of bf16 or f16 whose extents
+/// fit matrix products, so that tensor cores may take them.
 bool multipliesMatrices(CascadeOp cascade);
 
-/// Those for tensor cores, where a cascade's steps multiply tiles of bf16 or f16
-/// whose extents fit matrix products: the most lanes, then the most points, whose
-/// tiles fit the registers of their threads and the shared memory of a block.
+/// Those for tensor cores, where a cascade's steps multiply tiles of bf16 or
+/// f16 whose extents fit matrix products: the most lanes, then the most points,
+/// whose tiles fit the registers of their threads and the shared memory of a
+/// block.
 std::optional<BlockTiles> chooseWarpTiles(CascadeOp cascade,
                                           const RankRoles &roles,
                                           const MachineModel &machine);
