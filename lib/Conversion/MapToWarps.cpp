@@ -344,11 +344,8 @@ private:
     };
     int64_t lanes =
         function->getAttrOfType<IntegerAttr>(kLaneTileAttrName).getInt();
-    StringRef prefix = function.getName();
-    prefix.consume_back("_run0");
-    auto worker =
-        getOperation().lookupSymbol<func::FuncOp>((prefix + "_worker").str());
-    if (!worker || worker.isExternal())
+    func::FuncOp worker = findWorker(function);
+    if (!worker)
       return;
     if (lanes % kMatrixRows != 0) {
       emit(function) << "an item has " << lanes << " lanes, no multiple of "

@@ -355,10 +355,7 @@ struct StageCopiesPass
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function.isExternal() || !function->hasAttr(kWarpLanesAttrName))
         continue;
-      StringRef prefix = function.getName();
-      prefix.consume_back("_run0");
-      auto worker =
-          getOperation().lookupSymbol<func::FuncOp>((prefix + "_worker").str());
+      func::FuncOp worker = findWorker(function);
       std::optional<int64_t> bytes =
           worker ? getScratchBytes(worker) : std::nullopt;
       if (!bytes) {

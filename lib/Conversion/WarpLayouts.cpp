@@ -33,6 +33,16 @@ Value mlir::attn::getWholeBuffer(Value memref) {
   return memref;
 }
 
+func::FuncOp mlir::attn::findWorker(func::FuncOp function) {
+  StringRef prefix = function.getName();
+  prefix.consume_back("_run0");
+  auto worker = function->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>(
+      (prefix + "_worker").str());
+  if (!worker || worker.isExternal() || worker.getNumResults() != 1)
+    return {};
+  return worker;
+}
+
 std::optional<int64_t> mlir::attn::getScratchBytes(func::FuncOp worker) {
   return getConstantIntValue(
       worker.getBody().front().getTerminator()->getOperand(0));

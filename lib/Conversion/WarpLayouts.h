@@ -76,8 +76,10 @@ struct TilePart {
   static FailureOr<TilePart> get(Value memref);
 };
 
-/// The scratch that `worker`, which an item's function asks for its size,
-/// says it takes, if that is a constant.
+/// The function that says how much scratch a worker of `function`'s items takes,
+/// if there is one with a body.
+func::FuncOp findWorker(func::FuncOp function);
+/// What it says, if that is a constant.
 std::optional<int64_t> getScratchBytes(func::FuncOp worker);
 /// Changes it, there and where `function` makes a memref of the scratch.
 void setScratchBytes(func::FuncOp function, func::FuncOp worker, int64_t bytes);

@@ -48,12 +48,29 @@ func.func @clamped(%q: memref<?x4xf32>, %s: memref<4x32xf32>, %o: memref<?x4xf32
 // CHECK: %[[N:.*]] = arith.divui %[[I]], %c4
 // CHECK: memref.load %{{.*}}[%[[N]], %[[E]]] : memref<10x4xbf16>
 // CHECK: memref.store %{{.*}}, %{{.*}}[%[[N]], %[[E]]] : memref<10x4xf32>
-// CHECK: %[[T2:.*]] = gpu.thread_id x
-// CHECK: %[[FIRST:.*]] = arith.cmpi ult, %[[T2]], %c1
-// CHECK: scf.if %[[FIRST]]
-// CHECK: memref.store %{{.*}}, %{{.*}}[] : memref<f32>
-func.func @shared(%k: memref<10x4xbf16>, %s: memref<10x4xf32>, %t: memref<f32>) attributes {attn.block_threads = 32 : i64} {
+func.func @shared(%k: memref<10x4xbf16>, %s: memref<10x4xf32>) attributes {attn.block_threads = 32 : i64} {
   attn.einsum [n0,e] = %k[n0,e] outs(%s) {attn.thread_ranks = ["n0", "e"]} : (memref<10x4xbf16>) -> memref<10x4xf32>
+  return
+}
+
+// -----
+
+// One number is reduced by all threads: each its points, then a warp's by shuffles,
+// then warp by warp.
+// CHECK-LABEL: func.func @number
+// CHECK: %[[T2:.*]] = gpu.thread_id x
+// CHECK: %[[PART:.*]] = scf.for %{{.*}} = %[[T2]] to %c40{{.*}} step %c64{{.*}} iter_args
+// CHECK-COUNT-5: nvvm.shfl.sync bfly
+// CHECK: %[[FIRST:.*]] = arith.cmpi eq, %[[T2]], %c0
+// CHECK: scf.if %[[FIRST]]
+// CHECK-NEXT: memref.store %[[SUM:.*]], %[[OUT:.*]][] : memref<f32>
+// CHECK: gpu.barrier
+// CHECK: %[[SECOND:.*]] = arith.cmpi eq, %[[T2]], %c32
+// CHECK: scf.if %[[SECOND]]
+// CHECK-NEXT: %[[BEFORE:.*]] = memref.load %[[OUT]][]
+// CHECK-NEXT: %[[ALL:.*]] = arith.addf %[[BEFORE]], %[[SUM]]
+// CHECK-NEXT: memref.store %[[ALL]], %[[OUT]][]
+func.func @number(%s: memref<10x4xf32>, %t: memref<f32>) attributes {attn.block_threads = 64 : i64} {
   attn.einsum [] = %s[n0,e] reduce add(n0,e) outs(%t) {attn.thread_ranks = []} : (memref<10x4xf32>) -> memref<f32>
   return
 }

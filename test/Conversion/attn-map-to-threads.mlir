@@ -157,3 +157,48 @@ func.func @search(%a: memref<?xi32>, %o: memref<i32>, %least: i32) {
   memref.store %number, %o[] : memref<i32>
   return
 }
+
+// -----
+
+// Warps take their lanes themselves, and threads that take part in a copy wait for it
+// where attn-stage-copies says so: a loop that begins with that needs no barrier, one
+// that writes and does not begin so does.
+// CHECK-LABEL: func.func @warps
+// CHECK-SAME: attn.block_threads = 64 : i64
+// CHECK: memref.alloca() {attn.layout = "row_vector"} : memref<32xf32>
+// CHECK-NOT: gpu.barrier
+// CHECK: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK-NOT: gpu.barrier
+// CHECK: scf.for
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK-NEXT: attn.einsum [m] = %{{.*}}[m] outs(%{{.*}}) :
+// What has no lanes is shared out as ever.
+// CHECK: gpu.barrier
+// CHECK-NEXT: attn.einsum [] = {{.*}}attn.thread_ranks = []
+// CHECK-NEXT: gpu.barrier
+// CHECK: scf.for
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: attn.einsum [m] = %{{.*}}[m] outs(%{{.*}}) :
+func.func @warps(%k: memref<16x8xbf16>, %n: index, %w: memref<?xi8>)
+    attributes {attn.lanes = "m", attn.lane_tile = 32 : i64, attn.warp_lanes = 16 : i64, attn.block_threads = 64 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c256 = arith.constant 256 : index
+  %max = memref.alloca() {attn.layout = "row_vector"} : memref<32xf32>
+  %keys = memref.view %w[%c0][] : memref<?xi8> to memref<16x8xbf16>
+  %total = memref.view %w[%c256][] : memref<?xi8> to memref<f32>
+  attn.einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (memref<16x8xbf16>) -> memref<16x8xbf16>
+  scf.for %i = %c0 to %n step %c1 {
+    nvvm.cp.async.wait.group 0
+    gpu.barrier
+    attn.einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (memref<16x8xbf16>) -> memref<16x8xbf16>
+    attn.einsum [m] = %max[m] outs(%max) : (memref<32xf32>) -> memref<32xf32>
+    attn.einsum [] = %keys[n0,e] reduce add(n0,e) outs(%total) : (memref<16x8xbf16>) -> memref<f32>
+  }
+  scf.for %i = %c0 to %n step %c1 {
+    attn.einsum [m] = %max[m] outs(%max) : (memref<32xf32>) -> memref<32xf32>
+  }
+  return
+}

@@ -11,7 +11,7 @@
 // CHECK: llvm.func @attention_phase0_run0
 // CHECK: nvvm.read.ptx.sreg.tid.x range <i32, 0, 64> : i32
 // CHECK: nvvm.barrier0
-// CHECK: llvm.intr.exp2
+// CHECK: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz"
 // CHECK: llvm.func @attention_kernel0
 // CHECK-SAME: nvvm.kernel
 // CHECK-NOT: func.func

@@ -9,7 +9,7 @@
 // CHECK: %[[D:.*]] = arith.subf
 // CHECK: %[[L:.*]] = arith.constant 1.44269502 : f32
 // CHECK: %[[P:.*]] = arith.mulf %[[D]], %[[L]] : f32
-// CHECK: math.exp2 %[[P]] : f32
+// CHECK: math.exp2 %[[P]] fastmath<afn> : f32
 // CHECK: attn.einsum [m] = map(%{{.*}}[m], %[[M]][m])
 // CHECK: math.exp2
 // CHECK-NOT: math.exp %
@@ -97,7 +97,7 @@ func.func @unbounded(%s: tensor<4x4xf32>, %t: tensor<4x4xf32>) -> (tensor<4x4xf3
 // and a maximum that was rounded to bf16 bounds nothing.
 // CHECK-LABEL: func @kinds
 // CHECK: attn.einsum [m] = map(
-// CHECK: math.exp2 {{.*}} : f32
+// CHECK: math.exp2 {{.*}} fastmath<afn> : f32
 // CHECK: math.exp {{.*}} : f64
 // CHECK: math.exp {{.*}} : f32
 func.func @kinds(%s: tensor<4xf32>, %t: tensor<4xf32>, %w: tensor<4xf64>) -> (tensor<4xf32>, tensor<4xf64>, tensor<4xf32>) {

@@ -58,18 +58,92 @@ SPECS = {
     ),
 }  # fmt: skip
 
+# Whose tiles tensor cores multiply: features in multiples of 16 and values in multiples
+# of 8, of 16 bits, that are read as they are.
+TENSOR_CORES = {
+    "cores": Spec(16, 8, heads=2, key_heads=1, dtype="bf16", lse=True),
+    "cores_f16": Spec(
+        16, 32, heads=4, key_heads=2, dtype="f16", where=(("causal",),), sinks=True, lse=True,
+    ),
+    "cores_64": Spec(64, 64, dtype="f16", where=(("window", 31, 0),), scale=0.25, lse=True),
+    "cores_128": Spec(128, 128, dtype="bf16", where=(("causal",),), lse=True),
+    "cores_apart": Spec(32, 128, heads=2, key_heads=2, dtype="f16", where=(("window", 31, 17),)),
+    "cores_features": Spec(
+        32, 48, heads=2, key_heads=1, dtype="bf16", softcap=20.0, bias="hmn", region="alibi",
+        where=(("causal",), ("window", 31, 17)), key_lengths=True, query_lengths=True,
+        sinks=True, lse=True,
+    ),
+    "cores_bias": Spec(32, 32, heads=2, key_heads=1, dtype="f16", bias="bhmn", key_lengths=True),
+    "cores_region": Spec(16, 16, heads=3, key_heads=1, dtype="bf16", region="every_third"),
+    "cores_union": Spec(
+        16, 16, dtype="f16", where=(("or", ("window", 6, 2), ("prefix", 9)), ("causal",)),
+        lse=True,
+    ),
+    "cores_gates": Spec(
+        16, 32, heads=2, key_heads=1, dtype="bf16",
+        gates=(("weight", "sigmoid", "bmn", True), ("output", "sigmoid", "bhmf", False)),
+    ),
+    "cores_segments": Spec(
+        32, 16, heads=2, key_heads=1, dtype="bf16", where=(("causal",),), lse=True,
+        segments=(("both", "b"),),
+    ),
+    "cores_blocks": Spec(
+        16, 32, heads=2, key_heads=2, dtype="bf16", lse=True,
+        where=(("causal",), ("blocks", 32, 16, "h")),
+    ),
+    "cores_grid": Spec(
+        16, 16, dtype="f16", where=(("neighborhood", (3, 5), (("grid", (9, 13)),)),),
+    ),
+    "cores_sigmoid": Spec(16, 16, dtype="bf16", normaliser="sigmoid", where=(("causal",),)),
+    "cores_f32_out": Spec(32, 16, dtype="bf16", out_dtype="f32", where=(("causal",),)),
+    "cores_origins": Spec(
+        16, 16, dtype="bf16", where=(("causal",),), align="top_left",
+        origins=(("m", "row"), ("n", "tensor")),
+    ),
+    "cores_few": Spec(
+        32, 32, heads=8, key_heads=2, dtype="bf16", queries=20, where=(("window", 30, 5),),
+        key_lengths=True, lse=True,
+    ),
+    "cores_grouped": Spec(32, 32, heads=8, key_heads=2, dtype="f16", queries=2, lse=True),
+}  # fmt: skip
+
+# Whose tiles have 16 bits, and the remark that says why threads multiply them.
+WITHOUT_TENSOR_CORES = {
+    "threads_permuted": Spec(
+        32, 16, heads=4, key_heads=2, dtype="bf16", where=(WINDOW, ("causal",)), lse=True,
+        permute=(("both", "h"),),
+    ),
+    "threads_query_gate": Spec(
+        16, 32, heads=2, key_heads=1, dtype="bf16", gates=(("query", "tanh", "bhme", False),),
+    ),
+    "threads_value_gate": Spec(
+        16, 32, heads=2, key_heads=1, dtype="f16", gates=(("value", "sigmoid", "bkn", False),),
+    ),
+}  # fmt: skip
+REASONS = {
+    "apart": "a buffer is read across its lanes",
+    "tokens": "an operand of the product begins within its tile",
+    "threads_permuted": "a buffer is read across its lanes",
+    "threads_query_gate": "the tile over the lanes is computed, and would be rounded to 16 bits",
+    "threads_value_gate": "it multiplies no matrices",
+}
+ON_TENSOR_CORES = ["bf16", "f16", "wide", *TENSOR_CORES]
+SPECS |= TENSOR_CORES | WITHOUT_TENSOR_CORES
+
 # Compiled einsum by einsum.
 UNFUSED = ["plain", "odd", "bf16", "features", "permuted", "gates", "segments", "tokens"]
 
 LENGTHS = [(37, 53), (1, 70), (70, 1), (33, 0)]
+# More than a tile of lanes, and several steps.
+LONG = [(130, 200)]
 
 
 def lengths(spec):
     if spec.queries is not None:
-        return [(spec.queries, keys) for keys in (53, 1, 0)]
+        return [(spec.queries, keys) for keys in (53, 1, 0, 200)]
     if spec.permute and spec.permute[0][0] == "both":
         return [(37, 37), (1, 1), (70, 70)]
-    return LENGTHS
+    return LENGTHS + LONG if spec in TENSOR_CORES.values() else LENGTHS
 
 
 def unfused_lengths(spec):
@@ -136,3 +210,38 @@ WRONG = [
     ("tokens", change_tokens([4, 29]), "list0 holds 29 in slot .*: out of range"),
     ("tokens", change_tokens([-2]), "list0 holds -2 in slot .*: out of range"),
 ]
+
+
+# ===----------------------------------------------------------------------===//
+# More than one product of weights
+# ===----------------------------------------------------------------------===//
+
+# Two value operands of different width share one set of weights.
+TWO_VALUES = """
+func.func @attention(%q: tensor<?x16xbf16>, %k: tensor<?x16xbf16>, %v: tensor<?x8xbf16>, %w: tensor<?x32xbf16>)
+    -> (tensor<?x8xf32>, tensor<?x32xf32>) {
+  %r:2 = attn.cascade (%Q = %q, %K = %k, %V = %v, %W = %w)
+      where causal over (m, n) align bottom_right
+      : (tensor<?x16xbf16>, tensor<?x16xbf16>, tensor<?x8xbf16>, tensor<?x32xbf16>)
+      -> (tensor<?x8xf32>, tensor<?x32xf32>) {
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e)
+        : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x?xf32>
+    %top = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %p = attn.einsum [m,n] = map(%s[m,n], %top[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %d = arith.subf %x, %y : f32
+      %z = math.exp %d : f32
+      attn.yield %z : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %sum = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %a = attn.einsum [m,n] = div(%p[m,n], %sum[m])
+        : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %av = attn.einsum [m,f] = mul(%a[m,n], %V[n,f]) reduce add(n)
+        : (tensor<?x?xf32>, tensor<?x8xbf16>) -> tensor<?x8xf32>
+    %aw = attn.einsum [m,f2] = mul(%a[m,n], %W[n,f2]) reduce add(n)
+        : (tensor<?x?xf32>, tensor<?x32xbf16>) -> tensor<?x32xf32>
+    attn.yield %av, %aw : tensor<?x8xf32>, tensor<?x32xf32>
+  }
+  return %r#0, %r#1 : tensor<?x8xf32>, tensor<?x32xf32>
+}
+"""  # noqa: E501

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from attn import dlpack, ptx_sim
 from attn.compiler import compile_file
+from attn.device import host_address, rows
 from attn.dlpack import Tensor, TensorList
 from attn.kernel import STATUS, KernelError
 from attn.launches import LaunchDescription
-from attn.device import host_address, rows
 from attn.simulator import SimulatorMemory
 from operators import Spec, text
 from runner import Counter

@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gpu_cases import CHIPS, SPECS, UNFUSED
+from gpu_cases import CHIPS, SPECS, TENSOR_CORES, UNFUSED, WITHOUT_TENSOR_CORES
 from operators import text
 
 SPILLS = re.compile(r"(\d+) bytes (stack frame|spill stores|spill loads)")
@@ -49,8 +49,14 @@ def pytest_generate_tests(metafunc):
     if "name" in metafunc.fixturenames:
         quick = metafunc.config.getoption("--tier") == "quick"
         names = ["plain", "bf16"] if quick else list(SPECS)
-        metafunc.parametrize("name", names)
-        metafunc.parametrize("chip", CHIPS)
+        # Of the many operators of tensor cores, two chips each.
+        few = {*TENSOR_CORES, *WITHOUT_TENSOR_CORES}
+        cases = [
+            (name, chip)
+            for name in names
+            for chip in (CHIPS if name not in few else ["sm_80", "sm_90a"])
+        ]
+        metafunc.parametrize("name, chip", cases)
 
 
 def test_fused(kernels, name, chip):

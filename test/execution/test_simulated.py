@@ -8,18 +8,30 @@
 """Kernels of GPUs keep the contract of those of CPUs. The simulator also finds
 races, accesses out of bounds and what is read before it is written."""
 
+import cascade_examples as examples
+import ml_dtypes
 import numpy as np
 import pytest
+from attn.compiler import compile_file
 from attn.kernel import STATUS, KernelError
-from gpu_cases import SPECS, UNFUSED, WRONG, lengths, unfused_lengths
-from operators import operands
-from runner import judge, run
+from gpu_cases import (
+    ON_TENSOR_CORES,
+    REASONS,
+    SPECS,
+    TWO_VALUES,
+    UNFUSED,
+    WRONG,
+    lengths,
+    unfused_lengths,
+)
+from operators import operands, text
+from runner import Counter, judge, run
 
 
 def pytest_generate_tests(metafunc):
     quick = metafunc.config.getoption("--tier") == "quick"
     names = {
-        "name": ["features", "permuted"] if quick else list(SPECS),
+        "name": ["features", "permuted", "cores_f16"] if quick else list(SPECS),
         "unfused": ["odd"] if quick else UNFUSED,
     }
     for fixture, values in names.items():
@@ -53,3 +65,71 @@ def test_wrong_values(kernels, number):
     with pytest.raises(KernelError, match=message) as caught:
         run(kernel, case)
     assert caught.value.status == STATUS["VALUE"]
+
+
+# ===----------------------------------------------------------------------===//
+# Tensor cores
+# ===----------------------------------------------------------------------===//
+
+
+@pytest.mark.parametrize("cores", ON_TENSOR_CORES)
+def test_tensor_cores(kernels, cores):
+    """Nothing falls back to threads unnoticed."""
+    spec = SPECS[cores]
+    assert "mma.sync" in kernels.build_device(text(spec), spec.key, chip="sm_80").read_text()
+
+
+@pytest.mark.parametrize("threads", REASONS)
+def test_without_tensor_cores(tmp_path, threads):
+    """What falls back says why."""
+    source, ptx = tmp_path / "attention.mlir", tmp_path / "attention.ptx"
+    source.write_text(text(SPECS[threads]))
+    flags = ("--target=nvvm", "--chip=sm_80", "--form=fused")
+    printed = compile_file(source, ptx, "attention", flags)
+    assert f"remark: runs without tensor cores: {REASONS[threads]}\n" in printed
+    assert "mma.sync" not in ptx.read_text()
+
+
+def test_all_of_16_bits():
+    narrow = {name for name, spec in SPECS.items() if spec.dtype in ("bf16", "f16")}
+    assert narrow == {*ON_TENSOR_CORES, *REASONS}
+
+
+def moved(array: np.ndarray, columns: int, offset: int) -> np.ndarray:
+    """The same values in rows of `columns` more elements, `offset` elements from the
+    start of their memory."""
+    *front, last = array.shape
+    size = int(np.prod([*front, last + columns]))
+    memory = np.zeros(size + 8, array.dtype)
+    start = -memory.ctypes.data % 16 // array.itemsize + offset
+    view = memory[start : start + size].reshape(*front, last + columns)[..., :last]
+    view[...] = array
+    return view
+
+
+@pytest.mark.parametrize("columns, offset", [(8, 0), (1, 0), (0, 1), (4, 4)])
+def test_alignment(kernels, columns, offset, seed):
+    """Rows that do not begin at multiples of 16 bytes are copied element by element."""
+    spec = SPECS["cores_f16"]
+    case = operands(spec, 2, 37, 70, np.random.default_rng([seed, 37, 70]))
+    for name in "qkv":
+        case.arrays[name] = moved(case.arrays[name], columns, offset)
+    judge(case, run(kernels.device(spec), case))
+
+
+def test_two_values(kernels, seed):
+    kernel = kernels.compile_device(TWO_VALUES, "two_values")
+    assert "mma.sync" in kernel.path.read_text()
+    rng = np.random.default_rng([seed, 2])
+    for queries, keys in [(37, 53), (130, 200), (70, 1), (33, 0)]:
+        shapes = [(queries, 16), (keys, 16), (keys, 8), (keys, 32)]
+        arrays = [rng.standard_normal(shape).astype(ml_dtypes.bfloat16) for shape in shapes]
+        outputs = [np.full((queries, width), np.nan, np.float32) for width in (8, 32)]
+        Counter.executions += 1
+        kernel.run([*arrays, *outputs])
+        q, k, v, w = (array.astype(np.float64) for array in arrays)
+        weights = examples.softmax_weights(examples.scores(q, k), examples.causal(queries, keys))
+        for out, values in zip(outputs, (v, w), strict=True):
+            # Weights are rounded to bf16, their sum is not.
+            error = np.abs(out - examples.weigh(weights, values)).max(initial=0)
+            assert error <= 2.0**-8 * np.abs(values).max(initial=0)

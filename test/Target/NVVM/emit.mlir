@@ -14,7 +14,7 @@
 // PTX: .reqntid 128, 1, 1
 // PTX: .minnctapersm 1
 // PTX: ld.shared.b32
-// PTX: ex2.approx.f32
+// PTX: ex2.approx.ftz.f32
 // PTX-NOT: .extern .func
 
 // SM90A: .target sm_90a

@@ -1,0 +1,129 @@
+// RUN: attn-opt %s --attn-specialize-steps -split-input-file | FileCheck %s
+
+// A step that is nowhere masked: from the part of a tile in registers on there are
+// two of it, and where it has all points its sizes are static.
+// CHECK-LABEL: func.func @plain
+// CHECK: %[[TILE:.*]] = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+// CHECK: scf.for
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: %[[SIZE:.*]] = arith.minsi
+// CHECK-NEXT: %[[ALL:.*]] = arith.constant 16 : index
+// CHECK-NEXT: %[[WHOLE:.*]] = arith.cmpi eq, %[[SIZE]], %[[ALL]] : index
+// CHECK-NEXT: scf.if %[[WHOLE]] {
+// CHECK-NEXT: %[[SAME:.*]] = memref.subview %[[TILE]][0, 0] [%[[ALL]], 16] [1, 1]
+// CHECK-NEXT: attn.einsum [n0,m] = map(%[[SAME]]
+// CHECK: } else {
+// CHECK-NEXT: %[[SOME:.*]] = memref.subview %[[TILE]][0, 0] [%[[SIZE]], 16] [1, 1]
+// CHECK-NEXT: attn.einsum [n0,m] = map(%[[SOME]]
+// CHECK: return
+!part = memref<?x16xf32, strided<[16, 1]>>
+func.func @plain(%begin: index, %end: index) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
+  %c16 = arith.constant 16 : index
+  %tile = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  scf.for %i = %begin to %end step %c16 {
+    gpu.barrier
+    %size = arith.minsi %i, %c16 : index
+    %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
+    attn.einsum [n0,m] = map(%s[n0,m]) {
+    ^bb0(%x: f32):
+      %y = math.exp2 %x : f32
+      attn.yield %y : f32
+    } outs(%s) : (!part) -> !part
+  }
+  return
+}
+
+// -----
+
+// Of a step with a masked branch only the other one is written twice.
+// CHECK-LABEL: func.func @masked
+// CHECK: scf.for
+// CHECK: scf.if %{{.*}} {
+// CHECK: arith.cmpi eq
+// CHECK: scf.if
+// CHECK: attn.einsum
+// CHECK: } else {
+// CHECK: attn.einsum
+// CHECK: } else {
+// CHECK-NOT: scf.if
+// CHECK: attn.einsum [m] = {{.*}} reduce max(n0)
+// CHECK-NOT: attn.einsum
+// CHECK: return
+!part = memref<?x16xf32, strided<[16, 1]>>
+func.func @masked(%begin: index, %end: index, %full: i1) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
+  %c16 = arith.constant 16 : index
+  %tile = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  %max = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  scf.for %i = %begin to %end step %c16 {
+    %size = arith.minsi %i, %c16 : index
+    scf.if %full {
+      %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
+      attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+    } else {
+      %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
+      attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+// A part from another column on has a size of its own, static sizes need no test, and
+// a size that an operation computes inside is not known before it.
+// CHECK-LABEL: func.func @left
+// CHECK-NOT: scf.if
+// CHECK: return
+!part = memref<?x16xf32, strided<[16, 1]>>
+func.func @left(%begin: index, %end: index, %first: index, %sizes: memref<?xindex>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
+  %c1 = arith.constant 1 : index
+  %tile = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  %max = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  scf.for %i = %begin to %end step %c1 {
+    %later = memref.subview %tile[%first, 0] [%i, 16] [1, 1] : memref<16x16xf32> to memref<?x16xf32, strided<[16, 1], offset: ?>>
+    attn.einsum [m] = %later[n0,m] reduce max(n0) outs(%max) : (memref<?x16xf32, strided<[16, 1], offset: ?>>) -> memref<16xf32>
+    attn.einsum [m] = %tile[n0,m] reduce max(n0) outs(%max) : (memref<16x16xf32>) -> memref<16xf32>
+    scf.execute_region {
+      %size = memref.load %sizes[%i] : memref<?xindex>
+      %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
+      attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+      scf.yield
+    }
+  }
+  return
+}
+
+// -----
+
+// The innermost loops are steps, in functions of warps alone.
+// CHECK-LABEL: func.func @outer
+// CHECK: scf.for
+// CHECK-NOT: scf.if
+// CHECK: memref.subview
+// CHECK: scf.for
+// CHECK-NOT: scf.if
+// CHECK: return
+// CHECK-LABEL: func.func @threads
+// CHECK-NOT: scf.if
+// CHECK: return
+!part = memref<?x16xf32, strided<[16, 1]>>
+func.func @outer(%begin: index, %end: index, %size: index) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
+  %c1 = arith.constant 1 : index
+  %tile = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  %max = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  scf.for %i = %begin to %end step %c1 {
+    %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
+    attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+    scf.for %j = %begin to %end step %c1 {
+    }
+  }
+  return
+}
+func.func @threads(%begin: index, %end: index, %size: index, %tile: memref<16x16xf32>, %max: memref<16xf32>) attributes {attn.lanes = "m"} {
+  %c1 = arith.constant 1 : index
+  scf.for %i = %begin to %end step %c1 {
+    %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
+    attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+  }
+  return
+}

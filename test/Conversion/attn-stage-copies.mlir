@@ -1,0 +1,221 @@
+// RUN: attn-opt %s --attn-stage-copies -split-input-file | FileCheck %s
+// RUN: attn-opt %s --attn-stage-copies="shared-bytes=1983" -split-input-file | FileCheck %s --check-prefix=SMALL
+
+// The tile of keys gets a second place behind all that there is. The first step's
+// copy is started ahead of the loop, that of the next one before a step computes.
+// CHECK-LABEL: func.func @step_run0
+// CHECK: gpu.barrier
+// CHECK-NEXT: %[[ANY:.*]] = arith.cmpi slt, %[[BEGIN:.*]], %[[END:.*]] : index
+// CHECK-NEXT: scf.if %[[ANY]] {
+// CHECK: memref.subview %[[K:.*]][%[[BEGIN]], 0] [16, 16] [1, 1]
+// CHECK: memref.view %{{.*}}[%c64{{.*}}][] : memref<?xi8> to memref<16x24xbf16>
+// CHECK: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK: }
+// CHECK: scf.for %[[I:.*]] = %[[BEGIN]] to %[[END]] step %[[STEP:.*]] {
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+// Steps take turns: this one's place is at 64 or 1216, the next one's is the other.
+// CHECK: %[[DONE:.*]] = arith.subi %[[I]], %[[BEGIN]]
+// CHECK-NEXT: %[[NUMBER:.*]] = arith.divui %[[DONE]], %[[STEP]]
+// CHECK: %[[TURN:.*]] = arith.remui %[[NUMBER]], %c2
+// CHECK: %[[OTHER:.*]] = arith.subi %c1{{.*}}, %[[TURN]]
+// CHECK: %[[FAR:.*]] = arith.muli %[[TURN]], %c1152
+// CHECK: %[[OWN:.*]] = arith.addi %c64{{.*}}, %[[FAR]]
+// CHECK: %[[FAROTHER:.*]] = arith.muli %[[OTHER]], %c1152
+// CHECK: %[[NEXT:.*]] = arith.addi %c64{{.*}}, %[[FAROTHER]]
+// CHECK: %[[FOLLOWING:.*]] = arith.addi %[[I]], %[[STEP]]
+// CHECK: %[[HAS:.*]] = arith.cmpi slt, %[[FOLLOWING]], %[[END]]
+// CHECK: scf.if %[[HAS]] {
+// CHECK: memref.subview %[[K]][%[[FOLLOWING]], 0]
+// CHECK: memref.view %{{.*}}[%[[NEXT]]][]
+// CHECK: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK: }
+// CHECK: memref.view %{{.*}}[%[[OWN]]][]
+// CHECK-NOT: attn.einsum [n0,e]
+// CHECK-NOT: gpu.barrier
+// CHECK: attn.einsum [n0,m] =
+// CHECK: return
+// CHECK-LABEL: func.func @step_worker
+// CHECK: return %c1984_i64
+// Without room for it a copy stays in its step, between two barriers.
+// SMALL-LABEL: func.func @step_run0
+// SMALL: scf.for
+// SMALL-NOT: scf.if
+// SMALL: gpu.barrier
+// SMALL-NEXT: attn.einsum [n0,e] = {{.*}} {attn.async}
+// SMALL-NEXT: nvvm.cp.async.wait.group 0
+// SMALL-NEXT: gpu.barrier
+// SMALL-NEXT: attn.einsum [n0,m] =
+// SMALL-LABEL: func.func @step_worker
+// SMALL: return %c1216_i64
+!rows = memref<16x16xbf16, strided<[24, 1]>>
+func.func @step_run0(%q: memref<16x16xbf16>, %k: memref<?x16xbf16>, %begin: index, %end: index, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64, attn.warp_lanes = 16 : i64} {
+  %c16 = arith.constant 16 : index
+  %c64 = arith.constant 64 : index
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  scf.for %i = %begin to %end step %c16 {
+    %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to memref<16x16xbf16, strided<[16, 1], offset: ?>>
+    %padded = memref.view %w[%c64][] : memref<?xi8> to memref<16x24xbf16>
+    %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+    attn.einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+    attn.einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
+  }
+  return
+}
+func.func @step_worker() -> i64 {
+  %bytes = arith.constant 1216 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// Both branches of a step make the copy: it is staged once for both. What only one
+// of them copies is not.
+// CHECK-LABEL: func.func @branches_run0
+// CHECK: scf.for
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK: scf.if
+// CHECK-COUNT-1: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK: }
+// CHECK: %[[STAGE:.*]] = memref.view {{.*}} to memref<16x24xbf16>
+// CHECK: scf.if %arg
+// CHECK-NOT: gpu.barrier
+// CHECK: memref.subview %[[STAGE]]
+// CHECK-NOT: gpu.barrier
+// CHECK: attn.einsum [n0,m] = mul(
+// CHECK: else
+// CHECK: memref.subview %[[STAGE]]
+// CHECK-NOT: attn.einsum [n0,e]
+// CHECK: attn.einsum [n0,m] = mul(
+// CHECK: gpu.barrier
+// CHECK-NEXT: attn.einsum [n0,f] = {{.*}} {attn.async}
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+!rows = memref<16x16xbf16, strided<[24, 1]>>
+func.func @branches_run0(%q: memref<16x16xbf16>, %k: memref<?x16xbf16>, %end: index, %go: i1, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64, attn.warp_lanes = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %c768 = arith.constant 768 : index
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  scf.for %i = %c0 to %end step %c16 {
+    scf.if %go {
+      %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to memref<16x16xbf16, strided<[16, 1], offset: ?>>
+      %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
+      %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+      attn.einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+      attn.einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
+    } else {
+      %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to memref<16x16xbf16, strided<[16, 1], offset: ?>>
+      %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
+      %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+      attn.einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+      attn.einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
+      %more = memref.view %w[%c768][] : memref<?xi8> to memref<16x24xbf16>
+      %values = memref.subview %more[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+      attn.einsum [n0,f] = %part[n0,f] outs(%values) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+    }
+  }
+  return
+}
+func.func @branches_worker() -> i64 {
+  %bytes = arith.constant 1536 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// A row that a number in scratch names is not known a step ahead; one that a table
+// of the call names is.
+// CHECK-LABEL: func.func @tables_run0
+// CHECK: scf.if
+// CHECK: memref.load %arg1
+// CHECK: attn.einsum [n0,f] = {{.*}} {attn.async}
+// CHECK: scf.for
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+// CHECK: scf.if
+// CHECK: memref.load %arg1
+// CHECK: attn.einsum [n0,f] = {{.*}} {attn.async}
+// CHECK: }
+// CHECK: gpu.barrier
+// CHECK-NEXT: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+// CHECK-NOT: attn.einsum
+// CHECK: return
+!rows = memref<16x16xbf16, strided<[24, 1]>>
+!part = memref<16x16xbf16, strided<[16, 1], offset: ?>>
+func.func @tables_run0(%k: memref<?x16xbf16>, %table: memref<?xindex>, %end: index, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64, attn.warp_lanes = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %c768 = arith.constant 768 : index
+  %c1536 = arith.constant 1536 : index
+  %found = memref.view %w[%c1536][] : memref<?xi8> to memref<64xindex>
+  scf.for %i = %c0 to %end step %c16 {
+    %row = memref.load %found[%i] : memref<64xindex>
+    %part = memref.subview %k[%row, 0] [16, 16] [1, 1] : memref<?x16xbf16> to !part
+    %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
+    %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+    attn.einsum [n0,e] = %part[n0,e] outs(%keys) : (!part) -> !rows
+    %named = memref.load %table[%i] : memref<?xindex>
+    %other = memref.subview %k[%named, 0] [16, 16] [1, 1] : memref<?x16xbf16> to !part
+    %more = memref.view %w[%c768][] : memref<?xi8> to memref<16x24xbf16>
+    %values = memref.subview %more[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+    attn.einsum [n0,f] = %other[n0,f] outs(%values) : (!part) -> !rows
+  }
+  return
+}
+func.func @tables_worker() -> i64 {
+  %bytes = arith.constant 2048 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// Two copies take turns in one place within a step: neither is staged.
+// CHECK-LABEL: func.func @turns_run0
+// CHECK-NOT: scf.if
+// CHECK-COUNT-2: nvvm.cp.async.wait.group 0
+// CHECK-NOT: nvvm.cp.async.wait.group
+// CHECK: return
+// CHECK-LABEL: func.func @turns_worker
+// CHECK: return %c768_i64
+!rows = memref<16x16xbf16, strided<[24, 1]>>
+!part = memref<16x16xbf16, strided<[16, 1], offset: ?>>
+func.func @turns_run0(%k: memref<?x16xbf16>, %v: memref<?x16xbf16>, %end: index, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64, attn.warp_lanes = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  scf.for %i = %c0 to %end step %c16 {
+    %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to !part
+    %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
+    %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+    attn.einsum [n0,e] = %part[n0,e] outs(%keys) : (!part) -> !rows
+    %other = memref.subview %v[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to !part
+    %again = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
+    %values = memref.subview %again[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+    attn.einsum [n0,f] = %other[n0,f] outs(%values) : (!part) -> !rows
+  }
+  return
+}
+func.func @turns_worker() -> i64 {
+  %bytes = arith.constant 768 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// Functions that warps did not take stay as they are.
+// CHECK-LABEL: func.func @threads_run0
+// CHECK-NOT: attn.async
+// CHECK-NOT: gpu.barrier
+// CHECK: return
+func.func @threads_run0(%k: memref<16x16xbf16>, %w: memref<?xi8>, %workspace: !llvm.ptr) attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %keys = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xbf16>
+  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<16x16xbf16>) -> memref<16x16xbf16>
+  return
+}
