@@ -321,6 +321,7 @@ private:
   enum class DeadPoints { Absorbed, AbsorbedIfFinite, Masked };
   DeadPoints getDeadPoints(EinsumOp einsum) const;
   std::optional<TypedAttr> getProducerMask(EinsumOp einsum) const;
+  bool isZeroWhereDead(EinsumOp einsum) const;
   Value buildLive(OpBuilder &builder, Location loc, const PointData &point);
   Value buildPlanTest(OpBuilder &builder, Location loc, PlanAttr plan,
                       ArrayRef<Value> point);

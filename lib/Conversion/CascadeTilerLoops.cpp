@@ -70,6 +70,8 @@ void CascadeTiler::emitEinsum(OpBuilder &builder, EinsumOp einsum,
       emitMap(builder, einsum, sliceStep(builder, loc, buffer), ranks,
               /*accumulate=*/false, maskWith);
     };
+    if (mask && isZeroWhereDead(einsum))
+      mask.reset();
     if (isListedContraction(einsum)) {
       emitInChunks(builder, loc, einsum, [&] { emit(std::nullopt); });
     } else if (!mask || einsum.getReduction()) {

@@ -14,6 +14,8 @@
 #include "CascadeTiler.h"
 #include "PointValues.h"
 #include "attn/Analysis/SparsityPlan.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -91,6 +93,34 @@ std::optional<TypedAttr> CascadeTiler::getProducerMask(EinsumOp einsum) const {
       mask = wanted;
   }
   return mask;
+}
+
+/// Whether the map yields 0 at dead points without being told: a weight, the
+/// power of a difference to a maximum (attn-rebase-exponentials), of a score that
+/// is -inf there. The maximum itself never is, as it starts from a finite number.
+bool CascadeTiler::isZeroWhereDead(EinsumOp einsum) const {
+  auto power = einsum.getMapResult().getDefiningOp<math::Exp2Op>();
+  if (!power || !bitEnumContainsAll(power.getFastmath(),
+                                    arith::FastMathFlags::afn))
+    return false;
+  auto product = power.getOperand().getDefiningOp<arith::MulFOp>();
+  auto difference =
+      product ? product.getLhs().getDefiningOp<arith::SubFOp>() : nullptr;
+  FloatAttr factor;
+  if (!difference || !matchPattern(product.getRhs(), m_Constant(&factor)) ||
+      factor.getValue().isNegative() || factor.getValue().isZero())
+    return false;
+  auto score = dyn_cast<BlockArgument>(difference.getLhs());
+  if (!score || score.getOwner() != einsum.getMap())
+    return false;
+  auto producer = einsum.getInputs()[score.getArgNumber()]
+                      .getDefiningOp<EinsumOp>();
+  std::optional<TypedAttr> mask =
+      producer ? getProducerMask(producer) : std::nullopt;
+  if (!mask)
+    return false;
+  const APFloat &value = cast<FloatAttr>(*mask).getValue();
+  return value.isInfinity() && value.isNegative();
 }
 
 CascadeTiler::DeadPoints CascadeTiler::getDeadPoints(EinsumOp einsum) const {

@@ -75,13 +75,13 @@ Value EinsumBody::combine(OpBuilder &builder, Value accumulator, Value value) {
   case ReductionKind::Max:
     if (!isFloat)
       return arith::MaxSIOp::create(builder, loc, accumulator, value);
-    if (hasMaximum)
+    if (isOnGPU)
       return LLVM::MaximumOp::create(builder, loc, accumulator, value);
     return select(arith::CmpFPredicate::OGT);
   case ReductionKind::Min:
     if (!isFloat)
       return arith::MinSIOp::create(builder, loc, accumulator, value);
-    if (hasMaximum)
+    if (isOnGPU)
       return LLVM::MinimumOp::create(builder, loc, accumulator, value);
     return select(arith::CmpFPredicate::OLT);
   case ReductionKind::And:
@@ -124,7 +124,16 @@ void EinsumBody::emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping) {
   state.addAttributes(op.getAttrs());
   for (Type type : op.getResultTypes())
     state.addTypes(isVector ? Type(VectorType::get({width}, type)) : type);
-  Value result = builder.create(state)->getResult(0);
+  Value result;
+  if (isOnGPU && isa<arith::DivFOp>(op) && mapped[0].getType().isF32() &&
+      cast<MemRefType>(einsum.getInit().getType()).getElementTypeBitWidth() ==
+          16)
+    result = LLVM::CallIntrinsicOp::create(
+                 builder, loc, mapped[0].getType(),
+                 builder.getStringAttr("llvm.nvvm.div.full"), mapped)
+                 .getResult(0);
+  else
+    result = builder.create(state)->getResult(0);
   // A quotient whose divisor is 0 is 0: only points with a divisor exist.
   if (isa<arith::DivFOp>(op)) {
     Value zero = arith::ConstantOp::create(

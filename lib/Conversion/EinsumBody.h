@@ -19,12 +19,14 @@ namespace mlir::attn {
 /// or threads computes them with this.
 class EinsumBody {
 public:
-  /// `width` is the number of lanes, 0 for scalars. With `hasMaximum` the
-  /// target has instructions for maxima and minima that keep NaN.
+  /// `width` is the number of lanes, 0 for scalars. With `isOnGPU` maxima and
+  /// minima are instructions that keep NaN, and a quotient in f32 that is
+  /// rounded to 16 bits is within two units in the last place: one that is
+  /// exact is a call, before which registers are spilled.
   EinsumBody(EinsumOp einsum, TileOperands &operands, int64_t width,
-             bool hasMaximum = false)
+             bool isOnGPU = false)
       : einsum(einsum), loc(einsum.getLoc()), operands(operands), width(width),
-        hasMaximum(hasMaximum) {}
+        isOnGPU(isOnGPU) {}
 
   /// The map of `arguments` at a point, combined with `accumulator` if there is
   /// one.
@@ -43,7 +45,7 @@ private:
   Location loc;
   TileOperands &operands;
   int64_t width;
-  bool hasMaximum;
+  bool isOnGPU;
 };
 
 } // namespace mlir::attn

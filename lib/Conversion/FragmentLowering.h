@@ -45,7 +45,7 @@ public:
                    const RegisterTiles &registers)
       : einsum(einsum), loc(einsum.getLoc()), lane(lane), thread(thread),
         registers(registers), operands(einsum),
-        body(einsum, operands, /*width=*/0, /*hasMaximum=*/true) {}
+        body(einsum, operands, /*width=*/0, /*isOnGPU=*/true) {}
 
   void run();
 

@@ -21,6 +21,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNMAPTOWARPS
@@ -60,6 +61,8 @@ private:
   void placeOperand(const WarpBuffer &buffer);
   void copyRows(const WarpBuffer &buffer, EinsumOp writer, int64_t shift);
   void roundWeights();
+  Value createWeights(Operation *place, Value left, StringAttr depth,
+                      Type element);
   void multiplyRows(const WarpBuffer &buffer, EinsumOp product, int64_t shift);
 
   func::FuncOp function;
@@ -247,73 +250,93 @@ void WarpMapper::run(func::FuncOp worker) {
       builder.getI64IntegerAttr(lanes / warpLanes * kWarpThreads));
 }
 
-/// Weights become 16 bits when the last einsum in 32 has read them: what a
-/// product multiplies then takes half of the registers, while sums are repaired
-/// and copies awaited.
+/// The place behind the last operation in front of `product`, in its block or in
+/// one around it, that touches `tile`, if `part` of it is known there; else that in
+/// front of the product.
+static Operation *findRoundingPlace(EinsumOp product, Value part, Value tile) {
+  auto touches = [&](Operation *op) {
+    return op
+        ->walk([&](Operation *inner) {
+          bool isIt = isa<EinsumOp>(inner) &&
+                      llvm::any_of(inner->getOperands(), [&](Value operand) {
+                        return isa<MemRefType>(operand.getType()) &&
+                               getWholeBuffer(operand) == tile;
+                      });
+          return isIt ? WalkResult::interrupt() : WalkResult::advance();
+        })
+        .wasInterrupted();
+  };
+  Operation *definition = part == tile ? nullptr : part.getDefiningOp();
+  for (Operation *at = product; !isa<func::FuncOp>(at);
+       at = at->getParentOp()) {
+    Operation *last = at->getPrevNode();
+    while (last && !touches(last) && last != definition)
+      last = last->getPrevNode();
+    if (last)
+      return last->getNextNode();
+    if (isa<LoopLikeOpInterface>(at->getParentOp()))
+      break;
+  }
+  return product;
+}
+
+/// Weights become 16 bits when the last einsum in 32 has read them: what a product
+/// multiplies then takes half of the registers, while sums are repaired and copies
+/// awaited.
 void WarpMapper::roundWeights() {
-  llvm::MapVector<std::pair<Value, Block *>, SmallVector<EinsumOp>> products;
+  SmallVector<std::pair<EinsumOp, Contraction>> products;
   function.walk([&](EinsumOp einsum) {
     std::optional<Contraction> product = Contraction::match(einsum, lane);
     if (!product)
       return;
     Value left = einsum.getInputs()[product->left];
-    Operation *tile = getWholeBuffer(left).getDefiningOp();
-    if (!tile->hasAttr(kLayoutAttrName))
-      return;
-    // The block in which the weights are made.
-    Block *block = nullptr;
-    for (Operation *user : left.getUsers())
-      if (auto writer = dyn_cast<EinsumOp>(user);
-          writer && writer.getInit() == left &&
-          writer->getBlock()->findAncestorOpInBlock(*einsum))
-        block = writer->getBlock();
-    if (block)
-      products[{left, block}].push_back(einsum);
+    if (getWholeBuffer(left).getDefiningOp()->hasAttr(kLayoutAttrName))
+      products.push_back({einsum, *product});
   });
-  for (auto &[place, readers] : products) {
-    auto [left, block] = place;
-    Operation *last = nullptr;
-    Operation *first = block->findAncestorOpInBlock(*readers.front());
+  // Products of one kind share what they multiply.
+  llvm::DenseMap<std::tuple<Value, Operation *, Type>, Value> known;
+  for (auto [einsum, product] : products) {
+    Value left = einsum.getInputs()[product.left];
     Value whole = getWholeBuffer(left);
-    for (Operation &op : llvm::make_range(block->begin(), first->getIterator()))
-      if (auto einsum = dyn_cast<EinsumOp>(op))
-        if (llvm::any_of(einsum->getOperands(), [&](Value operand) {
-              return getWholeBuffer(operand) == whole;
-            }))
-          last = einsum;
-    if (!last)
-      continue;
-    std::optional<Contraction> product =
-        Contraction::match(readers.front(), lane);
-    Value right = readers.front().getInputs()[product->right];
-    Type element = getElementTypeOrSelf(right.getType());
-    OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
-    Location loc = last->getLoc();
-    auto type = cast<MemRefType>(whole.getType());
-    auto rounded = memref::AllocaOp::create(
-        builder, loc, MemRefType::get(type.getShape(), element));
-    rounded->setAttr(kLayoutAttrName, builder.getStringAttr("accumulator"));
-    builder.setInsertionPointAfter(last);
-    Value weights = rounded;
-    TilePart part = *TilePart::get(left);
-    if (getConstantIntValue(part.size) != part.columns) {
-      SmallVector<OpFoldResult> ones(2, builder.getIndexAttr(1));
-      weights = memref::SubViewOp::create(
-          builder, loc, weights,
-          ArrayRef<OpFoldResult>{part.first, builder.getIndexAttr(0)},
-          ArrayRef<OpFoldResult>{part.size,
-                                 builder.getIndexAttr(type.getDimSize(1))},
-          ones);
-    }
-    SmallVector<StringAttr> ranks = {product->depth, lane};
-    EinsumOp::create(
-        builder, loc, weights, ranks, EinsumAccess::get(left, ranks),
-        std::nullopt,
-        /*accumulate=*/false, {},
-        [](OpBuilder &, Location, ValueRange args) { return args[0]; });
-    for (EinsumOp reader : readers)
-      reader->replaceUsesOfWith(left, weights);
+    Type element =
+        getElementTypeOrSelf(einsum.getInputs()[product.right].getType());
+    Operation *place = findRoundingPlace(einsum, left, whole);
+    auto [weights, isNew] =
+        known.try_emplace({left, place, element}, Value());
+    if (isNew)
+      weights->second = createWeights(place, left, product.depth, element);
+    einsum->replaceUsesOfWith(left, weights->second);
   }
+}
+
+/// A rounded copy of `left`, which is a tile in registers or a part of one, in
+/// front of `place`.
+Value WarpMapper::createWeights(Operation *place, Value left, StringAttr depth,
+                                Type element) {
+  OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
+  Location loc = place->getLoc();
+  TilePart part = *TilePart::get(left);
+  auto type = cast<MemRefType>(part.tile.getType());
+  auto rounded = memref::AllocaOp::create(
+      builder, loc, MemRefType::get(type.getShape(), element));
+  rounded->setAttr(kLayoutAttrName, builder.getStringAttr("accumulator"));
+  builder.setInsertionPoint(place);
+  Value weights = rounded;
+  if (left != part.tile) {
+    SmallVector<OpFoldResult> ones(2, builder.getIndexAttr(1));
+    weights = memref::SubViewOp::create(
+        builder, loc, weights,
+        ArrayRef<OpFoldResult>{part.first, builder.getIndexAttr(0)},
+        ArrayRef<OpFoldResult>{part.size,
+                               builder.getIndexAttr(type.getDimSize(1))},
+        ones);
+  }
+  SmallVector<StringAttr> ranks = {depth, lane};
+  EinsumOp::create(
+      builder, loc, weights, ranks, EinsumAccess::get(left, ranks),
+      std::nullopt, /*accumulate=*/false, {},
+      [](OpBuilder &, Location, ValueRange args) { return args[0]; });
+  return weights;
 }
 
 /// Whether tensor cores could multiply something: a tensor has 16 bits.

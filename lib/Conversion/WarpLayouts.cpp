@@ -429,7 +429,16 @@ LogicalResult WarpLayouts::checkEinsum(EinsumOp einsum) {
     return success();
   if (reduced.size() != 1 || !readsColumns || !result)
     return emit(einsum) << "it reduces what is no tile over the lanes";
-  return ranks.size() == 1 ? checkColumns(einsum) : success();
+  if (ranks.size() == 1)
+    return checkColumns(einsum);
+  // A sum with a mask reads the weights of the product beside it.
+  std::optional<Contraction> sum = Contraction::match(einsum, lane);
+  const WarpBuffer *right =
+      sum ? find(einsum.getInputs()[sum->right]) : nullptr;
+  if (!right || !right->element || failed(TilePart::get(einsum.getInit())) ||
+      failed(TilePart::get(einsum.getInputs()[sum->left])))
+    return emit(einsum) << "it sums what is no tile and no operand of a product";
+  return success();
 }
 
 int64_t WarpLayouts::countRegisters(int64_t warpLanes) const {

@@ -136,92 +136,128 @@ func.func @rows(%q: !rows, %o: memref<32x16xf32>, %w: memref<?xi8>) attributes {
 
 // -----
 
-// Weights times columns: the weights of points that do not exist are zeros, pairs of
-// them make up the left side; the right side is loaded transposed, two matrices for
-// eight columns; and the sum goes on.
-// CHECK-LABEL: func.func @columns
+// Weights are rounded two columns to a register, those of points that do not exist to
+// zeros.
+// CHECK-LABEL: func.func @rounding
+// CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
 // CHECK-DAG: %[[S:.*]] = memref.alloca() : memref<2x4xf32>
+// CHECK-DAG: %[[P:.*]] = memref.alloca() : memref<2x2xi32>
+// CHECK: %[[W0:.*]] = memref.load %[[S]][%c0, %c0]
+// CHECK: %[[LOW:.*]] = arith.select %{{.*}}, %[[W0]], %[[ZERO]]
+// CHECK: %[[W1:.*]] = memref.load %[[S]][%c0, %c1]
+// CHECK: %[[HIGH:.*]] = arith.select %{{.*}}, %[[W1]], %[[ZERO]]
+// CHECK: %[[PAIR:.*]] = llvm.inline_asm {{.*}}"cvt.rn.bf16x2.f32 $0, $1, $2;"{{.*}} %[[HIGH]], %[[LOW]]
+// CHECK: memref.store %[[PAIR]], %[[P]][%c0, %c0]
+// CHECK: memref.store %{{.*}}, %[[P]][%c1, %c0]
+// CHECK: memref.load %[[S]][%c0, %c2]
+// CHECK: memref.load %[[S]][%c0, %c3]
+// CHECK: memref.store %{{.*}}, %[[P]][%c0, %c1]
+// CHECK: memref.store %{{.*}}, %[[P]][%c1, %c1]
+// CHECK-NOT: memref.store %{{.*}}, %[[P]]
+// CHECK: nvvm.mma.sync
+!part = memref<?x16xf32, strided<[16, 1]>>
+!weights = memref<?x16xbf16, strided<[16, 1]>>
+func.func @rounding(%n: index, %values: memref<16x8xbf16>, %o: memref<16x8xf32>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
+  %tile = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  %rounded = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xbf16>
+  %s = memref.subview %tile[0, 0] [%n, 16] [1, 1] : memref<16x16xf32> to !part
+  %p = memref.subview %rounded[0, 0] [%n, 16] [1, 1] : memref<16x16xbf16> to !weights
+  attn.einsum [n0,m] = %s[n0,m] outs(%p) : (!part) -> !weights
+  %sum = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+  attn.einsum [f,m] = mul(%p[n0,m], %values[n0,f]) reduce add(n0) outs(%sum) : (!weights, memref<16x8xbf16>) -> memref<8x16xf32>
+  attn.einsum [m,f] = %sum[f,m] outs(%o) : (memref<8x16xf32>) -> memref<16x8xf32>
+  return
+}
+
+// -----
+
+// Weights times columns: pairs of weights are the left side as they are; the right
+// side is loaded transposed, two matrices for eight columns; and the sum goes on.
+// CHECK-LABEL: func.func @columns
+// CHECK-DAG: %[[P:.*]] = memref.alloca() : memref<2x2xi32>
 // CHECK-DAG: %[[O:.*]] = memref.alloca() : memref<2x2xf32>
 // CHECK: %[[C0:.*]] = memref.load %[[O]][%c0, %c0]
 // CHECK: %[[C1:.*]] = memref.load %[[O]][%c0, %c1]
 // CHECK: %[[C2:.*]] = memref.load %[[O]][%c1, %c0]
 // CHECK: %[[C3:.*]] = memref.load %[[O]][%c1, %c1]
-// CHECK: %[[W1:.*]] = memref.load %[[S]][%c0, %c1]
-// CHECK: %[[HIGH:.*]] = arith.select %{{.*}}, %[[W1]], %cst
-// CHECK: %[[W0:.*]] = memref.load %[[S]][%c0, %c0]
-// CHECK: %[[LOW:.*]] = arith.select %{{.*}}, %[[W0]], %cst
-// CHECK: %[[A0:.*]] = llvm.call_intrinsic "llvm.nvvm.ff2f16x2.rn"(%[[HIGH]], %[[LOW]])
-// CHECK: %[[A1:.*]] = llvm.call_intrinsic "llvm.nvvm.ff2f16x2.rn"
-// CHECK: memref.load %[[S]][%c0, %c3]
-// CHECK: memref.load %[[S]][%c0, %c2]
-// CHECK: %[[A2:.*]] = llvm.call_intrinsic "llvm.nvvm.ff2f16x2.rn"
-// CHECK: %[[A3:.*]] = llvm.call_intrinsic "llvm.nvvm.ff2f16x2.rn"
+// CHECK: %[[P0:.*]] = memref.load %[[P]][%c0, %c0]
+// CHECK: %[[A0:.*]] = llvm.bitcast %[[P0]] : i32 to vector<2xf16>
+// CHECK: %[[P1:.*]] = memref.load %[[P]][%c1, %c0]
+// CHECK: %[[A1:.*]] = llvm.bitcast %[[P1]]
+// CHECK: %[[P2:.*]] = memref.load %[[P]][%c0, %c1]
+// CHECK: %[[A2:.*]] = llvm.bitcast %[[P2]]
+// CHECK: %[[P3:.*]] = memref.load %[[P]][%c1, %c1]
+// CHECK: %[[A3:.*]] = llvm.bitcast %[[P3]]
 // CHECK: nvvm.ldmatrix %{{.*}} {{{.*}}layout = #nvvm.mma_layout<col>, num = 2
 // CHECK: nvvm.mma.sync A[%[[A0]], %[[A1]], %[[A2]], %[[A3]]] B[%{{.*}}, %{{.*}}] C[%[[C0]], %[[C1]], %[[C2]], %[[C3]]]
 // CHECK: memref.store %{{.*}}, %[[O]][%c1, %c1]
-!part = memref<?x16xf32, strided<[16, 1]>>
+!weights = memref<?x16xf16, strided<[16, 1]>>
 !values = memref<?x8xf16, strided<[16, 1]>>
 func.func @columns(%n: index, %w: memref<?xi8>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
   %c0 = arith.constant 0 : index
-  %tile = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  %rounded = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf16>
   %sum = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
-  %s = memref.subview %tile[0, 0] [%n, 16] [1, 1] : memref<16x16xf32> to !part
+  %p = memref.subview %rounded[0, 0] [%n, 16] [1, 1] : memref<16x16xf16> to !weights
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf16>
   %values = memref.subview %padded[0, 0] [%n, 8] [1, 1] : memref<16x16xf16> to !values
-  attn.einsum [f,m] = mul(%s[n0,m], %values[n0,f]) reduce add(n0) outs(%sum) accumulate : (!part, !values) -> memref<8x16xf32>
+  attn.einsum [f,m] = mul(%p[n0,m], %values[n0,f]) reduce add(n0) outs(%sum) accumulate : (!weights, !values) -> memref<8x16xf32>
   return
 }
 
 // -----
 
 // Products that a mask drops are summed point by point: a loop, in which the thread
-// that holds a weight hands it to the three others of the row.
+// that holds a pair of weights hands it to the three others of the row.
 // CHECK-LABEL: func.func @masked
 // CHECK-SAME: %[[N:[a-z0-9]+]]: index
-// CHECK-DAG: %[[S:.*]] = memref.alloca() : memref<2x4xf32>
+// CHECK-DAG: %[[P:.*]] = memref.alloca() : memref<2x2xi32>
 // CHECK-DAG: %[[O:.*]] = memref.alloca() : memref<2x2xf32>
 // CHECK: scf.for %[[I:.*]] = %c0 to %[[N]] step %c1 {
 // CHECK: %[[IN:.*]] = arith.remui %[[I]], %c8
 // CHECK: %[[HOLDER:.*]] = arith.divui %[[IN]], %c2
 // CHECK: %[[THREAD:.*]] = arith.index_cast %[[HOLDER]]
-// CHECK: memref.load %[[S]][%c0, %c0]
-// CHECK: memref.load %[[S]][%c0, %c1]
-// CHECK: arith.select
-// CHECK: memref.load %[[S]][%c0, %c2]
-// CHECK: arith.select
-// CHECK: memref.load %[[S]][%c0, %c3]
-// CHECK: %[[WEIGHT:.*]] = arith.select
-// CHECK: %[[SHARED:.*]] = nvvm.shfl.sync idx %c-1_i32, %[[WEIGHT]], %[[THREAD]], %c7199_i32
+// CHECK: %[[NUMBER:.*]] = arith.divui %[[I]], %c8
+// CHECK: %[[ODD:.*]] = arith.remui %[[IN]], %c2
+// CHECK: %[[UPPER:.*]] = arith.cmpi ne, %[[ODD]], %c0
+// CHECK: %[[FIRST:.*]] = memref.load %[[P]][%c0, %c0]
+// CHECK: %[[IT:.*]] = arith.cmpi eq, %[[NUMBER]], %c1
+// CHECK: %[[SECOND:.*]] = memref.load %[[P]][%c0, %c1]
+// CHECK: %[[PAIR:.*]] = arith.select %[[IT]], %[[SECOND]], %[[FIRST]]
+// CHECK: %[[SHARED:.*]] = nvvm.shfl.sync idx %c-1_i32, %[[PAIR]], %[[THREAD]], %c7199_i32
+// CHECK: %[[HIGH:.*]] = arith.shrui %[[SHARED]], %c16_i32
+// CHECK: %[[HALF:.*]] = arith.select %[[UPPER]], %[[HIGH]], %[[SHARED]]
+// CHECK: %[[BITS:.*]] = arith.trunci %[[HALF]] : i32 to i16
+// CHECK: %[[ROUNDED:.*]] = arith.bitcast %[[BITS]] : i16 to f16
+// CHECK: %[[WEIGHT:.*]] = arith.extf %[[ROUNDED]]
 // CHECK: memref.load %{{.*}}[%[[I]], %{{.*}}] : memref<?x8xf16,
-// CHECK: arith.extf
 // CHECK: %[[OLD:.*]] = memref.load %[[O]][%c0, %c0]
 // CHECK: %[[LIVE:.*]] = arith.cmpi uge, %{{.*}}, %[[I]]
-// CHECK: %[[NEW:.*]] = math.fma %[[SHARED]], %{{.*}}, %[[OLD]]
+// CHECK: %[[NEW:.*]] = math.fma %[[WEIGHT]], %{{.*}}, %[[OLD]]
 // CHECK: arith.select %[[LIVE]], %[[NEW]], %[[OLD]]
 // CHECK: memref.store %{{.*}}, %[[O]][%c0, %c0]
 // CHECK: nvvm.shfl.sync idx
 // CHECK: memref.store %{{.*}}, %[[O]][%c1, %c1]
 // CHECK-NOT: nvvm.mma.sync
 // CHECK: return
-!part = memref<?x16xf32, strided<[16, 1]>>
+!weights = memref<?x16xf16, strided<[16, 1]>>
 !values = memref<?x8xf16, strided<[16, 1]>>
 func.func @masked(%n: index, %w: memref<?xi8>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0.0 : f32
-  %tile = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  %rounded = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf16>
   %sum = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
-  %s = memref.subview %tile[0, 0] [%n, 16] [1, 1] : memref<16x16xf32> to !part
+  %p = memref.subview %rounded[0, 0] [%n, 16] [1, 1] : memref<16x16xf16> to !weights
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf16>
   %values = memref.subview %padded[0, 0] [%n, 8] [1, 1] : memref<16x16xf16> to !values
-  attn.einsum [f,m] = map(%s[n0,m], %values[n0,f]) {
+  attn.einsum [f,m] = map(%p[n0,m], %values[n0,f]) {
   ^bb0(%x: f32, %y: f32):
-    %p = arith.mulf %x, %y : f32
+    %q = arith.mulf %x, %y : f32
     %i = attn.index m : index
     %j = attn.index n0 : index
     %live = arith.cmpi uge, %i, %j : index
-    %z = arith.select %live, %p, %zero : f32
+    %z = arith.select %live, %q, %zero : f32
     attn.yield %z : f32
-  } reduce add(n0) outs(%sum) accumulate : (!part, !values) -> memref<8x16xf32>
+  } reduce add(n0) outs(%sum) accumulate : (!weights, !values) -> memref<8x16xf32>
   return
 }
 

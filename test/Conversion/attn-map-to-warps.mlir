@@ -9,6 +9,7 @@
 // CHECK-SAME: attn.warp_lanes = 16 : i64
 // CHECK-DAG: %[[MAX:.*]] = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
 // CHECK-DAG: %[[S:.*]] = memref.alloca() {attn.layout = "accumulator"} : memref<32x16xf32>
+// CHECK-DAG: %[[WEIGHTS:.*]] = memref.alloca() {attn.layout = "accumulator"} : memref<32x16xbf16>
 // CHECK-DAG: %[[O:.*]] = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
 // What is left of scratch is 16 rows of queries, 32 of keys, 32 of values.
 // CHECK: %[[BYTES:.*]] = arith.constant 3328 : i64
@@ -35,8 +36,12 @@
 // CHECK: outs(%[[PART]])
 // CHECK: attn.einsum [m] = %[[PART]][n0,m] reduce max(n0) outs(%[[MAX]])
 // CHECK: attn.einsum [n0,m] = sub(%[[PART]][n0,m], %[[MAX]][m]) outs(%[[PART]])
+// Weights are rounded as soon as nothing reads them in 32 bits any more.
+// CHECK: %[[P:.*]] = memref.subview %[[WEIGHTS]][0, 0] [%{{.*}}, 16] [1, 1]
+// CHECK-NEXT: attn.einsum [n0,m] = %[[PART]][n0,m] outs(%[[P]])
 // CHECK: memref.view %{{.*}} to memref<32x16xbf16>
-// CHECK: attn.einsum [f,m] = mul(%[[PART]][n0,m], %{{.*}}[n0,f]) reduce add(n0) outs(%[[O]]) accumulate
+// CHECK: attn.einsum [n0,f] =
+// CHECK: attn.einsum [f,m] = mul(%[[P]][n0,m], %{{.*}}[n0,f]) reduce add(n0) outs(%[[O]]) accumulate
 // CHECK: attn.einsum [m,f] = div(%[[O]][f,m], %[[MAX]][m]) outs(%{{.*}}) : {{.*}} -> memref<?x8xbf16>
 // CHECK-LABEL: func.func @step_worker
 // CHECK: %[[SIZE:.*]] = arith.constant 3328 : i64

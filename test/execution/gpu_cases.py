@@ -125,7 +125,7 @@ REASONS = {
     "tokens": "an operand of the product begins within its tile",
     "threads_permuted": "a buffer is read across its lanes",
     "threads_query_gate": "the tile over the lanes is computed, and would be rounded to 16 bits",
-    "threads_value_gate": "it multiplies no matrices",
+    "threads_value_gate": "a product of matrices is not of tiles in scratch",
 }
 ON_TENSOR_CORES = ["bf16", "f16", "wide", *TENSOR_CORES]
 SPECS |= TENSOR_CORES | WITHOUT_TENSOR_CORES

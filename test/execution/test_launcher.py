@@ -17,6 +17,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from attn import dlpack
+from attn.device import host_address, rows
 from attn.dlpack import Tensor, TensorList
 from attn.kernel import STATUS, KernelError
 from gpu_cases import SPECS, WRONG
@@ -276,7 +277,8 @@ def test_launches_are_those_of_the_description(launchers):
             tensors = tensors_of(arrays)
             for tensor, array in zip(tensors.tensors, arrays, strict=True):
                 _, offset = memory.place(array)
-                memory.write(array, offset)
+                for row in rows(array):
+                    memory.write(host_address(row) + offset, row)
                 tensor.struct.data = array.ctypes.data + offset
             size = launcher.workspace_size(tensors)
             launchers.stub.reset(has_context=False)

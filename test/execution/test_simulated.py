@@ -24,7 +24,7 @@ from gpu_cases import (
     lengths,
     unfused_lengths,
 )
-from operators import operands, text
+from operators import DTYPES, operands, text
 from runner import Counter, judge, run
 
 
@@ -117,13 +117,18 @@ def test_alignment(kernels, columns, offset, seed):
     judge(case, run(kernels.device(spec), case))
 
 
-def test_two_values(kernels, seed):
-    kernel = kernels.compile_device(TWO_VALUES, "two_values")
-    assert "mma.sync" in kernel.path.read_text()
+@pytest.mark.parametrize("second", ["bf16", "f16"])
+def test_two_values(kernels, seed, second):
+    """Weights that multiply values of two types are rounded for each."""
+    kernel = kernels.compile_device(
+        TWO_VALUES.replace("32xbf16", f"32x{second}"), f"two_values_{second}"
+    )
+    assert second != "bf16" or "mma.sync" in kernel.path.read_text()
     rng = np.random.default_rng([seed, 2])
     for queries, keys in [(37, 53), (130, 200), (70, 1), (33, 0)]:
         shapes = [(queries, 16), (keys, 16), (keys, 8), (keys, 32)]
         arrays = [rng.standard_normal(shape).astype(ml_dtypes.bfloat16) for shape in shapes]
+        arrays[3] = arrays[3].astype(DTYPES[second])
         outputs = [np.full((queries, width), np.nan, np.float32) for width in (8, 32)]
         Counter.executions += 1
         kernel.run([*arrays, *outputs])
