@@ -14,12 +14,12 @@
 #include "CascadeTiler.h"
 #include "PointValues.h"
 #include "attn/Analysis/SparsityPlan.h"
-#include "mlir/IR/Matchers.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -96,12 +96,13 @@ std::optional<TypedAttr> CascadeTiler::getProducerMask(EinsumOp einsum) const {
 }
 
 /// Whether the map yields 0 at dead points without being told: a weight, the
-/// power of a difference to a maximum (attn-rebase-exponentials), of a score that
-/// is -inf there. The maximum itself never is, as it starts from a finite number.
+/// power of a difference to a maximum (attn-rebase-exponentials), of a score
+/// that is -inf there. The maximum itself never is, as it starts from a finite
+/// number.
 bool CascadeTiler::isZeroWhereDead(EinsumOp einsum) const {
   auto power = einsum.getMapResult().getDefiningOp<math::Exp2Op>();
-  if (!power || !bitEnumContainsAll(power.getFastmath(),
-                                    arith::FastMathFlags::afn))
+  if (!power ||
+      !bitEnumContainsAll(power.getFastmath(), arith::FastMathFlags::afn))
     return false;
   auto product = power.getOperand().getDefiningOp<arith::MulFOp>();
   auto difference =
@@ -113,8 +114,8 @@ bool CascadeTiler::isZeroWhereDead(EinsumOp einsum) const {
   auto score = dyn_cast<BlockArgument>(difference.getLhs());
   if (!score || score.getOwner() != einsum.getMap())
     return false;
-  auto producer = einsum.getInputs()[score.getArgNumber()]
-                      .getDefiningOp<EinsumOp>();
+  auto producer =
+      einsum.getInputs()[score.getArgNumber()].getDefiningOp<EinsumOp>();
   std::optional<TypedAttr> mask =
       producer ? getProducerMask(producer) : std::nullopt;
   if (!mask)

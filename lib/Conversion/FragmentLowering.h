@@ -14,6 +14,11 @@
 
 namespace mlir::attn {
 
+/// Columns of a tile that a matrix product's four threads of a row share, and
+/// those of each.
+inline constexpr int64_t kOwnColumns = 2;
+inline constexpr int64_t kRowThreads = kMatrixColumns / kOwnColumns;
+
 /// A thread among those of its block. In an accumulator of m16n8k16 thread t of
 /// a warp holds rows t / 4 and t / 4 + 8, and of each columns 2 (t mod 4) and
 /// the next one. A register tile has these rows for every 16 lanes of the warp

@@ -250,9 +250,9 @@ void WarpMapper::run(func::FuncOp worker) {
       builder.getI64IntegerAttr(lanes / warpLanes * kWarpThreads));
 }
 
-/// The place behind the last operation in front of `product`, in its block or in
-/// one around it, that touches `tile`, if `part` of it is known there; else that in
-/// front of the product.
+/// The place behind the last operation in front of `product`, in its block or
+/// in one around it, that touches `tile`, if `part` of it is known there; else
+/// that in front of the product.
 static Operation *findRoundingPlace(EinsumOp product, Value part, Value tile) {
   auto touches = [&](Operation *op) {
     return op
@@ -280,9 +280,9 @@ static Operation *findRoundingPlace(EinsumOp product, Value part, Value tile) {
   return product;
 }
 
-/// Weights become 16 bits when the last einsum in 32 has read them: what a product
-/// multiplies then takes half of the registers, while sums are repaired and copies
-/// awaited.
+/// Weights become 16 bits when the last einsum in 32 has read them: what a
+/// product multiplies then takes half of the registers, while sums are repaired
+/// and copies awaited.
 void WarpMapper::roundWeights() {
   SmallVector<std::pair<EinsumOp, Contraction>> products;
   function.walk([&](EinsumOp einsum) {
@@ -301,8 +301,7 @@ void WarpMapper::roundWeights() {
     Type element =
         getElementTypeOrSelf(einsum.getInputs()[product.right].getType());
     Operation *place = findRoundingPlace(einsum, left, whole);
-    auto [weights, isNew] =
-        known.try_emplace({left, place, element}, Value());
+    auto [weights, isNew] = known.try_emplace({left, place, element}, Value());
     if (isNew)
       weights->second = createWeights(place, left, product.depth, element);
     einsum->replaceUsesOfWith(left, weights->second);

@@ -36,8 +36,9 @@ Value mlir::attn::getWholeBuffer(Value memref) {
 func::FuncOp mlir::attn::findWorker(func::FuncOp function) {
   StringRef prefix = function.getName();
   prefix.consume_back("_run0");
-  auto worker = function->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>(
-      (prefix + "_worker").str());
+  auto worker =
+      function->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>(
+          (prefix + "_worker").str());
   if (!worker || worker.isExternal() || worker.getNumResults() != 1)
     return {};
   return worker;
@@ -437,7 +438,8 @@ LogicalResult WarpLayouts::checkEinsum(EinsumOp einsum) {
       sum ? find(einsum.getInputs()[sum->right]) : nullptr;
   if (!right || !right->element || failed(TilePart::get(einsum.getInit())) ||
       failed(TilePart::get(einsum.getInputs()[sum->left])))
-    return emit(einsum) << "it sums what is no tile and no operand of a product";
+    return emit(einsum)
+           << "it sums what is no tile and no operand of a product";
   return success();
 }
 

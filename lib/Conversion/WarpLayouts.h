@@ -76,8 +76,8 @@ struct TilePart {
   static FailureOr<TilePart> get(Value memref);
 };
 
-/// The function that says how much scratch a worker of `function`'s items takes,
-/// if there is one with a body.
+/// The function that says how much scratch a worker of `function`'s items
+/// takes, if there is one with a body.
 func::FuncOp findWorker(func::FuncOp function);
 /// What it says, if that is a constant.
 std::optional<int64_t> getScratchBytes(func::FuncOp worker);

@@ -672,6 +672,44 @@ func.func @stored_worker() -> i64 {
 
 // -----
 
+// A sum with a mask whose values no product multiplies.
+func.func @masked_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %v: memref<8x8xf32>, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c2048 = arith.constant 2048 : index
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
+  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
+  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+      : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
+  %c3072 = arith.constant 3072 : index
+  %c4096 = arith.constant 4096 : index
+  %zero = arith.constant 0.0 : f32
+  %values = memref.view %w[%c3072][] : memref<?xi8> to memref<8x8xf32>
+  attn.einsum [n0,f] = %v[n0,f] outs(%values) : (memref<8x8xf32>) -> memref<8x8xf32>
+  %sum = memref.view %w[%c4096][] : memref<?xi8> to memref<8x16xf32>
+  // expected-remark @+1 {{runs without tensor cores: it sums what is no tile and no operand of a product}}
+  attn.einsum [f,m] = map(%s[n0,m], %values[n0,f]) {
+  ^bb0(%x: f32, %y: f32):
+    %p = arith.mulf %x, %y : f32
+    %i = attn.index m : index
+    %j = attn.index n0 : index
+    %live = arith.cmpi uge, %i, %j : index
+    %z = arith.select %live, %p, %zero : f32
+    attn.yield %z : f32
+  } reduce add(n0) outs(%sum) : (memref<8x16xf32>, memref<8x8xf32>) -> memref<8x16xf32>
+  return
+}
+func.func @masked_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}
+
+// -----
+
 // More scores than a thread has registers.
 // expected-remark @+1 {{runs without tensor cores: a thread would hold 204 numbers of tiles in registers, more than 200}}
 func.func @registers_run0(%q: memref<16x16xbf16>, %k: memref<408x16xbf16>, %w: memref<?xi8>, %workspace: !llvm.ptr)

@@ -217,3 +217,62 @@ func.func @no_lanes_worker(%n: index) -> i64 {
   %bytes = arith.constant 9999 : i64
   return %bytes : i64
 }
+
+// -----
+
+// Products in two branches share their weights, which are rounded in front of both;
+// values of another type have weights of their own. A sum with a mask takes those of
+// the product whose values it reads.
+// CHECK-LABEL: func.func @types_run0
+// CHECK-DAG: %[[P:.*]] = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xbf16>
+// CHECK-DAG: %[[R:.*]] = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf16>
+// CHECK: attn.einsum [n0,m] = mul(%{{.*}}[m,e], %{{.*}}[n0,e]) reduce add(e) outs(%[[S:.*]]) :
+// CHECK-DAG: attn.einsum [n0,m] = %[[S]][n0,m] outs(%[[P]])
+// CHECK-DAG: attn.einsum [n0,m] = %[[S]][n0,m] outs(%[[R]])
+// CHECK: scf.if
+// CHECK-NOT: attn.einsum [n0,m]
+// CHECK: attn.einsum [f,m] = mul(%[[P]][n0,m],
+// CHECK: else
+// CHECK-NOT: attn.einsum [n0,m]
+// CHECK: attn.einsum [f,m] = map(%[[P]][n0,m],
+// CHECK: attn.einsum [f,m] = mul(%[[R]][n0,m],
+func.func @types_run0(%q: memref<16x16xbf16>, %k: memref<16x16xbf16>, %v: memref<16x8xf16>, %go: i1, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c2048 = arith.constant 2048 : index
+  %c3072 = arith.constant 3072 : index
+  %c4096 = arith.constant 4096 : index
+  %c5120 = arith.constant 5120 : index
+  %c6144 = arith.constant 6144 : index
+  %zero = arith.constant 0.0 : f32
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %values = memref.view %w[%c2048][] : memref<?xi8> to memref<16x8xf32>
+  attn.einsum [n0,f] = %v[n0,f] outs(%values) : (memref<16x8xf16>) -> memref<16x8xf32>
+  %s = memref.view %w[%c3072][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
+  %sum = memref.view %w[%c4096][] : memref<?xi8> to memref<16x16xf32>
+  scf.if %go {
+    attn.einsum [f,m] = mul(%s[n0,m], %keys[n0,f]) reduce add(n0) outs(%sum) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
+  } else {
+    attn.einsum [f,m] = map(%s[n0,m], %keys[n0,f]) {
+    ^bb0(%x: f32, %y: f32):
+      %p = arith.mulf %x, %y : f32
+      %i = attn.index m : index
+      %j = attn.index n0 : index
+      %live = arith.cmpi uge, %i, %j : index
+      %z = arith.select %live, %p, %zero : f32
+      attn.yield %z : f32
+    } reduce add(n0) outs(%sum) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
+  }
+  %other = memref.view %w[%c6144][] : memref<?xi8> to memref<8x16xf32>
+  attn.einsum [f,m] = mul(%s[n0,m], %values[n0,f]) reduce add(n0) outs(%other) : (memref<16x16xf32>, memref<16x8xf32>) -> memref<8x16xf32>
+  return
+}
+func.func @types_worker(%n: index) -> i64 {
+  %bytes = arith.constant 9999 : i64
+  return %bytes : i64
+}

@@ -1,0 +1,489 @@
+//===- FragmentLowering.cpp - Einsums on registers of a warp --------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every thread computes the points that it holds in registers, written out: a
+// register has no address. What a reduction over columns leaves in a thread is
+// combined with that of the three others that hold the row. Products of
+// matrices are in FragmentProducts.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FragmentLowering.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+static Value constant(OpBuilder &builder, Location loc, int64_t value) {
+  return arith::ConstantIndexOp::create(builder, loc, value);
+}
+
+//===----------------------------------------------------------------------===//
+// Points
+//===----------------------------------------------------------------------===//
+
+/// The rank of the columns: that of the result beside the lanes, or what is
+/// reduced.
+StringAttr FragmentLowering::getColumnRank() {
+  for (StringAttr rank : einsum.getOutputRanks())
+    if (rank != lane)
+      return rank;
+  SmallVector<StringAttr> reduced = einsum.getReduced();
+  return reduced.empty() ? StringAttr() : reduced.front();
+}
+
+/// The columns of the tiles that the einsum works on, if it works on any.
+std::optional<TilePart> FragmentLowering::getPart() {
+  SmallVector<Value> values(1, einsum.getInit());
+  llvm::append_range(values, einsum.getInputs());
+  for (Value value : values)
+    if (Value tile = getRegisters(value); tile && isTile(tile))
+      return *TilePart::get(value);
+  return std::nullopt;
+}
+
+/// Columns of registers that the einsum's points take.
+int64_t FragmentLowering::countColumns() {
+  int64_t columns = 0;
+  if (std::optional<TilePart> part = getPart())
+    columns = part->columns;
+  auto type = cast<MemRefType>(einsum.getInit().getType());
+  if (!getRegisters(einsum.getInit()))
+    for (auto [rank, extent] :
+         llvm::zip_equal(einsum.getOutputRanks(), type.getShape()))
+      if (rank != lane)
+        columns = std::max(columns, extent);
+  return llvm::divideCeil(columns, kMatrixColumns) * kOwnColumns;
+}
+
+FragmentLowering::Column FragmentLowering::getColumn(
+    OpBuilder &builder, const std::optional<TilePart> &part, int64_t number) {
+  Column column;
+  column.number = number;
+  column.coordinate = thread.getColumn(builder, loc, number);
+  OpFoldResult first = builder.getIndexAttr(0), size = first;
+  int64_t columns = 0;
+  if (part) {
+    first = part->first;
+    size = part->size;
+    columns = part->columns;
+  } else {
+    auto type = cast<MemRefType>(einsum.getInit().getType());
+    for (auto [rank, extent] :
+         llvm::zip_equal(einsum.getOutputRanks(), type.getShape()))
+      if (rank != lane) {
+        size = builder.getIndexAttr(extent);
+        columns = llvm::alignTo(extent, kMatrixColumns);
+      }
+  }
+  bool isFromStart = getConstantIntValue(first) == 0;
+  if (!isFromStart)
+    column.coordinate = arith::SubIOp::create(
+        builder, loc, column.coordinate,
+        getValueOrCreateConstantIndexOp(builder, loc, first));
+  if (getConstantIntValue(size) == columns)
+    return column;
+  Value count = getValueOrCreateConstantIndexOp(builder, loc, size);
+  if (isFromStart) {
+    // Compared with constants: the coordinates of all columns, which do not
+    // change from step to step, would take registers.
+    Value rest = arith::SubIOp::create(builder, loc, count, thread.firstColumn);
+    column.exists = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sgt, rest,
+        constant(builder, loc, WarpThread::getOffset(number)));
+  } else {
+    // The columns before the first wrap around.
+    column.exists = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ult, column.coordinate, count);
+  }
+  return column;
+}
+
+TileCoordinates FragmentLowering::getPoint(int64_t row, StringAttr rank,
+                                           const Column &column) {
+  TileCoordinates at;
+  at.uniform[lane] = thread.lanes[row];
+  if (rank)
+    at.uniform[rank] = column.coordinate;
+  return at;
+}
+
+static SmallVector<Value> getPlace(OpBuilder &builder, Location loc,
+                                   Value registers, int64_t row,
+                                   int64_t column) {
+  SmallVector<Value> place(1, constant(builder, loc, row));
+  if (cast<MemRefType>(registers.getType()).getRank() == 2)
+    place.push_back(constant(builder, loc, column));
+  return place;
+}
+
+Value FragmentLowering::loadRegister(OpBuilder &builder, Value memref,
+                                     int64_t row, int64_t column) {
+  Value place = getRegisters(memref);
+  return memref::LoadOp::create(builder, loc, place,
+                                getPlace(builder, loc, place, row, column));
+}
+
+/// Columns `column` and `column + 1` of a tile of 16 bits.
+Value FragmentLowering::loadPair(OpBuilder &builder, Value memref, int64_t row,
+                                 int64_t column) {
+  return loadRegister(builder, memref, row, column / kOwnColumns);
+}
+
+/// One half of a pair, in 32 bits.
+Value FragmentLowering::unpack(OpBuilder &builder, Value memref, Value pair,
+                               Value isUpper) {
+  Type element = getElementTypeOrSelf(getWholeBuffer(memref).getType());
+  auto number = [&](int64_t bits) -> Value {
+    return arith::ConstantIntOp::create(builder, loc, builder.getI32Type(),
+                                        bits);
+  };
+  Value upper = arith::ShRUIOp::create(builder, loc, pair, number(16));
+  Value half = arith::SelectOp::create(builder, loc, isUpper, upper, pair);
+  half = arith::TruncIOp::create(builder, loc, builder.getI16Type(), half);
+  half = arith::BitcastOp::create(builder, loc, element, half);
+  return arith::ExtFOp::create(builder, loc, builder.getF32Type(), half);
+}
+
+void FragmentLowering::storeRegister(OpBuilder &builder, Value memref,
+                                     int64_t row, int64_t column, Value value,
+                                     Value exists) {
+  if (exists)
+    value = arith::SelectOp::create(builder, loc, exists, value,
+                                    loadRegister(builder, memref, row, column));
+  Value place = getRegisters(memref);
+  memref::StoreOp::create(builder, loc, value, place,
+                          getPlace(builder, loc, place, row, column));
+}
+
+/// Whether an operand that is not in registers is read at a coordinate of
+/// `rank`, where nothing may lie beyond the columns that exist.
+bool FragmentLowering::readsMemoryAt(StringAttr rank) {
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs()))
+    if (!getRegisters(input) && rank && einsum.inputUsesRank(index, rank))
+      return true;
+  return false;
+}
+
+/// The map at one point, combined with `accumulator` if there is one.
+Value FragmentLowering::emitPoint(OpBuilder &builder, int64_t row,
+                                  StringAttr rank, const Column &column,
+                                  Value accumulator) {
+  TileCoordinates at = getPoint(row, rank, column);
+  SmallVector<Value> arguments;
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+    if (getRegisters(input)) {
+      arguments.push_back(loadRegister(builder, input, row, column.number));
+      continue;
+    }
+    bool usesRow = einsum.inputUsesRank(index, lane);
+    bool usesColumn = rank && einsum.inputUsesRank(index, rank);
+    auto [known, isNew] =
+        loaded.try_emplace({static_cast<unsigned>(index), usesRow ? row : -1,
+                            usesColumn ? column.number : -1});
+    if (isNew)
+      known->second = operands.load(
+          builder, index, at, einsum.getMap()->getArgument(index).getType());
+    arguments.push_back(known->second);
+  }
+  return body.emitMap(builder, at, arguments, accumulator);
+}
+
+/// That where the column exists, else `otherwise`.
+Value FragmentLowering::emitGuarded(OpBuilder &builder, int64_t row,
+                                    StringAttr rank, const Column &column,
+                                    Value accumulator, Value otherwise) {
+  if (!column.exists)
+    return emitPoint(builder, row, rank, column, accumulator);
+  if (!readsMemoryAt(rank))
+    return arith::SelectOp::create(
+        builder, loc, column.exists,
+        emitPoint(builder, row, rank, column, accumulator), otherwise);
+  auto branch = scf::IfOp::create(builder, loc, TypeRange(otherwise.getType()),
+                                  column.exists, /*withElseRegion=*/true);
+  // What is loaded in a branch is known there alone.
+  auto outer = loaded;
+  OpBuilder inside = branch.getThenBodyBuilder();
+  scf::YieldOp::create(inside, loc,
+                       emitPoint(inside, row, rank, column, accumulator));
+  loaded = std::move(outer);
+  OpBuilder outside = branch.getElseBodyBuilder();
+  scf::YieldOp::create(outside, loc, otherwise);
+  return branch.getResult(0);
+}
+
+/// Whether the thread stores numbers of `row` in a tensor of the kernel, which
+/// may have fewer lanes than the item.
+Value FragmentLowering::storesRow(OpBuilder &builder, int64_t row) {
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  int64_t dim = llvm::find(ranks, lane) - ranks.begin();
+  Value extent =
+      builder.createOrFold<memref::DimOp>(loc, einsum.getInit(), dim);
+  Value exists = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
+                                       thread.lanes[row], extent);
+  if (ranks.size() > 1)
+    return exists;
+  // Of the threads that hold a row one stores its number.
+  Value isFirst =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                            thread.firstColumn, constant(builder, loc, 0));
+  return arith::AndIOp::create(builder, loc, exists, isFirst);
+}
+
+Value FragmentLowering::shuffle(OpBuilder &builder, Value value, Value from,
+                                bool isXor) {
+  Type i32 = builder.getI32Type();
+  auto number = [&](int64_t bits) -> Value {
+    return arith::ConstantIntOp::create(builder, loc, i32, bits);
+  };
+  // Four threads hold a row, and none asks beyond them.
+  constexpr int64_t kSegments = (kWarpThreads - kRowThreads) << 8;
+  int64_t clamp = kWarpThreads - 1;
+  return NVVM::ShflOp::create(
+      builder, loc, value.getType(), number(-1), value, from,
+      number(isXor ? clamp : kSegments | clamp),
+      isXor ? NVVM::ShflKind::bfly : NVVM::ShflKind::idx, UnitAttr());
+}
+
+//===----------------------------------------------------------------------===//
+// Einsums
+//===----------------------------------------------------------------------===//
+
+void FragmentLowering::lowerMap() {
+  OpBuilder builder(einsum);
+  StringAttr rank = getColumnRank();
+  Value out = einsum.getInit();
+  std::optional<TilePart> part = getPart();
+  int64_t columns = rank ? countColumns() : 1;
+  for (int64_t number = 0; number < columns; ++number) {
+    Column column;
+    if (rank)
+      column = getColumn(builder, part, number);
+    for (int64_t row = 0; row < thread.getRows(); ++row) {
+      Value otherwise =
+          column.exists ? loadRegister(builder, out, row, number) : Value();
+      storeRegister(
+          builder, out, row, number,
+          emitGuarded(builder, row, rank, column, Value(), otherwise));
+    }
+  }
+}
+
+/// Two columns at a time; one that does not exist weighs nothing.
+void FragmentLowering::lowerRounding() {
+  OpBuilder builder(einsum);
+  StringAttr rank = getColumnRank();
+  std::optional<TilePart> part = getPart();
+  Value out = einsum.getInit(), place = getRegisters(out);
+  Type element = getElementTypeOrSelf(out.getType());
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(builder.getF32Type()));
+  for (int64_t first = 0, end = countColumns(); first < end;
+       first += kOwnColumns)
+    for (int64_t row = 0; row < thread.getRows(); ++row) {
+      SmallVector<Value> halves;
+      for (int64_t number : {first, first + 1})
+        halves.push_back(emitGuarded(builder, row, rank,
+                                     getColumn(builder, part, number), Value(),
+                                     zero));
+      memref::StoreOp::create(
+          builder, loc, packPair(builder, halves[0], halves[1], element), place,
+          getPlace(builder, loc, place, row, first / kOwnColumns));
+    }
+}
+
+/// Whether a tile is multiplied, in place, by a number for each row: the repair
+/// of carried sums.
+bool FragmentLowering::isRepair() {
+  if (einsum.getReduction() || einsum.getInputs().size() != 2 ||
+      !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()) ||
+      einsum.getOutputRanks().size() != 2)
+    return false;
+  for (unsigned tile : {0u, 1u}) {
+    Value numbers = getRegisters(einsum.getInputs()[1 - tile]);
+    if (einsum.getInputs()[tile] == einsum.getInit() && numbers &&
+        !isTile(numbers))
+      return true;
+  }
+  return false;
+}
+
+/// A repair by 1, as of a maximum that has not changed, changes nothing; where
+/// that holds for all rows of a warp it is left out.
+void FragmentLowering::lowerRepair() {
+  OpBuilder builder(einsum);
+  Value numbers = einsum.getInputs()[0] == einsum.getInit()
+                      ? einsum.getInputs()[1]
+                      : einsum.getInputs()[0];
+  Value one =
+      arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(1.0f));
+  Value repairs;
+  for (int64_t row = 0; row < thread.getRows(); ++row) {
+    Value differs =
+        arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE,
+                              loadRegister(builder, numbers, row, 0), one);
+    repairs =
+        repairs
+            ? arith::OrIOp::create(builder, loc, repairs, differs).getResult()
+            : differs;
+  }
+  Value everyone =
+      arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), -1);
+  Value any =
+      NVVM::VoteSyncOp::create(builder, loc, builder.getI1Type(), everyone,
+                               repairs, NVVM::VoteSyncKind::any);
+  auto branch = scf::IfOp::create(builder, loc, any);
+  einsum->moveBefore(branch.thenYield());
+  lowerMap();
+}
+
+/// Row by row, so that the columns of a row share its address.
+void FragmentLowering::lowerStore() {
+  OpBuilder builder(einsum);
+  StringAttr rank = getColumnRank();
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  std::optional<TilePart> part = getPart();
+  int64_t columns = rank ? countColumns() : 1;
+  for (int64_t row = 0; row < thread.getRows(); ++row) {
+    auto branch = scf::IfOp::create(builder, loc, storesRow(builder, row));
+    loaded.clear();
+    for (int64_t number = 0; number < columns; ++number) {
+      OpBuilder inside = branch.getThenBodyBuilder();
+      Column column;
+      if (rank)
+        column = getColumn(inside, part, number);
+      auto known = loaded;
+      if (column.exists)
+        inside =
+            scf::IfOp::create(inside, loc, column.exists).getThenBodyBuilder();
+      Value value = emitPoint(inside, row, rank, column, Value());
+      operands.storeResult(inside, getPoint(row, rank, column), ranks, value);
+      if (column.exists)
+        loaded = std::move(known);
+    }
+  }
+}
+
+/// A number for each row: the thread's columns, then those of the others.
+void FragmentLowering::lowerReduction() {
+  OpBuilder builder(einsum);
+  StringAttr rank = getColumnRank();
+  std::optional<TilePart> part = getPart();
+  Type type = einsum.getMapResult().getType();
+  SmallVector<Value> sums(thread.getRows(), body.getIdentity(builder, type));
+  for (int64_t number = 0, end = countColumns(); number < end; ++number) {
+    Column column = getColumn(builder, part, number);
+    for (auto [row, sum] : llvm::enumerate(sums))
+      sum = emitGuarded(builder, row, rank, column, sum, sum);
+  }
+  for (auto [row, sum] : llvm::enumerate(sums)) {
+    for (int64_t other = kRowThreads / 2; other > 0; other /= 2) {
+      Value from = arith::ConstantIntOp::create(builder, loc,
+                                                builder.getI32Type(), other);
+      sum = body.combine(builder, sum, shuffle(builder, sum, from, true));
+    }
+    if (einsum.getAccumulate())
+      sum = body.combine(builder,
+                         loadRegister(builder, einsum.getInit(), row, 0), sum);
+    storeRegister(builder, einsum.getInit(), row, 0, sum);
+  }
+}
+
+/// A sum of what is more than a product of matrices, depth by depth: a loop, as
+/// it is rare and long.
+void FragmentLowering::lowerSum(const Contraction &product) {
+  OpBuilder builder(einsum);
+  auto index = [&](OpBuilder &at, int64_t value) {
+    return constant(at, loc, value);
+  };
+  Value left = einsum.getInputs()[product.left];
+  TilePart depths = *TilePart::get(left);
+  TilePart columns = *TilePart::get(einsum.getInit());
+  Type type = einsum.getMapResult().getType();
+  int64_t count = columns.columns / kRowThreads;
+  if (!einsum.getAccumulate())
+    for (int64_t row = 0; row < thread.getRows(); ++row)
+      for (int64_t number = 0; number < count; ++number)
+        storeRegister(builder, einsum.getInit(), row, number,
+                      body.getIdentity(builder, type),
+                      getColumn(builder, columns, number).exists);
+  auto value = [&](OpFoldResult number) {
+    return getValueOrCreateConstantIndexOp(builder, loc, number);
+  };
+  auto loop = scf::ForOp::create(builder, loc, index(builder, 0),
+                                 value(depths.size), index(builder, 1));
+  OpBuilder at = OpBuilder::atBlockBegin(loop.getBody());
+  Value depth = loop.getInductionVar();
+  // Which thread of the row holds the depth, and in which register.
+  Value place = arith::AddIOp::create(at, loc, depth, value(depths.first));
+  Value inTile =
+      arith::RemUIOp::create(at, loc, place, index(at, kMatrixColumns));
+  Value holder =
+      arith::DivUIOp::create(at, loc, inTile, index(at, kOwnColumns));
+  holder = arith::IndexCastOp::create(at, loc, at.getI32Type(), holder);
+  Value number =
+      arith::DivUIOp::create(at, loc, place, index(at, kMatrixColumns));
+  Value isUpper = arith::CmpIOp::create(
+      at, loc, arith::CmpIPredicate::ne,
+      arith::RemUIOp::create(at, loc, inTile, index(at, kOwnColumns)),
+      index(at, 0));
+  for (int64_t row = 0; row < thread.getRows(); ++row) {
+    Value pair = loadPair(at, left, row, 0);
+    for (int64_t own = kOwnColumns; own < depths.columns / kRowThreads;
+         own += kOwnColumns) {
+      Value isIt = arith::CmpIOp::create(at, loc, arith::CmpIPredicate::eq,
+                                         number, index(at, own / kOwnColumns));
+      pair = arith::SelectOp::create(at, loc, isIt,
+                                     loadPair(at, left, row, own), pair);
+    }
+    pair = shuffle(at, pair, holder, /*isXor=*/false);
+    Value weight = unpack(at, left, pair, isUpper);
+    for (int64_t own = 0; own < count; ++own) {
+      Column column = getColumn(at, columns, own);
+      TileCoordinates point = getPoint(row, product.column, column);
+      // A column that does not exist reads the first one.
+      if (column.exists)
+        point.uniform[product.column] = arith::SelectOp::create(
+            at, loc, column.exists, column.coordinate, index(at, 0));
+      point.uniform[product.depth] = depth;
+      SmallVector<Value> arguments(2);
+      arguments[product.left] = weight;
+      arguments[product.right] =
+          operands.load(at, product.right, point,
+                        einsum.getMap()->getArgument(product.right).getType());
+      Value sum = loadRegister(at, einsum.getInit(), row, own);
+      storeRegister(at, einsum.getInit(), row, own,
+                    body.emitMap(at, point, arguments, sum), column.exists);
+    }
+  }
+}
+
+void FragmentLowering::run() {
+  OpBuilder builder(einsum);
+  operands.prepare(builder, std::nullopt);
+  std::optional<Contraction> product = Contraction::match(einsum, lane);
+  if (!getRegisters(einsum.getInit()))
+    lowerStore();
+  else if (cast<MemRefType>(einsum.getInit().getType())
+               .getElementTypeBitWidth() == 16)
+    lowerRounding();
+  else if (isRepair())
+    lowerRepair();
+  else if (einsum.getReduced().empty())
+    lowerMap();
+  else if (einsum.getOutputRanks().size() == 1)
+    lowerReduction();
+  else if (product->isPlain)
+    lowerProduct(*product);
+  else
+    lowerSum(*product);
+  einsum.erase();
+}
