@@ -418,12 +418,13 @@ void FragmentLowering::lowerSum(const Contraction &product) {
   auto value = [&](OpFoldResult number) {
     return getValueOrCreateConstantIndexOp(builder, loc, number);
   };
+  Value firstDepth = value(depths.first);
   auto loop = scf::ForOp::create(builder, loc, index(builder, 0),
                                  value(depths.size), index(builder, 1));
   OpBuilder at = OpBuilder::atBlockBegin(loop.getBody());
   Value depth = loop.getInductionVar();
   // Which thread of the row holds the depth, and in which register.
-  Value place = arith::AddIOp::create(at, loc, depth, value(depths.first));
+  Value place = arith::AddIOp::create(at, loc, depth, firstDepth);
   Value inTile =
       arith::RemUIOp::create(at, loc, place, index(at, kMatrixColumns));
   Value holder =
