@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EinsumLowering.h"
+#include "WarpLayouts.h"
 #include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -72,14 +73,16 @@ void EinsumLowering::emitThreads(OpBuilder &builder,
 /// Whether the result is one number that is reduced, which the threads can do
 /// together.
 bool EinsumLowering::isBlockSum() {
+  auto function = einsum->getParentOfType<FunctionOpInterface>();
+  int64_t threads =
+      function->getAttrOfType<IntegerAttr>(kBlockThreadsAttrName).getInt();
   return threadRanks->empty() && outRanks.empty() && !reduced.empty() &&
-         einsum.getMapResult().getType().isF32();
+         threads % kWarpThreads == 0 && einsum.getMapResult().getType().isF32();
 }
 
 /// Every thread reduces a part, warps what their threads have, and one warp
 /// after the other adds its number to the result: always in the same order.
 void EinsumLowering::emitBlockSum(OpBuilder &builder) {
-  constexpr int64_t kWarpThreads = 32;
   auto function = einsum->getParentOfType<FunctionOpInterface>();
   int64_t threads =
       function->getAttrOfType<IntegerAttr>(kBlockThreadsAttrName).getInt();

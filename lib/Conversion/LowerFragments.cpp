@@ -72,10 +72,11 @@ int64_t WarpThread::getOffset(int64_t column) {
 /// size depends on data.
 static bool testsPoints(EinsumOp einsum) {
   auto isPart = [](Value operand) {
-    Operation *op = operand.getDefiningOp();
-    auto type = dyn_cast<MemRefType>(operand.getType());
-    return isa_and_nonnull<memref::SubViewOp, memref::CastOp>(op) && type &&
-           !type.hasStaticShape();
+    auto tile = getWholeBuffer(operand).getDefiningOp<memref::AllocaOp>();
+    if (!tile || tile.getType().getRank() != 2)
+      return false;
+    FailureOr<TilePart> part = TilePart::get(operand);
+    return failed(part) || getConstantIntValue(part->size) != part->columns;
   };
   return llvm::any_of(einsum->getOperands(), isPart) ||
          llvm::any_of(einsum.getMap()->getOperations(),
@@ -88,9 +89,18 @@ struct LowerFragmentsPass
   using Base::Base;
 
   void runOnOperation() override {
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (!function.isExternal() && function->hasAttr(kWarpLanesAttrName))
-        lowerFunction(function);
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal() || !function->hasAttr(kWarpLanesAttrName))
+        continue;
+      if (!function->hasAttr(kBlockThreadsAttrName) ||
+          !function->hasAttr(kLanesAttrName)) {
+        function.emitError("has '")
+            << kWarpLanesAttrName << "', but not '" << kBlockThreadsAttrName
+            << "' and '" << kLanesAttrName << "'; attn-map-to-warps sets them";
+        return signalPassFailure();
+      }
+      lowerFunction(function);
+    }
   }
 
 private:

@@ -353,7 +353,7 @@ struct MapToWarpsPass : public attn::impl::AttnMapToWarpsBase<MapToWarpsPass> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (!function.isExternal() && function->hasAttr(kLanesAttrName) &&
-          hasMatrixTensors(function))
+          function->hasAttr(kLaneTileAttrName) && hasMatrixTensors(function))
         mapFunction(function);
   }
 

@@ -18,7 +18,9 @@
 #include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 using namespace mlir;
@@ -275,6 +277,31 @@ bool WarpLayouts::isProduct(EinsumOp einsum) {
   return product && product->isPlain;
 }
 
+/// Whether the weights that `product` multiplies are at most 1: powers of
+/// differences to a maximum (attn-rebase-exponentials), masked or not. Others
+/// may leave the range of f16 before they are divided by their sum.
+static bool hasSmallWeights(EinsumOp product, Value tile) {
+  for (Operation *at = product; !isa<LoopLikeOpInterface, func::FuncOp>(at);
+       at = at->getParentOp())
+    for (Operation *op = at->getPrevNode(); op; op = op->getPrevNode()) {
+      auto writer = dyn_cast<EinsumOp>(op);
+      if (!writer || getWholeBuffer(writer.getInit()) != tile)
+        continue;
+      Value result = writer.getMapResult();
+      // A mask keeps what it does not drop.
+      if (auto mask = result.getDefiningOp<arith::SelectOp>();
+          mask && matchPattern(mask.getFalseValue(), m_AnyZeroFloat())) {
+        if (isa<BlockArgument>(mask.getTrueValue()))
+          continue;
+        result = mask.getTrueValue();
+      }
+      auto power = result.getDefiningOp<math::Exp2Op>();
+      return power &&
+             bitEnumContainsAll(power.getFastmath(), arith::FastMathFlags::afn);
+    }
+  return false;
+}
+
 /// Checks the operands of a product, and gives its right side the type of the
 /// tensor it is a copy of.
 LogicalResult WarpLayouts::findMatrix(EinsumOp einsum,
@@ -317,6 +344,11 @@ LogicalResult WarpLayouts::findMatrix(EinsumOp einsum,
   if (!isCopy && !isWeights)
     return emit(einsum) << "the tile over the lanes is computed, and would be "
                            "rounded to 16 bits";
+  if (!isCopy && element.isF16() &&
+      !hasSmallWeights(einsum,
+                       getWholeBuffer(einsum.getInputs()[product.left])))
+    return emit(einsum) << "weights that may be larger than 1 leave the range "
+                           "of f16";
   if (isCopy && left->factor && einsum.getAccumulate())
     return emit(einsum) << "a sum goes on whose products have a factor";
   // Products take whole tiles, with zeros where a step has no points.
@@ -348,9 +380,8 @@ LogicalResult WarpLayouts::findMatrices() {
   });
   if (walked.wasInterrupted())
     return failure();
-  if (!found)
-    return emit(function) << "it multiplies no matrices";
-  return success();
+  // There is nothing that tensor cores could do.
+  return success(found);
 }
 
 FailureOr<TilePart> TilePart::get(Value memref) {

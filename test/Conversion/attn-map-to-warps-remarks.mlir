@@ -130,8 +130,7 @@ func.func @number_worker() -> i64 {
 
 // -----
 
-// Nothing to multiply.
-// expected-remark @+1 {{runs without tensor cores: it multiplies no matrices}}
+// Nothing to multiply, and nothing to say.
 func.func @none_run0(%q: memref<16x16xbf16>, %w: memref<?xi8>, %workspace: !llvm.ptr)
     attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
   %c0 = arith.constant 0 : index
@@ -140,6 +139,31 @@ func.func @none_run0(%q: memref<16x16xbf16>, %w: memref<?xi8>, %workspace: !llvm
   return
 }
 func.func @none_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// Weights of f16 that nothing bounds.
+func.func @large_run0(%q: memref<16x16xf16>, %k: memref<16x16xf16>, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c3072 = arith.constant 3072 : index
+  %c4096 = arith.constant 4096 : index
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xf16>) -> memref<16x16xf32>
+  %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<16x16xf16>) -> memref<16x16xf32>
+  %s = memref.view %w[%c3072][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
+  %sum = memref.view %w[%c4096][] : memref<?xi8> to memref<16x16xf32>
+  // expected-remark @+1 {{runs without tensor cores: weights that may be larger than 1 leave the range of f16}}
+  attn.einsum [f,m] = mul(%s[n0,m], %keys[n0,f]) reduce add(n0) outs(%sum) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
+  return
+}
+func.func @large_worker() -> i64 {
   %bytes = arith.constant 8192 : i64
   return %bytes : i64
 }

@@ -254,6 +254,11 @@ func.func @types_run0(%q: memref<16x16xbf16>, %k: memref<16x16xbf16>, %v: memref
   attn.einsum [n0,f] = %v[n0,f] outs(%values) : (memref<16x8xf16>) -> memref<16x8xf32>
   %s = memref.view %w[%c3072][] : memref<?xi8> to memref<16x16xf32>
   attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
+  attn.einsum [n0,m] = map(%s[n0,m]) {
+  ^bb0(%x: f32):
+    %weight = math.exp2 %x fastmath<afn> : f32
+    attn.yield %weight : f32
+  } outs(%s) : (memref<16x16xf32>) -> memref<16x16xf32>
   %sum = memref.view %w[%c4096][] : memref<?xi8> to memref<16x16xf32>
   scf.if %go {
     attn.einsum [f,m] = mul(%s[n0,m], %keys[n0,f]) reduce add(n0) outs(%sum) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>

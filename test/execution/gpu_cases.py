@@ -245,3 +245,29 @@ func.func @attention(%q: tensor<?x16xbf16>, %k: tensor<?x16xbf16>, %v: tensor<?x
   return %r#0, %r#1 : tensor<?x8xf32>, tensor<?x32xf32>
 }
 """  # noqa: E501
+
+# Weights that nothing bounds: ReLU of scores, times SCALE.
+LARGE_WEIGHTS = """
+func.func @attention(%q: tensor<?x16xf16>, %k: tensor<?x16xf16>, %v: tensor<?x8xf16>) -> tensor<?x8xf32> {
+  %r = attn.cascade (%Q = %q, %K = %k, %V = %v)
+      : (tensor<?x16xf16>, tensor<?x16xf16>, tensor<?x8xf16>) -> tensor<?x8xf32> {
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e)
+        : (tensor<?x16xf16>, tensor<?x16xf16>) -> tensor<?x?xf32>
+    %p = attn.einsum [m,n] = map(%s[m,n]) {
+    ^bb0(%x: f32):
+      %c = arith.constant SCALE : f32
+      %zero = arith.constant 0.0 : f32
+      %y = arith.mulf %x, %c : f32
+      %z = arith.maximumf %y, %zero : f32
+      attn.yield %z : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %sum = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %a = attn.einsum [m,n] = div(%p[m,n], %sum[m])
+        : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %av = attn.einsum [m,f] = mul(%a[m,n], %V[n,f]) reduce add(n)
+        : (tensor<?x?xf32>, tensor<?x8xf16>) -> tensor<?x8xf32>
+    attn.yield %av : tensor<?x8xf32>
+  }
+  return %r : tensor<?x8xf32>
+}
+"""  # noqa: E501

@@ -37,7 +37,7 @@ def assemble(ptx: Path, chip: str) -> str:
 
 
 # Bytes that these spill: what a loop does not change, stored before it. None should.
-SPILLED = {"cores_128": 160, "cores_apart": 160}
+SPILLED = {"cores_128": 200, "cores_apart": 200}
 
 
 def check(ptx: Path, chip: str, spilled: int = 0):

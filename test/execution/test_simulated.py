@@ -15,6 +15,7 @@ import pytest
 from attn.compiler import compile_file
 from attn.kernel import STATUS, KernelError
 from gpu_cases import (
+    LARGE_WEIGHTS,
     ON_TENSOR_CORES,
     REASONS,
     SPECS,
@@ -138,3 +139,20 @@ def test_two_values(kernels, seed, second):
             # Weights are rounded to bf16, their sum is not.
             error = np.abs(out - examples.weigh(weights, values)).max(initial=0)
             assert error <= 2.0**-8 * np.abs(values).max(initial=0)
+
+
+@pytest.mark.parametrize("scale", ["1.0e-9", "1.0", "1.0e+5"])
+def test_large_weights(kernels, seed, scale):
+    """Weights of f16 are not rounded before they are divided by their sum."""
+    kernel = kernels.compile_device(LARGE_WEIGHTS.replace("SCALE", scale), "large_weights")
+    rng = np.random.default_rng([seed, 3])
+    queries, keys = 37, 53
+    arrays = [rng.standard_normal((n, d)).astype(np.float16)
+              for n, d in [(queries, 16), (keys, 16), (keys, 8)]]  # fmt: skip
+    out = np.full((queries, 8), np.nan, np.float32)
+    Counter.executions += 1
+    kernel.run([*arrays, out])
+    q, k, v = (array.astype(np.float64) for array in arrays)
+    weights = np.maximum(q @ k.T, 0)
+    expected = weights / weights.sum(axis=1, keepdims=True) @ v
+    assert np.abs(out - expected).max() <= 1e-5 * np.abs(v).max()
