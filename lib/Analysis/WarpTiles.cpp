@@ -32,11 +32,10 @@ struct ProductColumns {
 };
 } // namespace
 
-/// Registers of a thread for tiles; the rest is for addresses and operands. The
-/// test of a mask takes more of them; where carried tensors alone take what
-/// that leaves, more points are faster all the same, although ptxas puts some
-/// numbers of the loop into local memory.
-static constexpr int64_t kTileRegisters = 200, kMaskedTileRegisters = 112;
+/// Registers of a thread for tiles; the rest is for addresses and operands. Masked
+/// steps need more of these, and ptxas stores some numbers of the loop before it;
+/// fewer points, which avoid that, are slower all the same.
+static constexpr int64_t kTileRegisters = 200;
 
 static bool isMatrixInput(CascadeOp cascade, Value input) {
   auto argument = dyn_cast<BlockArgument>(input);
@@ -121,17 +120,13 @@ std::optional<BlockTiles> attn::chooseWarpTiles(CascadeOp cascade,
   struct Choice {
     int64_t lanes, warpLanes;
   };
-  int64_t most = kTileRegisters;
-  if (cascade.getSpace().restricts() &&
-      columns->carried + 32 <= kMaskedTileRegisters)
-    most = kMaskedTileRegisters;
   for (Choice choice : {Choice{128, 32}, Choice{64, 16}})
-    for (int64_t points : {64, 48, 32, 16}) {
+    for (int64_t points : {64, 32, 16}) {
       int64_t registers =
           choice.warpLanes * (columns->carried + points) / kWarpThreads;
       int64_t bytes = kBytes * (choice.lanes * (columns->lanes + kPadding) +
                                 points * (columns->streamed + 2 * kPadding));
-      if (registers > most || bytes > machine.sharedBytes)
+      if (registers > kTileRegisters || bytes > machine.sharedBytes)
         continue;
       while (extent > 0 && choice.lanes >= 2 * extent && choice.lanes > kFewest)
         choice.lanes /= 2;
