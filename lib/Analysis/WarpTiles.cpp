@@ -32,9 +32,9 @@ struct ProductColumns {
 };
 } // namespace
 
-/// Registers of a thread for tiles; the rest is for addresses and operands. Masked
-/// steps need more of these, and ptxas stores some numbers of the loop before it;
-/// fewer points, which avoid that, are slower all the same.
+/// Registers of a thread for tiles; the rest is for addresses and operands.
+/// Masked steps need more of these, and ptxas stores some numbers of the loop
+/// before it; fewer points, which avoid that, are slower all the same.
 static constexpr int64_t kTileRegisters = 200;
 
 static bool isMatrixInput(CascadeOp cascade, Value input) {

@@ -83,10 +83,15 @@ static uint64_t encodeResult(double value, Type type, Rounding rounding,
   }
 }
 
-/// NaN becomes 0; what is too large or too small becomes the bound.
-static uint64_t toInteger(double value, Type type, Rounding rounding) {
+/// What is too large or too small becomes the bound. NaN becomes 0 where no
+/// type has 64 bits, else the highest bit alone (as an H200 does; the ISA says
+/// 0).
+static uint64_t toInteger(double value, Type from, Type type,
+                          Rounding rounding) {
   if (std::isnan(value))
-    return 0;
+    return from == Type::F64 || getBytes(type) == 8
+               ? uint64_t(1) << (8 * getBytes(type) - 1)
+               : 0;
   value = toIntegral(value, rounding);
   unsigned bits = 8 * getBytes(type) - (isSigned(type) ? 1 : 0);
   double bound = std::ldexp(1.0, static_cast<int>(bits));
@@ -161,7 +166,7 @@ static void runConvert(Warp &warp, const Instruction &instruction,
     } else {
       double number = decodeSource(value, from, flags);
       value = toFloat ? encodeResult(number, to, rounding, flags)
-                      : toInteger(number, to, rounding);
+                      : toInteger(number, from, to, rounding);
     }
     // A result that is narrower than its register is extended.
     if (!toFloat)

@@ -148,7 +148,12 @@ static T pickExtremum(T a, T b, uint8_t flags) {
   if (std::isnan(a) || std::isnan(b)) {
     if (flags & PropagateNan || (std::isnan(a) && std::isnan(b)))
       return std::numeric_limits<T>::quiet_NaN();
-    return std::isnan(a) ? b : a;
+    T number = std::isnan(a) ? b : a;
+    // The sign of NaN counts, too.
+    if (flags & XorSign)
+      return std::copysign(number,
+                           std::signbit(a) != std::signbit(b) ? T(-1) : T(1));
+    return number;
   }
   if (flags & XorSign) {
     T sign = std::signbit(a) != std::signbit(b) ? T(-1) : T(1);

@@ -172,6 +172,11 @@ TEST(Arithmetic, Extrema) {
   expect("max.f32", {2, 0.0f, 0.0f, 1, 2, nan, inf, 3});
   expect("max.NaN.f32", {2, 0.0f, 0.0f, nan, nan, nan, inf, 3});
   EXPECT_EQ(bitCast<uint32_t>(run("max.f32")[5]), 0x7fffffffu);
+  expect("min.xorsign.abs.f32", {1, -0.0f, -0.0f, 1, 2, nan, -inf, -3});
+  // The sign of NaN counts.
+  a[3] = -nan;
+  expect("max.xorsign.abs.f32", {2, -0.0f, -0.0f, -1, 2, nan, -inf, -3});
+  a[3] = nan;
   expect("copysign.f32", {2, -0.0f, 0.0f, 1, nan, nan, -inf, 3});
 }
 } // namespace
