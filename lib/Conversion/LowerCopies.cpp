@@ -109,8 +109,7 @@ Value CopyLowering::isAligned(OpBuilder &builder) {
   auto metadata =
       memref::ExtractStridedMetadataOp::create(builder, loc, tensor);
   Value elements = metadata.getOffset();
-  for (Value stride :
-       ArrayRef<Value>(SmallVector<Value>(metadata.getStrides())).drop_back())
+  for (Value stride : metadata.getStrides().drop_back())
     elements = arith::OrIOp::create(builder, loc, elements, stride);
   Value bytes = arith::MulIOp::create(
       builder, loc, elements,
