@@ -16,7 +16,12 @@ namespace mlir::attn {
 /// Emits the loops of one einsum.
 class EinsumLowering {
 public:
-  EinsumLowering(EinsumOp einsum, int64_t vectorBits, int64_t rowTile);
+  /// `epilogue` is null or what findEpilogue found; it goes with the einsum.
+  EinsumLowering(EinsumOp einsum, EinsumOp epilogue, int64_t vectorBits,
+                 int64_t rowTile);
+  static EinsumOp findEpilogue(EinsumOp einsum);
+  /// Why `einsum` cannot be lowered as `attn.pairs` asks for, if it cannot.
+  static std::optional<StringRef> checkPairs(EinsumOp einsum);
   void run();
 
 private:
@@ -42,22 +47,34 @@ private:
   SmallVector<Value> emitPoint(OpBuilder &builder, const LaneBlock &lanes,
                                Value firstRow, int64_t rows,
                                ValueRange accumulators);
+  bool isInterleaved();
+  void emitInterleaved(OpBuilder &builder, const LaneBlock &lanes,
+                       Value firstRow);
+  void emitPairs(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
+                 int64_t rows, SmallVectorImpl<Value> &accumulators);
   Value getExtent(OpBuilder &builder, StringAttr rank);
   TileCoordinates getCoordinates(OpBuilder &builder, const LaneBlock &lanes,
                                  int64_t vector, Value firstRow, int64_t row);
 
   EinsumOp einsum;
+  /// A map of the sums that follows them in place, and is applied in registers.
+  EinsumOp epilogue;
   Location loc;
   MemRefType outType;
   /// Result ranks, those of them that loops run over around rows and lanes, and
   /// reduced ranks.
   SmallVector<StringAttr> outRanks, looped, reduced;
   std::optional<StringAttr> lane, rowRank;
+  /// The rank behind the lanes whose two points lie side by side in the result,
+  /// and the rank of two points whose products one instruction sums.
+  std::optional<StringAttr> interleaved, pairs;
   /// The result ranks of the block's threads, where they have any.
   std::optional<SmallVector<StringAttr>> threadRanks;
   int64_t vectorWidth, rowTile;
   TileOperands operands;
   std::optional<EinsumBody> computation;
+  std::optional<TileOperands> epilogueOperands;
+  std::optional<EinsumBody> epilogueComputation;
   /// Values of the ranks whose loops are open.
   llvm::DenseMap<StringAttr, Value> point;
 };

@@ -39,9 +39,9 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
-                               int64_t rowTileOption)
-    : einsum(einsum), loc(einsum.getLoc()),
+EinsumLowering::EinsumLowering(EinsumOp einsum, EinsumOp epilogue,
+                               int64_t vectorBits, int64_t rowTileOption)
+    : einsum(einsum), epilogue(epilogue), loc(einsum.getLoc()),
       outType(cast<MemRefType>(einsum.getInit().getType())),
       outRanks(einsum.getOutputRanks()), reduced(einsum.getReduced()),
       operands(einsum) {
@@ -57,8 +57,12 @@ EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
       return llvm::is_contained(*threadRanks, rank);
     });
   } else if (!looped.empty()) {
+    if (isInterleaved())
+      interleaved = looped.pop_back_val();
     lane = looped.pop_back_val();
   }
+  if (auto rank = einsum->getAttrOfType<StringAttr>(kPairsAttrName))
+    pairs = rank;
   if (looped.empty())
     return;
   rowRank = looped.pop_back_val();
@@ -87,12 +91,18 @@ void EinsumLowering::run() {
   OpBuilder builder(einsum);
   operands.prepare(builder, lane);
   computation.emplace(einsum, operands, lane ? vectorWidth : 0);
+  if (epilogue) {
+    epilogueOperands.emplace(epilogue);
+    epilogueComputation.emplace(epilogue, *epilogueOperands, vectorWidth);
+  }
   if (threadRanks && isBlockSum())
     emitBlockSum(builder);
   else if (threadRanks)
     emitThreads(builder, *threadRanks);
   else
     emitLoops(builder, 0);
+  if (epilogue)
+    epilogue.erase();
   einsum.erase();
 }
 
@@ -120,7 +130,7 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
   // With eight rows, blocks of three vectors fill the registers. Several of
   // them are a loop: written out they would only be compiled several times.
   // Copies are short, and faster without one.
-  int64_t extent = outType.getShape().back();
+  int64_t extent = outType.getShape().drop_back(interleaved ? 1 : 0).back();
   if (!ShapedType::isDynamic(extent)) {
     int64_t block = kRegisterTileVectors * vectorWidth, first = 0;
     bool isCopy = reduced.empty() && einsum.isIdentityMap();
@@ -226,6 +236,10 @@ TileCoordinates EinsumLowering::getCoordinates(OpBuilder &builder,
 
 void EinsumLowering::emitTile(OpBuilder &builder, const LaneBlock &lanes,
                               Value firstRow, int64_t rows) {
+  if (interleaved) {
+    emitInterleaved(builder, lanes, firstRow);
+    return;
+  }
   int64_t vectors = std::max<int64_t>(lanes.vectors, 1);
   Type scalar = einsum.getMapResult().getType();
   Type type = lane ? Type(VectorType::get({vectorWidth}, scalar)) : scalar;
@@ -246,6 +260,13 @@ void EinsumLowering::emitTile(OpBuilder &builder, const LaneBlock &lanes,
       }
     emitReduction(builder, 0, lanes, firstRow, rows, values);
   }
+  if (epilogue)
+    for (auto [position, value] : llvm::enumerate(values))
+      value = epilogueComputation->emitMap(
+          builder,
+          getCoordinates(builder, lanes, position % vectors, firstRow,
+                         position / vectors),
+          value, /*accumulator=*/{});
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector)
       operands.storeResult(
@@ -261,6 +282,10 @@ void EinsumLowering::emitReduction(OpBuilder &builder, unsigned position,
   if (position == reduced.size()) {
     SmallVector<Value> current(accumulators.begin(), accumulators.end());
     accumulators = emitPoint(builder, lanes, firstRow, rows, current);
+    return;
+  }
+  if (reduced[position] == pairs) {
+    emitPairs(builder, lanes, firstRow, rows, accumulators);
     return;
   }
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -325,7 +350,10 @@ struct LowerEinsumsPass
       if (einsum.isTileForm() && isa<MemRefType>(einsum.getInit().getType()))
         einsums.push_back(einsum);
     });
+    llvm::SmallPtrSet<Operation *, 8> epilogues;
     for (EinsumOp einsum : einsums) {
+      if (epilogues.contains(einsum))
+        continue;
       if (einsum.isOrdered()) {
         einsum.emitOpError("reduces by a region that is not declared "
                            "commutative; tiles keep no order");
@@ -339,7 +367,18 @@ struct LowerEinsumsPass
             << kBlockThreadsAttrName << "'; attn-map-to-threads sets both";
         return signalPassFailure();
       }
-      EinsumLowering(einsum, vectorBits, getRowTile(einsum)).run();
+      if (einsum->hasAttr(kPairsAttrName))
+        if (std::optional<StringRef> reason =
+                EinsumLowering::checkPairs(einsum)) {
+          einsum.emitOpError("has '")
+              << kPairsAttrName << "', but " << *reason;
+          return signalPassFailure();
+        }
+      EinsumOp epilogue;
+      if (!einsum->hasAttr(kThreadRanksAttrName))
+        epilogue = EinsumLowering::findEpilogue(einsum);
+      epilogues.insert(epilogue);
+      EinsumLowering(einsum, epilogue, vectorBits, getRowTile(einsum)).run();
     }
   }
 

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "WarpLayouts.h"
+#include "WorkerScratch.h"
 #include "WorkspaceBytes.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"

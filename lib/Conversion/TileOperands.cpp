@@ -283,7 +283,8 @@ Value TileOperands::getMask(OpBuilder &builder, const TileCoordinates &at) {
 // Loads and stores
 //===----------------------------------------------------------------------===//
 
-static Value convert(OpBuilder &builder, Location loc, Value value, Type type) {
+Value TileOperands::convert(OpBuilder &builder, Location loc, Value value,
+                            Type type) {
   Type from = getElementTypeOrSelf(value.getType());
   if (from == type)
     return value;

@@ -43,6 +43,9 @@ public:
   /// do not matter to it, else a vector.
   Value load(OpBuilder &builder, unsigned index, const TileCoordinates &at,
              Type type);
+  /// `value` with elements of `type`.
+  static Value convert(OpBuilder &builder, Location loc, Value value,
+                       Type type);
   /// Where input `index` is read at a point without lanes: an index for each of
   /// its dimensions.
   SmallVector<Value> getIndices(OpBuilder &builder, unsigned index,

@@ -26,98 +26,6 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-Value mlir::attn::getWholeBuffer(Value memref) {
-  while (Operation *op = memref.getDefiningOp()) {
-    if (!isa<memref::SubViewOp, memref::CastOp>(op))
-      break;
-    memref = cast<ViewLikeOpInterface>(op).getViewSource();
-  }
-  return memref;
-}
-
-func::FuncOp mlir::attn::findWorker(func::FuncOp function) {
-  StringRef prefix = function.getName();
-  prefix.consume_back("_run0");
-  auto worker =
-      function->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>(
-          (prefix + "_worker").str());
-  if (!worker || worker.isExternal() || worker.getNumResults() != 1)
-    return {};
-  return worker;
-}
-
-std::optional<int64_t> mlir::attn::getScratchBytes(func::FuncOp worker) {
-  return getConstantIntValue(
-      worker.getBody().front().getTerminator()->getOperand(0));
-}
-
-void mlir::attn::setScratchBytes(func::FuncOp function, func::FuncOp worker,
-                                 int64_t bytes) {
-  Operation *end = worker.getBody().front().getTerminator();
-  OpBuilder builder(end);
-  Type i64 = builder.getI64Type();
-  auto size = builder.getI64IntegerAttr(bytes);
-  end->setOperand(0,
-                  arith::ConstantOp::create(builder, end->getLoc(), i64, size));
-  // The last two arguments are the scratch of a worker and the workspace.
-  Value scratch = function.getArgument(function.getNumArguments() - 2);
-  auto isOfScratch = [&](Value fields) {
-    while (auto insert = fields.getDefiningOp<LLVM::InsertValueOp>()) {
-      if (insert.getValue() == scratch)
-        return true;
-      fields = insert.getContainer();
-    }
-    return false;
-  };
-  function.walk([&](LLVM::InsertValueOp insert) {
-    if (insert.getPosition() != ArrayRef<int64_t>{3, 0} ||
-        !isOfScratch(insert.getContainer()))
-      return;
-    builder.setInsertionPoint(insert);
-    insert.getValueMutable().assign(
-        arith::ConstantOp::create(builder, insert.getLoc(), i64, size));
-  });
-}
-
-/// The rank that dimension `dim` of an access is indexed by alone, or null.
-static StringAttr getPlainRank(const EinsumAccess &access, unsigned dim) {
-  auto plain = dyn_cast<AffineDimExpr>(access.map.getResult(dim));
-  return plain ? access.ranks[plain.getPosition()] : StringAttr();
-}
-
-static bool usesRank(const EinsumAccess &access, StringAttr rank) {
-  auto *found = llvm::find(access.ranks, rank);
-  return found != access.ranks.end() &&
-         access.map.isFunctionOfDim(found - access.ranks.begin());
-}
-
-std::optional<Contraction> Contraction::match(EinsumOp einsum,
-                                              StringAttr lane) {
-  SmallVector<StringAttr> reduced = einsum.getReduced();
-  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
-  if (einsum.getReduction() != ReductionKind::Add || reduced.size() != 1 ||
-      ranks.size() != 2 || einsum.getInputs().size() != 2 ||
-      !llvm::is_contained(ranks, lane))
-    return std::nullopt;
-  Contraction product;
-  product.depth = reduced.front();
-  product.column = ranks[0] == lane ? ranks[1] : ranks[0];
-  product.left = einsum.inputUsesRank(0, lane) ? 0 : 1;
-  product.right = 1 - product.left;
-  auto isTile = [&](unsigned index, StringAttr first, StringAttr second) {
-    EinsumAccess access = einsum.getAccess(index);
-    if (access.map.getNumResults() != 2)
-      return false;
-    StringAttr one = getPlainRank(access, 0), two = getPlainRank(access, 1);
-    return (one == first && two == second) || (one == second && two == first);
-  };
-  if (!isTile(product.left, product.depth, lane) ||
-      !isTile(product.right, product.depth, product.column))
-    return std::nullopt;
-  product.isPlain = isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
-  return product;
-}
-
 WarpLayouts::WarpLayouts(func::FuncOp function,
                          function_ref<InFlightDiagnostic(Operation *)> emit)
     : function(function), emit(emit),
@@ -223,25 +131,6 @@ LogicalResult WarpLayouts::collect() {
                                  : WalkResult::advance();
   });
   return failure(walked.wasInterrupted());
-}
-
-/// The factor of a copy: `einsum` yields its only operand, or that times a
-/// constant.
-static std::optional<FloatAttr> getCopyFactor(EinsumOp einsum) {
-  if (einsum.getReduction() || einsum.getInputs().size() != 1)
-    return std::nullopt;
-  if (einsum.isIdentityMap())
-    return FloatAttr();
-  auto product = einsum.getMapResult().getDefiningOp<arith::MulFOp>();
-  if (!product || product->getBlock() != einsum.getMap())
-    return std::nullopt;
-  for (unsigned operand : {0u, 1u}) {
-    FloatAttr factor;
-    if (product->getOperand(operand) == einsum.getMap()->getArgument(0) &&
-        matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
-      return factor;
-  }
-  return std::nullopt;
 }
 
 static bool isMatrixElement(Type type) { return type.isBF16() || type.isF16(); }

@@ -9,7 +9,7 @@
 #ifndef ATTN_LIB_CONVERSION_WARPLAYOUTS_H
 #define ATTN_LIB_CONVERSION_WARPLAYOUTS_H
 
-#include "attn/Dialect/Attn/IR/Attn.h"
+#include "Contractions.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -50,20 +50,6 @@ struct WarpBuffer {
   FloatAttr factor;
 };
 
-/// A sum of products over one rank, of a tile over the lanes and one without.
-struct Contraction {
-  unsigned left, right;
-  /// The ranks of the sum and of the result's columns.
-  StringAttr depth, column;
-  /// Whether the map is the product and nothing else.
-  bool isPlain;
-
-  static std::optional<Contraction> match(EinsumOp einsum, StringAttr lane);
-};
-
-/// The memref that `memref` is a part of, through subviews and casts.
-Value getWholeBuffer(Value memref);
-
 /// The columns of a tile [column, lane] that `memref` is a part of: from
 /// `first` on, `size` of them.
 struct TilePart {
@@ -75,14 +61,6 @@ struct TilePart {
   /// Fails for parts of parts.
   static FailureOr<TilePart> get(Value memref);
 };
-
-/// The function that says how much scratch a worker of `function`'s items
-/// takes, if there is one with a body.
-func::FuncOp findWorker(func::FuncOp function);
-/// What it says, if that is a constant.
-std::optional<int64_t> getScratchBytes(func::FuncOp worker);
-/// Changes it, there and where `function` makes a memref of the scratch.
-void setScratchBytes(func::FuncOp function, func::FuncOp worker, int64_t bytes);
 
 /// The layouts of all scratch buffers of a function whose lanes warps can take.
 class WarpLayouts {

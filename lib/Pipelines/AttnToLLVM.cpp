@@ -57,6 +57,7 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
       {"passes", options.passes, {"auto", "single", "several"}},
       {"precision", options.precision, {"native", "f64"}},
       {"residency", options.residency, {"register", "cache"}},
+      {"bf16-products", options.bf16Products, {"f32", "pairs"}},
   };
   for (const auto &option : names)
     if (!llvm::is_contained(option.allowed, option.value))
@@ -132,6 +133,12 @@ void attn::buildFormPhases(OpPassManager &manager,
   AttnTileCascadeOptions tile;
   tile.warps = options.sharedBytes > 0;
   manager.addPass(createAttnTileCascade(tile));
+  // In front of the sum of what the phases' workers take.
+  if (options.bf16Products == "pairs" && options.sharedBytes == 0) {
+    AttnPairProductsOptions pairs;
+    pairs.vectorBits = options.vectorBits;
+    manager.addPass(createAttnPairProducts(pairs));
+  }
   manager.addPass(createAttnDistributeCascade());
   buildOutlineUnfused(manager);
   manager.addPass(createAttnLinkPhases());

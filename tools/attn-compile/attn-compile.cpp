@@ -157,6 +157,13 @@ llvm::cl::opt<bool> fastMath(
                    "had fastmath<fast>: computed in f32, rounded once"),
     llvm::cl::cat(category));
 
+llvm::cl::opt<std::string> bf16Products(
+    "bf16-products",
+    llvm::cl::desc("Products of bf16 on a CPU: f32, or pairs of them by one "
+                   "instruction (AVX-512 BF16); what the CPU does faster where "
+                   "it is left out"),
+    llvm::cl::value_desc("name"), llvm::cl::cat(category));
+
 llvm::cl::opt<int64_t> maxFootprint(
     "max-footprint",
     llvm::cl::desc("Bytes of workspace that a call may allocate (default 4 "
@@ -374,6 +381,13 @@ static LogicalResult setOptions(AttnToLLVMOptions &options) {
   options.precision = precision;
   options.maxFootprint = maxFootprint;
   options.fastMath = fastMath;
+  if (bf16Products.getNumOccurrences())
+    options.bf16Products = bf16Products;
+  if (options.bf16Products == "pairs" && !options.bf16) {
+    reportError() << "--bf16-products is 'pairs', but the target has no "
+                     "instructions for them; it must be f32\n";
+    return failure();
+  }
   std::optional<WrongOption> wrong = findWrongOption(options);
   if (!wrong)
     return success();

@@ -37,6 +37,10 @@ inline constexpr StringLiteral kLayoutAttrName = "attn.layout";
 /// under way until the block waits for it.
 inline constexpr StringLiteral kAsyncAttrName = "attn.async";
 
+/// Attribute of an einsum that sums products of pairs, from attn-pair-products
+/// for attn-lower-einsums: the rank of the two points of a pair.
+inline constexpr StringLiteral kPairsAttrName = "attn.pairs";
+
 /// Whether attn-tile-cascade can turn a mapped cascade into loops. Where it
 /// cannot, says which operation stops it and why through `emit`, at a severity
 /// of the caller's choice.

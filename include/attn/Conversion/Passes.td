@@ -119,6 +119,12 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
     (`attn.thread_ranks`), each thread computes its points of them in scalar loops.
     A reduction in f32 to one number is shared out, too, and put together by
     shuffles and barriers.
+
+    A result whose innermost rank has two points, side by side, is stored as
+    interleaved vectors of the rank in front of it. A sum with `attn.pairs`
+    (attn-pair-products) adds two products of bf16 by one instruction, and one by one
+    where it is masked. One operation of arithmetic on a sum, in place, is done before
+    it is stored.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",
@@ -127,11 +133,39 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
            "rows of a register tile">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::NVVM::NVVMDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
+}
+
+def AttnPairProducts : Pass<"attn-pair-products", "::mlir::ModuleOp"> {
+  let summary = "Lay bf16 operands of products out in pairs";
+  let description = [{
+    For targets with instructions that multiply pairs of bf16 and add both products
+    to a sum in f32 (`vdpbf16ps`; Intel 64 SDM, vol. 2). In functions whose tiles
+    attn-tile-cascade built, sums of products of a tile over the lanes and one
+    without, a copy of a tensor of bf16, are split into pairs of points:
+
+    - the copy keeps bf16: `[column, depth]` as it is, `[depth, column]` as
+      `[pair, column, 2]`;
+    - lanes become `[pair, lane, 2]`. Copies of a tensor of bf16 keep its bits; a
+      factor of such a copy moves behind the sum unless it is a power of two.
+      Weights, computed from other tiles, are rounded to bf16 (NU-2).
+
+    The second place of a pair along rows holds the first of two rows, since an
+    instruction adds its second product first: sums do not depend on where a step
+    begins. Products get `attn.pairs`; those that stay in f32 get a remark that says
+    why.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "512",
+           "width of a vector register in bits">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 def AttnMapToWarps : Pass<"attn-map-to-warps", "::mlir::ModuleOp"> {

@@ -1,0 +1,79 @@
+//===- Contractions.cpp - Products of tiles, summed over a rank -----------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Contractions.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+Value mlir::attn::getWholeBuffer(Value memref) {
+  while (Operation *op = memref.getDefiningOp()) {
+    if (!isa<memref::SubViewOp, memref::CastOp>(op))
+      break;
+    memref = cast<ViewLikeOpInterface>(op).getViewSource();
+  }
+  return memref;
+}
+
+StringAttr mlir::attn::getPlainRank(const EinsumAccess &access, unsigned dim) {
+  auto plain = dyn_cast<AffineDimExpr>(access.map.getResult(dim));
+  return plain ? access.ranks[plain.getPosition()] : StringAttr();
+}
+
+bool mlir::attn::usesRank(const EinsumAccess &access, StringAttr rank) {
+  auto *found = llvm::find(access.ranks, rank);
+  return found != access.ranks.end() &&
+         access.map.isFunctionOfDim(found - access.ranks.begin());
+}
+
+std::optional<Contraction> Contraction::match(EinsumOp einsum,
+                                              StringAttr lane) {
+  SmallVector<StringAttr> reduced = einsum.getReduced();
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  if (einsum.getReduction() != ReductionKind::Add || reduced.size() != 1 ||
+      ranks.size() != 2 || einsum.getInputs().size() != 2 ||
+      !llvm::is_contained(ranks, lane))
+    return std::nullopt;
+  Contraction product;
+  product.depth = reduced.front();
+  product.column = ranks[0] == lane ? ranks[1] : ranks[0];
+  product.left = einsum.inputUsesRank(0, lane) ? 0 : 1;
+  product.right = 1 - product.left;
+  auto isTile = [&](unsigned index, StringAttr first, StringAttr second) {
+    EinsumAccess access = einsum.getAccess(index);
+    if (access.map.getNumResults() != 2)
+      return false;
+    StringAttr one = getPlainRank(access, 0), two = getPlainRank(access, 1);
+    return (one == first && two == second) || (one == second && two == first);
+  };
+  if (!isTile(product.left, product.depth, lane) ||
+      !isTile(product.right, product.depth, product.column))
+    return std::nullopt;
+  product.isPlain = isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
+  return product;
+}
+
+std::optional<FloatAttr> mlir::attn::getCopyFactor(EinsumOp einsum) {
+  if (einsum.getReduction() || einsum.getInputs().size() != 1)
+    return std::nullopt;
+  if (einsum.isIdentityMap())
+    return FloatAttr();
+  auto product = einsum.getMapResult().getDefiningOp<arith::MulFOp>();
+  if (!product || product->getBlock() != einsum.getMap())
+    return std::nullopt;
+  for (unsigned operand : {0u, 1u}) {
+    FloatAttr factor;
+    if (product->getOperand(operand) == einsum.getMap()->getArgument(0) &&
+        matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
+      return factor;
+  }
+  return std::nullopt;
+}

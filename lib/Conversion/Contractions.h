@@ -1,0 +1,42 @@
+//===- Contractions.h - Products of tiles, summed over a rank ---*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_CONVERSION_CONTRACTIONS_H
+#define ATTN_LIB_CONVERSION_CONTRACTIONS_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+namespace mlir::attn {
+
+/// A sum of products over one rank, of a tile over the lanes and one without.
+struct Contraction {
+  unsigned left, right;
+  /// The ranks of the sum and of the result's columns.
+  StringAttr depth, column;
+  /// Whether the map is the product and nothing else.
+  bool isPlain;
+
+  static std::optional<Contraction> match(EinsumOp einsum, StringAttr lane);
+};
+
+/// The memref that `memref` is a part of, through subviews and casts.
+Value getWholeBuffer(Value memref);
+
+/// The rank that dimension `dim` of an access is indexed by alone, or null.
+StringAttr getPlainRank(const EinsumAccess &access, unsigned dim);
+
+bool usesRank(const EinsumAccess &access, StringAttr rank);
+
+/// The factor of a copy: `einsum` yields its only operand, or that times a
+/// constant.
+std::optional<FloatAttr> getCopyFactor(EinsumOp einsum);
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_CONVERSION_CONTRACTIONS_H

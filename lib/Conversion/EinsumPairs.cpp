@@ -1,0 +1,214 @@
+//===- EinsumPairs.cpp - Results and sums of pairs ------------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Tiles whose innermost rank has two points: a result [..., lane, 2] is stored
+// as vectors of lanes, interleaved, and a sum of products over such a rank is
+// one instruction (attn-pair-products).
+//
+//===----------------------------------------------------------------------===//
+
+#include "EinsumLowering.h"
+#include "attn/Conversion/FusedForm.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// Whether the last dimension of `type` holds two neighbours, and the one in
+/// front of it lies behind them without a gap.
+static bool endsInPairs(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  return type.getRank() >= 2 && type.getShape().back() == 2 &&
+         succeeded(type.getStridesAndOffset(strides, offset)) &&
+         strides.back() == 1 && strides[strides.size() - 2] == 2;
+}
+
+/// `memref` with its last two dimensions as one.
+static Value joinPairs(OpBuilder &builder, Location loc, Value memref) {
+  int64_t rank = cast<MemRefType>(memref.getType()).getRank();
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t dim = 0; dim + 1 < rank; ++dim)
+    groups.push_back({dim});
+  groups.back().push_back(rank - 1);
+  return memref::CollapseShapeOp::create(builder, loc, memref, groups);
+}
+
+static Value twice(OpBuilder &builder, Location loc, Value index) {
+  return arith::MulIOp::create(
+      builder, loc, index, arith::ConstantIndexOp::create(builder, loc, 2));
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+bool EinsumLowering::isInterleaved() {
+  return reduced.empty() && looped.size() >= 2 && endsInPairs(outType) &&
+         outType.getElementTypeBitWidth() >= 8;
+}
+
+/// Stores both points of the interleaved rank for each vector of lanes.
+void EinsumLowering::emitInterleaved(OpBuilder &builder, const LaneBlock &lanes,
+                                     Value firstRow) {
+  SmallVector<Value> values[2];
+  for (int64_t place : {0, 1}) {
+    point[*interleaved] = arith::ConstantIndexOp::create(builder, loc, place);
+    values[place] = emitPoint(builder, lanes, firstRow, /*rows=*/1, {});
+  }
+  Value out = joinPairs(builder, loc, einsum.getInit());
+  Type element = outType.getElementType();
+  for (auto [vector, first] : llvm::enumerate(values[0])) {
+    TileCoordinates at = getCoordinates(builder, lanes, vector, firstRow, 0);
+    Value both[2] = {first, values[1][vector]};
+    for (Value &value : both)
+      value = TileOperands::convert(builder, loc, value, element);
+    Value pairs =
+        vector::InterleaveOp::create(builder, loc, both[0], both[1]);
+    SmallVector<Value> indices;
+    for (StringAttr rank : ArrayRef(outRanks).drop_back())
+      indices.push_back(rank == *lane ? twice(builder, loc, at.firstLane)
+                                      : at.uniform.lookup(rank));
+    if (!at.count) {
+      vector::StoreOp::create(builder, loc, pairs, out, indices);
+      continue;
+    }
+    Value mask = vector::CreateMaskOp::create(
+        builder, loc, VectorType::get({2 * vectorWidth}, builder.getI1Type()),
+        twice(builder, loc, at.count));
+    vector::MaskedStoreOp::create(builder, loc, out, indices, mask, pairs);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Sums
+//===----------------------------------------------------------------------===//
+
+std::optional<StringRef> EinsumLowering::checkPairs(EinsumOp einsum) {
+  SmallVector<StringAttr> reduced = einsum.getReduced();
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  auto pairs = einsum->getAttrOfType<StringAttr>(kPairsAttrName);
+  if (!pairs || reduced.empty() || reduced.back() != pairs ||
+      einsum.getReduction() != ReductionKind::Add)
+    return "the rank it names is not the last of a sum";
+  if (einsum.getInputs().size() != 2 || ranks.empty() ||
+      !getElementTypeOrSelf(einsum.getInit().getType()).isF32())
+    return "it is no sum in f32 of products of two operands";
+  unsigned withLanes = 0;
+  for (unsigned index : {0u, 1u}) {
+    EinsumAccess access = einsum.getAccess(index);
+    auto type = cast<MemRefType>(access.tensor.getType());
+    ArrayRef<AffineExpr> exprs = access.map.getResults();
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    if (!type.getElementType().isBF16() || exprs.empty() ||
+        failed(type.getStridesAndOffset(strides, offset)) ||
+        strides.back() != 1)
+      return "an operand is not bf16, side by side along its last dimension";
+    MLIRContext *context = einsum.getContext();
+    AffineExpr place = getAffineDimExpr(einsum.findRank(pairs), context);
+    AffineExpr distance = simplifyAffineExpr(
+        exprs.back().replace(place, getAffineConstantExpr(1, context)) -
+            exprs.back().replace(place, getAffineConstantExpr(0, context)),
+        access.map.getNumDims(), access.map.getNumSymbols());
+    bool usesLane = einsum.inputUsesRank(index, ranks.back());
+    withLanes += usesLane;
+    AffineExpr lane =
+        getAffineDimExpr(einsum.findRank(ranks.back()), context);
+    if (usesLane ? !endsInPairs(type) || exprs.back() != place ||
+                       exprs.drop_back().back() != lane
+                 : distance != getAffineConstantExpr(1, context))
+      return "the points of a pair do not lie side by side";
+    for (AffineExpr expr : exprs.drop_back())
+      if (expr.isFunctionOfDim(einsum.findRank(pairs)))
+        return "the points of a pair do not lie side by side";
+  }
+  if (withLanes != 1)
+    return "not one operand has the lanes, and one has not";
+  return std::nullopt;
+}
+
+/// Adds the products of both points. An instruction adds the second one first,
+/// as does the loop over single points that masks are for.
+void EinsumLowering::emitPairs(OpBuilder &builder, const LaneBlock &lanes,
+                               Value firstRow, int64_t rows,
+                               SmallVectorImpl<Value> &accumulators) {
+  if (lanes.count || !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp())) {
+    for (int64_t place : {1, 0}) {
+      point[*pairs] = arith::ConstantIndexOp::create(builder, loc, place);
+      accumulators = emitPoint(builder, lanes, firstRow, rows, accumulators);
+    }
+    return;
+  }
+  point[*pairs] = arith::ConstantIndexOp::create(builder, loc, 0);
+  unsigned withLanes = einsum.inputUsesRank(0, *lane) ? 0 : 1;
+  auto pairType = VectorType::get({2 * vectorWidth}, builder.getBF16Type());
+  EinsumAccess access = einsum.getAccess(withLanes);
+  Value tile = joinPairs(builder, loc, access.tensor);
+  SmallVector<Value> left, right;
+  for (int64_t vector = 0; vector < lanes.vectors; ++vector) {
+    TileCoordinates at = getCoordinates(builder, lanes, vector, firstRow, 0);
+    TileCoordinates first = at;
+    first.lane.reset();
+    first.uniform[*lane] = twice(builder, loc, at.firstLane);
+    SmallVector<Value> indices = operands.getIndices(builder, withLanes, first);
+    indices.pop_back();
+    left.push_back(
+        vector::LoadOp::create(builder, loc, pairType, tile, indices));
+  }
+  Type i32 = builder.getI32Type();
+  for (int64_t row = 0; row < rows; ++row) {
+    TileCoordinates at = getCoordinates(builder, lanes, 0, firstRow, row);
+    Value pair = vector::LoadOp::create(
+        builder, loc, VectorType::get({2}, builder.getBF16Type()),
+        einsum.getInputs()[1 - withLanes],
+        operands.getIndices(builder, 1 - withLanes, at));
+    pair = vector::BitCastOp::create(builder, loc, VectorType::get({1}, i32),
+                                     pair);
+    pair = vector::ExtractOp::create(builder, loc, pair, 0);
+    pair = vector::BroadcastOp::create(
+        builder, loc, VectorType::get({vectorWidth}, i32), pair);
+    right.push_back(vector::BitCastOp::create(builder, loc, pairType, pair));
+  }
+  auto name = builder.getStringAttr("llvm.x86.avx512bf16.dpbf16ps." +
+                                    Twine(32 * vectorWidth));
+  for (auto [position, sum] : llvm::enumerate(accumulators))
+    sum = LLVM::CallIntrinsicOp::create(
+              builder, loc, sum.getType(), name,
+              ValueRange{sum, left[position % lanes.vectors],
+                         right[position / lanes.vectors]})
+              .getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Maps of sums
+//===----------------------------------------------------------------------===//
+
+/// The einsum behind this one that maps its sums in place, by one operation of
+/// arithmetic: that is done before they leave their registers.
+EinsumOp EinsumLowering::findEpilogue(EinsumOp einsum) {
+  auto next = dyn_cast_or_null<EinsumOp>(einsum->getNextNode());
+  if (!next || einsum.getReducedRanks().empty() || !next.isTileForm() ||
+      next.getInit() != einsum.getInit() || next.getReduction() ||
+      next.getInputs().size() != 1 || next.getOutputRanks().empty() ||
+      next.getInputs().front() != einsum.getInit() ||
+      next.getOutputRanks() != einsum.getOutputRanks() ||
+      !next.getAccess(0).map.isIdentity() ||
+      !next.getClampedRanks().empty() ||
+      getElementTypeOrSelf(einsum.getInit().getType()) !=
+          einsum.getMapResult().getType())
+    return {};
+  Operation *op = next.getMapResult().getDefiningOp();
+  bool isOne = llvm::hasSingleElement(next.getMap()->without_terminator()) &&
+               op && op->getBlock() == next.getMap() &&
+               isa<arith::MulFOp, arith::AddFOp, arith::SubFOp>(op);
+  return isOne ? next : EinsumOp();
+}

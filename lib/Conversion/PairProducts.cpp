@@ -1,0 +1,663 @@
+//===- PairProducts.cpp - Products of 16-bit tiles, two at a time ---------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// For vector instructions that multiply pairs of bf16 and add both products to
+// a sum in f32. The rank of such a sum is split into pairs, and both operands
+// are laid out so that a pair takes 32 bits side by side:
+//
+//   - tiles [column, depth] that are copies of a tensor keep its bf16 and its
+//     layout, as neighbours along the depth lie together;
+//   - tiles [depth, column] that are copies become [pair, column, 2];
+//   - lanes [depth, lane] become [pair, lane, 2]: copies keep the tensor's bits,
+//     and what a constant multiplied them by goes behind the sum; weights,
+//     which come from other tiles, are rounded (NU-2).
+//
+// An instruction adds its second product first. Where the depth is streamed the
+// second place of a pair therefore holds the first point: sums are those of a
+// loop over single points, wherever a step begins.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Contractions.h"
+#include "WorkerScratch.h"
+#include "WorkspaceBytes.h"
+#include "attn/Conversion/FusedForm.h"
+#include "attn/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNPAIRPRODUCTS
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+/// A product whose operands can lie in pairs.
+struct PairedProduct {
+  EinsumOp einsum;
+  Contraction parts;
+  /// The copies of a tensor that its operands are; no left one for weights.
+  EinsumOp leftCopy, rightCopy;
+  /// Whether neighbours along the depth lie side by side in the right operand.
+  bool isDepthLast;
+  /// Behind the sum; null where there is none.
+  FloatAttr factor;
+};
+
+/// Rewrites the products of one function.
+class ProductPairer {
+public:
+  ProductPairer(func::FuncOp function, func::FuncOp worker, int64_t lanes)
+      : function(function), worker(worker), vectorLanes(lanes),
+        lane(function->getAttrOfType<StringAttr>(kLanesAttrName)),
+        context(function.getContext()) {}
+
+  void run();
+
+private:
+  std::optional<PairedProduct> check(EinsumOp einsum,
+                                     const Contraction &parts);
+  std::optional<StringRef> checkOperands(PairedProduct &product);
+  EinsumOp findCopy(Value operand);
+  bool isFromTiles(Value operand);
+  void collect();
+  void readThrough(EinsumOp copy);
+
+  Value createPlace(OpBuilder &builder, Value old, bool isDead,
+                    MemRefType type);
+  Value getRight(const PairedProduct &product);
+  Value getLeft(const PairedProduct &product);
+  Value packRows(OpBuilder &builder, Value buffer, const EinsumAccess &access,
+                 StringAttr column, StringAttr depth, Value size);
+  void rewrite(const PairedProduct &product);
+  StringAttr getName(StringAttr depth, StringRef suffix) {
+    return StringAttr::get(context, depth.getValue() + suffix);
+  }
+
+  func::FuncOp function, worker;
+  int64_t vectorLanes;
+  StringAttr lane;
+  MLIRContext *context;
+  /// Einsums that write and read each buffer of the scratch.
+  llvm::DenseMap<Value, SmallVector<EinsumOp>> writers, readers;
+  /// Operands in pairs, by the copy they take the place of.
+  llvm::DenseMap<std::pair<Operation *, unsigned>, Value> known;
+  llvm::SmallPtrSet<Operation *, 8> paired, dead;
+  /// Bytes of the worker's scratch so far, and of the place behind it that
+  /// weights share: they are read where they are rounded.
+  int64_t bytes = 0, weightBytes = 0;
+  SmallVector<memref::ViewOp> weightViews;
+};
+
+} // namespace
+
+/// Whether `einsum` sums products of its operands, masked or not.
+static bool isSumOfProducts(EinsumOp einsum) {
+  Value result = einsum.getMapResult();
+  if (auto mask = result.getDefiningOp<arith::SelectOp>();
+      mask && mask->getBlock() == einsum.getMap() &&
+      matchPattern(mask.getFalseValue(), m_AnyZeroFloat()))
+    result = mask.getTrueValue();
+  auto product = result.getDefiningOp<arith::MulFOp>();
+  return product && product->getBlock() == einsum.getMap() &&
+         llvm::all_of(product->getOperands(), [&](Value operand) {
+           auto argument = dyn_cast<BlockArgument>(operand);
+           return argument && argument.getOwner() == einsum.getMap();
+         });
+}
+
+static bool isScratch(Value memref) {
+  return isa_and_nonnull<memref::ViewOp>(
+      getWholeBuffer(memref).getDefiningOp());
+}
+
+/// Whether two values are the same part of the same buffer.
+static bool isSamePart(Value left, Value right) {
+  if (left == right)
+    return true;
+  Operation *one = left.getDefiningOp(), *other = right.getDefiningOp();
+  return one && other && isa<memref::SubViewOp>(one) &&
+         OperationEquivalence::isEquivalentTo(
+             one, other, OperationEquivalence::IgnoreLocations);
+}
+
+void ProductPairer::collect() {
+  function.walk([&](EinsumOp einsum) {
+    if (!einsum.isTileForm())
+      return;
+    writers[getWholeBuffer(einsum.getInit())].push_back(einsum);
+    for (Value input : einsum.getInputs())
+      readers[getWholeBuffer(input)].push_back(einsum);
+  });
+}
+
+/// The one einsum that writes `operand`, all of it, if that is a copy of bf16
+/// from a tensor; maybe with a factor.
+EinsumOp ProductPairer::findCopy(Value operand) {
+  ArrayRef<EinsumOp> all = writers[getWholeBuffer(operand)];
+  if (all.size() != 1)
+    return {};
+  EinsumOp copy = all.front();
+  if (!isSamePart(copy.getInit(), operand) || !getCopyFactor(copy) ||
+      isScratch(copy.getInputs().front()) ||
+      !getElementTypeOrSelf(copy.getInputs().front().getType()).isBF16())
+    return {};
+  return copy;
+}
+
+/// Whether `operand` is computed from other tiles, as weights are from scores.
+bool ProductPairer::isFromTiles(Value operand) {
+  return llvm::any_of(
+      writers[getWholeBuffer(operand)], [&](EinsumOp writer) {
+        return llvm::any_of(writer.getInputs(), isScratch);
+      });
+}
+
+/// Whether `rank` stands alone wherever an index depends on it.
+static bool isPlainIn(const EinsumAccess &access, StringAttr rank) {
+  auto *found = llvm::find(access.ranks, rank);
+  if (found == access.ranks.end())
+    return true;
+  unsigned position = found - access.ranks.begin();
+  auto isPlain = [&](AffineMap map) {
+    return llvm::all_of(map.getResults(), [&](AffineExpr expr) {
+      return isa<AffineDimExpr>(expr) || !expr.isFunctionOfDim(position);
+    });
+  };
+  return isPlain(access.map) &&
+         llvm::all_of(access.getDataRead(), [&](const DataIndex &data) {
+           return isPlain(data.map);
+         });
+}
+
+/// A power of two takes nothing from the bits of a number.
+static bool isPowerOfTwo(FloatAttr factor) {
+  int exponent = factor.getValue().getExactLog2Abs();
+  return exponent != INT_MIN && !factor.getValue().isNegative() &&
+         std::abs(exponent) < 64;
+}
+
+/// Fills in what the operands are; else says why they cannot lie in pairs.
+std::optional<StringRef>
+ProductPairer::checkOperands(PairedProduct &product) {
+  EinsumOp einsum = product.einsum;
+  const Contraction &parts = product.parts;
+  Value left = einsum.getInputs()[parts.left];
+  Value right = einsum.getInputs()[parts.right];
+  auto leftType = cast<MemRefType>(left.getType());
+  auto rightType = cast<MemRefType>(right.getType());
+  product.rightCopy = findCopy(right);
+  if (!product.rightCopy || !product.rightCopy.getClampedRanks().empty() ||
+      *getCopyFactor(product.rightCopy))
+    return "the operand without lanes is no copy of a tensor of bf16";
+  if (!leftType.getElementType().isF32() ||
+      !getElementTypeOrSelf(einsum.getInit().getType()).isF32())
+    return "tiles over the lanes are not f32";
+  if (einsum.getOutputRanks().back() != lane ||
+      getPlainRank(einsum.getAccess(parts.left), 1) != lane)
+    return "the lanes are not innermost";
+  if (leftType.getShape().back() % vectorLanes != 0)
+    return "the lanes fill no vectors";
+  product.isDepthLast =
+      getPlainRank(einsum.getAccess(parts.right), 1) == parts.depth;
+  if (product.isDepthLast && (rightType.isDynamicDim(1) ||
+                              rightType.getDimSize(1) % 2 != 0))
+    return "the sum has no even number of points";
+  EinsumAccess from = product.rightCopy.getAccess(0);
+  StringAttr depth =
+      product.rightCopy.getOutputRanks()[product.isDepthLast ? 1 : 0];
+  if (!isPlainIn(from, depth))
+    return "an index is computed from the rank of the sum";
+  product.leftCopy = findCopy(left);
+  if (isFromTiles(left))
+    return std::nullopt;
+  if (!product.leftCopy || !product.isDepthLast)
+    return "the operand over the lanes is computed from a tensor";
+  product.factor = *getCopyFactor(product.leftCopy);
+  if (product.factor && isPowerOfTwo(product.factor))
+    product.factor = {};
+  if (product.factor && einsum.getAccumulate())
+    return "a factor would multiply other sums";
+  return std::nullopt;
+}
+
+std::optional<PairedProduct>
+ProductPairer::check(EinsumOp einsum, const Contraction &parts) {
+  PairedProduct product;
+  product.einsum = einsum;
+  product.parts = parts;
+  if (!isSumOfProducts(einsum))
+    return std::nullopt;
+  std::optional<StringRef> reason = checkOperands(product);
+  if (!reason)
+    return product;
+  einsum.emitRemark() << "multiplies in f32, not in pairs of bf16: " << *reason;
+  return std::nullopt;
+}
+
+/// `access` with rank `rank` replaced by `by`, an expression over `ranks`, the
+/// ranks of the new access.
+static EinsumAccess replaceRank(const EinsumAccess &access, StringAttr rank,
+                                AffineExpr by, ArrayRef<StringAttr> ranks) {
+  MLIRContext *context = rank.getContext();
+  SmallVector<AffineExpr> dims;
+  for (StringAttr old : access.ranks) {
+    auto *found = llvm::find(ranks, old);
+    dims.push_back(old == rank ? by
+                   : found == ranks.end()
+                       ? getAffineConstantExpr(0, context)
+                       : getAffineDimExpr(found - ranks.begin(), context));
+  }
+  auto replace = [&](AffineMap map) {
+    return map.replaceDimsAndSymbols(dims, {}, ranks.size(),
+                                     map.getNumSymbols());
+  };
+  EinsumAccess result = access;
+  result.ranks.assign(ranks.begin(), ranks.end());
+  result.map = replace(access.map);
+  for (DataIndex &data : result.data)
+    data.map = replace(data.map);
+  return result;
+}
+
+/// `memref` from `offset` on along the dimensions that `map` indexes by rank
+/// `position` alone.
+static Value sliceAlong(OpBuilder &builder, Location loc, Value memref,
+                        AffineMap map, unsigned position, Value offset) {
+  auto type = cast<MemRefType>(memref.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0)),
+      ones(type.getRank(), builder.getIndexAttr(1)), sizes;
+  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+    auto plain = dyn_cast<AffineDimExpr>(expr);
+    bool isSliced = plain && plain.getPosition() == position;
+    if (isSliced)
+      offsets[dim] = offset;
+    sizes.push_back(isSliced ? builder.getIndexAttr(1)
+                             : memref::getMixedSize(builder, loc, memref, dim));
+  }
+  return memref::SubViewOp::create(builder, loc, memref, offsets, sizes, ones);
+}
+
+/// The access at point `offset` of rank `rank`.
+static EinsumAccess sliceAccess(OpBuilder &builder, Location loc,
+                                const EinsumAccess &access, StringAttr rank,
+                                Value offset, ArrayRef<StringAttr> ranks) {
+  EinsumAccess result = access;
+  auto *found = llvm::find(access.ranks, rank);
+  unsigned position = found - access.ranks.begin();
+  if (access.map.isFunctionOfDim(position))
+    result.tensor = sliceAlong(builder, loc, access.tensor, access.map,
+                               position, offset);
+  for (DataIndex &data : result.data)
+    if (data.map.isFunctionOfDim(position))
+      data.tensor = sliceAlong(builder, loc, data.tensor, data.map, position,
+                               offset);
+  return replaceRank(result, rank, builder.getAffineConstantExpr(0), ranks);
+}
+
+/// Pairs that hold `points`.
+static int64_t countPairs(int64_t points) { return (points + 1) / 2; }
+
+static Value yieldFirst(OpBuilder &, Location, ValueRange args) {
+  return args[0];
+}
+
+/// Lays rows of rank `depth` out in pairs, [pair, column, 2]: `size` rows that
+/// `access` reads go to `buffer`, whose part with all pairs is returned. A
+/// missing row of the last pair is 0.
+Value ProductPairer::packRows(OpBuilder &builder, Value buffer,
+                              const EinsumAccess &access, StringAttr column,
+                              StringAttr depth, Value size) {
+  Location loc = size.getLoc();
+  StringAttr pair = getName(depth, "_pair"), place = getName(depth, "_place");
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value two = arith::ConstantIndexOp::create(builder, loc, 2);
+  Value whole = builder.createOrFold<arith::DivUIOp>(loc, size, two);
+  Value rest = builder.createOrFold<arith::RemUIOp>(loc, size, two);
+  auto type = cast<MemRefType>(buffer.getType());
+  SmallVector<OpFoldResult> zeros(3, builder.getIndexAttr(0)),
+      ones(3, builder.getIndexAttr(1));
+  auto getPart = [&](OpFoldResult pairs) -> Value {
+    SmallVector<OpFoldResult> sizes = {
+        pairs, builder.getIndexAttr(type.getDimSize(1)),
+        builder.getIndexAttr(2)};
+    return memref::SubViewOp::create(builder, loc, buffer, zeros, sizes, ones);
+  };
+  // The second place holds the first row.
+  AffineExpr row = builder.getAffineDimExpr(0) * 2 + 1 -
+                   builder.getAffineDimExpr(2);
+  SmallVector<StringAttr> ranks = {pair, column, place};
+  EinsumOp::create(builder, loc, getPart(getAsOpFoldResult(whole)), ranks,
+                   replaceRank(access, depth, row, ranks), std::nullopt,
+                   /*accumulate=*/false, {}, yieldFirst);
+  Value part = getPart(getAsOpFoldResult(
+      builder.createOrFold<arith::AddIOp>(loc, whole, rest)));
+  if (getConstantIntValue(rest) == 0)
+    return part;
+  Value isOdd = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                      rest,
+                                      arith::ConstantIndexOp::create(
+                                          builder, loc, 0));
+  auto branch = scf::IfOp::create(builder, loc, isOdd);
+  OpBuilder tail = branch.getThenBodyBuilder();
+  auto getPlace = [&](int64_t number) -> Value {
+    SmallVector<OpFoldResult> offsets = {whole, builder.getIndexAttr(0),
+                                         builder.getIndexAttr(number)};
+    SmallVector<OpFoldResult> sizes = {builder.getIndexAttr(1),
+                                       builder.getIndexAttr(type.getDimSize(1)),
+                                       builder.getIndexAttr(1)};
+    auto reduced = memref::SubViewOp::inferRankReducedResultType(
+        {type.getDimSize(1)}, type, offsets, sizes, ones);
+    return memref::SubViewOp::create(tail, loc, reduced, buffer, offsets, sizes,
+                                     ones);
+  };
+  Value last = arith::SubIOp::create(tail, loc, size, one);
+  EinsumOp::create(tail, loc, getPlace(1), {column},
+                   sliceAccess(tail, loc, access, depth, last, {column}),
+                   std::nullopt, /*accumulate=*/false, {}, yieldFirst);
+  EinsumOp::create(tail, loc, getPlace(0), {column}, {}, std::nullopt,
+                   /*accumulate=*/false, {},
+                   [](OpBuilder &map, Location at, ValueRange) -> Value {
+                     return arith::ConstantOp::create(map, at,
+                                                      map.getF32FloatAttr(0));
+                   });
+  return part;
+}
+
+/// A buffer of `type`: in the place of `old`, which nothing reads any more if
+/// it `isDead`, or behind all others.
+Value ProductPairer::createPlace(OpBuilder &builder, Value old, bool isDead,
+                                 MemRefType type) {
+  auto view = cast<memref::ViewOp>(getWholeBuffer(old).getDefiningOp());
+  Location loc = old.getLoc();
+  Value shift = view.getByteShift();
+  if (!isDead) {
+    shift = arith::ConstantIndexOp::create(builder, loc, bytes);
+    bytes += llvm::alignTo(type.getNumElements() * 2, kWorkspaceAlignment);
+  }
+  return memref::ViewOp::create(builder, loc, type, view.getSource(), shift,
+                                ValueRange());
+}
+
+/// Lets einsums that read a copy read what it is a copy of, if no other reader
+/// than products in pairs is left then.
+void ProductPairer::readThrough(EinsumOp copy) {
+  Value tile = getWholeBuffer(copy.getInit());
+  SmallVector<std::pair<EinsumOp, unsigned>> through;
+  for (EinsumOp reader : readers[tile]) {
+    if (paired.contains(reader))
+      continue;
+    if (*getCopyFactor(copy))
+      return;
+    for (unsigned index = 0; index < reader.getInputs().size(); ++index) {
+      if (getWholeBuffer(reader.getInputs()[index]) != tile)
+        continue;
+      EinsumAccess access = reader.getAccess(index);
+      if (!isSamePart(reader.getInputs()[index], copy.getInit()) ||
+          !llvm::all_of(access.map.getResults(), [](AffineExpr expr) {
+            return isa<AffineDimExpr>(expr);
+          }))
+        return;
+      through.push_back({reader, index});
+    }
+  }
+  // Whatever else looks at the tile keeps it.
+  SmallVector<Value> parts(1, tile);
+  for (size_t next = 0; next < parts.size(); ++next)
+    for (Operation *user : parts[next].getUsers()) {
+      if (isa<memref::SubViewOp, memref::CastOp>(user))
+        parts.push_back(user->getResult(0));
+      else if (!isa<EinsumOp, memref::DimOp>(user))
+        return;
+    }
+  dead.insert(copy);
+  SmallVector<StringAttr> copied = copy.getOutputRanks();
+  for (auto &[einsum, index] : through) {
+    EinsumOp reader = einsum;
+    SmallVector<EinsumAccess> accesses;
+    for (unsigned input = 0; input < reader.getInputs().size(); ++input)
+      accesses.push_back(reader.getAccess(input));
+    EinsumAccess from = copy.getAccess(0);
+    for (auto [dim, rank] : llvm::enumerate(copied))
+      llvm::replace(from.ranks, rank,
+                    getPlainRank(accesses[index], dim));
+    accesses[index] = from;
+    SmallVector<StringAttr> clamped;
+    for (auto rank : reader.getClampedRanks().getAsRange<StringAttr>())
+      clamped.push_back(rank);
+    OpBuilder builder(reader);
+    auto direct = EinsumOp::create(
+        builder, reader.getLoc(), reader.getInit(), reader.getOutputRanks(),
+        accesses, reader.getEinsumReduction(), reader.getAccumulate(), clamped,
+        [&](OpBuilder &map, Location, ValueRange args) {
+          IRMapping mapping;
+          mapping.map(reader.getMap()->getArguments(), args);
+          for (Operation &op : reader.getMap()->without_terminator())
+            map.clone(op, mapping);
+          return mapping.lookupOrDefault(reader.getMapResult());
+        });
+    for (auto *uses : {&readers, &writers})
+      for (auto &entry : *uses)
+        llvm::replace(entry.second, reader, direct);
+    reader.erase();
+  }
+}
+
+/// The operand without lanes: where its copy stands, a copy in bf16.
+Value ProductPairer::getRight(const PairedProduct &product) {
+  EinsumOp copy = product.rightCopy;
+  auto [place, isNew] = known.try_emplace({copy, product.isDepthLast}, Value());
+  if (!isNew)
+    return place->second;
+  OpBuilder builder(copy);
+  Location loc = copy.getLoc();
+  auto whole = cast<MemRefType>(getWholeBuffer(copy.getInit()).getType());
+  Type bf16 = builder.getBF16Type();
+  SmallVector<StringAttr> ranks = copy.getOutputRanks();
+  Value size = builder.createOrFold<memref::DimOp>(loc, copy.getInit(), 0);
+  // The place of the copy is free once.
+  bool isDead = dead.contains(copy) &&
+                !known.contains({copy, !product.isDepthLast});
+  if (!product.isDepthLast) {
+    auto type = MemRefType::get({countPairs(whole.getDimSize(0)),
+                                 whole.getDimSize(1), 2},
+                                bf16);
+    Value buffer = createPlace(builder, copy.getInit(), isDead, type);
+    Value rows = packRows(builder, buffer, copy.getAccess(0), ranks[1],
+                          ranks[0], size);
+    return known[{copy, false}] = rows;
+  }
+  auto type = MemRefType::get(whole.getShape(), bf16);
+  Value rows = createPlace(builder, copy.getInit(), isDead, type);
+  SmallVector<OpFoldResult> zeros(2, builder.getIndexAttr(0)),
+      ones(2, builder.getIndexAttr(1));
+  SmallVector<OpFoldResult> sizes = {getAsOpFoldResult(size),
+                                     builder.getIndexAttr(type.getDimSize(1))};
+  rows = memref::SubViewOp::create(builder, loc, rows, zeros, sizes, ones);
+  EinsumOp::create(builder, loc, rows, ranks, copy.getAccess(0), std::nullopt,
+                   /*accumulate=*/false, {}, yieldFirst);
+  return known[{copy, true}] = rows;
+}
+
+/// The operand over the lanes, [pair, lane, 2].
+Value ProductPairer::getLeft(const PairedProduct &product) {
+  EinsumOp einsum = product.einsum;
+  StringAttr depth = product.parts.depth;
+  EinsumOp copy = product.leftCopy;
+  if (!isFromTiles(einsum.getInputs()[product.parts.left])) {
+    auto [found, isNew] = known.try_emplace({copy, true}, Value());
+    if (!isNew)
+      return found->second;
+    OpBuilder builder(copy);
+    Location loc = copy.getLoc();
+    auto whole = cast<MemRefType>(copy.getInit().getType());
+    auto type =
+        MemRefType::get({whole.getDimSize(0) / 2, whole.getDimSize(1), 2},
+                        builder.getBF16Type());
+    Value buffer =
+        createPlace(builder, copy.getInit(), dead.contains(copy), type);
+    SmallVector<StringAttr> ranks = copy.getOutputRanks();
+    StringAttr own = ranks.front();
+    SmallVector<StringAttr> pairs = {getName(own, "_pair"), ranks[1],
+                                     getName(own, "_place")};
+    AffineExpr point =
+        builder.getAffineDimExpr(0) * 2 + builder.getAffineDimExpr(2);
+    SmallVector<StringAttr> clamped;
+    for (auto rank : copy.getClampedRanks().getAsRange<StringAttr>())
+      clamped.push_back(rank);
+    FloatAttr factor = *getCopyFactor(copy);
+    EinsumOp::create(
+        builder, loc, buffer, pairs,
+        replaceRank(copy.getAccess(0), own, point, pairs), std::nullopt,
+        /*accumulate=*/false, clamped,
+        [&](OpBuilder &map, Location at, ValueRange args) -> Value {
+          if (!factor || product.factor)
+            return args[0];
+          Value constant = arith::ConstantOp::create(map, at, factor);
+          return arith::MulFOp::create(map, at, args[0], constant);
+        });
+    return known[{copy, true}] = buffer;
+  }
+  OpBuilder builder(einsum);
+  Location loc = einsum.getLoc();
+  Value left = einsum.getInputs()[product.parts.left];
+  auto view = cast<memref::ViewOp>(getWholeBuffer(left).getDefiningOp());
+  auto whole = view.getType();
+  auto type = MemRefType::get(
+      {countPairs(whole.getDimSize(0)), whole.getDimSize(1), 2},
+      builder.getBF16Type());
+  weightBytes = std::max<int64_t>(
+      weightBytes,
+      llvm::alignTo(type.getNumElements() * 2, kWorkspaceAlignment));
+  auto weights = memref::ViewOp::create(builder, loc, type, view.getSource(),
+                                        view.getByteShift(), ValueRange());
+  weightViews.push_back(weights);
+  return packRows(builder, weights, EinsumAccess::get(left, {depth, lane}),
+                  lane, depth,
+                  builder.createOrFold<memref::DimOp>(loc, left, 0));
+}
+
+void ProductPairer::rewrite(const PairedProduct &product) {
+  EinsumOp einsum = product.einsum;
+  const Contraction &parts = product.parts;
+  Value right = getRight(product), left = getLeft(product);
+  OpBuilder builder(einsum);
+  Location loc = einsum.getLoc();
+  StringAttr pair = getName(parts.depth, "_pair");
+  StringAttr place = getName(parts.depth, "_place");
+  AffineExpr first = builder.getAffineDimExpr(1),
+             second = builder.getAffineDimExpr(2);
+  EinsumAccess accesses[2];
+  accesses[parts.left] = EinsumAccess::get(left, {pair, lane, place});
+  accesses[parts.right] =
+      product.isDepthLast
+          ? EinsumAccess(right,
+                         AffineMap::get(3, 0,
+                                        {builder.getAffineDimExpr(0),
+                                         first * 2 + second},
+                                        context),
+                         {parts.column, pair, place})
+          : EinsumAccess::get(right, {pair, parts.column, place});
+  Value out = einsum.getInit();
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  auto sum = EinsumOp::create(
+      builder, loc, out, ranks, accesses,
+      EinsumReduction{ReductionKind::Add, {pair, place}},
+      einsum.getAccumulate(), {},
+      [&](OpBuilder &map, Location at, ValueRange args) -> Value {
+        IRMapping mapping;
+        mapping.map(einsum.getMap()->getArguments(), args);
+        for (Operation &op : einsum.getMap()->without_terminator()) {
+          auto index = dyn_cast<IndexOp>(op);
+          if (!index || index.getRankAttr() != parts.depth) {
+            map.clone(op, mapping);
+            continue;
+          }
+          Value number = IndexOp::create(map, at, map.getIndexType(), pair);
+          Value within = IndexOp::create(map, at, map.getIndexType(), place);
+          number = arith::MulIOp::create(
+              map, at, number, arith::ConstantIndexOp::create(map, at, 2));
+          if (!product.isDepthLast)
+            within = arith::SubIOp::create(
+                map, at, arith::ConstantIndexOp::create(map, at, 1), within);
+          mapping.map(index.getResult(),
+                      arith::AddIOp::create(map, at, number, within));
+        }
+        return mapping.lookupOrDefault(einsum.getMapResult());
+      });
+  sum->setAttr(kPairsAttrName, place);
+  if (product.factor)
+    EinsumOp::create(
+        builder, loc, out, ranks, EinsumAccess::get(out, ranks), std::nullopt,
+        /*accumulate=*/false, {},
+        [&](OpBuilder &map, Location at, ValueRange args) -> Value {
+          Value factor = arith::ConstantOp::create(map, at, product.factor);
+          return arith::MulFOp::create(map, at, args[0], factor);
+        });
+  einsum.erase();
+}
+
+void ProductPairer::run() {
+  collect();
+  SmallVector<PairedProduct> products;
+  function.walk([&](EinsumOp einsum) {
+    if (std::optional<Contraction> parts = Contraction::match(einsum, lane))
+      if (std::optional<PairedProduct> product = check(einsum, *parts)) {
+        products.push_back(*product);
+        paired.insert(einsum);
+      }
+  });
+  std::optional<int64_t> scratch = getScratchBytes(worker);
+  if (products.empty() || !scratch)
+    return;
+  bytes = llvm::alignTo(*scratch, kWorkspaceAlignment);
+  llvm::SetVector<Operation *> copies;
+  for (PairedProduct &product : products) {
+    copies.insert(product.rightCopy);
+    if (product.leftCopy && product.isDepthLast)
+      copies.insert(product.leftCopy);
+  }
+  for (Operation *copy : copies)
+    readThrough(cast<EinsumOp>(copy));
+  for (PairedProduct &product : products)
+    rewrite(product);
+  for (Operation *copy : dead)
+    copy->erase();
+  for (memref::ViewOp view : weightViews) {
+    OpBuilder builder(view);
+    view.getByteShiftMutable().assign(
+        arith::ConstantIndexOp::create(builder, view.getLoc(), bytes));
+  }
+  setScratchBytes(function, worker, bytes + weightBytes);
+}
+
+namespace {
+struct PairProductsPass
+    : public attn::impl::AttnPairProductsBase<PairProductsPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      bool hasPairs = llvm::any_of(function.getArgumentTypes(), [](Type type) {
+        return isa<MemRefType>(type) && getElementTypeOrSelf(type).isBF16();
+      });
+      if (function.isExternal() || !function->hasAttr(kLanesAttrName) ||
+          !hasPairs)
+        continue;
+      if (func::FuncOp worker = findWorker(function))
+        ProductPairer(function, worker, vectorBits / 32).run();
+    }
+  }
+};
+} // namespace
