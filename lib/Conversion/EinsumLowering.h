@@ -18,7 +18,7 @@ class EinsumLowering {
 public:
   /// `epilogue` is null or what findEpilogue found; it goes with the einsum.
   EinsumLowering(EinsumOp einsum, EinsumOp epilogue, int64_t vectorBits,
-                 int64_t rowTile);
+                 int64_t rowTile, bool hasDots);
   static EinsumOp findEpilogue(EinsumOp einsum);
   /// Why `einsum` cannot be lowered as `attn.pairs` asks for, if it cannot.
   static std::optional<StringRef> checkPairs(EinsumOp einsum);
@@ -71,6 +71,8 @@ private:
   /// The result ranks of the block's threads, where they have any.
   std::optional<SmallVector<StringAttr>> threadRanks;
   int64_t vectorWidth, rowTile;
+  /// Whether an instruction sums the products of a pair.
+  bool hasDots;
   TileOperands operands;
   std::optional<EinsumBody> computation;
   std::optional<TileOperands> epilogueOperands;

@@ -43,8 +43,8 @@ static Value joinPairs(OpBuilder &builder, Location loc, Value memref) {
 }
 
 static Value twice(OpBuilder &builder, Location loc, Value index) {
-  return arith::MulIOp::create(
-      builder, loc, index, arith::ConstantIndexOp::create(builder, loc, 2));
+  return arith::MulIOp::create(builder, loc, index,
+                               arith::ConstantIndexOp::create(builder, loc, 2));
 }
 
 //===----------------------------------------------------------------------===//
@@ -71,8 +71,7 @@ void EinsumLowering::emitInterleaved(OpBuilder &builder, const LaneBlock &lanes,
     Value both[2] = {first, values[1][vector]};
     for (Value &value : both)
       value = TileOperands::convert(builder, loc, value, element);
-    Value pairs =
-        vector::InterleaveOp::create(builder, loc, both[0], both[1]);
+    Value pairs = vector::InterleaveOp::create(builder, loc, both[0], both[1]);
     SmallVector<Value> indices;
     for (StringAttr rank : ArrayRef(outRanks).drop_back())
       indices.push_back(rank == *lane ? twice(builder, loc, at.firstLane)
@@ -121,8 +120,7 @@ std::optional<StringRef> EinsumLowering::checkPairs(EinsumOp einsum) {
         access.map.getNumDims(), access.map.getNumSymbols());
     bool usesLane = einsum.inputUsesRank(index, ranks.back());
     withLanes += usesLane;
-    AffineExpr lane =
-        getAffineDimExpr(einsum.findRank(ranks.back()), context);
+    AffineExpr lane = getAffineDimExpr(einsum.findRank(ranks.back()), context);
     if (usesLane ? !endsInPairs(type) || exprs.back() != place ||
                        exprs.drop_back().back() != lane
                  : distance != getAffineConstantExpr(1, context))
@@ -141,7 +139,8 @@ std::optional<StringRef> EinsumLowering::checkPairs(EinsumOp einsum) {
 void EinsumLowering::emitPairs(OpBuilder &builder, const LaneBlock &lanes,
                                Value firstRow, int64_t rows,
                                SmallVectorImpl<Value> &accumulators) {
-  if (lanes.count || !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp())) {
+  if (!hasDots || lanes.count ||
+      !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp())) {
     for (int64_t place : {1, 0}) {
       point[*pairs] = arith::ConstantIndexOp::create(builder, loc, place);
       accumulators = emitPoint(builder, lanes, firstRow, rows, accumulators);
@@ -201,14 +200,16 @@ EinsumOp EinsumLowering::findEpilogue(EinsumOp einsum) {
       next.getInputs().size() != 1 || next.getOutputRanks().empty() ||
       next.getInputs().front() != einsum.getInit() ||
       next.getOutputRanks() != einsum.getOutputRanks() ||
-      !next.getAccess(0).map.isIdentity() ||
-      !next.getClampedRanks().empty() ||
+      !next.getAccess(0).map.isIdentity() || !next.getClampedRanks().empty() ||
       getElementTypeOrSelf(einsum.getInit().getType()) !=
           einsum.getMapResult().getType())
     return {};
   Operation *op = next.getMapResult().getDefiningOp();
-  bool isOne = llvm::hasSingleElement(next.getMap()->without_terminator()) &&
-               op && op->getBlock() == next.getMap() &&
-               isa<arith::MulFOp, arith::AddFOp, arith::SubFOp>(op);
+  bool isOne =
+      op && op->getBlock() == next.getMap() &&
+      isa<arith::MulFOp, arith::AddFOp, arith::SubFOp>(op) &&
+      llvm::all_of(next.getMap()->without_terminator(), [&](Operation &other) {
+        return &other == op || other.hasTrait<OpTrait::ConstantLike>();
+      });
   return isOne ? next : EinsumOp();
 }

@@ -40,11 +40,12 @@ using namespace mlir;
 using namespace mlir::attn;
 
 EinsumLowering::EinsumLowering(EinsumOp einsum, EinsumOp epilogue,
-                               int64_t vectorBits, int64_t rowTileOption)
+                               int64_t vectorBits, int64_t rowTileOption,
+                               bool hasDots)
     : einsum(einsum), epilogue(epilogue), loc(einsum.getLoc()),
       outType(cast<MemRefType>(einsum.getInit().getType())),
       outRanks(einsum.getOutputRanks()), reduced(einsum.getReduced()),
-      operands(einsum) {
+      hasDots(hasDots), operands(einsum) {
   Type compute = einsum.getMapResult().getType();
   vectorWidth = vectorBits / std::max(32u, compute.getIntOrFloatBitWidth());
   rowTile = 1;
@@ -370,15 +371,15 @@ struct LowerEinsumsPass
       if (einsum->hasAttr(kPairsAttrName))
         if (std::optional<StringRef> reason =
                 EinsumLowering::checkPairs(einsum)) {
-          einsum.emitOpError("has '")
-              << kPairsAttrName << "', but " << *reason;
+          einsum.emitOpError("has '") << kPairsAttrName << "', but " << *reason;
           return signalPassFailure();
         }
       EinsumOp epilogue;
       if (!einsum->hasAttr(kThreadRanksAttrName))
         epilogue = EinsumLowering::findEpilogue(einsum);
       epilogues.insert(epilogue);
-      EinsumLowering(einsum, epilogue, vectorBits, getRowTile(einsum)).run();
+      EinsumLowering(einsum, epilogue, vectorBits, getRowTile(einsum), bf16Dots)
+          .run();
     }
   }
 

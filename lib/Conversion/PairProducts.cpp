@@ -13,7 +13,8 @@
 //   - tiles [column, depth] that are copies of a tensor keep its bf16 and its
 //     layout, as neighbours along the depth lie together;
 //   - tiles [depth, column] that are copies become [pair, column, 2];
-//   - lanes [depth, lane] become [pair, lane, 2]: copies keep the tensor's bits,
+//   - lanes [depth, lane] become [pair, lane, 2]: copies keep the tensor's
+//   bits,
 //     and what a constant multiplied them by goes behind the sum; weights,
 //     which come from other tiles, are rounded (NU-2).
 //
@@ -24,6 +25,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Contractions.h"
+#include "PairRows.h"
 #include "WorkerScratch.h"
 #include "WorkspaceBytes.h"
 #include "attn/Conversion/FusedForm.h"
@@ -66,8 +68,7 @@ public:
   void run();
 
 private:
-  std::optional<PairedProduct> check(EinsumOp einsum,
-                                     const Contraction &parts);
+  std::optional<PairedProduct> check(EinsumOp einsum, const Contraction &parts);
   std::optional<StringRef> checkOperands(PairedProduct &product);
   EinsumOp findCopy(Value operand);
   bool isFromTiles(Value operand);
@@ -78,12 +79,7 @@ private:
                     MemRefType type);
   Value getRight(const PairedProduct &product);
   Value getLeft(const PairedProduct &product);
-  Value packRows(OpBuilder &builder, Value buffer, const EinsumAccess &access,
-                 StringAttr column, StringAttr depth, Value size);
   void rewrite(const PairedProduct &product);
-  StringAttr getName(StringAttr depth, StringRef suffix) {
-    return StringAttr::get(context, depth.getValue() + suffix);
-  }
 
   func::FuncOp function, worker;
   int64_t vectorLanes;
@@ -158,27 +154,17 @@ EinsumOp ProductPairer::findCopy(Value operand) {
 
 /// Whether `operand` is computed from other tiles, as weights are from scores.
 bool ProductPairer::isFromTiles(Value operand) {
-  return llvm::any_of(
-      writers[getWholeBuffer(operand)], [&](EinsumOp writer) {
-        return llvm::any_of(writer.getInputs(), isScratch);
-      });
+  return llvm::any_of(writers[getWholeBuffer(operand)], [&](EinsumOp writer) {
+    return llvm::any_of(writer.getInputs(), isScratch);
+  });
 }
 
-/// Whether `rank` stands alone wherever an index depends on it.
-static bool isPlainIn(const EinsumAccess &access, StringAttr rank) {
-  auto *found = llvm::find(access.ranks, rank);
-  if (found == access.ranks.end())
-    return true;
-  unsigned position = found - access.ranks.begin();
-  auto isPlain = [&](AffineMap map) {
-    return llvm::all_of(map.getResults(), [&](AffineExpr expr) {
-      return isa<AffineDimExpr>(expr) || !expr.isFunctionOfDim(position);
-    });
-  };
-  return isPlain(access.map) &&
-         llvm::all_of(access.getDataRead(), [&](const DataIndex &data) {
-           return isPlain(data.map);
-         });
+/// Whether one of the ranks that pairs would add is there.
+static bool hasPairRanks(EinsumOp einsum) {
+  return llvm::any_of(einsum.getRankNames(), [&](StringAttr rank) {
+    return einsum.hasRank(getPairRank(rank)) ||
+           einsum.hasRank(getPlaceRank(rank));
+  });
 }
 
 /// A power of two takes nothing from the bits of a number.
@@ -189,8 +175,7 @@ static bool isPowerOfTwo(FloatAttr factor) {
 }
 
 /// Fills in what the operands are; else says why they cannot lie in pairs.
-std::optional<StringRef>
-ProductPairer::checkOperands(PairedProduct &product) {
+std::optional<StringRef> ProductPairer::checkOperands(PairedProduct &product) {
   EinsumOp einsum = product.einsum;
   const Contraction &parts = product.parts;
   Value left = einsum.getInputs()[parts.left];
@@ -211,9 +196,11 @@ ProductPairer::checkOperands(PairedProduct &product) {
     return "the lanes fill no vectors";
   product.isDepthLast =
       getPlainRank(einsum.getAccess(parts.right), 1) == parts.depth;
-  if (product.isDepthLast && (rightType.isDynamicDim(1) ||
-                              rightType.getDimSize(1) % 2 != 0))
+  if (product.isDepthLast &&
+      (rightType.isDynamicDim(1) || rightType.getDimSize(1) % 2 != 0))
     return "the sum has no even number of points";
+  if (hasPairRanks(einsum) || hasPairRanks(product.rightCopy))
+    return "a rank has a name that stands for pairs";
   EinsumAccess from = product.rightCopy.getAccess(0);
   StringAttr depth =
       product.rightCopy.getOutputRanks()[product.isDepthLast ? 1 : 0];
@@ -224,6 +211,8 @@ ProductPairer::checkOperands(PairedProduct &product) {
     return std::nullopt;
   if (!product.leftCopy || !product.isDepthLast)
     return "the operand over the lanes is computed from a tensor";
+  if (hasPairRanks(product.leftCopy))
+    return "a rank has a name that stands for pairs";
   product.factor = *getCopyFactor(product.leftCopy);
   if (product.factor && isPowerOfTwo(product.factor))
     product.factor = {};
@@ -232,8 +221,8 @@ ProductPairer::checkOperands(PairedProduct &product) {
   return std::nullopt;
 }
 
-std::optional<PairedProduct>
-ProductPairer::check(EinsumOp einsum, const Contraction &parts) {
+std::optional<PairedProduct> ProductPairer::check(EinsumOp einsum,
+                                                  const Contraction &parts) {
   PairedProduct product;
   product.einsum = einsum;
   product.parts = parts;
@@ -244,135 +233,6 @@ ProductPairer::check(EinsumOp einsum, const Contraction &parts) {
     return product;
   einsum.emitRemark() << "multiplies in f32, not in pairs of bf16: " << *reason;
   return std::nullopt;
-}
-
-/// `access` with rank `rank` replaced by `by`, an expression over `ranks`, the
-/// ranks of the new access.
-static EinsumAccess replaceRank(const EinsumAccess &access, StringAttr rank,
-                                AffineExpr by, ArrayRef<StringAttr> ranks) {
-  MLIRContext *context = rank.getContext();
-  SmallVector<AffineExpr> dims;
-  for (StringAttr old : access.ranks) {
-    auto *found = llvm::find(ranks, old);
-    dims.push_back(old == rank ? by
-                   : found == ranks.end()
-                       ? getAffineConstantExpr(0, context)
-                       : getAffineDimExpr(found - ranks.begin(), context));
-  }
-  auto replace = [&](AffineMap map) {
-    return map.replaceDimsAndSymbols(dims, {}, ranks.size(),
-                                     map.getNumSymbols());
-  };
-  EinsumAccess result = access;
-  result.ranks.assign(ranks.begin(), ranks.end());
-  result.map = replace(access.map);
-  for (DataIndex &data : result.data)
-    data.map = replace(data.map);
-  return result;
-}
-
-/// `memref` from `offset` on along the dimensions that `map` indexes by rank
-/// `position` alone.
-static Value sliceAlong(OpBuilder &builder, Location loc, Value memref,
-                        AffineMap map, unsigned position, Value offset) {
-  auto type = cast<MemRefType>(memref.getType());
-  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0)),
-      ones(type.getRank(), builder.getIndexAttr(1)), sizes;
-  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
-    auto plain = dyn_cast<AffineDimExpr>(expr);
-    bool isSliced = plain && plain.getPosition() == position;
-    if (isSliced)
-      offsets[dim] = offset;
-    sizes.push_back(isSliced ? builder.getIndexAttr(1)
-                             : memref::getMixedSize(builder, loc, memref, dim));
-  }
-  return memref::SubViewOp::create(builder, loc, memref, offsets, sizes, ones);
-}
-
-/// The access at point `offset` of rank `rank`.
-static EinsumAccess sliceAccess(OpBuilder &builder, Location loc,
-                                const EinsumAccess &access, StringAttr rank,
-                                Value offset, ArrayRef<StringAttr> ranks) {
-  EinsumAccess result = access;
-  auto *found = llvm::find(access.ranks, rank);
-  unsigned position = found - access.ranks.begin();
-  if (access.map.isFunctionOfDim(position))
-    result.tensor = sliceAlong(builder, loc, access.tensor, access.map,
-                               position, offset);
-  for (DataIndex &data : result.data)
-    if (data.map.isFunctionOfDim(position))
-      data.tensor = sliceAlong(builder, loc, data.tensor, data.map, position,
-                               offset);
-  return replaceRank(result, rank, builder.getAffineConstantExpr(0), ranks);
-}
-
-/// Pairs that hold `points`.
-static int64_t countPairs(int64_t points) { return (points + 1) / 2; }
-
-static Value yieldFirst(OpBuilder &, Location, ValueRange args) {
-  return args[0];
-}
-
-/// Lays rows of rank `depth` out in pairs, [pair, column, 2]: `size` rows that
-/// `access` reads go to `buffer`, whose part with all pairs is returned. A
-/// missing row of the last pair is 0.
-Value ProductPairer::packRows(OpBuilder &builder, Value buffer,
-                              const EinsumAccess &access, StringAttr column,
-                              StringAttr depth, Value size) {
-  Location loc = size.getLoc();
-  StringAttr pair = getName(depth, "_pair"), place = getName(depth, "_place");
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  Value two = arith::ConstantIndexOp::create(builder, loc, 2);
-  Value whole = builder.createOrFold<arith::DivUIOp>(loc, size, two);
-  Value rest = builder.createOrFold<arith::RemUIOp>(loc, size, two);
-  auto type = cast<MemRefType>(buffer.getType());
-  SmallVector<OpFoldResult> zeros(3, builder.getIndexAttr(0)),
-      ones(3, builder.getIndexAttr(1));
-  auto getPart = [&](OpFoldResult pairs) -> Value {
-    SmallVector<OpFoldResult> sizes = {
-        pairs, builder.getIndexAttr(type.getDimSize(1)),
-        builder.getIndexAttr(2)};
-    return memref::SubViewOp::create(builder, loc, buffer, zeros, sizes, ones);
-  };
-  // The second place holds the first row.
-  AffineExpr row = builder.getAffineDimExpr(0) * 2 + 1 -
-                   builder.getAffineDimExpr(2);
-  SmallVector<StringAttr> ranks = {pair, column, place};
-  EinsumOp::create(builder, loc, getPart(getAsOpFoldResult(whole)), ranks,
-                   replaceRank(access, depth, row, ranks), std::nullopt,
-                   /*accumulate=*/false, {}, yieldFirst);
-  Value part = getPart(getAsOpFoldResult(
-      builder.createOrFold<arith::AddIOp>(loc, whole, rest)));
-  if (getConstantIntValue(rest) == 0)
-    return part;
-  Value isOdd = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
-                                      rest,
-                                      arith::ConstantIndexOp::create(
-                                          builder, loc, 0));
-  auto branch = scf::IfOp::create(builder, loc, isOdd);
-  OpBuilder tail = branch.getThenBodyBuilder();
-  auto getPlace = [&](int64_t number) -> Value {
-    SmallVector<OpFoldResult> offsets = {whole, builder.getIndexAttr(0),
-                                         builder.getIndexAttr(number)};
-    SmallVector<OpFoldResult> sizes = {builder.getIndexAttr(1),
-                                       builder.getIndexAttr(type.getDimSize(1)),
-                                       builder.getIndexAttr(1)};
-    auto reduced = memref::SubViewOp::inferRankReducedResultType(
-        {type.getDimSize(1)}, type, offsets, sizes, ones);
-    return memref::SubViewOp::create(tail, loc, reduced, buffer, offsets, sizes,
-                                     ones);
-  };
-  Value last = arith::SubIOp::create(tail, loc, size, one);
-  EinsumOp::create(tail, loc, getPlace(1), {column},
-                   sliceAccess(tail, loc, access, depth, last, {column}),
-                   std::nullopt, /*accumulate=*/false, {}, yieldFirst);
-  EinsumOp::create(tail, loc, getPlace(0), {column}, {}, std::nullopt,
-                   /*accumulate=*/false, {},
-                   [](OpBuilder &map, Location at, ValueRange) -> Value {
-                     return arith::ConstantOp::create(map, at,
-                                                      map.getF32FloatAttr(0));
-                   });
-  return part;
 }
 
 /// A buffer of `type`: in the place of `old`, which nothing reads any more if
@@ -430,8 +290,7 @@ void ProductPairer::readThrough(EinsumOp copy) {
       accesses.push_back(reader.getAccess(input));
     EinsumAccess from = copy.getAccess(0);
     for (auto [dim, rank] : llvm::enumerate(copied))
-      llvm::replace(from.ranks, rank,
-                    getPlainRank(accesses[index], dim));
+      llvm::replace(from.ranks, rank, getPlainRank(accesses[index], dim));
     accesses[index] = from;
     SmallVector<StringAttr> clamped;
     for (auto rank : reader.getClampedRanks().getAsRange<StringAttr>())
@@ -467,15 +326,14 @@ Value ProductPairer::getRight(const PairedProduct &product) {
   SmallVector<StringAttr> ranks = copy.getOutputRanks();
   Value size = builder.createOrFold<memref::DimOp>(loc, copy.getInit(), 0);
   // The place of the copy is free once.
-  bool isDead = dead.contains(copy) &&
-                !known.contains({copy, !product.isDepthLast});
+  bool isDead =
+      dead.contains(copy) && !known.contains({copy, !product.isDepthLast});
   if (!product.isDepthLast) {
-    auto type = MemRefType::get({countPairs(whole.getDimSize(0)),
-                                 whole.getDimSize(1), 2},
-                                bf16);
+    auto type = MemRefType::get(
+        {countPairs(whole.getDimSize(0)), whole.getDimSize(1), 2}, bf16);
     Value buffer = createPlace(builder, copy.getInit(), isDead, type);
-    Value rows = packRows(builder, buffer, copy.getAccess(0), ranks[1],
-                          ranks[0], size);
+    Value rows =
+        packRows(builder, buffer, copy.getAccess(0), ranks[1], ranks[0], size);
     return known[{copy, false}] = rows;
   }
   auto type = MemRefType::get(whole.getShape(), bf16);
@@ -509,8 +367,8 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
         createPlace(builder, copy.getInit(), dead.contains(copy), type);
     SmallVector<StringAttr> ranks = copy.getOutputRanks();
     StringAttr own = ranks.front();
-    SmallVector<StringAttr> pairs = {getName(own, "_pair"), ranks[1],
-                                     getName(own, "_place")};
+    SmallVector<StringAttr> pairs = {getPairRank(own), ranks[1],
+                                     getPlaceRank(own)};
     AffineExpr point =
         builder.getAffineDimExpr(0) * 2 + builder.getAffineDimExpr(2);
     SmallVector<StringAttr> clamped;
@@ -534,12 +392,12 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
   Value left = einsum.getInputs()[product.parts.left];
   auto view = cast<memref::ViewOp>(getWholeBuffer(left).getDefiningOp());
   auto whole = view.getType();
-  auto type = MemRefType::get(
-      {countPairs(whole.getDimSize(0)), whole.getDimSize(1), 2},
-      builder.getBF16Type());
-  weightBytes = std::max<int64_t>(
-      weightBytes,
-      llvm::alignTo(type.getNumElements() * 2, kWorkspaceAlignment));
+  auto type =
+      MemRefType::get({countPairs(whole.getDimSize(0)), whole.getDimSize(1), 2},
+                      builder.getBF16Type());
+  weightBytes =
+      std::max<int64_t>(weightBytes, llvm::alignTo(type.getNumElements() * 2,
+                                                   kWorkspaceAlignment));
   auto weights = memref::ViewOp::create(builder, loc, type, view.getSource(),
                                         view.getByteShift(), ValueRange());
   weightViews.push_back(weights);
@@ -554,8 +412,8 @@ void ProductPairer::rewrite(const PairedProduct &product) {
   Value right = getRight(product), left = getLeft(product);
   OpBuilder builder(einsum);
   Location loc = einsum.getLoc();
-  StringAttr pair = getName(parts.depth, "_pair");
-  StringAttr place = getName(parts.depth, "_place");
+  StringAttr pair = getPairRank(parts.depth);
+  StringAttr place = getPlaceRank(parts.depth);
   AffineExpr first = builder.getAffineDimExpr(1),
              second = builder.getAffineDimExpr(2);
   EinsumAccess accesses[2];
@@ -563,10 +421,10 @@ void ProductPairer::rewrite(const PairedProduct &product) {
   accesses[parts.right] =
       product.isDepthLast
           ? EinsumAccess(right,
-                         AffineMap::get(3, 0,
-                                        {builder.getAffineDimExpr(0),
-                                         first * 2 + second},
-                                        context),
+                         AffineMap::get(
+                             3, 0,
+                             {builder.getAffineDimExpr(0), first * 2 + second},
+                             context),
                          {parts.column, pair, place})
           : EinsumAccess::get(right, {pair, parts.column, place});
   Value out = einsum.getInit();

@@ -151,6 +151,7 @@ void attn::buildLowerPhasesPipeline(OpPassManager &manager,
   buildLowerUnfused(manager);
   AttnLowerEinsumsOptions lowering;
   lowering.vectorBits = options.vectorBits;
+  lowering.bf16Dots = options.bf16;
   manager.addPass(createAttnLowerEinsums(lowering));
   manager.addPass(createLoopInvariantCodeMotionPass());
   buildLowerToLLVMTail(manager, getFeatures(options));

@@ -120,3 +120,74 @@ func.func @bits(%b: memref<16xi1>, %o: memref<16xi32>) {
   } outs(%o) : (memref<16xi1>) -> memref<16xi32>
   return
 }
+
+// -----
+
+// A result whose innermost rank has two points is stored as interleaved vectors of
+// the rank in front of it.
+// CHECK-LABEL: func @interleaved
+// CHECK: %[[OUT:.*]] = memref.collapse_shape %{{.*}} {{\[}}[0], [1, 2]] : memref<4x16x2xbf16> into memref<4x32xbf16>
+// CHECK: %[[BOTH:.*]] = vector.interleave %{{.*}}, %{{.*}} : vector<16xbf16> -> vector<32xbf16>
+// CHECK: vector.store %[[BOTH]], %[[OUT]]
+func.func @interleaved(%a: memref<8x16xf32>, %o: memref<4x16x2xbf16>) {
+  attn.einsum [p,m,i] = %a[p*2-i+1,m] outs(%o) : (memref<8x16xf32>) -> memref<4x16x2xbf16>
+  return
+}
+
+// -----
+
+// One operation on a sum, in place, is done in registers; a function is not.
+// CHECK-LABEL: func @epilogue
+// CHECK-COUNT-24: vector.fma
+// CHECK-COUNT-24: arith.mulf
+// CHECK-COUNT-24: vector.store
+// CHECK-NOT: vector.load %{{.*}} : memref<8x48xf32>
+// CHECK: return
+func.func @epilogue(%q: memref<64x48xf32>, %k: memref<8x64xf32>, %s: memref<8x48xf32>) {
+  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<64x48xf32>, memref<8x64xf32>) -> memref<8x48xf32>
+  attn.einsum [n,m] = map(%s[n,m]) {
+  ^bb0(%x: f32):
+    %factor = arith.constant 0.3 : f32
+    %y = arith.mulf %x, %factor : f32
+    attn.yield %y : f32
+  } outs(%s) : (memref<8x48xf32>) -> memref<8x48xf32>
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func @no_epilogue
+// CHECK-COUNT-24: vector.fma
+// CHECK-COUNT-24: vector.store
+// CHECK: math.exp2
+func.func @no_epilogue(%q: memref<64x48xf32>, %k: memref<8x64xf32>, %s: memref<8x48xf32>) {
+  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<64x48xf32>, memref<8x64xf32>) -> memref<8x48xf32>
+  attn.einsum [n,m] = map(%s[n,m]) {
+  ^bb0(%x: f32):
+    %y = math.exp2 %x : f32
+    attn.yield %y : f32
+  } outs(%s) : (memref<8x48xf32>) -> memref<8x48xf32>
+  return
+}
+
+// -----
+
+// A map of another tile is none of the sums.
+// CHECK-LABEL: func @another_tile
+// CHECK-COUNT-24: vector.fma
+// CHECK-COUNT-24: vector.store
+// CHECK: vector.load %arg3
+// CHECK: arith.mulf
+func.func @another_tile(%q: memref<64x48xf32>, %k: memref<8x64xf32>, %s: memref<8x48xf32>, %t: memref<8x48xf32>) {
+  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<64x48xf32>, memref<8x64xf32>) -> memref<8x48xf32>
+  attn.einsum [n,m] = map(%t[n,m]) {
+  ^bb0(%x: f32):
+    %factor = arith.constant 0.3 : f32
+    %y = arith.mulf %x, %factor : f32
+    attn.yield %y : f32
+  } outs(%s) : (memref<8x48xf32>) -> memref<8x48xf32>
+  return
+}

@@ -122,15 +122,17 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
 
     A result whose innermost rank has two points, side by side, is stored as
     interleaved vectors of the rank in front of it. A sum with `attn.pairs`
-    (attn-pair-products) adds two products of bf16 by one instruction, and one by one
-    where it is masked. One operation of arithmetic on a sum, in place, is done before
+    (attn-pair-products) adds two products of bf16 by one instruction with
+    `bf16-dots`, and one by one without or where it is masked. One operation of arithmetic on a sum, in place, is done before
     it is stored.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",
            "width of a vector register in bits">,
     Option<"rowTile", "row-tile", "int64_t", "8",
-           "rows of a register tile">];
+           "rows of a register tile">,
+    Option<"bf16Dots", "bf16-dots", "bool", "false",
+           "the target has AVX-512 BF16">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
                            "::mlir::LLVM::LLVMDialect",

@@ -32,7 +32,7 @@ void mlir::attn::setTarget(AttnToLLVMOptions &options,
   options.fma = target.isAArch64() || target.hasFeature("fma");
   options.bf16 = target.hasFeature("avx512bf16");
   // Zen 4 multiplies pairs of bf16 at twice the rate of f32, Emerald Rapids at
-  // half of it (benchmarks/peak); other cores were not measured.
+  // half of it (benchmarks/peak.c); other cores were not measured.
   bool isFaster = options.bf16 && target.getCPU().starts_with("znver");
   options.bf16Products = isFaster ? "pairs" : "f32";
 }

@@ -1,0 +1,159 @@
+//===- PairRows.cpp - Rows of a tile side by side in pairs ----------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "PairRows.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+StringAttr mlir::attn::getPairRank(StringAttr depth) {
+  return StringAttr::get(depth.getContext(), depth.getValue() + "_pair");
+}
+
+StringAttr mlir::attn::getPlaceRank(StringAttr depth) {
+  return StringAttr::get(depth.getContext(), depth.getValue() + "_place");
+}
+
+bool mlir::attn::isPlainIn(const EinsumAccess &access, StringAttr rank) {
+  auto *found = llvm::find(access.ranks, rank);
+  if (found == access.ranks.end())
+    return true;
+  unsigned position = found - access.ranks.begin();
+  auto isPlain = [&](AffineMap map) {
+    return llvm::all_of(map.getResults(), [&](AffineExpr expr) {
+      return isa<AffineDimExpr>(expr) || !expr.isFunctionOfDim(position);
+    });
+  };
+  return isPlain(access.map) &&
+         llvm::all_of(access.getDataRead(),
+                      [&](const DataIndex &data) { return isPlain(data.map); });
+}
+
+EinsumAccess mlir::attn::replaceRank(const EinsumAccess &access,
+                                     StringAttr rank, AffineExpr by,
+                                     ArrayRef<StringAttr> ranks) {
+  MLIRContext *context = rank.getContext();
+  SmallVector<AffineExpr> dims;
+  for (StringAttr old : access.ranks) {
+    auto *found = llvm::find(ranks, old);
+    dims.push_back(old == rank ? by
+                   : found == ranks.end()
+                       ? getAffineConstantExpr(0, context)
+                       : getAffineDimExpr(found - ranks.begin(), context));
+  }
+  auto replace = [&](AffineMap map) {
+    return map.replaceDimsAndSymbols(dims, {}, ranks.size(),
+                                     map.getNumSymbols());
+  };
+  EinsumAccess result = access;
+  result.ranks.assign(ranks.begin(), ranks.end());
+  result.map = replace(access.map);
+  for (DataIndex &data : result.data)
+    data.map = replace(data.map);
+  return result;
+}
+
+/// `memref` from `offset` on along the dimensions that `map` indexes by rank
+/// `position` alone.
+static Value sliceAlong(OpBuilder &builder, Location loc, Value memref,
+                        AffineMap map, unsigned position, Value offset) {
+  auto type = cast<MemRefType>(memref.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0)),
+      ones(type.getRank(), builder.getIndexAttr(1)), sizes;
+  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+    auto plain = dyn_cast<AffineDimExpr>(expr);
+    bool isSliced = plain && plain.getPosition() == position;
+    if (isSliced)
+      offsets[dim] = offset;
+    sizes.push_back(isSliced ? builder.getIndexAttr(1)
+                             : memref::getMixedSize(builder, loc, memref, dim));
+  }
+  return memref::SubViewOp::create(builder, loc, memref, offsets, sizes, ones);
+}
+
+/// The access at point `offset` of rank `rank`.
+static EinsumAccess sliceAccess(OpBuilder &builder, Location loc,
+                                const EinsumAccess &access, StringAttr rank,
+                                Value offset, ArrayRef<StringAttr> ranks) {
+  EinsumAccess result = access;
+  auto *found = llvm::find(access.ranks, rank);
+  unsigned position = found - access.ranks.begin();
+  if (access.map.isFunctionOfDim(position))
+    result.tensor =
+        sliceAlong(builder, loc, access.tensor, access.map, position, offset);
+  for (DataIndex &data : result.data)
+    if (data.map.isFunctionOfDim(position))
+      data.tensor =
+          sliceAlong(builder, loc, data.tensor, data.map, position, offset);
+  return replaceRank(result, rank, builder.getAffineConstantExpr(0), ranks);
+}
+
+Value mlir::attn::yieldFirst(OpBuilder &, Location, ValueRange args) {
+  return args[0];
+}
+
+Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
+                           const EinsumAccess &access, StringAttr column,
+                           StringAttr depth, Value size) {
+  Location loc = size.getLoc();
+  StringAttr pair = getPairRank(depth), place = getPlaceRank(depth);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value two = arith::ConstantIndexOp::create(builder, loc, 2);
+  Value whole = builder.createOrFold<arith::DivUIOp>(loc, size, two);
+  Value rest = builder.createOrFold<arith::RemUIOp>(loc, size, two);
+  auto type = cast<MemRefType>(buffer.getType());
+  SmallVector<OpFoldResult> zeros(3, builder.getIndexAttr(0)),
+      ones(3, builder.getIndexAttr(1));
+  auto getPart = [&](OpFoldResult pairs) -> Value {
+    SmallVector<OpFoldResult> sizes = {pairs,
+                                       builder.getIndexAttr(type.getDimSize(1)),
+                                       builder.getIndexAttr(2)};
+    return memref::SubViewOp::create(builder, loc, buffer, zeros, sizes, ones);
+  };
+  // The second place holds the first row.
+  AffineExpr row =
+      builder.getAffineDimExpr(0) * 2 + 1 - builder.getAffineDimExpr(2);
+  SmallVector<StringAttr> ranks = {pair, column, place};
+  EinsumOp::create(builder, loc, getPart(getAsOpFoldResult(whole)), ranks,
+                   replaceRank(access, depth, row, ranks), std::nullopt,
+                   /*accumulate=*/false, {}, yieldFirst);
+  Value part = getPart(
+      getAsOpFoldResult(builder.createOrFold<arith::AddIOp>(loc, whole, rest)));
+  if (getConstantIntValue(rest) == 0)
+    return part;
+  Value isOdd =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, rest,
+                            arith::ConstantIndexOp::create(builder, loc, 0));
+  auto branch = scf::IfOp::create(builder, loc, isOdd);
+  OpBuilder tail = branch.getThenBodyBuilder();
+  auto getPlace = [&](int64_t number) -> Value {
+    SmallVector<OpFoldResult> offsets = {whole, builder.getIndexAttr(0),
+                                         builder.getIndexAttr(number)};
+    SmallVector<OpFoldResult> sizes = {builder.getIndexAttr(1),
+                                       builder.getIndexAttr(type.getDimSize(1)),
+                                       builder.getIndexAttr(1)};
+    auto reduced = memref::SubViewOp::inferRankReducedResultType(
+        {type.getDimSize(1)}, type, offsets, sizes, ones);
+    return memref::SubViewOp::create(tail, loc, reduced, buffer, offsets, sizes,
+                                     ones);
+  };
+  Value last = arith::SubIOp::create(tail, loc, size, one);
+  EinsumOp::create(tail, loc, getPlace(1), {column},
+                   sliceAccess(tail, loc, access, depth, last, {column}),
+                   std::nullopt, /*accumulate=*/false, {}, yieldFirst);
+  EinsumOp::create(tail, loc, getPlace(0), {column}, {}, std::nullopt,
+                   /*accumulate=*/false, {},
+                   [](OpBuilder &map, Location at, ValueRange) -> Value {
+                     return arith::ConstantOp::create(map, at,
+                                                      map.getF32FloatAttr(0));
+                   });
+  return part;
+}

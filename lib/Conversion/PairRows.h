@@ -1,0 +1,43 @@
+//===- PairRows.h - Rows of a tile side by side in pairs --------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_CONVERSION_PAIRROWS_H
+#define ATTN_LIB_CONVERSION_PAIRROWS_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+
+namespace mlir::attn {
+
+/// Pairs that hold `points`.
+inline int64_t countPairs(int64_t points) { return (points + 1) / 2; }
+
+/// The ranks that take the place of `depth`: of the pairs, and of the two
+/// points in each.
+StringAttr getPairRank(StringAttr depth);
+StringAttr getPlaceRank(StringAttr depth);
+
+/// The map of a copy.
+Value yieldFirst(OpBuilder &, Location, ValueRange args);
+
+/// Whether `rank` stands alone wherever an index depends on it.
+bool isPlainIn(const EinsumAccess &access, StringAttr rank);
+
+/// `access` with rank `rank` replaced by `by`, an expression over `ranks`, the
+/// ranks of the new access.
+EinsumAccess replaceRank(const EinsumAccess &access, StringAttr rank,
+                         AffineExpr by, ArrayRef<StringAttr> ranks);
+
+/// Lays rows of rank `depth` out in pairs, [pair, column, 2]: `size` rows that
+/// `access` reads go to `buffer`, whose part with all pairs is returned. A
+/// missing row of the last pair is 0.
+Value packRows(OpBuilder &builder, Value buffer, const EinsumAccess &access,
+               StringAttr column, StringAttr depth, Value size);
+
+} // namespace mlir::attn
+
+#endif // ATTN_LIB_CONVERSION_PAIRROWS_H

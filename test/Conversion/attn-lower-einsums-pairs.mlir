@@ -1,0 +1,45 @@
+// RUN: attn-opt %s --attn-lower-einsums="bf16-dots=true" | FileCheck %s
+// RUN: attn-opt %s --attn-lower-einsums | FileCheck %s --check-prefix=LOOPS
+
+// One instruction for both points of a pair, which lie in 32 bits side by side.
+// CHECK-LABEL: func @rows
+// CHECK: %[[Q:.*]] = memref.collapse_shape %{{.*}} {{\[}}[0], [1, 2]]
+// CHECK-COUNT-3: vector.load %[[Q]][%{{.*}}, %{{.*}}] : memref<32x96xbf16>, vector<32xbf16>
+// CHECK: %[[PAIR:.*]] = vector.load %{{.*}} : memref<8x64xbf16>, vector<2xbf16>
+// CHECK: %[[BITS:.*]] = vector.bitcast %[[PAIR]] : vector<2xbf16> to vector<1xi32>
+// CHECK: %[[ONE:.*]] = vector.extract %[[BITS]][0]
+// CHECK: %[[ALL:.*]] = vector.broadcast %[[ONE]] : i32 to vector<16xi32>
+// CHECK: vector.bitcast %[[ALL]] : vector<16xi32> to vector<32xbf16>
+// CHECK-COUNT-24: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+// Without the instruction the second point comes first, too.
+// LOOPS-LABEL: func @rows
+// LOOPS-NOT: dpbf16ps
+// LOOPS: %[[SECOND:.*]] = arith.addi %{{.*}}, %c1
+// LOOPS-COUNT-24: vector.fma
+// LOOPS-COUNT-24: vector.fma
+func.func @rows(%q: memref<32x48x2xbf16>, %k: memref<8x64xbf16>, %s: memref<8x48xf32>) {
+  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.pairs = "i"}
+      : (memref<32x48x2xbf16>, memref<8x64xbf16>) -> memref<8x48xf32>
+  return
+}
+
+// Masked products are added one by one.
+// CHECK-LABEL: func @masked
+// CHECK-NOT: dpbf16ps
+// CHECK: vector.fma
+// CHECK: arith.select
+// CHECK: vector.fma
+// CHECK: arith.select
+func.func @masked(%w: memref<16x16x2xbf16>, %v: memref<16x8x2xbf16>, %o: memref<8x16xf32>, %live: index) {
+  attn.einsum [f,m] = map(%w[p,m,i], %v[p,f,i]) {
+  ^bb0(%x: f32, %y: f32):
+    %product = arith.mulf %x, %y : f32
+    %zero = arith.constant 0.0 : f32
+    %row = attn.index p : index
+    %is = arith.cmpi ult, %row, %live : index
+    %r = arith.select %is, %product, %zero : f32
+    attn.yield %r : f32
+  } reduce add(p,i) outs(%o) accumulate {attn.pairs = "i"}
+      : (memref<16x16x2xbf16>, memref<16x8x2xbf16>) -> memref<8x16xf32>
+  return
+}

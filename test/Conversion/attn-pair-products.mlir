@@ -1,0 +1,139 @@
+// RUN: attn-opt %s --attn-pair-products -split-input-file -verify-diagnostics | FileCheck %s
+
+// Scores of a copy with a factor that is no power of two, and weights from them.
+// CHECK-LABEL: func.func @step_run0
+// What weights are rounded to lies behind the scratch, which grows by it.
+// CHECK: %[[BYTES:.*]] = arith.constant 16384 : i64
+// CHECK: llvm.insertvalue %[[BYTES]], %{{.*}}[3, 0]
+// Queries keep their bits in pairs of features, in the place of the copy.
+// CHECK: %[[Q:.*]] = memref.view %{{.*}}[%c0][] : memref<?xi8> to memref<8x16x2xbf16>
+// CHECK: attn.einsum [e_pair,m,e_place] = %{{.*}}[m,e_pair*2+e_place] outs(%[[Q]]) clamp [m] : (memref<?x16xbf16>)
+// CHECK: %[[S:.*]] = memref.subview %{{.*}}[0, 0] [%{{.*}}, 16] [1, 1]
+// Keys lie as they do in their tensor.
+// CHECK: memref.view %{{.*}}[%c2048][] : memref<?xi8> to memref<32x16xbf16>
+// CHECK: attn.einsum [n0,e] = %{{.*}}[n0,e] outs(%[[K:.*]]) : (memref<?x16xbf16>) -> memref<?x16xbf16,
+// CHECK: attn.einsum [n0,m] = mul(%[[Q]][e_pair,m,e_place], %[[K]][n0,e_pair*2+e_place]) reduce add(e_pair,e_place) outs(%[[S]]) {attn.pairs = "e_place"}
+// CHECK-NEXT: attn.einsum [n0,m] = map(%[[S]][n0,m]) {
+// CHECK: arith.constant 3.000000e-01 : f32
+// CHECK: outs(%[[S]])
+// CHECK: attn.einsum [n0,m] = sub(%[[S]][n0,m], %{{.*}}[m]) outs(%[[S]])
+// Rows of values in pairs, the second first; the row that a last pair lacks is 0.
+// CHECK: %[[V:.*]] = memref.view %{{.*}}[%c4096][] : memref<?xi8> to memref<16x8x2xbf16>
+// CHECK: attn.einsum [n0_pair,f,n0_place] = %{{.*}}[n0_pair*2 - n0_place+1,f] outs(%{{.*}})
+// CHECK: %[[VALUES:.*]] = memref.subview %[[V]][0, 0, 0] [%{{.*}}, 8, 2]
+// CHECK: scf.if
+// CHECK: %[[LAST:.*]] = memref.subview %[[V]][%{{.*}}, 0, 1] [1, 8, 1]
+// CHECK: %[[ROW:.*]] = memref.subview %{{.*}}[%{{.*}}, 0] [1, 8] [1, 1] : memref<?x8xbf16>
+// CHECK: attn.einsum [f] = %[[ROW]][0,f] outs(%[[LAST]])
+// CHECK: %[[NONE:.*]] = memref.subview %[[V]][%{{.*}}, 0, 0] [1, 8, 1]
+// CHECK: attn.einsum [f] = map() {
+// CHECK: outs(%[[NONE]])
+// Another reader of the values' copy reads the tensor.
+// CHECK: attn.einsum [f] = %{{.*}}[n0,f] reduce add(n0) outs(%{{.*}}) : (memref<?x8xbf16>) -> memref<8xf32>
+// Weights are rounded in front of their product.
+// CHECK: %[[W:.*]] = memref.view %{{.*}}[%[[BEHIND:.*]]][] : memref<?xi8> to memref<16x16x2xbf16>
+// CHECK: attn.einsum [n0_pair,m,n0_place] = %[[S]][n0_pair*2 - n0_place+1,m] outs(%{{.*}})
+// CHECK: %[[WEIGHTS:.*]] = memref.subview %[[W]][0, 0, 0] [%{{.*}}, 16, 2]
+// CHECK: attn.einsum [f,m] = mul(%[[WEIGHTS]][n0_pair,m,n0_place], %[[VALUES]][n0_pair,f,n0_place]) reduce add(n0_pair,n0_place) outs(%{{.*}}) accumulate {attn.pairs = "n0_place"}
+// A mask reads the number of the row.
+// CHECK: attn.einsum [f,m] = map(%{{.*}}[n0_pair,m,n0_place], %[[VALUES]][n0_pair,f,n0_place]) {
+// CHECK-DAG: %[[PAIR:.*]] = attn.index n0_pair
+// CHECK-DAG: %[[PLACE:.*]] = attn.index n0_place
+// CHECK: %[[FIRST:.*]] = arith.muli %[[PAIR]], %{{.*}}
+// CHECK: %[[WITHIN:.*]] = arith.subi %{{.*}}, %[[PLACE]]
+// CHECK: %[[NUMBER:.*]] = arith.addi %[[FIRST]], %[[WITHIN]]
+// CHECK: arith.cmpi ult, %[[NUMBER]], %{{.*}}
+// CHECK: {attn.pairs = "n0_place"}
+// CHECK-LABEL: func.func @step_worker
+// CHECK: %[[SIZE:.*]] = arith.constant 16384 : i64
+// CHECK: return %[[SIZE]] : i64
+!descriptor = !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+func.func @step_run0(%q: memref<?x16xbf16>, %k: memref<?x16xbf16>, %v: memref<?x8xbf16>, %n: index, %scratch: !llvm.ptr, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %fields = llvm.mlir.poison : !descriptor
+  %with = llvm.insertvalue %scratch, %fields[1] : !descriptor
+  %bytes = arith.constant 15360 : i64
+  %all = llvm.insertvalue %bytes, %with[3, 0] : !descriptor
+  %w = builtin.unrealized_conversion_cast %all : !descriptor to memref<?xi8>
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c2048 = arith.constant 2048 : index
+  %c4096 = arith.constant 4096 : index
+  %c5120 = arith.constant 5120 : index
+  %c7168 = arith.constant 7168 : index
+  %c7232 = arith.constant 7232 : index
+  %c7744 = arith.constant 7744 : index
+  %qt = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [e,m] = map(%q[m,e]) {
+  ^bb0(%x: f32):
+    %factor = arith.constant 0.3 : f32
+    %y = arith.mulf %x, %factor : f32
+    attn.yield %y : f32
+  } outs(%qt) clamp [m] : (memref<?x16xbf16>) -> memref<16x16xf32>
+  %st = memref.view %w[%c5120][] : memref<?xi8> to memref<32x16xf32>
+  %s = memref.subview %st[0, 0] [%n, 16] [1, 1] : memref<32x16xf32> to memref<?x16xf32, strided<[16, 1]>>
+  %kt = memref.view %w[%c2048][] : memref<?xi8> to memref<32x16xf32>
+  %kp = memref.subview %kt[0, 0] [%n, 16] [1, 1] : memref<32x16xf32> to memref<?x16xf32, strided<[16, 1]>>
+  attn.einsum [n0,e] = %k[n0,e] outs(%kp) : (memref<?x16xbf16>) -> memref<?x16xf32, strided<[16, 1]>>
+  attn.einsum [n0,m] = mul(%qt[e,m], %kp[n0,e]) reduce add(e) outs(%s) : (memref<16x16xf32>, memref<?x16xf32, strided<[16, 1]>>) -> memref<?x16xf32, strided<[16, 1]>>
+  %max = memref.view %w[%c7168][] : memref<?xi8> to memref<16xf32>
+  attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (memref<?x16xf32, strided<[16, 1]>>) -> memref<16xf32>
+  attn.einsum [n0,m] = sub(%s[n0,m], %max[m]) outs(%s) : (memref<?x16xf32, strided<[16, 1]>>, memref<16xf32>) -> memref<?x16xf32, strided<[16, 1]>>
+  %vt = memref.view %w[%c4096][] : memref<?xi8> to memref<32x8xf32>
+  %vp = memref.subview %vt[0, 0] [%n, 8] [1, 1] : memref<32x8xf32> to memref<?x8xf32, strided<[8, 1]>>
+  attn.einsum [n0,f] = %v[n0,f] outs(%vp) : (memref<?x8xbf16>) -> memref<?x8xf32, strided<[8, 1]>>
+  %test = memref.view %w[%c7744][] : memref<?xi8> to memref<8xf32>
+  attn.einsum [f] = %vp[n0,f] reduce add(n0) outs(%test) : (memref<?x8xf32, strided<[8, 1]>>) -> memref<8xf32>
+  %o = memref.view %w[%c7232][] : memref<?xi8> to memref<8x16xf32>
+  attn.einsum [f,m] = mul(%s[n0,m], %vp[n0,f]) reduce add(n0) outs(%o) accumulate : (memref<?x16xf32, strided<[16, 1]>>, memref<?x8xf32, strided<[8, 1]>>) -> memref<8x16xf32>
+  attn.einsum [f,m] = map(%s[n0,m], %vp[n0,f]) {
+  ^bb0(%x: f32, %y: f32):
+    %product = arith.mulf %x, %y : f32
+    %row = attn.index n0 : index
+    %live = arith.cmpi ult, %row, %c1024 : index
+    %zero = arith.constant 0.0 : f32
+    %masked = arith.select %live, %product, %zero : f32
+    attn.yield %masked : f32
+  } reduce add(n0) outs(%o) accumulate : (memref<?x16xf32, strided<[16, 1]>>, memref<?x8xf32, strided<[8, 1]>>) -> memref<8x16xf32>
+  return
+}
+func.func @step_worker() -> i64 {
+  %bytes = arith.constant 15360 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// A factor that is a power of two stays with the copy: it takes no bit. Nothing is
+// left to do behind the sum, which may then add to another.
+// CHECK-LABEL: func.func @power_run0
+// CHECK: attn.einsum [e_pair,m,e_place] = map(%{{.*}}[m,e_pair*2+e_place]) {
+// CHECK: arith.constant 2.500000e-01 : f32
+// CHECK: attn.einsum [n0,m] = mul({{.*}}) reduce add(e_pair,e_place) outs(%{{.*}}) accumulate {attn.pairs = "e_place"}
+// CHECK-NEXT: return
+!descriptor = !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+func.func @power_run0(%q: memref<16x16xbf16>, %k: memref<32x16xbf16>, %scratch: !llvm.ptr, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %fields = llvm.mlir.poison : !descriptor
+  %with = llvm.insertvalue %scratch, %fields[1] : !descriptor
+  %w = builtin.unrealized_conversion_cast %with : !descriptor to memref<?xi8>
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c4096 = arith.constant 4096 : index
+  %qt = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [e,m] = map(%q[m,e]) {
+  ^bb0(%x: f32):
+    %factor = arith.constant 0.25 : f32
+    %y = arith.mulf %x, %factor : f32
+    attn.yield %y : f32
+  } outs(%qt) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %kt = memref.view %w[%c1024][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,e] = %k[n0,e] outs(%kt) : (memref<32x16xbf16>) -> memref<32x16xf32>
+  %s = memref.view %w[%c4096][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,m] = mul(%qt[e,m], %kt[n0,e]) reduce add(e) outs(%s) accumulate : (memref<16x16xf32>, memref<32x16xf32>) -> memref<32x16xf32>
+  return
+}
+func.func @power_worker() -> i64 {
+  %bytes = arith.constant 6144 : i64
+  return %bytes : i64
+}

@@ -1,0 +1,170 @@
+# ===- test_pairs.py - Products of bf16 in pairs -------------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Kernels that lay operands of bf16 out in pairs, against the float64 definition:
+with instructions that sum products of pairs, and with loops over the two points of
+each, which every CPU runs."""
+
+import os
+import re
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from attn.compiler import find_compiler
+from operators import Spec, operands, text
+from runner import judge, run, run_guarded
+from test_semantics import planted_everywhere_dead
+
+BASE = Spec(64, 40, heads=4, key_heads=2, dtype="bf16", lse=True)
+WINDOW = ("permuted", ("window", 20, 9))
+SPECS = {
+    "plain": BASE,
+    # The factor of 1/sqrt(e) is no power of two, and follows the sums.
+    "factor": replace(BASE, e=96, f=33, where=(("causal",),)),
+    "scale": replace(BASE, e=128, f=128, scale=0.3, where=(("window", 31, 17),)),
+    "one_pair": replace(BASE, e=2, f=1, where=(("causal",),)),
+    "more_than_a_product": replace(
+        BASE, e=40, softcap=20.0, bias="hmn", region="alibi", key_lengths=True,
+        query_lengths=True, sinks=True, where=(("causal",), ("window", 100, 100)),
+    ),
+    # An odd head size: scores in f32, weights in pairs.
+    "odd": replace(BASE, e=59, where=(("causal",),)),
+    "permuted": replace(
+        BASE, where=(WINDOW, ("causal",)), permute=(("both", ""),), region="every_third"
+    ),
+    "segments": replace(BASE, where=(("causal",),), segments=(("both", ""),)),
+    "blocks": replace(BASE, where=(("blocks", 20, 33, "h"), ("causal",))),
+    "tokens": replace(BASE, where=(("indices", 16, "h"),)),
+    "weights_gate": replace(
+        BASE, gates=(("weight", "sigmoid", "bmn", True), ("score", "none", "bn", False))
+    ),
+    "computed_keys": replace(BASE, gates=(("key", "silu", "bhn", False),)),
+    "computed_queries": replace(BASE, gates=(("query", "tanh", "bhme", False),)),
+    "l2": replace(BASE, normaliser="l2", lse=False),
+    "result": replace(BASE, out_dtype="f32"),
+}  # fmt: skip
+LENGTHS = [(113, 239), (49, 16), (1, 65), (64, 1), (300, 257)]
+EQUAL = [113, 1, 48, 257]
+
+
+def pytest_generate_tests(metafunc):
+    if "name" in metafunc.fixturenames:
+        quick = metafunc.config.getoption("--tier") == "quick"
+        metafunc.parametrize("name", ["factor", "segments"] if quick else list(SPECS))
+
+
+def has_instructions() -> bool:
+    with open("/proc/cpuinfo") as info:
+        return "avx512_bf16" in info.read()
+
+
+def in_loops(spec: Spec, *options: str) -> str:
+    """The kernel module in the LLVM dialect, for any CPU."""
+    tool = find_compiler().with_name("attn-opt")
+    options = " ".join(["form=fused", "vector-bits=256", "bf16-products=pairs", *options])
+    done = subprocess.run(
+        [tool, f"--attn-to-llvm={options}"], input=text(spec), capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+@pytest.fixture(params=["instructions", "loops"])
+def build(request, kernels):
+    if request.param == "loops":
+        return lambda spec: kernels.compile(
+            in_loops(spec), f"{spec.key}_loops", "--from-llvm-dialect"
+        )
+    if not has_instructions():
+        pytest.skip("no AVX-512 CPU")
+    return lambda spec: kernels.get(spec, "--bf16-products=pairs")
+
+
+def lengths(spec):
+    shared = (*spec.permute, *spec.segments)
+    return [(n, n) for n in EQUAL] if any(who == "both" for who, _ in shared) else LENGTHS
+
+
+def test_pairs(build, name, seed):
+    spec = SPECS[name]
+    kernel = build(spec)
+    for queries, keys in lengths(spec):
+        case = operands(spec, 2, queries, keys, np.random.default_rng([seed, queries, keys]))
+        judge(case, run_guarded(kernel, case, "padded", "end", keys))
+
+
+def test_dead_values_change_no_bit(build):
+    """Where a dead value is no number its products are masked, one by one: in the
+    order of the instruction, or other rows would change their bits."""
+    spec = replace(SPECS["factor"], where=(("causal",), ("window", 70, 90)))
+    kernel = build(spec)
+    case = operands(spec, 2, 130, 171, np.random.default_rng(5))
+    clean = run(kernel, case)
+    for bad in (np.inf, np.nan):
+        noisy = run(kernel, planted_everywhere_dead(case, bad))
+        assert [a.tobytes() for a in noisy] == [a.tobytes() for a in clean]
+
+
+def test_sums_do_not_depend_on_where_a_step_begins(build):
+    """Keys in front of all windows move the pairs by one place and change no bit."""
+    spec = replace(BASE, where=(("window", 20, 20),))
+    kernel = build(spec)
+    rng = np.random.default_rng(11)
+    case = operands(spec, 1, 60, 60, rng)
+    clean = run(kernel, case)
+    moved = operands(spec, 1, 61, 61, rng)
+    for key in ("q", "k", "v"):
+        moved.arrays[key][:, :, 1:] = case.arrays[key]
+    # The rows whose window does not reach the new key.
+    outputs = run(kernel, moved)
+    for one, other in zip(clean, outputs, strict=True):
+        assert one[:, :, 20:].tobytes() == other[:, :, 21:].tobytes()
+
+
+def test_loops_are_instructions(kernels):
+    """Both add the second product of a pair first."""
+    if not has_instructions():
+        pytest.skip("no AVX-512 CPU")
+    spec = SPECS["factor"]
+    case = operands(spec, 2, 113, 239, np.random.default_rng(2))
+    module = in_loops(spec, "vector-bits=512", "vector-registers=32", "avx512=true")
+    loops = run(kernels.compile(module, "pairs_loops", "--from-llvm-dialect"), case)
+    instructions = run(kernels.get(spec, "--bf16-products=pairs"), case)
+    assert [a.tobytes() for a in loops] == [a.tobytes() for a in instructions]
+
+
+@pytest.mark.parametrize(
+    ("which", "products"),
+    [("plain", 2), ("factor", 2), ("odd", 1), ("computed_keys", 1), ("computed_queries", 1)],
+)
+def test_which_products_are_in_pairs(which, products):
+    """A sum whose operands cannot lie in pairs stays in f32, and a remark says why."""
+    tool = find_compiler().with_name("attn-opt")
+    command = [
+        tool,
+        "--attn-to-llvm=form=fused bf16-products=pairs lane-tiles=48",
+        "--mlir-print-ir-after=attn-pair-products",
+    ]
+    done = subprocess.run(
+        command, input=text(SPECS[which]), capture_output=True, text=True, check=True
+    )
+    kinds = set(re.findall(r'attn\.pairs = "(\w+)"', done.stderr))
+    assert len(kinds) == products
+    assert ("multiplies in f32" in done.stderr) == (products < 2)
+
+
+def test_a_target_without_instructions_is_refused(tmp_path):
+    program = tmp_path / "plain.mlir"
+    program.write_text(text(BASE))
+    command = [find_compiler(), program, "-o", tmp_path / "plain.so", "--bf16-products=pairs"]
+    done = subprocess.run([*command, "--cpu=x86-64-v3"], capture_output=True, text=True)
+    assert done.returncode and "the target has no instructions for them" in done.stderr
+    done = subprocess.run([*command[:-1], "--bf16-products=two"], capture_output=True, text=True)
+    assert done.returncode and "must be f32 or pairs" in done.stderr
+    assert os.listdir(tmp_path) and not (tmp_path / "plain.so").exists()
