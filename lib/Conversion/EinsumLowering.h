@@ -16,10 +16,17 @@ namespace mlir::attn {
 /// Emits the loops of one einsum.
 class EinsumLowering {
 public:
-  /// `epilogue` is null or what findEpilogue found; it goes with the einsum.
-  EinsumLowering(EinsumOp einsum, EinsumOp epilogue, int64_t vectorBits,
-                 int64_t rowTile, bool hasDots);
+  EinsumLowering(EinsumOp einsum, int64_t vectorBits, int64_t rowTile,
+                 bool hasDots);
+  /// The einsum behind this one that maps its sums in place, by one operation
+  /// of arithmetic, or null.
   static EinsumOp findEpilogue(EinsumOp einsum);
+  /// The einsum behind this one, and its epilogue if there is one, that reduces
+  /// the tile over its rows, or null. What computes its addresses then stands
+  /// in front.
+  static EinsumOp findFold(EinsumOp einsum, EinsumOp epilogue);
+  /// Has both done before the values are stored, and erased with the einsum.
+  void join(EinsumOp epilogue, EinsumOp fold);
   /// Why `einsum` cannot be lowered as `attn.pairs` asks for, if it cannot.
   static std::optional<StringRef> checkPairs(EinsumOp einsum);
   void run();
@@ -39,8 +46,13 @@ private:
   void emitLoops(OpBuilder &builder, unsigned position);
   void emitLanes(OpBuilder &builder);
   void emitRows(OpBuilder &builder, const LaneBlock &lanes);
+  void emitRowTiles(OpBuilder &builder, const LaneBlock &lanes,
+                    SmallVectorImpl<Value> &folded);
   void emitTile(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
-                int64_t rows);
+                int64_t rows, MutableArrayRef<Value> folded);
+  SmallVector<Value> startFold(OpBuilder &builder, const LaneBlock &lanes);
+  void storeFold(OpBuilder &builder, const LaneBlock &lanes,
+                 ArrayRef<Value> folded);
   void emitReduction(OpBuilder &builder, unsigned position,
                      const LaneBlock &lanes, Value firstRow, int64_t rows,
                      SmallVectorImpl<Value> &accumulators);
@@ -56,9 +68,18 @@ private:
   TileCoordinates getCoordinates(OpBuilder &builder, const LaneBlock &lanes,
                                  int64_t vector, Value firstRow, int64_t row);
 
+  /// An einsum that works on values of another in registers.
+  struct Joined {
+    Joined(EinsumOp einsum, int64_t width)
+        : einsum(einsum), operands(einsum),
+          computation(einsum, operands, width) {}
+
+    EinsumOp einsum;
+    TileOperands operands;
+    EinsumBody computation;
+  };
+
   EinsumOp einsum;
-  /// A map of the sums that follows them in place, and is applied in registers.
-  EinsumOp epilogue;
   Location loc;
   MemRefType outType;
   /// Result ranks, those of them that loops run over around rows and lanes, and
@@ -75,8 +96,7 @@ private:
   bool hasDots;
   TileOperands operands;
   std::optional<EinsumBody> computation;
-  std::optional<TileOperands> epilogueOperands;
-  std::optional<EinsumBody> epilogueComputation;
+  std::optional<Joined> epilogue, fold;
   /// Values of the ranks whose loops are open.
   llvm::DenseMap<StringAttr, Value> point;
 };

@@ -186,30 +186,3 @@ void EinsumLowering::emitPairs(OpBuilder &builder, const LaneBlock &lanes,
                          right[position / lanes.vectors]})
               .getResult(0);
 }
-
-//===----------------------------------------------------------------------===//
-// Maps of sums
-//===----------------------------------------------------------------------===//
-
-/// The einsum behind this one that maps its sums in place, by one operation of
-/// arithmetic: that is done before they leave their registers.
-EinsumOp EinsumLowering::findEpilogue(EinsumOp einsum) {
-  auto next = dyn_cast_or_null<EinsumOp>(einsum->getNextNode());
-  if (!next || einsum.getReducedRanks().empty() || !next.isTileForm() ||
-      next.getInit() != einsum.getInit() || next.getReduction() ||
-      next.getInputs().size() != 1 || next.getOutputRanks().empty() ||
-      next.getInputs().front() != einsum.getInit() ||
-      next.getOutputRanks() != einsum.getOutputRanks() ||
-      !next.getAccess(0).map.isIdentity() || !next.getClampedRanks().empty() ||
-      getElementTypeOrSelf(einsum.getInit().getType()) !=
-          einsum.getMapResult().getType())
-    return {};
-  Operation *op = next.getMapResult().getDefiningOp();
-  bool isOne =
-      op && op->getBlock() == next.getMap() &&
-      isa<arith::MulFOp, arith::AddFOp, arith::SubFOp>(op) &&
-      llvm::all_of(next.getMap()->without_terminator(), [&](Operation &other) {
-        return &other == op || other.hasTrait<OpTrait::ConstantLike>();
-      });
-  return isOne ? next : EinsumOp();
-}

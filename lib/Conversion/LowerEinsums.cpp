@@ -39,10 +39,9 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-EinsumLowering::EinsumLowering(EinsumOp einsum, EinsumOp epilogue,
-                               int64_t vectorBits, int64_t rowTileOption,
-                               bool hasDots)
-    : einsum(einsum), epilogue(epilogue), loc(einsum.getLoc()),
+EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
+                               int64_t rowTileOption, bool hasDots)
+    : einsum(einsum), loc(einsum.getLoc()),
       outType(cast<MemRefType>(einsum.getInit().getType())),
       outRanks(einsum.getOutputRanks()), reduced(einsum.getReduced()),
       hasDots(hasDots), operands(einsum) {
@@ -92,19 +91,23 @@ void EinsumLowering::run() {
   OpBuilder builder(einsum);
   operands.prepare(builder, lane);
   computation.emplace(einsum, operands, lane ? vectorWidth : 0);
-  if (epilogue) {
-    epilogueOperands.emplace(epilogue);
-    epilogueComputation.emplace(epilogue, *epilogueOperands, vectorWidth);
-  }
   if (threadRanks && isBlockSum())
     emitBlockSum(builder);
   else if (threadRanks)
     emitThreads(builder, *threadRanks);
   else
     emitLoops(builder, 0);
-  if (epilogue)
-    epilogue.erase();
+  for (std::optional<Joined> *joined : {&fold, &epilogue})
+    if (*joined)
+      (*joined)->einsum.erase();
   einsum.erase();
+}
+
+void EinsumLowering::join(EinsumOp epilogueOp, EinsumOp foldOp) {
+  if (epilogueOp)
+    epilogue.emplace(epilogueOp, vectorWidth);
+  if (foldOp)
+    fold.emplace(foldOp, vectorWidth);
 }
 
 /// Loops over the result ranks that are neither rows nor lanes.
@@ -174,16 +177,28 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
 
 void EinsumLowering::emitRows(OpBuilder &builder, const LaneBlock &lanes) {
   if (!rowRank) {
-    emitTile(builder, lanes, {}, 1);
+    emitTile(builder, lanes, {}, 1, {});
     return;
   }
+  SmallVector<Value> folded = startFold(builder, lanes);
+  emitRowTiles(builder, lanes, folded);
+  storeFold(builder, lanes, folded);
+}
+
+/// Walks the rows in register tiles; the reduction of rows goes along.
+void EinsumLowering::emitRowTiles(OpBuilder &builder, const LaneBlock &lanes,
+                                  SmallVectorImpl<Value> &folded) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value size = getExtent(builder, *rowRank);
   auto emitLoop = [&](Value from, Value to, int64_t rows) {
     Value step = arith::ConstantIndexOp::create(builder, loc, rows);
-    auto loop = scf::ForOp::create(builder, loc, from, to, step);
+    auto loop = scf::ForOp::create(builder, loc, from, to, step, folded);
     OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-    emitTile(body, lanes, loop.getInductionVar(), rows);
+    SmallVector<Value> carried(loop.getRegionIterArgs());
+    emitTile(body, lanes, loop.getInductionVar(), rows, carried);
+    if (!carried.empty())
+      scf::YieldOp::create(body, loc, carried);
+    folded.assign(loop.getResults().begin(), loop.getResults().end());
   };
   if (rowTile == 1) {
     emitLoop(zero, size, 1);
@@ -197,7 +212,7 @@ void EinsumLowering::emitRows(OpBuilder &builder, const LaneBlock &lanes) {
     if (whole > 0)
       emitLoop(zero, end, rowTile);
     if (extent > whole)
-      emitTile(builder, lanes, end, extent - whole);
+      emitTile(builder, lanes, end, extent - whole, folded);
     return;
   }
   Value tile = arith::ConstantIndexOp::create(builder, loc, rowTile);
@@ -236,7 +251,8 @@ TileCoordinates EinsumLowering::getCoordinates(OpBuilder &builder,
 }
 
 void EinsumLowering::emitTile(OpBuilder &builder, const LaneBlock &lanes,
-                              Value firstRow, int64_t rows) {
+                              Value firstRow, int64_t rows,
+                              MutableArrayRef<Value> folded) {
   if (interleaved) {
     emitInterleaved(builder, lanes, firstRow);
     return;
@@ -263,11 +279,16 @@ void EinsumLowering::emitTile(OpBuilder &builder, const LaneBlock &lanes,
   }
   if (epilogue)
     for (auto [position, value] : llvm::enumerate(values))
-      value = epilogueComputation->emitMap(
+      value = epilogue->computation.emitMap(
           builder,
           getCoordinates(builder, lanes, position % vectors, firstRow,
                          position / vectors),
           value, /*accumulator=*/{});
+  if (fold)
+    for (auto [position, value] : llvm::enumerate(values)) {
+      Value &sum = folded[position % vectors];
+      sum = fold->computation.combine(builder, sum, value);
+    }
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector)
       operands.storeResult(
@@ -351,9 +372,9 @@ struct LowerEinsumsPass
       if (einsum.isTileForm() && isa<MemRefType>(einsum.getInit().getType()))
         einsums.push_back(einsum);
     });
-    llvm::SmallPtrSet<Operation *, 8> epilogues;
+    llvm::SmallPtrSet<Operation *, 8> joined;
     for (EinsumOp einsum : einsums) {
-      if (epilogues.contains(einsum))
+      if (joined.contains(einsum))
         continue;
       if (einsum.isOrdered()) {
         einsum.emitOpError("reduces by a region that is not declared "
@@ -374,12 +395,14 @@ struct LowerEinsumsPass
           einsum.emitOpError("has '") << kPairsAttrName << "', but " << *reason;
           return signalPassFailure();
         }
-      EinsumOp epilogue;
-      if (!einsum->hasAttr(kThreadRanksAttrName))
-        epilogue = EinsumLowering::findEpilogue(einsum);
-      epilogues.insert(epilogue);
-      EinsumLowering(einsum, epilogue, vectorBits, getRowTile(einsum), bf16Dots)
-          .run();
+      EinsumLowering lowering(einsum, vectorBits, getRowTile(einsum), bf16Dots);
+      if (!einsum->hasAttr(kThreadRanksAttrName)) {
+        EinsumOp epilogue = EinsumLowering::findEpilogue(einsum);
+        EinsumOp fold = EinsumLowering::findFold(einsum, epilogue);
+        joined.insert({epilogue, fold});
+        lowering.join(epilogue, fold);
+      }
+      lowering.run();
     }
   }
 

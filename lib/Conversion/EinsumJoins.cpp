@@ -1,0 +1,142 @@
+//===- EinsumJoins.cpp - Einsums that join the loops in front -----------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the next einsum does with values that one has in registers is done
+// before they are stored: one operation of arithmetic on a sum, and a reduction
+// of the tile over its rows. The reduction keeps its order, so its bits are
+// those of loops of its own, which would wait for each value's latency in turn.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Contractions.h"
+#include "EinsumLowering.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// The next einsum behind `einsum`, if nothing but addresses is computed in
+/// between.
+static EinsumOp findNext(EinsumOp einsum) {
+  Operation *next = einsum->getNextNode();
+  while (next && !isa<EinsumOp>(next) && isPure(next) &&
+         next->getNumRegions() == 0)
+    next = next->getNextNode();
+  auto found = dyn_cast_or_null<EinsumOp>(next);
+  return found && found.isTileForm() ? found : EinsumOp();
+}
+
+/// Whether the tiles of `einsum` hold what its map yields, not rounded.
+static bool keepsValues(EinsumOp einsum) {
+  return getElementTypeOrSelf(einsum.getInit().getType()) ==
+         einsum.getMapResult().getType();
+}
+
+/// Whether `next` reads the result of `einsum`, all of it and nothing else.
+static bool readsResult(EinsumOp next, EinsumOp einsum) {
+  if (next.getInputs().size() != 1 ||
+      next.getInputs().front() != einsum.getInit() ||
+      !next.getClampedRanks().empty() || !keepsValues(einsum))
+    return false;
+  EinsumAccess access = next.getAccess(0);
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  for (auto [dim, rank] : llvm::enumerate(ranks))
+    if (getPlainRank(access, dim) != rank)
+      return false;
+  return true;
+}
+
+EinsumOp EinsumLowering::findEpilogue(EinsumOp einsum) {
+  EinsumOp next = findNext(einsum);
+  if (!next || einsum.getReducedRanks().empty() ||
+      next.getInit() != einsum.getInit() || next.getReduction() ||
+      next.getOutputRanks().empty() || !readsResult(next, einsum) ||
+      next.getOutputRanks() != einsum.getOutputRanks())
+    return {};
+  Operation *op = next.getMapResult().getDefiningOp();
+  bool isOne =
+      op && op->getBlock() == next.getMap() &&
+      isa<arith::MulFOp, arith::AddFOp, arith::SubFOp>(op) &&
+      llvm::all_of(next.getMap()->without_terminator(), [&](Operation &other) {
+        return &other == op || other.hasTrait<OpTrait::ConstantLike>();
+      });
+  return isOne ? next : EinsumOp();
+}
+
+/// Whether what is written to `one` can be told to lie apart from `other`:
+/// constant parts of one memory do, and so do memory of a worker and tensors.
+static bool liesApart(Value one, Value other) {
+  auto getRange =
+      [](Value memref) -> std::optional<std::pair<int64_t, int64_t>> {
+    auto view = getWholeBuffer(memref).getDefiningOp<memref::ViewOp>();
+    if (!view || !view.getType().hasStaticShape())
+      return std::nullopt;
+    std::optional<int64_t> shift = getConstantIntValue(view.getByteShift());
+    if (!shift)
+      return std::nullopt;
+    int64_t width =
+        llvm::divideCeil(view.getType().getElementTypeBitWidth(), 8);
+    return std::make_pair(*shift,
+                          *shift + view.getType().getNumElements() * width);
+  };
+  auto own = getRange(one), its = getRange(other);
+  return own && its && (own->second <= its->first || its->second <= own->first);
+}
+
+EinsumOp EinsumLowering::findFold(EinsumOp einsum, EinsumOp epilogue) {
+  EinsumOp next = findNext(epilogue ? epilogue : einsum);
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  // Two lanes are interleaved, and no lanes.
+  if (!next || einsum.getOutputType().getShape().back() == 2 ||
+      !next.getReduction() || next.getAccumulate() ||
+      !next.getCombiner().empty() || ranks.size() != 2 ||
+      !readsResult(next, einsum) || !next.isIdentityMap() ||
+      next.getOutputRanks() != ArrayRef(ranks).drop_front() ||
+      next.getReduced() != ArrayRef(ranks).drop_back() || !keepsValues(next))
+    return {};
+  // The reduction writes while the tile is still computed.
+  SmallVector<Value> tiles(einsum.getInputs());
+  tiles.append(einsum.getIndices().begin(), einsum.getIndices().end());
+  tiles.push_back(einsum.getInit());
+  for (Value tile : tiles)
+    if (isa_and_nonnull<memref::ViewOp>(getWholeBuffer(tile).getDefiningOp())
+            ? !liesApart(next.getInit(), tile)
+            : !isa_and_nonnull<memref::ViewOp>(
+                  getWholeBuffer(next.getInit()).getDefiningOp()))
+      return {};
+  // Its addresses are known in front of the loops.
+  for (Operation *op = einsum->getNextNode(); op != next;) {
+    Operation *address = op;
+    op = op->getNextNode();
+    if (address != epilogue)
+      address->moveBefore(einsum);
+  }
+  return next;
+}
+
+/// What the reduction starts from, for each vector of a block of lanes.
+SmallVector<Value> EinsumLowering::startFold(OpBuilder &builder,
+                                             const LaneBlock &lanes) {
+  if (!fold)
+    return {};
+  Type type = VectorType::get({vectorWidth}, einsum.getMapResult().getType());
+  return SmallVector<Value>(std::max<int64_t>(lanes.vectors, 1),
+                            fold->computation.getIdentity(builder, type));
+}
+
+/// Stores what the reduction of a block of lanes has become.
+void EinsumLowering::storeFold(OpBuilder &builder, const LaneBlock &lanes,
+                               ArrayRef<Value> folded) {
+  for (auto [vector, value] : llvm::enumerate(folded))
+    fold->operands.storeResult(
+        builder, getCoordinates(builder, lanes, vector, /*firstRow=*/{}, 0),
+        {*lane}, value);
+}
