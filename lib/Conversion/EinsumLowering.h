@@ -61,7 +61,13 @@ private:
                                ValueRange accumulators);
   bool isInterleaved();
   void emitInterleaved(OpBuilder &builder, const LaneBlock &lanes,
-                       Value firstRow);
+                       Value firstRow, int64_t rows);
+  void storePairs(OpBuilder &builder, const TileCoordinates &at, Value pairs);
+  std::optional<unsigned> findTransposed();
+  SmallVector<Value> loadTransposed(OpBuilder &builder, unsigned index,
+                                    const LaneBlock &lanes, int64_t vector,
+                                    Value firstRow);
+  Value mapPairs(OpBuilder &builder, const TileCoordinates &at, Value pairs);
   void emitPairs(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
                  int64_t rows, SmallVectorImpl<Value> &accumulators);
   Value getExtent(OpBuilder &builder, StringAttr rank);
@@ -91,6 +97,8 @@ private:
   std::optional<StringAttr> interleaved, pairs;
   /// The result ranks of the block's threads, where they have any.
   std::optional<SmallVector<StringAttr>> threadRanks;
+  /// The operand that is transposed in registers, if there is one.
+  std::optional<unsigned> transposed;
   int64_t vectorWidth, rowTile;
   /// Whether an instruction sums the products of a pair.
   bool hasDots;

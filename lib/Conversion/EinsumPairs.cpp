@@ -56,34 +56,48 @@ bool EinsumLowering::isInterleaved() {
          outType.getElementTypeBitWidth() >= 8;
 }
 
+/// Stores a vector of pairs, of the lanes at `at`.
+void EinsumLowering::storePairs(OpBuilder &builder, const TileCoordinates &at,
+                                Value pairs) {
+  Value out = joinPairs(builder, loc, einsum.getInit());
+  SmallVector<Value> indices;
+  for (StringAttr rank : ArrayRef(outRanks).drop_back())
+    indices.push_back(rank == *lane ? twice(builder, loc, at.firstLane)
+                                    : at.uniform.lookup(rank));
+  if (!at.count) {
+    vector::StoreOp::create(builder, loc, pairs, out, indices);
+    return;
+  }
+  Value mask = vector::CreateMaskOp::create(
+      builder, loc, VectorType::get({2 * vectorWidth}, builder.getI1Type()),
+      twice(builder, loc, at.count));
+  vector::MaskedStoreOp::create(builder, loc, out, indices, mask, pairs);
+}
+
 /// Stores both points of the interleaved rank for each vector of lanes.
 void EinsumLowering::emitInterleaved(OpBuilder &builder, const LaneBlock &lanes,
-                                     Value firstRow) {
+                                     Value firstRow, int64_t rows) {
+  if (rows == vectorWidth && transposed) {
+    SmallVector<Value> square =
+        loadTransposed(builder, *transposed, lanes, /*vector=*/0, firstRow);
+    for (auto [row, pairs] : llvm::enumerate(square)) {
+      TileCoordinates at = getCoordinates(builder, lanes, 0, firstRow, row);
+      storePairs(builder, at, mapPairs(builder, at, pairs));
+    }
+    return;
+  }
   SmallVector<Value> values[2];
   for (int64_t place : {0, 1}) {
     point[*interleaved] = arith::ConstantIndexOp::create(builder, loc, place);
-    values[place] = emitPoint(builder, lanes, firstRow, /*rows=*/1, {});
+    values[place] = emitPoint(builder, lanes, firstRow, rows, {});
   }
-  Value out = joinPairs(builder, loc, einsum.getInit());
-  Type element = outType.getElementType();
   for (auto [vector, first] : llvm::enumerate(values[0])) {
-    TileCoordinates at = getCoordinates(builder, lanes, vector, firstRow, 0);
     Value both[2] = {first, values[1][vector]};
     for (Value &value : both)
-      value = TileOperands::convert(builder, loc, value, element);
-    Value pairs = vector::InterleaveOp::create(builder, loc, both[0], both[1]);
-    SmallVector<Value> indices;
-    for (StringAttr rank : ArrayRef(outRanks).drop_back())
-      indices.push_back(rank == *lane ? twice(builder, loc, at.firstLane)
-                                      : at.uniform.lookup(rank));
-    if (!at.count) {
-      vector::StoreOp::create(builder, loc, pairs, out, indices);
-      continue;
-    }
-    Value mask = vector::CreateMaskOp::create(
-        builder, loc, VectorType::get({2 * vectorWidth}, builder.getI1Type()),
-        twice(builder, loc, at.count));
-    vector::MaskedStoreOp::create(builder, loc, out, indices, mask, pairs);
+      value =
+          TileOperands::convert(builder, loc, value, outType.getElementType());
+    storePairs(builder, getCoordinates(builder, lanes, vector, firstRow, 0),
+               vector::InterleaveOp::create(builder, loc, both[0], both[1]));
   }
 }
 

@@ -72,6 +72,8 @@ EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
   if (!reduced.empty() &&
       isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
     rowTile = rowTileOption;
+  if ((transposed = findTransposed()))
+    rowTile = vectorWidth;
 }
 
 Value EinsumLowering::getExtent(OpBuilder &builder, StringAttr rank) {
@@ -136,8 +138,9 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
   // Copies are short, and faster without one.
   int64_t extent = outType.getShape().drop_back(interleaved ? 1 : 0).back();
   if (!ShapedType::isDynamic(extent)) {
-    int64_t block = kRegisterTileVectors * vectorWidth, first = 0;
-    bool isCopy = reduced.empty() && einsum.isIdentityMap();
+    int64_t most = transposed ? 1 : kRegisterTileVectors;
+    int64_t block = most * vectorWidth, first = 0;
+    bool isCopy = reduced.empty() && einsum.isIdentityMap() && !transposed;
     if (extent >= 2 * block && !isCopy) {
       first = extent / block * block;
       auto loop = scf::ForOp::create(
@@ -145,11 +148,10 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
           arith::ConstantIndexOp::create(builder, loc, first),
           arith::ConstantIndexOp::create(builder, loc, block));
       OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-      emitRows(body, {loop.getInductionVar(), kRegisterTileVectors, {}});
+      emitRows(body, {loop.getInductionVar(), most, {}});
     }
     while (extent - first >= vectorWidth) {
-      int64_t vectors = std::min<int64_t>(kRegisterTileVectors,
-                                          (extent - first) / vectorWidth);
+      int64_t vectors = std::min<int64_t>(most, (extent - first) / vectorWidth);
       emitRows(
           builder,
           {arith::ConstantIndexOp::create(builder, loc, first), vectors, {}});
@@ -211,7 +213,9 @@ void EinsumLowering::emitRowTiles(OpBuilder &builder, const LaneBlock &lanes,
     Value end = arith::ConstantIndexOp::create(builder, loc, whole);
     if (whole > 0)
       emitLoop(zero, end, rowTile);
-    if (extent > whole)
+    if (extent > whole && transposed)
+      emitLoop(end, size, 1);
+    else if (extent > whole)
       emitTile(builder, lanes, end, extent - whole, folded);
     return;
   }
@@ -254,7 +258,7 @@ void EinsumLowering::emitTile(OpBuilder &builder, const LaneBlock &lanes,
                               Value firstRow, int64_t rows,
                               MutableArrayRef<Value> folded) {
   if (interleaved) {
-    emitInterleaved(builder, lanes, firstRow);
+    emitInterleaved(builder, lanes, firstRow, rows);
     return;
   }
   int64_t vectors = std::max<int64_t>(lanes.vectors, 1);
@@ -335,6 +339,13 @@ SmallVector<Value> EinsumLowering::emitPoint(OpBuilder &builder,
   SmallVector<SmallVector<Value>> loaded(rows * vectors,
                                          SmallVector<Value>(count));
   for (unsigned index = 0; index < count; ++index) {
+    if (index == transposed && rows == vectorWidth) {
+      for (int64_t vector = 0; vector < vectors; ++vector)
+        for (auto [row, value] : llvm::enumerate(
+                 loadTransposed(builder, index, lanes, vector, firstRow)))
+          loaded[row * vectors + vector][index] = value;
+      continue;
+    }
     bool usesRow = rowRank && einsum.inputUsesRank(index, *rowRank);
     bool usesLane = lane && einsum.inputUsesRank(index, *lane);
     for (int64_t row = 0; row < rows; ++row)

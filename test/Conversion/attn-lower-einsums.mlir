@@ -57,8 +57,15 @@ func.func @maximum(%s: memref<?x16xf32>, %r: memref<16xf32>) {
 
 // -----
 
-// A quotient whose divisor is 0 is 0; a partial register is masked.
+// A quotient whose divisor is 0 is 0; a partial register is masked. What lies side
+// by side along the rows is transposed in registers, and gathered for the last rows.
 // CHECK-LABEL: func @quotient
+// CHECK: scf.for %{{.*}} = %{{.*}} to %c32 step %c16
+// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c16
+// CHECK-COUNT-16: vector.load %arg0[%{{.*}}, %{{.*}}] : memref<40x16xf32>, vector<16xf32>
+// CHECK-COUNT-64: vector.shuffle
+// CHECK-NOT: vector.shuffle
+// CHECK: scf.for
 // CHECK: vector.gather
 // CHECK: arith.divf
 // CHECK: arith.cmpf oeq
@@ -71,14 +78,106 @@ func.func @quotient(%a: memref<40x16xf32>, %d: memref<16xf32>, %o: memref<?x40xf
 
 // -----
 
+// Rows of a tensor are read inside it, and converted before they are transposed.
+// CHECK-LABEL: func @pack
+// CHECK: arith.minsi
+// CHECK: vector.load %{{.*}} : memref<?x64xbf16, {{.*}}>, vector<16xbf16>
+// CHECK-NEXT: arith.extf
+// CHECK-COUNT-64: vector.shuffle
+// CHECK-NOT: vector.gather
+// CHECK: return
+func.func @pack(%q: memref<?x64xbf16, strided<[?, 1], offset: ?>>, %o: memref<64x16xf32>) {
+  attn.einsum [e,m] = %q[m,e] outs(%o) clamp [m] : (memref<?x64xbf16, strided<[?, 1], offset: ?>>) -> memref<64x16xf32>
+  return
+}
+
+// -----
+
 // Elements narrower than a gather can take are loaded one by one, inside the
 // tensor.
-// CHECK-LABEL: func @pack
+// CHECK-LABEL: func @diagonal
 // CHECK: arith.minsi
 // CHECK-COUNT-16: vector.insert
 // CHECK: arith.extf
-func.func @pack(%q: memref<?x64xbf16, strided<[?, 1], offset: ?>>, %o: memref<64x16xf32>) {
-  attn.einsum [e,m] = %q[m,e] outs(%o) clamp [m] : (memref<?x64xbf16, strided<[?, 1], offset: ?>>) -> memref<64x16xf32>
+func.func @diagonal(%q: memref<?x64xbf16, strided<[?, 1], offset: ?>>, %o: memref<64x16xf32>) {
+  attn.einsum [e,m] = %q[m,e+m] outs(%o) clamp [m] : (memref<?x64xbf16, strided<[?, 1], offset: ?>>) -> memref<64x16xf32>
+  return
+}
+
+// -----
+
+// Rows of data are transposed, too: an index for each lane.
+// CHECK-LABEL: func @rows_of_a_table
+// CHECK: %[[ROW:.*]] = memref.load %arg1
+// CHECK: vector.load %arg0
+// CHECK-COUNT-64: vector.shuffle
+// CHECK-NOT: vector.gather
+// CHECK: return
+func.func @rows_of_a_table(%q: memref<?x64xf32>, %t: memref<16xi32>, %o: memref<64x16xf32>) {
+  attn.einsum [e,m] = %q[%t[m],e] outs(%o) : (memref<?x64xf32>, memref<16xi32>) -> memref<64x16xf32>
+  return
+}
+
+// -----
+
+// Pairs are transposed as 32 bits; a map works on both points of each.
+// CHECK-LABEL: func @pairs
+// CHECK-COUNT-16: vector.bitcast %{{.*}} : vector<32xbf16> to vector<16xi32>
+// CHECK-COUNT-64: vector.shuffle
+// CHECK: arith.shli
+// CHECK: arith.andi
+// CHECK: arith.mulf
+// CHECK: vector.interleave
+func.func @pairs(%q: memref<16x64xbf16>, %o: memref<32x16x2xbf16>) {
+  attn.einsum [p,m,i] = map(%q[m,p*2+i]) {
+  ^bb0(%x: f32):
+    %half = arith.constant 0.5 : f32
+    %y = arith.mulf %x, %half : f32
+    attn.yield %y : f32
+  } outs(%o) : (memref<16x64xbf16>) -> memref<32x16x2xbf16>
+  return
+}
+
+// -----
+
+// The maximum of the rows goes along with the sums, in the order of the rows; an
+// address that it needs is computed in front.
+// CHECK-LABEL: func @fold
+// CHECK: %[[MAX:.*]] = memref.view %arg2[%c4096][]
+// CHECK: %[[ALL:.*]]:3 = scf.for %{{.*}} iter_args
+// CHECK-COUNT-24: vector.fma
+// CHECK-COUNT-24: arith.select
+// CHECK: scf.yield
+// CHECK: vector.store %[[ALL]]#0, %[[MAX]]
+// CHECK: return
+func.func @fold(%q: memref<64x48xf32>, %k: memref<32x64xf32>, %w: memref<32768xi8>) {
+  %c4096 = arith.constant 4096 : index
+  %c8192 = arith.constant 8192 : index
+  %s = memref.view %w[%c8192][] : memref<32768xi8> to memref<32x48xf32>
+  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<64x48xf32>, memref<32x64xf32>) -> memref<32x48xf32>
+  %max = memref.view %w[%c4096][] : memref<32768xi8> to memref<48xf32>
+  attn.einsum [m] = %s[n,m] reduce max(n) outs(%max) : (memref<32x48xf32>) -> memref<48xf32>
+  return
+}
+
+// -----
+
+// It would write to what the sums still read.
+// CHECK-LABEL: func @no_fold
+// CHECK-COUNT-24: vector.fma
+// CHECK-COUNT-24: vector.store
+// CHECK: scf.for {{.*}} iter_args
+// CHECK: vector.load
+func.func @no_fold(%k: memref<32x64xf32>, %w: memref<32768xi8>) {
+  %c0 = arith.constant 0 : index
+  %c16384 = arith.constant 16384 : index
+  %q = memref.view %w[%c0][] : memref<32768xi8> to memref<64x48xf32>
+  %s = memref.view %w[%c16384][] : memref<32768xi8> to memref<32x48xf32>
+  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<64x48xf32>, memref<32x64xf32>) -> memref<32x48xf32>
+  %max = memref.view %w[%c0][] : memref<32768xi8> to memref<48xf32>
+  attn.einsum [m] = %s[n,m] reduce max(n) outs(%max) : (memref<32x48xf32>) -> memref<48xf32>
   return
 }
 
@@ -126,8 +225,8 @@ func.func @bits(%b: memref<16xi1>, %o: memref<16xi32>) {
 // A result whose innermost rank has two points is stored as interleaved vectors of
 // the rank in front of it.
 // CHECK-LABEL: func @interleaved
-// CHECK: %[[OUT:.*]] = memref.collapse_shape %{{.*}} {{\[}}[0], [1, 2]] : memref<4x16x2xbf16> into memref<4x32xbf16>
 // CHECK: %[[BOTH:.*]] = vector.interleave %{{.*}}, %{{.*}} : vector<16xbf16> -> vector<32xbf16>
+// CHECK: %[[OUT:.*]] = memref.collapse_shape %{{.*}} {{\[}}[0], [1, 2]] : memref<4x16x2xbf16> into memref<4x32xbf16>
 // CHECK: vector.store %[[BOTH]], %[[OUT]]
 func.func @interleaved(%a: memref<8x16xf32>, %o: memref<4x16x2xbf16>) {
   attn.einsum [p,m,i] = %a[p*2-i+1,m] outs(%o) : (memref<8x16xf32>) -> memref<4x16x2xbf16>

@@ -123,8 +123,11 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
     A result whose innermost rank has two points, side by side, is stored as
     interleaved vectors of the rank in front of it. A sum with `attn.pairs`
     (attn-pair-products) adds two products of bf16 by one instruction with
-    `bf16-dots`, and one by one without or where it is masked. One operation of arithmetic on a sum, in place, is done before
-    it is stored.
+    `bf16-dots`, and one by one without or where it is masked.
+
+    What the next einsum does with a tile joins its loops where that is one operation
+    of arithmetic on sums, in place, or a reduction over the rows, in their order. An
+    operand that has the rows side by side is transposed in registers.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",
