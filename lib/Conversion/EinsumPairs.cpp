@@ -166,7 +166,7 @@ void EinsumLowering::emitPairs(OpBuilder &builder, const LaneBlock &lanes,
   auto pairType = VectorType::get({2 * vectorWidth}, builder.getBF16Type());
   EinsumAccess access = einsum.getAccess(withLanes);
   Value tile = joinPairs(builder, loc, access.tensor);
-  SmallVector<Value> left, right;
+  SmallVector<Value> left;
   for (int64_t vector = 0; vector < lanes.vectors; ++vector) {
     TileCoordinates at = getCoordinates(builder, lanes, vector, firstRow, 0);
     TileCoordinates first = at;
@@ -177,6 +177,8 @@ void EinsumLowering::emitPairs(OpBuilder &builder, const LaneBlock &lanes,
     left.push_back(
         vector::LoadOp::create(builder, loc, pairType, tile, indices));
   }
+  auto name = builder.getStringAttr("llvm.x86.avx512bf16.dpbf16ps." +
+                                    Twine(32 * vectorWidth));
   Type i32 = builder.getI32Type();
   for (int64_t row = 0; row < rows; ++row) {
     TileCoordinates at = getCoordinates(builder, lanes, 0, firstRow, row);
@@ -189,14 +191,12 @@ void EinsumLowering::emitPairs(OpBuilder &builder, const LaneBlock &lanes,
     pair = vector::ExtractOp::create(builder, loc, pair, 0);
     pair = vector::BroadcastOp::create(
         builder, loc, VectorType::get({vectorWidth}, i32), pair);
-    right.push_back(vector::BitCastOp::create(builder, loc, pairType, pair));
+    pair = vector::BitCastOp::create(builder, loc, pairType, pair);
+    for (int64_t vector = 0; vector < lanes.vectors; ++vector) {
+      Value &sum = accumulators[row * lanes.vectors + vector];
+      sum = LLVM::CallIntrinsicOp::create(builder, loc, sum.getType(), name,
+                                          ValueRange{sum, left[vector], pair})
+                .getResult(0);
+    }
   }
-  auto name = builder.getStringAttr("llvm.x86.avx512bf16.dpbf16ps." +
-                                    Twine(32 * vectorWidth));
-  for (auto [position, sum] : llvm::enumerate(accumulators))
-    sum = LLVM::CallIntrinsicOp::create(
-              builder, loc, sum.getType(), name,
-              ValueRange{sum, left[position % lanes.vectors],
-                         right[position / lanes.vectors]})
-              .getResult(0);
 }

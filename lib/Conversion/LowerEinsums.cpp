@@ -327,42 +327,41 @@ void EinsumLowering::emitReduction(OpBuilder &builder, unsigned position,
   accumulators.assign(loop.getResults().begin(), loop.getResults().end());
 }
 
-/// Loads the operands once for the whole register tile and maps every value.
+/// Maps every value of a register tile. Operands are loaded once for the whole
+/// of it, and those of a row right in front of their use: others keep no
+/// register from the accumulators.
 SmallVector<Value> EinsumLowering::emitPoint(OpBuilder &builder,
                                              const LaneBlock &lanes,
                                              Value firstRow, int64_t rows,
                                              ValueRange accumulators) {
   int64_t vectors = std::max<int64_t>(lanes.vectors, 1);
   unsigned count = einsum.getInputs().size();
-  // loaded[row][vector][operand]; what does not depend on row or vector is
-  // loaded once.
+  bool hasSquare = transposed && rows == vectorWidth;
+  // loaded[row * vectors + vector][operand].
   SmallVector<SmallVector<Value>> loaded(rows * vectors,
                                          SmallVector<Value>(count));
-  for (unsigned index = 0; index < count; ++index) {
-    if (index == transposed && rows == vectorWidth) {
-      for (int64_t vector = 0; vector < vectors; ++vector)
-        for (auto [row, value] : llvm::enumerate(
-                 loadTransposed(builder, index, lanes, vector, firstRow)))
-          loaded[row * vectors + vector][index] = value;
-      continue;
-    }
+  if (hasSquare)
+    for (int64_t vector = 0; vector < vectors; ++vector)
+      for (auto [row, value] : llvm::enumerate(
+               loadTransposed(builder, *transposed, lanes, vector, firstRow)))
+        loaded[row * vectors + vector][*transposed] = value;
+  auto load = [&](unsigned index, int64_t row, int64_t vector) {
     bool usesRow = rowRank && einsum.inputUsesRank(index, *rowRank);
     bool usesLane = lane && einsum.inputUsesRank(index, *lane);
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t vector = 0; vector < vectors; ++vector) {
-        int64_t from = (usesRow ? row : 0) * vectors + (usesLane ? vector : 0);
-        int64_t to = row * vectors + vector;
-        if (from == to)
-          loaded[to][index] = operands.load(
-              builder, index,
-              getCoordinates(builder, lanes, vector, firstRow, row),
-              einsum.getMap()->getArgument(index).getType());
-        else
-          loaded[to][index] = loaded[from][index];
-      }
-  }
+    int64_t from = (usesRow ? row : 0) * vectors + (usesLane ? vector : 0);
+    int64_t to = row * vectors + vector;
+    if (from != to)
+      return loaded[from][index];
+    return operands.load(builder, index,
+                         getCoordinates(builder, lanes, vector, firstRow, row),
+                         einsum.getMap()->getArgument(index).getType());
+  };
   SmallVector<Value> results;
-  for (int64_t row = 0; row < rows; ++row)
+  for (int64_t row = 0; row < rows; ++row) {
+    for (unsigned index = 0; index < count; ++index)
+      for (int64_t vector = 0; vector < vectors; ++vector)
+        if (!hasSquare || index != *transposed)
+          loaded[row * vectors + vector][index] = load(index, row, vector);
     for (int64_t vector = 0; vector < vectors; ++vector) {
       int64_t position = row * vectors + vector;
       results.push_back(computation->emitMap(
@@ -370,6 +369,7 @@ SmallVector<Value> EinsumLowering::emitPoint(OpBuilder &builder,
           loaded[position],
           accumulators.empty() ? Value() : accumulators[position]));
     }
+  }
   return results;
 }
 
