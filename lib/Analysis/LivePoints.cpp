@@ -9,6 +9,7 @@
 #include "attn/Analysis/LivePoints.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "llvm/Support/MathExtras.h"
+#include <map>
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -265,5 +266,35 @@ std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
     return std::nullopt;
   if (!*plan)
     return LivePoints{rows * keys, true};
-  return countLivePoints(*plan, rows, keys, {rows, keys});
+  PerHeadAttr heads = space.getPerHead();
+  if (!heads)
+    return countLivePoints(*plan, rows, keys, {rows, keys});
+
+  // On average over the heads, or some of them, evenly far apart; heads with
+  // the same symbols have the same points.
+  constexpr int64_t kMostCounts = 16;
+  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
+  int64_t numHeads =
+      1 + heads.getLastHead([&](StringAttr rank) { return extents[rank]; });
+  std::map<SmallVector<int64_t>, int64_t> alike;
+  for (int64_t head = 0; head < numHeads; ++head) {
+    SmallVector<int64_t> symbols{rows, keys};
+    for (StringAttr symbol : plan->getSymbols().drop_front(2))
+      symbols.push_back(getHeadSymbol(*plan, symbol, head).value_or(0));
+    ++alike[symbols];
+  }
+  int64_t step = llvm::divideCeil(alike.size(), kMostCounts), counted = 0;
+  LivePoints all{0, step == 1};
+  for (auto [index, entry] : llvm::enumerate(alike)) {
+    auto &[symbols, times] = entry;
+    if (static_cast<int64_t>(index) % step != 0)
+      continue;
+    LivePoints live = countLivePoints(*plan, rows, keys, symbols);
+    all.count += live.count * times;
+    all.isExact &= live.isExact;
+    counted += times;
+  }
+  all.isExact &= all.count % counted == 0;
+  all.count /= counted;
+  return all;
 }

@@ -260,6 +260,8 @@ void TileSpace::buildContext() {
   Row first = getVariable(kFirst), last = getVariable(kLast);
   known = {lessOrEqual(getConstant(0), first), lessOrEqual(first, last),
            less(last, rowExtent), lessOrEqual(getConstant(0), keyExtent)};
+  for (const Row &row : plane.getHeadContext())
+    known.push_back(narrow(wide.widen(row)));
   for (auto [index, local] : llvm::enumerate(plane.getLocals())) {
     if (!local.isMonotone())
       continue;
@@ -565,6 +567,9 @@ attn::planSparsity(MLIRContext *context, const PlaneRestriction &restriction,
   SmallVector<StringAttr> symbols;
   for (StringRef name : plane.getSymbolNames())
     symbols.push_back(StringAttr::get(context, name));
+  SmallVector<DenseI64ArrayAttr> tables;
+  for (ArrayRef<int64_t> table : plane.getTables())
+    tables.push_back(DenseI64ArrayAttr::get(context, table));
   return PlanAttr::get(context, symbols, planned, getValues(plane, context),
-                       /*residues=*/1);
+                       tables, /*residues=*/1);
 }

@@ -311,6 +311,7 @@ private:
   PlaneLength getPlaneLength(OpBuilder &builder, Location loc,
                              AccessAttr access, StringAttr rank);
   Value getDiagonal(OpBuilder &builder, Location loc);
+  Value getHead(OpBuilder &builder, Location loc);
   void buildPlanSymbols(OpBuilder &builder, Location loc, PlanAttr plan);
   Type chooseTestType(OpBuilder &builder);
   void buildTestTerms(OpBuilder &builder, Location loc, PlanAttr plan);

@@ -413,6 +413,13 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
         return emit(cascade)
                << "lengths or positions are indexed by '" << rank.getValue()
                << "', which the mapping does not work on in parallel";
+  if (PerHeadAttr heads = space.getPerHead())
+    for (StringAttr rank : heads.getRanks())
+      if (!isParallel(rank))
+        return emit(cascade)
+               << "heads, which have points of their own, are counted by '"
+               << rank.getValue()
+               << "', which the mapping does not work on in parallel";
   for (Value result : cascade.getYielded())
     if (failed(checkResult(result, emit)))
       return failure();

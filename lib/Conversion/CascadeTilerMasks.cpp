@@ -217,11 +217,21 @@ static void splitTerms(AffineExpr expr, unsigned numSymbols,
 /// plain sums is cut to fit, whatever its symbols are.
 static bool fitsShort(PlanAttr plan) {
   SmallVector<double> symbols;
-  for (StringAttr symbol : plan.getSymbols())
+  for (StringAttr symbol : plan.getSymbols()) {
+    if (DenseI64ArrayAttr table = getTable(plan, symbol)) {
+      auto [least, most] = std::minmax_element(table.asArrayRef().begin(),
+                                               table.asArrayRef().end());
+      symbols.push_back(std::max(std::abs(static_cast<double>(*least)),
+                                 std::abs(static_cast<double>(*most))));
+      continue;
+    }
+    // An origin of heads is a number of the call, too.
     symbols.push_back(symbol == PlanSymbols::diagonal ||
-                              symbol == PlanSymbols::keyOrigin
+                              symbol == PlanSymbols::keyOrigin ||
+                              symbol == PlanSymbols::head
                           ? kFarPosition
                           : kMostTokens);
+  }
   double largest = 0;
   for (const PointValue &value : plan.getValues()) {
     double magnitude = 0;

@@ -91,16 +91,31 @@ static LogicalResult splitBySlots(Attribute expression, Attribute &slots,
 static void remarkRemainders(CascadeOp cascade) {
   if (!cascade.getSparsity())
     return;
-  cascade.getSparsityAttr().walk([&](Attribute term) {
-    int64_t step = 1;
-    if (auto dilated = dyn_cast<DilatedAttr>(term))
-      step = dilated.getStep();
-    else if (auto strided = dyn_cast<StridedAttr>(term))
-      step = strided.getStep();
-    if (step > 1)
-      cascade.emitRemark() << "loops visit whole ranges of keys, of which "
-                           << SparsityAttr::get(cascade.getContext(), term)
-                           << " leaves one in " << step;
+  auto getStep = [](Attribute atom) -> int64_t {
+    if (auto dilated = dyn_cast<DilatedAttr>(atom))
+      return dilated.getStep();
+    if (auto strided = dyn_cast<StridedAttr>(atom))
+      return strided.getStep();
+    return 1;
+  };
+  cascade.getSparsityAttr().walk<WalkOrder::PreOrder>([&](Attribute term) {
+    SmallVector<Attribute> atoms{term};
+    auto perHead = dyn_cast<PerHeadAttr>(term);
+    if (perHead)
+      atoms.assign(perHead.getAtoms().begin(), perHead.getAtoms().end());
+    auto [least, most] = std::minmax_element(
+        atoms.begin(), atoms.end(),
+        [&](Attribute a, Attribute b) { return getStep(a) < getStep(b); });
+    if (getStep(*most) > 1) {
+      InFlightDiagnostic remark =
+          cascade.emitRemark() << "loops visit whole ranges of keys, of which "
+                               << SparsityAttr::get(cascade.getContext(), term)
+                               << " leaves one in " << getStep(*least);
+      if (getStep(*least) != getStep(*most))
+        remark << " to " << getStep(*most) << ", by head";
+    }
+    // The atoms of heads are none of their own.
+    return perHead ? WalkResult::skip() : WalkResult::advance();
   });
 }
 
@@ -186,9 +201,9 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   if (failed(plan))
     return success(optional);
   if (classes)
-    plan =
-        PlanAttr::get(cascade.getContext(), plan->getSymbols(),
-                      plan->getPieces(), plan->getValues(), classes->residues);
+    plan = PlanAttr::get(cascade.getContext(), plan->getSymbols(),
+                         plan->getPieces(), plan->getValues(),
+                         plan->getTables(), classes->residues);
   if (tokenPlan && split->list)
     cascade.emitRemark("tests every key of the lists, which lengths and other "
                        "atoms do not shorten");

@@ -185,6 +185,49 @@ class AffineSet:
         return live
 
 
+@dataclass(frozen=True)
+class PerHead:
+    """The atom of each head; heads past the ends have that of the nearest one."""
+
+    atoms: tuple
+
+    def of(self, head: int):
+        return self.atoms[min(max(head, 0), len(self.atoms) - 1)]
+
+    def __call__(self, pos_m, pos_n):
+        raise TypeError("the head of an atom is not known here")
+
+
+@dataclass(frozen=True)
+class AffineSetOfHead:
+    """Live where each function of (m, n, head) is 0 or more."""
+
+    functions: tuple
+
+    def of(self, head: int):
+        return AffineSet(
+            tuple(lambda m, n, f=function: f(m, n, head) for function in self.functions)
+        )
+
+    def __call__(self, pos_m, pos_n):
+        raise TypeError("the head of an atom is not known here")
+
+
+def with_head(where, head: int):
+    """A sparsity whose atoms are those of one head."""
+    if isinstance(where, And):
+        return And(tuple(with_head(term, head) for term in where.atoms))
+    if isinstance(where, Or):
+        return Or(tuple(with_head(term, head) for term in where.terms))
+    if isinstance(where, Not):
+        return Not(with_head(where.term, head))
+    if isinstance(where, Permuted):
+        return Permuted(with_head(where.term, head))
+    if isinstance(where, (PerHead, AffineSetOfHead)):
+        return where.of(head)
+    return where
+
+
 def with_num_keys(where, num_keys: int):
     """A sparsity whose neighborhoods without a grid know how many keys there are."""
     if isinstance(where, And):
@@ -300,13 +343,15 @@ def with_lists(where, b: int, h: int, m, n):
     return where
 
 
-def lists_by_head(where) -> bool:
-    """Whether some list is that of a head."""
+def differs_by_head(where) -> bool:
+    """Whether some atom, or some list, is that of a head."""
     if isinstance(where, (And, Or)):
         terms = where.atoms if isinstance(where, And) else where.terms
-        return any(map(lists_by_head, terms))
-    if isinstance(where, Not):
-        return lists_by_head(where.term)
+        return any(map(differs_by_head, terms))
+    if isinstance(where, (Not, Permuted)):
+        return differs_by_head(where.term)
+    if isinstance(where, (PerHead, AffineSetOfHead)):
+        return True
     return isinstance(where, (Blocks, Indices)) and "h" in where.ranks
 
 

@@ -232,6 +232,13 @@ def atom_text(atom: tuple, list_text: Callable | None = None) -> str:
         return f"{atom_text(arguments[0])} in permuted"
     if name == "affine_set":
         return f"affine_set(affine_map<(m, n) -> ({', '.join(arguments[0])})>)"
+    if name == "per_head":
+        # Where a parameter differs there is an array over heads.
+        columns = list(zip(*(inner[1:] for inner in arguments), strict=True))
+        texts = [str(c[0]) if i and len(set(c)) == 1 else list(c) for i, c in enumerate(columns)]
+        return atom_text((arguments[0][0], *texts))
+    if name == "affine_set_of_head":
+        return f"affine_set(affine_map<(m, n)[h] -> ({', '.join(arguments[0])})>)"
     if name == "strided" and len(arguments) == 3:
         return f"strided({arguments[0]}, {arguments[1]}, block {arguments[2]})"
     if name == "neighborhood":
@@ -258,13 +265,14 @@ _ATOMS = {
     "radial": reference.Radial,
     "neighborhood": lambda kernel, options=(): reference.Neighborhood(kernel, **dict(options)),
     "affine_set": lambda results: reference.AffineSet(tuple(map(_affine, results))),
+    "affine_set_of_head": lambda results: reference.AffineSetOfHead(tuple(map(_affine, results))),
 }
 
 
 def _affine(text: str) -> Callable:
-    """An affine expression of m and n as a function."""
+    """An affine expression of m and n, and maybe of h, as a function."""
     code = text.replace("floordiv", "//").replace("mod", "%")
-    return lambda m, n: eval(code, {"m": m, "n": n})
+    return lambda m, n, h=0: eval(code, {"m": m, "n": n, "h": h})
 
 
 def list_atoms(terms) -> list[tuple]:
@@ -286,6 +294,8 @@ def predicate(term: tuple, lists=None):
         return next(lists)
     if name == "permuted":
         return reference.Permuted(predicate(arguments[0]))
+    if name == "per_head":
+        return reference.PerHead(tuple(map(predicate, arguments)))
     if name == "not":
         return reference.Not(predicate(arguments[0], lists))
     if name in ("and", "or"):

@@ -255,7 +255,9 @@ static bool comparesRows(AttentionOp op) {
 
 bool AttentionTile::readsPosition(AttentionLoop loop) {
   if ((loop == kRow && (comparesRows(op) || op.getQueryLengths())) ||
-      (loop == kKey && (op.getSparsity() || op.getKeyLengths())))
+      (loop == kKey && (op.getSparsity() || op.getKeyLengths())) ||
+      (loop == kHead && op.getSparsity() &&
+       !op.getSparsity()->getPerHeadAtoms().empty()))
     return true;
   return llvm::any_of(op.getScoreMaps(), [&](Region &map) {
     return !map.front().getArguments().take_back(4)[loop].use_empty();

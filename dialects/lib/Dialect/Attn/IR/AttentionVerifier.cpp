@@ -171,7 +171,17 @@ static LogicalResult verifyPositions(AttentionOp op) {
   // spec: SP-15
   if (op.getOrigin("n") && countsKeys(op.getSparsityAttr()))
     return op.emitOpError(kPartNeedsGrid);
-  return success();
+  if (!op.getSparsity())
+    return success();
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  return verifyPerHead(
+      op, op.getSparsityAttr(), "is 'h'",
+      [&](StringAttr rank) -> std::optional<int64_t> {
+        if (rank.getValue() != "h")
+          return std::nullopt;
+        return query.getDimSize(1);
+      },
+      [&](StringAttr) { return op.getOrigin("h") != nullptr; });
 }
 
 /// Checks an order of `tokens` tokens; `what` names it.

@@ -446,6 +446,23 @@ static LogicalResult verifyRanks(CascadeOp cascade, const ExtentMap &extents) {
                                  getType)))
         return failure();
 
+  if (SparsityAttr sparsity = cascade.getSparsityAttr())
+    if (failed(verifyPerHead(
+            cascade, sparsity, "are ranks of known extent outside of the plane",
+            [&](StringAttr rank) -> std::optional<int64_t> {
+              auto *found = extents.find(rank);
+              if (found == extents.end() ||
+                  ShapedType::isDynamic(found->second) ||
+                  rank == cascade.getQueryRankAttr() ||
+                  rank == cascade.getKeyRankAttr())
+                return std::nullopt;
+              return found->second;
+            },
+            [&](StringAttr rank) {
+              return cascade.getSpace().getOrigin(rank) != nullptr;
+            })))
+      return failure();
+
   // spec: PO-6
   for (OriginAttr origin : cascade.getSpace().origins)
     if (!extents.contains(origin.getRank()))
@@ -501,8 +518,8 @@ static LogicalResult verifyAccessRanks(CascadeOp cascade) {
     return false;
   };
   auto check = [&](EinsumOp einsum, StringRef what,
-                   AccessAttr access) -> LogicalResult {
-    for (StringAttr rank : access.getRanks())
+                   ArrayRef<StringAttr> ranks) -> LogicalResult {
+    for (StringAttr rank : ranks)
       if (!einsum.hasRank(rank) && rank != space.queryRank &&
           rank != space.keyRank)
         return einsum.emitOpError(what) << " along '" << rank.getValue()
@@ -514,15 +531,19 @@ static LogicalResult verifyAccessRanks(CascadeOp cascade) {
     if (failedOne)
       return;
     if (einsum.getReduction() && cascade.hasSpace() && space.restricts() &&
-        walks(einsum, space.queryRank) && walks(einsum, space.keyRank))
+        walks(einsum, space.queryRank) && walks(einsum, space.keyRank)) {
       for (AccessAttr access : space.getPlaneAccesses())
-        failedOne |=
-            !failedOne && failed(check(einsum, "is restricted", access));
+        failedOne |= !failedOne &&
+                     failed(check(einsum, "is restricted", access.getRanks()));
+      if (PerHeadAttr heads = space.getPerHead())
+        failedOne |= !failedOne &&
+                     failed(check(einsum, "is restricted", heads.getRanks()));
+    }
     einsum.getBody().walk([&](IndexOp index) {
       if (AccessAttr origin = space.getOrigin(index.getRankAttr()))
-        failedOne |=
-            !failedOne &&
-            failed(check(einsum, "reads an index whose origin varies", origin));
+        failedOne |= !failedOne &&
+                     failed(check(einsum, "reads an index whose origin varies",
+                                  origin.getRanks()));
     });
   });
   return failure(failedOne);

@@ -71,6 +71,13 @@ SmallVector<ListOperand> getListOperands(Attribute atom);
 LogicalResult verifyListCount(Operation *op, Attribute atom, int64_t rows,
                               function_ref<ShapedType(AccessAttr)> getType);
 
+/// Checks the atoms that differ by head. `getExtent` gives the extent of a rank
+/// that may count heads; `allowed` says which do.
+LogicalResult
+verifyPerHead(Operation *op, SparsityAttr sparsity, StringRef allowed,
+              function_ref<std::optional<int64_t>(StringAttr)> getExtent,
+              function_ref<bool(StringAttr)> hasOrigin);
+
 /// Diagnoses an element type that einsums do not compute with; `what` names the
 /// tensor.
 LogicalResult verifyElementType(Operation *op, const Twine &what, Type type);
