@@ -248,7 +248,8 @@ std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
   // tokens, segments and lists.
   if (!cascade.hasSpace() || space.offset || space.readsSlots() ||
       space.isPacked() || !space.getLists().empty() ||
-      space.getOrigin(space.queryRank) || space.getOrigin(space.keyRank))
+      !space.getMasks().empty() || space.getOrigin(space.queryRank) ||
+      space.getOrigin(space.keyRank))
     return std::nullopt;
   PlaneRestriction restriction;
   if (cascade.getSparsity())

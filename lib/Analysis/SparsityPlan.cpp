@@ -521,9 +521,13 @@ FailureOr<ListedSparsity> attn::splitLists(Attribute expression) {
   if (auto conjunction = dyn_cast<AndAttr>(expression))
     terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
   for (Attribute term : terms) {
+    if (isa<MaskAttr>(term)) {
+      split.hasMask = true;
+      continue;
+    }
     bool isList = isa<BlocksAttr, IndicesAttr>(term);
     bool hasList =
-        !SparsityAttr::get(term.getContext(), term).getListAtoms().empty();
+        !SparsityAttr::get(term.getContext(), term).getOperandAtoms().empty();
     if (hasList && (!isList || split.list))
       return failure();
     if (isList)

@@ -142,6 +142,8 @@ private:
   LogicalResult buildList(Attribute atom);
   Value buildListTest(OpBuilder &body, EinsumOp einsum, Attribute atom,
                       const RankCoordinates &coordinates);
+  Value buildMaskTest(OpBuilder &body, EinsumOp einsum, MaskAttr mask,
+                      const RankCoordinates &coordinates);
   /// The number of the head at a point, or null where no atom reads it.
   Value getHead(OpBuilder &body, EinsumOp einsum,
                 const RankCoordinates &coordinates);

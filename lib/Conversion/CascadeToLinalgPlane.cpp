@@ -84,7 +84,7 @@ static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
   if (auto permuted = dyn_cast<PermutedAttr>(term))
     return buildTerm(builder, loc, permuted.getTerm(), slot, slot, keyCount,
                      head, buildList);
-  if (isa<BlocksAttr, IndicesAttr>(term))
+  if (isa<BlocksAttr, IndicesAttr, MaskAttr>(term))
     return buildList(term);
 
   std::optional<AtomDefinition> atom = getAtomDefinition(term);
@@ -263,6 +263,8 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
   Value inside = buildTerm(
       body, loc, space.sparsity.getExpression(), token, slot, bounds[1],
       getHead(body, einsum, coordinates), [&](Attribute atom) {
+        if (auto mask = dyn_cast<MaskAttr>(atom))
+          return buildMaskTest(body, einsum, mask, coordinates);
         return buildListTest(body, einsum, atom, coordinates);
       });
   if (!inside)

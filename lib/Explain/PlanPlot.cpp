@@ -244,6 +244,8 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
      << " keys (" << keyRank.getValue() << ")\n";
   if (cascade.getSpace().isPacked())
     os << "of one segment\n";
+  if (!cascade.getSpace().getMasks().empty())
+    os << "of what a mask leaves of them, which is data, nothing is drawn\n";
   if (cascade.getSpace().getPerHead())
     os << "of head " << getGiven(numbers, PlanSymbols::head, 0) << "\n";
   if (loop.getTokenPlan())

@@ -39,6 +39,7 @@ from .sparsity import (  # noqa: F401
     Dilated,
     Indices,
     Leading,
+    Mask,
     Neighborhood,
     Not,
     Or,
@@ -257,7 +258,9 @@ class Operator:
         if self.key_lengths is not None:
             live = live & (n < len_n)
         where = with_head(self.where, h + self.origin("h", b))
-        where = with_lists(with_num_keys(where, len_n), b, h, m, n)
+        # Operands have the tokens of the part.
+        row, key = np.asarray(rows)[:, None], np.arange(num_keys)[None, :]
+        where = with_lists(with_num_keys(where, len_n), b, h, row, key)
         if where is not None and (self.query_order or self.key_order):
             slot_m, slot_n = m, n
             if self.query_order is not None:

@@ -330,15 +330,32 @@ class Indices:
         raise TypeError("the tokens that lists name are not known here")
 
 
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Live where values[...] is not 0, indexed by those of b, h, m, n in `ranks`."""
+
+    values: np.ndarray
+    ranks: str = ""
+
+    def names(self, b: int, h: int, m, n):
+        m, n = np.broadcast_arrays(m, n)
+        at = {"b": np.full(m.shape, b), "h": np.full(m.shape, h), "m": m, "n": n}
+        return self.values[tuple(at[rank] for rank in self.ranks)] != 0
+
+    def __call__(self, pos_m, pos_n):
+        raise TypeError("the tokens of a mask are not known here")
+
+
 def with_lists(where, b: int, h: int, m, n):
-    """A sparsity whose lists are those of the row b and the head h, at tokens m, n."""
+    """A sparsity whose lists and masks are those of the row b and the head h, at tokens
+    m, n."""
     if isinstance(where, And):
         return And(tuple(with_lists(term, b, h, m, n) for term in where.atoms))
     if isinstance(where, Or):
         return Or(tuple(with_lists(term, b, h, m, n) for term in where.terms))
     if isinstance(where, Not):
         return Not(with_lists(where.term, b, h, m, n))
-    if isinstance(where, (Blocks, Indices)):
+    if isinstance(where, (Blocks, Indices, Mask)):
         return lambda pos_m, pos_n: where.names(b, h, m, n)
     return where
 
@@ -352,7 +369,7 @@ def differs_by_head(where) -> bool:
         return differs_by_head(where.term)
     if isinstance(where, (PerHead, AffineSetOfHead)):
         return True
-    return isinstance(where, (Blocks, Indices)) and "h" in where.ranks
+    return isinstance(where, (Blocks, Indices, Mask)) and "h" in where.ranks
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ SPECS = {
     ),
     "tokens": Spec(16, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 16, "h"),)),
     "sigmoid": Spec(16, 16, normaliser="sigmoid", where=(("causal",),)),
+    "mask": Spec(16, 24, heads=4, key_heads=2, lse=True, where=(("mask", "bmn"), ("causal",))),
     "per_head": Spec(
         16, 24, heads=4, key_heads=2, lse=True,
         where=(("causal",), ("or", WINDOWS_OF_HEADS, SHARDS_OF_HEADS)),
@@ -122,6 +123,9 @@ WITHOUT_TENSOR_CORES = {
         32, 16, heads=4, key_heads=2, dtype="bf16", where=(WINDOW, ("causal",)), lse=True,
         permute=(("both", "h"),),
     ),
+    "threads_mask": Spec(
+        16, 16, heads=2, key_heads=1, dtype="f16", where=(("mask", "bhmn"), ("causal",)), lse=True,
+    ),
     "threads_query_gate": Spec(
         16, 32, heads=2, key_heads=1, dtype="bf16", gates=(("query", "tanh", "bhme", False),),
     ),
@@ -133,6 +137,7 @@ REASONS = {
     "apart": "a buffer is read across its lanes",
     "tokens": "an operand of the product begins within its tile",
     "threads_permuted": "a buffer is read across its lanes",
+    "threads_mask": "it sums what is no tile and no operand of a product",
     "threads_query_gate": "the tile over the lanes is computed, and would be rounded to 16 bits",
     "threads_value_gate": "a product of matrices is not of tiles in scratch",
 }

@@ -221,10 +221,10 @@ def atom_text(atom: tuple, list_text: Callable | None = None) -> str:
     A neighborhood is ("neighborhood", kernel, options) with a tuple of pairs, an
     affine set ("affine_set", results) with functions of m and n as text. Lists are
     ("blocks", rows, keys, ranks), with "flat" behind where all share their entries,
-    and ("indices", group, ranks); `list_text` gives the text of their operands.
+    ("indices", group, ranks) and ("mask", ranks); `list_text` gives the text of their operands.
     """
     name, *arguments = atom
-    if name in ("blocks", "indices"):
+    if name in ("blocks", "indices", "mask"):
         numbers = [str(number) for number in arguments if isinstance(number, int)]
         operands = list_text(atom) if list_text else [str(a) for a in arguments[len(numbers) :]]
         return f"{name}({', '.join(numbers + operands)})"
@@ -279,7 +279,7 @@ def list_atoms(terms) -> list[tuple]:
     """The atoms that name lists, in the order of the text."""
     found = []
     for name, *arguments in terms:
-        if name in ("blocks", "indices"):
+        if name in ("blocks", "indices", "mask"):
             found.append((name, *arguments))
         elif name in ("and", "or", "not"):
             found += list_atoms(arguments)
@@ -290,7 +290,7 @@ def predicate(term: tuple, lists=None):
     """The reference of a term as `atom_text` takes it; `lists` iterates over those
     that it names."""
     name, *arguments = term
-    if name in ("blocks", "indices"):
+    if name in ("blocks", "indices", "mask"):
         return next(lists)
     if name == "permuted":
         return reference.Permuted(predicate(arguments[0]))
@@ -368,8 +368,10 @@ def text(spec: Spec, name: str = "attention") -> str:
 
     def list_text(atom) -> list[str]:
         i = sum(argument.startswith("%list") for argument in arguments)
-        name, ranks = atom[0], atom[2 if atom[0] == "indices" else 3]
+        name, ranks = atom[0], atom[{"mask": 1, "indices": 2, "blocks": 3}[atom[0]]]
         tails = {f"%list{i}": (ranks, "sl", "i32")}
+        if name == "mask":
+            tails = {f"%list{i}": (ranks, "", "i8")}
         if name == "blocks":
             tails = {
                 f"%list{i}_offsets": (ranks, "s", "i32"),
@@ -507,6 +509,9 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
             drawn = draw_indices(rng, extents, *atom[1:])
             arrays[f"list{i}"] = drawn.astype(np.int32)
             continue
+        if atom[0] == "mask":
+            arrays[f"list{i}"] = draw_mask(rng, tuple(extents[rank] for rank in atom[1]))
+            continue
         begins, entries = draw_blocks(rng, extents, *atom[1:])
         arrays[f"list{i}_offsets"] = begins.astype(np.int32)
         arrays[f"list{i}_entries"] = entries.astype(np.int64)
@@ -565,6 +570,14 @@ def draw_blocks(rng, extents, rows, keys, ranks, flat=None, density=0.3):
     return begins, entries
 
 
+def draw_mask(rng, shape):
+    """A random mask, in which what is not 0 is anything; some rows have nothing."""
+    drawn = rng.choice(np.array([0, 0, 0, 1, 1, -1, 64], np.int8), shape)
+    if len(shape) > 1:
+        drawn *= rng.random((*shape[:-1], 1)) > 0.1
+    return drawn
+
+
 def draw_indices(rng, extents, group, ranks, longest=70):
     """Random lists of tokens, filled up with -1."""
     lists, keys = -(-extents["m"] // group), extents["n"]
@@ -616,6 +629,10 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
         if name == "indices":
             group, ranks = arguments
             lists.append(reference.Indices(group, arrays[f"list{at}"], ranks))
+            at += 1
+            continue
+        if name == "mask":
+            lists.append(reference.Mask(arrays[f"list{at}"], *arguments))
             at += 1
             continue
         rows, keys, ranks = arguments[:3]

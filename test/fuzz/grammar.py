@@ -228,6 +228,12 @@ class Attention:
         sizes = f"{dice.pick(1, 64)}, {dice.pick(1, 32)}"
         return f"blocks({sizes}, {operand(ranks, 's')}, {operand(flat, 's')})"
 
+    def mask(self):
+        """An atom that names a dense mask."""
+        ranks = self.dice.some("bhmn")
+        kind = self.type(ranks, "i32" if self.dice.errs() else "i8")
+        return f"mask({self.function.argument(kind)}[{', '.join(ranks)}] : {kind})"
+
     def segments(self):
         dice = self.dice
 
@@ -290,6 +296,8 @@ class Attention:
             where = sparsity(dice, permuted=dice.chance(0.3), heads=heads)
             if dice.chance(0.15):
                 where = f"({where}) {dice.pick('and', 'and', 'or')} {self.lists()}"
+            elif dice.chance(0.15):
+                where = f"({where}) {dice.pick('and', 'and', 'or')} {self.mask()}"
             clauses.append(f"where {where}")
         if dice.chance(0.6):
             clauses.append(f"align {'middle' if dice.errs() else dice.of(ALIGNMENTS)}")

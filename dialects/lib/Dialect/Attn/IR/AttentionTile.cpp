@@ -68,7 +68,7 @@ static SmallVector<SmallVector<OperandDim>> getOperandDims(AttentionOp op) {
       setExtra(bias.getSlot(), bias.getRanks());
   }
   if (op.getSparsity())
-    for (AccessAttr list : op.getSparsity()->getLists()) {
+    for (AccessAttr list : op.getSparsity()->getOperands()) {
       setExtra(list.getInput(), list.getRanks());
       auto &own = dims[firstExtra + list.getInput()];
       own.resize(

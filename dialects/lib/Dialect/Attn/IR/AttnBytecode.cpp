@@ -64,6 +64,7 @@ enum class AttributeCode : uint64_t {
   Blocks = 30,
   Indices = 31,
   PerHead = 32,
+  Mask = 33,
 };
 
 /// Writes one attribute.
@@ -290,6 +291,11 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
       .Case([&](AffineSetAttr set) {
         code(AttributeCode::AffineSet);
         writer.writeAttribute(set.getFunctions());
+        return success();
+      })
+      .Case([&](MaskAttr mask) {
+        code(AttributeCode::Mask);
+        writer.writeAttribute(mask.getOperand());
         return success();
       })
       .Case([&](PerHeadAttr perHead) {
@@ -633,6 +639,8 @@ Attribute AttributeReader::read() {
     return readRadial();
   case AttributeCode::AffineSet:
     return readTerm<AffineSetAttr, AffineMapAttr>();
+  case AttributeCode::Mask:
+    return readTerm<MaskAttr, AccessAttr>();
   case AttributeCode::PerHead:
     return readPerHead();
   case AttributeCode::Blocks:

@@ -49,6 +49,7 @@ SmallVector<AccessAttr> CascadeSpace::getPlaneAccesses() const {
     if (access)
       accesses.push_back(access);
   llvm::append_range(accesses, getLists());
+  llvm::append_range(accesses, getMasks());
   return accesses;
 }
 
@@ -63,6 +64,7 @@ SmallVector<AccessAttr> CascadeSpace::getAccesses() const {
   for (PermutationAttr permutation : permutations)
     accesses.push_back(permutation.getAccess());
   llvm::append_range(accesses, getLists());
+  llvm::append_range(accesses, getMasks());
   return accesses;
 }
 

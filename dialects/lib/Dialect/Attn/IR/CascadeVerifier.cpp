@@ -292,6 +292,23 @@ static LogicalResult verifyLists(CascadeOp cascade, const CascadeSpace &space) {
     for (const ListOperand &list : getListOperands(atom))
       if (failed(verifyAccess(cascade, list.what, list.access, list.numDims)))
         return failure();
+  // spec: SP-21
+  for (AccessAttr mask : space.getMasks()) {
+    if (mask.getInput() < 0 ||
+        mask.getInput() >= static_cast<int64_t>(cascade.getInputs().size()))
+      return cascade.emitOpError("reads input #")
+             << mask.getInput() << " of " << cascade.getInputs().size()
+             << " as a mask";
+    auto type =
+        cast<ShapedType>(cascade.getInputs()[mask.getInput()].getType());
+    if (!type.getElementType().isSignlessInteger(8) ||
+        type.getRank() != static_cast<int64_t>(mask.getRanks().size()))
+      return cascade.emitOpError("reads ")
+             << type << " as a mask with " << mask.getRanks().size()
+             << " ranks; allowed are i8, and a dimension for each rank";
+    if (!atoms.empty() || !space.permutations.empty() || space.isPacked())
+      return cascade.emitOpError(kMasksStandAlone);
+  }
   // spec: LI-5
   if (!atoms.empty() &&
       (!space.permutations.empty() || space.isPacked() ||

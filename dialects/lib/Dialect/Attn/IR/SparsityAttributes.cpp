@@ -43,7 +43,7 @@ static constexpr StringLiteral kKnownAtoms =
     "block_diagonal(size), dilated(window, step), strided(step, offset), "
     "neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, "
     "block), affine_set(map), blocks(rows, keys, offsets, indices), "
-    "indices(group, indices)";
+    "indices(group, indices), mask(operand)";
 
 /// What counts heads where nothing is said.
 static constexpr StringLiteral kHeadRank = "h";
@@ -74,6 +74,7 @@ private:
   FailureOr<Attribute> parseIndices(SMLoc location);
   /// An operand that an atom names, behind a comma.
   FailureOr<AccessAttr> parseListOperand();
+  FailureOr<AccessAttr> parseAnyOperand();
   /// What counts heads, behind an atom that differs by head.
   FailureOr<Attribute> parsePerHead(SMLoc location, ArrayRef<Attribute> atoms);
 
@@ -177,6 +178,10 @@ private:
 FailureOr<AccessAttr> ExpressionParser::parseListOperand() {
   if (parser.parseComma())
     return failure();
+  return parseAnyOperand();
+}
+
+FailureOr<AccessAttr> ExpressionParser::parseAnyOperand() {
   if (parseOperand)
     return parseOperand();
   int64_t number;
@@ -325,6 +330,14 @@ FailureOr<Attribute> ExpressionParser::parseAtom(StringRef keyword,
     return parseBlocks(location);
   if (keyword == "indices")
     return parseIndices(location);
+  if (keyword == "mask") {
+    if (parser.parseLParen())
+      return failure();
+    FailureOr<AccessAttr> mask = parseAnyOperand();
+    if (failed(mask) || parser.parseRParen())
+      return failure();
+    return get<MaskAttr>(location, *mask);
+  }
   if (keyword == "affine_set") {
     AffineMapAttr functions;
     if (parser.parseLParen() || parser.parseAttribute(functions) ||
@@ -497,14 +510,17 @@ static void printNeighborhood(AsmPrinter &printer, NeighborhoodAttr atom) {
 
 void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression,
                                    function_ref<void(AccessAttr)> printList) {
-  auto printOperand = [&](AccessAttr access) {
-    printer << ", ";
+  auto printAccess = [&](AccessAttr access) {
     if (printList)
       return printList(access);
     printer << access.getInput() << "[";
     llvm::interleaveComma(access.getRanks(), printer,
                           [&](StringAttr rank) { printer << rank.getValue(); });
     printer << "]";
+  };
+  auto printOperand = [&](AccessAttr access) {
+    printer << ", ";
+    printAccess(access);
   };
   // A nested connective is parenthesised, so that the text shows the tree.
   auto printTerm = [&](Attribute term) {
@@ -567,6 +583,11 @@ void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression,
       .Case([&](IndicesAttr indices) {
         printer << "indices(" << indices.getGroup();
         printOperand(indices.getIndices());
+        printer << ")";
+      })
+      .Case([&](MaskAttr mask) {
+        printer << "mask(";
+        printAccess(mask.getOperand());
         printer << ")";
       })
       .Case([&](AndAttr conjunction) {

@@ -24,42 +24,70 @@ bool SparsityAttr::isTerm(Attribute attribute) {
   return isa_and_nonnull<CausalAttr, WindowAttr, PrefixAttr, LeadingAttr,
                          BlockDiagonalAttr, DilatedAttr, StridedAttr,
                          NeighborhoodAttr, PowerOfTwoAttr, RadialAttr,
-                         PerHeadAttr, BlocksAttr, IndicesAttr, AndAttr, OrAttr,
-                         NotAttr, PermutedAttr>(attribute);
+                         PerHeadAttr, BlocksAttr, IndicesAttr, MaskAttr,
+                         AndAttr, OrAttr, NotAttr, PermutedAttr>(attribute);
 }
 
 /// Appends the atoms of `term` that name operands.
-static void collectListAtoms(Attribute term,
-                             SmallVectorImpl<Attribute> &atoms) {
+static void collectOperandAtoms(Attribute term,
+                                SmallVectorImpl<Attribute> &atoms) {
   llvm::TypeSwitch<Attribute>(term)
       .Case<AndAttr, OrAttr>([&](auto connective) {
         for (Attribute inner : connective.getTerms())
-          collectListAtoms(inner, atoms);
+          collectOperandAtoms(inner, atoms);
       })
       .Case<NotAttr, PermutedAttr>(
-          [&](auto inner) { collectListAtoms(inner.getTerm(), atoms); })
-      .Case<BlocksAttr, IndicesAttr>([&](auto atom) { atoms.push_back(atom); });
+          [&](auto inner) { collectOperandAtoms(inner.getTerm(), atoms); })
+      .Case<BlocksAttr, IndicesAttr, MaskAttr>(
+          [&](auto atom) { atoms.push_back(atom); });
+}
+
+SmallVector<Attribute> SparsityAttr::getOperandAtoms() const {
+  SmallVector<Attribute> atoms;
+  collectOperandAtoms(getExpression(), atoms);
+  return atoms;
 }
 
 SmallVector<Attribute> SparsityAttr::getListAtoms() const {
-  SmallVector<Attribute> atoms;
-  collectListAtoms(getExpression(), atoms);
+  SmallVector<Attribute> atoms = getOperandAtoms();
+  llvm::erase_if(atoms, [](Attribute atom) { return isa<MaskAttr>(atom); });
   return atoms;
+}
+
+/// The operands that an atom names.
+static SmallVector<AccessAttr> getOperandsOf(Attribute atom) {
+  if (auto blocks = dyn_cast<BlocksAttr>(atom))
+    return {blocks.getOffsets(), blocks.getIndices()};
+  if (auto indices = dyn_cast<IndicesAttr>(atom))
+    return {indices.getIndices()};
+  return {cast<MaskAttr>(atom).getOperand()};
 }
 
 SmallVector<AccessAttr> SparsityAttr::getLists() const {
   SmallVector<AccessAttr> lists;
   for (Attribute atom : getListAtoms())
-    if (auto blocks = dyn_cast<BlocksAttr>(atom))
-      lists.append({blocks.getOffsets(), blocks.getIndices()});
-    else
-      lists.push_back(cast<IndicesAttr>(atom).getIndices());
+    llvm::append_range(lists, getOperandsOf(atom));
   return lists;
+}
+
+SmallVector<AccessAttr> SparsityAttr::getOperands() const {
+  SmallVector<AccessAttr> operands;
+  for (Attribute atom : getOperandAtoms())
+    llvm::append_range(operands, getOperandsOf(atom));
+  return operands;
+}
+
+SmallVector<AccessAttr> SparsityAttr::getMasks() const {
+  SmallVector<AccessAttr> masks;
+  for (Attribute atom : getOperandAtoms())
+    if (auto mask = dyn_cast<MaskAttr>(atom))
+      masks.push_back(mask.getOperand());
+  return masks;
 }
 
 SparsityAttr
 SparsityAttr::mapLists(function_ref<AccessAttr(AccessAttr)> map) const {
-  if (getListAtoms().empty())
+  if (getOperandAtoms().empty())
     return *this;
   AttrTypeReplacer replacer;
   replacer.addReplacement(

@@ -346,6 +346,14 @@ LogicalResult IndicesAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+// spec: SP-21
+LogicalResult MaskAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               AccessAttr operand) {
+  if (!operand)
+    return emitError() << "mask: names an operand";
+  return success();
+}
+
 static LogicalResult verifyTerms(function_ref<InFlightDiagnostic()> emitError,
                                  StringRef connective,
                                  ArrayRef<Attribute> terms) {

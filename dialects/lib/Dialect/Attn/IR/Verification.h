@@ -57,6 +57,11 @@ inline constexpr StringLiteral kListsStandAlone =
     "has lists of keys and a permutation, segments or an origin of its plane; "
     "lists count tokens as they lie in the operands";
 
+/// What masks do not go with.
+inline constexpr StringLiteral kMasksStandAlone =
+    "has a mask and lists of keys, segments or a permutation; points of a mask "
+    "are walked as they lie";
+
 /// One operand of the lists of an atom.
 struct ListOperand {
   StringRef what;

@@ -113,6 +113,10 @@ struct CascadeSpace {
   SmallVector<AccessAttr> getLists() const {
     return sparsity ? sparsity.getLists() : SmallVector<AccessAttr>();
   }
+  /// The operands of atoms that are masks.
+  SmallVector<AccessAttr> getMasks() const {
+    return sparsity ? sparsity.getMasks() : SmallVector<AccessAttr>();
+  }
   /// An atom whose points depend on the head, or null: all count heads alike.
   PerHeadAttr getPerHead() const;
   /// Whether the order of slots matters: some atom reads them.

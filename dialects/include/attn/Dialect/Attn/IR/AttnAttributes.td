@@ -329,6 +329,27 @@ def Attn_IndicesAttr : Attn_Attr<"Indices", "indices"> {
   let genVerifyDecl = 1;
 }
 
+def Attn_MaskAttr : Attn_Attr<"Mask", "mask"> {
+  let summary = "live where an operand is not 0";
+  let description = [{
+    A dense mask, i8 elements for each point or broadcast over the ranks of b, h,
+    m and n that do not index them (SP-21): what is no list and has no closed
+    form, as the mask of an image or of an edited prompt. Every point that the
+    other terms leave is tested; so say with them what is known, `causal and
+    mask(%m[b, n])`.
+
+    In the text the operand stands in the atom; in an attribute alone its number
+    does, as for `blocks`:
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<causal and mask(0[b, m, n])>} {}
+    ```
+  }];
+  let parameters = (ins "::mlir::attn::AccessAttr":$operand);
+  let assemblyFormat = "`<` $operand `>`";
+  let genVerifyDecl = 1;
+}
+
 def Attn_AndAttr : Attn_Attr<"And", "and"> {
   let summary = "live where every term is live";
   let description = [{
@@ -419,6 +440,11 @@ def Attn_SparsityAttr : Attn_Attr<"Sparsity", "sparsity"> {
     ::llvm::SmallVector<::mlir::Attribute> getListAtoms() const;
     /// The operands that they name, likewise.
     ::llvm::SmallVector<::mlir::attn::AccessAttr> getLists() const;
+    /// The atoms that name operands, lists or masks, and the operands.
+    ::llvm::SmallVector<::mlir::Attribute> getOperandAtoms() const;
+    ::llvm::SmallVector<::mlir::attn::AccessAttr> getOperands() const;
+    /// The operands that are masks.
+    ::llvm::SmallVector<::mlir::attn::AccessAttr> getMasks() const;
     /// The atoms that differ by head, in the order of the text.
     ::llvm::SmallVector<::mlir::attn::PerHeadAttr> getPerHeadAtoms() const;
     /// This sparsity with other numbers for its heads.
