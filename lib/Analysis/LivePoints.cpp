@@ -271,9 +271,9 @@ std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
   if (!heads)
     return countLivePoints(*plan, rows, keys, {rows, keys});
 
-  // On average over the heads, or some of them, evenly far apart; heads with
-  // the same symbols have the same points.
-  constexpr int64_t kMostCounts = 16;
+  // On average over the heads; those with the same symbols have the same
+  // points.
+  constexpr size_t kMostCounts = 64;
   llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
   int64_t numHeads =
       1 + heads.getLastHead([&](StringAttr rank) { return extents[rank]; });
@@ -284,18 +284,15 @@ std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
       symbols.push_back(getHeadSymbol(*plan, symbol, head).value_or(0));
     ++alike[symbols];
   }
-  int64_t step = llvm::divideCeil(alike.size(), kMostCounts), counted = 0;
-  LivePoints all{0, step == 1};
-  for (auto [index, entry] : llvm::enumerate(alike)) {
-    auto &[symbols, times] = entry;
-    if (static_cast<int64_t>(index) % step != 0)
-      continue;
+  if (alike.size() > kMostCounts)
+    return std::nullopt;
+  LivePoints all{0, true};
+  for (auto &[symbols, times] : alike) {
     LivePoints live = countLivePoints(*plan, rows, keys, symbols);
     all.count += live.count * times;
     all.isExact &= live.isExact;
-    counted += times;
   }
-  all.isExact &= all.count % counted == 0;
-  all.count /= counted;
+  all.isExact &= all.count % numHeads == 0;
+  all.count = llvm::divideCeil(all.count, numHeads);
   return all;
 }
