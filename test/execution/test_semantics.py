@@ -213,11 +213,12 @@ def planted_everywhere_dead(case: Operands, bad) -> Operands:
     batch, _, queries, _ = arrays["q"].shape
     keys = arrays["k"].shape[2]
     for b in range(batch):
-        live = operator.live(b, np.arange(queries), queries, keys)
-        dead_keys = np.flatnonzero(~live.any(axis=0))
+        rows, heads = np.arange(queries), range(case.spec.heads)
+        live = np.stack([operator.live(b, rows, queries, keys, h) for h in heads])
+        dead_keys = np.flatnonzero(~live.any(axis=(0, 1)))
         arrays["k"][b, :, dead_keys] = bad
         arrays["v"][b, :, dead_keys] = bad
-        arrays["q"][b, :, np.flatnonzero(~live.any(axis=1))] = bad
+        arrays["q"][b][~live.any(axis=2)] = bad
     return Operands(case.spec, arrays)
 
 
