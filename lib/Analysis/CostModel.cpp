@@ -176,9 +176,15 @@ RankRoles attn::assignRankRoles(CascadeOp cascade, StringAttr stream) {
     return std::tuple(countReuse(rank), rank == rows,
                       ShapedType::isDynamic(extent), extent);
   };
+  // A plan is that of one head: its ranks are no lanes.
+  PerHeadAttr heads = cascade.getSpace().getPerHead();
+  auto countsHeads = [&](StringAttr rank) {
+    return heads && llvm::is_contained(heads.getRanks(), rank);
+  };
   RankRoles roles;
   for (StringAttr rank : common)
     if (!ranks.isReduced(rank) && !ranks.isStreaming(rank) &&
+        !countsHeads(rank) &&
         (!roles.lanes || getScore(rank) >= getScore(roles.lanes)))
       roles.lanes = rank;
   if (!roles.lanes)
@@ -425,10 +431,11 @@ static double countLinearKeys(const GridWalk &walk, PlanAttr plan,
   int64_t tokens = walk.axes.front().extent * walk.axes.front().inner;
   SmallVector<int64_t> symbols;
   for (StringAttr symbol : plan.getSymbols())
-    symbols.push_back(symbol == PlanSymbols::diagonal ||
-                              symbol == PlanSymbols::keyOrigin
-                          ? 0
-                          : tokens);
+    symbols.push_back(getHeadSymbol(plan, symbol, /*head=*/0)
+                          .value_or(symbol == PlanSymbols::diagonal ||
+                                            symbol == PlanSymbols::keyOrigin
+                                        ? 0
+                                        : tokens));
   int64_t tiles = llvm::divideCeil(tokens, rows);
   int64_t step = llvm::divideCeil(tiles, kSamples), count = 0;
   double keys = 0;

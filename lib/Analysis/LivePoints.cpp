@@ -9,6 +9,7 @@
 #include "attn/Analysis/LivePoints.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "llvm/Support/MathExtras.h"
+#include <map>
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -247,7 +248,8 @@ std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
   // tokens, segments and lists.
   if (!cascade.hasSpace() || space.offset || space.readsSlots() ||
       space.isPacked() || !space.getLists().empty() ||
-      space.getOrigin(space.queryRank) || space.getOrigin(space.keyRank))
+      !space.getMasks().empty() || space.getOrigin(space.queryRank) ||
+      space.getOrigin(space.keyRank))
     return std::nullopt;
   PlaneRestriction restriction;
   if (cascade.getSparsity())
@@ -265,5 +267,32 @@ std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
     return std::nullopt;
   if (!*plan)
     return LivePoints{rows * keys, true};
-  return countLivePoints(*plan, rows, keys, {rows, keys});
+  PerHeadAttr heads = space.getPerHead();
+  if (!heads)
+    return countLivePoints(*plan, rows, keys, {rows, keys});
+
+  // On average over the heads; those with the same symbols have the same
+  // points.
+  constexpr size_t kMostCounts = 64;
+  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
+  int64_t numHeads =
+      1 + heads.getLastHead([&](StringAttr rank) { return extents[rank]; });
+  std::map<SmallVector<int64_t>, int64_t> alike;
+  for (int64_t head = 0; head < numHeads; ++head) {
+    SmallVector<int64_t> symbols{rows, keys};
+    for (StringAttr symbol : plan->getSymbols().drop_front(2))
+      symbols.push_back(getHeadSymbol(*plan, symbol, head).value_or(0));
+    ++alike[symbols];
+  }
+  if (alike.size() > kMostCounts)
+    return std::nullopt;
+  LivePoints all{0, true};
+  for (auto &[symbols, times] : alike) {
+    LivePoints live = countLivePoints(*plan, rows, keys, symbols);
+    all.count += live.count * times;
+    all.isExact &= live.isExact;
+  }
+  all.isExact &= all.count % numHeads == 0;
+  all.count = llvm::divideCeil(all.count, numHeads);
+  return all;
 }

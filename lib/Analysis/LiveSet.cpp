@@ -95,22 +95,52 @@ void attn::removeRedundant(unsigned numVariables, ArrayRef<Row> context,
 // Planes
 //===----------------------------------------------------------------------===//
 
-static unsigned countSymbols(const PlaneRestriction &restriction) {
-  return 2 + restriction.hasKeyLengths + restriction.hasQueryLengths +
-         restriction.hasDiagonal + restriction.hasKeyOrigin;
+Plane::Plane(const PlaneRestriction &restriction, unsigned numLocals)
+    : FunctionSpace(0) {
+  auto add = [&](StringRef name) { names.push_back(name.str()); };
+  add(PlanSymbols::rowExtent);
+  add(PlanSymbols::keyExtent);
+  if (restriction.hasKeyLengths)
+    add(PlanSymbols::keyLength);
+  if (restriction.hasQueryLengths)
+    add(PlanSymbols::rowLength);
+  if (restriction.hasDiagonal)
+    add(PlanSymbols::diagonal);
+  if (restriction.hasKeyOrigin)
+    add(PlanSymbols::keyOrigin);
+  bool readsHead = false;
+  if (restriction.expression)
+    Attribute(restriction.expression).walk([&](PerHeadAttr atom) {
+      std::optional<AtomDefinition> definition = getAtomDefinition(atom);
+      readsHead |= definition->readsHead();
+      for (ArrayRef<int64_t> table : definition->tables)
+        if (!llvm::is_contained(tables, table))
+          tables.emplace_back(table);
+    });
+  // Expressions that differ in the order of terms have one plan.
+  llvm::sort(tables);
+  if (readsHead)
+    add(PlanSymbols::head);
+  for (size_t index = 0; index < tables.size(); ++index)
+    add(PlanSymbols::getTable(index));
+  numVariables = kFirstSymbol + names.size() + numLocals;
 }
 
-Plane::Plane(const PlaneRestriction &restriction, unsigned numLocals)
-    : FunctionSpace(kFirstSymbol + countSymbols(restriction) + numLocals),
-      names({PlanSymbols::rowExtent, PlanSymbols::keyExtent}) {
-  if (restriction.hasKeyLengths)
-    names.push_back(PlanSymbols::keyLength);
-  if (restriction.hasQueryLengths)
-    names.push_back(PlanSymbols::rowLength);
-  if (restriction.hasDiagonal)
-    names.push_back(PlanSymbols::diagonal);
-  if (restriction.hasKeyOrigin)
-    names.push_back(PlanSymbols::keyOrigin);
+Row Plane::getTable(ArrayRef<int64_t> numbers) const {
+  const auto *found = llvm::find(tables, numbers);
+  return getSymbol(PlanSymbols::getTable(found - tables.begin()));
+}
+
+SmallVector<Row> Plane::getHeadContext() const {
+  SmallVector<Row> rows;
+  if (llvm::is_contained(names, PlanSymbols::head.str()))
+    rows.push_back(getSymbol(PlanSymbols::head));
+  for (ArrayRef<int64_t> table : tables) {
+    Row number = getTable(table);
+    rows.push_back(lessOrEqual(getConstant(*llvm::min_element(table)), number));
+    rows.push_back(lessOrEqual(number, getConstant(*llvm::max_element(table))));
+  }
+  return rows;
 }
 
 Row Plane::getSymbol(StringRef name, StringRef otherwise) const {
@@ -274,6 +304,7 @@ SmallVector<Row> Plane::getContext() const {
       less(getVariable(kRow), getSymbol(PlanSymbols::rowExtent)),
       lessOrEqual(zero, getVariable(kKey)),
       less(getVariable(kKey), getSymbol(PlanSymbols::keyExtent))};
+  llvm::append_range(rows, getHeadContext());
   for (auto [index, local] : llvm::enumerate(locals))
     appendDefinition(local, getVariable(getFirstLocal() + index),
                      local.operands, rows);
@@ -320,6 +351,7 @@ public:
   FailureOr<SmallVector<Piece>> build(Attribute term);
 
 private:
+  /// `values` begin with what tables have for the head.
   Row linearise(AffineExpr expr, ArrayRef<Row> values);
   FailureOr<SmallVector<Piece>> intersect(ArrayRef<Piece> left,
                                           ArrayRef<Piece> right);
@@ -352,6 +384,8 @@ Row LiveSetBuilder::linearise(AffineExpr expr, ArrayRef<Row> values) {
     unsigned number = symbol.getPosition();
     if (number >= AtomDefinition::kNumSymbols)
       return values[number - AtomDefinition::kNumSymbols];
+    if (number == AtomDefinition::kHead)
+      return plane.getSymbol(PlanSymbols::head);
     return plane.getSymbol(PlanSymbols::keyLength, PlanSymbols::keyExtent);
   }
   auto binary = cast<AffineBinaryOpExpr>(expr);
@@ -393,6 +427,8 @@ LogicalResult LiveSetBuilder::readAtoms(Attribute term) {
     return emitError() << "expected a sparsity expression; got " << term,
            failure();
   SmallVector<Row> values;
+  for (ArrayRef<int64_t> table : definition->tables)
+    values.push_back(plane.getTable(table));
   for (const PointValue &value : definition->values) {
     SmallVector<Row> operands;
     for (AffineExpr expr : value.map.getResults())

@@ -99,10 +99,15 @@ public:
   /// Reserves `numLocals` variables for locals.
   Plane(const PlaneRestriction &restriction, unsigned numLocals);
 
-  ArrayRef<StringRef> getSymbolNames() const { return names; }
+  ArrayRef<std::string> getSymbolNames() const { return names; }
   /// The symbol of that name, or of `otherwise` where there is none.
   Row getSymbol(StringRef name, StringRef otherwise) const;
   Row getSymbol(StringRef name) const { return getSymbol(name, name); }
+  /// What heads have numbers in; the last symbols are those of the tables.
+  ArrayRef<SmallVector<int64_t>> getTables() const { return tables; }
+  Row getTable(ArrayRef<int64_t> numbers) const;
+  /// What is known of symbols that heads differ in.
+  SmallVector<Row> getHeadContext() const;
 
   unsigned getFirstLocal() const { return kFirstSymbol + names.size(); }
   ArrayRef<Local> getLocals() const { return locals; }
@@ -122,7 +127,8 @@ private:
   std::pair<std::optional<int64_t>, std::optional<int64_t>>
   getRange(const Row &row) const;
 
-  SmallVector<StringRef, 4> names;
+  SmallVector<std::string, 4> names;
+  SmallVector<SmallVector<int64_t>> tables;
   SmallVector<Local> locals;
   unsigned numValues = 0;
 };

@@ -156,6 +156,10 @@ void attn::printWork(raw_ostream &os, const CascadeWork &work,
       os << "live, by the segments of a call";
     } else if (all && !cascade.getSpace().getLists().empty()) {
       os << "live, by the lists of a call";
+    } else if (all && !cascade.getSpace().getMasks().empty()) {
+      os << "live, by the mask of a call";
+    } else if (all && cascade.getSpace().getPerHead()) {
+      os << "live: heads differ too much to be counted";
     } else if (all) {
       os << "live: no plan of this sparsity";
     } else {

@@ -15,6 +15,22 @@
 using namespace mlir;
 using namespace mlir::attn;
 
+DenseI64ArrayAttr attn::getTable(PlanAttr plan, StringAttr symbol) {
+  for (auto [index, table] : llvm::enumerate(plan.getTables()))
+    if (symbol.getValue() == PlanSymbols::getTable(index))
+      return table;
+  return {};
+}
+
+std::optional<int64_t> attn::getHeadSymbol(PlanAttr plan, StringAttr symbol,
+                                           int64_t head) {
+  if (symbol == PlanSymbols::head)
+    return head;
+  if (DenseI64ArrayAttr table = getTable(plan, symbol))
+    return lookUpHead(table, head);
+  return std::nullopt;
+}
+
 bool attn::isWholePlan(PlanAttr plan) {
   return llvm::any_of(plan.getPieces(), [](const PlanPiece &piece) {
     return llvm::all_of(piece.constraints.getConstraints(),

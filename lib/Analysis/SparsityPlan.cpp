@@ -260,6 +260,8 @@ void TileSpace::buildContext() {
   Row first = getVariable(kFirst), last = getVariable(kLast);
   known = {lessOrEqual(getConstant(0), first), lessOrEqual(first, last),
            less(last, rowExtent), lessOrEqual(getConstant(0), keyExtent)};
+  for (const Row &row : plane.getHeadContext())
+    known.push_back(narrow(wide.widen(row)));
   for (auto [index, local] : llvm::enumerate(plane.getLocals())) {
     if (!local.isMonotone())
       continue;
@@ -519,9 +521,13 @@ FailureOr<ListedSparsity> attn::splitLists(Attribute expression) {
   if (auto conjunction = dyn_cast<AndAttr>(expression))
     terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
   for (Attribute term : terms) {
+    if (isa<MaskAttr>(term)) {
+      split.hasMask = true;
+      continue;
+    }
     bool isList = isa<BlocksAttr, IndicesAttr>(term);
     bool hasList =
-        !SparsityAttr::get(term.getContext(), term).getListAtoms().empty();
+        !SparsityAttr::get(term.getContext(), term).getOperandAtoms().empty();
     if (hasList && (!isList || split.list))
       return failure();
     if (isList)
@@ -565,6 +571,9 @@ attn::planSparsity(MLIRContext *context, const PlaneRestriction &restriction,
   SmallVector<StringAttr> symbols;
   for (StringRef name : plane.getSymbolNames())
     symbols.push_back(StringAttr::get(context, name));
+  SmallVector<DenseI64ArrayAttr> tables;
+  for (ArrayRef<int64_t> table : plane.getTables())
+    tables.push_back(DenseI64ArrayAttr::get(context, table));
   return PlanAttr::get(context, symbols, planned, getValues(plane, context),
-                       /*residues=*/1);
+                       tables, /*residues=*/1);
 }

@@ -61,6 +61,10 @@ SmallVector<StringAttr> attn::getSumRanks(EinsumOp reduction,
                             space.keySegments, space.querySegments})
     if (access)
       needed.insert_range(access.getRanks());
+  for (AccessAttr mask : space.getMasks())
+    needed.insert_range(mask.getRanks());
+  if (PerHeadAttr heads = space.getPerHead())
+    needed.insert_range(heads.getRanks());
   for (const EinsumAccess &factor : factors)
     needed.insert_range(getAccessRanks(factor));
   return llvm::filter_to_vector(

@@ -347,7 +347,8 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
   size_t numOperands = accesses.size();
   SmallVector<StringAttr> tokenRanks =
       getTokensRead(einsum, maskWith.has_value());
-  appendPointData(builder, loc, tokenRanks, maskWith.has_value(), accesses);
+  readsLanes |=
+      appendPointData(builder, loc, tokenRanks, maskWith.has_value(), accesses);
   SmallVector<StringAttr> clamped;
   if (readsLanes && llvm::is_contained(outRanks, lane))
     clamped.push_back(lane);

@@ -139,6 +139,8 @@ private:
   struct PointData {
     Tokens tokens;
     SmallVector<Value> windows;
+    /// What masks hold.
+    SmallVector<Value> masks;
   };
 
   using ErrorFn = function_ref<InFlightDiagnostic(Operation *)>;
@@ -217,11 +219,12 @@ private:
   Value cloneMap(OpBuilder &builder, EinsumOp einsum, ValueRange arguments,
                  std::optional<TypedAttr> maskWith,
                  const Accumulation *accumulation, const PointData &point);
-  void appendPointData(OpBuilder &builder, Location loc,
+  EinsumAccess getMaskAccess(AccessAttr mask);
+  bool appendPointData(OpBuilder &builder, Location loc,
                        ArrayRef<StringAttr> tokenRanks, bool isMasked,
                        SmallVectorImpl<EinsumAccess> &accesses);
-  static PointData readPointData(ArrayRef<StringAttr> tokenRanks,
-                                 ValueRange arguments);
+  PointData readPointData(ArrayRef<StringAttr> tokenRanks,
+                          ValueRange arguments) const;
 
   // Ranks whose tokens are walked in an order of slots.
   bool isPermuted(StringAttr rank) const;
@@ -311,6 +314,7 @@ private:
   PlaneLength getPlaneLength(OpBuilder &builder, Location loc,
                              AccessAttr access, StringAttr rank);
   Value getDiagonal(OpBuilder &builder, Location loc);
+  Value getHead(OpBuilder &builder, Location loc);
   void buildPlanSymbols(OpBuilder &builder, Location loc, PlanAttr plan);
   Type chooseTestType(OpBuilder &builder);
   void buildTestTerms(OpBuilder &builder, Location loc, PlanAttr plan);
@@ -323,6 +327,8 @@ private:
   std::optional<TypedAttr> getProducerMask(EinsumOp einsum) const;
   bool isZeroWhereDead(EinsumOp einsum) const;
   Value buildLive(OpBuilder &builder, Location loc, const PointData &point);
+  Value buildPositionTest(OpBuilder &builder, Location loc,
+                          const PointData &point);
   Value buildPlanTest(OpBuilder &builder, Location loc, PlanAttr plan,
                       ArrayRef<Value> point);
   Value buildAllFinite(OpBuilder &builder, Location loc, EinsumAccess tile);

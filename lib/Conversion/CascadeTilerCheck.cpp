@@ -407,11 +407,20 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
     return failure();
   if (failed(checkPermutations(emit)) || failed(checkWalk(emit)))
     return failure();
+  SmallVector<AccessAttr> masks = space.getMasks();
   for (AccessAttr access : space.getAccesses())
     for (StringAttr rank : access.getRanks())
-      if (!isParallel(rank) && !isPermuted(rank))
+      if (!isParallel(rank) && !isPermuted(rank) &&
+          !llvm::is_contained(masks, access))
         return emit(cascade)
                << "lengths or positions are indexed by '" << rank.getValue()
+               << "', which the mapping does not work on in parallel";
+  if (PerHeadAttr heads = space.getPerHead())
+    for (StringAttr rank : heads.getRanks())
+      if (!isParallel(rank))
+        return emit(cascade)
+               << "heads, which have points of their own, are counted by '"
+               << rank.getValue()
                << "', which the mapping does not work on in parallel";
   for (Value result : cascade.getYielded())
     if (failed(checkResult(result, emit)))

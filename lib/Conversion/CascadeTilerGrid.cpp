@@ -222,8 +222,9 @@ TilePlace CascadeTiler::findGridTile(OpBuilder &builder, Location loc,
 }
 
 /// Operands for the test of a point, behind those of a map: the tokens of
-/// `tokenRanks` and, where windows are tested, three numbers for each axis.
-void CascadeTiler::appendPointData(OpBuilder &builder, Location loc,
+/// `tokenRanks` and, where windows are tested, three numbers for each axis, or
+/// what masks hold. Whether one is read along the lanes.
+bool CascadeTiler::appendPointData(OpBuilder &builder, Location loc,
                                    ArrayRef<StringAttr> tokenRanks,
                                    bool isMasked,
                                    SmallVectorImpl<EinsumAccess> &accesses) {
@@ -231,8 +232,16 @@ void CascadeTiler::appendPointData(OpBuilder &builder, Location loc,
     accesses.push_back(
         EinsumAccess::get(getSlotTable(builder, loc, rank),
                           rank == lane ? lane : iterate.getPointAttr()));
+  bool readsLanes = false;
+  if (isMasked)
+    for (AccessAttr mask : space.getMasks()) {
+      bool reads = false;
+      accesses.push_back(
+          getTileAccess(builder, loc, getMaskAccess(mask), reads));
+      readsLanes |= reads;
+    }
   if (!isMasked || !testsWindows())
-    return;
+    return readsLanes;
   OpFoldResult zero = builder.getIndexAttr(0), unit = builder.getIndexAttr(1);
   auto append = [&](Value table, StringAttr rank, OpFoldResult first,
                     OpFoldResult count) {
@@ -249,16 +258,19 @@ void CascadeTiler::appendPointData(OpBuilder &builder, Location loc,
     append(tables.keyCoordinate[i], iterate.getPointAttr(), stepFirst,
            stepCount);
   }
+  return readsLanes;
 }
 
 CascadeTiler::PointData
 CascadeTiler::readPointData(ArrayRef<StringAttr> tokenRanks,
-                            ValueRange arguments) {
+                            ValueRange arguments) const {
   PointData point;
   for (auto [rank, token] :
        llvm::zip(tokenRanks, arguments.take_front(tokenRanks.size())))
     point.tokens[rank] = token;
-  llvm::append_range(point.windows, arguments.drop_front(tokenRanks.size()));
+  // A plane with a mask has no grid that is walked in boxes.
+  llvm::append_range(space.getMasks().empty() ? point.windows : point.masks,
+                     arguments.drop_front(tokenRanks.size()));
   return point;
 }
 

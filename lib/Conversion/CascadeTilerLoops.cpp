@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "PointValues.h"
 #include "attn/Analysis/Residency.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "attn/Support/Debug.h"
@@ -307,6 +308,25 @@ Value CascadeTiler::getDiagonal(OpBuilder &builder, Location loc) {
   return diagonal;
 }
 
+/// The number of the item's head.
+Value CascadeTiler::getHead(OpBuilder &builder, Location loc) {
+  PerHeadAttr heads = space.getPerHead();
+  Value head;
+  for (auto [rank, stride] :
+       llvm::zip_equal(heads.getRanks(), heads.getStrides())) {
+    Value term = coordinates[llvm::find(parallel, rank) - parallel.begin()];
+    if (Value origin = getOrigin(builder, loc, rank))
+      term = arith::AddIOp::create(builder, loc, term, origin);
+    if (stride != 1)
+      term = arith::MulIOp::create(
+          builder, loc, term,
+          arith::ConstantIndexOp::create(builder, loc, stride));
+    head = head ? arith::AddIOp::create(builder, loc, head, term).getResult()
+                : term;
+  }
+  return head;
+}
+
 void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
                                     PlanAttr plan) {
   PlaneLength keys =
@@ -327,6 +347,11 @@ void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
       planSymbols.push_back(place.diagonal);
     else if (symbol == PlanSymbols::diagonal)
       planSymbols.push_back(getDiagonal(builder, loc));
+    else if (symbol == PlanSymbols::head)
+      planSymbols.push_back(getHead(builder, loc));
+    else if (DenseI64ArrayAttr table = getTable(plan, symbol))
+      planSymbols.push_back(
+          buildTableLookup(builder, loc, table, getHead(builder, loc)));
     else
       planSymbols.push_back(getOrigin(builder, loc, space.keyRank));
   }

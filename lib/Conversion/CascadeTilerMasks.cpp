@@ -217,11 +217,21 @@ static void splitTerms(AffineExpr expr, unsigned numSymbols,
 /// plain sums is cut to fit, whatever its symbols are.
 static bool fitsShort(PlanAttr plan) {
   SmallVector<double> symbols;
-  for (StringAttr symbol : plan.getSymbols())
+  for (StringAttr symbol : plan.getSymbols()) {
+    if (DenseI64ArrayAttr table = getTable(plan, symbol)) {
+      auto [least, most] = std::minmax_element(table.asArrayRef().begin(),
+                                               table.asArrayRef().end());
+      symbols.push_back(std::max(std::abs(static_cast<double>(*least)),
+                                 std::abs(static_cast<double>(*most))));
+      continue;
+    }
+    // An origin of heads is a number of the call, too.
     symbols.push_back(symbol == PlanSymbols::diagonal ||
-                              symbol == PlanSymbols::keyOrigin
+                              symbol == PlanSymbols::keyOrigin ||
+                              symbol == PlanSymbols::head
                           ? kFarPosition
                           : kMostTokens);
+  }
   double largest = 0;
   for (const PointValue &value : plan.getValues()) {
     double magnitude = 0;
@@ -273,10 +283,49 @@ void CascadeTiler::buildTestTerms(OpBuilder &builder, Location loc,
     }
 }
 
-/// Inside a map: whether the current (row, key) is live. Positions are i32
-/// where that suffices, so that a vector of lanes takes one register.
+/// A mask as an operand of the einsums of a step.
+EinsumAccess CascadeTiler::getMaskAccess(AccessAttr mask) {
+  MLIRContext *context = cascade.getContext();
+  SmallVector<StringAttr> ranks, extents;
+  SmallVector<AffineExpr> exprs;
+  auto getDim = [&](StringAttr rank) {
+    ranks.push_back(rank);
+    return getAffineDimExpr(ranks.size() - 1, context);
+  };
+  for (StringAttr rank : mask.getRanks()) {
+    if (rank != space.keyRank) {
+      exprs.push_back(getDim(rank));
+      continue;
+    }
+    AffineExpr step = getDim(iterate.getRankAttr());
+    extents.push_back(iterate.getPointAttr());
+    exprs.push_back(step * getAffineSymbolExpr(0, context) +
+                    getDim(iterate.getPointAttr()));
+  }
+  return EinsumAccess(
+      cascade.getBody().getArgument(mask.getInput()),
+      AffineMap::get(ranks.size(), extents.size(), exprs, context), ranks,
+      extents);
+}
+
+/// Inside a map: whether the current (row, key) is live.
 Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
                               const PointData &point) {
+  Value live = buildPositionTest(builder, loc, point);
+  for (Value mask : point.masks) {
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getIntegerAttr(mask.getType(), 0));
+    Value holds = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                        mask, zero);
+    live = arith::AndIOp::create(builder, loc, live, holds);
+  }
+  return live;
+}
+
+/// Whether positions say that the current (row, key) is live. They are i32
+/// where that suffices, so that a vector of lanes takes one register.
+Value CascadeTiler::buildPositionTest(OpBuilder &builder, Location loc,
+                                      const PointData &point) {
   if (testsWindows())
     return buildWindowTest(builder, loc, point.windows);
   auto toInteger = [&](Value value) -> Value {
@@ -428,7 +477,8 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
 /// Steps for warps have no parts.
 void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
                               function_ref<void(bool isFull)> emit) {
-  if (grid || takesWholeSteps || isNeverFull(*iterate.getPlan())) {
+  if (grid || takesWholeSteps || !space.getMasks().empty() ||
+      isNeverFull(*iterate.getPlan())) {
     emit(/*isFull=*/false);
     return;
   }
@@ -459,10 +509,13 @@ void CascadeTiler::emitMask(OpBuilder &builder, Location loc, Value tile,
                             ArrayRef<StringAttr> ranks, TypedAttr dead) {
   SmallVector<EinsumAccess> accesses{EinsumAccess::get(tile, ranks)};
   SmallVector<StringAttr> tokenRanks = getTokensOfTest();
-  appendPointData(builder, loc, tokenRanks, /*isMasked=*/true, accesses);
+  SmallVector<StringAttr> clamped;
+  if (appendPointData(builder, loc, tokenRanks, /*isMasked=*/true, accesses) &&
+      llvm::is_contained(ranks, lane))
+    clamped.push_back(lane);
   EinsumOp::create(
       builder, loc, tile, ranks, accesses, std::nullopt,
-      /*accumulate=*/false, ArrayRef<StringAttr>(),
+      /*accumulate=*/false, clamped,
       [&](OpBuilder &nested, Location, ValueRange args) -> Value {
         Value live = buildLive(nested, loc,
                                readPointData(tokenRanks, args.drop_front()));

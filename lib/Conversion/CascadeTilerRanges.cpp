@@ -172,7 +172,8 @@ bool CascadeTiler::isUntested(IterateOp op) {
   if (grid)
     return isAlwaysFull();
   std::optional<PlanAttr> plan = op.getPlan();
-  return !plan || (isWholePlan(*plan) && !op.getTokenPlan());
+  return !plan ||
+         (isWholePlan(*plan) && !op.getTokenPlan() && space.getMasks().empty());
 }
 
 /// The plan whose element test takes tokens, if there is one.
@@ -197,8 +198,8 @@ Value CascadeTiler::buildIsFull(OpBuilder &builder, Location loc,
                                 Value stepEnd) {
   if (testsWindows())
     return place.grid->isFull;
-  // What reads tokens may fail at any slot.
-  if (iterate.getTokenPlan())
+  // What reads tokens, and what a mask holds, may fail at any slot.
+  if (iterate.getTokenPlan() || !space.getMasks().empty())
     return arith::ConstantIntOp::create(builder, loc, 0, /*width=*/1);
   Value isFull;
   for (KeyInterval range : fullRanges) {

@@ -20,6 +20,12 @@ namespace mlir::attn {
 /// every rank that the body may ask for.
 using RankCoordinates = llvm::SmallDenseMap<StringAttr, Value>;
 
+/// Both, where one of them may be null.
+Value conjoin(OpBuilder &builder, Location loc, Value a, Value b);
+
+/// A number beyond the positions that count, as the nearest of them.
+Value keepNear(OpBuilder &builder, Location loc, Value number);
+
 /// The value that the reduction of `einsum` of nothing gives.
 TypedAttr getReductionIdentity(EinsumOp einsum, Type type, OpBuilder &builder);
 
@@ -136,6 +142,11 @@ private:
   LogicalResult buildList(Attribute atom);
   Value buildListTest(OpBuilder &body, EinsumOp einsum, Attribute atom,
                       const RankCoordinates &coordinates);
+  Value buildMaskTest(OpBuilder &body, EinsumOp einsum, MaskAttr mask,
+                      const RankCoordinates &coordinates);
+  /// The number of the head at a point, or null where no atom reads it.
+  Value getHead(OpBuilder &body, EinsumOp einsum,
+                const RankCoordinates &coordinates);
   /// The coordinate of `rank` counted from its origin, or null.
   Value getAbsolute(OpBuilder &body, EinsumOp einsum, StringAttr rank,
                     const RankCoordinates &coordinates);

@@ -6,13 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The body of the loops: loads, the map with the numeric rules, and whether the
-// point exists.
+// The body of the loops: loads and the map with the numeric rules. Whether the
+// point exists is in CascadeToLinalgPlane.cpp.
 //
 //===----------------------------------------------------------------------===//
 
 #include "CascadeToLinalg.h"
-#include "PointValues.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Affine/Utils.h"
@@ -28,7 +27,7 @@ static Value createZero(OpBuilder &builder, Location loc, Type type) {
   return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
 }
 
-static Value conjoin(OpBuilder &builder, Location loc, Value a, Value b) {
+Value attn::conjoin(OpBuilder &builder, Location loc, Value a, Value b) {
   if (!a || !b)
     return a ? a : b;
   return arith::AndIOp::create(builder, loc, a, b);
@@ -52,8 +51,7 @@ static Value keepFinite(OpBuilder &builder, Location loc, Value value,
   return arith::SelectOp::create(builder, loc, beyond, bound, value);
 }
 
-/// A number beyond the positions that count, as the nearest of them.
-static Value keepNear(OpBuilder &builder, Location loc, Value number) {
+Value attn::keepNear(OpBuilder &builder, Location loc, Value number) {
   // spec: PO-8, CL-10
   Value far = arith::ConstantIndexOp::create(builder, loc, kFarPosition);
   Value before = arith::ConstantIndexOp::create(builder, loc, -kFarPosition);
@@ -332,276 +330,4 @@ Value CascadeToLinalg::combine(OpBuilder &builder, EinsumOp einsum, Value a,
   // A named reduction has no order: a cascade means real arithmetic.
   return combineValues(builder, einsum.getLoc(), *einsum.getReduction(), a, b,
                        arith::FastMathFlags::reassoc);
-}
-
-//===----------------------------------------------------------------------===//
-// Which points exist
-//===----------------------------------------------------------------------===//
-
-/// Writes a function as more - less, so that its sign is a comparison.
-static void splitBySign(AffineExpr expr, AffineExpr &less, AffineExpr &more) {
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (binary && expr.getKind() == AffineExprKind::Add) {
-    splitBySign(binary.getLHS(), less, more);
-    splitBySign(binary.getRHS(), less, more);
-    return;
-  }
-  auto factor = dyn_cast<AffineConstantExpr>(expr);
-  if (binary && expr.getKind() == AffineExprKind::Mul)
-    factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
-  if (factor && factor.getValue() < 0)
-    less = less - expr;
-  else
-    more = more + expr;
-}
-
-namespace {
-/// A key, and a row as a position among the keys.
-struct PointInPlane {
-  Value position, key;
-};
-} // namespace
-
-/// Builds the element test of a sparsity expression at the point `token`, given
-/// the number of keys; atoms `in permuted` read `slot`, and `buildList` tests
-/// those of lists. Null if it holds an atom without a definition.
-static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
-                       PointInPlane token, PointInPlane slot, Value keyCount,
-                       function_ref<Value(Attribute)> buildList) {
-  auto join = [&](ArrayRef<Attribute> terms, bool isAnd) {
-    Value result;
-    for (Attribute inner : terms) {
-      Value test =
-          buildTerm(builder, loc, inner, token, slot, keyCount, buildList);
-      if (!test)
-        return Value();
-      if (!result)
-        result = test;
-      else if (isAnd)
-        result = arith::AndIOp::create(builder, loc, result, test);
-      else
-        result = arith::OrIOp::create(builder, loc, result, test);
-    }
-    return result;
-  };
-  if (auto all = dyn_cast<AndAttr>(term))
-    return join(all.getTerms(), /*isAnd=*/true);
-  if (auto any = dyn_cast<OrAttr>(term))
-    return join(any.getTerms(), /*isAnd=*/false);
-  if (auto inverse = dyn_cast<NotAttr>(term)) {
-    Value inner = buildTerm(builder, loc, inverse.getTerm(), token, slot,
-                            keyCount, buildList);
-    if (!inner)
-      return inner;
-    Value one = arith::ConstantIntOp::create(builder, loc, 1, /*width=*/1);
-    return arith::XOrIOp::create(builder, loc, inner, one);
-  }
-  if (auto permuted = dyn_cast<PermutedAttr>(term))
-    return buildTerm(builder, loc, permuted.getTerm(), slot, slot, keyCount,
-                     buildList);
-  if (isa<BlocksAttr, IndicesAttr>(term))
-    return buildList(term);
-
-  std::optional<AtomDefinition> atom = getAtomDefinition(term);
-  if (!atom)
-    return Value();
-  SmallVector<Value> symbols{keyCount};
-  auto evaluate = [&](AffineExpr expr) {
-    return affine::expandAffineExpr(builder, loc, expr,
-                                    {token.position, token.key}, symbols);
-  };
-  for (const PointValue &value : atom->values)
-    symbols.push_back(
-        buildPointValue(builder, loc, value.kind,
-                        llvm::map_to_vector(value.map.getResults(), evaluate)));
-  Value live;
-  for (ArrayRef<AffineExpr> set : atom->sets) {
-    Value inSet;
-    for (AffineExpr expr : set) {
-      AffineExpr less = getAffineConstantExpr(0, builder.getContext());
-      AffineExpr more = less;
-      splitBySign(expr, less, more);
-      Value holds =
-          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sle,
-                                evaluate(less), evaluate(more));
-      inSet = conjoin(builder, loc, inSet, holds);
-    }
-    if (!inSet)
-      inSet = arith::ConstantIntOp::create(builder, loc, 1, /*width=*/1);
-    live = live ? arith::OrIOp::create(builder, loc, live, inSet).getResult()
-                : inSet;
-  }
-  return live;
-}
-
-/// The integer that `access` gives, no further from 0 than positions go, or
-/// null where the einsum lacks a rank that indexes it.
-Value CascadeToLinalg::loadInteger(OpBuilder &body, EinsumOp einsum,
-                                   AccessAttr access,
-                                   const RankCoordinates &coordinates) {
-  Location loc = einsum.getLoc();
-  SmallVector<Value> indices;
-  for (StringAttr rank : access.getRanks()) {
-    Value coordinate = coordinates.lookup(rank);
-    if (!coordinate)
-      return Value();
-    indices.push_back(coordinate);
-  }
-  Value tensor =
-      mapping.lookup(cascade.getBody().getArgument(access.getInput()));
-  Value element = tensor::ExtractOp::create(body, loc, tensor, indices);
-  Value number =
-      arith::IndexCastOp::create(body, loc, body.getIndexType(), element);
-  if (element.getType().isInteger(32))
-    return number;
-  return keepNear(body, loc, number);
-}
-
-Value CascadeToLinalg::getAbsolute(OpBuilder &body, EinsumOp einsum,
-                                   StringAttr rank,
-                                   const RankCoordinates &coordinates) {
-  Value coordinate = coordinates.lookup(rank);
-  AccessAttr access = space.getOrigin(rank);
-  if (!coordinate || !access)
-    return coordinate;
-  Value origin = loadInteger(body, einsum, access, coordinates);
-  if (!origin)
-    return origin;
-  return arith::AddIOp::create(body, einsum.getLoc(), coordinate, origin);
-}
-
-FailureOr<Value>
-CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
-                                const RankCoordinates &coordinates) {
-  Location loc = einsum.getLoc();
-  // Without the ranks that index its numbers, a point belongs to several rows
-  // at once: what it computes may stay, but not be summed.
-  for (AccessAttr access : space.getPlaneAccesses())
-    for (StringAttr rank : access.getRanks()) {
-      if (coordinates.contains(rank))
-        continue;
-      if (!einsum.getReduction())
-        return Value();
-      return LogicalResult(emitNotSupported(einsum)
-                           << "reduces over the plane ("
-                           << space.queryRank.getValue() << ", "
-                           << space.keyRank.getValue() << ") without the rank '"
-                           << rank.getValue() << "' that indexes its numbers");
-    }
-
-  // Lengths, or the extents where there are none; positions in the whole.
-  Value live;
-  SmallVector<Value> bounds, positions;
-  for (auto [access, rank] : {std::pair(space.queryLengths, space.queryRank),
-                              std::pair(space.keyLengths, space.keyRank)}) {
-    positions.push_back(getAbsolute(body, einsum, rank, coordinates));
-    FailureOr<Value> extent = getExtent(rank, einsum);
-    if (failed(extent))
-      return failure();
-    if (!access) {
-      bounds.push_back(*extent);
-      continue;
-    }
-    // spec: SP-8
-    Value zero = arith::ConstantIndexOp::create(body, loc, 0);
-    Value length = arith::MaxSIOp::create(
-        body, loc, loadInteger(body, einsum, access, coordinates), zero);
-    if (!space.getOrigin(rank))
-      length = arith::MinSIOp::create(body, loc, length, *extent);
-    bounds.push_back(length);
-    live = conjoin(body, loc, live,
-                   arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
-                                         positions.back(), length));
-  }
-  // A segment is a plane of its own, whose tokens count from its first.
-  if (space.isPacked()) {
-    Segment segment = getSegment(body, einsum, coordinates);
-    auto subtract = [&](Value a, Value b) -> Value {
-      return arith::SubIOp::create(body, loc, a, b);
-    };
-    Value zero = arith::ConstantIndexOp::create(body, loc, 0);
-    positions = {subtract(positions[0], segment.rowBegin),
-                 subtract(positions[1], segment.keyBegin)};
-    bounds = {subtract(segment.rowEnd, segment.rowBegin),
-              subtract(segment.keyEnd, segment.keyBegin)};
-    for (Value &bound : bounds)
-      bound = arith::MaxSIOp::create(body, loc, bound, zero);
-    // spec: SG-2
-    live = conjoin(body, loc, live,
-                   arith::CmpIOp::create(body, loc, arith::CmpIPredicate::sge,
-                                         positions[1], zero));
-    live = conjoin(body, loc, live,
-                   arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
-                                         positions[1], bounds[1]));
-  }
-  if (!space.sparsity)
-    return live;
-  Value offset;
-  if (space.alignment.getValue() == Alignment::BottomRight)
-    offset = arith::SubIOp::create(body, loc, bounds[1], bounds[0]);
-  else if (space.offset)
-    offset = loadInteger(body, einsum, space.offset, coordinates);
-  auto getPoint = [&](Value row, Value key) -> PointInPlane {
-    if (offset)
-      row = arith::AddIOp::create(body, loc, row, offset);
-    return {row, key};
-  };
-  PointInPlane token = getPoint(positions[0], positions[1]), slot = token;
-  if (space.readsSlots())
-    slot = getPoint(getSlot(body, einsum, space.queryRank, coordinates),
-                    getSlot(body, einsum, space.keyRank, coordinates));
-  Value inside =
-      buildTerm(body, loc, space.sparsity.getExpression(), token, slot,
-                bounds[1], [&](Attribute atom) {
-                  return buildListTest(body, einsum, atom, coordinates);
-                });
-  if (!inside)
-    return LogicalResult(
-        emitNotSupported(cascade)
-        << "has a sparsity atom that the unfused route does not know: "
-        << space.sparsity);
-  return conjoin(body, loc, live, inside);
-}
-
-FailureOr<Value>
-CascadeToLinalg::buildLiveTest(OpBuilder &body, EinsumOp einsum,
-                               const RankCoordinates &coordinates) {
-  Location loc = einsum.getLoc();
-  Value live;
-  for (const Step &step : steps) {
-    if (!einsum.hasRank(step.point))
-      continue;
-    FailureOr<Value> parent = getExtent(step.parent, einsum);
-    if (failed(parent))
-      return failure();
-    live = conjoin(body, loc, live,
-                   arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
-                                         coordinates.lookup(step.parent),
-                                         *parent));
-  }
-  for (const Split &split : splits) {
-    Value step = coordinates.lookup(split.ranks.step);
-    Value point = coordinates.lookup(split.ranks.point);
-    if (!step || !point)
-      continue;
-    FailureOr<Value> points = getExtent(split.ranks.point, einsum);
-    FailureOr<Value> size = getExtent(split, einsum);
-    if (failed(points) || failed(size))
-      return failure();
-    // spec: CL-4
-    Value start = arith::MulIOp::create(body, loc, step, *points);
-    Value position = arith::AddIOp::create(body, loc, start, point);
-    live = conjoin(body, loc, live,
-                   arith::CmpIOp::create(body, loc, arith::CmpIPredicate::slt,
-                                         position, *size));
-  }
-  if (!cascade.hasSpace())
-    return live;
-  if (!coordinates.contains(space.queryRank) ||
-      !coordinates.contains(space.keyRank))
-    return live;
-  FailureOr<Value> inside = buildSpaceTest(body, einsum, coordinates);
-  if (failed(inside))
-    return failure();
-  return conjoin(body, loc, live, *inside);
 }

@@ -137,6 +137,10 @@ CascadeDistributor::CascadeDistributor(CascadeOp cascade)
   // The index of a rank that a point fixes would lose its origin.
   for (OriginAttr origin : space.origins)
     exclude(origin.getRank());
+  // And so would the number of the head.
+  if (PerHeadAttr heads = space.getPerHead())
+    for (StringAttr rank : heads.getRanks())
+      exclude(rank);
   for (Value result : cascade.getYielded())
     if (!result.getDefiningOp<EinsumOp>() ||
         result.getParentBlock() != &cascade.getBody().front())

@@ -144,7 +144,7 @@ void ExtentClasses::visit(AttentionOp op) {
       uniteRanks(op.getExtras()[bias.getSlot()], bias.getRanks(), op);
   }
   if (op.getSparsity())
-    for (AccessAttr list : op.getSparsity()->getLists())
+    for (AccessAttr list : op.getSparsity()->getOperands())
       uniteRanks(op.getExtras()[list.getInput()], list.getRanks(), op);
   for (ScoreMapAttr map : op.getMaps())
     for (auto [slot, slotRanks] : llvm::zip(map.getSlots(), map.getRanks()))

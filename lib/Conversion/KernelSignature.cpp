@@ -43,11 +43,15 @@ static FailureOr<RankedTensorType> checkTensorType(func::FuncOp function,
                << index << " is " << type
                << "; kernels take and return ranked tensors",
            failure();
-  if (!isSupportedElement(tensor.getElementType()))
+  // Masks are read; what is written has a type that einsums compute with.
+  Type element = tensor.getElementType();
+  bool isMask = element.isSignlessInteger(8) && what == "argument";
+  if (!isSupportedElement(element) && !isMask)
     return emitNotSupported(function)
                << "kernel '" << function.getName() << "': " << what << " #"
-               << index << " holds " << tensor.getElementType()
-               << "; kernels take f32, bf16, f16, f64, i32 and i64",
+               << index << " holds " << element
+               << "; kernels take f32, bf16, f16, f64, i32, i64 and, as "
+                  "arguments, i8",
            failure();
   if (tensor.getEncoding())
     return emitNotSupported(function)

@@ -65,6 +65,38 @@ Value attn::buildAffineExpr(OpBuilder &builder, Location loc, AffineExpr expr,
   }
 }
 
+/// A sum where the numbers are equally far apart, else a selection by the heads
+/// from which on they are others. It is computed once for a tile, and reads no
+/// memory that a call would have to bring.
+Value attn::buildTableLookup(OpBuilder &builder, Location loc,
+                             ArrayRef<int64_t> numbers, Value head) {
+  Type type = head.getType();
+  auto constant = [&](int64_t number) {
+    return getInteger(builder, loc, type, number);
+  };
+  int64_t last = static_cast<int64_t>(numbers.size()) - 1;
+  int64_t step = last > 0 ? numbers[1] - numbers[0] : 0;
+  bool isEven = true;
+  for (int64_t index = 0; index < last; ++index)
+    isEven &= numbers[index + 1] - numbers[index] == step;
+  if (isEven && step != 0) {
+    Value within = arith::MaxSIOp::create(builder, loc, head, constant(0));
+    within = arith::MinSIOp::create(builder, loc, within, constant(last));
+    Value steps = arith::MulIOp::create(builder, loc, within, constant(step));
+    return arith::AddIOp::create(builder, loc, steps, constant(numbers[0]));
+  }
+  Value number = constant(numbers[0]);
+  for (int64_t index = 1; index <= last; ++index) {
+    if (numbers[index] == numbers[index - 1])
+      continue;
+    Value isReached = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sge, head, constant(index));
+    number = arith::SelectOp::create(builder, loc, isReached,
+                                     constant(numbers[index]), number);
+  }
+  return number;
+}
+
 /// The largest power of two up to `number`; 0 below 1.
 static Value buildPowerOfTwo(OpBuilder &builder, Location loc, Value number) {
   // An index is as wide as a pointer.

@@ -19,6 +19,10 @@ namespace mlir::attn {
 Value buildPointValue(OpBuilder &builder, Location loc, PointValueKind kind,
                       ValueRange results);
 
+/// The number that a table has for the head `head`, an index.
+Value buildTableLookup(OpBuilder &builder, Location loc,
+                       ArrayRef<int64_t> numbers, Value head);
+
 /// Evaluates an affine expression on integers of the type of `dims`, of which
 /// there is at least one.
 Value buildAffineExpr(OpBuilder &builder, Location loc, AffineExpr expr,

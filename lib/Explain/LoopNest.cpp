@@ -8,6 +8,7 @@
 
 #include "ExplainImpl.h"
 #include "attn/Analysis/PassReport.h"
+#include "attn/Analysis/SparsityPlan.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -125,6 +126,11 @@ static void printPlan(raw_ostream &os, PlanAttr plan, StringRef rank) {
     os << "\n";
   };
   os << "  for the rows first to last of a tile\n";
+  for (auto [index, table] : llvm::enumerate(plan.getTables())) {
+    os << "    " << PlanSymbols::getTable(index) << " by head: ";
+    llvm::interleaveComma(table.asArrayRef(), os);
+    os << "\n";
+  }
   for (auto [index, value] : llvm::enumerate(plan.getValues())) {
     os << "    V" << index + 1 << " of a point: ";
     switch (value.kind) {

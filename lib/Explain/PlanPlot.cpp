@@ -105,7 +105,7 @@ attn::parsePlanNumbers(ArrayRef<std::string> texts,
                        function_ref<InFlightDiagnostic()> emitError) {
   constexpr llvm::StringLiteral kNames[] = {
       PlanSymbols::keyLength, PlanSymbols::rowLength, PlanSymbols::diagonal,
-      PlanSymbols::keyOrigin};
+      PlanSymbols::keyOrigin, PlanSymbols::head};
   constexpr int64_t kLargest = int64_t(1) << 40;
   PlanNumbers numbers;
   for (StringRef text : texts) {
@@ -114,8 +114,8 @@ attn::parsePlanNumbers(ArrayRef<std::string> texts,
     if (!llvm::is_contained(kNames, name) || number.getAsInteger(10, value) ||
         value < -kLargest || value > kLargest) {
       emitError() << "'" << text
-                  << "' is no number of a call; write KL, QL, D or ON, '=' and "
-                     "an integer from -2^40 to 2^40";
+                  << "' is no number of a call; write KL, QL, D, ON or H, '=' "
+                     "and an integer from -2^40 to 2^40";
       return failure();
     }
     if (!numbers.insert({name.str(), value}).second) {
@@ -177,6 +177,9 @@ static SmallVector<int64_t> getSymbolValues(CascadeOp cascade, PlanAttr plan,
       return std::clamp<int64_t>(rowLength, 0, rows);
     if (symbol == PlanSymbols::diagonal)
       return getDiagonal(cascade, rows, keys, numbers);
+    int64_t head = getGiven(numbers, PlanSymbols::head, 0);
+    if (std::optional<int64_t> number = getHeadSymbol(plan, symbol, head))
+      return *number;
     return getGiven(numbers, symbol, 0);
   });
 }
@@ -241,6 +244,10 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
      << " keys (" << keyRank.getValue() << ")\n";
   if (cascade.getSpace().isPacked())
     os << "of one segment\n";
+  if (!cascade.getSpace().getMasks().empty())
+    os << "of what a mask leaves of them, which is data, nothing is drawn\n";
+  if (cascade.getSpace().getPerHead())
+    os << "of head " << getGiven(numbers, PlanSymbols::head, 0) << "\n";
   if (loop.getTokenPlan())
     os << "of slots; tokens in permuted order are tested at each of them\n";
   walk->printCounts(os);

@@ -73,6 +73,9 @@ bool RankSplitter::check() {
   for (AccessAttr access : cascade.getSpace().getAccesses())
     if (llvm::is_contained(access.getRanks(), rank))
       return false;
+  if (PerHeadAttr heads = cascade.getSpace().getPerHead())
+    if (llvm::is_contained(heads.getRanks(), rank))
+      return false;
   for (Operation &op : cascade.getBody().front().without_terminator()) {
     auto einsum = dyn_cast<EinsumOp>(op);
     if (!einsum) {

@@ -180,6 +180,14 @@ CascadeSpace AttentionExpander::addSpace() {
       unsigned input = addExtra(list.getInput(), ranks, split);
       return AccessAttr::get(context, input, writer.names(split));
     });
+  if (space.sparsity)
+    space.sparsity = space.sparsity.mapPerHead([&](PerHeadAttr atom) {
+      // h = k * G + g.
+      int64_t stride = atom.getStrides().front();
+      return PerHeadAttr::get(context, atom.getAtoms(),
+                              writer.names({"k", "g"}),
+                              {stride * group, stride});
+    });
   // The plane is named only where it loses points.
   if (space.restricts()) {
     space.queryRank = StringAttr::get(context, "m");

@@ -91,16 +91,31 @@ static LogicalResult splitBySlots(Attribute expression, Attribute &slots,
 static void remarkRemainders(CascadeOp cascade) {
   if (!cascade.getSparsity())
     return;
-  cascade.getSparsityAttr().walk([&](Attribute term) {
-    int64_t step = 1;
-    if (auto dilated = dyn_cast<DilatedAttr>(term))
-      step = dilated.getStep();
-    else if (auto strided = dyn_cast<StridedAttr>(term))
-      step = strided.getStep();
-    if (step > 1)
-      cascade.emitRemark() << "loops visit whole ranges of keys, of which "
-                           << SparsityAttr::get(cascade.getContext(), term)
-                           << " leaves one in " << step;
+  auto getStep = [](Attribute atom) -> int64_t {
+    if (auto dilated = dyn_cast<DilatedAttr>(atom))
+      return dilated.getStep();
+    if (auto strided = dyn_cast<StridedAttr>(atom))
+      return strided.getStep();
+    return 1;
+  };
+  cascade.getSparsityAttr().walk<WalkOrder::PreOrder>([&](Attribute term) {
+    SmallVector<Attribute> atoms{term};
+    auto perHead = dyn_cast<PerHeadAttr>(term);
+    if (perHead)
+      atoms.assign(perHead.getAtoms().begin(), perHead.getAtoms().end());
+    auto [least, most] = std::minmax_element(
+        atoms.begin(), atoms.end(),
+        [&](Attribute a, Attribute b) { return getStep(a) < getStep(b); });
+    if (getStep(*most) > 1) {
+      InFlightDiagnostic remark =
+          cascade.emitRemark() << "loops visit whole ranges of keys, of which "
+                               << SparsityAttr::get(cascade.getContext(), term)
+                               << " leaves one in " << getStep(*least);
+      if (getStep(*least) != getStep(*most))
+        remark << " to " << getStep(*most) << ", by head";
+    }
+    // The atoms of heads are none of their own.
+    return perHead ? WalkResult::skip() : WalkResult::advance();
   });
 }
 
@@ -134,12 +149,19 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   };
   FailureOr<ListedSparsity> split = splitLists(restriction.expression);
   if (failed(split)) {
-    emitError() << "lists of keys are walked one at a time, by a term of the "
-                   "outermost 'and'";
+    if (space.getMasks().empty())
+      emitError() << "lists of keys are walked one at a time, by a term of the "
+                     "outermost 'and'";
+    else
+      emitError() << "a mask is tested as a term of the outermost 'and'";
     return success(optional);
   }
   restriction.expression = split->others;
-  restriction.isPart |= split->list != nullptr;
+  restriction.isPart |= split->list || split->hasMask;
+  if (split->hasMask && !split->others && !restriction.hasKeyLengths &&
+      !restriction.hasQueryLengths)
+    cascade.emitRemark("visits every tile: its points are those of a mask, and "
+                       "nothing else says where there are none");
   // Where tokens are permuted, slots are planned, and tokens tested. The slots
   // of a list of tokens are their numbers in it.
   PlanAttr tokenPlan;
@@ -186,9 +208,9 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   if (failed(plan))
     return success(optional);
   if (classes)
-    plan =
-        PlanAttr::get(cascade.getContext(), plan->getSymbols(),
-                      plan->getPieces(), plan->getValues(), classes->residues);
+    plan = PlanAttr::get(cascade.getContext(), plan->getSymbols(),
+                         plan->getPieces(), plan->getValues(),
+                         plan->getTables(), classes->residues);
   if (tokenPlan && split->list)
     cascade.emitRemark("tests every key of the lists, which lengths and other "
                        "atoms do not shorten");

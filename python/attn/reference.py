@@ -31,6 +31,7 @@ import numpy as np
 # Callers find all parts of an operator here.
 from .sparsity import (  # noqa: F401
     AffineSet,
+    AffineSetOfHead,
     And,
     BlockDiagonal,
     Blocks,
@@ -38,17 +39,20 @@ from .sparsity import (  # noqa: F401
     Dilated,
     Indices,
     Leading,
+    Mask,
     Neighborhood,
     Not,
     Or,
     Order,
+    PerHead,
     Permuted,
     PowerOfTwo,
     Prefix,
     Radial,
     Strided,
     Window,
-    lists_by_head,
+    differs_by_head,
+    with_head,
     with_lists,
     with_num_keys,
     with_slots,
@@ -229,7 +233,7 @@ class Operator:
     def differs_by_head(self) -> bool:
         """Whether heads have points of their own."""
         orders = (self.query_order, self.key_order)
-        return lists_by_head(self.where) or any(
+        return differs_by_head(self.where) or any(
             order is not None and "h" in order.ranks for order in orders
         )
 
@@ -253,7 +257,10 @@ class Operator:
             live = live & (m < len_m)
         if self.key_lengths is not None:
             live = live & (n < len_n)
-        where = with_lists(with_num_keys(self.where, len_n), b, h, m, n)
+        where = with_head(self.where, h + self.origin("h", b))
+        # Operands have the tokens of the part.
+        row, key = np.asarray(rows)[:, None], np.arange(num_keys)[None, :]
+        where = with_lists(with_num_keys(where, len_n), b, h, row, key)
         if where is not None and (self.query_order or self.key_order):
             slot_m, slot_n = m, n
             if self.query_order is not None:

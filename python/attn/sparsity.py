@@ -185,6 +185,49 @@ class AffineSet:
         return live
 
 
+@dataclass(frozen=True)
+class PerHead:
+    """The atom of each head; heads past the ends have that of the nearest one."""
+
+    atoms: tuple
+
+    def of(self, head: int):
+        return self.atoms[min(max(head, 0), len(self.atoms) - 1)]
+
+    def __call__(self, pos_m, pos_n):
+        raise TypeError("the head of an atom is not known here")
+
+
+@dataclass(frozen=True)
+class AffineSetOfHead:
+    """Live where each function of (m, n, head) is 0 or more."""
+
+    functions: tuple
+
+    def of(self, head: int):
+        return AffineSet(
+            tuple(lambda m, n, f=function: f(m, n, head) for function in self.functions)
+        )
+
+    def __call__(self, pos_m, pos_n):
+        raise TypeError("the head of an atom is not known here")
+
+
+def with_head(where, head: int):
+    """A sparsity whose atoms are those of one head."""
+    if isinstance(where, And):
+        return And(tuple(with_head(term, head) for term in where.atoms))
+    if isinstance(where, Or):
+        return Or(tuple(with_head(term, head) for term in where.terms))
+    if isinstance(where, Not):
+        return Not(with_head(where.term, head))
+    if isinstance(where, Permuted):
+        return Permuted(with_head(where.term, head))
+    if isinstance(where, (PerHead, AffineSetOfHead)):
+        return where.of(head)
+    return where
+
+
 def with_num_keys(where, num_keys: int):
     """A sparsity whose neighborhoods without a grid know how many keys there are."""
     if isinstance(where, And):
@@ -287,27 +330,46 @@ class Indices:
         raise TypeError("the tokens that lists name are not known here")
 
 
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Live where values[...] is not 0, indexed by those of b, h, m, n in `ranks`."""
+
+    values: np.ndarray
+    ranks: str = ""
+
+    def names(self, b: int, h: int, m, n):
+        m, n = np.broadcast_arrays(m, n)
+        at = {"b": np.full(m.shape, b), "h": np.full(m.shape, h), "m": m, "n": n}
+        return self.values[tuple(at[rank] for rank in self.ranks)] != 0
+
+    def __call__(self, pos_m, pos_n):
+        raise TypeError("the tokens of a mask are not known here")
+
+
 def with_lists(where, b: int, h: int, m, n):
-    """A sparsity whose lists are those of the row b and the head h, at tokens m, n."""
+    """A sparsity whose lists and masks are those of the row b and the head h, at tokens
+    m, n."""
     if isinstance(where, And):
         return And(tuple(with_lists(term, b, h, m, n) for term in where.atoms))
     if isinstance(where, Or):
         return Or(tuple(with_lists(term, b, h, m, n) for term in where.terms))
     if isinstance(where, Not):
         return Not(with_lists(where.term, b, h, m, n))
-    if isinstance(where, (Blocks, Indices)):
+    if isinstance(where, (Blocks, Indices, Mask)):
         return lambda pos_m, pos_n: where.names(b, h, m, n)
     return where
 
 
-def lists_by_head(where) -> bool:
-    """Whether some list is that of a head."""
+def differs_by_head(where) -> bool:
+    """Whether some atom, or some list, is that of a head."""
     if isinstance(where, (And, Or)):
         terms = where.atoms if isinstance(where, And) else where.terms
-        return any(map(lists_by_head, terms))
-    if isinstance(where, Not):
-        return lists_by_head(where.term)
-    return isinstance(where, (Blocks, Indices)) and "h" in where.ranks
+        return any(map(differs_by_head, terms))
+    if isinstance(where, (Not, Permuted)):
+        return differs_by_head(where.term)
+    if isinstance(where, (PerHead, AffineSetOfHead)):
+        return True
+    return isinstance(where, (Blocks, Indices, Mask)) and "h" in where.ranks
 
 
 @dataclass(frozen=True)

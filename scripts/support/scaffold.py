@@ -204,11 +204,11 @@ def scaffold_atom(plan, name):
     if name in ("and", "or", "not"):
         raise ScaffoldError(f"'{name}' is a connective of sparsities")
     table, source = f"{DIALECT}/AttnAttributes.td", f"{DIALECT_LIB}/SparsityAttributes.cpp"
-    atoms = f"{DIALECT_LIB}/SparsityAtoms.cpp"
+    atoms, terms = f"{DIALECT_LIB}/SparsityAtoms.cpp", f"{DIALECT_LIB}/SparsityTerms.cpp"
     words = {"name": name, "class": camel(name), "rule": next_rule(plan, "SP")}
     plan.refuse_taken(table, f"Attn_{words['class']}Attr")
     plan.insert(table, "def Attn_AndAttr", templates.fill(templates.ATOM_TD, words))
-    plan.insert(source, "OrAttr, NotAttr, PermutedAttr>", f"{words['class']}Attr, ")
+    plan.insert(terms, "OrAttr, NotAttr, PermutedAttr>", f"{words['class']}Attr, ")
     plan.insert(source, "  if (keyword == \"affine_set\") {",
                 templates.fill(templates.ATOM_PARSE, words))  # fmt: skip
     plan.insert(atoms, "          .Case([&](AffineSetAttr set) {",

@@ -206,6 +206,23 @@ def random_term(rng: random.Random, depth: int = 2) -> tuple:
     return (name, random_term(rng, depth - 1), random_term(rng, depth - 1))
 
 
+def random_per_head(rng: random.Random, heads: int) -> tuple:
+    """An atom with numbers of its own in every head."""
+
+    def numbers(least: int, most: float) -> list[int]:
+        some = [int(2 ** rng.uniform(0, most)) - 1 + least for _ in range(3)]
+        return [rng.choice(some) for _ in range(heads)]
+
+    name = rng.choice(["window", "prefix", "dilated", "strided"])
+    columns = {
+        "window": [numbers(0, 9), numbers(0, 5)],
+        "dilated": [numbers(0, 9), numbers(1, 3)],
+        "strided": [numbers(3, 3), numbers(0, 1.5), numbers(1, 5)],
+        "prefix": [numbers(0, 9)],
+    }[name]
+    return ("per_head", *((name, *numbers) for numbers in zip(*columns, strict=True)))
+
+
 def random_cases(seed: int, count: int) -> list[Case]:
     """Fresh configurations, four lengths for every kernel."""
     rng = random.Random(seed)
@@ -228,6 +245,10 @@ def random_cases(seed: int, count: int) -> list[Case]:
             row["where"] = (*rng.choice([(), (("causal",),)]), ("window", left, right))
         if rng.random() < 0.25:
             row["where"] = (random_term(rng),)
+        if rng.random() < 0.15:
+            row["where"] = (*row["where"], random_per_head(rng, row["heads"][0]))
+        if rng.random() < 0.1:
+            row["where"] = (*row["where"], ("mask", rng.choice(["bhmn", "mn", "bn", "nh"])))
         for _ in range(4):
             row["queries"], row["keys"] = length(), length()
             for name in ("batch", "layout", "guard", "values"):

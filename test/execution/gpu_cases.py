@@ -12,6 +12,8 @@ from operators import Spec
 
 CHIPS = ["sm_80", "sm_89", "sm_90a", "sm_120"]
 WINDOW = ("permuted", ("window", 20, 9))
+WINDOWS_OF_HEADS = ("per_head", *(("window", left, 0) for left in (5, 40, 20, 20)))
+SHARDS_OF_HEADS = ("per_head", *(("strided", 2 + h // 2, h % 2, 8) for h in range(4)))
 
 SPECS = {
     "plain": Spec(32, 32, heads=2, key_heads=1, lse=True),
@@ -51,6 +53,11 @@ SPECS = {
     ),
     "tokens": Spec(16, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 16, "h"),)),
     "sigmoid": Spec(16, 16, normaliser="sigmoid", where=(("causal",),)),
+    "mask": Spec(16, 24, heads=4, key_heads=2, lse=True, where=(("mask", "bmn"), ("causal",))),
+    "per_head": Spec(
+        16, 24, heads=4, key_heads=2, lse=True,
+        where=(("causal",), ("or", WINDOWS_OF_HEADS, SHARDS_OF_HEADS)),
+    ),
     "wide": Spec(256, 256, dtype="f16"),
     "few": Spec(
         16, 24, heads=8, key_heads=2, queries=2, where=(("window", 30, 5),), key_lengths=True,
@@ -94,6 +101,9 @@ TENSOR_CORES = {
     "cores_grid": Spec(
         16, 16, dtype="f16", where=(("neighborhood", (3, 5), (("grid", (9, 13)),)),),
     ),
+    "cores_per_head": Spec(
+        16, 16, heads=4, key_heads=2, dtype="bf16", where=(WINDOWS_OF_HEADS,), lse=True,
+    ),
     "cores_sigmoid": Spec(16, 16, dtype="bf16", normaliser="sigmoid", where=(("causal",),)),
     "cores_f32_out": Spec(32, 16, dtype="bf16", out_dtype="f32", where=(("causal",),)),
     "cores_origins": Spec(
@@ -113,6 +123,9 @@ WITHOUT_TENSOR_CORES = {
         32, 16, heads=4, key_heads=2, dtype="bf16", where=(WINDOW, ("causal",)), lse=True,
         permute=(("both", "h"),),
     ),
+    "threads_mask": Spec(
+        16, 16, heads=2, key_heads=1, dtype="f16", where=(("mask", "bhmn"), ("causal",)), lse=True,
+    ),
     "threads_query_gate": Spec(
         16, 32, heads=2, key_heads=1, dtype="bf16", gates=(("query", "tanh", "bhme", False),),
     ),
@@ -124,6 +137,7 @@ REASONS = {
     "apart": "a buffer is read across its lanes",
     "tokens": "an operand of the product begins within its tile",
     "threads_permuted": "a buffer is read across its lanes",
+    "threads_mask": "it sums what is no tile and no operand of a product",
     "threads_query_gate": "the tile over the lanes is computed, and would be rounded to 16 bits",
     "threads_value_gate": "a product of matrices is not of tiles in scratch",
 }

@@ -221,10 +221,10 @@ def atom_text(atom: tuple, list_text: Callable | None = None) -> str:
     A neighborhood is ("neighborhood", kernel, options) with a tuple of pairs, an
     affine set ("affine_set", results) with functions of m and n as text. Lists are
     ("blocks", rows, keys, ranks), with "flat" behind where all share their entries,
-    and ("indices", group, ranks); `list_text` gives the text of their operands.
+    ("indices", group, ranks) and ("mask", ranks); `list_text` gives the text of their operands.
     """
     name, *arguments = atom
-    if name in ("blocks", "indices"):
+    if name in ("blocks", "indices", "mask"):
         numbers = [str(number) for number in arguments if isinstance(number, int)]
         operands = list_text(atom) if list_text else [str(a) for a in arguments[len(numbers) :]]
         return f"{name}({', '.join(numbers + operands)})"
@@ -232,6 +232,13 @@ def atom_text(atom: tuple, list_text: Callable | None = None) -> str:
         return f"{atom_text(arguments[0])} in permuted"
     if name == "affine_set":
         return f"affine_set(affine_map<(m, n) -> ({', '.join(arguments[0])})>)"
+    if name == "per_head":
+        # Where a parameter differs there is an array over heads.
+        columns = list(zip(*(inner[1:] for inner in arguments), strict=True))
+        texts = [str(c[0]) if i and len(set(c)) == 1 else list(c) for i, c in enumerate(columns)]
+        return atom_text((arguments[0][0], *texts))
+    if name == "affine_set_of_head":
+        return f"affine_set(affine_map<(m, n)[h] -> ({', '.join(arguments[0])})>)"
     if name == "strided" and len(arguments) == 3:
         return f"strided({arguments[0]}, {arguments[1]}, block {arguments[2]})"
     if name == "neighborhood":
@@ -258,20 +265,21 @@ _ATOMS = {
     "radial": reference.Radial,
     "neighborhood": lambda kernel, options=(): reference.Neighborhood(kernel, **dict(options)),
     "affine_set": lambda results: reference.AffineSet(tuple(map(_affine, results))),
+    "affine_set_of_head": lambda results: reference.AffineSetOfHead(tuple(map(_affine, results))),
 }
 
 
 def _affine(text: str) -> Callable:
-    """An affine expression of m and n as a function."""
+    """An affine expression of m and n, and maybe of h, as a function."""
     code = text.replace("floordiv", "//").replace("mod", "%")
-    return lambda m, n: eval(code, {"m": m, "n": n})
+    return lambda m, n, h=0: eval(code, {"m": m, "n": n, "h": h})
 
 
 def list_atoms(terms) -> list[tuple]:
     """The atoms that name lists, in the order of the text."""
     found = []
     for name, *arguments in terms:
-        if name in ("blocks", "indices"):
+        if name in ("blocks", "indices", "mask"):
             found.append((name, *arguments))
         elif name in ("and", "or", "not"):
             found += list_atoms(arguments)
@@ -282,10 +290,12 @@ def predicate(term: tuple, lists=None):
     """The reference of a term as `atom_text` takes it; `lists` iterates over those
     that it names."""
     name, *arguments = term
-    if name in ("blocks", "indices"):
+    if name in ("blocks", "indices", "mask"):
         return next(lists)
     if name == "permuted":
         return reference.Permuted(predicate(arguments[0]))
+    if name == "per_head":
+        return reference.PerHead(tuple(map(predicate, arguments)))
     if name == "not":
         return reference.Not(predicate(arguments[0], lists))
     if name in ("and", "or"):
@@ -358,8 +368,10 @@ def text(spec: Spec, name: str = "attention") -> str:
 
     def list_text(atom) -> list[str]:
         i = sum(argument.startswith("%list") for argument in arguments)
-        name, ranks = atom[0], atom[2 if atom[0] == "indices" else 3]
+        name, ranks = atom[0], atom[{"mask": 1, "indices": 2, "blocks": 3}[atom[0]]]
         tails = {f"%list{i}": (ranks, "sl", "i32")}
+        if name == "mask":
+            tails = {f"%list{i}": (ranks, "", "i8")}
         if name == "blocks":
             tails = {
                 f"%list{i}_offsets": (ranks, "s", "i32"),
@@ -497,6 +509,9 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
             drawn = draw_indices(rng, extents, *atom[1:])
             arrays[f"list{i}"] = drawn.astype(np.int32)
             continue
+        if atom[0] == "mask":
+            arrays[f"list{i}"] = draw_mask(rng, tuple(extents[rank] for rank in atom[1]))
+            continue
         begins, entries = draw_blocks(rng, extents, *atom[1:])
         arrays[f"list{i}_offsets"] = begins.astype(np.int32)
         arrays[f"list{i}_entries"] = entries.astype(np.int64)
@@ -555,6 +570,14 @@ def draw_blocks(rng, extents, rows, keys, ranks, flat=None, density=0.3):
     return begins, entries
 
 
+def draw_mask(rng, shape):
+    """A random mask, in which what is not 0 is anything; some rows have nothing."""
+    drawn = rng.choice(np.array([0, 0, 0, 1, 1, -1, 64], np.int8), shape)
+    if len(shape) > 1:
+        drawn *= rng.random((*shape[:-1], 1)) > 0.1
+    return drawn
+
+
 def draw_indices(rng, extents, group, ranks, longest=70):
     """Random lists of tokens, filled up with -1."""
     lists, keys = -(-extents["m"] // group), extents["n"]
@@ -606,6 +629,10 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
         if name == "indices":
             group, ranks = arguments
             lists.append(reference.Indices(group, arrays[f"list{at}"], ranks))
+            at += 1
+            continue
+        if name == "mask":
+            lists.append(reference.Mask(arrays[f"list{at}"], *arguments))
             at += 1
             continue
         rows, keys, ranks = arguments[:3]

@@ -69,6 +69,15 @@ FORMS = {
     ),
     "radial": replace(NO_KEYS, align="top_left", where=(("radial", 12, 20, 1.0, 8),)),
     "affine": replace(NO_KEYS, where=(("affine_set", ("m - n", "(2 * m + n) mod 7 - 3")),)),
+    "per_head": replace(
+        NO_KEYS,
+        where=(("causal",), ("or", ("per_head", ("window", 9, 0), ("window", 64, 0)),
+                             ("per_head", ("strided", 5, 2, 8), ("strided", 3, 1, 4)))),
+    ),
+    "blocks_per_head": replace(
+        NO_KEYS, where=(("per_head", ("block_diagonal", 40), ("block_diagonal", 7)),)
+    ),
+    "mask": replace(NO_KEYS, where=(("causal",), ("mask", "bhmn"))),
     "lengths": replace(NO_KEYS, key_lengths=True, query_lengths=True, where=(("causal",),)),
     "bf16": replace(NO_KEYS, dtype="bf16", where=(("window", 50, 0),)),
     "f16": replace(NO_KEYS, dtype="f16", where=(("causal",),), key_lengths=True),
@@ -114,10 +123,11 @@ def test_counting(kernels, form):
         out, lse = run(kernel, case)
         operator = case.operator()
         for b in range(2):
-            live = operator.live(b, np.arange(queries), queries, keys)
+            rows, heads = np.arange(queries), range(spec.heads)
+            live = np.stack([operator.live(b, rows, queries, keys, h) for h in heads])
             expected = live.astype(np.float64) @ v[b, 0].astype(np.float64)
-            count = live.sum(axis=1)
-            sums = out[b].astype(np.float64) * count[:, None]
+            count = live.sum(axis=-1)
+            sums = out[b].astype(np.float64) * count[..., None]
             eps = contract.eps(out.dtype)
             if out.dtype.itemsize == 2:
                 assert (np.abs(sums - expected) <= eps * expected).all()
@@ -129,7 +139,7 @@ def test_counting(kernels, form):
             assert (np.isneginf(lse[b]) == np.isneginf(log_count)).all()
             some = count > 0
             close = 8 * contract.eps(lse.dtype)
-            assert np.allclose(lse[b][:, some], log_count[some], rtol=close, atol=close)
+            assert np.allclose(lse[b][some], log_count[some], rtol=close, atol=close)
 
 
 @pytest.mark.parametrize("name", ["everything", "lengths"])
@@ -203,11 +213,12 @@ def planted_everywhere_dead(case: Operands, bad) -> Operands:
     batch, _, queries, _ = arrays["q"].shape
     keys = arrays["k"].shape[2]
     for b in range(batch):
-        live = operator.live(b, np.arange(queries), queries, keys)
-        dead_keys = np.flatnonzero(~live.any(axis=0))
+        rows, heads = np.arange(queries), range(case.spec.heads)
+        live = np.stack([operator.live(b, rows, queries, keys, h) for h in heads])
+        dead_keys = np.flatnonzero(~live.any(axis=(0, 1)))
         arrays["k"][b, :, dead_keys] = bad
         arrays["v"][b, :, dead_keys] = bad
-        arrays["q"][b, :, np.flatnonzero(~live.any(axis=1))] = bad
+        arrays["q"][b][~live.any(axis=2)] = bad
     return Operands(case.spec, arrays)
 
 

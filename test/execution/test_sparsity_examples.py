@@ -78,6 +78,11 @@ def sparse_transformer(i, j):
     return j <= i and (i // 32 == j // 32 or j % 32 >= 28)
 
 
+def s2_attention(i, j, head):
+    stride, offset = [(4, 0), (2, 1)][head]
+    return j <= i and (i - j < 64 or (j // 16 + offset) % stride == 0)
+
+
 # Of one token, none, and more than a tile of queries; behind the last is padding.
 DOCUMENTS = [0, 1, 130, 130, 333, 480]
 
@@ -139,12 +144,15 @@ OPERATORS = {
     "neighborhood-3d": (neighborhood_3d, 6 * 9 * 8),
     "halo": (halo, 16 * 24),
     "sparse-transformer": (sparse_transformer, 400),
+    "s2-attention": (s2_attention, 400),
     "packed-documents": (packed_documents, 500),
     "moba": (moba, 300),
     "block-lists": (block_lists, 256),
     "biformer": (biformer, 16 * 24),
     "routing-transformer": (routing_transformer, 260),
 }
+# Those whose mask is another one in each of the two heads.
+BY_HEAD = {"s2-attention"}
 # What a file takes beside queries, keys and values.
 OPERANDS = {
     "packed-documents": [np.array(DOCUMENTS, np.int32)],
@@ -163,10 +171,17 @@ OPERANDS = {
 def test_example(kernels, name, seed):
     mask, tokens = OPERATORS[name]
     neighborhood_1d.length = tokens
-    live = np.array([[bool(mask(i, j)) for j in range(tokens)] for i in range(tokens)])
+
+    def draw(*head):
+        points = [[bool(mask(i, j, *head)) for j in range(tokens)] for i in range(tokens)]
+        live = np.array(points)
+        return lambda m, n: live[m, n]
+
+    by_head = name in BY_HEAD
+    where = reference.PerHead((draw(0), draw(1))) if by_head else draw()
     rng = np.random.default_rng([seed, tokens])
     q, k, v = (rng.standard_normal((1, 2, tokens, 32), np.float32) for _ in range(3))
-    operator = reference.Operator(where=lambda m, n: live[m, n], align="top_left")
+    operator = reference.Operator(where=where, align="top_left")
     kernel = kernels.compile((FOLDER / f"{name}.mlir").read_text(), name)
     out = np.full_like(q, np.nan)
     Counter.executions += 1

@@ -35,6 +35,11 @@ OPERATORS = {
                ("value", "none", "hf", False), ("weight", "sigmoid", "bhn", True),
                ("output", "sigmoid", "bhmf", False)),
     ),
+    "per_head": replace(
+        SPEC,
+        where=(("causal",), ("per_head", *(("window", left, 0) for left in (3, 60, 11, 29)))),
+    ),
+    "mask": replace(SPEC, where=(("causal",), ("mask", "bhmn"))),
     "bf16": replace(SPEC, dtype="bf16", where=(("causal",),), sinks=True),
 }  # fmt: skip
 

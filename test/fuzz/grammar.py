@@ -34,8 +34,27 @@ def grid_atom(dice):
     return text + (", clipped)" if dice.int(0, 3) == 0 else ")")
 
 
-def atom(dice):
+def head_atom(dice, heads):
+    """An atom with parameters of its own in every head."""
+
+    def array(least, most):
+        count = heads + dice.errs()
+        return f"[{', '.join(str(dice.int(least, most)) for _ in range(count))}]"
+
+    return dice.pick(
+        f"window({array(0, 99)}, {dice.pick('0', array(0, 9))})",
+        f"prefix({array(0, 99)})",
+        f"block_diagonal({array(1, 20)})",
+        f"dilated(9, {array(1, 4)})",
+        f"strided({array(3, 5)}, {array(0, 2)}, block {dice.pick('4', array(1, 9))})",
+        "affine_set(affine_map<(m, n)[h] -> (m - n - 3 * h)>)",
+    )
+
+
+def atom(dice, heads=0):
     """One of the atoms that are more than a window."""
+    if heads and dice.chance(0.2):
+        return head_atom(dice, heads)
     number, small = dice.integer(), dice.int(0 if dice.errs() else 1, 9)
     return dice.pick(
         f"leading({number})",
@@ -50,21 +69,21 @@ def atom(dice):
     )
 
 
-def sparsity(dice, depth=0, permuted=False):
+def sparsity(dice, depth=0, permuted=False, heads=0):
     """A sparsity expression as it stands after `where`; with `permuted` some of its
-    atoms read slots."""
+    atoms read slots, with `heads` some differ by head."""
     if permuted and dice.chance(0.3):
         return f"{dice.pick('causal', 'window(3, 4)', 'prefix(9)')} in permuted"
     kind = dice.int(0, 9 if depth < 4 else 4)
     if dice.int(0, 3) == 0:
-        return atom(dice)
+        return atom(dice, heads)
     if kind <= 1:
         return "causal"
     if kind <= 3:
         return f"window({dice.integer()}, {dice.integer()})"
     if kind == 4:
         return dice.pick("casual", "5", "()") if dice.errs() else f"prefix({dice.integer()})"
-    terms = [sparsity(dice, depth + 1, permuted) for _ in range(dice.int(2, 3))]
+    terms = [sparsity(dice, depth + 1, permuted, heads) for _ in range(dice.int(2, 3))]
     if kind <= 7:
         return " and ".join(terms)
     if kind == 8:
@@ -209,6 +228,12 @@ class Attention:
         sizes = f"{dice.pick(1, 64)}, {dice.pick(1, 32)}"
         return f"blocks({sizes}, {operand(ranks, 's')}, {operand(flat, 's')})"
 
+    def mask(self):
+        """An atom that names a dense mask."""
+        ranks = self.dice.some("bhmn")
+        kind = self.type(ranks, "i32" if self.dice.errs() else "i8")
+        return f"mask({self.function.argument(kind)}[{', '.join(ranks)}] : {kind})"
+
     def segments(self):
         dice = self.dice
 
@@ -267,9 +292,12 @@ class Attention:
             modifiers = [self.modifier(i) for i in range(dice.int(0, 3))]
             clauses.append(f"score [{', '.join(modifiers)}]")
         if dice.chance(0.6):
-            where = sparsity(dice, permuted=dice.chance(0.3))
+            heads = self.extents["h"] if isinstance(self.extents["h"], int) else 0
+            where = sparsity(dice, permuted=dice.chance(0.3), heads=heads)
             if dice.chance(0.15):
                 where = f"({where}) {dice.pick('and', 'and', 'or')} {self.lists()}"
+            elif dice.chance(0.15):
+                where = f"({where}) {dice.pick('and', 'and', 'or')} {self.mask()}"
             clauses.append(f"where {where}")
         if dice.chance(0.6):
             clauses.append(f"align {'middle' if dice.errs() else dice.of(ALIGNMENTS)}")

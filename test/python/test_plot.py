@@ -83,6 +83,19 @@ def test_lengths_of_a_call(tmp_path):
     )
 
 
+@pytest.mark.parametrize("head", [0, 1, 2])
+def test_heads_of_their_own(tmp_path, head):
+    where = (("causal",), ("per_head", *(("window", left, 0) for left in (4, 60, 21))))
+    spec = Spec(e=8, f=8, heads=3, key_heads=1, where=where)
+    pixels, log = plot(spec, tmp_path, 60, 80, "--plot-numbers", f"H={head}")
+    assert f"of head {head}" in log
+    scale = pixels.shape[0] // 60
+    drawn = classes(pixels)[::scale, ::scale]
+    operator = operands(spec, 1, 60, 80, np.random.default_rng(0)).operator()
+    live = operator.live(0, np.arange(60), 60, 80, head)
+    np.testing.assert_array_equal((drawn == "tested") | (drawn == "full"), live)
+
+
 def test_many_points_share_a_pixel(tmp_path):
     spec = Spec(e=8, f=8, where=(("causal",),))
     pixels, log = plot(spec, tmp_path, 3000, 3000)

@@ -62,7 +62,7 @@ llvm::cl::list<std::string> plotNumberTexts(
         "With --plot: the numbers of a call that a plan reads. KL and "
         "QL, the lengths (default: the extents), D, the key at the "
         "position of row 0 (default: by the alignment), ON, the "
-        "origin of the keys (default 0)"),
+        "origin of the keys, and H, the number of the head (default 0)"),
     llvm::cl::value_desc("symbol=value,..."), llvm::cl::cat(category));
 
 llvm::cl::opt<int64_t> vectorBits("vector-bits",

@@ -49,7 +49,8 @@ struct PlaneRestriction {
 /// queries among them, the key that the position of row 0 falls on, and the
 /// origin of the keys. A plan lists the extents always and the others where
 /// there is such, in this order. Lengths count from the part's first token and
-/// lie within the extents.
+/// lie within the extents. Behind them are the number of the head and what each
+/// of the plan's tables has for it.
 struct PlanSymbols {
   static constexpr llvm::StringLiteral rowExtent = "M";
   static constexpr llvm::StringLiteral keyExtent = "N";
@@ -57,19 +58,35 @@ struct PlanSymbols {
   static constexpr llvm::StringLiteral rowLength = "QL";
   static constexpr llvm::StringLiteral diagonal = "D";
   static constexpr llvm::StringLiteral keyOrigin = "ON";
+  static constexpr llvm::StringLiteral head = "H";
+  /// The symbol of table `index`.
+  static std::string getTable(size_t index) {
+    return "T" + std::to_string(index);
+  }
 };
+
+/// The table that a symbol of `plan` reads; null if it is another symbol.
+DenseI64ArrayAttr getTable(PlanAttr plan, StringAttr symbol);
+
+/// The value of `symbol` for a head; nothing if it is none in which heads
+/// differ.
+std::optional<int64_t> getHeadSymbol(PlanAttr plan, StringAttr symbol,
+                                     int64_t head);
 
 /// The list that tiles of a sparse plane walk.
 struct ListedSparsity {
   /// The atom that names it, or null.
   Attribute list;
-  /// The other terms, or null.
+  /// The other terms but for masks, or null.
   Attribute others;
+  /// Whether some term of the outermost `and` is a mask.
+  bool hasMask = false;
 };
 
 /// Takes the list out of `expression`, which may be null: the one atom of
-/// lists, a term of the outermost `and`. Fails where there are more, or where
-/// it stands elsewhere.
+/// lists, a term of the outermost `and`. Masks, which say nothing about ranges,
+/// are left out. Fails where there are more lists, or where a list or a mask
+/// stands elsewhere.
 FailureOr<ListedSparsity> splitLists(Attribute expression);
 
 /// Plans `restriction`. The result is null where nothing is restricted;

@@ -22,7 +22,7 @@ struct Picture {
 };
 
 /// Numbers of a call that a plan reads, by the names of its symbols
-/// (PlanSymbols): KL, QL, D, ON.
+/// (PlanSymbols): KL, QL, D, ON, H.
 using PlanNumbers = std::map<std::string, int64_t>;
 
 /// Reads numbers written `symbol=value`. A mistake is reported through

@@ -19,13 +19,13 @@ func.func private @prefix() attributes { a = #attn.sparsity<prefix(-4)> }
 // -----
 
 // SP-4
-// expected-error @+1 {{unknown sparsity term 'casual'; known are causal, window(left, right), prefix(length), leading(count), block_diagonal(size), dilated(window, step), strided(step, offset), neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, block), affine_set(map), blocks(rows, keys, offsets, indices), indices(group, indices), and, or, not}}
+// expected-error @+1 {{unknown sparsity term 'casual'; known are causal, window(left, right), prefix(length), leading(count), block_diagonal(size), dilated(window, step), strided(step, offset), neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, block), affine_set(map), blocks(rows, keys, offsets, indices), indices(group, indices), mask(operand), and, or, not}}
 func.func private @term() attributes { a = #attn.sparsity<casual> }
 
 // -----
 
 // SP-4
-// expected-error @+1 {{expected a sparsity term: causal, window(left, right), prefix(length), leading(count), block_diagonal(size), dilated(window, step), strided(step, offset), neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, block), affine_set(map), blocks(rows, keys, offsets, indices), indices(group, indices), not or a parenthesis}}
+// expected-error @+1 {{expected a sparsity term: causal, window(left, right), prefix(length), leading(count), block_diagonal(size), dilated(window, step), strided(step, offset), neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, block), affine_set(map), blocks(rows, keys, offsets, indices), indices(group, indices), mask(operand), not or a parenthesis}}
 func.func private @no_term() attributes { a = #attn.sparsity<causal and 3> }
 
 // -----
@@ -181,7 +181,7 @@ func.func private @atom21() attributes { a = #attn.sparsity<radial(4, 4, 0.0, 2)
 // -----
 
 // SP-18
-// expected-error @+1 {{affine_set takes a map of (m, n) with at least one result; got affine_map<(d0) -> (d0)>}}
+// expected-error @+1 {{affine_set takes a map of (m, n), or of (m, n)[h], with at least one result; got affine_map<(d0) -> (d0)>}}
 func.func private @atom22() attributes { a = #attn.sparsity<affine_set(affine_map<(m) -> (m)>)> }
 
 // -----
@@ -235,8 +235,24 @@ func.func private @map_names() attributes { a = #attn.score_map<0, [0], [[7]]> }
 // -----
 
 // PL-1
-// expected-error @+1 {{a plan's symbols are M, N, KL, QL, D and ON; got "X"}}
+// expected-error @+1 {{a plan's symbols are M, N, KL, QL, D, ON, H and, for its tables, T0 and so on; got "X"}}
 func.func private @plan_symbol() attributes { a = #attn.plan<symbols = [M, X],
+    live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
+
+// -----
+
+// PL-1
+// expected-error @+1 {{a table of a plan has at least one number}}
+func.func private @plan_table() attributes { a = #attn.plan<symbols = [M, N], tables = [[]],
+    live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
+
+// -----
+
+// PL-1
+// expected-error @+1 {{a plan's symbols are M, N, KL, QL, D, ON, H and, for its tables, T0 and so on; got "T1"}}
+func.func private @plan_no_table() attributes { a = #attn.plan<symbols = [M, T1], tables = [[3]],
     live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
     full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
 

@@ -24,6 +24,7 @@ struct Sizes {
   int64_t rows, keys, keyLength, rowLength;
   /// The key that the position of row 0 falls on, and the origin of the keys.
   int64_t diagonal = 0, keyOrigin = 0;
+  int64_t head = 0;
 };
 
 /// Whether the coordinate j is in the window of i on an axis of the given
@@ -125,10 +126,10 @@ struct Case {
     return !restriction.expression ||
            holds(restriction.expression, position, key,
                  restriction.hasKeyOrigin ? sizes.keyOrigin : 0,
-                 getKeyCount(sizes));
+                 getKeyCount(sizes), sizes.head);
   }
 
-  SmallVector<int64_t> getSymbols(const Sizes &sizes) const {
+  SmallVector<int64_t> getSymbols(const Sizes &sizes, PlanAttr plan) const {
     SmallVector<int64_t> symbols{sizes.rows, sizes.keys};
     if (restriction.hasKeyLengths)
       symbols.push_back(sizes.keyLength);
@@ -138,12 +139,22 @@ struct Case {
       symbols.push_back(sizes.diagonal);
     if (restriction.hasKeyOrigin)
       symbols.push_back(sizes.keyOrigin);
+    if (plan)
+      for (StringAttr symbol : plan.getSymbols())
+        if (std::optional<int64_t> number =
+                getHeadSymbol(plan, symbol, sizes.head))
+          symbols.push_back(*number);
     return symbols;
   }
 
 private:
   static bool holds(Attribute term, int64_t position, int64_t key,
-                    int64_t keyOrigin, int64_t keyCount) {
+                    int64_t keyOrigin, int64_t keyCount, int64_t head) {
+    if (auto perHead = dyn_cast<PerHeadAttr>(term)) {
+      int64_t last = static_cast<int64_t>(perHead.getAtoms().size()) - 1;
+      return holds(perHead.getAtoms()[std::clamp<int64_t>(head, 0, last)],
+                   position, key, keyOrigin, keyCount, head);
+    }
     // The position of the row and of the key in the whole.
     int64_t m = position + keyOrigin, n = key + keyOrigin;
     if (auto leading = dyn_cast<LeadingAttr>(term))
@@ -171,11 +182,12 @@ private:
       return llvm::all_of(
           set.getFunctions().getValue().getResults(), [&](AffineExpr expr) {
             SmallVector<Attribute> results;
-            AffineMap map = AffineMap::get(2, 0, expr);
+            AffineMap map = AffineMap::get(2, 1, expr);
             Type index = IndexType::get(term.getContext());
-            if (failed(map.constantFold(
-                    {IntegerAttr::get(index, m), IntegerAttr::get(index, n)},
-                    results)))
+            if (failed(map.constantFold({IntegerAttr::get(index, m),
+                                         IntegerAttr::get(index, n),
+                                         IntegerAttr::get(index, head)},
+                                        results)))
               return false;
             return cast<IntegerAttr>(results.front()).getInt() >= 0;
           });
@@ -187,7 +199,7 @@ private:
     if (auto prefix = dyn_cast<PrefixAttr>(term))
       return key + keyOrigin < prefix.getLength();
     auto part = [&](Attribute part) {
-      return holds(part, position, key, keyOrigin, keyCount);
+      return holds(part, position, key, keyOrigin, keyCount, head);
     };
     if (auto disjunction = dyn_cast<OrAttr>(term))
       return llvm::any_of(disjunction.getTerms(), part);

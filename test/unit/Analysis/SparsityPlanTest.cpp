@@ -39,8 +39,24 @@ protected:
     return std::uniform_int_distribution<int64_t>(low, high)(random);
   }
 
+  /// One atom that heads differ in, of those that `getOne` makes.
+  Attribute getPerHead(function_ref<Attribute()> getOne) {
+    SmallVector<Attribute> atoms;
+    for (int64_t i = 0, e = pick(1, 5); i < e; ++i)
+      atoms.push_back(getOne());
+    StringAttr rank = StringAttr::get(&context, "h");
+    return PerHeadAttr::get(&context, atoms, rank, int64_t(1));
+  }
+
   Attribute getAtom(int64_t reach) {
-    switch (pick(0, 2)) {
+    switch (pick(0, 4)) {
+    case 3:
+      return getPerHead([&] {
+        return WindowAttr::get(&context, pick(0, reach), pick(0, 1) * reach);
+      });
+    case 4:
+      return getPerHead(
+          [&] { return PrefixAttr::get(&context, pick(0, reach)); });
     case 0:
       return CausalAttr::get(&context);
     case 1:
@@ -71,6 +87,20 @@ protected:
                                  causal, clipped);
   }
 
+  /// A set that reads the number of the head.
+  Attribute getHeadSet() {
+    AffineExpr m = getAffineDimExpr(0, &context);
+    AffineExpr n = getAffineDimExpr(1, &context);
+    AffineExpr h = getAffineSymbolExpr(0, &context);
+    AffineExpr choices[] = {m - n - h * 3, (m + n + h) % 4 - 1,
+                            n.floorDiv(2) - h, h * 4 - (m - n)};
+    Attribute set = AffineSetAttr::get(
+        &context,
+        AffineMapAttr::get(AffineMap::get(2, 1, choices[pick(0, 3)])));
+    StringAttr rank = StringAttr::get(&context, "h");
+    return PerHeadAttr::get(&context, set, rank, int64_t(1));
+  }
+
   /// An atom whose ranges are exact, beside the plain ones.
   Attribute getIntervalAtom(int64_t reach) {
     switch (pick(0, 3)) {
@@ -91,7 +121,22 @@ protected:
 
   /// Any of all atoms.
   Attribute getAnyAtom(int64_t reach, bool hasGrid) {
-    switch (pick(0, 10)) {
+    switch (pick(0, 14)) {
+    case 11:
+      return getPerHead([&]() -> Attribute {
+        int64_t step = pick(1, 3);
+        return StridedAttr::get(&context, step, pick(0, step - 1), pick(1, 2));
+      });
+    case 12:
+      return getPerHead([&]() -> Attribute {
+        return DilatedAttr::get(&context, pick(0, reach), pick(1, 3));
+      });
+    case 13:
+      return getPerHead([&]() -> Attribute {
+        return BlockDiagonalAttr::get(&context, pick(1, 3) * 4);
+      });
+    case 14:
+      return getHeadSet();
     case 0:
       return LeadingAttr::get(&context, pick(0, reach));
     case 1:
@@ -203,7 +248,7 @@ protected:
        << stringifyAlignment(c.restriction.alignment) << ", M " << sizes.rows
        << ", N " << sizes.keys << ", KL " << sizes.keyLength << ", QL "
        << sizes.rowLength << ", D " << sizes.diagonal << ", ON "
-       << sizes.keyOrigin << "\n"
+       << sizes.keyOrigin << ", H " << sizes.head << "\n"
        << plan;
     return text;
   }
@@ -220,7 +265,7 @@ protected:
 static void checkTile(const Case &c, const Sizes &sizes, PlanAttr plan,
                       int64_t first, int64_t last) {
   ASSERT_EQ(plan.getPieces().size(), 1u);
-  TileRanges ranges = PlanTile(plan, first, last, c.getSymbols(sizes))
+  TileRanges ranges = PlanTile(plan, first, last, c.getSymbols(sizes, plan))
                           .getRanges(plan.getPieces().front());
   for (int64_t key = -3; key < sizes.keys + 3; ++key) {
     bool some = false, every = true;
@@ -247,9 +292,10 @@ TEST_F(SparsityPlanTest, MatchesDefinition) {
       sizes.keyLength = pick(-1, sizes.keys + 2);
       sizes.rowLength = pick(-1, sizes.rows + 2);
       sizes.diagonal = pick(-20, 20);
+      sizes.head = pick(0, 5);
       sizes.keyOrigin = pick(-3, 20);
       SCOPED_TRACE(describe(c, sizes, plan));
-      SmallVector<int64_t> symbols = c.getSymbols(sizes);
+      SmallVector<int64_t> symbols = c.getSymbols(sizes, plan);
       for (int64_t row = 0; row < sizes.rows; ++row)
         for (int64_t key = 0; key < sizes.keys; ++key)
           ASSERT_EQ(passesConstraints(plan, row, key, symbols),
@@ -289,9 +335,10 @@ TEST_F(SparsityPlanTest, UnionsMatchTheDefinition) {
       sizes.keyLength = pick(-1, sizes.keys + 2);
       sizes.rowLength = pick(-1, sizes.rows + 2);
       sizes.diagonal = pick(-20, 20);
+      sizes.head = pick(0, 5);
       sizes.keyOrigin = pick(-3, 20);
       SCOPED_TRACE(describe(c, sizes, plan));
-      SmallVector<int64_t> symbols = c.getSymbols(sizes);
+      SmallVector<int64_t> symbols = c.getSymbols(sizes, plan);
       for (int64_t row = 0; row < sizes.rows; ++row)
         for (int64_t key = 0; key < sizes.keys; ++key)
           ASSERT_EQ(!plan || passesConstraints(plan, row, key, symbols),
@@ -352,9 +399,10 @@ TEST_F(SparsityPlanTest, EveryAtomIsSound) {
       sizes.keyLength = pick(0, sizes.keys);
       sizes.rowLength = pick(0, sizes.rows);
       sizes.diagonal = pick(-20, 20);
+      sizes.head = pick(0, 5);
       sizes.keyOrigin = pick(0, 20);
       SCOPED_TRACE(describe(c, sizes, plan));
-      SmallVector<int64_t> symbols = c.getSymbols(sizes);
+      SmallVector<int64_t> symbols = c.getSymbols(sizes, plan);
       for (int64_t row = 0; row < sizes.rows; ++row)
         for (int64_t key = 0; key < sizes.keys; ++key)
           ASSERT_EQ(passesConstraints(plan, row, key, symbols),
@@ -477,7 +525,7 @@ TEST_F(SparsityPlanTest, HoldsAtAMillionTokens) {
     sizes.keyOrigin = pick(0, 5000);
     SCOPED_TRACE(describe(c, sizes, plan));
     int64_t first = pick(0, kMany / 48 - 1) * 48, last = first + 47;
-    TileRanges ranges = PlanTile(plan, first, last, c.getSymbols(sizes))
+    TileRanges ranges = PlanTile(plan, first, last, c.getSymbols(sizes, plan))
                             .getRanges(plan.getPieces().front());
     // The ends of the ranges are where the definition changes.
     auto isSome = [&](int64_t key) {
@@ -609,7 +657,7 @@ TEST_F(SparsityPlanTest, NothingLive) {
     EXPECT_TRUE(isEmptyPlan(plan));
     Sizes sizes{5, 5, 5, 5};
     checkTile(c, sizes, plan, 0, 4);
-    EXPECT_FALSE(passesConstraints(plan, 0, 0, c.getSymbols(sizes)));
+    EXPECT_FALSE(passesConstraints(plan, 0, 0, c.getSymbols(sizes, plan)));
   }
   PlaneRestriction causal;
   causal.expression = CausalAttr::get(&context);

@@ -68,7 +68,7 @@ static SmallVector<SmallVector<OperandDim>> getOperandDims(AttentionOp op) {
       setExtra(bias.getSlot(), bias.getRanks());
   }
   if (op.getSparsity())
-    for (AccessAttr list : op.getSparsity()->getLists()) {
+    for (AccessAttr list : op.getSparsity()->getOperands()) {
       setExtra(list.getInput(), list.getRanks());
       auto &own = dims[firstExtra + list.getInput()];
       own.resize(
@@ -255,7 +255,9 @@ static bool comparesRows(AttentionOp op) {
 
 bool AttentionTile::readsPosition(AttentionLoop loop) {
   if ((loop == kRow && (comparesRows(op) || op.getQueryLengths())) ||
-      (loop == kKey && (op.getSparsity() || op.getKeyLengths())))
+      (loop == kKey && (op.getSparsity() || op.getKeyLengths())) ||
+      (loop == kHead && op.getSparsity() &&
+       !op.getSparsity()->getPerHeadAtoms().empty()))
     return true;
   return llvm::any_of(op.getScoreMaps(), [&](Region &map) {
     return !map.front().getArguments().take_back(4)[loop].use_empty();

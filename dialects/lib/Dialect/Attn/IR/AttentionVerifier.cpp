@@ -171,7 +171,17 @@ static LogicalResult verifyPositions(AttentionOp op) {
   // spec: SP-15
   if (op.getOrigin("n") && countsKeys(op.getSparsityAttr()))
     return op.emitOpError(kPartNeedsGrid);
-  return success();
+  if (!op.getSparsity())
+    return success();
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  return verifyPerHead(
+      op, op.getSparsityAttr(), "is 'h'",
+      [&](StringAttr rank) -> std::optional<int64_t> {
+        if (rank.getValue() != "h")
+          return std::nullopt;
+        return query.getDimSize(1);
+      },
+      [&](StringAttr) { return op.getOrigin("h") != nullptr; });
 }
 
 /// Checks an order of `tokens` tokens; `what` names it.
@@ -293,7 +303,23 @@ static LogicalResult verifyLists(AttentionOp op, int64_t &next) {
   SmallVector<ExtraRank> allowed{{"b", query.getDimSize(0)},
                                  {"h", query.getDimSize(1)}};
   SmallVector<Attribute> atoms = op.getSparsity()->getListAtoms();
-  for (Attribute atom : atoms) {
+  SmallVector<ExtraRank> ofPoint(allowed);
+  auto key = cast<RankedTensorType>(op.getKey().getType());
+  ofPoint.append({{"m", query.getDimSize(2)}, {"n", key.getDimSize(2)}});
+  for (Attribute atom : op.getSparsity()->getOperandAtoms()) {
+    if (auto mask = dyn_cast<MaskAttr>(atom)) {
+      // spec: SP-21
+      AccessAttr operand = mask.getOperand();
+      if (failed(verifyExtra(op, "the mask", operand.getInput(),
+                             operand.getRanks(), ofPoint, next)))
+        return failure();
+      if (!getType(operand).getElementType().isSignlessInteger(8))
+        return op.emitOpError("the mask must hold i8; got ")
+               << getType(operand).getElementType();
+      if (!atoms.empty() || op.isPermuted() || op.isPacked())
+        return op.emitOpError(kMasksStandAlone);
+      continue;
+    }
     for (const ListOperand &list : getListOperands(atom)) {
       // spec: LI-2, LI-3
       if (failed(verifyExtra(op, list.what, list.access.getInput(),

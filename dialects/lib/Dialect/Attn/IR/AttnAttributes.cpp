@@ -210,18 +210,27 @@ static LogicalResult verifyPiece(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                ArrayRef<StringAttr> symbols,
                                ArrayRef<PlanPiece> pieces,
-                               ArrayRef<PointValue> values, int64_t residues) {
+                               ArrayRef<PointValue> values,
+                               ArrayRef<DenseI64ArrayAttr> tables,
+                               int64_t residues) {
   // spec: PL-1
   llvm::SmallDenseSet<StringAttr> seen;
   for (StringAttr symbol : symbols) {
-    if (!llvm::is_contained({"M", "N", "KL", "QL", "D", "ON"},
-                            symbol.getValue()))
-      return emitError() << "a plan's symbols are M, N, KL, QL, D and ON; "
-                            "got "
+    StringRef number = symbol.getValue();
+    unsigned table;
+    bool isTable = number.consume_front("T") &&
+                   !number.getAsInteger(10, table) && table < tables.size();
+    if (!isTable && !llvm::is_contained({"M", "N", "KL", "QL", "D", "ON", "H"},
+                                        symbol.getValue()))
+      return emitError() << "a plan's symbols are M, N, KL, QL, D, ON, H and, "
+                            "for its tables, T0 and so on; got "
                          << symbol;
     if (!seen.insert(symbol).second)
       return emitError() << "a plan lists symbol " << symbol << " twice";
   }
+  for (DenseI64ArrayAttr table : tables)
+    if (!table || table.empty())
+      return emitError() << "a table of a plan has at least one number";
   // spec: PL-7
   if (residues < 1)
     return emitError() << "a plan has one or more residues; got " << residues;
@@ -310,7 +319,17 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   SmallVector<StringAttr> symbols;
   SmallVector<PlanPiece> pieces;
   SmallVector<PointValue> values;
+  SmallVector<DenseI64ArrayAttr> tables;
   int64_t residues = 1;
+  auto parseTable = [&]() -> ParseResult {
+    SmallVector<int64_t> numbers;
+    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+          return parser.parseInteger(numbers.emplace_back());
+        }))
+      return failure();
+    tables.push_back(DenseI64ArrayAttr::get(parser.getContext(), numbers));
+    return success();
+  };
   if (parser.parseLess())
     return {};
   if (succeeded(parser.parseOptionalKeyword("residues")))
@@ -320,6 +339,12 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   if (parser.parseKeyword("symbols") || parser.parseEqual() ||
       parseNames(parser, symbols) || parser.parseComma())
     return {};
+  if (succeeded(parser.parseOptionalKeyword("tables")))
+    if (parser.parseEqual() ||
+        parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                       parseTable) ||
+        parser.parseComma())
+      return {};
   if (succeeded(parser.parseOptionalKeyword("values")))
     if (parser.parseEqual() ||
         parser.parseCommaSeparatedList(
@@ -334,7 +359,8 @@ Attribute PlanAttr::parse(AsmParser &parser, Type) {
   if (parser.parseGreater())
     return {};
   return getChecked([&] { return parser.emitError(location); },
-                    parser.getContext(), symbols, pieces, values, residues);
+                    parser.getContext(), symbols, pieces, values, tables,
+                    residues);
 }
 
 void PlanAttr::print(AsmPrinter &printer) const {
@@ -350,6 +376,15 @@ void PlanAttr::print(AsmPrinter &printer) const {
   printer << "symbols = ";
   printNames(printer, getSymbols());
   os << ", ";
+  if (!getTables().empty()) {
+    os << "tables = [";
+    llvm::interleaveComma(getTables(), os, [&](DenseI64ArrayAttr table) {
+      os << "[";
+      llvm::interleaveComma(table.asArrayRef(), os);
+      os << "]";
+    });
+    os << "], ";
+  }
   if (!getValues().empty()) {
     os << "values = [";
     llvm::interleaveComma(getValues(), os, [&](const PointValue &value) {

@@ -63,6 +63,8 @@ enum class AttributeCode : uint64_t {
   AffineSet = 29,
   Blocks = 30,
   Indices = 31,
+  PerHead = 32,
+  Mask = 33,
 };
 
 /// Writes one attribute.
@@ -174,6 +176,7 @@ private:
 
   Attribute readNeighborhood();
   Attribute readRadial();
+  Attribute readPerHead();
   Attribute readBlocks();
   Attribute readIndices();
   Attribute readScoreMap();
@@ -290,6 +293,18 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
         writer.writeAttribute(set.getFunctions());
         return success();
       })
+      .Case([&](MaskAttr mask) {
+        code(AttributeCode::Mask);
+        writer.writeAttribute(mask.getOperand());
+        return success();
+      })
+      .Case([&](PerHeadAttr perHead) {
+        code(AttributeCode::PerHead);
+        writer.writeAttributes(perHead.getAtoms());
+        writer.writeAttributes(perHead.getRanks());
+        integers(perHead.getStrides());
+        return success();
+      })
       .Case([&](AndAttr conjunction) {
         code(AttributeCode::And);
         writer.writeAttributes(conjunction.getTerms());
@@ -382,6 +397,7 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
           writer.writeVarInt(static_cast<uint64_t>(value.kind));
           writer.writeAttribute(AffineMapAttr::get(value.map));
         });
+        writer.writeAttributes(plan.getTables());
         writer.writeSignedVarInt(plan.getResidues());
         return success();
       })
@@ -496,6 +512,19 @@ Attribute AttributeReader::readScoreMap() {
   return get<ScoreMapAttr>(region, ArrayRef<int64_t>(slots), ranks);
 }
 
+Attribute AttributeReader::readPerHead() {
+  SmallVector<Attribute> atoms;
+  SmallVector<StringAttr> ranks;
+  SmallVector<int64_t> strides;
+  if (failed(reader.readAttributes(atoms)) ||
+      failed(reader.readAttributes(ranks)) ||
+      failed(reader.readSignedVarInts(strides)))
+    return {};
+  return get<PerHeadAttr>(ArrayRef<Attribute>(atoms),
+                          ArrayRef<StringAttr>(ranks),
+                          ArrayRef<int64_t>(strides));
+}
+
 Attribute AttributeReader::readPlan() {
   SmallVector<StringAttr> symbols;
   SmallVector<PlanPiece> pieces;
@@ -524,15 +553,18 @@ Attribute AttributeReader::readPlan() {
     value = {static_cast<PointValueKind>(kind), map.getValue()};
     return success();
   };
+  SmallVector<DenseI64ArrayAttr> tables;
   int64_t residues;
   if (failed(reader.readAttributes(symbols)) ||
       failed(reader.readList(pieces, readPiece)) ||
       failed(reader.readList(values, readValue)) ||
+      failed(reader.readAttributes(tables)) ||
       failed(reader.readSignedVarInt(residues)))
     return {};
   return get<PlanAttr>(ArrayRef<StringAttr>(symbols),
                        ArrayRef<PlanPiece>(pieces),
-                       ArrayRef<PointValue>(values), residues);
+                       ArrayRef<PointValue>(values),
+                       ArrayRef<DenseI64ArrayAttr>(tables), residues);
 }
 
 Attribute AttributeReader::readGate() {
@@ -607,6 +639,10 @@ Attribute AttributeReader::read() {
     return readRadial();
   case AttributeCode::AffineSet:
     return readTerm<AffineSetAttr, AffineMapAttr>();
+  case AttributeCode::Mask:
+    return readTerm<MaskAttr, AccessAttr>();
+  case AttributeCode::PerHead:
+    return readPerHead();
   case AttributeCode::Blocks:
     return readBlocks();
   case AttributeCode::Indices:

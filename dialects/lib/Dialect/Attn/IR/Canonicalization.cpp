@@ -107,8 +107,8 @@ struct SimplifyAttentionSparsity : OpRewritePattern<AttentionOp> {
         after ? SparsityAttr::get(op.getContext(), after) : SparsityAttr();
     SmallVector<AccessAttr> lists;
     if (simplified)
-      lists = simplified.getLists();
-    if (lists != op.getSparsity()->getLists())
+      lists = simplified.getOperands();
+    if (lists != op.getSparsity()->getOperands())
       return failure();
     rewriter.modifyOpInPlace(op, [&] {
       if (simplified)

@@ -33,6 +33,13 @@ AccessAttr CascadeSpace::getPermutation(StringAttr rank) const {
   return {};
 }
 
+PerHeadAttr CascadeSpace::getPerHead() const {
+  if (!sparsity)
+    return {};
+  SmallVector<PerHeadAttr> atoms = sparsity.getPerHeadAtoms();
+  return atoms.empty() ? PerHeadAttr() : atoms.front();
+}
+
 SmallVector<AccessAttr> CascadeSpace::getPlaneAccesses() const {
   SmallVector<AccessAttr> accesses;
   for (AccessAttr access :
@@ -42,6 +49,7 @@ SmallVector<AccessAttr> CascadeSpace::getPlaneAccesses() const {
     if (access)
       accesses.push_back(access);
   llvm::append_range(accesses, getLists());
+  llvm::append_range(accesses, getMasks());
   return accesses;
 }
 
@@ -56,6 +64,7 @@ SmallVector<AccessAttr> CascadeSpace::getAccesses() const {
   for (PermutationAttr permutation : permutations)
     accesses.push_back(permutation.getAccess());
   llvm::append_range(accesses, getLists());
+  llvm::append_range(accesses, getMasks());
   return accesses;
 }
 
@@ -71,7 +80,12 @@ CascadeSpace::map(function_ref<int64_t(int64_t)> input,
   };
   CascadeSpace mapped(*this);
   if (sparsity)
-    mapped.sparsity = sparsity.mapLists(mapAccess);
+    mapped.sparsity =
+        sparsity.mapLists(mapAccess).mapPerHead([&](PerHeadAttr atom) {
+          return PerHeadAttr::get(atom.getContext(), atom.getAtoms(),
+                                  llvm::map_to_vector(atom.getRanks(), rank),
+                                  atom.getStrides());
+        });
   mapped.queryRank = mapRank(queryRank);
   mapped.keyRank = mapRank(keyRank);
   mapped.offset = mapAccess(offset);
@@ -138,6 +152,9 @@ bool CascadeOp::readsOrigin(StringAttr rank) {
   bool isOfPlane = rank == getQueryRankAttr() || rank == getKeyRankAttr();
   if (isOfPlane && getSpace().restricts())
     return true;
+  if (PerHeadAttr heads = getSpace().getPerHead())
+    if (llvm::is_contained(heads.getRanks(), rank))
+      return true;
   return getBody()
       .walk([&](IndexOp index) {
         return index.getRankAttr() == rank ? WalkResult::interrupt()

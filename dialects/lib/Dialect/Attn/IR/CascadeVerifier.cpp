@@ -292,6 +292,23 @@ static LogicalResult verifyLists(CascadeOp cascade, const CascadeSpace &space) {
     for (const ListOperand &list : getListOperands(atom))
       if (failed(verifyAccess(cascade, list.what, list.access, list.numDims)))
         return failure();
+  // spec: SP-21
+  for (AccessAttr mask : space.getMasks()) {
+    if (mask.getInput() < 0 ||
+        mask.getInput() >= static_cast<int64_t>(cascade.getInputs().size()))
+      return cascade.emitOpError("reads input #")
+             << mask.getInput() << " of " << cascade.getInputs().size()
+             << " as a mask";
+    auto type =
+        cast<ShapedType>(cascade.getInputs()[mask.getInput()].getType());
+    if (!type.getElementType().isSignlessInteger(8) ||
+        type.getRank() != static_cast<int64_t>(mask.getRanks().size()))
+      return cascade.emitOpError("reads ")
+             << type << " as a mask with " << mask.getRanks().size()
+             << " ranks; allowed are i8, and a dimension for each rank";
+    if (!atoms.empty() || !space.permutations.empty() || space.isPacked())
+      return cascade.emitOpError(kMasksStandAlone);
+  }
   // spec: LI-5
   if (!atoms.empty() &&
       (!space.permutations.empty() || space.isPacked() ||
@@ -446,6 +463,23 @@ static LogicalResult verifyRanks(CascadeOp cascade, const ExtentMap &extents) {
                                  getType)))
         return failure();
 
+  if (SparsityAttr sparsity = cascade.getSparsityAttr())
+    if (failed(verifyPerHead(
+            cascade, sparsity, "are ranks of known extent outside of the plane",
+            [&](StringAttr rank) -> std::optional<int64_t> {
+              auto *found = extents.find(rank);
+              if (found == extents.end() ||
+                  ShapedType::isDynamic(found->second) ||
+                  rank == cascade.getQueryRankAttr() ||
+                  rank == cascade.getKeyRankAttr())
+                return std::nullopt;
+              return found->second;
+            },
+            [&](StringAttr rank) {
+              return cascade.getSpace().getOrigin(rank) != nullptr;
+            })))
+      return failure();
+
   // spec: PO-6
   for (OriginAttr origin : cascade.getSpace().origins)
     if (!extents.contains(origin.getRank()))
@@ -501,8 +535,8 @@ static LogicalResult verifyAccessRanks(CascadeOp cascade) {
     return false;
   };
   auto check = [&](EinsumOp einsum, StringRef what,
-                   AccessAttr access) -> LogicalResult {
-    for (StringAttr rank : access.getRanks())
+                   ArrayRef<StringAttr> ranks) -> LogicalResult {
+    for (StringAttr rank : ranks)
       if (!einsum.hasRank(rank) && rank != space.queryRank &&
           rank != space.keyRank)
         return einsum.emitOpError(what) << " along '" << rank.getValue()
@@ -514,15 +548,19 @@ static LogicalResult verifyAccessRanks(CascadeOp cascade) {
     if (failedOne)
       return;
     if (einsum.getReduction() && cascade.hasSpace() && space.restricts() &&
-        walks(einsum, space.queryRank) && walks(einsum, space.keyRank))
+        walks(einsum, space.queryRank) && walks(einsum, space.keyRank)) {
       for (AccessAttr access : space.getPlaneAccesses())
-        failedOne |=
-            !failedOne && failed(check(einsum, "is restricted", access));
+        failedOne |= !failedOne &&
+                     failed(check(einsum, "is restricted", access.getRanks()));
+      if (PerHeadAttr heads = space.getPerHead())
+        failedOne |= !failedOne &&
+                     failed(check(einsum, "is restricted", heads.getRanks()));
+    }
     einsum.getBody().walk([&](IndexOp index) {
       if (AccessAttr origin = space.getOrigin(index.getRankAttr()))
-        failedOne |=
-            !failedOne &&
-            failed(check(einsum, "reads an index whose origin varies", origin));
+        failedOne |= !failedOne &&
+                     failed(check(einsum, "reads an index whose origin varies",
+                                  origin.getRanks()));
     });
   });
   return failure(failedOne);

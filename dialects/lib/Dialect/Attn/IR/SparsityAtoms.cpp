@@ -35,8 +35,7 @@ private:
     return getAffineConstantExpr(value, context);
   }
   AffineExpr addValue(PointValueKind kind, ArrayRef<AffineExpr> exprs) {
-    unsigned numSymbols =
-        AtomDefinition::kNumSymbols + definition.values.size();
+    unsigned numSymbols = definition.getFirstValue() + definition.values.size();
     definition.values.push_back(
         {kind, AffineMap::get(/*dimCount=*/2, numSymbols, exprs, context)});
     return getAffineSymbolExpr(numSymbols, context);
@@ -47,6 +46,25 @@ private:
   AffineExpr getMin(AffineExpr a, AffineExpr b) {
     return addValue(PointValueKind::Min, {a, b});
   }
+  /// The number that a head has, a constant where all have one. Tables come
+  /// before all values.
+  AffineExpr getOfHead(ArrayRef<int64_t> numbers) {
+    if (llvm::all_equal(numbers))
+      return getConstant(numbers.front());
+    auto *found = llvm::find(definition.tables, numbers);
+    if (found == definition.tables.end()) {
+      definition.tables.emplace_back(numbers);
+      found = &definition.tables.back();
+    }
+    return getAffineSymbolExpr(AtomDefinition::kNumSymbols +
+                                   (found - definition.tables.begin()),
+                               context);
+  }
+  /// 1 for the heads that have the number `number`, 0 for all others.
+  AffineExpr getIsOfHead(ArrayRef<int64_t> numbers, int64_t number) {
+    return getOfHead(llvm::map_to_vector(
+        numbers, [&](int64_t other) { return int64_t(other == number); }));
+  }
   void addSet(Set set) { definition.sets.push_back(std::move(set)); }
 
   /// Whether the atom's window reaches over all of the axis from everywhere.
@@ -54,6 +72,10 @@ private:
   void addAxis(NeighborhoodAttr atom, unsigned axis, Set &set);
   void addNeighborhood(NeighborhoodAttr atom);
   void addRadial(RadialAttr atom);
+  void addAffineSet(AffineSetAttr atom);
+  void addMultiples(Set &set, ArrayRef<int64_t> kinds, ArrayRef<int64_t> steps,
+                    function_ref<AffineExpr(size_t)> getDividend);
+  void addHeads(ArrayRef<Attribute> atoms);
 
   MLIRContext *context;
   AffineExpr row, key;
@@ -172,6 +194,106 @@ void AtomBuilder::addRadial(RadialAttr atom) {
     addSet(std::move(band));
 }
 
+/// Adds that a dividend is a multiple of the step of the head. Heads of one
+/// kind have one step, and one dividend, which `getDividend` gives by the
+/// number of such a head. A remainder is less than its step, so that for heads
+/// of other kinds a test says nothing.
+void AtomBuilder::addMultiples(Set &set, ArrayRef<int64_t> kinds,
+                               ArrayRef<int64_t> steps,
+                               function_ref<AffineExpr(size_t)> getDividend) {
+  for (auto [head, kind] : llvm::enumerate(kinds)) {
+    if (llvm::is_contained(kinds.take_front(head), kind) || steps[head] == 1)
+      continue;
+    AffineExpr isOther = 1 - getIsOfHead(kinds, kind);
+    set.push_back(isOther * (steps[head] - 1) -
+                  getDividend(head) % steps[head]);
+  }
+}
+
+/// Adds the atoms that heads have, of one kind, or the one that all have.
+/// Numbers that add up are tables; a divisor has to be a constant, and so there
+/// is a test for each of them.
+void AtomBuilder::addHeads(ArrayRef<Attribute> atoms) {
+  Attribute first = atoms.front();
+  SmallVector<SmallVector<int64_t>> columns(
+      PerHeadAttr::getNumbers(first).size());
+  for (Attribute inner : atoms)
+    for (auto [column, number] :
+         llvm::zip_equal(columns, PerHeadAttr::getNumbers(inner)))
+      column.push_back(number);
+  // Sums of numbers further away than this restrict nothing, and fit 64 bits.
+  auto getDistance = [&](ArrayRef<int64_t> column) -> AffineExpr {
+    if (llvm::all_of(column, [](int64_t n) { return n >= kFarPosition; }))
+      return {};
+    return getOfHead(llvm::map_to_vector(column, [](int64_t number) {
+      return number >= kFarPosition ? 4 * kFarPosition : number;
+    }));
+  };
+  llvm::TypeSwitch<Attribute>(first)
+      .Case([&](WindowAttr) {
+        Set set;
+        if (AffineExpr left = getDistance(columns[0]))
+          set.push_back(key - row + left);
+        if (AffineExpr right = getDistance(columns[1]))
+          set.push_back(row - key + right);
+        addSet(std::move(set));
+      })
+      .Case<PrefixAttr, LeadingAttr>([&](auto) {
+        AffineExpr count = getDistance(columns[0]);
+        addSet(count ? Set{count - 1 - key} : Set());
+      })
+      .Case([&](DilatedAttr) {
+        Set set;
+        if (AffineExpr window = getDistance(columns[0])) {
+          set.push_back(key - row + window);
+          set.push_back(row - key + window);
+        }
+        addMultiples(set, columns[1], columns[1],
+                     [&](size_t) { return row - key; });
+        addSet(std::move(set));
+      })
+      .Case([&](StridedAttr) {
+        // Steps and blocks of a head together, as the first head that has them.
+        auto areSame = [&](size_t a, size_t b) {
+          return columns[0][a] == columns[0][b] &&
+                 columns[2][a] == columns[2][b];
+        };
+        SmallVector<int64_t> kinds;
+        for (size_t head = 0; head < columns[0].size(); ++head) {
+          size_t same = 0;
+          while (!areSame(same, head))
+            ++same;
+          kinds.push_back(same);
+        }
+        Set set;
+        AffineExpr offset = getOfHead(columns[1]);
+        addMultiples(set, kinds, columns[0], [&](size_t head) {
+          return key.floorDiv(columns[2][head]) + offset;
+        });
+        addSet(std::move(set));
+      })
+      .Case([&](BlockDiagonalAttr) {
+        SmallVector<int64_t> sizes(columns[0]);
+        llvm::sort(sizes);
+        sizes.erase(llvm::unique(sizes), sizes.end());
+        for (int64_t size : sizes) {
+          AffineExpr begin = row.floorDiv(size) * size;
+          Set set{key - begin, begin + (size - 1) - key};
+          if (sizes.size() > 1)
+            set.push_back(getIsOfHead(columns[0], size) - 1);
+          addSet(std::move(set));
+        }
+      })
+      .Case([&](AffineSetAttr set) { addAffineSet(set); });
+}
+
+void AtomBuilder::addAffineSet(AffineSetAttr atom) {
+  AffineExpr head = getAffineSymbolExpr(AtomDefinition::kHead, context);
+  addSet(llvm::map_to_vector(
+      atom.getFunctions().getValue().getResults(),
+      [&](AffineExpr expr) { return expr.replaceSymbols({head}); }));
+}
+
 std::optional<AtomDefinition> AtomBuilder::build(Attribute atom) {
   bool isAtom =
       llvm::TypeSwitch<Attribute, bool>(atom)
@@ -179,44 +301,9 @@ std::optional<AtomDefinition> AtomBuilder::build(Attribute atom) {
             addSet({row - key});
             return true;
           })
-          .Case([&](WindowAttr window) {
-            Set set;
-            if (window.getLeft() < kFarPosition)
-              set.push_back(key - row + window.getLeft());
-            if (window.getRight() < kFarPosition)
-              set.push_back(row - key + window.getRight());
-            addSet(std::move(set));
-            return true;
-          })
-          .Case<PrefixAttr, LeadingAttr>([&](auto first) {
-            int64_t count;
-            if constexpr (std::is_same_v<decltype(first), PrefixAttr>)
-              count = first.getLength();
-            else
-              count = first.getCount();
-            addSet(count < kFarPosition ? Set{count - 1 - key} : Set());
-            return true;
-          })
-          .Case([&](BlockDiagonalAttr blocks) {
-            int64_t size = blocks.getSize();
-            AffineExpr begin = row.floorDiv(size) * size;
-            addSet({key - begin, begin + (size - 1) - key});
-            return true;
-          })
-          .Case([&](DilatedAttr dilated) {
-            Set set;
-            if (dilated.getWindow() < kFarPosition) {
-              set.push_back(key - row + dilated.getWindow());
-              set.push_back(row - key + dilated.getWindow());
-            }
-            if (dilated.getStep() > 1)
-              set.push_back(-((row - key) % dilated.getStep()));
-            addSet(std::move(set));
-            return true;
-          })
-          .Case([&](StridedAttr strided) {
-            AffineExpr block = key.floorDiv(strided.getBlock());
-            addSet({-((block + strided.getOffset()) % strided.getStep())});
+          .Case<WindowAttr, PrefixAttr, LeadingAttr, BlockDiagonalAttr,
+                DilatedAttr, StridedAttr>([&](Attribute same) {
+            addHeads(same);
             return true;
           })
           .Case([&](NeighborhoodAttr neighborhood) {
@@ -235,7 +322,11 @@ std::optional<AtomDefinition> AtomBuilder::build(Attribute atom) {
             return true;
           })
           .Case([&](AffineSetAttr set) {
-            addSet(Set(set.getFunctions().getValue().getResults()));
+            addAffineSet(set);
+            return true;
+          })
+          .Case([&](PerHeadAttr heads) {
+            addHeads(heads.getAtoms());
             return true;
           })
           .Default([](Attribute) { return false; });
@@ -268,6 +359,11 @@ bool AtomDefinition::readsKeyCount() const {
   return anyExpr(*this, [](AffineExpr expr) {
     return expr.isFunctionOfSymbol(kKeyCount);
   });
+}
+
+bool AtomDefinition::readsHead() const {
+  return anyExpr(
+      *this, [](AffineExpr expr) { return expr.isFunctionOfSymbol(kHead); });
 }
 
 bool attn::anyAtom(SparsityAttr sparsity,

@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // How expressions are read and written. What their terms accept is in
-// SparsityVerifier.cpp, what an atom means in SparsityAtoms.cpp.
+// SparsityVerifier.cpp, what an atom means in SparsityAtoms.cpp, what they name
+// in SparsityTerms.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,61 +25,6 @@ using namespace mlir::attn;
 //===----------------------------------------------------------------------===//
 // Sparsity expressions
 //===----------------------------------------------------------------------===//
-
-bool SparsityAttr::isTerm(Attribute attribute) {
-  return isa_and_nonnull<CausalAttr, WindowAttr, PrefixAttr, LeadingAttr,
-                         BlockDiagonalAttr, DilatedAttr, StridedAttr,
-                         NeighborhoodAttr, PowerOfTwoAttr, RadialAttr,
-                         AffineSetAttr, BlocksAttr, IndicesAttr, AndAttr,
-                         OrAttr, NotAttr, PermutedAttr>(attribute);
-}
-
-/// Appends the atoms of `term` that name operands.
-static void collectListAtoms(Attribute term,
-                             SmallVectorImpl<Attribute> &atoms) {
-  llvm::TypeSwitch<Attribute>(term)
-      .Case<AndAttr, OrAttr>([&](auto connective) {
-        for (Attribute inner : connective.getTerms())
-          collectListAtoms(inner, atoms);
-      })
-      .Case<NotAttr, PermutedAttr>(
-          [&](auto inner) { collectListAtoms(inner.getTerm(), atoms); })
-      .Case<BlocksAttr, IndicesAttr>([&](auto atom) { atoms.push_back(atom); });
-}
-
-SmallVector<Attribute> SparsityAttr::getListAtoms() const {
-  SmallVector<Attribute> atoms;
-  collectListAtoms(getExpression(), atoms);
-  return atoms;
-}
-
-SmallVector<AccessAttr> SparsityAttr::getLists() const {
-  SmallVector<AccessAttr> lists;
-  for (Attribute atom : getListAtoms())
-    if (auto blocks = dyn_cast<BlocksAttr>(atom))
-      lists.append({blocks.getOffsets(), blocks.getIndices()});
-    else
-      lists.push_back(cast<IndicesAttr>(atom).getIndices());
-  return lists;
-}
-
-SparsityAttr
-SparsityAttr::mapLists(function_ref<AccessAttr(AccessAttr)> map) const {
-  if (getListAtoms().empty())
-    return *this;
-  AttrTypeReplacer replacer;
-  replacer.addReplacement(
-      [&](AccessAttr access) -> std::pair<Attribute, WalkResult> {
-        return {map(access), WalkResult::skip()};
-      });
-  return cast<SparsityAttr>(replacer.replace(*this));
-}
-
-bool SparsityAttr::readsSlots() const {
-  return SparsityAttr(*this)
-      .walk([](PermutedAttr) { return WalkResult::interrupt(); })
-      .wasInterrupted();
-}
 
 // spec: SP-4
 LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
@@ -97,7 +43,10 @@ static constexpr StringLiteral kKnownAtoms =
     "block_diagonal(size), dilated(window, step), strided(step, offset), "
     "neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, "
     "block), affine_set(map), blocks(rows, keys, offsets, indices), "
-    "indices(group, indices)";
+    "indices(group, indices), mask(operand)";
+
+/// What counts heads where nothing is said.
+static constexpr StringLiteral kHeadRank = "h";
 
 namespace {
 
@@ -125,15 +74,64 @@ private:
   FailureOr<Attribute> parseIndices(SMLoc location);
   /// An operand that an atom names, behind a comma.
   FailureOr<AccessAttr> parseListOperand();
+  FailureOr<AccessAttr> parseAnyOperand();
+  /// What counts heads, behind an atom that differs by head.
+  FailureOr<Attribute> parsePerHead(SMLoc location, ArrayRef<Attribute> atoms);
 
-  /// Reads so many integers in parentheses.
-  ParseResult parseIntegers(MutableArrayRef<int64_t> integers) {
+  /// A parameter: a number, or an array over heads.
+  struct Parameter {
+    SmallVector<int64_t> numbers;
+    bool isArray = false;
+  };
+  ParseResult parseParameter(Parameter &parameter) {
+    if (succeeded(parser.parseOptionalLSquare())) {
+      parameter.isArray = true;
+      do {
+        if (parser.parseInteger(parameter.numbers.emplace_back()))
+          return failure();
+      } while (succeeded(parser.parseOptionalComma()));
+      return parser.parseRSquare();
+    }
+    return parser.parseInteger(parameter.numbers.emplace_back());
+  }
+  /// Reads so many parameters in parentheses.
+  ParseResult parseParameters(MutableArrayRef<Parameter> parameters) {
     if (parser.parseLParen())
       return failure();
-    for (auto [index, integer] : llvm::enumerate(integers))
-      if ((index > 0 && parser.parseComma()) || parser.parseInteger(integer))
+    for (auto [index, parameter] : llvm::enumerate(parameters))
+      if ((index > 0 && parser.parseComma()) || parseParameter(parameter))
         return failure();
     return parser.parseRParen();
+  }
+  /// The atom that has these parameters, or one for each head.
+  FailureOr<Attribute>
+  build(SMLoc location, ArrayRef<Parameter> parameters,
+        function_ref<FailureOr<Attribute>(ArrayRef<int64_t>)> getAtom) {
+    // spec: SP-19
+    std::optional<size_t> heads;
+    for (const Parameter &parameter : parameters) {
+      if (!parameter.isArray)
+        continue;
+      if (heads && *heads != parameter.numbers.size())
+        return parser.emitError(location)
+                   << "arrays over heads in one atom are equally long; got "
+                   << *heads << " and " << parameter.numbers.size(),
+               failure();
+      heads = parameter.numbers.size();
+    }
+    SmallVector<Attribute> atoms;
+    for (size_t head = 0; head < heads.value_or(1); ++head) {
+      FailureOr<Attribute> atom = getAtom(
+          llvm::map_to_vector(parameters, [&](const Parameter &parameter) {
+            return parameter.numbers[parameter.isArray ? head : 0];
+          }));
+      if (failed(atom))
+        return failure();
+      atoms.push_back(*atom);
+    }
+    if (heads)
+      return parsePerHead(location, atoms);
+    return atoms.front();
   }
   ParseResult parseList(SmallVectorImpl<int64_t> &integers) {
     integers.clear();
@@ -153,17 +151,21 @@ private:
   }
   template <typename AttrT>
   FailureOr<Attribute> parseNumber(SMLoc location) {
-    int64_t number;
-    if (parseIntegers(number))
+    Parameter parameter;
+    if (parseParameters(parameter))
       return failure();
-    return get<AttrT>(location, number);
+    return build(location, parameter, [&](ArrayRef<int64_t> numbers) {
+      return get<AttrT>(location, numbers[0]);
+    });
   }
   template <typename AttrT>
   FailureOr<Attribute> parseNumbers(SMLoc location) {
-    int64_t numbers[2];
-    if (parseIntegers(numbers))
+    Parameter parameters[2];
+    if (parseParameters(parameters))
       return failure();
-    return get<AttrT>(location, numbers[0], numbers[1]);
+    return build(location, parameters, [&](ArrayRef<int64_t> numbers) {
+      return get<AttrT>(location, numbers[0], numbers[1]);
+    });
   }
 
   AsmParser &parser;
@@ -176,6 +178,10 @@ private:
 FailureOr<AccessAttr> ExpressionParser::parseListOperand() {
   if (parser.parseComma())
     return failure();
+  return parseAnyOperand();
+}
+
+FailureOr<AccessAttr> ExpressionParser::parseAnyOperand() {
   if (parseOperand)
     return parseOperand();
   int64_t number;
@@ -249,16 +255,40 @@ FailureOr<Attribute> ExpressionParser::parseNeighborhood(SMLoc location) {
 }
 
 FailureOr<Attribute> ExpressionParser::parseStrided(SMLoc location) {
-  int64_t step, offset, block = 1;
-  if (parser.parseLParen() || parser.parseInteger(step) ||
-      parser.parseComma() || parser.parseInteger(offset))
+  Parameter parameters[3];
+  auto &[step, offset, block] = parameters;
+  if (parser.parseLParen() || parseParameter(step) || parser.parseComma() ||
+      parseParameter(offset))
     return failure();
-  if (succeeded(parser.parseOptionalComma()) &&
-      (parser.parseKeyword("block") || parser.parseInteger(block)))
+  if (failed(parser.parseOptionalComma()))
+    block.numbers = {1};
+  else if (parser.parseKeyword("block") || parseParameter(block))
     return failure();
   if (parser.parseRParen())
     return failure();
-  return get<StridedAttr>(location, step, offset, block);
+  return build(location, parameters, [&](ArrayRef<int64_t> numbers) {
+    return get<StridedAttr>(location, numbers[0], numbers[1], numbers[2]);
+  });
+}
+
+FailureOr<Attribute> ExpressionParser::parsePerHead(SMLoc location,
+                                                    ArrayRef<Attribute> atoms) {
+  SmallVector<StringAttr> ranks;
+  SmallVector<int64_t> strides;
+  if (failed(parser.parseOptionalKeyword("by"))) {
+    ranks.push_back(StringAttr::get(context, kHeadRank));
+    strides.push_back(1);
+  } else {
+    do {
+      int64_t &stride = strides.emplace_back(1);
+      OptionalParseResult factor = parser.parseOptionalInteger(stride);
+      if ((factor.has_value() && (*factor || parser.parseStar())) ||
+          parseRankName(parser, ranks))
+        return failure();
+    } while (succeeded(parser.parseOptionalPlus()));
+  }
+  return get<PerHeadAttr>(location, atoms, ArrayRef<StringAttr>(ranks),
+                          ArrayRef<int64_t>(strides));
 }
 
 FailureOr<Attribute> ExpressionParser::parseRadial(SMLoc location) {
@@ -300,12 +330,23 @@ FailureOr<Attribute> ExpressionParser::parseAtom(StringRef keyword,
     return parseBlocks(location);
   if (keyword == "indices")
     return parseIndices(location);
+  if (keyword == "mask") {
+    if (parser.parseLParen())
+      return failure();
+    FailureOr<AccessAttr> mask = parseAnyOperand();
+    if (failed(mask) || parser.parseRParen())
+      return failure();
+    return get<MaskAttr>(location, *mask);
+  }
   if (keyword == "affine_set") {
     AffineMapAttr functions;
     if (parser.parseLParen() || parser.parseAttribute(functions) ||
         parser.parseRParen())
       return failure();
-    return get<AffineSetAttr>(location, functions);
+    FailureOr<Attribute> set = get<AffineSetAttr>(location, functions);
+    if (failed(set) || functions.getValue().getNumSymbols() == 0)
+      return set;
+    return parsePerHead(location, *set);
   }
   return Attribute();
 }
@@ -388,6 +429,64 @@ SparsityAttr::parseExpression(AsmParser &parser,
   return ExpressionParser(parser, parseList).parseDisjunction(/*depth=*/0);
 }
 
+/// Prints atoms that differ by head as one, with arrays where they do.
+static void printPerHead(AsmPrinter &printer, PerHeadAttr perHead) {
+  Attribute first = perHead.getAtoms().front();
+  SmallVector<SmallVector<int64_t>> columns(
+      PerHeadAttr::getNumbers(first).size());
+  for (Attribute atom : perHead.getAtoms())
+    for (auto [column, number] :
+         llvm::zip_equal(columns, PerHeadAttr::getNumbers(atom)))
+      column.push_back(number);
+  bool differ = llvm::any_of(columns, [](ArrayRef<int64_t> column) {
+    return !llvm::all_equal(column);
+  });
+  auto printColumn = [&](unsigned index) {
+    ArrayRef<int64_t> column = columns[index];
+    // One array says how many heads there are.
+    if (llvm::all_equal(column) && (differ || index > 0)) {
+      printer << column.front();
+      return;
+    }
+    printer << "[";
+    llvm::interleaveComma(column, printer);
+    printer << "]";
+  };
+  StringRef name = llvm::TypeSwitch<Attribute, StringRef>(first)
+                       .Case([](WindowAttr) { return "window"; })
+                       .Case([](PrefixAttr) { return "prefix"; })
+                       .Case([](LeadingAttr) { return "leading"; })
+                       .Case([](BlockDiagonalAttr) { return "block_diagonal"; })
+                       .Case([](DilatedAttr) { return "dilated"; })
+                       .Case([](StridedAttr) { return "strided"; })
+                       .Default([](Attribute) { return "affine_set"; });
+  printer << name << "(";
+  if (auto set = dyn_cast<AffineSetAttr>(first))
+    printer << "affine_map<" << set.getFunctions().getValue() << ">";
+  for (unsigned index = 0; index < columns.size(); ++index) {
+    bool isBlock = isa<StridedAttr>(first) && index == 2;
+    if (isBlock &&
+        llvm::all_of(columns[index], [](int64_t block) { return block == 1; }))
+      continue;
+    printer << (index == 0 ? "" : isBlock ? ", block " : ", ");
+    printColumn(index);
+  }
+  printer << ")";
+  if (perHead.getRanks().size() == 1 && perHead.getStrides().front() == 1 &&
+      perHead.getRanks().front() == kHeadRank)
+    return;
+  printer << " by ";
+  llvm::interleave(
+      llvm::zip_equal(perHead.getRanks(), perHead.getStrides()), printer,
+      [&](auto term) {
+        auto [rank, stride] = term;
+        if (stride != 1)
+          printer << stride << " * ";
+        printer << rank.getValue();
+      },
+      " + ");
+}
+
 static void printNeighborhood(AsmPrinter &printer, NeighborhoodAttr atom) {
   auto printList = [&](StringRef name, ArrayRef<int64_t> numbers) {
     printer << name << "[";
@@ -411,14 +510,17 @@ static void printNeighborhood(AsmPrinter &printer, NeighborhoodAttr atom) {
 
 void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression,
                                    function_ref<void(AccessAttr)> printList) {
-  auto printOperand = [&](AccessAttr access) {
-    printer << ", ";
+  auto printAccess = [&](AccessAttr access) {
     if (printList)
       return printList(access);
     printer << access.getInput() << "[";
     llvm::interleaveComma(access.getRanks(), printer,
                           [&](StringAttr rank) { printer << rank.getValue(); });
     printer << "]";
+  };
+  auto printOperand = [&](AccessAttr access) {
+    printer << ", ";
+    printAccess(access);
   };
   // A nested connective is parenthesised, so that the text shows the tree.
   auto printTerm = [&](Attribute term) {
@@ -471,6 +573,7 @@ void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression,
         printer << "affine_set(affine_map<" << set.getFunctions().getValue()
                 << ">)";
       })
+      .Case([&](PerHeadAttr perHead) { printPerHead(printer, perHead); })
       .Case([&](BlocksAttr blocks) {
         printer << "blocks(" << blocks.getRows() << ", " << blocks.getKeys();
         printOperand(blocks.getOffsets());
@@ -480,6 +583,11 @@ void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression,
       .Case([&](IndicesAttr indices) {
         printer << "indices(" << indices.getGroup();
         printOperand(indices.getIndices());
+        printer << ")";
+      })
+      .Case([&](MaskAttr mask) {
+        printer << "mask(";
+        printAccess(mask.getOperand());
         printer << ")";
       })
       .Case([&](AndAttr conjunction) {

@@ -8,6 +8,7 @@
 
 #include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -192,10 +193,10 @@ LogicalResult
 AffineSetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                       AffineMapAttr functions) {
   AffineMap map = functions.getValue();
-  if (map.getNumDims() != 2 || map.getNumSymbols() != 0 ||
+  if (map.getNumDims() != 2 || map.getNumSymbols() > 1 ||
       map.getNumResults() == 0)
-    return emitError() << "affine_set takes a map of (m, n) with at least one "
-                          "result; got "
+    return emitError() << "affine_set takes a map of (m, n), or of (m, n)[h], "
+                          "with at least one result; got "
                        << functions;
   for (AffineExpr expr : map.getResults()) {
     if (!dividesByConstants(expr))
@@ -208,6 +209,113 @@ AffineSetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     });
     if (isLarge)
       return emitError() << "affine_set holds numbers up to 2^20";
+  }
+  return success();
+}
+
+/// Heads that an array may be over, and the largest factor of a rank in their
+/// number.
+static constexpr size_t kMostHeads = size_t(1) << 12;
+
+// spec: SP-19
+LogicalResult PerHeadAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  ArrayRef<Attribute> atoms,
+                                  ArrayRef<StringAttr> ranks,
+                                  ArrayRef<int64_t> strides) {
+  if (atoms.empty() || atoms.size() > kMostHeads)
+    return emitError() << "an array over heads has 1 to " << kMostHeads
+                       << " numbers; got " << atoms.size();
+  if (auto set = dyn_cast_or_null<AffineSetAttr>(atoms.front())) {
+    if (atoms.size() > 1 || set.getFunctions().getValue().getNumSymbols() != 1)
+      return emitError() << "heads differ in one affine_set, by the symbol of "
+                            "its map; got "
+                         << atoms.size() << ", the first of them " << set;
+  }
+  for (Attribute atom : atoms) {
+    if (!isa_and_nonnull<WindowAttr, PrefixAttr, LeadingAttr, DilatedAttr,
+                         StridedAttr, BlockDiagonalAttr, AffineSetAttr>(atom))
+      return emitError() << "heads differ in window, prefix, leading, "
+                            "block_diagonal, dilated, strided or affine_set; "
+                            "got "
+                         << atom;
+    if (Attribute(atom).getTypeID() != Attribute(atoms.front()).getTypeID())
+      return emitError() << "heads differ in the numbers of one atom; got "
+                         << atoms.front() << " and " << atom;
+  }
+  if (ranks.empty() || ranks.size() != strides.size())
+    return emitError() << "the number of the head is a sum of ranks, each with "
+                          "a factor; got "
+                       << ranks.size() << " ranks and " << strides.size()
+                       << " factors";
+  llvm::SmallDenseSet<StringAttr> seen;
+  for (auto [rank, stride] : llvm::zip_equal(ranks, strides)) {
+    if (!rank || !seen.insert(rank).second)
+      return emitError() << "the number of the head names each rank once";
+    if (stride < 1 || stride > static_cast<int64_t>(kMostHeads))
+      return emitError() << "a factor in the number of the head is 1 to "
+                         << kMostHeads << "; got " << stride;
+  }
+  return success();
+}
+
+SmallVector<int64_t> PerHeadAttr::getNumbers(Attribute atom) {
+  using Numbers = SmallVector<int64_t>;
+  return llvm::TypeSwitch<Attribute, Numbers>(atom)
+      .Case([](WindowAttr window) {
+        return Numbers{window.getLeft(), window.getRight()};
+      })
+      .Case([](PrefixAttr prefix) { return Numbers{prefix.getLength()}; })
+      .Case([](LeadingAttr leading) { return Numbers{leading.getCount()}; })
+      .Case([](BlockDiagonalAttr blocks) { return Numbers{blocks.getSize()}; })
+      .Case([](DilatedAttr dilated) {
+        return Numbers{dilated.getWindow(), dilated.getStep()};
+      })
+      .Case([](StridedAttr strided) {
+        return Numbers{strided.getStep(), strided.getOffset(),
+                       strided.getBlock()};
+      })
+      .Default([](Attribute) { return Numbers(); });
+}
+
+int64_t PerHeadAttr::getNumHeads() const {
+  return isa<AffineSetAttr>(getAtoms().front()) ? 0 : getAtoms().size();
+}
+
+int64_t
+PerHeadAttr::getLastHead(function_ref<int64_t(StringAttr)> getExtent) const {
+  int64_t last = 0;
+  for (auto [rank, stride] : llvm::zip_equal(getRanks(), getStrides()))
+    last += stride * (getExtent(rank) - 1);
+  return last;
+}
+
+LogicalResult
+attn::verifyPerHead(Operation *op, SparsityAttr sparsity, StringRef allowed,
+                    function_ref<std::optional<int64_t>(StringAttr)> getExtent,
+                    function_ref<bool(StringAttr)> hasOrigin) {
+  SmallVector<PerHeadAttr> atoms = sparsity.getPerHeadAtoms();
+  for (PerHeadAttr atom : atoms) {
+    // spec: SP-20
+    if (atom.getRanks() != atoms.front().getRanks() ||
+        atom.getStrides() != atoms.front().getStrides())
+      return op->emitOpError(
+          "counts heads in two ways; all atoms that differ by "
+          "head name one sum of ranks");
+    bool isPart = false;
+    for (StringAttr rank : atom.getRanks()) {
+      std::optional<int64_t> extent = getExtent(rank);
+      if (!extent)
+        return op->emitOpError("counts heads by '")
+               << rank.getValue() << "'; allowed " << allowed;
+      isPart |= hasOrigin(rank);
+    }
+    int64_t wanted =
+        atom.getLastHead([&](StringAttr rank) { return *getExtent(rank); }) + 1;
+    int64_t count = atom.getNumHeads();
+    if (count == 0 || count == wanted || (isPart && count > wanted))
+      continue;
+    return op->emitOpError("an array over heads has ")
+           << count << " numbers; there are " << wanted << " heads";
   }
   return success();
 }
@@ -235,6 +343,14 @@ LogicalResult IndicesAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << "): the size of a group must be 1 to 2^30";
   if (!indices)
     return emitError() << "indices: names an operand";
+  return success();
+}
+
+// spec: SP-21
+LogicalResult MaskAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               AccessAttr operand) {
+  if (!operand)
+    return emitError() << "mask: names an operand";
   return success();
 }
 

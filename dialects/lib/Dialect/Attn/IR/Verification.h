@@ -57,6 +57,11 @@ inline constexpr StringLiteral kListsStandAlone =
     "has lists of keys and a permutation, segments or an origin of its plane; "
     "lists count tokens as they lie in the operands";
 
+/// What masks do not go with.
+inline constexpr StringLiteral kMasksStandAlone =
+    "has a mask and lists of keys, segments or a permutation; points of a mask "
+    "are walked as they lie";
+
 /// One operand of the lists of an atom.
 struct ListOperand {
   StringRef what;
@@ -70,6 +75,13 @@ SmallVector<ListOperand> getListOperands(Attribute atom);
 /// kDynamic where it is not known. `getType` gives the type of an operand.
 LogicalResult verifyListCount(Operation *op, Attribute atom, int64_t rows,
                               function_ref<ShapedType(AccessAttr)> getType);
+
+/// Checks the atoms that differ by head. `getExtent` gives the extent of a rank
+/// that may count heads; `allowed` says which do.
+LogicalResult
+verifyPerHead(Operation *op, SparsityAttr sparsity, StringRef allowed,
+              function_ref<std::optional<int64_t>(StringAttr)> getExtent,
+              function_ref<bool(StringAttr)> hasOrigin);
 
 /// Diagnoses an element type that einsums do not compute with; `what` names the
 /// tensor.

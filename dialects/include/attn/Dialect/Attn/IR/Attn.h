@@ -113,6 +113,12 @@ struct CascadeSpace {
   SmallVector<AccessAttr> getLists() const {
     return sparsity ? sparsity.getLists() : SmallVector<AccessAttr>();
   }
+  /// The operands of atoms that are masks.
+  SmallVector<AccessAttr> getMasks() const {
+    return sparsity ? sparsity.getMasks() : SmallVector<AccessAttr>();
+  }
+  /// An atom whose points depend on the head, or null: all count heads alike.
+  PerHeadAttr getPerHead() const;
   /// Whether the order of slots matters: some atom reads them.
   bool readsSlots() const { return sparsity && sparsity.readsSlots(); }
   /// Every input that is named other than in einsums.
@@ -146,17 +152,29 @@ IndexBounds getIndexBounds(EinsumOp einsum, unsigned input, unsigned position,
 
 /// The points where an atom of a sparsity is live: a union of sets. A set holds
 /// the points (pos(m), pos(n)) where each of its functions is 0 or more. The
-/// functions' symbols are the number of keys and, behind it, the values.
+/// functions' symbols are the number of keys, the number of the head, what the
+/// tables hold for it, and the values.
 struct AtomDefinition {
-  enum Symbol : unsigned { kKeyCount, kNumSymbols };
+  enum Symbol : unsigned { kKeyCount, kHead, kNumSymbols };
 
+  /// A number for each head.
+  SmallVector<SmallVector<int64_t>> tables;
   SmallVector<PointValue> values;
   SmallVector<SmallVector<AffineExpr>> sets;
 
-  /// Whether it depends on pos(m), or on the number of keys.
+  unsigned getFirstValue() const { return kNumSymbols + tables.size(); }
+  /// Whether it depends on pos(m), on the number of keys, or on the number of
+  /// the head other than by tables.
   bool readsRow() const;
   bool readsKeyCount() const;
+  bool readsHead() const;
 };
+
+/// The number that a table has for a head; heads past its ends have that of the
+/// nearest one.
+inline int64_t lookUpHead(ArrayRef<int64_t> table, int64_t head) {
+  return table[std::clamp<int64_t>(head, 0, table.size() - 1)];
+}
 
 /// What `atom` means; nothing for connectives and for what is no sparsity.
 std::optional<AtomDefinition> getAtomDefinition(Attribute atom);

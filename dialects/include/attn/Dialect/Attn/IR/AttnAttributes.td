@@ -232,10 +232,56 @@ def Attn_AffineSetAttr : Attn_Attr<"AffineSet", "affine_set"> {
     module attributes {attn.mask = #attn.sparsity<
         affine_set(affine_map<(m, n) -> (m - n, 1 - (m + n) mod 3)>)>} {}
     ```
+
+    A symbol of the map is the number of the head; `per_head` holds such a set
+    (SP-19).
   }];
   let parameters = (ins "::mlir::AffineMapAttr":$functions);
   let assemblyFormat = "`<` $functions `>`";
   let genVerifyDecl = 1;
+}
+
+def Attn_PerHeadAttr : Attn_Attr<"PerHead", "per_head"> {
+  let summary = "an atom with parameters of its own in every head";
+  let description = [{
+    The atom that head i has is `atoms`[i]; all are of one kind, `window`,
+    `prefix`, `leading`, `block_diagonal`, `dilated` or `strided` (SP-19). In the
+    text an array over heads stands in the place of a parameter that differs:
+    S2-Attention (arXiv 2407.17678) gives every head a stride and an offset of
+    its own, other models windows of different lengths. Or `atoms` holds one
+    `affine_set` whose map has a symbol, the number of the head.
+
+    The number of the head is the sum of `ranks` times `strides`, each rank from
+    its origin. In `attn.attention` it is h, which the text leaves out; in a
+    cascade, whose heads are split, it stands behind the atom, `by 4 * k + g`.
+
+    ```mlir test
+    module attributes {attn.mask = [
+        #attn.sparsity<causal and window([63, 127, 255, 511], 0)>,
+        #attn.sparsity<causal and (window(63, 0) or strided(4, [0, 1, 2, 3], block 16))>,
+        #attn.sparsity<strided([4, 8], [0, 3]) by 2 * k + g>,
+        #attn.sparsity<affine_set(affine_map<(m, n)[h] -> (m - n - 16 * h)>)>]} {}
+    ```
+  }];
+  let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$atoms,
+                        ArrayRefParameter<"::mlir::StringAttr">:$ranks,
+                        ArrayRefParameter<"int64_t">:$strides);
+  let assemblyFormat = [{
+    `<` `[` $atoms `]` `,` custom<Names>($ranks) `,`
+    custom<Integers>($strides) `>`
+  }];
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The numbers of one of the atoms, in the order of the text; none of a set
+    /// that reads the number of the head.
+    static ::llvm::SmallVector<int64_t> getNumbers(::mlir::Attribute atom);
+    /// How many heads the array is made for; 0 where it has no end.
+    int64_t getNumHeads() const;
+    /// The number of the head is at most this, given the extents of the ranks,
+    /// which are known.
+    int64_t getLastHead(
+        ::llvm::function_ref<int64_t(::mlir::StringAttr)> getExtent) const;
+  }];
 }
 
 def Attn_BlocksAttr : Attn_Attr<"Blocks", "blocks"> {
@@ -280,6 +326,27 @@ def Attn_IndicesAttr : Attn_Attr<"Indices", "indices"> {
   }];
   let parameters = (ins "int64_t":$group, "::mlir::attn::AccessAttr":$indices);
   let assemblyFormat = "`<` $group `,` $indices `>`";
+  let genVerifyDecl = 1;
+}
+
+def Attn_MaskAttr : Attn_Attr<"Mask", "mask"> {
+  let summary = "live where an operand is not 0";
+  let description = [{
+    A dense mask, i8 elements for each point or broadcast over the ranks of b, h,
+    m and n that do not index them (SP-21): what is no list and has no closed
+    form, as the mask of an image or of an edited prompt. Every point that the
+    other terms leave is tested; so say with them what is known, `causal and
+    mask(%m[b, n])`.
+
+    In the text the operand stands in the atom; in an attribute alone its number
+    does, as for `blocks`:
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<causal and mask(0[b, m, n])>} {}
+    ```
+  }];
+  let parameters = (ins "::mlir::attn::AccessAttr":$operand);
+  let assemblyFormat = "`<` $operand `>`";
   let genVerifyDecl = 1;
 }
 
@@ -373,6 +440,17 @@ def Attn_SparsityAttr : Attn_Attr<"Sparsity", "sparsity"> {
     ::llvm::SmallVector<::mlir::Attribute> getListAtoms() const;
     /// The operands that they name, likewise.
     ::llvm::SmallVector<::mlir::attn::AccessAttr> getLists() const;
+    /// The atoms that name operands, lists or masks, and the operands.
+    ::llvm::SmallVector<::mlir::Attribute> getOperandAtoms() const;
+    ::llvm::SmallVector<::mlir::attn::AccessAttr> getOperands() const;
+    /// The operands that are masks.
+    ::llvm::SmallVector<::mlir::attn::AccessAttr> getMasks() const;
+    /// The atoms that differ by head, in the order of the text.
+    ::llvm::SmallVector<::mlir::attn::PerHeadAttr> getPerHeadAtoms() const;
+    /// This sparsity with other numbers for its heads.
+    SparsityAttr mapPerHead(
+        ::llvm::function_ref<::mlir::attn::PerHeadAttr(
+            ::mlir::attn::PerHeadAttr)> map) const;
     /// This sparsity over other operands.
     SparsityAttr mapLists(
         ::llvm::function_ref<::mlir::attn::AccessAttr(
@@ -534,6 +612,9 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     symbols behind the others; in a bound, whose rows are two, each is a pair of
     symbols, the value at the first and at the last row.
 
+    What heads differ in is a symbol, too: `H` is the number of the head, `T0` the
+    number that the first of the `tables` has for it, and so on.
+
     With `residues` s more than 1, only rows and keys whose positions leave one
     remainder by s see each other. The plan is then that of each of s planes, in
     which row and key i are the i-th of the remainder: M and N are how many there
@@ -546,6 +627,7 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
   let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$symbols,
                         ArrayRefParameter<"::mlir::attn::PlanPiece">:$pieces,
                         OptionalArrayRefParameter<"::mlir::attn::PointValue">:$values,
+                        OptionalArrayRefParameter<"::mlir::DenseI64ArrayAttr">:$tables,
                         DefaultValuedParameter<"int64_t", "1">:$residues);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;

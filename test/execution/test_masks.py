@@ -1,0 +1,100 @@
+# ===- test_masks.py - Dense masks ------------------------------*- python -*-===//
+#
+# Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------===//
+"""Masks of the call, over any of the ranks of a score, beside other atoms."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from operators import Spec, operands, text
+from runner import decisions, judge, run, run_guarded
+
+BASE = Spec(24, 40, heads=4, key_heads=2, lse=True)
+FORMS = {
+    "all_ranks": replace(BASE, where=(("mask", "bhmn"),)),
+    "plane": replace(BASE, where=(("mask", "mn"), ("causal",))),
+    "keys": replace(BASE, where=(("causal",), ("mask", "bn"))),
+    "rows": replace(BASE, where=(("mask", "hm"), ("window", 40, 10))),
+    "heads": replace(BASE, where=(("mask", "h"), ("causal",))),
+    "turned": replace(BASE, where=(("mask", "nmb"), ("window", 60, 0)), align="top_left"),
+    "two": replace(BASE, where=(("mask", "bn"), ("mask", "bm"), ("causal",))),
+    "lengths": replace(
+        BASE, where=(("mask", "bmn"),), key_lengths=True, query_lengths=True, sinks=True
+    ),
+    "union": replace(
+        BASE, where=(("or", ("window", 8, 0), ("prefix", 30)), ("mask", "bhmn"), ("causal",))
+    ),
+    "origins": replace(
+        BASE, where=(("causal",), ("mask", "bmn")), offset="row", align="offset",
+        origins=(("m", "index"), ("n", "row")),
+    ),
+    "per_head": replace(
+        BASE,
+        where=(("mask", "bmn"), ("per_head", *(("window", left, 0) for left in (3, 30, 9, 70)))),
+    ),
+    "grid": replace(BASE, where=(("neighborhood", (3, 5), (("grid", (9, 13)),)), ("mask", "mn"))),
+    "dilated": replace(BASE, where=(("dilated", 90, 3), ("mask", "mn"))),
+    "region": replace(BASE, where=(("mask", "mn"),), region="alibi", bias="hmn"),
+    "bf16": replace(BASE, where=(("mask", "bmn"), ("causal",)), dtype="bf16"),
+    "f64": replace(BASE, where=(("mask", "bhmn"),), dtype="f64"),
+    "sigmoid": replace(BASE, where=(("mask", "bmn"),), normaliser="sigmoid", lse=False),
+    "decode": replace(BASE, queries=1, where=(("mask", "bhn"),)),
+}  # fmt: skip
+# Whose masks stand elsewhere than in the outermost 'and'.
+UNFUSED = {
+    "or": replace(BASE, where=(("or", ("window", 9, 0), ("mask", "bmn")), ("causal",))),
+    "not": replace(BASE, where=(("not", ("mask", "hmn")),)),
+}
+SHAPES = [(113, 239), (239, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (117, 117)]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_fused(kernels, name, seed):
+    spec = FORMS[name]
+    kernel = kernels.get(spec, "--form=fused")
+    for index, (m, n) in enumerate(SHAPES):
+        if spec.queries and m != 1:
+            continue
+        data = operands(spec, 2, m, n, np.random.default_rng([seed, index]))
+        judge(data, run(kernel, data), seed + index)
+
+
+@pytest.mark.parametrize("name", ["all_ranks", "turned", "lengths", "origins"])
+def test_unfused(kernels, name, seed):
+    kernel = kernels.get(FORMS[name], "--form=unfused")
+    for index, (m, n) in enumerate([(23, 39), (39, 23), (2, 3), (5, 0)]):
+        data = operands(FORMS[name], 2, m, n, np.random.default_rng([seed, index]))
+        judge(data, run(kernel, data), seed + index)
+
+
+@pytest.mark.parametrize("name", UNFUSED)
+def test_elsewhere(kernels, name, seed):
+    assert "outermost 'and'" in decisions(text(UNFUSED[name]), "form")
+    kernel = kernels.get(UNFUSED[name], "--form=auto")
+    for index, (m, n) in enumerate([(23, 39), (2, 3)]):
+        data = operands(UNFUSED[name], 2, m, n, np.random.default_rng([seed, index]))
+        judge(data, run(kernel, data), seed + index)
+
+
+@pytest.mark.parametrize("guard", ["begin", "end"])
+@pytest.mark.parametrize("name", ["all_ranks", "keys"])
+def test_at_page_borders(kernels, name, guard, seed):
+    spec = FORMS[name]
+    data = operands(spec, 1, 150, 171, np.random.default_rng(seed))
+    judge(data, run_guarded(kernels.get(spec), data, "bhmd", guard, seed), seed)
+
+
+def test_nan_where_masked(kernels):
+    """What stands at a dead key never reaches a result, and is no 0 times NaN."""
+    spec = FORMS["keys"]
+    data = operands(spec, 2, 90, 140, np.random.default_rng(5))
+    dead = data.arrays["list0"] == 0
+    for b in range(2):
+        data.arrays["k"][b][:, dead[b]] = np.nan
+        data.arrays["v"][b][:, dead[b]] = np.inf
+    judge(data, run(kernels.get(spec), data), 5)
