@@ -5,8 +5,12 @@
 // CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c8
 // CHECK: %{{.*}}:24 = scf.for %{{.*}} iter_args
 // CHECK-COUNT-3: vector.load %{{.*}} : memref<64x48xf32>, vector<16xf32>
-// CHECK-COUNT-8: memref.load
-// CHECK-COUNT-24: vector.fma
+// What a row needs is loaded in front of its use.
+// CHECK: memref.load
+// CHECK-COUNT-3: vector.fma
+// CHECK: memref.load
+// CHECK-COUNT-3: vector.fma
+// CHECK-COUNT-18: vector.fma
 // CHECK-COUNT-24: vector.store
 // The rest of a dynamic extent goes row by row.
 // CHECK: %{{.*}}:3 = scf.for
