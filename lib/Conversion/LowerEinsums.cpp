@@ -7,11 +7,13 @@
 //===----------------------------------------------------------------------===//
 //
 // One lowering for every einsum on memref tiles. The last rank of the result
-// is its lane rank: its points lie side by side in vectors. Another result rank
-// gives the rows of a register tile, whose accumulators are carried through the
-// reduction loops. An operand is read by a vector load where the lane rank is
-// contiguous in it, by a broadcast where it lacks the rank, and by a gather
-// where it is strided or indexed otherwise: TileOperands.cpp.
+// is its lane rank: its points lie side by side in vectors. Where no operand
+// has it contiguous, but all have a reduced rank so, that one is the lane rank:
+// EinsumReducedLanes.cpp. Other result ranks give the rows of a register tile,
+// whose accumulators are carried through the reduction loops. An operand is
+// read by a vector load where the lane rank is contiguous in it, by a broadcast
+// where it lacks the rank, and by a gather where it is strided or indexed
+// otherwise: TileOperands.cpp.
 //
 // Where attn-map-to-threads has given ranks of the result to the threads of a
 // block, there are no vectors: each thread takes its points of these ranks, and
@@ -48,6 +50,7 @@ EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
   Type compute = einsum.getMapResult().getType();
   vectorWidth = vectorBits / std::max(32u, compute.getIntOrFloatBitWidth());
   rowTile = 1;
+  blockVectors = kRegisterTileVectors;
   looped = outRanks;
   if (auto ranks = einsum->getAttrOfType<ArrayAttr>(kThreadRanksAttrName)) {
     threadRanks.emplace();
@@ -56,18 +59,113 @@ EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
     llvm::erase_if(looped, [&](StringAttr rank) {
       return llvm::is_contained(*threadRanks, rank);
     });
-  } else if (!looped.empty()) {
-    lane = looped.pop_back_val();
+  } else {
+    chooseLane();
   }
+  chooseRows(rowTileOption);
+}
+
+/// The last rank of the result, unless operands have it apart and a reduced
+/// rank side by side.
+void EinsumLowering::chooseLane() {
+  if (!outRanks.empty())
+    lane = outRanks.back();
+  auto isBetter = [&](StringAttr rank) {
+    int64_t extent = getStaticExtent(rank);
+    // Half a vector of partial sums would be idle.
+    return (ShapedType::isDynamic(extent) || 2 * extent > vectorWidth) &&
+           operands.readsSideBySide(rank);
+  };
+  if (!lane || operands.readsApart(*lane)) {
+    auto *found = llvm::find_if(reduced, isBetter);
+    if (found != reduced.end()) {
+      lane = *found;
+      reduced.erase(found);
+      reducesLanes = true;
+      return;
+    }
+  }
+  if (lane)
+    looped.pop_back();
+}
+
+/// Which ranks of the result are the rows of a register tile.
+void EinsumLowering::chooseRows(int64_t rowTileOption) {
   if (looped.empty())
     return;
+  if (reducesLanes) {
+    // One vector holds the sums of a tile; keys and rows share it.
+    constexpr int64_t kMostInner = 4;
+    auto *longest = std::prev(looped.end());
+    for (auto *it = looped.begin(); it != std::prev(looped.end()); ++it)
+      if (!ShapedType::isDynamic(getStaticExtent(*longest)) &&
+          (ShapedType::isDynamic(getStaticExtent(*it)) ||
+           getStaticExtent(*it) > getStaticExtent(*longest)))
+        longest = it;
+    rowRank = *longest;
+    looped.erase(longest);
+    chooseInnerRows(kMostInner);
+    rowTile = vectorWidth / llvm::PowerOf2Ceil(innerRows);
+    return;
+  }
   rowRank = looped.pop_back_val();
   // Several rows pay where one load of the lanes serves them all: in a product
   // of an operand with lanes and one without. Elsewhere they only cost
   // registers.
-  if (!reduced.empty() &&
-      isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
-    rowTile = rowTileOption;
+  if (reduced.empty() ||
+      !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
+    return;
+  rowTile = rowTileOption;
+  if (!lane)
+    return;
+  // A short rank is not all of the rows if there is another one.
+  while (!looped.empty()) {
+    int64_t extent = getStaticExtent(*rowRank);
+    if (ShapedType::isDynamic(extent) || extent * innerRows * 2 > rowTileOption)
+      break;
+    innerRanks.push_back({*rowRank, extent});
+    innerRows *= extent;
+    rowRank = looped.pop_back_val();
+  }
+  rowTile = std::max<int64_t>(rowTileOption / innerRows, 1);
+  // Few rows leave registers for more vectors of lanes.
+  int64_t extent = getStaticExtent(*rowRank), lanes = outType.getShape().back();
+  int64_t rows =
+      ShapedType::isDynamic(extent) ? rowTile : std::min(extent, rowTile);
+  rows *= innerRows;
+  if (rows * 2 > rowTileOption || ShapedType::isDynamic(lanes))
+    return;
+  constexpr int64_t kMostVectors = 8;
+  int64_t most =
+      std::min(kRegisterTileVectors * rowTileOption / rows, kMostVectors);
+  int64_t blocks = llvm::divideCeil(lanes, most * vectorWidth);
+  blockVectors = llvm::divideCeil(lanes, blocks * vectorWidth);
+}
+
+/// Takes ranks of `looped` whole into the register tile, from the last on, up
+/// to `most` rows.
+void EinsumLowering::chooseInnerRows(int64_t most) {
+  for (size_t position = looped.size(); position-- > 0;) {
+    int64_t extent = getStaticExtent(looped[position]);
+    if (ShapedType::isDynamic(extent) || extent * innerRows > most)
+      continue;
+    innerRanks.push_back({looped[position], extent});
+    innerRows *= extent;
+    looped.erase(looped.begin() + position);
+  }
+}
+
+/// The extent of `rank` as a type states it.
+int64_t EinsumLowering::getStaticExtent(StringAttr rank) {
+  for (auto [dim, name] : llvm::enumerate(outRanks))
+    if (name == rank)
+      return outType.getDimSize(dim);
+  for (const EinsumAccess &access : einsum.getAccesses())
+    for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
+      if (auto plain = dyn_cast<AffineDimExpr>(expr);
+          plain && access.ranks[plain.getPosition()] == rank)
+        return cast<MemRefType>(access.tensor.getType()).getDimSize(dim);
+  return ShapedType::kDynamic;
 }
 
 Value EinsumLowering::getExtent(OpBuilder &builder, StringAttr rank) {
@@ -91,15 +189,18 @@ void EinsumLowering::run() {
     emitBlockSum(builder);
   else if (threadRanks)
     emitThreads(builder, *threadRanks);
+  else if (reducesLanes)
+    emitReducedLanes(builder);
   else
-    emitLoops(builder, 0);
+    emitLoops(builder, 0, [&](OpBuilder &body) { emitLanes(body); });
   einsum.erase();
 }
 
 /// Loops over the result ranks that are neither rows nor lanes.
-void EinsumLowering::emitLoops(OpBuilder &builder, unsigned position) {
+void EinsumLowering::emitLoops(OpBuilder &builder, unsigned position,
+                               function_ref<void(OpBuilder &)> emit) {
   if (position == looped.size()) {
-    emitLanes(builder);
+    emit(builder);
     return;
   }
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -108,7 +209,7 @@ void EinsumLowering::emitLoops(OpBuilder &builder, unsigned position) {
                                  getExtent(builder, looped[position]), one);
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
   point[looped[position]] = loop.getInductionVar();
-  emitLoops(body, position + 1);
+  emitLoops(body, position + 1, emit);
 }
 
 void EinsumLowering::emitLanes(OpBuilder &builder) {
@@ -122,7 +223,7 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
   // Copies are short, and faster without one.
   int64_t extent = outType.getShape().back();
   if (!ShapedType::isDynamic(extent)) {
-    int64_t block = kRegisterTileVectors * vectorWidth, first = 0;
+    int64_t block = blockVectors * vectorWidth, first = 0;
     bool isCopy = reduced.empty() && einsum.isIdentityMap();
     if (extent >= 2 * block && !isCopy) {
       first = extent / block * block;
@@ -131,11 +232,11 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
           arith::ConstantIndexOp::create(builder, loc, first),
           arith::ConstantIndexOp::create(builder, loc, block));
       OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-      emitRows(body, {loop.getInductionVar(), kRegisterTileVectors, {}});
+      emitRows(body, {loop.getInductionVar(), blockVectors, {}});
     }
     while (extent - first >= vectorWidth) {
-      int64_t vectors = std::min<int64_t>(kRegisterTileVectors,
-                                          (extent - first) / vectorWidth);
+      int64_t vectors =
+          std::min<int64_t>(blockVectors, (extent - first) / vectorWidth);
       emitRows(
           builder,
           {arith::ConstantIndexOp::create(builder, loc, first), vectors, {}});
@@ -172,7 +273,7 @@ void EinsumLowering::emitRows(OpBuilder &builder, const LaneBlock &lanes) {
     Value step = arith::ConstantIndexOp::create(builder, loc, rows);
     auto loop = scf::ForOp::create(builder, loc, from, to, step);
     OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-    emitTile(body, lanes, loop.getInductionVar(), rows);
+    emitTile(body, lanes, loop.getInductionVar(), rows * innerRows);
   };
   if (rowTile == 1) {
     emitLoop(zero, size, 1);
@@ -186,7 +287,7 @@ void EinsumLowering::emitRows(OpBuilder &builder, const LaneBlock &lanes) {
     if (whole > 0)
       emitLoop(zero, end, rowTile);
     if (extent > whole)
-      emitTile(builder, lanes, end, extent - whole);
+      emitTile(builder, lanes, end, (extent - whole) * innerRows);
     return;
   }
   Value tile = arith::ConstantIndexOp::create(builder, loc, rowTile);
@@ -202,6 +303,12 @@ TileCoordinates EinsumLowering::getCoordinates(OpBuilder &builder,
                                                int64_t row) {
   TileCoordinates at;
   at.uniform = point;
+  // The points of the inner ranks are the last digits of the row's number.
+  for (const InnerRank &inner : innerRanks) {
+    at.uniform[inner.rank] =
+        arith::ConstantIndexOp::create(builder, loc, row % inner.extent);
+    row /= inner.extent;
+  }
   if (rowRank)
     at.uniform[*rowRank] =
         row == 0 ? firstRow
@@ -276,6 +383,20 @@ void EinsumLowering::emitReduction(OpBuilder &builder, unsigned position,
   accumulators.assign(loop.getResults().begin(), loop.getResults().end());
 }
 
+/// The first row that reads of input `index` what `row` reads.
+int64_t EinsumLowering::getLoadedRow(unsigned index, int64_t row) {
+  int64_t first = 0, unit = 1;
+  for (const InnerRank &inner : innerRanks) {
+    if (einsum.inputUsesRank(index, inner.rank))
+      first += row % inner.extent * unit;
+    row /= inner.extent;
+    unit *= inner.extent;
+  }
+  if (rowRank && einsum.inputUsesRank(index, *rowRank))
+    first += row * unit;
+  return first;
+}
+
 /// Loads the operands once for the whole register tile and maps every value.
 SmallVector<Value> EinsumLowering::emitPoint(OpBuilder &builder,
                                              const LaneBlock &lanes,
@@ -288,11 +409,11 @@ SmallVector<Value> EinsumLowering::emitPoint(OpBuilder &builder,
   SmallVector<SmallVector<Value>> loaded(rows * vectors,
                                          SmallVector<Value>(count));
   for (unsigned index = 0; index < count; ++index) {
-    bool usesRow = rowRank && einsum.inputUsesRank(index, *rowRank);
     bool usesLane = lane && einsum.inputUsesRank(index, *lane);
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t vector = 0; vector < vectors; ++vector) {
-        int64_t from = (usesRow ? row : 0) * vectors + (usesLane ? vector : 0);
+        int64_t from =
+            getLoadedRow(index, row) * vectors + (usesLane ? vector : 0);
         int64_t to = row * vectors + vector;
         if (from == to)
           loaded[to][index] = operands.load(
