@@ -283,11 +283,13 @@ private:
   KeyInterval loadBlock(OpBuilder &builder, Location loc, BlocksAttr blocks,
                         Value entry);
 
-  // Requests for keys that lists name.
-  bool isListedContraction(EinsumOp einsum) const;
+  // Requests for keys ahead of time.
+  bool asksForKeys(EinsumOp einsum) const;
   void emitInChunks(OpBuilder &builder, Location loc, EinsumOp einsum,
                     function_ref<void()> emit);
   void emitPrefetch(OpBuilder &builder, Location loc, Value chunk);
+  void emitPrefetchListed(OpBuilder &builder, Location loc, Value chunk);
+  void emitPrefetchRows(OpBuilder &builder, Location loc, Value token);
   void emitPrefetchRow(OpBuilder &builder, Location loc,
                        const EinsumAccess &read, Value token);
 
