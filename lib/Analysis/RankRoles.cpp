@@ -185,6 +185,9 @@ std::optional<RankRoles> attn::assignFewRows(CascadeOp cascade) {
   // Accumulators of more rows than this take their turns in the registers, and
   // what is streamed comes from the cache again each time.
   constexpr int64_t kMostRows = 32;
+  // Three quarters of 16 lanes: above, lanes that compute without a reduction
+  // at their end take less time, although some are idle.
+  constexpr int64_t kMostPoints = 12;
   CascadeRanks ranks(cascade);
   RankRoles roles = assignRankRoles(cascade);
   if (ranks.getLoops().size() != 1 || !roles.lanes || !canBeItems(cascade))
@@ -198,7 +201,7 @@ std::optional<RankRoles> attn::assignFewRows(CascadeOp cascade) {
       continue;
     int64_t extent = getExtent(extents, rank);
     // Many rows fill the lanes.
-    if (ShapedType::isDynamic(extent) || extent < 1 || extent >= kFewQueries)
+    if (ShapedType::isDynamic(extent) || extent < 1 || extent > kMostPoints)
       return std::nullopt;
     shared.push_back(rank);
   }

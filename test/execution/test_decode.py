@@ -59,7 +59,7 @@ FORMS = {
         "<lanes = g",
     ),
     # More rows than an item holds: heads are items.
-    "many_rows": (replace(BASE, heads=16, queries=15, where=(("causal",),)), TILE),
+    "many_rows": (replace(BASE, heads=16, queries=12, where=(("causal",),)), TILE),
     "per_head": (
         replace(BASE, queries=2, where=(("strided", 5, 2, 8),), bias="hmn", softcap=20.0),
         TILE,
@@ -73,6 +73,7 @@ FORMS = {
     ),
     "no_group": (replace(BASE, heads=2, queries=1, where=(("window", 9, 0),)), TILE),
     "as_many": (replace(BASE, queries=4, where=(("causal",),)), TILE),
+    "most_of_a_vector": (replace(BASE, queries=13, where=(("causal",),)), QUERIES),
     # These walk their rows in tiles.
     "dilated": (replace(BASE, queries=2, where=(("dilated", 60, 4),)), QUERIES),
     "permuted": (
