@@ -104,7 +104,7 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
         longest = it;
     rowRank = *longest;
     looped.erase(longest);
-    chooseInnerRows(kMostInner);
+    chooseInnerRows(std::min(kMostInner, vectorWidth));
     rowTile = vectorWidth / llvm::PowerOf2Ceil(innerRows);
     return;
   }

@@ -1,4 +1,5 @@
 // RUN: attn-opt %s --attn-lower-einsums --split-input-file | FileCheck %s
+// RUN: attn-opt %s --attn-lower-einsums=vector-bits=128 --split-input-file | FileCheck %s --check-prefix=SSE
 
 // The features are side by side in both operands, and the keys in neither: the
 // lanes are features. Four rows by four keys make one vector of sums, and each
@@ -81,5 +82,18 @@ func.func @added(%s: memref<?xf32>, %r: memref<f32>) {
 func.func @values(%p: memref<2x2x?xf32>, %v: memref<?x128xf32>, %o: memref<2x2x128xf32>) attributes {attn.row_tile = 8 : i64} {
   attn.einsum [g,m,f] = mul(%p[g,m,n], %v[n,f]) reduce add(n) outs(%o) accumulate
       : (memref<2x2x?xf32>, memref<?x128xf32>) -> memref<2x2x128xf32>
+  return
+}
+
+// -----
+
+// A vector of two sums: no more rows are in a register tile.
+// SSE-LABEL: func @two_lanes
+// SSE: %[[SUMS:.*]]:2 = scf.for
+// SSE: vector.shuffle %[[SUMS]]#0, %[[SUMS]]#1 [0, 2] : vector<2xf64>, vector<2xf64>
+// SSE: vector.shuffle %[[SUMS]]#0, %[[SUMS]]#1 [1, 3] : vector<2xf64>, vector<2xf64>
+func.func @two_lanes(%q: memref<4x1x128xf64>, %k: memref<?x128xf64>, %s: memref<4x1x?xf64>) {
+  attn.einsum [g,m,n] = mul(%q[g,m,e], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<4x1x128xf64>, memref<?x128xf64>) -> memref<4x1x?xf64>
   return
 }
