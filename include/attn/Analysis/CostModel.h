@@ -70,14 +70,14 @@ std::optional<RankRoles> assignFewRows(CascadeOp cascade);
 struct WorkingSet {
   /// The largest intermediate over lanes and points, per point of the step.
   int64_t scorePerPoint = 0;
-  /// The largest streamed input in the type that it is computed with, per point
-  /// of the step.
-  int64_t inputPerPoint = 0;
   /// That, and the streamed inputs, per point of the step.
   int64_t perPoint = 0;
   /// Everything that stays from step to step: the lanes' own inputs and the
   /// carried tensors.
   int64_t resident = 0;
+  /// The largest streamed input in the type that it is computed with, per point
+  /// of the step.
+  int64_t inputPerPoint = 0;
 };
 
 WorkingSet getWorkingSet(CascadeOp cascade, const RankRoles &roles,
