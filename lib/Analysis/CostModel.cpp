@@ -7,205 +7,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CostModel.h"
+#include "CascadeRanks.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/GridWalk.h"
-#include "attn/Analysis/ResidueClasses.h"
-#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::attn;
-
-namespace {
-
-/// How the einsums of a cascade use its ranks.
-class CascadeRanks {
-public:
-  explicit CascadeRanks(CascadeOp cascade, StringAttr stream = {});
-
-  bool hasLoop() const { return !loops.empty(); }
-  ArrayRef<IterateOp> getLoops() const { return loops; }
-  /// The einsums in loops or, without any, all.
-  ArrayRef<EinsumOp> getSteadyEinsums() const {
-    return hasLoop() ? ArrayRef(loopEinsums) : ArrayRef(einsums);
-  }
-  bool isReduced(StringAttr rank) const { return reduced.contains(rank); }
-  bool isStreaming(StringAttr rank) const { return streaming.contains(rank); }
-  /// Whether input `index` of `einsum` is read along an iterative rank.
-  bool isStreamed(EinsumOp einsum, unsigned index) const {
-    if (stream && einsum.inputUsesRank(index, stream))
-      return true;
-    return llvm::any_of(loops, [&](IterateOp loop) {
-      return einsum.inputUsesRank(index, loop.getRankAttr());
-    });
-  }
-
-  /// The ranks of a value's dimensions, where an einsum states them.
-  static std::optional<SmallVector<StringAttr>> getRanks(Value value);
-
-  /// Ranks that index every carried tensor and every result, in the order of
-  /// the results. Results over a streaming rank come before the loop and have
-  /// no say.
-  SmallVector<StringAttr> getCommonRanks(CascadeOp cascade) const;
-
-private:
-  SmallVector<IterateOp> loops;
-  SmallVector<EinsumOp> einsums, loopEinsums;
-  llvm::SmallPtrSet<StringAttr, 8> reduced, streaming;
-  StringAttr stream;
-};
-
-} // namespace
-
-CascadeRanks::CascadeRanks(CascadeOp cascade, StringAttr stream)
-    : stream(stream) {
-  if (stream)
-    streaming.insert(stream);
-  cascade.getBody().walk([&](Operation *op) {
-    if (auto loop = dyn_cast<IterateOp>(op)) {
-      loops.push_back(loop);
-      streaming.insert(loop.getRankAttr());
-      streaming.insert(loop.getParentAttr());
-      streaming.insert(loop.getPointAttr());
-    }
-    auto einsum = dyn_cast<EinsumOp>(op);
-    if (!einsum)
-      return;
-    einsums.push_back(einsum);
-    if (einsum->getParentOfType<IterateOp>())
-      loopEinsums.push_back(einsum);
-    for (StringAttr rank : einsum.getReduced())
-      reduced.insert(rank);
-  });
-}
-
-std::optional<SmallVector<StringAttr>> CascadeRanks::getRanks(Value value) {
-  // A loop may carry its own argument, so arguments are followed to their
-  // initial values only, which lie outside of the loop.
-  while (true) {
-    if (auto einsum = value.getDefiningOp<EinsumOp>())
-      return einsum.getOutputRanks();
-    if (auto loop = value.getDefiningOp<IterateOp>()) {
-      Value yielded =
-          loop.getYielded()[cast<OpResult>(value).getResultNumber()];
-      auto argument = dyn_cast<BlockArgument>(yielded);
-      if (!argument || argument.getOwner() != &loop.getBody().front()) {
-        value = yielded;
-        continue;
-      }
-      value = loop.getInits()[argument.getArgNumber()];
-      continue;
-    }
-    auto argument = dyn_cast<BlockArgument>(value);
-    auto loop = argument
-                    ? dyn_cast<IterateOp>(argument.getOwner()->getParentOp())
-                    : IterateOp();
-    if (!loop)
-      return std::nullopt;
-    value = loop.getInits()[argument.getArgNumber()];
-  }
-}
-
-SmallVector<StringAttr> CascadeRanks::getCommonRanks(CascadeOp cascade) const {
-  std::optional<SmallVector<StringAttr>> common;
-  auto intersect = [&](Value value) {
-    std::optional<SmallVector<StringAttr>> ranks = getRanks(value);
-    if (!ranks)
-      return;
-    if (!common) {
-      common = *ranks;
-      return;
-    }
-    llvm::erase_if(*common, [&](StringAttr rank) {
-      return !llvm::is_contained(*ranks, rank);
-    });
-  };
-  for (Value result : cascade.getYielded()) {
-    std::optional<SmallVector<StringAttr>> ranks = getRanks(result);
-    if (ranks && llvm::none_of(*ranks, [&](StringAttr rank) {
-          return isStreaming(rank);
-        }))
-      intersect(result);
-  }
-  for (IterateOp loop : loops)
-    for (Value carried : loop.getYielded())
-      intersect(carried);
-  return common.value_or(SmallVector<StringAttr>());
-}
-
-/// Lanes of the smallest tile of rows; fewer queries leave some of them idle.
-static constexpr int64_t kFewQueries = 16;
-
-/// Whether rows of the cascade's plane can be items of their own, with another
-/// rank for lanes: nothing walks them in tiles.
-static bool canBeItems(CascadeOp cascade) {
-  CascadeSpace space = cascade.getSpace();
-  return !space.isPacked() && space.permutations.empty() &&
-         space.getLists().empty() && !findResidueClasses(cascade) &&
-         !findGridWalk(cascade);
-}
-
-RankRoles attn::assignRankRoles(CascadeOp cascade, StringAttr stream) {
-  CascadeRanks ranks(cascade, stream);
-  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
-  SmallVector<StringAttr> common = ranks.getCommonRanks(cascade);
-
-  // Streamed operands of contractions that do not depend on a rank are loaded
-  // once for all of its points: the more of them, the better the rank fills
-  // lanes.
-  auto countReuse = [&](StringAttr rank) {
-    int64_t count = 0;
-    for (EinsumOp einsum : ranks.getSteadyEinsums()) {
-      if (!einsum.getReduction() || einsum.getInputs().size() < 2)
-        continue;
-      for (unsigned i = 0, e = einsum.getInputs().size(); i < e; ++i)
-        count += ranks.isStreamed(einsum, i) && !einsum.inputUsesRank(i, rank);
-    }
-    return count;
-  };
-  // Then the rows of the sparsity's plane, whose tiles a plan is made for,
-  // unless they are known to be few; then the longest rank; of equals the
-  // innermost.
-  StringAttr rows = cascade.getQueryRankAttr();
-  int64_t numRows = getExtent(extents, rows);
-  if (rows && !ShapedType::isDynamic(numRows) && numRows < kFewQueries &&
-      canBeItems(cascade))
-    rows = nullptr;
-  auto getScore = [&](StringAttr rank) {
-    int64_t extent = extents.lookup(rank);
-    return std::tuple(countReuse(rank), rank == rows,
-                      ShapedType::isDynamic(extent), extent);
-  };
-  // A plan is that of one head: its ranks are no lanes.
-  PerHeadAttr heads = cascade.getSpace().getPerHead();
-  auto countsHeads = [&](StringAttr rank) {
-    return heads && llvm::is_contained(heads.getRanks(), rank);
-  };
-  RankRoles roles;
-  for (StringAttr rank : common)
-    if (!ranks.isReduced(rank) && !ranks.isStreaming(rank) &&
-        !countsHeads(rank) &&
-        (!roles.lanes || getScore(rank) >= getScore(roles.lanes)))
-      roles.lanes = rank;
-  if (!roles.lanes)
-    return roles;
-
-  // An item that lacks a rank of its einsums over lanes would repeat their
-  // work. Without a loop every einsum has the ranks, and those inside of the
-  // lanes, next to each other in memory, stay in the item.
-  for (StringAttr rank : common) {
-    if (rank == roles.lanes) {
-      if (!ranks.hasLoop())
-        break;
-      continue;
-    }
-    if (llvm::all_of(ranks.getSteadyEinsums(), [&](EinsumOp einsum) {
-          return !einsum.hasRank(roles.lanes) || einsum.hasRank(rank);
-        }))
-      roles.parallel.push_back(rank);
-  }
-  return roles;
-}
 
 /// The widest float in which an einsum of the cascade computes.
 static int64_t getComputeBits(CascadeOp cascade) {
@@ -291,6 +99,9 @@ static WorkingSet countBytes(CascadeOp cascade, const RankRoles &roles,
         bits = scratchBits;
       }
       (isStreamed ? set.perPoint : set.resident) += count(used, bits);
+      if (isStreamed)
+        set.inputPerPoint =
+            std::max(set.inputPerPoint, count(used, getScratchBits(input)));
     }
   }
   set.perPoint += set.scorePerPoint;
@@ -334,13 +145,16 @@ BlockTiles attn::chooseBlockTiles(CascadeOp cascade, const RankRoles &roles,
 }
 
 int64_t attn::chooseStreamTile(const WorkingSet &set,
-                               const MachineModel &machine) {
+                               const MachineModel &machine, bool innerLanes) {
   constexpr int64_t kSmallest = 16, kLargest = 512, kUnit = 16;
   int64_t tile = kLargest;
   // A quarter of the first level is left to the rows that pass through it, half
   // of the second to what the next step brings.
   if (set.scorePerPoint > 0)
     tile = std::min(tile, machine.l1Bytes / 4 * 3 / set.scorePerPoint);
+  // Blocks of features walk the same points one after the other.
+  if (innerLanes && set.inputPerPoint > 0)
+    tile = std::min(tile, machine.l1Bytes / set.inputPerPoint);
   if (set.perPoint > 0)
     tile = std::min(tile, (machine.l2Bytes / 2 - set.resident) / set.perPoint);
   return std::max(kSmallest, tile / kUnit * kUnit);
@@ -502,6 +316,10 @@ static int64_t getListRows(Attribute list) {
   return cast<IndicesAttr>(list).getGroup();
 }
 
+/// Lanes of the widest tile: enough of them for every vector of a register
+/// tile.
+static constexpr int64_t kWidestLanes = 128;
+
 /// Points of a step over a list of tokens: the rows of the next one are asked
 /// for during a step, and few lists are long.
 static constexpr int64_t kListedPoints = 32;
@@ -513,6 +331,10 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   RankRoles roles = assignRankRoles(cascade);
   if (!roles.lanes)
     return MappingAttr();
+  // Tiles that are given are those of lanes.
+  if (machine.sharedBytes == 0 && overrides.laneTiles.empty() &&
+      overrides.gridTile.empty())
+    roles = assignFewRows(cascade).value_or(roles);
   SmallVector<int64_t> laneTiles = overrides.laneTiles;
   SmallVector<int64_t> gridTile;
   Attribute list = getWalkedList(cascade);
@@ -527,6 +349,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     while (list && block->lanes >= 2 * std::max<int64_t>(getListRows(list), 16))
       block->lanes /= 2;
     laneTiles = {block->lanes};
+  } else if (roles.innerLanes) {
+    laneTiles = {getExtent(cascade.getRankExtents(), roles.lanes)};
   } else if (laneTiles.empty() && !overrides.gridTile.empty()) {
     laneTiles = {48, 32, 16};
   } else if (laneTiles.empty()) {
@@ -560,18 +384,21 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   int64_t streamTile = fixedStep.value_or(overrides.streamTile.value_or(1));
   int64_t rowTile = overrides.rowTile.value_or(1);
   if (failed(MappingAttr::verify(emitError, roles.lanes, laneTiles, streamTile,
-                                 rowTile, roles.parallel, order, gridTile)))
+                                 rowTile, roles.parallel, order, gridTile,
+                                 roles.innerLanes)))
     return failure();
   if (!overrides.streamTile && !fixedStep && block)
     streamTile = block->points;
   else if (!overrides.streamTile && !fixedStep)
-    streamTile = chooseStreamTile(
-        getWorkingSet(cascade, roles, laneTiles.front()), machine);
+    streamTile =
+        chooseStreamTile(getWorkingSet(cascade, roles, laneTiles.front()),
+                         machine, roles.innerLanes);
   if (!overrides.streamTile && !fixedStep && isa_and_nonnull<IndicesAttr>(list))
     streamTile = std::min(streamTile, kListedPoints);
   if (!overrides.rowTile)
-    rowTile =
-        chooseRowTile(laneTiles.front(), getComputeBits(cascade), machine);
+    rowTile = chooseRowTile(roles.innerLanes ? kWidestLanes : laneTiles.front(),
+                            getComputeBits(cascade), machine);
   return MappingAttr::get(cascade.getContext(), roles.lanes, laneTiles,
-                          streamTile, rowTile, roles.parallel, order, gridTile);
+                          streamTile, rowTile, roles.parallel, order, gridTile,
+                          roles.innerLanes);
 }

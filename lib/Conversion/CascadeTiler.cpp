@@ -31,6 +31,7 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
                            int64_t laneTile)
     : cascade(cascade), space(cascade.getSpace()), inputs(inputs),
       outputs(outputs), workspace(workspace), laneTile(laneTile),
+      innerLanes(cascade.getMapping()->getInnerLanes()),
       lane(cascade.getMapping()->getLanes()),
       parallel(cascade.getMapping()->getParallel()),
       extents(cascade.getRankExtents()) {
@@ -110,10 +111,16 @@ Value CascadeTiler::getExtent(OpBuilder &builder, Location loc,
 TileBuffer CascadeTiler::allocate(OpBuilder &builder, Location loc,
                                   ArrayRef<StringAttr> ranks, Type element) {
   // Points first, then what a tile holds whole, lanes last: whatever order the
-  // tensor has, a row of the buffer is contiguous.
+  // tensor has, a row of the buffer is contiguous. Where einsums have lanes of
+  // their own, the tensors' order is theirs.
   TileBuffer buffer;
   SmallVector<int64_t> shape;
-  auto append = [&](auto belongs, auto getSize) {
+  auto getSize = [&](StringAttr rank) {
+    return isPoint(rank)  ? cascade.getMapping()->getStreamTile()
+           : rank == lane ? laneTile
+                          : extents.find(rank)->second;
+  };
+  auto append = [&](auto belongs) {
     for (auto [dim, rank] : llvm::enumerate(ranks))
       if (!isParallel(rank) && belongs(rank)) {
         buffer.dims.push_back(dim);
@@ -121,12 +128,13 @@ TileBuffer CascadeTiler::allocate(OpBuilder &builder, Location loc,
         shape.push_back(getSize(rank));
       }
   };
-  append([&](StringAttr rank) { return isPoint(rank); },
-         [&](StringAttr) { return cascade.getMapping()->getStreamTile(); });
-  append([&](StringAttr rank) { return rank != lane && !isPoint(rank); },
-         [&](StringAttr rank) { return extents.find(rank)->second; });
-  append([&](StringAttr rank) { return rank == lane; },
-         [&](StringAttr) { return laneTile; });
+  if (innerLanes) {
+    append([](StringAttr) { return true; });
+  } else {
+    append([&](StringAttr rank) { return isPoint(rank); });
+    append([&](StringAttr rank) { return rank != lane && !isPoint(rank); });
+    append([&](StringAttr rank) { return rank == lane; });
+  }
   if (isa<FloatType>(element))
     element = getComputeType(element);
   auto type = MemRefType::get(shape, element);

@@ -27,7 +27,8 @@ enum class IndexRole {
 };
 
 /// A tensor of the cascade while a tile is processed: a scratch buffer that
-/// holds the tensor's dimensions without the parallel ones, lanes last.
+/// holds the tensor's dimensions without the parallel ones, lanes last unless
+/// each einsum has lanes of its own.
 struct TileBuffer {
   Value memref;
   /// For each dimension of the buffer, the dimension of the tensor.
@@ -203,6 +204,7 @@ private:
     TileBuffer buffer;
   };
   using StagedInputs = llvm::DenseMap<Value, std::vector<StagedCopy>>;
+  bool isConvertedByLoads(const EinsumAccess &access) const;
   static const StagedCopy *findCopy(const StagedInputs &copies,
                                     const EinsumAccess &access,
                                     ArrayRef<StringAttr> ranks);
@@ -284,11 +286,13 @@ private:
   KeyInterval loadBlock(OpBuilder &builder, Location loc, BlocksAttr blocks,
                         Value entry);
 
-  // Requests for keys that lists name.
-  bool isListedContraction(EinsumOp einsum) const;
+  // Requests for keys ahead of time.
+  bool asksForKeys(EinsumOp einsum) const;
   void emitInChunks(OpBuilder &builder, Location loc, EinsumOp einsum,
                     function_ref<void()> emit);
   void emitPrefetch(OpBuilder &builder, Location loc, Value chunk);
+  void emitPrefetchListed(OpBuilder &builder, Location loc, Value chunk);
+  void emitPrefetchRows(OpBuilder &builder, Location loc, Value token);
   void emitPrefetchRow(OpBuilder &builder, Location loc,
                        const EinsumAccess &read, Value token);
 
@@ -349,6 +353,9 @@ private:
   /// End of the scratch that a step of the stream uses.
   int64_t stepBytes = 0;
 
+  /// Whether the points of `lane` are rows, and each einsum has lanes of its
+  /// own.
+  bool innerLanes;
   StringAttr lane;
   SmallVector<StringAttr> parallel;
   IterateOp iterate;

@@ -360,6 +360,14 @@ LogicalResult CascadeTiler::checkIterate(ErrorFn emit) {
 
 /// Items are tiles of segments, or of the rows that share a list.
 LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
+  // Steps that begin anywhere would give a row other partial sums beside other
+  // rows.
+  if (innerLanes && (space.isPacked() || !space.getLists().empty() ||
+                     !space.permutations.empty() || residues > 1))
+    return emit(cascade)
+           << "its mapping has a 'tile' in place of 'lanes', which "
+              "segments, lists, permutations and remainders do "
+              "not have yet";
   if (!space.getLists().empty() && !listAtom)
     return emit(cascade) << "lists of keys are walked one at a time, by a term "
                             "of the outermost 'and'";

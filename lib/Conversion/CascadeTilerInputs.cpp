@@ -100,6 +100,27 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
   return EinsumAccess::get(sliceStep(builder, loc, buffer), buffer.ranks);
 }
 
+/// Whether loads convert what a step reads: where the rows that share it fit a
+/// register tile, each vector is loaded about once.
+bool CascadeTiler::isConvertedByLoads(const EinsumAccess &access) const {
+  if (!innerLanes)
+    return false;
+  constexpr int64_t kMostRows = 8;
+  int64_t rows = 1;
+  for (unsigned position = 0; position < access.ranks.size(); ++position) {
+    StringAttr rank = access.ranks[position];
+    auto *found = extents.find(rank);
+    if (isParallel(rank) || isPoint(rank) || found == extents.end() ||
+        ShapedType::isDynamic(found->second) ||
+        llvm::any_of(access.map.getResults(), [&](AffineExpr expr) {
+          return expr.isFunctionOfDim(position);
+        }))
+      continue;
+    rows *= rank == lane ? laneTile : found->second;
+  }
+  return rows <= kMostRows;
+}
+
 /// Packs the inputs that the steps of the stream read along the lanes.
 void CascadeTiler::packInputs(OpBuilder &builder, IterateOp op) {
   packed.clear();
@@ -299,7 +320,8 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
   // Rows from all over the tensor are gathered by the load of the tile, too: a
   // register tile has no registers to spare for their addresses.
   bool isConverted = isStreamed && !hasLanes && isa<FloatType>(element) &&
-                     (getComputeType(element) != element || !tables.empty());
+                     (getComputeType(element) != element || !tables.empty()) &&
+                     !(tables.empty() && isConvertedByLoads(access));
   if (isPacked || isConverted) {
     EinsumAccess copy =
         stageInput(builder, loc, access, tile, isPacked ? packed : staged);

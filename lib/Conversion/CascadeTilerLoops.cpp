@@ -73,7 +73,7 @@ void CascadeTiler::emitEinsum(OpBuilder &builder, EinsumOp einsum,
     };
     if (mask && isZeroWhereDead(einsum))
       mask.reset();
-    if (isListedContraction(einsum)) {
+    if (asksForKeys(einsum)) {
       emitInChunks(builder, loc, einsum, [&] { emit(std::nullopt); });
     } else if (!mask || einsum.getReduction()) {
       emit(std::nullopt);

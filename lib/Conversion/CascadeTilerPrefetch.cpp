@@ -1,4 +1,4 @@
-//===- CascadeTilerPrefetch.cpp - Keys that lists name, ahead of time -----===//
+//===- CascadeTilerPrefetch.cpp - Keys ahead of time ----------------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -9,6 +9,10 @@
 // Tokens of a list lie anywhere, where no hardware looks for them. While the
 // scores of a step are computed, a few keys at a time, the rows of the next
 // step are asked for; behind the end of a list those of the next list.
+//
+// Where few rows share a key, memory is the limit, and phases of a step that
+// compute would leave it idle. Rows that lie in order are asked for there, too,
+// a short way ahead: hardware follows, but asks for less at once.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,9 +30,17 @@ static constexpr int64_t kLineBytes = 64;
 /// Keys whose scores are computed between the requests for as many.
 static constexpr int64_t kChunk = 8;
 
-/// Whether `einsum` computes scores of listed keys, a sum for each.
-bool CascadeTiler::isListedContraction(EinsumOp einsum) const {
-  return isa_and_nonnull<IndicesAttr>(listAtom) && isInSpace(einsum) &&
+/// Between the key at hand and the one that is asked for, where keys lie in
+/// order.
+static constexpr int64_t kKeysAhead = 16;
+/// Steps of an item whose keys are nearer than memory: a step is as long as the
+/// first level of cache holds.
+static constexpr int64_t kStepsNearby = 16;
+
+/// Whether keys are asked for while `einsum` computes scores, a sum for each.
+bool CascadeTiler::asksForKeys(EinsumOp einsum) const {
+  bool isListed = isa_and_nonnull<IndicesAttr>(listAtom);
+  return (isListed || innerLanes) && isInSpace(einsum) &&
          einsum.getReduction() && !reducesPoints(einsum) && !stepOffset;
 }
 
@@ -43,7 +55,10 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   }
   Value first = stepFirst, count = stepCount;
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value chunk = arith::ConstantIndexOp::create(builder, loc, kChunk);
+  // As many as one row's register tile holds, where it has lanes of its own.
+  bool isListed = isa_and_nonnull<IndicesAttr>(listAtom);
+  Value chunk = arith::ConstantIndexOp::create(builder, loc,
+                                               isListed ? kChunk : kKeysAhead);
   auto loop = scf::ForOp::create(builder, loc, zero, count, chunk);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
@@ -52,15 +67,40 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   stepCount = arith::MinSIOp::create(
       builder, loc, arith::SubIOp::create(builder, loc, count, stepOffset),
       chunk);
-  emitPrefetch(builder, loc, chunk);
+  if (isListed)
+    emitPrefetchListed(builder, loc, chunk);
+  else
+    emitPrefetch(builder, loc, chunk);
   emit();
   stepFirst = first;
   stepCount = count;
   stepOffset = {};
 }
 
-/// Asks for the rows of `chunk` keys that come one step after those at hand.
+/// Asks for the rows of `chunk` keys, kKeysAhead behind those at hand.
 void CascadeTiler::emitPrefetch(OpBuilder &builder, Location loc, Value chunk) {
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  // Where caches hold the keys, requests only take the place of loads.
+  Value nearby = arith::ConstantIndexOp::create(
+      builder, loc, kStepsNearby * cascade.getMapping()->getStreamTile());
+  Value isFar = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::sgt,
+      getExtent(builder, loc, iterate.getParentAttr()), nearby);
+  Value count = arith::SelectOp::create(builder, loc, isFar, chunk, zero);
+  Value first = arith::AddIOp::create(
+      builder, loc, toTensor(builder, loc, stepFirst, place.keyBase),
+      arith::ConstantIndexOp::create(builder, loc, kKeysAhead));
+  auto loop = scf::ForOp::create(builder, loc, zero, count, one);
+  OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+  emitPrefetchRows(
+      body, loc,
+      arith::AddIOp::create(body, loc, first, loop.getInductionVar()));
+}
+
+/// Asks for the rows of `chunk` listed keys, one step behind those at hand.
+void CascadeTiler::emitPrefetchListed(OpBuilder &builder, Location loc,
+                                      Value chunk) {
   AccessAttr access = cast<IndicesAttr>(listAtom).getIndices();
   Value table = inputs[access.getInput()];
   auto type = cast<MemRefType>(table.getType());
@@ -89,8 +129,13 @@ void CascadeTiler::emitPrefetch(OpBuilder &builder, Location loc, Value chunk) {
                       place.list, getLast(table, type.getRank() - 2));
   entry = choose(arith::SubIOp::create(builder, loc, entry, place.keyExtent),
                  entry, getLast(table, type.getRank() - 1));
-  Value token = loadEntry(builder, loc, access, {list, entry});
+  emitPrefetchRows(builder, loc,
+                   loadEntry(builder, loc, access, {list, entry}));
+}
 
+/// Asks for the rows at `token` of all that steps read.
+void CascadeTiler::emitPrefetchRows(OpBuilder &builder, Location loc,
+                                    Value token) {
   llvm::SmallDenseSet<Value> asked;
   for (auto einsum : iterate.getBody().front().getOps<EinsumOp>())
     for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {

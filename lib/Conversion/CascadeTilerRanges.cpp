@@ -20,6 +20,9 @@
 using namespace mlir;
 using namespace mlir::attn;
 
+/// Lanes of the widest vectors, 512 bits of f32.
+static constexpr int64_t kMostLanes = 16;
+
 Value CascadeTiler::roundDown(OpBuilder &builder, Location loc, Value value,
                               Value unit) {
   return arith::MulIOp::create(
@@ -86,7 +89,10 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   };
   // Steps begin and end on whole register tiles: a contraction over a few
   // dead keys is cheaper than one that takes the live ones row by row.
+  // Points that are lanes begin on whole vectors: which partial sum a key falls
+  // into then does not depend on the other rows of the tile.
   int64_t rows = takesWholeSteps ? cascade.getMapping()->getStreamTile()
+                 : innerLanes    ? kMostLanes
                                  : cascade.getMapping()->getRowTile();
   Value unit = arith::ConstantIndexOp::create(builder, loc, rows);
   Value rest = arith::ConstantIndexOp::create(builder, loc, rows - 1);

@@ -25,6 +25,11 @@ public:
   /// the tile over its rows, or null. What computes its addresses then stands
   /// in front.
   static EinsumOp findFold(EinsumOp einsum, EinsumOp epilogue);
+  /// Whether others can: rows and lanes are ranks of the result.
+  bool canJoin() const {
+    return lane && !threadRanks && !reducesLanes && !interleaved &&
+           innerRanks.empty();
+  }
   /// Has both done before the values are stored, and erased with the einsum.
   void join(EinsumOp epilogue, EinsumOp fold);
   /// Why `einsum` cannot be lowered as `attn.pairs` asks for, if it cannot.
@@ -40,10 +45,21 @@ private:
     Value count;
   };
 
+  /// A result rank whose points are all written out in a register tile.
+  struct InnerRank {
+    StringAttr rank;
+    int64_t extent;
+  };
+
+  void chooseLane();
+  void chooseRows(int64_t rowTileOption);
+  void chooseInnerRows(int64_t most);
+  int64_t getStaticExtent(StringAttr rank);
   void emitThreads(OpBuilder &builder, ArrayRef<StringAttr> ranks);
   bool isBlockSum();
   void emitBlockSum(OpBuilder &builder);
-  void emitLoops(OpBuilder &builder, unsigned position);
+  void emitLoops(OpBuilder &builder, unsigned position,
+                 function_ref<void(OpBuilder &)> emit);
   void emitLanes(OpBuilder &builder);
   void emitRows(OpBuilder &builder, const LaneBlock &lanes);
   void emitRowTiles(OpBuilder &builder, const LaneBlock &lanes,
@@ -56,6 +72,12 @@ private:
   void emitReduction(OpBuilder &builder, unsigned position,
                      const LaneBlock &lanes, Value firstRow, int64_t rows,
                      SmallVectorImpl<Value> &accumulators);
+  void emitReducedLanes(OpBuilder &builder);
+  void emitRowsOfReducedLanes(OpBuilder &builder, Value firstRow, int64_t rows);
+  void emitLaneReduction(OpBuilder &builder, unsigned position, Value firstRow,
+                         int64_t rows, SmallVectorImpl<Value> &accumulators);
+  void storeSums(OpBuilder &builder, Value firstRow, int64_t rows,
+                 ArrayRef<Value> accumulators);
   SmallVector<Value> emitPoint(OpBuilder &builder, const LaneBlock &lanes,
                                Value firstRow, int64_t rows,
                                ValueRange accumulators);
@@ -70,6 +92,7 @@ private:
   Value mapPairs(OpBuilder &builder, const TileCoordinates &at, Value pairs);
   void emitPairs(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
                  int64_t rows, SmallVectorImpl<Value> &accumulators);
+  int64_t getLoadedRow(unsigned index, int64_t row);
   Value getExtent(OpBuilder &builder, StringAttr rank);
   TileCoordinates getCoordinates(OpBuilder &builder, const LaneBlock &lanes,
                                  int64_t vector, Value firstRow, int64_t row);
@@ -95,6 +118,14 @@ private:
   /// The rank behind the lanes whose two points lie side by side in the result,
   /// and the rank of two points whose products one instruction sums.
   std::optional<StringAttr> interleaved, pairs;
+  /// Whether the lane rank is one that the einsum reduces.
+  bool reducesLanes = false;
+  /// Ranks inside of the rows, and the product of their extents: a register
+  /// tile has so many rows for each point of `rowRank`.
+  SmallVector<InnerRank> innerRanks;
+  int64_t innerRows = 1;
+  /// Vectors of lanes in a register tile.
+  int64_t blockVectors;
   /// The result ranks of the block's threads, where they have any.
   std::optional<SmallVector<StringAttr>> threadRanks;
   /// The operand that is transposed in registers, if there is one.

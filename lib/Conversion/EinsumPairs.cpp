@@ -52,7 +52,7 @@ static Value twice(OpBuilder &builder, Location loc, Value index) {
 //===----------------------------------------------------------------------===//
 
 bool EinsumLowering::isInterleaved() {
-  return reduced.empty() && looped.size() >= 2 && endsInPairs(outType) &&
+  return reduced.empty() && outRanks.size() >= 2 && endsInPairs(outType) &&
          outType.getElementTypeBitWidth() >= 8;
 }
 

@@ -67,7 +67,7 @@ void EinsumLowering::emitThreads(OpBuilder &builder,
   }
   if (!ranks.empty())
     point[ranks.front()] = number;
-  emitLoops(body, 0);
+  emitLoops(body, 0, [&](OpBuilder &inner) { emitLanes(inner); });
 }
 
 /// Whether the result is one number that is reduced, which the threads can do

@@ -7,11 +7,13 @@
 //===----------------------------------------------------------------------===//
 //
 // One lowering for every einsum on memref tiles. The last rank of the result
-// is its lane rank: its points lie side by side in vectors. Another result rank
-// gives the rows of a register tile, whose accumulators are carried through the
-// reduction loops. An operand is read by a vector load where the lane rank is
-// contiguous in it, by a broadcast where it lacks the rank, and by a gather
-// where it is strided or indexed otherwise: TileOperands.cpp.
+// is its lane rank: its points lie side by side in vectors. Where no operand
+// has it contiguous, but all have a reduced rank so, that one is the lane rank:
+// EinsumReducedLanes.cpp. Other result ranks give the rows of a register tile,
+// whose accumulators are carried through the reduction loops. An operand is
+// read by a vector load where the lane rank is contiguous in it, by a broadcast
+// where it lacks the rank, and by a gather where it is strided or indexed
+// otherwise: TileOperands.cpp.
 //
 // Where attn-map-to-threads has given ranks of the result to the threads of a
 // block, there are no vectors: each thread takes its points of these ranks, and
@@ -48,6 +50,7 @@ EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
   Type compute = einsum.getMapResult().getType();
   vectorWidth = vectorBits / std::max(32u, compute.getIntOrFloatBitWidth());
   rowTile = 1;
+  blockVectors = kRegisterTileVectors;
   looped = outRanks;
   if (auto ranks = einsum->getAttrOfType<ArrayAttr>(kThreadRanksAttrName)) {
     threadRanks.emplace();
@@ -56,24 +59,124 @@ EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
     llvm::erase_if(looped, [&](StringAttr rank) {
       return llvm::is_contained(*threadRanks, rank);
     });
-  } else if (!looped.empty()) {
-    if (isInterleaved())
-      interleaved = looped.pop_back_val();
-    lane = looped.pop_back_val();
+  } else {
+    chooseLane();
   }
   if (auto rank = einsum->getAttrOfType<StringAttr>(kPairsAttrName))
     pairs = rank;
+  chooseRows(rowTileOption);
+}
+
+/// The last rank of the result, unless operands have it apart and a reduced
+/// rank side by side.
+void EinsumLowering::chooseLane() {
+  if (!outRanks.empty())
+    lane = outRanks.back();
+  auto isBetter = [&](StringAttr rank) {
+    int64_t extent = getStaticExtent(rank);
+    // Half a vector of partial sums would be idle.
+    return (ShapedType::isDynamic(extent) || 2 * extent > vectorWidth) &&
+           operands.readsSideBySide(rank);
+  };
+  if (!lane || operands.readsApart(*lane)) {
+    auto *found = llvm::find_if(reduced, isBetter);
+    if (found != reduced.end()) {
+      lane = *found;
+      reduced.erase(found);
+      reducesLanes = true;
+      return;
+    }
+  }
+  if (!lane)
+    return;
+  looped.pop_back();
+  if (isInterleaved()) {
+    interleaved = lane;
+    lane = looped.pop_back_val();
+  }
+}
+
+/// Which ranks of the result are the rows of a register tile.
+void EinsumLowering::chooseRows(int64_t rowTileOption) {
   if (looped.empty())
     return;
+  if (reducesLanes) {
+    // One vector holds the sums of a tile; keys and rows share it.
+    constexpr int64_t kMostInner = 4;
+    auto *longest = std::prev(looped.end());
+    for (auto *it = looped.begin(); it != std::prev(looped.end()); ++it)
+      if (!ShapedType::isDynamic(getStaticExtent(*longest)) &&
+          (ShapedType::isDynamic(getStaticExtent(*it)) ||
+           getStaticExtent(*it) > getStaticExtent(*longest)))
+        longest = it;
+    rowRank = *longest;
+    looped.erase(longest);
+    chooseInnerRows(std::min(kMostInner, vectorWidth));
+    rowTile = vectorWidth / llvm::PowerOf2Ceil(innerRows);
+    return;
+  }
   rowRank = looped.pop_back_val();
   // Several rows pay where one load of the lanes serves them all: in a product
   // of an operand with lanes and one without. Elsewhere they only cost
   // registers.
-  if (!reduced.empty() &&
-      isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
-    rowTile = rowTileOption;
-  if ((transposed = findTransposed()))
+  if ((transposed = findTransposed())) {
     rowTile = vectorWidth;
+    return;
+  }
+  if (reduced.empty() ||
+      !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
+    return;
+  rowTile = rowTileOption;
+  if (!lane)
+    return;
+  // A short rank is not all of the rows if there is another one.
+  while (!looped.empty()) {
+    int64_t extent = getStaticExtent(*rowRank);
+    if (ShapedType::isDynamic(extent) || extent * innerRows * 2 > rowTileOption)
+      break;
+    innerRanks.push_back({*rowRank, extent});
+    innerRows *= extent;
+    rowRank = looped.pop_back_val();
+  }
+  rowTile = std::max<int64_t>(rowTileOption / innerRows, 1);
+  // Few rows leave registers for more vectors of lanes.
+  int64_t extent = getStaticExtent(*rowRank), lanes = outType.getShape().back();
+  int64_t rows =
+      ShapedType::isDynamic(extent) ? rowTile : std::min(extent, rowTile);
+  rows *= innerRows;
+  if (rows * 2 > rowTileOption || ShapedType::isDynamic(lanes))
+    return;
+  constexpr int64_t kMostVectors = 8;
+  int64_t most =
+      std::min(kRegisterTileVectors * rowTileOption / rows, kMostVectors);
+  int64_t blocks = llvm::divideCeil(lanes, most * vectorWidth);
+  blockVectors = llvm::divideCeil(lanes, blocks * vectorWidth);
+}
+
+/// Takes ranks of `looped` whole into the register tile, from the last on, up
+/// to `most` rows.
+void EinsumLowering::chooseInnerRows(int64_t most) {
+  for (size_t position = looped.size(); position-- > 0;) {
+    int64_t extent = getStaticExtent(looped[position]);
+    if (ShapedType::isDynamic(extent) || extent * innerRows > most)
+      continue;
+    innerRanks.push_back({looped[position], extent});
+    innerRows *= extent;
+    looped.erase(looped.begin() + position);
+  }
+}
+
+/// The extent of `rank` as a type states it.
+int64_t EinsumLowering::getStaticExtent(StringAttr rank) {
+  for (auto [dim, name] : llvm::enumerate(outRanks))
+    if (name == rank)
+      return outType.getDimSize(dim);
+  for (const EinsumAccess &access : einsum.getAccesses())
+    for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
+      if (auto plain = dyn_cast<AffineDimExpr>(expr);
+          plain && access.ranks[plain.getPosition()] == rank)
+        return cast<MemRefType>(access.tensor.getType()).getDimSize(dim);
+  return ShapedType::kDynamic;
 }
 
 Value EinsumLowering::getExtent(OpBuilder &builder, StringAttr rank) {
@@ -97,8 +200,10 @@ void EinsumLowering::run() {
     emitBlockSum(builder);
   else if (threadRanks)
     emitThreads(builder, *threadRanks);
+  else if (reducesLanes)
+    emitReducedLanes(builder);
   else
-    emitLoops(builder, 0);
+    emitLoops(builder, 0, [&](OpBuilder &body) { emitLanes(body); });
   for (std::optional<Joined> *joined : {&fold, &epilogue})
     if (*joined)
       (*joined)->einsum.erase();
@@ -113,9 +218,10 @@ void EinsumLowering::join(EinsumOp epilogueOp, EinsumOp foldOp) {
 }
 
 /// Loops over the result ranks that are neither rows nor lanes.
-void EinsumLowering::emitLoops(OpBuilder &builder, unsigned position) {
+void EinsumLowering::emitLoops(OpBuilder &builder, unsigned position,
+                               function_ref<void(OpBuilder &)> emit) {
   if (position == looped.size()) {
-    emitLanes(builder);
+    emit(builder);
     return;
   }
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -124,7 +230,7 @@ void EinsumLowering::emitLoops(OpBuilder &builder, unsigned position) {
                                  getExtent(builder, looped[position]), one);
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
   point[looped[position]] = loop.getInductionVar();
-  emitLoops(body, position + 1);
+  emitLoops(body, position + 1, emit);
 }
 
 void EinsumLowering::emitLanes(OpBuilder &builder) {
@@ -138,7 +244,7 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
   // Copies are short, and faster without one.
   int64_t extent = outType.getShape().drop_back(interleaved ? 1 : 0).back();
   if (!ShapedType::isDynamic(extent)) {
-    int64_t most = transposed ? 1 : kRegisterTileVectors;
+    int64_t most = transposed ? 1 : blockVectors;
     int64_t block = most * vectorWidth, first = 0;
     bool isCopy = reduced.empty() && einsum.isIdentityMap() && !transposed;
     if (extent >= 2 * block && !isCopy) {
@@ -197,7 +303,7 @@ void EinsumLowering::emitRowTiles(OpBuilder &builder, const LaneBlock &lanes,
     auto loop = scf::ForOp::create(builder, loc, from, to, step, folded);
     OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
     SmallVector<Value> carried(loop.getRegionIterArgs());
-    emitTile(body, lanes, loop.getInductionVar(), rows, carried);
+    emitTile(body, lanes, loop.getInductionVar(), rows * innerRows, carried);
     if (!carried.empty())
       scf::YieldOp::create(body, loc, carried);
     folded.assign(loop.getResults().begin(), loop.getResults().end());
@@ -216,7 +322,7 @@ void EinsumLowering::emitRowTiles(OpBuilder &builder, const LaneBlock &lanes,
     if (extent > whole && transposed)
       emitLoop(end, size, 1);
     else if (extent > whole)
-      emitTile(builder, lanes, end, extent - whole, folded);
+      emitTile(builder, lanes, end, (extent - whole) * innerRows, folded);
     return;
   }
   Value tile = arith::ConstantIndexOp::create(builder, loc, rowTile);
@@ -232,6 +338,12 @@ TileCoordinates EinsumLowering::getCoordinates(OpBuilder &builder,
                                                int64_t row) {
   TileCoordinates at;
   at.uniform = point;
+  // The points of the inner ranks are the last digits of the row's number.
+  for (const InnerRank &inner : innerRanks) {
+    at.uniform[inner.rank] =
+        arith::ConstantIndexOp::create(builder, loc, row % inner.extent);
+    row /= inner.extent;
+  }
   if (rowRank)
     at.uniform[*rowRank] =
         row == 0 ? firstRow
@@ -327,6 +439,20 @@ void EinsumLowering::emitReduction(OpBuilder &builder, unsigned position,
   accumulators.assign(loop.getResults().begin(), loop.getResults().end());
 }
 
+/// The first row that reads of input `index` what `row` reads.
+int64_t EinsumLowering::getLoadedRow(unsigned index, int64_t row) {
+  int64_t first = 0, unit = 1;
+  for (const InnerRank &inner : innerRanks) {
+    if (einsum.inputUsesRank(index, inner.rank))
+      first += row % inner.extent * unit;
+    row /= inner.extent;
+    unit *= inner.extent;
+  }
+  if (rowRank && einsum.inputUsesRank(index, *rowRank))
+    first += row * unit;
+  return first;
+}
+
 /// Maps every value of a register tile. Operands are loaded once for the whole
 /// of it, and those of a row right in front of their use: others keep no
 /// register from the accumulators.
@@ -346,9 +472,8 @@ SmallVector<Value> EinsumLowering::emitPoint(OpBuilder &builder,
                loadTransposed(builder, *transposed, lanes, vector, firstRow)))
         loaded[row * vectors + vector][*transposed] = value;
   auto load = [&](unsigned index, int64_t row, int64_t vector) {
-    bool usesRow = rowRank && einsum.inputUsesRank(index, *rowRank);
     bool usesLane = lane && einsum.inputUsesRank(index, *lane);
-    int64_t from = (usesRow ? row : 0) * vectors + (usesLane ? vector : 0);
+    int64_t from = getLoadedRow(index, row) * vectors + (usesLane ? vector : 0);
     int64_t to = row * vectors + vector;
     if (from != to)
       return loaded[from][index];
@@ -407,7 +532,7 @@ struct LowerEinsumsPass
           return signalPassFailure();
         }
       EinsumLowering lowering(einsum, vectorBits, getRowTile(einsum), bf16Dots);
-      if (!einsum->hasAttr(kThreadRanksAttrName)) {
+      if (lowering.canJoin()) {
         EinsumOp epilogue = EinsumLowering::findEpilogue(einsum);
         EinsumOp fold = EinsumLowering::findFold(einsum, epilogue);
         joined.insert({epilogue, fold});

@@ -60,6 +60,21 @@ static LaneForm getForm(EinsumOp einsum, unsigned index, StringAttr lane,
   return LaneForm::Gathered;
 }
 
+bool TileOperands::readsApart(StringAttr rank) {
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
+    if (getForm(einsum, index, rank, isClamped(rank)) == LaneForm::Gathered)
+      return true;
+  return false;
+}
+
+bool TileOperands::readsSideBySide(StringAttr rank) {
+  bool reads = false;
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
+    reads |=
+        getForm(einsum, index, rank, isClamped(rank)) == LaneForm::Contiguous;
+  return reads && !readsApart(rank);
+}
+
 TileOperands::FlatView TileOperands::flatten(OpBuilder &builder, Location loc,
                                              Value memref) {
   FlatView view;
@@ -156,10 +171,11 @@ Value TileOperands::clampIndex(OpBuilder &builder, Value index, Value memref,
 /// Whether `expr` may leave the operand where threads take the place of lanes:
 /// it reads a clamped rank.
 static bool readsClamped(EinsumOp einsum, AffineExpr expr,
-                         const EinsumAccess &access) {
+                         const EinsumAccess &access,
+                         std::optional<StringAttr> lane) {
   return llvm::any_of(einsum.getClampedRanks(), [&](Attribute rank) {
     auto *found = llvm::find(access.ranks, rank);
-    return found != access.ranks.end() &&
+    return rank != lane.value_or(StringAttr()) && found != access.ranks.end() &&
            expr.isFunctionOfDim(found - access.ranks.begin());
   });
 }
@@ -192,7 +208,7 @@ Value TileOperands::loadIndex(OpBuilder &builder, const DataIndex &data,
     // any other coordinate is one of the table's.
     Value index = evaluate(builder, expr, table, at);
     if (!isa<AffineDimExpr>(expr) || isa<VectorType>(index.getType()) ||
-        (!at.lane && readsClamped(einsum, expr, table)))
+        readsClamped(einsum, expr, table, at.lane))
       index = clampIndex(builder, index, table.tensor, dim, at.width);
     indices.push_back(index);
     if (!flatTables.contains(table.tensor))
@@ -233,6 +249,14 @@ static bool readsTable(const EinsumAccess &access, AffineExpr expr) {
     if (expr.isFunctionOfSymbol(symbol))
       return true;
   return false;
+}
+
+/// Whether an index may lie outside of its dimension: it is data, or of a rank
+/// whose tile is larger than the operand, unless a mask is on its lanes.
+static bool leavesTensor(EinsumOp einsum, AffineExpr expr,
+                         const EinsumAccess &access,
+                         std::optional<StringAttr> lane) {
+  return readsTable(access, expr) || readsClamped(einsum, expr, access, lane);
 }
 
 Value TileOperands::evaluate(OpBuilder &builder, AffineExpr expr,
@@ -306,8 +330,7 @@ SmallVector<Value> TileOperands::getIndices(OpBuilder &builder, unsigned index,
   SmallVector<Value> indices;
   for (AffineExpr expr : access.map.getResults()) {
     Value position = evaluate(builder, expr, access, at);
-    if (readsTable(access, expr) ||
-        (!at.lane && readsClamped(einsum, expr, access)))
+    if (leavesTensor(einsum, expr, access, at.lane))
       position = clampIndex(builder, position, access.tensor, indices.size(),
                             at.width);
     indices.push_back(position);
@@ -338,7 +361,7 @@ Value TileOperands::load(OpBuilder &builder, unsigned index,
     bool isLane = plain && access.ranks[plain.getPosition()] == *at.lane;
     Value position =
         isLane ? at.firstLane : evaluate(builder, expr, access, at);
-    if (readsTable(access, expr))
+    if (leavesTensor(einsum, expr, access, at.lane))
       position = clampIndex(builder, position, access.tensor, indices.size(),
                             at.width);
     indices.push_back(position);
@@ -378,7 +401,7 @@ Value TileOperands::loadGathered(OpBuilder &builder, unsigned index,
                      : position;
       continue;
     }
-    if (readsTable(access, expr))
+    if (leavesTensor(einsum, expr, access, at.lane))
       position = clampIndex(builder, position, access.tensor, dim, at.width);
     position =
         arith::MulIOp::create(builder, loc, position, flat[index].strides[dim]);

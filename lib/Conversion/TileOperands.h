@@ -36,6 +36,12 @@ class TileOperands {
 public:
   explicit TileOperands(EinsumOp einsum) : einsum(einsum) {}
 
+  /// Whether some input has the points of `rank` apart, so that a vector of
+  /// them is gathered.
+  bool readsApart(StringAttr rank);
+  /// Whether the inputs that have `rank`, at least one, have its points side by
+  /// side.
+  bool readsSideBySide(StringAttr rank);
   /// Emits what all loads share, before the loops, where `lane` is the lane
   /// rank if there is one.
   void prepare(OpBuilder &builder, std::optional<StringAttr> lane);
@@ -58,6 +64,8 @@ public:
   /// The coordinate along `rank`: index, or a vector of index along the lanes.
   Value getIndex(OpBuilder &builder, const TileCoordinates &at,
                  StringAttr rank);
+  /// Which lanes of a partial register exist.
+  Value getMask(OpBuilder &builder, const TileCoordinates &at);
 
 private:
   /// A memref as flat memory, for gathers.
@@ -77,7 +85,6 @@ private:
                      const TileCoordinates &at, const EinsumAccess &access);
   Value evaluate(OpBuilder &builder, AffineExpr expr,
                  const EinsumAccess &access, const TileCoordinates &at);
-  Value getMask(OpBuilder &builder, const TileCoordinates &at);
   bool isClamped(StringAttr rank);
 
   EinsumOp einsum;

@@ -368,6 +368,25 @@ func.func @never_alone(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
 
 // -----
 
+// Lanes of each einsum are for rows as they lie.
+func.func @tile_of_segments(%s: tensor<4x?xf32>, %x: tensor<?xi32>) -> tensor<4xf32> {
+  // expected-error @below {{its mapping has a 'tile' in place of 'lanes', which segments, lists, permutations and remainders do not have yet}}
+  %o = attn.cascade (%S = %s, %X = %x) over (m, n) align top_left segments query(%X[]) key(%X[]) mapping <tile = m by [4], stream = 128, rows = 8, parallel = []> : (tensor<4x?xf32>, tensor<?xi32>) -> tensor<4xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<4xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<4xf32>) plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (s1)>, full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (s1)>, nonnegative = affine_map<(d0, d1)[s0, s1] -> (s1 - d1 - 1)>> {
+    ^bb0(%A: tensor<4xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<4x?xf32>) -> tensor<4xf32>
+      %t = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+      attn.yield %t : tensor<4xf32>
+    }
+    attn.yield %r : tensor<4xf32>
+  }
+  return %o : tensor<4xf32>
+}
+
+// -----
+
 // Items are tiles of segments, and steps count from their first key.
 func.func @segments_of_others(%s: tensor<?x8xf32>, %t: tensor<?x8xf32>, %u: tensor<?x8xf32>, %x: tensor<?xi32>) -> tensor<?x8xf32> {
   // expected-error @below {{its segments are of (p, n), which are not the lanes and the streamed rank}}

@@ -32,6 +32,10 @@ SPECS = {
         40, 64, heads=4, key_heads=2, dtype="f64", softcap=20.0, bias="mn", region="alibi",
         where=(("window", 60, 20),), key_lengths=True, sinks=True, lse=True,
     ),
+    "few": Spec(
+        72, 80, heads=6, key_heads=2, queries=4, dtype="bf16", softcap=20.0, bias="hmn",
+        where=(("causal",), ("window", 100, 0)), key_lengths=True, sinks=True, lse=True,
+    ),
     "wide": Spec(128, 96, heads=3, key_heads=3, where=(("causal",),), align="top_left", lse=True),
 }  # fmt: skip
 SHAPE = (113, 239)
@@ -52,7 +56,8 @@ def bits(arrays):
 
 def make(name, batch=3):
     spec = SPECS[name]
-    return operands(spec, batch, *SHAPE, np.random.default_rng(1))
+    rows = spec.queries or SHAPE[0]
+    return operands(spec, batch, rows, SHAPE[1], np.random.default_rng(1))
 
 
 def batch_entries(case: Operands, chosen) -> Operands:

@@ -5,8 +5,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------===//
-"""Operators with one or a few queries: heads of a group may fill the lanes, and then
-every row of the plane is an item with a plan of its own."""
+"""Operators with one or a few queries: an item holds all rows that read the same keys,
+and each einsum has lanes of its own; or heads of a group fill the lanes, and every row
+of the plane is an item with a plan of its own."""
 
 from dataclasses import replace
 
@@ -16,53 +17,71 @@ from operators import Spec, operands, text
 from runner import decisions, judge, run, run_guarded
 
 BASE = Spec(24, 40, heads=8, key_heads=2, lse=True)
-# Whether the queries are the lanes.
+# And the rank that items are tiles of.
+TILE, QUERIES = "<tile = m", "<lanes = m"
 FORMS = {
-    "one": (replace(BASE, queries=1), False),
-    "causal": (replace(BASE, queries=1, where=(("causal",),)), False),
-    "lengths": (replace(BASE, queries=1, where=(("causal",),), key_lengths=True), False),
-    "window": (replace(BASE, queries=2, where=(("window", 60, 3),)), False),
-    "causal_of_three": (replace(BASE, queries=3, where=(("causal",),), sinks=True), False),
+    "one": (replace(BASE, queries=1), "<tile = g"),
+    "causal": (replace(BASE, queries=1, where=(("causal",),)), "<tile = g"),
+    "lengths": (replace(BASE, queries=1, where=(("causal",),), key_lengths=True), TILE),
+    "window": (replace(BASE, queries=2, where=(("window", 60, 3),)), TILE),
+    "causal_of_three": (replace(BASE, queries=3, where=(("causal",),), sinks=True), TILE),
     "rows_of_lengths": (
         replace(
             BASE, queries=3, where=(("causal",), ("window", 90, 0)), key_lengths=True,
             query_lengths=True,
         ),
-        False,
+        TILE,
     ),
     "prefix": (
         replace(BASE, queries=2, where=(("or", ("causal",), ("prefix", 40)),), align="top_left"),
-        False,
+        TILE,
     ),
     "origins": (
         replace(
             BASE, queries=2, where=(("causal",),), align="offset", offset="row",
             origins=(("m", "index"), ("n", "row")),
         ),
-        False,
+        TILE,
     ),
     "region": (
         replace(BASE, queries=2, where=(("window", 100, 9),), region="alibi", bias="hmn"),
-        False,
+        TILE,
     ),
-    "strided": (replace(BASE, queries=1, where=(("strided", 5, 2, 8),)), False),
-    "bf16": (replace(BASE, queries=1, where=(("causal",),), key_lengths=True, dtype="bf16"), False),
-    "f16": (replace(BASE, queries=2, where=(("window", 50, 0),), dtype="f16"), False),
-    "f64": (replace(BASE, queries=1, where=(("window", 77, 0),), dtype="f64"), False),
+    "strided": (replace(BASE, queries=1, where=(("strided", 5, 2, 8),)), TILE),
+    "bf16": (
+        replace(BASE, queries=1, where=(("causal",),), key_lengths=True, dtype="bf16"), TILE,
+    ),
+    "f16": (replace(BASE, queries=2, where=(("window", 50, 0),), dtype="f16"), TILE),
+    "f64": (replace(BASE, queries=1, where=(("window", 77, 0),), dtype="f64"), TILE),
     # More than one tile of lanes, for each of which the row is the same.
     "many_heads": (
-        replace(BASE, heads=50, key_heads=1, queries=2, where=(("window", 30, 0),)), False,
+        replace(BASE, heads=50, key_heads=1, queries=2, where=(("window", 30, 0),)),
+        "<lanes = g",
     ),
+    # More rows than an item holds: heads are items.
+    "many_rows": (replace(BASE, heads=16, queries=12, where=(("causal",),)), TILE),
+    "per_head": (
+        replace(BASE, queries=2, where=(("strided", 5, 2, 8),), bias="hmn", softcap=20.0),
+        TILE,
+    ),
+    "gates": (
+        replace(
+            BASE, queries=2, where=(("causal",),),
+            gates=(("value", "sigmoid", "bkn", False), ("output", "sigmoid", "bhmf", False)),
+        ),
+        TILE,
+    ),
+    "no_group": (replace(BASE, heads=2, queries=1, where=(("window", 9, 0),)), TILE),
+    "as_many": (replace(BASE, queries=4, where=(("causal",),)), TILE),
+    "most_of_a_vector": (replace(BASE, queries=13, where=(("causal",),)), QUERIES),
     # These walk their rows in tiles.
-    "no_group": (replace(BASE, heads=2, queries=1, where=(("window", 9, 0),)), True),
-    "as_many": (replace(BASE, queries=4, where=(("causal",),)), True),
-    "dilated": (replace(BASE, queries=2, where=(("dilated", 60, 4),)), True),
+    "dilated": (replace(BASE, queries=2, where=(("dilated", 60, 4),)), QUERIES),
     "permuted": (
         replace(
             BASE, queries=2, permute=(("query", ""), ("key", "")),
             where=(("permuted", ("window", 5, 5)),),
         ),
-        True,
+        QUERIES,
     ),
 }  # fmt: skip
 
@@ -73,9 +92,9 @@ def shapes(spec):
 
 @pytest.mark.parametrize("name", FORMS)
 def test_few_queries(kernels, name, seed):
-    spec, rows_are_lanes = FORMS[name]
+    spec, rank = FORMS[name]
     mapping = decisions(text(spec), "mapping")
-    assert ("<lanes = m by" in mapping) == rows_are_lanes, mapping
+    assert f"{rank} by" in mapping, mapping
     kernel = kernels.get(spec)
     for index, (m, n) in enumerate(shapes(spec)):
         data = operands(spec, 2, m, n, np.random.default_rng([seed, index]))
@@ -87,6 +106,24 @@ def test_few_queries(kernels, name, seed):
 def test_at_page_borders(kernels, guard, name, seed):
     spec, _ = FORMS[name]
     kernel = kernels.get(spec)
-    for n in (113, 300):
+    # Of the last, rows are asked for ahead of time.
+    for n in (113, 300, 3401):
         data = operands(spec, 3, spec.queries, n, np.random.default_rng([seed, n]))
         judge(data, run_guarded(kernel, data, "bhmd", guard, n), seed)
+
+
+# Features that fill no vectors or many, rows that fill no register tile.
+@pytest.mark.parametrize("dtype", ["f32", "bf16", "f16", "f64"])
+@pytest.mark.parametrize("features", [(64, 80), (128, 128), (192, 33), (7, 5)])
+@pytest.mark.parametrize("rows", [(1, 1), (4, 1), (3, 5), (8, 4)])
+def test_features_as_lanes(kernels, dtype, features, rows, seed):
+    group, queries = rows
+    spec = Spec(
+        *features, heads=2 * group, key_heads=2, queries=queries, dtype=dtype,
+        where=(("causal",), ("window", 200, 0)), key_lengths=True,
+    )  # fmt: skip
+    assert f"{TILE} by [{queries}]" in decisions(text(spec), "mapping")
+    kernel = kernels.get(spec)
+    for index, n in enumerate((3, 61, 64, 517)):
+        data = operands(spec, 1, queries, n, np.random.default_rng([seed, index]))
+        judge(data, run(kernel, data), seed + index)

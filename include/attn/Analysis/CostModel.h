@@ -52,11 +52,19 @@ struct RankRoles {
   StringAttr lanes;
   /// Ranks of independent work items, in the order of the results.
   SmallVector<StringAttr> parallel;
+  /// Whether `lanes` is a rank of few points that is cut into tiles, and each
+  /// einsum has lanes of its own.
+  bool innerLanes = false;
 };
 
 /// `stream` is the rank over which a plain cascade will iterate, if it is
 /// known: the roles are those of the form to come.
 RankRoles assignRankRoles(CascadeOp cascade, StringAttr stream = {});
+
+/// The roles where few rows claim the lanes: what an item streams is read for
+/// all rows that share it, and each einsum has lanes of its own. None where
+/// there are more rows, or their number is not known.
+std::optional<RankRoles> assignFewRows(CascadeOp cascade);
 
 /// Bytes that one work item of a cascade touches in a step of its iteration.
 struct WorkingSet {
@@ -67,6 +75,9 @@ struct WorkingSet {
   /// Everything that stays from step to step: the lanes' own inputs and the
   /// carried tensors.
   int64_t resident = 0;
+  /// The largest streamed input in the type that it is computed with, per point
+  /// of the step.
+  int64_t inputPerPoint = 0;
 };
 
 WorkingSet getWorkingSet(CascadeOp cascade, const RankRoles &roles,
@@ -101,8 +112,10 @@ std::optional<BlockTiles> chooseWarpTiles(CascadeOp cascade,
                                           const MachineModel &machine);
 
 /// Points per step such that the intermediate stays in the first level of
-/// cache and the working set in the second.
-int64_t chooseStreamTile(const WorkingSet &set, const MachineModel &machine);
+/// cache and the working set in the second; with `innerLanes` each streamed
+/// input in the first, too.
+int64_t chooseStreamTile(const WorkingSet &set, const MachineModel &machine,
+                         bool innerLanes = false);
 
 /// Accumulator rows of a register tile `laneTile` lanes wide.
 int64_t chooseRowTile(int64_t laneTile, int64_t elementBits,

@@ -110,8 +110,10 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
   let description = [{
     Every `attn.einsum` with a memref in `outs` becomes loops of the `scf`,
     `vector`, `memref` and `arith` dialects. The last rank of the result lies in
-    vector lanes; products that are summed use register tiles of `row-tile` rows
-    by up to three vectors. Where attn-tile-cascade built the tiles, the rows are
+    vector lanes, or a reduced rank where operands have that one side by side and
+    the other apart: vectors then hold partial results, and a tree of shuffles
+    makes one vector of results of a register tile. Products that are summed use
+    register tiles of `row-tile` rows by up to three vectors, more for few rows. Where attn-tile-cascade built the tiles, the rows are
     those of the mapping, which it leaves on the function as `attn.row_tile`. A
     quotient whose divisor is 0 is 0.
 

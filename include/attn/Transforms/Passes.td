@@ -318,7 +318,9 @@ def AttnChooseMapping : Pass<"attn-choose-mapping"> {
     Attaches a `mapping` to every cascade that has none. Lanes are a rank of
     every result and every carried tensor that is neither reduced nor iterated
     and that the streamed operands of contractions do not depend on, so that one
-    load serves all lanes. The other such ranks are independent work items. Tile
+    load serves all lanes. The other such ranks are independent work items. Where
+    all such ranks are known to be short, items hold them together and einsums have
+    lanes of their own (`tile = m by [4]`), unless `lane-tiles` are given. Tile
     sizes come from the number of vector registers and the sizes of the caches;
     the options describe the machine compiled for, never the one that compiles.
     A cascade without a rank for lanes gets a remark and no mapping. A size that is

@@ -378,6 +378,29 @@ func.func private @grid_tokens() attributes { a = #attn.mapping<lanes = m by [16
 
 // -----
 
+// MP-8
+// expected-error @+1 {{a mapping with 'tile' has one tile of 1 to 16 points; got [17]}}
+func.func private @tile_size() attributes { a = #attn.mapping<tile = m by [17], stream = 1, rows = 1, parallel = []> }
+
+// -----
+
+// MP-8
+// expected-error @+1 {{a mapping with 'tile' has one tile of 1 to 16 points; got [4, 2]}}
+func.func private @tile_sizes() attributes { a = #attn.mapping<tile = m by [4, 2], stream = 1, rows = 1, parallel = []> }
+
+// -----
+
+// MP-8
+// expected-error @+1 {{a mapping with 'tile' cuts no grid}}
+func.func private @tile_grid() attributes { a = #attn.mapping<tile = m by [4], stream = 1, rows = 1, parallel = [], grid = [2, 2]> }
+
+// -----
+
+// expected-error @+1 {{expected 'lanes' or 'tile'}}
+func.func private @no_rank() attributes { a = #attn.mapping<rows = 1, parallel = []> }
+
+// -----
+
 // MP-4
 // expected-error @+1 {{the order lists each parallel rank and the lanes once; got 'z'}}
 func.func private @order_unknown() attributes { a = #attn.mapping<lanes = m by [16], stream = 1, rows = 1, parallel = [b, h], order = [b, z, m]> }

@@ -119,6 +119,12 @@ TEST_F(CostModelTest, StreamTileFollowsTheCaches) {
   EXPECT_EQ(chooseStreamTile(set, machine), 48);
   machine.l2Bytes = 1;
   EXPECT_EQ(chooseStreamTile(set, machine), 16);
+  // With lanes of each einsum, a streamed input stays in the first level.
+  machine = MachineModel();
+  set = {/*scorePerPoint=*/64, /*perPoint=*/64 + 1024, /*resident=*/8192,
+         /*inputPerPoint=*/512};
+  EXPECT_EQ(chooseStreamTile(set, machine), 384);
+  EXPECT_EQ(chooseStreamTile(set, machine, /*innerLanes=*/true), 64);
   machine = {32, 512, int64_t(1) << 40, int64_t(1) << 40};
   EXPECT_EQ(chooseStreamTile(set, machine), 512);
   EXPECT_EQ(chooseStreamTile(WorkingSet(), machine), 512);

@@ -59,6 +59,26 @@ static void printIntegers(AsmPrinter &printer, ArrayRef<int64_t> integers) {
   printer << "]";
 }
 
+/// `lanes = m by [48]`, or `tile = m by [4]` where each einsum has lanes of its
+/// own.
+static ParseResult parseLanes(AsmParser &parser, StringAttr &lanes,
+                              SmallVector<int64_t> &laneTiles,
+                              bool &innerLanes) {
+  innerLanes = succeeded(parser.parseOptionalKeyword("tile"));
+  if (!innerLanes && parser.parseKeyword("lanes", " or 'tile'"))
+    return failure();
+  return failure(parser.parseEqual() || parseName(parser, lanes) ||
+                 parser.parseKeyword("by") || parseIntegers(parser, laneTiles));
+}
+
+static void printLanes(AsmPrinter &printer, StringAttr lanes,
+                       ArrayRef<int64_t> laneTiles, bool innerLanes) {
+  printer << (innerLanes ? "tile = " : "lanes = ");
+  printName(printer, lanes);
+  printer << " by ";
+  printIntegers(printer, laneTiles);
+}
+
 static ParseResult parseItems(AsmParser &parser,
                               SmallVector<StringAttr> &parallel,
                               SmallVector<StringAttr> &order,
@@ -410,17 +430,29 @@ void PlanAttr::print(AsmPrinter &printer) const {
   os << ">";
 }
 
+/// Points of a tile whose rank is not that of the lanes.
+static constexpr int64_t kMostTile = 16;
+
 LogicalResult MappingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   StringAttr lanes, ArrayRef<int64_t> laneTiles,
                                   int64_t streamTile, int64_t rowTile,
                                   ArrayRef<StringAttr> parallel,
                                   ArrayRef<StringAttr> order,
-                                  ArrayRef<int64_t> gridTile) {
+                                  ArrayRef<int64_t> gridTile, bool innerLanes) {
   // spec: MP-1
   if (laneTiles.empty())
     return emitError() << "a mapping needs at least one lane tile";
+  // spec: MP-8
+  if (innerLanes &&
+      (laneTiles.size() > 1 || laneTiles[0] < 1 || laneTiles[0] > kMostTile))
+    return emitError() << "a mapping with 'tile' has one tile of 1 to "
+                       << kMostTile << " points; got [" << laneTiles << "]";
+  if (innerLanes && !gridTile.empty())
+    return emitError() << "a mapping with 'tile' cuts no grid";
   for (auto [index, tile] : llvm::enumerate(laneTiles))
-    if (tile < 8 || tile > 128 || tile % 8 != 0)
+    if (innerLanes)
+      continue;
+    else if (tile < 8 || tile > 128 || tile % 8 != 0)
       return emitError() << "lane tiles are multiples of 8 up to 128; got "
                          << tile;
     else if (index > 0 && tile >= laneTiles[index - 1])

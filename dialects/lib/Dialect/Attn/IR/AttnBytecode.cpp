@@ -410,6 +410,7 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
         writer.writeAttributes(mapping.getParallel());
         writer.writeAttributes(mapping.getOrder());
         integers(mapping.getGridTile());
+        writer.writeVarInt(mapping.getInnerLanes());
         return success();
       })
       .Case([&](ReductionKindAttr reduction) {
@@ -598,18 +599,23 @@ Attribute AttributeReader::readMapping() {
   int64_t streamTile, rowTile;
   SmallVector<StringAttr> parallel, order;
   SmallVector<int64_t> gridTile;
+  uint64_t innerLanes;
   if (failed(reader.readAttribute(lanes)) ||
       failed(reader.readSignedVarInts(laneTiles)) ||
       failed(reader.readSignedVarInt(streamTile)) ||
       failed(reader.readSignedVarInt(rowTile)) ||
       failed(reader.readAttributes(parallel)) ||
       failed(reader.readAttributes(order)) ||
-      failed(reader.readSignedVarInts(gridTile)))
+      failed(reader.readSignedVarInts(gridTile)) ||
+      failed(reader.readVarInt(innerLanes)))
     return {};
+  if (innerLanes > 1)
+    return reader.emitError() << "unknown form of lanes " << innerLanes,
+           Attribute();
   return get<MappingAttr>(lanes, ArrayRef<int64_t>(laneTiles), streamTile,
                           rowTile, ArrayRef<StringAttr>(parallel),
                           ArrayRef<StringAttr>(order),
-                          ArrayRef<int64_t>(gridTile));
+                          ArrayRef<int64_t>(gridTile), innerLanes == 1);
 }
 
 Attribute AttributeReader::read() {

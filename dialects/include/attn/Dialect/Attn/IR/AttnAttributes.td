@@ -646,6 +646,11 @@ def Attn_MappingAttr : Attn_Attr<"Mapping", "mapping"> {
     token grid of a `neighborhood` into tiles of so many tokens on each axis, the
     rows of one lane tile; without it rows are cut as they lie.
 
+    With `tile` in place of `lanes`, `innerLanes` here, items are still tiles of
+    that rank, but its points do not lie side by side: each einsum on a tile takes
+    as its lanes the rank that is contiguous in what it reads, a reduced one
+    included, and tiles keep the order of dimensions that their tensors have.
+
     Where each intermediate lives is written on its einsum (`in cache`).
   }];
   let parameters = (ins "::mlir::StringAttr":$lanes,
@@ -653,9 +658,10 @@ def Attn_MappingAttr : Attn_Attr<"Mapping", "mapping"> {
                         "int64_t":$streamTile, "int64_t":$rowTile,
                         ArrayRefParameter<"::mlir::StringAttr">:$parallel,
                         OptionalArrayRefParameter<"::mlir::StringAttr">:$order,
-                        OptionalArrayRefParameter<"int64_t">:$gridTile);
+                        OptionalArrayRefParameter<"int64_t">:$gridTile,
+                        "bool":$innerLanes);
   let assemblyFormat = [{
-    `<` `lanes` `=` custom<Name>($lanes) `by` custom<Integers>($laneTiles) `,`
+    `<` custom<Lanes>($lanes, $laneTiles, $innerLanes) `,`
     `stream` `=` $streamTile `,` `rows` `=` $rowTile `,`
     `parallel` `=` custom<Items>($parallel, $order, $gridTile) `>`
   }];
