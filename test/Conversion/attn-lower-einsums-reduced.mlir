@@ -7,10 +7,15 @@
 // CHECK-LABEL: func @scores
 // CHECK: scf.for %[[KEY:.*]] = %{{.*}} to %{{.*}} step %c4
 // CHECK: %[[SUMS:.*]]:16 = scf.for %{{.*}} = %c0{{.*}} to %{{.*}} step %c16
-// CHECK-COUNT-4: vector.load %arg0
-// CHECK-COUNT-4: vector.load %arg1
+// Each row of both is loaded once, in front of its first use.
+// CHECK: vector.load %arg0
+// CHECK: vector.load %arg1
+// CHECK: vector.fma
+// CHECK-COUNT-3: vector.load %arg0
+// CHECK: vector.fma
+// CHECK-COUNT-3: vector.load %arg1
 // CHECK-NOT: vector.load
-// CHECK-COUNT-16: vector.fma
+// CHECK-COUNT-4: vector.fma
 // CHECK: scf.yield
 // Halves of two vectors become one, then halves of halves.
 // CHECK: vector.shuffle %[[SUMS]]#0, %[[SUMS]]#1 [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]
