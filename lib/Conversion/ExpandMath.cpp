@@ -46,6 +46,13 @@ struct ExpandPattern : OpRewritePattern<OpTy> {
   MathTarget target;
 };
 
+static Value callNVVM(PatternRewriter &rewriter, Location loc, StringRef name,
+                      Value operand) {
+  return LLVM::CallIntrinsicOp::create(rewriter, loc, operand.getType(),
+                                       rewriter.getStringAttr(name), operand)
+      .getResult(0);
+}
+
 /// Where subnormal numbers do not matter, a power of two is one instruction of
 /// a GPU; with them it is four.
 struct ApproximateExp2Pattern : OpRewritePattern<math::Exp2Op> {
@@ -57,10 +64,38 @@ struct ApproximateExp2Pattern : OpRewritePattern<math::Exp2Op> {
         !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
       return failure();
     rewriter.replaceOp(op,
-                       LLVM::CallIntrinsicOp::create(
-                           rewriter, op.getLoc(), op.getType(),
-                           rewriter.getStringAttr("llvm.nvvm.ex2.approx.ftz"),
-                           op.getOperand()));
+                       callNVVM(rewriter, op.getLoc(),
+                                "llvm.nvvm.ex2.approx.ftz", op.getOperand()));
+    return success();
+  }
+};
+
+/// 1 - 2 / (2^(2 x log2 e) + 1), by two instructions that approximate: within
+/// 2^-20 of tanh, an error that is absolute. Infinities give 1 and -1, NaN
+/// stays.
+struct ApproximateTanhPattern : OpRewritePattern<math::TanhOp> {
+  explicit ApproximateTanhPattern(MLIRContext *context)
+      : OpRewritePattern(context, /*benefit=*/2) {}
+
+  LogicalResult matchAndRewrite(math::TanhOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.getType().isF32() ||
+        !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
+      return failure();
+    Location loc = op.getLoc();
+    auto constant = [&](float value) -> Value {
+      return arith::ConstantOp::create(rewriter, loc,
+                                       rewriter.getF32FloatAttr(value));
+    };
+    Value power =
+        callNVVM(rewriter, loc, "llvm.nvvm.ex2.approx.ftz",
+                 arith::MulFOp::create(rewriter, loc, op.getOperand(),
+                                       constant(2 * llvm::numbers::log2ef)));
+    Value quotient =
+        callNVVM(rewriter, loc, "llvm.nvvm.rcp.approx.ftz.f",
+                 arith::AddFOp::create(rewriter, loc, power, constant(1)));
+    rewriter.replaceOpWithNewOp<math::FmaOp>(op, quotient, constant(-2),
+                                             constant(1));
     return success();
   }
 };
@@ -115,7 +150,7 @@ struct ExpandMathPass : public attn::impl::AttnExpandMathBase<ExpandMathPass> {
     patterns.add<WidenPattern>(context);
     // Of f32 a GPU has it as an instruction.
     if (gpu) {
-      patterns.add<ApproximateExp2Pattern>(context);
+      patterns.add<ApproximateExp2Pattern, ApproximateTanhPattern>(context);
       patterns.add<ExpandPattern<math::Exp2Op, &MathExpander::exp2,
                                  /*ofSingle=*/false>>(context, target);
     } else {

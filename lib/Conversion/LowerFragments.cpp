@@ -157,6 +157,12 @@ private:
       if (llvm::is_contained(einsum.getOutputRanks(), lane))
         einsums.push_back(einsum);
     });
+    // Scores are sums of products of 16 bits, and a tanh is as exact as they
+    // are where it is computed by instructions that approximate.
+    for (EinsumOp einsum : einsums)
+      einsum.walk([](math::TanhOp op) {
+        op.setFastmath(op.getFastmath() | arith::FastMathFlags::afn);
+      });
     for (EinsumOp einsum : einsums)
       FragmentLowering(einsum, lane, getThread(einsum), registers).run();
     for (memref::AllocaOp tile : tiles) {

@@ -27,12 +27,14 @@ constexpr uint16_t signBit = 0x8000;
 struct HalfType {
   static double decode(uint16_t bits) { return halfToFloat(bits); }
   static uint16_t encode(double value) { return doubleToHalf(value); }
+  static constexpr double leastNormal = 0x1p-14;
   static constexpr uint16_t exponentMask = 0x7c00;
   static constexpr uint16_t one = 0x3c00;
 };
 struct BfloatType {
   static double decode(uint16_t bits) { return bfloatToFloat(bits); }
   static uint16_t encode(double value) { return doubleToBfloat(value); }
+  static constexpr double leastNormal = 0x1p-126;
   static constexpr uint16_t exponentMask = 0x7f80;
   static constexpr uint16_t one = 0x3f80;
 };
@@ -66,7 +68,13 @@ template <typename Format>
 static uint16_t compute(FloatOperation operation, uint16_t a, uint16_t b,
                         uint16_t c, uint8_t flags) {
   auto decode = Format::decode;
-  auto encode = Format::encode;
+  // Results are flushed that are too small before they are rounded, as an H200
+  // does it: 0x1.ffcp-15 is 0, although the least normal number is nearest.
+  auto encode = [&](double value) {
+    if (flags & Flush && std::abs(value) < Format::leastNormal)
+      return std::signbit(value) ? signBit : uint16_t(0);
+    return Format::encode(value);
+  };
   switch (operation) {
   case FloatOperation::Add:
     return encode(multiplyAddToOdd(decode(a), 1, decode(b)));

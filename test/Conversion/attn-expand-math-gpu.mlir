@@ -28,3 +28,20 @@ func.func @remainder(%x: f64, %y: f64) -> f64 {
   %a = arith.remf %x, %y : f64
   return %a : f64
 }
+
+// -----
+
+// Where approximations do, a tanh takes two of them.
+// CHECK-LABEL: func.func @tanh
+// CHECK: %[[TWICE:.*]] = arith.mulf %arg0, %{{.*}} : f32
+// CHECK: %[[POWER:.*]] = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz"(%[[TWICE]])
+// CHECK: %[[SUM:.*]] = arith.addf %[[POWER]], %{{.*}} : f32
+// CHECK: %[[QUOTIENT:.*]] = llvm.call_intrinsic "llvm.nvvm.rcp.approx.ftz.f"(%[[SUM]])
+// CHECK: %[[A:.*]] = math.fma %[[QUOTIENT]], %{{.*}}, %{{.*}} : f32
+// CHECK-NOT: call_intrinsic
+// CHECK: return %[[A]]
+func.func @tanh(%x: f32) -> (f32, f32) {
+  %a = math.tanh %x fastmath<afn> : f32
+  %b = math.tanh %x : f32
+  return %a, %b : f32, f32
+}

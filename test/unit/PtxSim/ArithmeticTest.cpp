@@ -256,6 +256,13 @@ TEST(Arithmetic, PairsOfHalves) {
             (std::vector<uint32_t>{0x40004000, 0x3c003c00}));
   EXPECT_EQ(evaluate<uint32_t>("neg.bf16x2 %d, %a;", a),
             (std::vector<uint32_t>{0xbc00c000, 0xfe003c00}));
+  // Products just below the least normal number are rounded to it, and flushed
+  // where that is asked for, as measured on an H200.
+  std::vector<uint32_t> below = {0xbbff3bff}, least = {0x84008400};
+  EXPECT_EQ(evaluate<uint32_t>("mul.rn.f16x2 %d, %a, %b;", below, least)[0],
+            0x04008400u);
+  EXPECT_EQ(evaluate<uint32_t>("mul.rn.ftz.f16x2 %d, %a, %b;", below, least)[0],
+            0x00008000u);
 }
 
 TEST(Arithmetic, PairsOfFloats) {
