@@ -207,8 +207,12 @@ std::optional<StringRef> ProductPairer::checkOperands(PairedProduct &product) {
   if (!isPlainIn(from, depth))
     return "an index is computed from the rank of the sum";
   product.leftCopy = findCopy(left);
-  if (isFromTiles(left))
+  if (isFromTiles(left)) {
+    // Pairs of weights hold the second row first, those of columns the first.
+    if (product.isDepthLast)
+      return "weights are summed along the rows of the other operand";
     return std::nullopt;
+  }
   if (!product.leftCopy || !product.isDepthLast)
     return "the operand over the lanes is computed from a tensor";
   if (hasPairRanks(product.leftCopy))
@@ -258,7 +262,7 @@ void ProductPairer::readThrough(EinsumOp copy) {
   for (EinsumOp reader : readers[tile]) {
     if (paired.contains(reader))
       continue;
-    if (*getCopyFactor(copy))
+    if (*getCopyFactor(copy) || !copy.getClampedRanks().empty())
       return;
     for (unsigned index = 0; index < reader.getInputs().size(); ++index) {
       if (getWholeBuffer(reader.getInputs()[index]) != tile)

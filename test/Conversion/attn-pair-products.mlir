@@ -137,3 +137,43 @@ func.func @power_worker() -> i64 {
   %bytes = arith.constant 6144 : i64
   return %bytes : i64
 }
+
+// -----
+
+// Another reader of the queries keeps their copy: in the tensor some of its lanes do
+// not exist. Weights that are summed along the rows of a copy stay in f32.
+// CHECK-LABEL: func.func @kept_run0
+// CHECK: %[[Q:.*]] = memref.view %{{.*}}[%c6144{{.*}}][] : memref<?xi8> to memref<8x16x2xbf16>
+// CHECK: attn.einsum [e_pair,m,e_place] = %{{.*}}[m,e_pair*2+e_place] outs(%[[Q]]) clamp [m]
+// CHECK: attn.einsum [e,m] = %{{.*}}[m,e] outs(%[[COPY:.*]]) clamp [m]
+// CHECK: attn.einsum [m] = %[[COPY]][e,m] reduce add(e)
+// CHECK: attn.einsum [n0,m] = mul(%[[Q]][e_pair,m,e_place], {{.*}}) {attn.pairs = "e_place"}
+// CHECK: attn.einsum [f,m] = mul(%{{.*}}[n0,m], %{{.*}}[f,n0]) reduce add(n0)
+!descriptor = !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+func.func @kept_run0(%q: memref<?x16xbf16>, %k: memref<32x16xbf16>, %v: memref<8x32xbf16>, %sum: memref<16xf32>, %o: memref<8x16xf32>, %scratch: !llvm.ptr, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %fields = llvm.mlir.poison : !descriptor
+  %with = llvm.insertvalue %scratch, %fields[1] : !descriptor
+  %w = builtin.unrealized_conversion_cast %with : !descriptor to memref<?xi8>
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c3072 = arith.constant 3072 : index
+  %c5120 = arith.constant 5120 : index
+  %qt = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [e,m] = %q[m,e] outs(%qt) clamp [m] : (memref<?x16xbf16>) -> memref<16x16xf32>
+  attn.einsum [m] = %qt[e,m] reduce add(e) outs(%sum) : (memref<16x16xf32>) -> memref<16xf32>
+  %kt = memref.view %w[%c1024][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,e] = %k[n0,e] outs(%kt) : (memref<32x16xbf16>) -> memref<32x16xf32>
+  %s = memref.view %w[%c3072][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,m] = mul(%qt[e,m], %kt[n0,e]) reduce add(e) outs(%s) : (memref<16x16xf32>, memref<32x16xf32>) -> memref<32x16xf32>
+  attn.einsum [n0,m] = mul(%s[n0,m], %s[n0,m]) outs(%s) : (memref<32x16xf32>, memref<32x16xf32>) -> memref<32x16xf32>
+  %vt = memref.view %w[%c5120][] : memref<?xi8> to memref<8x32xf32>
+  attn.einsum [f,n0] = %v[f,n0] outs(%vt) : (memref<8x32xbf16>) -> memref<8x32xf32>
+  // expected-remark @below {{multiplies in f32, not in pairs of bf16: weights are summed along the rows of the other operand}}
+  attn.einsum [f,m] = mul(%s[n0,m], %vt[f,n0]) reduce add(n0) outs(%o) : (memref<32x16xf32>, memref<8x32xf32>) -> memref<8x16xf32>
+  return
+}
+func.func @kept_worker() -> i64 {
+  %bytes = arith.constant 6144 : i64
+  return %bytes : i64
+}
