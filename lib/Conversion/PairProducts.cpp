@@ -49,7 +49,8 @@ namespace {
 struct PairedProduct {
   EinsumOp einsum;
   Contraction parts;
-  /// The copies of a tensor that its operands are; no left one for weights.
+  /// The copies of a tensor that its operands are; no left one for weights,
+  /// which are computed from other tiles.
   EinsumOp leftCopy, rightCopy;
   /// Whether neighbours along the depth lie side by side in the right operand.
   bool isDepthLast;
@@ -206,13 +207,13 @@ std::optional<StringRef> ProductPairer::checkOperands(PairedProduct &product) {
       product.rightCopy.getOutputRanks()[product.isDepthLast ? 1 : 0];
   if (!isPlainIn(from, depth))
     return "an index is computed from the rank of the sum";
-  product.leftCopy = findCopy(left);
   if (isFromTiles(left)) {
     // Pairs of weights hold the second row first, those of columns the first.
     if (product.isDepthLast)
       return "weights are summed along the rows of the other operand";
     return std::nullopt;
   }
+  product.leftCopy = findCopy(left);
   if (!product.leftCopy || !product.isDepthLast)
     return "the operand over the lanes is computed from a tensor";
   if (hasPairRanks(product.leftCopy))
@@ -357,7 +358,7 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
   EinsumOp einsum = product.einsum;
   StringAttr depth = product.parts.depth;
   EinsumOp copy = product.leftCopy;
-  if (!isFromTiles(einsum.getInputs()[product.parts.left])) {
+  if (copy) {
     auto [found, isNew] = known.try_emplace({copy, true}, Value());
     if (!isNew)
       return found->second;
