@@ -77,3 +77,14 @@ std::optional<FloatAttr> mlir::attn::getCopyFactor(EinsumOp einsum) {
   }
   return std::nullopt;
 }
+
+void mlir::attn::createScale(OpBuilder &builder, Location loc, Value tile,
+                             ArrayRef<StringAttr> ranks, FloatAttr factor) {
+  EinsumOp::create(builder, loc, tile, ranks, EinsumAccess::get(tile, ranks),
+                   std::nullopt, /*accumulate=*/false, {},
+                   [&](OpBuilder &map, Location at, ValueRange args) -> Value {
+                     return arith::MulFOp::create(
+                         map, at, args[0],
+                         arith::ConstantOp::create(map, at, factor));
+                   });
+}

@@ -37,6 +37,10 @@ bool usesRank(const EinsumAccess &access, StringAttr rank);
 /// constant.
 std::optional<FloatAttr> getCopyFactor(EinsumOp einsum);
 
+/// Multiplies `tile`, over `ranks`, by `factor` in place.
+void createScale(OpBuilder &builder, Location loc, Value tile,
+                 ArrayRef<StringAttr> ranks, FloatAttr factor);
+
 } // namespace mlir::attn
 
 #endif // ATTN_LIB_CONVERSION_CONTRACTIONS_H

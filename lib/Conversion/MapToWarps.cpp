@@ -206,13 +206,7 @@ void WarpMapper::multiplyRows(const WarpBuffer &buffer, EinsumOp product,
                      return arith::MulFOp::create(map, at, args[0], args[1]);
                    });
   if (buffer.factor)
-    EinsumOp::create(
-        builder, loc, out, ranks, EinsumAccess::get(out, ranks), std::nullopt,
-        /*accumulate=*/false, {},
-        [&](OpBuilder &map, Location at, ValueRange args) -> Value {
-          Value factor = arith::ConstantOp::create(map, at, buffer.factor);
-          return arith::MulFOp::create(map, at, args[0], factor);
-        });
+    createScale(builder, loc, out, ranks, buffer.factor);
   product.erase();
 }
 

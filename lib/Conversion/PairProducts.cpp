@@ -461,13 +461,7 @@ void ProductPairer::rewrite(const PairedProduct &product) {
       });
   sum->setAttr(kPairsAttrName, place);
   if (product.factor)
-    EinsumOp::create(
-        builder, loc, out, ranks, EinsumAccess::get(out, ranks), std::nullopt,
-        /*accumulate=*/false, {},
-        [&](OpBuilder &map, Location at, ValueRange args) -> Value {
-          Value factor = arith::ConstantOp::create(map, at, product.factor);
-          return arith::MulFOp::create(map, at, args[0], factor);
-        });
+    createScale(builder, loc, out, ranks, product.factor);
   einsum.erase();
 }
 

@@ -213,34 +213,36 @@ class AffineSetOfHead:
         raise TypeError("the head of an atom is not known here")
 
 
+def map_atoms(where, change):
+    """A sparsity with `change` of each of its atoms."""
+    if isinstance(where, And):
+        return And(tuple(map_atoms(term, change) for term in where.atoms))
+    if isinstance(where, Or):
+        return Or(tuple(map_atoms(term, change) for term in where.terms))
+    if isinstance(where, Not):
+        return Not(map_atoms(where.term, change))
+    if isinstance(where, Permuted):
+        return Permuted(map_atoms(where.term, change))
+    return change(where)
+
+
 def with_head(where, head: int):
     """A sparsity whose atoms are those of one head."""
-    if isinstance(where, And):
-        return And(tuple(with_head(term, head) for term in where.atoms))
-    if isinstance(where, Or):
-        return Or(tuple(with_head(term, head) for term in where.terms))
-    if isinstance(where, Not):
-        return Not(with_head(where.term, head))
-    if isinstance(where, Permuted):
-        return Permuted(with_head(where.term, head))
-    if isinstance(where, (PerHead, AffineSetOfHead)):
-        return where.of(head)
-    return where
+    return map_atoms(
+        where,
+        lambda atom: atom.of(head) if isinstance(atom, (PerHead, AffineSetOfHead)) else atom,
+    )
 
 
 def with_num_keys(where, num_keys: int):
     """A sparsity whose neighborhoods without a grid know how many keys there are."""
-    if isinstance(where, And):
-        return And(tuple(with_num_keys(term, num_keys) for term in where.atoms))
-    if isinstance(where, Or):
-        return Or(tuple(with_num_keys(term, num_keys) for term in where.terms))
-    if isinstance(where, Not):
-        return Not(with_num_keys(where.term, num_keys))
-    if isinstance(where, Permuted):
-        return Permuted(with_num_keys(where.term, num_keys))
-    if isinstance(where, Neighborhood) and not where.grid:
-        return replace(where, num_keys=num_keys)
-    return where
+
+    def change(atom):
+        if isinstance(atom, Neighborhood) and not atom.grid:
+            return replace(atom, num_keys=num_keys)
+        return atom
+
+    return map_atoms(where, change)
 
 
 @dataclass(frozen=True)
