@@ -27,6 +27,12 @@ public:
   }
   bool isReduced(StringAttr rank) const { return reduced.contains(rank); }
   bool isStreaming(StringAttr rank) const { return streaming.contains(rank); }
+  /// Whether `rank` counts the splits of a loop: its points are items.
+  bool isSplit(StringAttr rank) const {
+    return llvm::any_of(loops, [&](IterateOp loop) {
+      return IterateOp(loop).getSplitRankAttr() == rank;
+    });
+  }
   /// Whether input `index` of `einsum` is read along an iterative rank.
   bool isStreamed(EinsumOp einsum, unsigned index) const {
     if (stream && einsum.inputUsesRank(index, stream))

@@ -12,6 +12,12 @@
 using namespace mlir;
 using namespace mlir::attn;
 
+bool attn::wantsUnfused(CascadeOp cascade) {
+  auto form =
+      dyn_cast_or_null<StringAttr>(cascade->getDiscardableAttr(kFormAttrName));
+  return form && form == "unfused";
+}
+
 SmallVector<StringAttr> attn::getAccessRanks(const EinsumAccess &access) {
   SmallVector<StringAttr> ranks;
   auto visit = [&](auto &&self, AffineMap map) -> void {

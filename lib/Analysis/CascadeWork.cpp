@@ -239,6 +239,9 @@ ExtentFormula CascadeWork::getRepetitions(EinsumOp einsum,
       *point = iterate.getParentAttr();
     else
       points = points * getSymbol(iterate.getRankAttr());
+    // A step belongs to one split.
+    if (iterate.getSplitRank())
+      llvm::erase(names, iterate.getSplitRankAttr());
   }
   auto space = cascade;
   if (masked && space.hasSpace() &&

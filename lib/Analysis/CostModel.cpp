@@ -186,6 +186,16 @@ static std::optional<int64_t> getFixedStep(CascadeOp cascade) {
   return points;
 }
 
+/// The points of a split of the stream, if it has splits.
+static std::optional<int64_t> getSplitSize(CascadeOp cascade) {
+  std::optional<int64_t> size;
+  cascade.getBody().walk([&](IterateOp iterate) {
+    if (iterate.getSplitSize())
+      size = iterate.getSplitSize();
+  });
+  return size;
+}
+
 /// Lane tiles and the time that a key takes in each. A tile of few registers
 /// keeps fewer sums in flight.
 static constexpr std::pair<int64_t, double> kLaneTileTimes[] = {
@@ -395,6 +405,16 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
                          machine, roles.innerLanes);
   if (!overrides.streamTile && !fixedStep && isa_and_nonnull<IndicesAttr>(list))
     streamTile = std::min(streamTile, kListedPoints);
+  // A step lies in one split.
+  std::optional<int64_t> split = getSplitSize(cascade);
+  if (split && overrides.streamTile && *split % streamTile != 0) {
+    emitError() << "the stream tile is " << streamTile
+                << ", which does not divide the " << *split
+                << " points of a split";
+    return failure();
+  }
+  while (split && *split % streamTile != 0)
+    streamTile -= kSplitUnit;
   if (!overrides.rowTile)
     rowTile = chooseRowTile(roles.innerLanes ? kWidestLanes : laneTiles.front(),
                             getComputeBits(cascade), machine);

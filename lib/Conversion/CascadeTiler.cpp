@@ -60,6 +60,12 @@ CascadeTiler::findExtent(StringAttr rank) {
   auto *found = extents.find(rank);
   if (found != extents.end() && !ShapedType::isDynamic(found->second))
     return ExtentPlace{Kind::Number, found->second, 0};
+  if (iterate && rank == iterate.getSplitRankAttr()) {
+    std::optional<ExtentPlace> whole = findExtent(iterate.getParentAttr());
+    if (whole)
+      whole->partSize = *iterate.getSplitSize();
+    return whole;
+  }
 
   // A dynamic extent is a dimension of some input, or of an output.
   std::optional<ExtentPlace> place;
@@ -96,12 +102,20 @@ Value CascadeTiler::getExtent(OpBuilder &builder, Location loc,
   std::optional<ExtentPlace> place = findExtent(rank);
   if (!place)
     return {};
+  Value extent;
   if (place->kind == ExtentPlace::Kind::Number)
-    return arith::ConstantIndexOp::create(builder, loc, place->number);
-  ValueRange tensors =
-      place->kind == ExtentPlace::Kind::Input ? inputs : outputs;
-  return memref::DimOp::create(builder, loc, tensors[place->number],
-                               place->dim);
+    extent = arith::ConstantIndexOp::create(builder, loc, place->number);
+  else
+    extent = memref::DimOp::create(builder, loc,
+                                   place->kind == ExtentPlace::Kind::Input
+                                       ? inputs[place->number]
+                                       : outputs[place->number],
+                                   place->dim);
+  if (place->partSize == 1)
+    return extent;
+  return arith::CeilDivUIOp::create(
+      builder, loc, extent,
+      arith::ConstantIndexOp::create(builder, loc, place->partSize));
 }
 
 //===----------------------------------------------------------------------===//

@@ -109,11 +109,12 @@ public:
 
 private:
   /// What says how far a rank runs: a number, or dimension `dim` of input or
-  /// output number `number`.
+  /// output number `number`, cut into parts of `partSize` points.
   struct ExtentPlace {
     enum class Kind { Number, Input, Output };
     Kind kind;
     int64_t number, dim;
+    int64_t partSize = 1;
   };
   std::optional<ExtentPlace> findExtent(StringAttr rank);
 
@@ -246,6 +247,8 @@ private:
 
   // Emission of loops.
   void emitIterate(OpBuilder &builder, IterateOp op);
+  KeyInterval cutToSplit(OpBuilder &builder, IterateOp op,
+                         KeyInterval interval);
   void emitInterval(OpBuilder &builder, IterateOp op, KeyInterval interval);
   void emitStep(OpBuilder &builder, IterateOp op, bool masked);
   void emitRanges(OpBuilder &builder, Location loc,

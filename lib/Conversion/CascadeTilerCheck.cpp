@@ -399,6 +399,11 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
                          << " are of (" << space.queryRank.getValue() << ", "
                          << space.keyRank.getValue()
                          << "), which are not the lanes and the streamed rank";
+  if (iterate && iterate.getSplitRank() &&
+      (grid || listAtom || residues > 1 || space.isPacked() ||
+       !space.permutations.empty()))
+    return emit(iterate) << "splits its points, but segments, lists, orders, "
+                            "remainders or boxes say which follow each other";
   if (space.isPacked())
     return checkStepIndices("whose segments count for themselves", emit);
   if (residues > 1)
@@ -415,6 +420,10 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
     return failure();
   if (failed(checkPermutations(emit)) || failed(checkWalk(emit)))
     return failure();
+  if (iterate && iterate.getSplitRank() &&
+      !isParallel(iterate.getSplitRankAttr()))
+    return emit(iterate) << "has splits '" << *iterate.getSplitRank()
+                         << "', which the mapping does not work on in parallel";
   SmallVector<AccessAttr> masks = space.getMasks();
   for (AccessAttr access : space.getAccesses())
     for (StringAttr rank : access.getRanks())

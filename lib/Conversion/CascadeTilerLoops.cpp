@@ -177,9 +177,25 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
     interval.end =
         arith::MinSIOp::create(builder, loc, interval.end, block->end);
   }
-  emitInterval(builder, op, interval);
+  emitInterval(builder, op, cutToSplit(builder, op, interval));
   workspaceBytes = std::max(workspaceBytes, stepBytes);
   stepFirst = stepCount = tileFirst = {};
+}
+
+/// What lies of an interval of keys in the item's split.
+CascadeTiler::KeyInterval CascadeTiler::cutToSplit(OpBuilder &builder,
+                                                   IterateOp op,
+                                                   KeyInterval interval) {
+  if (!op.getSplitRank())
+    return interval;
+  Location loc = op.getLoc();
+  Value size = arith::ConstantIndexOp::create(builder, loc, *op.getSplitSize());
+  Value number = coordinates[llvm::find(parallel, op.getSplitRankAttr()) -
+                             parallel.begin()];
+  Value begin = arith::MulIOp::create(builder, loc, number, size);
+  Value end = arith::AddIOp::create(builder, loc, begin, size);
+  return {arith::MaxSIOp::create(builder, loc, interval.begin, begin),
+          arith::MinSIOp::create(builder, loc, interval.end, end)};
 }
 
 /// Emits the steps over one interval of keys. Tiles are anchored at the key

@@ -29,6 +29,11 @@ CascadeToLinalg::CascadeToLinalg(CascadeOp cascade, OpBuilder &builder)
 }
 
 FailureOr<SmallVector<Value>> CascadeToLinalg::lower() {
+  for (auto iterate : cascade.getBody().getOps<IterateOp>())
+    if (iterate.getSplitRank())
+      return LogicalResult(
+          emitNotSupported(iterate)
+          << "an iteration with splits is compiled fused alone");
   builder.setInsertionPoint(cascade);
   mapping.map(cascade.getBody().getArguments(), cascade.getInputs());
   buildSlots();

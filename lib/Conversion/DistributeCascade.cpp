@@ -313,6 +313,7 @@ void CascadeDistributor::run() {
                                  drop(order.getAccess()));
   auto created =
       CascadeOp::create(builder, loc, types, inputs, space, MappingAttr());
+  created->setDiscardableAttrs(cascade->getDiscardableAttrDictionary());
   OpBuilder inner(builder.getContext());
   Block *newBody =
       inner.createBlock(&created.getBody(), {}, TypeRange(ValueRange(inputs)),

@@ -215,6 +215,8 @@ void ExtentClasses::visit(EinsumOp op) {
 }
 
 void ExtentClasses::visit(IterateOp op) {
+  if (op.getSplitRank())
+    splits.push_back(op);
   for (auto [init, argument, result, yielded] :
        llvm::zip(op.getInits(), op.getBody().getArguments(), op.getResults(),
                  op.getYielded())) {
@@ -222,6 +224,17 @@ void ExtentClasses::visit(IterateOp op) {
     uniteAll(init, result);
     uniteAll(init, yielded);
   }
+}
+
+std::optional<ExtentClasses::Parts>
+ExtentClasses::findParts(unsigned leader) const {
+  for (IterateOp split : splits) {
+    auto cascade = split->getParentOfType<CascadeOp>();
+    std::optional<unsigned> whole = findRank(cascade, split.getParent());
+    if (whole && findRank(cascade, *split.getSplitRank()) == leader)
+      return Parts{*whole, static_cast<int64_t>(*split.getSplitSize())};
+  }
+  return std::nullopt;
 }
 
 void ExtentClasses::visit(linalg::LinalgOp op) {

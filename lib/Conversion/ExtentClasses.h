@@ -34,6 +34,12 @@ public:
       return std::nullopt;
     return classes.getLeaderValue(found->second);
   }
+  /// Where a class is the number of parts of `size` points in another.
+  struct Parts {
+    unsigned whole;
+    int64_t size;
+  };
+  std::optional<Parts> findParts(unsigned leader) const;
   /// The static extent of a class, or kDynamic.
   int64_t getSize(unsigned leader) const {
     auto found = sizes.find(leader);
@@ -72,6 +78,8 @@ private:
   llvm::EquivalenceClasses<unsigned> classes;
   llvm::DenseMap<std::pair<Value, int64_t>, unsigned> nodes;
   llvm::DenseMap<std::pair<Operation *, StringRef>, unsigned> ranks;
+  /// The iterations whose splits are counted.
+  SmallVector<IterateOp> splits;
   llvm::DenseMap<unsigned, int64_t> sizes;
   llvm::DenseMap<unsigned, std::string> names;
   unsigned numNodes = 0;

@@ -92,9 +92,14 @@ SmallVector<Value> PhaseLinker::getDynamicExtents(const Scope &scope,
   auto extents = value.getOwner()->getAttrOfType<ArrayAttr>(kExtentsAttrName);
   auto places = cast<DenseI64ArrayAttr>(extents[value.getResultNumber()]);
   SmallVector<Value> sizes;
-  for (int64_t i = 0; i < places.size(); i += 2)
-    sizes.push_back(memref::DimOp::create(
-        builder, function.getLoc(), scope.tensors[places[i]], places[i + 1]));
+  for (int64_t i = 0; i < places.size(); i += 3) {
+    Value size = memref::DimOp::create(builder, function.getLoc(),
+                                       scope.tensors[places[i]], places[i + 1]);
+    if (places[i + 2] != 1)
+      size = arith::CeilDivUIOp::create(builder, function.getLoc(), size,
+                                        constant(places[i + 2]));
+    sizes.push_back(size);
+  }
   return sizes;
 }
 

@@ -8,6 +8,7 @@
 
 #include "attn/Conversion/LowerToLinalg.h"
 #include "CascadeToLinalg.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Conversion/Passes.h"
 
 namespace mlir::attn {
@@ -24,7 +25,7 @@ LogicalResult attn::lowerCascadeToLinalg(CascadeOp cascade, OpBuilder &builder,
   FailureOr<SmallVector<Value>> results = lowering.lower();
   if (failed(results))
     return failure();
-  if (remark)
+  if (remark && !wantsUnfused(cascade))
     lowering.emitMaterialisationRemark();
   cascade.replaceAllUsesWith(*results);
   cascade.erase();

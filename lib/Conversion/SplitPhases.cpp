@@ -208,8 +208,9 @@ Value PhaseSplitter::materialize(Value value) {
   return mapping.lookup(value);
 }
 
-/// For each result, where its dynamic extents are found: (tensor, dimension) of
-/// the kernel, one after the other.
+/// For each result, where its dynamic extents are found: tensor and dimension
+/// of the kernel, and the points in each of the parts that are counted, 1 for
+/// all.
 FailureOr<ArrayAttr> PhaseSplitter::getExtents(ValueRange results,
                                                Operation *user) {
   SmallVector<Value> tensors(function.getArguments());
@@ -231,7 +232,9 @@ FailureOr<ArrayAttr> PhaseSplitter::getExtents(ValueRange results,
     for (int64_t dim = 0; dim < type.getRank(); ++dim) {
       if (!type.isDynamicDim(dim))
         continue;
-      auto place = find(classes.find(result, dim));
+      unsigned leader = classes.find(result, dim);
+      auto parts = classes.findParts(leader);
+      auto place = find(parts ? parts->whole : leader);
       if (!place)
         return emitNotSupported(user)
                    << "dimension " << dim << " of " << type
@@ -239,8 +242,8 @@ FailureOr<ArrayAttr> PhaseSplitter::getExtents(ValueRange results,
                       "another, is not the extent of a tensor that the kernel "
                       "takes or returns",
                failure();
-      places.push_back(place->first);
-      places.push_back(place->second);
+      llvm::append_range(places, ArrayRef<int64_t>{place->first, place->second,
+                                                   parts ? parts->size : 1});
     }
     extents.push_back(builder.getDenseI64ArrayAttr(places));
   }

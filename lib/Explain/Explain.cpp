@@ -100,9 +100,14 @@ void KernelExplainer::printCascade(CascadeOp cascade) {
          parent = parent->getParentOp())
       ++depth;
     std::string indent(2 * depth, ' ');
-    if (auto iterate = dyn_cast<IterateOp>(op))
+    if (auto iterate = dyn_cast<IterateOp>(op)) {
       os << indent << "for " << iterate.getRank() << ": steps of "
-         << iterate.getParent() << " by points " << iterate.getPoint() << "\n";
+         << iterate.getParent() << " by points " << iterate.getPoint();
+      if (iterate.getSplitRank())
+        os << ", splits " << *iterate.getSplitRank() << " of "
+           << *iterate.getSplitSize();
+      os << "\n";
+    }
     if (auto einsum = dyn_cast<EinsumOp>(op))
       os << indent << text.getNotation(einsum) << "\n";
   });

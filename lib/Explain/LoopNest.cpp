@@ -198,6 +198,9 @@ void LoopNestPrinter::print() {
     std::string loop = "for " + iterate.getRank().str() + ": steps of " +
                        std::to_string(mapping.getStreamTile()) + " " +
                        iterate.getParent().str();
+    if (iterate.getSplitRank())
+      loop += " in split " + iterate.getSplitRank()->str() + " of " +
+              std::to_string(*iterate.getSplitSize());
     if (!cascade.getSpace().getLists().empty())
       loop += ", those of a list";
     else if (!mapping.getGridTile().empty())

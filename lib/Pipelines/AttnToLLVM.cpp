@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Pipelines/AttnToLLVM.h"
+#include "attn/Analysis/CostModel.h"
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/Pipelines.h"
 #include "attn/Pipelines/Passes.h"
@@ -80,6 +81,9 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
       return WrongOption{option.name, "is " + std::to_string(option.value) +
                                           ", but must be at least " +
                                           std::to_string(option.least)};
+  if (!parseSplit(options.split))
+    return WrongOption{"split", "is '" + options.split.getValue() +
+                                    "', but must be " + kSplitValues.str()};
   return std::nullopt;
 }
 
@@ -110,6 +114,11 @@ void attn::buildMapCascades(OpPassManager &manager,
   derivation.vectorBits = options.vectorBits;
   derivation.l1Bytes = options.l1Bytes;
   derivation.l2Bytes = options.l2Bytes;
+  derivation.sharedBytes = options.sharedBytes;
+  // Nor do steps of any size divide the model's splits.
+  derivation.split = options.split == "auto" && options.streamTile != 0
+                         ? "none"
+                         : options.split.getValue();
   function.addPass(createDeriveSinglePass(derivation));
   AttnPlanSparsityOptions plan;
   plan.optional = options.form == "auto";
@@ -170,6 +179,7 @@ void attn::buildChooseFormsPipeline(OpPassManager &manager,
   AttnChooseFormOptions choice;
   choice.form = options.form;
   choice.passes = options.passes;
+  choice.split = options.split;
   setMapping(choice, options);
   manager.addPass(createAttnChooseForm(choice));
 }
@@ -208,7 +218,7 @@ static void registerPipeline(StringRef name, StringRef summary,
         build(manager, options);
         return success();
       },
-      [](function_ref<void(const detail::PassOptions &)> handle) {
+      [](function_ref<void(const ::mlir::detail::PassOptions &)> handle) {
         handle(AttnToLLVMOptions());
       });
 }

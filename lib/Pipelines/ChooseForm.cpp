@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Pipelines/AttnToLLVM.h"
@@ -83,6 +84,7 @@ private:
   void setOptions(AttnToLLVMOptions &options) const {
     options.form = form;
     options.passes = passes;
+    options.split = split;
     options.vectorBits = vectorBits;
     options.vectorRegisters = vectorRegisters;
     options.l1Bytes = l1Bytes;
@@ -117,11 +119,12 @@ private:
   /// that compute the same scores in two forms would round them in two ways.
   bool isFused(func::FuncOp trial) {
     return llvm::all_of(trial.getOps<CascadeOp>(), [&](CascadeOp cascade) {
-      return succeeded(checkFusedCascade(cascade, [&](Operation *op) {
-        if (form == "fused")
-          return op->emitError("does not fit the fused form: ");
-        return op->emitRemark("the cascade is compiled unfused: ");
-      }));
+      return wantsUnfused(cascade) ||
+             succeeded(checkFusedCascade(cascade, [&](Operation *op) {
+               if (form == "fused")
+                 return op->emitError("does not fit the fused form: ");
+               return op->emitRemark("the cascade is compiled unfused: ");
+             }));
     });
   }
 

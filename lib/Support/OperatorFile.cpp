@@ -25,7 +25,12 @@ OperatorFlags::OperatorFlags(cl::OptionCategory &category)
       passes("passes",
              cl::desc("single, several (over the tile of one step), or auto "
                       "(the default): what the cost model prefers"),
-             cl::value_desc("name"), cl::init("auto"), cl::cat(category)) {}
+             cl::value_desc("name"), cl::init("auto"), cl::cat(category)),
+      split("split",
+            cl::desc("Points of the streamed rank in an item of its own, a "
+                     "multiple of 16; none, or auto (the default): what the "
+                     "cost model prefers"),
+            cl::value_desc("points"), cl::init("auto"), cl::cat(category)) {}
 
 std::unique_ptr<OperatorFile>
 OperatorFile::read(StringRef name, MLIRContext *context,

@@ -105,6 +105,8 @@ void CanonicalOrder::orderRanks() {
     for (StringAttr rank : {iterate.getParentAttr(), iterate.getRankAttr(),
                             iterate.getPointAttr()})
       ranks.insert(rank);
+    if (iterate.getSplitRank())
+      ranks.insert(iterate.getSplitRankAttr());
   });
   // Ranks by the dimensions of inputs that they index, in the order of inputs.
   Block &body = cascade.getBody().front();

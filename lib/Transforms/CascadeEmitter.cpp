@@ -269,7 +269,10 @@ void CascadeEmitter::emitIterate(IterateOp iterate, Scope *scope) {
       scope->builder, iterate.getLoc(), types, inits,
       rename(iterate.getRankAttr()), rename(iterate.getParentAttr()),
       rename(iterate.getPointAttr()), iterate.getPlanAttr(),
-      iterate.getTokenPlanAttr());
+      iterate.getTokenPlanAttr(),
+      iterate.getSplitRank() ? rename(iterate.getSplitRankAttr())
+                             : StringAttr(),
+      iterate.getSplitSizeAttr());
   created->setDiscardableAttrs(iterate->getDiscardableAttrDictionary());
   Scope inner{
       &iterate.getBody().front(), OpBuilder(iterate.getContext()), scope, {}};
@@ -286,6 +289,28 @@ void CascadeEmitter::emitIterate(IterateOp iterate, Scope *scope) {
   scope->builder.setInsertionPointAfter(created);
   for (auto [index, result] : llvm::zip_equal(carried, created.getResults()))
     emitted[iterate.getResult(index)] = result;
+}
+
+void CascadeEmitter::dropUnusedSpace(CascadeOp cascade) {
+  // Einsums over one rank of the plane alone are not restricted.
+  llvm::SmallDenseSet<StringAttr> used;
+  cascade.walk([&](Operation *op) {
+    if (auto einsum = dyn_cast<EinsumOp>(op))
+      used.insert_range(einsum.getRankNames());
+    if (auto iterate = dyn_cast<IterateOp>(op))
+      used.insert(iterate.getParentAttr());
+  });
+  CascadeSpace space = cascade.getSpace();
+  llvm::erase_if(space.origins, [&](OriginAttr origin) {
+    return !used.contains(origin.getRank());
+  });
+  if (cascade.hasSpace() &&
+      (!used.contains(space.queryRank) || !used.contains(space.keyRank))) {
+    SmallVector<OriginAttr> origins = space.origins;
+    space = CascadeSpace();
+    space.origins = origins;
+  }
+  cascade.setSpace(space);
 }
 
 void CascadeEmitter::dropUnusedInputs(CascadeOp cascade) {

@@ -25,6 +25,8 @@ public:
   /// What a rank of the source is called.
   StringAttr rename(StringAttr rank);
 
+  /// Drops what the cascade says about ranks that no einsum has.
+  static void dropUnusedSpace(CascadeOp cascade);
   /// Drops inputs that neither an einsum nor a length reads.
   static void dropUnusedInputs(CascadeOp cascade);
 

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/CostModel.h"
 #include "attn/Analysis/Residency.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
@@ -87,7 +88,7 @@ LogicalResult ChooseMappingPass::readOptions() {
 }
 
 LogicalResult ChooseMappingPass::map(CascadeOp cascade) {
-  if (cascade.getMapping())
+  if (cascade.getMapping() || wantsUnfused(cascade))
     return success();
   FailureOr<MappingAttr> mapping =
       chooseMapping(cascade, machine, overrides,

@@ -7,8 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "SinglePassWriter.h"
+#include "StreamSplitter.h"
 #include "SumRewriter.h"
 #include "attn/Analysis/CascadeUtils.h"
+#include "attn/Analysis/CostModel.h"
 #include "attn/Analysis/PassChoice.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
@@ -55,6 +57,12 @@ struct DeriveSinglePass : attn::impl::DeriveSinglePassBase<DeriveSinglePass> {
           << passes.getValue() << "', but must be auto, single or several";
       return signalPassFailure();
     }
+    splitPoints = parseSplit(split);
+    if (!splitPoints) {
+      getOperation().emitError("option 'split' is '")
+          << split.getValue() << "', but must be " << kSplitValues;
+      return signalPassFailure();
+    }
     SmallVector<CascadeOp> cascades;
     getOperation().walk(
         [&](CascadeOp cascade) { cascades.push_back(cascade); });
@@ -67,6 +75,10 @@ private:
   LogicalResult derive(CascadeOp cascade);
   FailureOr<std::string> getRequest(CascadeOp cascade);
   LogicalResult write(CascadeOp cascade, const StreamingAnalysis &analysis);
+  void splitIfUseful(CascadeOp cascade);
+
+  /// The option `split`, once it is read.
+  std::optional<int64_t> splitPoints;
 };
 } // namespace
 
@@ -130,7 +142,30 @@ LogicalResult DeriveSinglePass::write(CascadeOp cascade,
   ++numDerived;
   numSeveral += stepExtent.has_value();
   numRepairs += writer.getNumRepairs();
+  if (!stepExtent)
+    splitIfUseful(cascade);
   return success();
+}
+
+/// Splits the stream of a derived cascade where that is asked for, or pays.
+void DeriveSinglePass::splitIfUseful(CascadeOp cascade) {
+  if (*splitPoints < 0)
+    return;
+  MachineModel machine;
+  machine.sharedBytes = sharedBytes;
+  SplitChoice choice = chooseSplit(cascade, machine, *splitPoints);
+  std::string obstacle = choice.obstacle;
+  if (choice.points > 0) {
+    obstacle = splitStream(cascade, choice.points).value_or("");
+    if (obstacle.empty()) {
+      ATTN_DEBUG("split") << "items of " << choice.points
+                          << " points of the stream each\n";
+      ++numSplit;
+      return;
+    }
+  }
+  if (*splitPoints > 0)
+    cascade.emitRemark("is not split along its stream: ") << obstacle;
 }
 
 LogicalResult DeriveSinglePass::derive(CascadeOp cascade) {

@@ -126,24 +126,7 @@ CascadeOp PassSplitter::createPart(ArrayRef<Value> results,
     yielded.push_back(mapping.lookup(result));
   YieldOp::create(nested, loc, yielded);
   eraseDeadEinsums(*block);
-
-  // Einsums over one rank of the plane alone are not restricted.
-  llvm::SmallDenseSet<StringAttr> used;
-  part.walk([&](EinsumOp einsum) {
-    for (StringAttr rank : einsum.getRankNames())
-      used.insert(rank);
-  });
-  CascadeSpace space = part.getSpace();
-  llvm::erase_if(space.origins, [&](OriginAttr origin) {
-    return !used.contains(origin.getRank());
-  });
-  if (part.hasSpace() &&
-      (!used.contains(space.queryRank) || !used.contains(space.keyRank))) {
-    SmallVector<OriginAttr> origins = space.origins;
-    space = CascadeSpace();
-    space.origins = origins;
-  }
-  part.setSpace(space);
+  CascadeEmitter::dropUnusedSpace(part);
   CascadeEmitter::dropUnusedInputs(part);
   return part;
 }

@@ -27,3 +27,21 @@ func.func @lengths_without_batch(%s: tensor<?x?xf32>, %kl: tensor<?xi64>) -> ten
   }
   return %a : tensor<?xf32>
 }
+
+// -----
+
+func.func @splits(%s: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %a = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [s,m] = map() { attn.yield %zero : f32 } : () -> tensor<?x?xf32>
+    // expected-error@+1 {{an iteration with splits is compiled fused alone}}
+    %r = attn.iterate n1 of n by n0 split s by 64 init(%i : tensor<?x?xf32>) {
+    ^bb0(%A: tensor<?x?xf32>):
+      %l = attn.einsum [s,m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?x?xf32>
+      %n = attn.einsum [s,m] = add(%A[s,m], %l[s,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+      attn.yield %n : tensor<?x?xf32>
+    }
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %a : tensor<?x?xf32>
+}

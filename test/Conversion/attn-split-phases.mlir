@@ -4,8 +4,8 @@
 // not returned: the workspace holds it, with the extents of %q and %k.
 // CHECK-LABEL: func.func @two(
 // CHECK-SAME: %[[Q:.*]]: tensor<?x8xf32>, %[[K:.*]]: tensor<?x8xf32>)
-// CHECK: %[[T:.*]] = call @two_phase0(%[[Q]], %[[K]]) {attn.extents = [array<i64: 0, 0>]} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
-// CHECK: %[[R:.*]] = call @two_phase1(%[[T]], %[[Q]]) {attn.extents = [array<i64: 0, 0>]}
+// CHECK: %[[T:.*]] = call @two_phase0(%[[Q]], %[[K]]) {attn.extents = [array<i64: 0, 0, 1>]} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+// CHECK: %[[R:.*]] = call @two_phase1(%[[T]], %[[Q]]) {attn.extents = [array<i64: 0, 0, 1>]}
 // CHECK: return %[[R]]
 // CHECK: func.func private @two_phase0(%[[Q0:.*]]: tensor<?x8xf32>, %{{.*}}: tensor<?x8xf32>) -> tensor<?x8xf32> attributes {attn.phase}
 // CHECK: tensor.expand_shape %[[Q0]]
@@ -71,4 +71,30 @@ func.func @between(%x: tensor<4x2xf32>) -> tensor<2x4xf32> {
   %c = tensor.expand_shape %b [[0, 1]] output_shape [2, 4] : tensor<8xf32> into tensor<2x4xf32>
   %d = arith.mulf %c, %c : tensor<2x4xf32>
   return %d : tensor<2x4xf32>
+}
+
+// -----
+
+// How many runs of 64 keys there are follows from the keys.
+// CHECK-LABEL: func.func @runs(
+// CHECK: call @runs_phase0({{.*}}) {attn.extents = [array<i64: 0, 1, 64, 0, 0, 1>]} : (tensor<?x?xf32>) -> tensor<?x?xf32>
+func.func @runs(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [s,m] = map() { attn.yield %zero : f32 } : () -> tensor<?x?xf32>
+    %r = attn.iterate n1 of n by n0 split s by 64 init(%i : tensor<?x?xf32>) {
+    ^bb0(%A: tensor<?x?xf32>):
+      %l = attn.einsum [s,m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?x?xf32>
+      %n = attn.einsum [s,m] = add(%A[s,m], %l[s,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+      attn.yield %n : tensor<?x?xf32>
+    }
+    attn.yield %r : tensor<?x?xf32>
+  }
+  %t = attn.cascade (%P = %o, %S = %s) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %P[s,m] reduce add(s) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %q = attn.einsum [m] = %S[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %b = attn.einsum [m] = add(%r[m], %q[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %b : tensor<?xf32>
+  }
+  return %t : tensor<?xf32>
 }

@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --attn-describe-kernel --attn-derive-cascades --attn-tile-cascade --canonicalize --cse | FileCheck %s
+// RUN: attn-opt %s --attn-describe-kernel --attn-derive-cascades=split=none --attn-tile-cascade --canonicalize --cse | FileCheck %s
 
 // Four rows share each key, two queries for each of two heads. Tiles have the
 // order of their tensors, so that keys and features are side by side, and an

@@ -500,3 +500,39 @@ func.func @many_keys(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// -----
+
+func.func @splits_in_one_item(%s: tensor<?x128xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 64, rows = 8, parallel = []> : (tensor<?x128xf32>) -> tensor<2x?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [s,m] = map() { attn.yield %zero : f32 } : () -> tensor<2x?xf32>
+    // expected-error @+1 {{has splits 's', which the mapping does not work on in parallel}}
+    %r = attn.iterate n1 of n by n0 split s by 64 init(%i : tensor<2x?xf32>) {
+    ^bb0(%A: tensor<2x?xf32>):
+      %p = attn.einsum [s,m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x128xf32>) -> tensor<2x?xf32>
+      %n = attn.einsum [s,m] = add(%A[s,m], %p[s,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %n : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+func.func @splits_of_segments(%s: tensor<?x128xf32>, %b: tensor<?xi32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s, %B = %b) over (m, n) segments query(%B[]) key(%B[]) mapping <lanes = m by [16], stream = 64, rows = 8, parallel = [s]> : (tensor<?x128xf32>, tensor<?xi32>) -> tensor<2x?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [s,m] = map() { attn.yield %zero : f32 } : () -> tensor<2x?xf32>
+    // expected-error @+1 {{splits its points, but segments, lists, orders, remainders or boxes say which follow each other}}
+    %r = attn.iterate n1 of n by n0 split s by 64 init(%i : tensor<2x?xf32>) plan <symbols = [M, N], live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(a, b)[M, N] -> (0)>> {
+    ^bb0(%A: tensor<2x?xf32>):
+      %p = attn.einsum [s,m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x128xf32>) -> tensor<2x?xf32>
+      %n = attn.einsum [s,m] = add(%A[s,m], %p[s,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %n : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}

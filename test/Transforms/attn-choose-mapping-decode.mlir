@@ -1,7 +1,7 @@
-// RUN: attn-opt --attn-derive-cascades="vector-bits=512" --split-input-file %s | FileCheck %s
-// RUN: attn-opt --attn-derive-cascades="vector-bits=256 vector-registers=16" --split-input-file %s | FileCheck %s --check-prefix=AVX2
-// RUN: attn-opt --attn-derive-cascades="lane-tiles=8" --split-input-file %s | FileCheck %s --check-prefix=LANES
-// RUN: attn-opt --attn-derive-cascades="shared-bytes=65536" --split-input-file %s | FileCheck %s --check-prefix=GPU
+// RUN: attn-opt --attn-derive-cascades="vector-bits=512 split=none" --split-input-file %s | FileCheck %s
+// RUN: attn-opt --attn-derive-cascades="vector-bits=256 vector-registers=16 split=none" --split-input-file %s | FileCheck %s --check-prefix=AVX2
+// RUN: attn-opt --attn-derive-cascades="lane-tiles=8 split=none" --split-input-file %s | FileCheck %s --check-prefix=LANES
+// RUN: attn-opt --attn-derive-cascades="shared-bytes=65536 split=none" --split-input-file %s | FileCheck %s --check-prefix=GPU
 
 // One query at the end sees every key, so that nothing is masked. The heads of a
 // group are held together, and each einsum has lanes of its own. Tiles of lanes

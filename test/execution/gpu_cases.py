@@ -147,6 +147,10 @@ SPECS |= TENSOR_CORES | WITHOUT_TENSOR_CORES
 # Compiled einsum by einsum.
 UNFUSED = ["plain", "odd", "bf16", "features", "permuted", "gates", "segments", "tokens"]
 
+# Whose keys are cut into runs of 64, each an item of its own.
+SPLIT = ["causal", "odd", "f64", "few", "mask", "cores_features", "cores_64", "cores_grouped"]
+SPLIT_FLAG = "--split=64"
+
 LENGTHS = [(37, 53), (1, 70), (70, 1), (33, 0)]
 # More than a tile of lanes, and several steps.
 LONG = [(130, 200)]

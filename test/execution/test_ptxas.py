@@ -14,7 +14,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gpu_cases import CHIPS, SPECS, TENSOR_CORES, UNFUSED, WITHOUT_TENSOR_CORES
+from gpu_cases import (
+    CHIPS,
+    SPECS,
+    SPLIT,
+    SPLIT_FLAG,
+    TENSOR_CORES,
+    UNFUSED,
+    WITHOUT_TENSOR_CORES,
+)
 from operators import text
 
 SPILLS = re.compile(r"(\d+) bytes (stack frame|spill stores|spill loads)")
@@ -72,3 +80,11 @@ def test_fused(kernels, name, chip):
 def test_unfused(kernels, unfused):
     spec = SPECS[unfused]
     check(kernels.build_device(text(spec), spec.key, "--form=unfused"), "sm_80")
+
+
+@pytest.mark.parametrize("split", SPLIT)
+def test_split(kernels, split):
+    spec = SPECS[split]
+    check(
+        kernels.build_device(text(spec), spec.key, SPLIT_FLAG), "sm_80", SPILLED.get(split, 0)
+    )  # fmt: skip

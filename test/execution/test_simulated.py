@@ -19,6 +19,8 @@ from gpu_cases import (
     ON_TENSOR_CORES,
     REASONS,
     SPECS,
+    SPLIT,
+    SPLIT_FLAG,
     TWO_VALUES,
     UNFUSED,
     WRONG,
@@ -34,6 +36,7 @@ def pytest_generate_tests(metafunc):
     names = {
         "name": ["features", "permuted", "cores_f16"] if quick else list(SPECS),
         "unfused": ["odd"] if quick else UNFUSED,
+        "split": ["cores_grouped"] if quick else SPLIT,
     }
     for fixture, values in names.items():
         if fixture in metafunc.fixturenames:
@@ -54,6 +57,17 @@ def test_unfused(kernels, unfused, seed):
     rng = np.random.default_rng([seed, 21])
     case = operands(SPECS[unfused], 2, *unfused_lengths(SPECS[unfused]), rng)
     judge(case, run(kernel, case))
+
+
+def test_split(kernels, split, seed):
+    """Runs of keys are items of their own, and merged."""
+    kernel = kernels.device(SPECS[split], SPLIT_FLAG)
+    assert split not in ON_TENSOR_CORES or "mma.sync" in kernel.path.read_text()
+    for number, (queries, keys) in enumerate([*lengths(SPECS[split])[:3], (5, 200)]):
+        kernel.seed = number
+        queries = SPECS[split].queries or queries
+        case = operands(SPECS[split], 2, queries, keys, np.random.default_rng([seed, keys]))
+        judge(case, run(kernel, case))
 
 
 @pytest.mark.parametrize("number", range(len(WRONG)))

@@ -378,6 +378,7 @@ resolve(MLIRContext &context, StringRef flag,
 static LogicalResult setOptions(AttnToLLVMOptions &options) {
   options.form = flags.form;
   options.passes = flags.passes;
+  options.split = flags.split;
   options.precision = precision;
   options.maxFootprint = maxFootprint;
   options.fastMath = fastMath;

@@ -94,6 +94,7 @@ static LogicalResult explain() {
   AttnToLLVMOptions options;
   options.form = flags.form;
   options.passes = flags.passes;
+  options.split = flags.split;
   options.vectorBits = vectorBits;
   options.vectorRegisters = vectorRegisters;
   options.l1Bytes = l1Bytes;

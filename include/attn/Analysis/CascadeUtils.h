@@ -14,6 +14,11 @@
 
 namespace mlir::attn {
 
+/// What a cascade itself asks for: "unfused", its einsums one by one.
+inline constexpr StringLiteral kFormAttrName = "attn.form";
+/// Whether the cascade asks to be compiled einsum by einsum.
+bool wantsUnfused(CascadeOp cascade);
+
 /// The ranks that the index expressions of `access` mention, also those of its
 /// index tensors, in the order of their first use.
 SmallVector<StringAttr> getAccessRanks(const EinsumAccess &access);

@@ -66,6 +66,27 @@ RankRoles assignRankRoles(CascadeOp cascade, StringAttr stream = {});
 /// there are more rows, or their number is not known.
 std::optional<RankRoles> assignFewRows(CascadeOp cascade);
 
+/// What splits have a multiple of, so that steps divide them.
+inline constexpr int64_t kSplitUnit = 16;
+
+/// What an option for splits may be, and what it says: a number of points, 0
+/// for the model's choice, -1 for no splits, or nothing where it is wrong.
+inline constexpr StringLiteral kSplitValues =
+    "auto, none or a positive multiple of 16";
+std::optional<int64_t> parseSplit(StringRef text);
+
+/// Points of the stream in an item of its own, 0 for all of them, and what
+/// keeps a stream from being split.
+struct SplitChoice {
+  int64_t points = 0;
+  std::string obstacle;
+};
+
+/// Whether a derived cascade has too few items for its machine, which splits of
+/// its stream could fill. `wanted` points are those that a user asks for.
+SplitChoice chooseSplit(CascadeOp cascade, const MachineModel &machine,
+                        int64_t wanted);
+
 /// Bytes that one work item of a cascade touches in a step of its iteration.
 struct WorkingSet {
   /// The largest intermediate over lanes and points, per point of the step.

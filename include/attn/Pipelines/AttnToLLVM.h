@@ -26,6 +26,12 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
       llvm::cl::desc("single, several (over the tile of one step), or auto: "
                      "what the cost model prefers"),
       llvm::cl::init("auto")};
+  Option<std::string> split{
+      *this, "split",
+      llvm::cl::desc("Points of the streamed rank in an item of its own, a "
+                     "multiple of 16; none, or auto: what the cost model "
+                     "prefers"),
+      llvm::cl::init("auto")};
   Option<std::string> precision{
       *this, "precision",
       llvm::cl::desc("native, or f64: every tensor of the kernel becomes f64"),

@@ -17,8 +17,8 @@ def AttnChooseForm : Pass<"attn-choose-form", "::mlir::ModuleOp"> {
     Gives every cascade of the module's kernel the form in which it is lowered.
     Each is tried by itself: split into passes, derived, planned, mapped and fused
     as `attn-derive-cascades` does, on a copy. Where attn-tile-cascade can build
-    the loop nest of all that has become of it, the copy replaces it. Where it
-    cannot, `form` says what happens: `auto` leaves the cascade as it was, to be
+    the loop nest of all that has become of it, but for what asks to be unfused
+    (`attn.form`), the copy replaces it. Where it cannot, `form` says what happens: `auto` leaves the cascade as it was, to be
     compiled einsum by einsum, with a remark that names the operation in the way;
     `fused` is an error there; `unfused` tries nothing, and drops mappings.
 
@@ -33,6 +33,9 @@ def AttnChooseForm : Pass<"attn-choose-form", "::mlir::ModuleOp"> {
     Option<"passes", "passes", "std::string", "\"auto\"",
            "single, several (over the tile of one step), or auto: what the cost "
            "model prefers">,
+    Option<"split", "split", "std::string", "\"auto\"",
+           "Points of the streamed rank in an item of its own, a multiple of 16; "
+           "none, or auto: what the cost model prefers">,
     Option<"vectorBits", "vector-bits", "int64_t", "512",
            "Bits of a vector register">,
     Option<"vectorRegisters", "vector-registers", "int64_t", "32",

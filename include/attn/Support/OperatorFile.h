@@ -31,6 +31,7 @@ struct OperatorFlags {
   llvm::cl::opt<std::string> inputFile;
   llvm::cl::opt<std::string> form;
   llvm::cl::opt<std::string> passes;
+  llvm::cl::opt<std::string> split;
 };
 
 /// An operator and the text that diagnostics about it quote. They are printed

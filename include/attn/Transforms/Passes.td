@@ -264,8 +264,32 @@ def DeriveSinglePass : Pass<"attn-derive-single-pass", "::mlir::func::FuncOp"> {
     (docs/rationale/pass-choice.md), `single` and `several` force a form, and
     the attribute `attn.passes` of a cascade overrides the option.
     `--attn-debug=passes` shows the decision.
+
+    Where few rows read a long stream, as one query reads all keys in decoding, one
+    loop leaves a machine with too few items. With `split` the stream is cut into
+    runs of a fixed number of points, and the cascade becomes two: one carries its
+    tensors through each run by itself (`attn.iterate ... split s by 512`), the
+    other combines what the runs have come to:
+
+        one loop:                       X[m] = max_s RX[s,m]
+        X[m], D[m], A[m,f]      =>      C[s,m] = exp(RX[s,m] - X[m])
+                                        D[m] = sum_s RD[s,m] * C[s,m]
+                                        A[m,f] = sum_s RA[s,m,f] * C[s,m]
+
+    The merge repairs by the same laws, from the end of a run to the whole, and
+    reduces over the runs as a step reduces over its points. `auto` takes runs of
+    512 points on a GPU where the lanes of an item are known to be at most 32, and
+    of 2048 on a CPU where few rows (`tile = m by [4]`) leave fewer than 8 items.
+    The bits of a row depend on neither the batch nor the threads. Where a number is
+    given and a cascade stays whole, a remark says why. The merge asks to be
+    compiled einsum by einsum (`attn.form = "unfused"`). `--attn-debug=split` shows
+    the decision, docs/rationale/split-stream.md explains it.
   }];
   let options = [
+    Option<"split", "split", "std::string", "\"none\"",
+           "Points of a run, a multiple of 16; none, or auto: the model's choice">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", "0",
+           "Bytes of memory that the threads of a block share; 0 is a CPU">,
     Option<"require", "require", "bool", "false",
            "Fail on a cascade whose single-pass form cannot be derived">,
     Option<"passes", "passes", "std::string", "\"single\"",
@@ -282,6 +306,7 @@ def DeriveSinglePass : Pass<"attn-derive-single-pass", "::mlir::func::FuncOp"> {
   let statistics = [
     Statistic<"numDerived", "num-derived", "cascades brought into one pass">,
     Statistic<"numRepairs", "num-repairs", "running reductions repaired by a law">,
+    Statistic<"numSplit", "num-split", "cascades whose stream is split">,
     Statistic<"numSeveral", "num-several", "cascades that keep their passes in one tile">,
     Statistic<"numRefused", "num-refused", "cascades left with several passes">
   ];

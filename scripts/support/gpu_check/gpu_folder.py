@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from attn.compiler import CompileError, compile_file, find_compiler
-from gpu_cases import SPECS, UNFUSED
+from gpu_cases import SPECS, SPLIT, SPLIT_FLAG, UNFUSED
 from gpu_workloads import bench_specs
 from operators import Spec, text
 
@@ -85,6 +85,7 @@ def kernels() -> dict[str, tuple[Spec, tuple[str, ...]]]:
     """What is compiled, with its flags, by the name of its files."""
     found = {f"fused-{name}": (spec, ("--form=fused",)) for name, spec in SPECS.items()}
     found |= {f"unfused-{name}": (SPECS[name], ("--form=unfused",)) for name in UNFUSED}
+    found |= {f"split-{name}": (SPECS[name], ("--form=fused", SPLIT_FLAG)) for name in SPLIT}
     found |= {f"bench-{name}": (spec, ("--form=fused",)) for name, spec in bench_specs().items()}
     return found
 

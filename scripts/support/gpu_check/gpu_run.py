@@ -14,7 +14,7 @@ import re
 import numpy as np
 from attn import cuda
 from attn.kernel import STATUS, KernelError
-from gpu_cases import SPECS, UNFUSED, WRONG, lengths, unfused_lengths
+from gpu_cases import SPECS, SPLIT, UNFUSED, WRONG, lengths, unfused_lengths
 from gpu_folder import Folder
 from gpu_results import describe
 from operators import operands
@@ -28,6 +28,7 @@ def jobs() -> list[str]:
     """All of them, the most important first."""
     return [
         *(f"fused-{name}" for name in SPECS),
+        *(f"split-{name}" for name in SPLIT),
         *(f"unfused-{name}" for name in UNFUSED),
         *(f"wrong-{number}" for number in range(len(WRONG))),
     ]

@@ -847,3 +847,139 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// -----
+
+// IT-6: in the generic form
+func.func @f(%s: tensor<4xf32>) -> tensor<4xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<4xf32>) -> tensor<4xf32> {
+    // expected-error @+1 {{a rank of splits and their size come together}}
+    %r = "attn.iterate"(%S) <{parent = "n", point = "n0", rank = "n1", splitRank = "s"}> ({
+    ^bb0(%A: tensor<4xf32>):
+      attn.yield %A : tensor<4xf32>
+    }) : (tensor<4xf32>) -> tensor<4xf32>
+    attn.yield %r : tensor<4xf32>
+  }
+  return %o : tensor<4xf32>
+}
+
+// -----
+
+// IT-6
+func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{the splits need a rank of their own; 'n' is a rank of the iteration}}
+    %r = attn.iterate n1 of n by n0 split n by 16 init(%S : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      attn.yield %A : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-6
+func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{a split has at least one point; got 0}}
+    %r = attn.iterate n1 of n by n0 split s by 0 init(%S : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      attn.yield %A : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-6
+func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    // expected-error @+1 {{initial value #0 must be an einsum's result with rank 's', that of the splits}}
+    %r = attn.iterate n1 of n by n0 split s by 16 init(%S : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      attn.yield %A : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-6
+func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [s] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
+    // expected-error @+1 {{yielded value #0 must be an einsum's result with rank 's', that of the splits}}
+    %r = attn.iterate n1 of n by n0 split s by 16 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      attn.yield %A : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// IT-6
+func.func @f(%s: tensor<96xf32>) -> tensor<4xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<96xf32>) -> tensor<4xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [s] = map() { attn.yield %z : f32 } : () -> tensor<4xf32>
+    // expected-error @+1 {{rank 's' has extent 4, but 96 points are 3 splits of 32}}
+    %r = attn.iterate n1 of n by n0 split s by 32 init(%i : tensor<4xf32>) {
+    ^bb0(%A: tensor<4xf32>):
+      %l = attn.einsum [s] = %S[n1*N0+n0] reduce add(n0) : (tensor<96xf32>) -> tensor<4xf32>
+      %n = attn.einsum [s] = add(%A[s], %l[s]) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+      attn.yield %n : tensor<4xf32>
+    }
+    attn.yield %r : tensor<4xf32>
+  }
+  return %o : tensor<4xf32>
+}
+
+// -----
+
+// IT-6
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  // expected-error @+1 {{the mapping has steps of 48 points, which do not divide the 64 points of a split}}
+  %o = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 48, rows = 1, parallel = [s]> : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [s,m] = map() { attn.yield %z : f32 } : () -> tensor<?x?xf32>
+    %r = attn.iterate n1 of n by n0 split s by 64 init(%i : tensor<?x?xf32>) {
+    ^bb0(%A: tensor<?x?xf32>):
+      %l = attn.einsum [s,m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?x?xf32>
+      %n = attn.einsum [s,m] = add(%A[s,m], %l[s,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+      attn.yield %n : tensor<?x?xf32>
+    }
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}
+
+// -----
+
+// IT-6
+func.func @f(%s: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    %z = arith.constant 0.0 : f32
+    %i = attn.einsum [s,m] = map() { attn.yield %z : f32 } : () -> tensor<?x?xf32>
+    %r = attn.iterate m1 of m by m0 init(%i : tensor<?x?xf32>) {
+    ^bb0(%B: tensor<?x?xf32>):
+      // expected-error @+1 {{with splits stands in the cascade itself, not in another iteration}}
+      %q = attn.iterate n1 of n by n0 split s by 64 init(%B : tensor<?x?xf32>) {
+      ^bb0(%A: tensor<?x?xf32>):
+        attn.yield %A : tensor<?x?xf32>
+      }
+      attn.yield %q : tensor<?x?xf32>
+    }
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
+}

@@ -154,3 +154,19 @@ module {
   }
 }
 
+func.func @sums(%s: tensor<8x?xf32>) -> tensor<?x8xf32> {
+  %x = attn.cascade (%S = %s) : (tensor<8x?xf32>) -> tensor<?x8xf32> {
+    %zero = attn.einsum [s,m] = map() {
+      %c = arith.constant 0.0 : f32
+      attn.yield %c : f32
+    } : () -> tensor<?x8xf32>
+    %sum = attn.iterate n1 of n by n0 split s by 1024 init(%zero : tensor<?x8xf32>) {
+    ^bb0(%A: tensor<?x8xf32>):
+      %l = attn.einsum [s,m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<8x?xf32>) -> tensor<?x8xf32>
+      %next = attn.einsum [s,m] = add(%A[s,m], %l[s,m]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %next : tensor<?x8xf32>
+    }
+    attn.yield %sum : tensor<?x8xf32>
+  }
+  return %x : tensor<?x8xf32>
+}

@@ -506,8 +506,17 @@ ParseResult IterateOp::parse(OpAsmParser &parser, OperationState &result) {
   SmallVector<Type> types;
   if (parseRankName(parser, names) || parser.parseKeyword("of") ||
       parseRankName(parser, names) || parser.parseKeyword("by") ||
-      parseRankName(parser, names) || parser.parseKeyword("init") ||
-      parser.parseLParen())
+      parseRankName(parser, names))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("split"))) {
+    int64_t size = 0;
+    if (parseRankName(parser, names) || parser.parseKeyword("by") ||
+        parser.parseInteger(size))
+      return failure();
+    properties.splitRank = names[3];
+    properties.splitSize = parser.getBuilder().getI64IntegerAttr(size);
+  }
+  if (parser.parseKeyword("init") || parser.parseLParen())
     return failure();
   SMLoc location = parser.getCurrentLocation();
   if (failed(parser.parseOptionalRParen()))
@@ -531,8 +540,10 @@ ParseResult IterateOp::parse(OpAsmParser &parser, OperationState &result) {
 }
 
 void IterateOp::print(OpAsmPrinter &printer) {
-  printer << " " << getRank() << " of " << getParent() << " by " << getPoint()
-          << " init(";
+  printer << " " << getRank() << " of " << getParent() << " by " << getPoint();
+  if (getSplitRank())
+    printer << " split " << *getSplitRank() << " by " << *getSplitSize();
+  printer << " init(";
   if (!getInits().empty())
     printer << getInits() << " : " << getInits().getTypes();
   printer << ")";

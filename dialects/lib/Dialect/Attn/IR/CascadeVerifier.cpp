@@ -505,6 +505,14 @@ static LogicalResult verifyRanks(CascadeOp cascade, const ExtentMap &extents) {
     }
     // The points of a step may be a number that tensors state.
     WalkResult walk = cascade.getBody().walk([&](IterateOp iterate) {
+      // spec: IT-6
+      if (std::optional<int64_t> split = iterate.getSplitSize();
+          split && *split % mapping->getStreamTile() != 0) {
+        cascade.emitOpError("the mapping has steps of ")
+            << mapping->getStreamTile() << " points, which do not divide the "
+            << *split << " points of a split";
+        return WalkResult::interrupt();
+      }
       int64_t points = extents.lookup(iterate.getPointAttr());
       if (points <= 0 || points == mapping->getStreamTile())
         return WalkResult::advance();

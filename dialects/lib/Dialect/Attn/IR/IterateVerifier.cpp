@@ -9,6 +9,7 @@
 #include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -16,6 +17,63 @@ using namespace mlir::attn;
 //===----------------------------------------------------------------------===//
 // attn.iterate
 //===----------------------------------------------------------------------===//
+
+/// Checks what the clause `split` says by itself.
+static LogicalResult verifySplit(IterateOp iterate) {
+  StringAttr split = iterate.getSplitRankAttr();
+  // spec: IT-6
+  if ((split != nullptr) != iterate.getSplitSize().has_value())
+    return iterate.emitOpError("a rank of splits and their size come together");
+  if (!split)
+    return success();
+  if (failed(verifyRankName(iterate, split)))
+    return failure();
+  for (StringAttr other :
+       {iterate.getRankAttr(), iterate.getParentAttr(), iterate.getPointAttr()})
+    if (split == other)
+      return iterate.emitOpError("the splits need a rank of their own; '")
+             << split.getValue() << "' is a rank of the iteration";
+  if (*iterate.getSplitSize() < 1)
+    return iterate.emitOpError("a split has at least one point; got ")
+           << *iterate.getSplitSize();
+  if (!isa_and_nonnull<CascadeOp>(iterate->getParentOp()))
+    return iterate.emitOpError(
+        "with splits stands in the cascade itself, not in another iteration");
+  return success();
+}
+
+/// Checks that every carried tensor has a part for each split.
+static LogicalResult verifySplitTensors(IterateOp iterate) {
+  StringAttr split = iterate.getSplitRankAttr();
+  if (!split)
+    return success();
+  llvm::MapVector<StringAttr, int64_t> extents =
+      iterate->getParentOfType<CascadeOp>().getRankExtents();
+  // spec: IT-6
+  auto check = [&](OperandRange values, StringRef what) -> LogicalResult {
+    for (auto [number, value] : llvm::enumerate(values)) {
+      auto einsum = value.getDefiningOp<EinsumOp>();
+      if (!einsum || !llvm::is_contained(einsum.getOutputRanks(), split))
+        return iterate.emitOpError(what)
+               << " #" << number << " must be an einsum's result with rank '"
+               << split.getValue() << "', that of the splits";
+    }
+    return success();
+  };
+  if (failed(check(iterate.getInits(), "initial value")) ||
+      failed(check(iterate.getYielded(), "yielded value")))
+    return failure();
+  int64_t points = extents.lookup(iterate.getParentAttr());
+  int64_t splits = extents.lookup(split);
+  if (points > 0 && splits >= 0 &&
+      splits != llvm::divideCeilSigned(points, *iterate.getSplitSize()))
+    return iterate.emitOpError("rank '")
+           << split.getValue() << "' has extent " << splits << ", but "
+           << points << " points are "
+           << llvm::divideCeilSigned(points, *iterate.getSplitSize())
+           << " splits of " << *iterate.getSplitSize();
+  return success();
+}
 
 LogicalResult IterateOp::verify() {
   // spec: IT-1
@@ -40,6 +98,8 @@ LogicalResult IterateOp::verify() {
     return emitOpError("the body's arguments must have the carried types ")
            << getInits().getTypes();
 
+  if (failed(verifySplit(*this)))
+    return failure();
   // spec: IT-5
   if (getTokenPlan() && !getPlan())
     return emitOpError("has a plan of tokens without one of slots");
@@ -94,7 +154,7 @@ LogicalResult IterateOp::verifyRegions() {
     if (!isa<EinsumOp, IterateOp, arith::ConstantOp>(op))
       return op.emitOpError("may not stand in attn.iterate; it holds "
                             "attn.einsum and attn.iterate");
-  return success();
+  return verifySplitTensors(*this);
 }
 
 //===----------------------------------------------------------------------===//

@@ -13,6 +13,7 @@
 
 #include "Interfaces.h"
 #include "Verification.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 
@@ -20,10 +21,10 @@ using namespace mlir;
 using namespace mlir::attn;
 
 namespace {
-/// A dimension of an operand.
+/// A dimension of an operand, or how many parts of `size` it is cut into.
 struct Source {
   Value operand;
-  int64_t dim = 0;
+  int64_t dim = 0, size = 1;
 };
 } // namespace
 
@@ -43,9 +44,14 @@ static LogicalResult reify(OpBuilder &builder, Value result,
     if (!source.operand)
       return failure();
     // A dynamic extent of the result is a value, also where it is known.
-    shape.push_back(tensor::DimOp::create(builder, result.getLoc(),
-                                          source.operand, source.dim)
-                        .getResult());
+    Location loc = result.getLoc();
+    Value extent =
+        tensor::DimOp::create(builder, loc, source.operand, source.dim);
+    if (source.size != 1)
+      extent = arith::CeilDivUIOp::create(
+          builder, loc, extent,
+          arith::ConstantIndexOp::create(builder, loc, source.size));
+    shape.push_back(extent);
   }
   shapes.push_back(std::move(shape));
   return success();
@@ -86,6 +92,11 @@ static Source findInCascade(CascadeOp cascade, StringAttr rank) {
     if (!found.operand)
       found = findInEinsum(einsum, rank, getInput);
   });
+  for (auto iterate : cascade.getBody().getOps<IterateOp>())
+    if (!found.operand && iterate.getSplitRankAttr() == rank) {
+      found = findInCascade(cascade, iterate.getParentAttr());
+      found.size = *iterate.getSplitSize();
+    }
   for (AccessAttr access : cascade.getSpace().getAccesses())
     for (auto [dim, name] : llvm::enumerate(access.getRanks()))
       if (!found.operand && name == rank)

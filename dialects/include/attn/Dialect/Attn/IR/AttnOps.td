@@ -593,11 +593,38 @@ def Attn_IterateOp : Attn_Op<"iterate", [SingleBlock, Pure,
     `plan` holds the key ranges to visit, once a sparsity is planned. Where tokens
     are permuted its rows and keys are slots, and `tokens` is a plan of what reads
     the tokens in them: its element test joins that of the first (IT-5).
+
+    `split s by 1024` cuts the parent into runs of 1024 points, the last of them
+    as long as what is left. Every carried tensor has the rank `s`, and its part
+    number i is carried through the steps of run i alone (IT-6). Runs depend on
+    nothing but the inputs, so that a mapping can make each an item of its own:
+
+    ```mlir test
+    // The maximum of each run of 1024 points.
+    func.func @maxima(%s: tensor<8x4096xf32>) -> tensor<8x4xf32> {
+      %x = attn.cascade (%S = %s) : (tensor<8x4096xf32>) -> tensor<8x4xf32> {
+        %lowest = attn.einsum [m,s] = map() {
+          %c = arith.constant 0xFF800000 : f32
+          attn.yield %c : f32
+        } : () -> tensor<8x4xf32>
+        %rm = attn.iterate n1 of n by n0 split s by 1024 init(%lowest : tensor<8x4xf32>) {
+        ^bb0(%RM: tensor<8x4xf32>):
+          %lm = attn.einsum [m,s] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<8x4096xf32>) -> tensor<8x4xf32>
+          %next = attn.einsum [m,s] = max(%RM[m,s], %lm[m,s]) : (tensor<8x4xf32>, tensor<8x4xf32>) -> tensor<8x4xf32>
+          attn.yield %next : tensor<8x4xf32>
+        }
+        attn.yield %rm : tensor<8x4xf32>
+      }
+      return %x : tensor<8x4xf32>
+    }
+    ```
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$inits,
                        StrAttr:$rank, StrAttr:$parent, StrAttr:$point,
                        OptionalAttr<Attn_PlanAttr>:$plan,
-                       OptionalAttr<Attn_PlanAttr>:$tokenPlan);
+                       OptionalAttr<Attn_PlanAttr>:$tokenPlan,
+                       OptionalAttr<StrAttr>:$splitRank,
+                       OptionalAttr<I64Attr>:$splitSize);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
