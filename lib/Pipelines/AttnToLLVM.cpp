@@ -75,6 +75,8 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
       {"l2-bytes", options.l2Bytes, 1},
       {"max-footprint", options.maxFootprint, 0},
       {"shared-bytes", options.sharedBytes, 0},
+      {"stream-tile", options.streamTile, 0},
+      {"row-tile", options.rowTile, 0},
   };
   for (const auto &option : numbers)
     if (option.value < option.least)

@@ -30,7 +30,19 @@ OperatorFlags::OperatorFlags(cl::OptionCategory &category)
             cl::desc("Points of the streamed rank in an item of its own, a "
                      "multiple of 16; none, or auto (the default): what the "
                      "cost model prefers"),
-            cl::value_desc("points"), cl::init("auto"), cl::cat(category)) {}
+            cl::value_desc("points"), cl::init("auto"), cl::cat(category)),
+      laneTiles("lane-tiles",
+                cl::desc("Tile sizes along the lanes, largest first, as in "
+                         "48,32,16 (default: the cost model's)"),
+                cl::value_desc("sizes"), cl::CommaSeparated, cl::cat(category)),
+      streamTile("stream-tile",
+                 cl::desc("Points of the streamed rank in a step (default: the "
+                          "cost model's)"),
+                 cl::value_desc("points"), cl::init(0), cl::cat(category)),
+      rowTile("row-tile",
+              cl::desc("Accumulator rows of a register tile, 1 to 8 (default: "
+                       "the cost model's)"),
+              cl::value_desc("rows"), cl::init(0), cl::cat(category)) {}
 
 std::unique_ptr<OperatorFile>
 OperatorFile::read(StringRef name, MLIRContext *context,

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import arrays, contract, cuda, flops
+from . import arrays, contract, cuda, flops, tune
 from .arrays import ArrayError
 from .compiler import CompileError, compile_file, find_driver
 from .device import DeviceError
@@ -53,6 +53,7 @@ examples:
   attn-run op.mlir --input q.npy --input k.npy --input v.npy --output o.npy
   attn-run op.mlir --dim b=2 --dim m=113 --dim n=1024 --seed 7 --verify
   attn-run op.mlir --dim m=4096 --dim n=4096 --bench --unfused --threads 2
+  attn-run op.mlir --dim n=4096 --tune tuned.json
   attn-run op.mlir --target=nvvm --verify
 
 environment:
@@ -131,7 +132,15 @@ def make_parser() -> argparse.ArgumentParser:
         "--unfused", action="store_true",
         help="with --bench: time the unfused form too, in turns with the kernel",
     )  # fmt: skip
-    run.add_argument("--runs", type=_positive, default=9, help="timed calls of --bench (default 9)")
+    run.add_argument(
+        "--tune", metavar="FILE",
+        help="time mappings around that of the cost model on these inputs, and store the best "
+        "in FILE for attn-compile --tuned=FILE",
+    )  # fmt: skip
+    run.add_argument(
+        "--runs", type=_positive, default=9,
+        help="timed calls of --bench, and of each mapping of --tune (default 9)",
+    )  # fmt: skip
     run.add_argument(
         "--flops", type=float, metavar="COUNT",
         help="floating-point operations of a call, for programs that are not a plain attention",
@@ -314,6 +323,48 @@ class Session:
                 flush=True,
             )
 
+    def tune(self, kernel: Kernel, inputs, extents):
+        path = Path(self.arguments.tune)
+        tune.read(path)
+        expected = self.execute(kernel, inputs)
+        flags = [f"--cpu={self.arguments.cpu}"] if self.arguments.cpu else []
+        key = tune.tuning_key(self.arguments.source, flags)
+        number = itertools.count()
+
+        def load(choice: tune.Choice):
+            other = self.compile(f"tune{next(number)}", *choice.flags())
+            self.check_same(other, inputs, expected, choice)
+            return self.prepare(other, inputs, parallel)
+
+        with self.parallel() as parallel:
+            search = tune.Search(load, self.measure, self.say, self.arguments.runs)
+            best, seconds, model = search.run()
+        entry = {
+            "options": best.as_json(),
+            "extents": extents,
+            "threads": self.arguments.threads,
+            "milliseconds": {"model": round(model * 1e3, 4), "tuned": round(seconds * 1e3, 4)},
+        }
+        tune.store(path, key, entry)
+        print(
+            f"tuned {key['machine']}: {best}, {seconds * 1e3:.3f} ms, model "
+            f"{model * 1e3:.3f} ms; stored in {path}",
+            flush=True,
+        )
+
+    def check_same(self, kernel: Kernel, inputs, expected, choice):
+        """Mappings sum in other orders, and agree but for that."""
+        outputs = self.execute(kernel, inputs)
+        for tensor, actual, wanted in zip(kernel.outputs, outputs, expected, strict=True):
+            tiny = 0.0
+            if wanted.dtype.kind not in "iub":
+                types = accumulation_type(tensor.dtype), tensor.dtype
+                tiny = 256 * max(map(contract.eps, types)) * max(1.0, contract.finite_max(wanted))
+            try:
+                contract.check(actual, wanted, 0.0, tiny, tensor.name)
+            except contract.AccuracyError as error:
+                raise tune.TuneError(f"{choice} computes something else: {error}") from error
+
     def prepare(self, kernel: Kernel, inputs, parallel):
         """A call with everything allocated before, as a serving host would do it."""
         outputs = kernel.allocate_outputs(inputs)
@@ -334,6 +385,10 @@ class Session:
             raise UsageError(f"{arguments.source}: there is no such file")
         if arguments.unfused and not arguments.bench:
             raise UsageError("--unfused goes with --bench")
+        if arguments.tune and arguments.target != "cpu":
+            raise UsageError("--tune goes with --target=cpu")
+        if arguments.tune and not os.access(Path(arguments.tune).absolute().parent, os.W_OK):
+            raise UsageError(f"--tune: the folder of {arguments.tune} cannot be written to")
         self.start()
         kernel = self.compile("fused")
         outputs_to = assign_files(arguments.output, kernel.outputs, "output")
@@ -347,6 +402,8 @@ class Session:
             return 1
         if arguments.bench:
             self.bench(kernel, inputs, extents)
+        if arguments.tune:
+            self.tune(kernel, inputs, extents)
         for tensor, array in zip(kernel.outputs, outputs, strict=True):
             path = outputs_to.get(tensor.name)
             if path:
@@ -397,6 +454,10 @@ class GpuSession(Session):
         return seconds
 
 
+#: What has a message for the person at the terminal.
+_EXPECTED = (UsageError, ArrayError, KernelError, DeviceError, tune.TuneError, OSError)
+
+
 def main(argv: list[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     session = GpuSession if arguments.target == "nvvm" else Session
@@ -408,7 +469,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{error}\nattn-run: {arguments.source} was not compiled", file=sys.stderr)
         except cuda.NoGpuError as error:
             print(f"attn-run: error: no GPU: {error}", file=sys.stderr)
-        except (UsageError, ArrayError, KernelError, DeviceError, OSError) as error:
+        except _EXPECTED as error:
             print(f"attn-run: error: {error}", file=sys.stderr)
     return 1
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Conversion/KernelSignature.h"
+#include "attn/Pipelines/TunedOptions.h"
 #include "attn/Support/Debug.h"
 #include "attn/Support/OperatorFile.h"
 #include "attn/Target/CPU/Compile.h"
@@ -164,6 +165,18 @@ llvm::cl::opt<std::string> bf16Products(
                    "it is left out"),
     llvm::cl::value_desc("name"), llvm::cl::cat(category));
 
+llvm::cl::opt<std::string> tuned(
+    "tuned",
+    llvm::cl::desc("Take the mapping that attn-run --tune has stored in the "
+                   "file for this operator and CPU; flags have precedence"),
+    llvm::cl::value_desc("file"), llvm::cl::cat(category));
+
+llvm::cl::opt<bool> tuningKey(
+    "tuning-key",
+    llvm::cl::desc("Print what a tuned mapping is stored under, and compile "
+                   "nothing"),
+    llvm::cl::cat(category));
+
 llvm::cl::opt<int64_t> maxFootprint(
     "max-footprint",
     llvm::cl::desc("Bytes of workspace that a call may allocate (default 4 "
@@ -253,7 +266,8 @@ static std::optional<DeviceArtefact> getDeviceArtefact(Emit kind) {
 /// Refuses options of the other target.
 static LogicalResult checkTargetOptions(Emit kind) {
   bool isGPU = targetKind == Target::NVVM;
-  const llvm::cl::Option *others[] = {&cpu, &sanitizer, &fromLLVMDialect};
+  const llvm::cl::Option *others[] = {&cpu, &sanitizer, &fromLLVMDialect,
+                                      &tuned, &tuningKey};
   const llvm::cl::Option *gpuOptions[] = {&chip, &descriptionFile,
                                           &launcherFile};
   for (const llvm::cl::Option *option :
@@ -376,9 +390,7 @@ resolve(MLIRContext &context, StringRef flag,
 
 /// Sets what the pipeline needs to know beside the target, from the flags.
 static LogicalResult setOptions(AttnToLLVMOptions &options) {
-  options.form = flags.form;
-  options.passes = flags.passes;
-  options.split = flags.split;
+  attn::setOptions(options, flags);
   options.precision = precision;
   options.maxFootprint = maxFootprint;
   options.fastMath = fastMath;
@@ -416,6 +428,24 @@ static std::unique_ptr<OperatorFile> readFile(MLIRContext &context) {
   return OperatorFile::read(flags.inputFile, &context, reportFile);
 }
 
+/// Takes the mapping of the file --tuned, if it holds one.
+static LogicalResult applyTuned(const TuningKey &key,
+                                AttnToLLVMOptions &options) {
+  auto remark = [](const Twine &text) {
+    llvm::WithColor::remark(llvm::errs(), "attn-compile")
+        << "--tuned: " << text << "\n";
+  };
+  auto report = [](const Twine &text) {
+    reportError() << "--tuned: " << text << "\n";
+  };
+  if (failed(applyTunedOptions(tuned, key, flags, options, remark, report)))
+    return failure();
+  std::optional<WrongOption> wrong = findWrongOption(options);
+  if (wrong)
+    report("option '" + wrong->name + "' " + wrong->complaint);
+  return failure(wrong.has_value());
+}
+
 static LogicalResult compileForCPU(MLIRContext &context,
                                    const Outputs &outputs) {
   FailureOr<CPUTarget> target = resolve<CPUTarget>(
@@ -428,6 +458,13 @@ static LogicalResult compileForCPU(MLIRContext &context,
     return failure();
   std::unique_ptr<OperatorFile> file = readFile(context);
   if (!file)
+    return failure();
+  TuningKey key = getTuningKey(file->getModule(), target->getCPU());
+  if (tuningKey) {
+    printTuningKey(key, llvm::outs());
+    return success();
+  }
+  if (!tuned.empty() && failed(applyTuned(key, options)))
     return failure();
   if (cpu == "host" || cpu == "native")
     llvm::errs() << "attn-compile: compiling for the host CPU, "
@@ -474,7 +511,9 @@ static LogicalResult compileForGPU(MLIRContext &context,
 }
 
 static LogicalResult compile() {
-  FailureOr<Outputs> outputs = getOutputs();
+  // A key needs no place to be written to.
+  FailureOr<Outputs> outputs =
+      tuningKey && targetKind == Target::CPU ? Outputs() : getOutputs();
   if (failed(outputs))
     return failure();
   DialectRegistry registry;

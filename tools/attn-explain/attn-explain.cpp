@@ -9,6 +9,7 @@
 #include "WritePng.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Explain/Explain.h"
+#include "attn/Pipelines/TunedOptions.h"
 #include "attn/Support/Debug.h"
 #include "attn/Support/OperatorFile.h"
 #include "mlir/InitAllDialects.h"
@@ -92,9 +93,7 @@ static llvm::raw_ostream &reportError() {
 
 static LogicalResult explain() {
   AttnToLLVMOptions options;
-  options.form = flags.form;
-  options.passes = flags.passes;
-  options.split = flags.split;
+  setOptions(options, flags);
   options.vectorBits = vectorBits;
   options.vectorRegisters = vectorRegisters;
   options.l1Bytes = l1Bytes;

@@ -32,6 +32,9 @@ struct OperatorFlags {
   llvm::cl::opt<std::string> form;
   llvm::cl::opt<std::string> passes;
   llvm::cl::opt<std::string> split;
+  llvm::cl::list<int64_t> laneTiles;
+  llvm::cl::opt<int64_t> streamTile;
+  llvm::cl::opt<int64_t> rowTile;
 };
 
 /// An operator and the text that diagnostics about it quote. They are printed
