@@ -24,7 +24,7 @@ KeyRange GridAxis::getWindow(int64_t coordinate) const {
 std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {
   CascadeSpace space = cascade.getSpace();
   if (!space.sparsity || space.isPacked() || !space.permutations.empty() ||
-      !space.getLists().empty() || !space.getMasks().empty())
+      !space.getLists().empty() || space.hasPointAtoms())
     return std::nullopt;
   Attribute expression = space.sparsity.getExpression();
   SmallVector<Attribute> terms{expression};

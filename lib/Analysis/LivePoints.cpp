@@ -247,9 +247,8 @@ std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
   // An offset and origins are numbers of the call, and so are an order of
   // tokens, segments and lists.
   if (!cascade.hasSpace() || space.offset || space.readsSlots() ||
-      space.isPacked() || !space.getLists().empty() ||
-      !space.getMasks().empty() || space.getOrigin(space.queryRank) ||
-      space.getOrigin(space.keyRank))
+      space.isPacked() || !space.getLists().empty() || space.hasPointAtoms() ||
+      space.getOrigin(space.queryRank) || space.getOrigin(space.keyRank))
     return std::nullopt;
   PlaneRestriction restriction;
   if (cascade.getSparsity())

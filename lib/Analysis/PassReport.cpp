@@ -156,8 +156,8 @@ void attn::printWork(raw_ostream &os, const CascadeWork &work,
       os << "live, by the segments of a call";
     } else if (all && !cascade.getSpace().getLists().empty()) {
       os << "live, by the lists of a call";
-    } else if (all && !cascade.getSpace().getMasks().empty()) {
-      os << "live, by the mask of a call";
+    } else if (all && cascade.getSpace().hasPointAtoms()) {
+      os << "live, by the mask or the predicate of a call";
     } else if (all && cascade.getSpace().getPerHead()) {
       os << "live: heads differ too much to be counted";
     } else if (all) {

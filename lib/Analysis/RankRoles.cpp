@@ -174,6 +174,8 @@ static bool canBeWhole(CascadeOp cascade, StringAttr rank) {
   for (AccessAttr access : cascade.getSpace().getAccesses())
     if (llvm::is_contained(access.getRanks(), rank))
       return false;
+  if (llvm::is_contained(cascade.getSpace().getIndexedRanks(), rank))
+    return false;
   WalkResult walk = cascade.getBody().walk([&](EinsumOp einsum) {
     for (const EinsumAccess &access : einsum.getAccesses()) {
       for (AffineExpr expr : access.map.getResults())
@@ -201,7 +203,7 @@ std::optional<RankRoles> attn::assignFewRows(CascadeOp cascade) {
   CascadeRanks ranks(cascade);
   RankRoles roles = assignRankRoles(cascade);
   if (ranks.getLoops().size() != 1 || !roles.lanes || !canBeItems(cascade) ||
-      !cascade.getSpace().getMasks().empty())
+      cascade.getSpace().hasPointAtoms())
     return std::nullopt;
   llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
   int64_t reuse = ranks.countReuse(roles.lanes);

@@ -521,8 +521,8 @@ FailureOr<ListedSparsity> attn::splitLists(Attribute expression) {
   if (auto conjunction = dyn_cast<AndAttr>(expression))
     terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
   for (Attribute term : terms) {
-    if (isa<MaskAttr>(term)) {
-      split.hasMask = true;
+    if (isa<MaskAttr, PredicateAttr>(term)) {
+      split.testsPoints = true;
       continue;
     }
     bool isList = isa<BlocksAttr, IndicesAttr>(term);

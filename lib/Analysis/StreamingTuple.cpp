@@ -61,8 +61,9 @@ SmallVector<StringAttr> attn::getSumRanks(EinsumOp reduction,
                             space.keySegments, space.querySegments})
     if (access)
       needed.insert_range(access.getRanks());
-  for (AccessAttr mask : space.getMasks())
-    needed.insert_range(mask.getRanks());
+  for (AccessAttr operand : space.getPointOperands())
+    needed.insert_range(operand.getRanks());
+  needed.insert_range(space.getIndexedRanks());
   if (PerHeadAttr heads = space.getPerHead())
     needed.insert_range(heads.getRanks());
   for (const EinsumAccess &factor : factors)

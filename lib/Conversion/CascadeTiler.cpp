@@ -278,6 +278,49 @@ TileBuffer CascadeTiler::getResultBuffer(OpBuilder &builder, EinsumOp einsum) {
 // One einsum
 //===----------------------------------------------------------------------===//
 
+/// The coordinate of `rank` in the cascade. Those of a tile count from its
+/// first point, those of the cascade from the rank's origin.
+Value CascadeTiler::buildIndex(OpBuilder &builder, Location loc,
+                               StringAttr rank, const PointData &point) {
+  auto localIndex = [&](StringAttr local, Value first) -> Value {
+    Value index = IndexOp::create(builder, loc, builder.getIndexType(), local);
+    return arith::AddIOp::create(builder, loc, index, first);
+  };
+  auto tokenIndex = [&](StringAttr local, Value first, Value base) -> Value {
+    Value tokens =
+        toTensor(builder, loc,
+                 IndexOp::create(builder, loc, builder.getIndexType(), local),
+                 /*base=*/{});
+    return arith::AddIOp::create(builder, loc, tokens,
+                                 toTensor(builder, loc, first, base));
+  };
+  Value value;
+  if (isParallel(rank)) {
+    value = coordinates[llvm::find(parallel, rank) - parallel.begin()];
+  } else if (rank == lane && fixedToken) {
+    value = fixedToken;
+  } else if (Value token = point.tokens.lookup(rank)) {
+    value =
+        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), token);
+  } else if (rank == lane) {
+    value = tokenIndex(rank, firstRow, place.rowBase);
+  } else if (iterate && rank == iterate.getParentAttr()) {
+    value = tokenIndex(iterate.getPointAttr(), stepFirst, place.keyBase);
+  } else if (isPoint(rank)) {
+    Value skipped = arith::SubIOp::create(builder, loc, stepFirst, tileFirst);
+    value = localIndex(rank, skipped);
+  } else if (iterate && rank == iterate.getRankAttr()) {
+    Value size = arith::ConstantIndexOp::create(
+        builder, loc, cascade.getMapping()->getStreamTile());
+    value = arith::DivUIOp::create(builder, loc, tileFirst, size);
+  } else {
+    value = IndexOp::create(builder, loc, builder.getIndexType(), rank);
+  }
+  if (Value origin = origins.lookup(rank))
+    value = arith::AddIOp::create(builder, loc, value, origin);
+  return value;
+}
+
 Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
                              ValueRange arguments,
                              std::optional<TypedAttr> maskWith,
@@ -297,48 +340,8 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
       builder.clone(op, mapping);
       continue;
     }
-    // Coordinates of a tile count from its first point, those of the cascade
-    // from the rank's origin.
-    Location loc = index.getLoc();
-    StringAttr rank = index.getRankAttr();
-    auto localIndex = [&](StringAttr local, Value first) -> Value {
-      Value index =
-          IndexOp::create(builder, loc, builder.getIndexType(), local);
-      return arith::AddIOp::create(builder, loc, index, first);
-    };
-    auto tokenIndex = [&](StringAttr local, Value first, Value base) -> Value {
-      Value tokens =
-          toTensor(builder, loc,
-                   IndexOp::create(builder, loc, builder.getIndexType(), local),
-                   /*base=*/{});
-      return arith::AddIOp::create(builder, loc, tokens,
-                                   toTensor(builder, loc, first, base));
-    };
-    Value value;
-    if (isParallel(rank)) {
-      value = coordinates[llvm::find(parallel, rank) - parallel.begin()];
-    } else if (rank == lane && fixedToken) {
-      value = fixedToken;
-    } else if (Value token = point.tokens.lookup(rank)) {
-      value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
-                                         token);
-    } else if (rank == lane) {
-      value = tokenIndex(rank, firstRow, place.rowBase);
-    } else if (iterate && rank == iterate.getParentAttr()) {
-      value = tokenIndex(iterate.getPointAttr(), stepFirst, place.keyBase);
-    } else if (isPoint(rank)) {
-      Value skipped = arith::SubIOp::create(builder, loc, stepFirst, tileFirst);
-      value = localIndex(rank, skipped);
-    } else if (iterate && rank == iterate.getRankAttr()) {
-      Value size = arith::ConstantIndexOp::create(
-          builder, loc, cascade.getMapping()->getStreamTile());
-      value = arith::DivUIOp::create(builder, loc, tileFirst, size);
-    } else {
-      value = IndexOp::create(builder, loc, builder.getIndexType(), rank);
-    }
-    if (Value origin = origins.lookup(rank))
-      value = arith::AddIOp::create(builder, loc, value, origin);
-    mapping.map(index.getResult(), value);
+    mapping.map(index.getResult(), buildIndex(builder, index.getLoc(),
+                                              index.getRankAttr(), point));
   }
   Value result = mapping.lookupOrDefault(accumulation ? accumulation->rest
                                                       : einsum.getMapResult());

@@ -141,8 +141,8 @@ private:
   struct PointData {
     Tokens tokens;
     SmallVector<Value> windows;
-    /// What masks hold.
-    SmallVector<Value> masks;
+    /// The elements of the operands of masks and predicates.
+    SmallVector<Value> elements;
   };
 
   using ErrorFn = function_ref<InFlightDiagnostic(Operation *)>;
@@ -169,6 +169,7 @@ private:
   LogicalResult checkSteps(ErrorFn emit);
   LogicalResult checkIterate(ErrorFn emit);
   LogicalResult checkWalk(ErrorFn emit);
+  LogicalResult checkPointAtoms(ErrorFn emit);
   LogicalResult checkResult(Value result, ErrorFn emit);
   /// Whether the einsum runs over the lanes and the points of a step.
   bool isInSpace(EinsumOp einsum) const;
@@ -222,7 +223,9 @@ private:
   Value cloneMap(OpBuilder &builder, EinsumOp einsum, ValueRange arguments,
                  std::optional<TypedAttr> maskWith,
                  const Accumulation *accumulation, const PointData &point);
-  EinsumAccess getMaskAccess(AccessAttr mask);
+  Value buildIndex(OpBuilder &builder, Location loc, StringAttr rank,
+                   const PointData &point);
+  EinsumAccess getPointAccess(AccessAttr operand);
   bool appendPointData(OpBuilder &builder, Location loc,
                        ArrayRef<StringAttr> tokenRanks, bool isMasked,
                        SmallVectorImpl<EinsumAccess> &accesses);
@@ -334,6 +337,11 @@ private:
   std::optional<TypedAttr> getProducerMask(EinsumOp einsum) const;
   bool isZeroWhereDead(EinsumOp einsum) const;
   Value buildLive(OpBuilder &builder, Location loc, const PointData &point);
+  Value buildPointTest(OpBuilder &builder, Location loc,
+                       const PointData &point);
+  Value buildPredicate(OpBuilder &builder, Location loc,
+                       PredicateAttr predicate, ArrayRef<Value> elements,
+                       const PointData &point);
   Value buildPositionTest(OpBuilder &builder, Location loc,
                           const PointData &point);
   Value buildPlanTest(OpBuilder &builder, Location loc, PlanAttr plan,

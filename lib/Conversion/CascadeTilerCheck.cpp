@@ -418,17 +418,18 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
     return emit(cascade) << "more than one streamed pass";
   if (iterate && failed(checkIterate(emit)))
     return failure();
-  if (failed(checkPermutations(emit)) || failed(checkWalk(emit)))
+  if (failed(checkPermutations(emit)) || failed(checkWalk(emit)) ||
+      failed(checkPointAtoms(emit)))
     return failure();
   if (iterate && iterate.getSplitRank() &&
       !isParallel(iterate.getSplitRankAttr()))
     return emit(iterate) << "has splits '" << *iterate.getSplitRank()
                          << "', which the mapping does not work on in parallel";
-  SmallVector<AccessAttr> masks = space.getMasks();
+  SmallVector<AccessAttr> ofPoints = space.getPointOperands();
   for (AccessAttr access : space.getAccesses())
     for (StringAttr rank : access.getRanks())
       if (!isParallel(rank) && !isPermuted(rank) &&
-          !llvm::is_contained(masks, access))
+          !llvm::is_contained(ofPoints, access))
         return emit(cascade)
                << "lengths or positions are indexed by '" << rank.getValue()
                << "', which the mapping does not work on in parallel";

@@ -223,7 +223,7 @@ TilePlace CascadeTiler::findGridTile(OpBuilder &builder, Location loc,
 
 /// Operands for the test of a point, behind those of a map: the tokens of
 /// `tokenRanks` and, where windows are tested, three numbers for each axis, or
-/// what masks hold. Whether one is read along the lanes.
+/// the operands of masks and predicates. Whether one is read along the lanes.
 bool CascadeTiler::appendPointData(OpBuilder &builder, Location loc,
                                    ArrayRef<StringAttr> tokenRanks,
                                    bool isMasked,
@@ -234,10 +234,10 @@ bool CascadeTiler::appendPointData(OpBuilder &builder, Location loc,
                           rank == lane ? lane : iterate.getPointAttr()));
   bool readsLanes = false;
   if (isMasked)
-    for (AccessAttr mask : space.getMasks()) {
+    for (AccessAttr operand : space.getPointOperands()) {
       bool reads = false;
       accesses.push_back(
-          getTileAccess(builder, loc, getMaskAccess(mask), reads));
+          getTileAccess(builder, loc, getPointAccess(operand), reads));
       readsLanes |= reads;
     }
   if (!isMasked || !testsWindows())
@@ -268,8 +268,8 @@ CascadeTiler::readPointData(ArrayRef<StringAttr> tokenRanks,
   for (auto [rank, token] :
        llvm::zip(tokenRanks, arguments.take_front(tokenRanks.size())))
     point.tokens[rank] = token;
-  // A plane with a mask has no grid that is walked in boxes.
-  llvm::append_range(space.getMasks().empty() ? point.windows : point.masks,
+  // A plane with a mask or a predicate has no grid that is walked in boxes.
+  llvm::append_range(space.hasPointAtoms() ? point.elements : point.windows,
                      arguments.drop_front(tokenRanks.size()));
   return point;
 }

@@ -124,21 +124,24 @@ bool CascadeTiler::isConvertedByLoads(const EinsumAccess &access) const {
 /// Packs the inputs that the steps of the stream read along the lanes.
 void CascadeTiler::packInputs(OpBuilder &builder, IterateOp op) {
   packed.clear();
+  auto pack = [&](Location loc, const EinsumAccess &access) {
+    if (!isInput(access.tensor))
+      return;
+    Reach reach = getReach(access);
+    if (!reach.lanes || reach.stream || !(reach.isPlain || reach.data))
+      return;
+    bool readsLanes = false;
+    EinsumAccess tile = getTileAccess(builder, loc, access, readsLanes);
+    // What is looked up is copied in any case.
+    if (!reach.data)
+      stageInput(builder, loc, access, tile, packed);
+  };
   for (auto einsum : op.getBody().front().getOps<EinsumOp>())
-    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-      EinsumAccess access = einsum.getAccess(index);
-      if (!isInput(access.tensor))
-        continue;
-      Reach reach = getReach(access);
-      if (!reach.lanes || reach.stream || !(reach.isPlain || reach.data))
-        continue;
-      bool readsLanes = false;
-      EinsumAccess tile =
-          getTileAccess(builder, einsum.getLoc(), access, readsLanes);
-      // What is looked up is copied in any case.
-      if (!reach.data)
-        stageInput(builder, einsum.getLoc(), access, tile, packed);
-    }
+    for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
+      pack(einsum.getLoc(), einsum.getAccess(index));
+  if (op.getParentAttr() == space.keyRank)
+    for (AccessAttr operand : space.getPointOperands())
+      pack(op.getLoc(), getPointAccess(operand));
 }
 
 AffineExpr CascadeTiler::lookUp(OpBuilder &builder, Location loc,

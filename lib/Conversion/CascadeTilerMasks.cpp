@@ -283,43 +283,14 @@ void CascadeTiler::buildTestTerms(OpBuilder &builder, Location loc,
     }
 }
 
-/// A mask as an operand of the einsums of a step.
-EinsumAccess CascadeTiler::getMaskAccess(AccessAttr mask) {
-  MLIRContext *context = cascade.getContext();
-  SmallVector<StringAttr> ranks, extents;
-  SmallVector<AffineExpr> exprs;
-  auto getDim = [&](StringAttr rank) {
-    ranks.push_back(rank);
-    return getAffineDimExpr(ranks.size() - 1, context);
-  };
-  for (StringAttr rank : mask.getRanks()) {
-    if (rank != space.keyRank) {
-      exprs.push_back(getDim(rank));
-      continue;
-    }
-    AffineExpr step = getDim(iterate.getRankAttr());
-    extents.push_back(iterate.getPointAttr());
-    exprs.push_back(step * getAffineSymbolExpr(0, context) +
-                    getDim(iterate.getPointAttr()));
-  }
-  return EinsumAccess(
-      cascade.getBody().getArgument(mask.getInput()),
-      AffineMap::get(ranks.size(), extents.size(), exprs, context), ranks,
-      extents);
-}
-
 /// Inside a map: whether the current (row, key) is live.
 Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
                               const PointData &point) {
   Value live = buildPositionTest(builder, loc, point);
-  for (Value mask : point.masks) {
-    Value zero = arith::ConstantOp::create(
-        builder, loc, builder.getIntegerAttr(mask.getType(), 0));
-    Value holds = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
-                                        mask, zero);
-    live = arith::AndIOp::create(builder, loc, live, holds);
-  }
-  return live;
+  if (!space.hasPointAtoms())
+    return live;
+  return arith::AndIOp::create(builder, loc, live,
+                               buildPointTest(builder, loc, point));
 }
 
 /// Whether positions say that the current (row, key) is live. They are i32
@@ -477,7 +448,7 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
 /// Steps for warps have no parts.
 void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
                               function_ref<void(bool isFull)> emit) {
-  if (grid || takesWholeSteps || !space.getMasks().empty() ||
+  if (grid || takesWholeSteps || space.hasPointAtoms() ||
       isNeverFull(*iterate.getPlan())) {
     emit(/*isFull=*/false);
     return;

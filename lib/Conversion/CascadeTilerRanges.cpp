@@ -179,7 +179,7 @@ bool CascadeTiler::isUntested(IterateOp op) {
     return isAlwaysFull();
   std::optional<PlanAttr> plan = op.getPlan();
   return !plan ||
-         (isWholePlan(*plan) && !op.getTokenPlan() && space.getMasks().empty());
+         (isWholePlan(*plan) && !op.getTokenPlan() && !space.hasPointAtoms());
 }
 
 /// The plan whose element test takes tokens, if there is one.
@@ -204,8 +204,8 @@ Value CascadeTiler::buildIsFull(OpBuilder &builder, Location loc,
                                 Value stepEnd) {
   if (testsWindows())
     return place.grid->isFull;
-  // What reads tokens, and what a mask holds, may fail at any slot.
-  if (iterate.getTokenPlan() || !space.getMasks().empty())
+  // What reads tokens, a mask or a predicate may fail at any slot.
+  if (iterate.getTokenPlan() || space.hasPointAtoms())
     return arith::ConstantIntOp::create(builder, loc, 0, /*width=*/1);
   Value isFull;
   for (KeyInterval range : fullRanges) {

@@ -26,6 +26,10 @@ Value conjoin(OpBuilder &builder, Location loc, Value a, Value b);
 /// A number beyond the positions that count, as the nearest of them.
 Value keepNear(OpBuilder &builder, Location loc, Value number);
 
+/// Copies the operations of a scalar region, of whose quotients those by 0 are
+/// 0.
+void cloneScalars(OpBuilder &builder, Block &region, IRMapping &mapping);
+
 /// The value that the reduction of `einsum` of nothing gives.
 TypedAttr getReductionIdentity(EinsumOp einsum, Type type, OpBuilder &builder);
 
@@ -142,8 +146,12 @@ private:
   LogicalResult buildList(Attribute atom);
   Value buildListTest(OpBuilder &body, EinsumOp einsum, Attribute atom,
                       const RankCoordinates &coordinates);
-  Value buildMaskTest(OpBuilder &body, EinsumOp einsum, MaskAttr mask,
-                      const RankCoordinates &coordinates);
+  /// The element of an operand of a mask or a predicate.
+  Value loadPointOperand(OpBuilder &body, EinsumOp einsum, AccessAttr access,
+                         const RankCoordinates &coordinates);
+  /// Whether a mask or a predicate holds.
+  Value buildPointTest(OpBuilder &body, EinsumOp einsum, Attribute atom,
+                       const RankCoordinates &coordinates);
   /// The number of the head at a point, or null where no atom reads it.
   Value getHead(OpBuilder &body, EinsumOp einsum,
                 const RankCoordinates &coordinates);

@@ -158,30 +158,6 @@ LogicalResult CascadeToLinalg::buildList(Attribute atom) {
   return success();
 }
 
-/// Whether a mask is not 0 at the point. Points of a step may lie behind the
-/// end of a rank.
-Value CascadeToLinalg::buildMaskTest(OpBuilder &body, EinsumOp einsum,
-                                     MaskAttr mask,
-                                     const RankCoordinates &coordinates) {
-  Location loc = einsum.getLoc();
-  AccessAttr access = mask.getOperand();
-  Value tensor =
-      mapping.lookup(cascade.getBody().getArgument(access.getInput()));
-  Value one = arith::ConstantIndexOp::create(body, loc, 1);
-  SmallVector<Value> where;
-  for (auto [dim, rank] : llvm::enumerate(access.getRanks())) {
-    Value extent = tensor::DimOp::create(body, loc, tensor, dim);
-    Value last = arith::SubIOp::create(body, loc, extent, one);
-    where.push_back(
-        arith::MinSIOp::create(body, loc, coordinates.lookup(rank), last));
-  }
-  Value element = tensor::ExtractOp::create(body, loc, tensor, where);
-  Value zero = arith::ConstantOp::create(
-      body, loc, body.getIntegerAttr(element.getType(), 0));
-  return arith::CmpIOp::create(body, loc, arith::CmpIPredicate::ne, element,
-                               zero);
-}
-
 /// Whether the lists of `atom` name the point.
 Value CascadeToLinalg::buildListTest(OpBuilder &body, EinsumOp einsum,
                                      Attribute atom,

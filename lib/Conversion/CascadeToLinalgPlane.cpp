@@ -48,8 +48,8 @@ struct PointInPlane {
 
 /// Builds the element test of a sparsity expression at the point `token`, given
 /// the number of keys and, where some atom reads it, of the head; atoms `in
-/// permuted` read `slot`, and `buildList` tests those of lists. Null if it
-/// holds an atom without a definition.
+/// permuted` read `slot`, and `buildList` tests those that name operands or
+/// regions. Null if it holds an atom without a definition.
 static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
                        PointInPlane token, PointInPlane slot, Value keyCount,
                        Value head, function_ref<Value(Attribute)> buildList) {
@@ -84,7 +84,7 @@ static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
   if (auto permuted = dyn_cast<PermutedAttr>(term))
     return buildTerm(builder, loc, permuted.getTerm(), slot, slot, keyCount,
                      head, buildList);
-  if (isa<BlocksAttr, IndicesAttr, MaskAttr>(term))
+  if (isa<BlocksAttr, IndicesAttr, MaskAttr, PredicateAttr>(term))
     return buildList(term);
 
   std::optional<AtomDefinition> atom = getAtomDefinition(term);
@@ -187,6 +187,11 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
     llvm::append_range(needed, access.getRanks());
   if (PerHeadAttr heads = space.getPerHead())
     llvm::append_range(needed, heads.getRanks());
+  for (StringAttr rank : space.getIndexedRanks()) {
+    needed.push_back(rank);
+    if (AccessAttr origin = space.getOrigin(rank))
+      llvm::append_range(needed, origin.getRanks());
+  }
   for (StringAttr rank : needed) {
     if (coordinates.contains(rank))
       continue;
@@ -263,8 +268,8 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
   Value inside = buildTerm(
       body, loc, space.sparsity.getExpression(), token, slot, bounds[1],
       getHead(body, einsum, coordinates), [&](Attribute atom) {
-        if (auto mask = dyn_cast<MaskAttr>(atom))
-          return buildMaskTest(body, einsum, mask, coordinates);
+        if (isa<MaskAttr, PredicateAttr>(atom))
+          return buildPointTest(body, einsum, atom, coordinates);
         return buildListTest(body, einsum, atom, coordinates);
       });
   if (!inside)

@@ -192,9 +192,7 @@ static void cloneScalar(OpBuilder &builder, Operation &op, IRMapping &mapping) {
       arith::SelectOp::create(builder, loc, empty, zero, quotient.getResult()));
 }
 
-/// Copies the operations of a scalar region.
-static void cloneScalars(OpBuilder &builder, Block &region,
-                         IRMapping &mapping) {
+void attn::cloneScalars(OpBuilder &builder, Block &region, IRMapping &mapping) {
   for (Operation &op : region.without_terminator())
     cloneScalar(builder, op, mapping);
 }

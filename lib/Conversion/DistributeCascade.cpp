@@ -134,7 +134,10 @@ CascadeDistributor::CascadeDistributor(CascadeOp cascade)
     for (auto [dim, rank] : llvm::enumerate(access.getRanks()))
       getDimensions(cascade.getBody().getArgument(access.getInput()))[dim] =
           rank;
-  // The index of a rank that a point fixes would lose its origin.
+  // A predicate would lose the index of a rank that a point fixes, and the rank
+  // its origin.
+  for (StringAttr rank : space.getIndexedRanks())
+    exclude(rank);
   for (OriginAttr origin : space.origins)
     exclude(origin.getRank());
   // And so would the number of the head.

@@ -244,8 +244,10 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
      << " keys (" << keyRank.getValue() << ")\n";
   if (cascade.getSpace().isPacked())
     os << "of one segment\n";
-  if (!cascade.getSpace().getMasks().empty())
-    os << "of what a mask leaves of them, which is data, nothing is drawn\n";
+  if (cascade.getSpace().hasPointAtoms())
+    os << "of what a mask or a predicate leaves of them, which is data, "
+          "nothing "
+          "is drawn\n";
   if (cascade.getSpace().getPerHead())
     os << "of head " << getGiven(numbers, PlanSymbols::head, 0) << "\n";
   if (loop.getTokenPlan())

@@ -93,6 +93,8 @@ static CascadeOp rebuildCascade(CascadeOp cascade,
   body.getTerminator()->eraseOperands(erasedResults);
   body.eraseArguments(erasedInputs);
   region->takeBody(cascade.getBody());
+  for (Region &predicate : cascade.getPredicates())
+    state.addRegion()->takeBody(predicate);
   auto rebuilt = cast<CascadeOp>(builder.create(state));
   rebuilt.setSpace(space);
   unsigned next = 0;
@@ -336,7 +338,7 @@ bool RankRemover::collect() {
     return llvm::is_contained(access.getRanks(), rank);
   };
   if (llvm::any_of(space.getAccesses(), isIn) || space.getOrigin(rank) ||
-      cascade.getMapping())
+      llvm::is_contained(space.getIndexedRanks(), rank) || cascade.getMapping())
     return false;
   bool works = !cascade.walk([](IterateOp) { return WalkResult::interrupt(); })
                     .wasInterrupted();

@@ -47,6 +47,7 @@ private:
   void addPermutation(CascadeSpace &space, StringRef token, Value order,
                       std::optional<ArrayAttr> ranks);
   CascadeSpace addSpace();
+  PredicateAttr addPredicate(CascadeSpace &space, PredicateAttr atom);
   Value applyModifier(unsigned index, Value score);
   Value applyMap(ScoreMapAttr map, ArrayRef<Extra> operands, Value tensor);
 
@@ -74,6 +75,8 @@ private:
   SmallVector<std::pair<unsigned, Value>> named;
   /// The gates and their operands.
   SmallVector<std::pair<GateAttr, Extra>> gates;
+  /// The regions of predicates, over the ranks of the cascade.
+  SmallVector<std::unique_ptr<Region>> predicates;
   /// The input that holds the sinks.
   std::optional<unsigned> sinks;
 };

@@ -73,6 +73,8 @@ bool RankSplitter::check() {
   for (AccessAttr access : cascade.getSpace().getAccesses())
     if (llvm::is_contained(access.getRanks(), rank))
       return false;
+  if (llvm::is_contained(cascade.getSpace().getIndexedRanks(), rank))
+    return false;
   if (PerHeadAttr heads = cascade.getSpace().getPerHead())
     if (llvm::is_contained(heads.getRanks(), rank))
       return false;

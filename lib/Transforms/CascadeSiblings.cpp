@@ -144,14 +144,7 @@ bool SiblingMerger::haveSameSpace() {
     StringAttr name = names.lookup(rank);
     return name ? name : rank;
   };
-  CascadeSpace a = producer.getSpace().map(getInput, getName);
-  CascadeSpace b = reader.getSpace();
-  return a.sparsity == b.sparsity && a.queryRank == b.queryRank &&
-         a.keyRank == b.keyRank && a.alignment == b.alignment &&
-         a.offset == b.offset && a.keyLengths == b.keyLengths &&
-         a.queryLengths == b.queryLengths &&
-         a.querySegments == b.querySegments && a.keySegments == b.keySegments &&
-         a.origins == b.origins && a.permutations == b.permutations;
+  return producer.getSpace().map(getInput, getName).isSameAs(reader.getSpace());
 }
 
 /// Whether nothing that depends on the link is computed in the pass: it would

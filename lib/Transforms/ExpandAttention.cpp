@@ -75,16 +75,28 @@ LogicalResult AttentionExpander::checkScoreMaps() {
   for (auto [number, region] : llvm::enumerate(op.getScoreMaps())) {
     bool ofWeights =
         weightMap && weightMap.getRegion() == static_cast<int64_t>(number);
-    StringRef what = ofWeights ? "the map of weights" : "a score map";
+    bool isPredicate = llvm::any_of(
+        op.getSparsity() ? op.getSparsity()->getPredicates()
+                         : SmallVector<PredicateAttr>(),
+        [&, number = static_cast<int64_t>(number)](PredicateAttr atom) {
+          return atom.getNumber() == number;
+        });
+    StringRef what = ofWeights     ? "the map of weights"
+                     : isPredicate ? "a predicate"
+                                   : "a score map";
+    StringRef clause = ofWeights     ? "weights"
+                       : isPredicate ? "predicate"
+                                     : "map";
     for (Operation &inner : region.front()) {
       for (Value operand : inner.getOperands())
         if (operand.getParentRegion() != &region &&
             !operand.getDefiningOp<arith::ConstantOp>())
           return inner.emitOpError("in ")
                  << what
-                 << " uses a value from outside; only constants and the map's "
-                    "arguments are allowed: list it as '"
-                 << (ofWeights ? "weights" : "map") << "(%t[ranks])'";
+                 << " uses a value from outside; only constants and the "
+                 << (isPredicate ? "predicate" : "map")
+                 << "'s arguments are allowed: list it as '" << clause
+                 << "(%t[ranks])'";
       for (Type type : inner.getResultTypes())
         if (!type.isIntOrIndexOrFloat())
           return inner.emitOpError("may not stand in ")
@@ -181,6 +193,9 @@ CascadeSpace AttentionExpander::addSpace() {
       return AccessAttr::get(context, input, writer.names(split));
     });
   if (space.sparsity)
+    space.sparsity = space.sparsity.mapPredicates(
+        [&](PredicateAttr atom) { return addPredicate(space, atom); });
+  if (space.sparsity)
     space.sparsity = space.sparsity.mapPerHead([&](PerHeadAttr atom) {
       // h = k * G + g.
       int64_t stride = atom.getStrides().front();
@@ -214,6 +229,70 @@ CascadeSpace AttentionExpander::addSpace() {
   return space;
 }
 
+/// Copies the operations of a region of the operator, with the constants that
+/// they take from outside, and returns the one value that it yields.
+static Value cloneScalars(OpBuilder &builder, Block &source,
+                          IRMapping &mapping) {
+  for (Operation &inner : source.without_terminator()) {
+    for (Value operand : inner.getOperands())
+      if (operand.getParentBlock() != &source && !mapping.contains(operand))
+        mapping.map(operand,
+                    builder.clone(*operand.getDefiningOp())->getResult(0));
+    builder.clone(inner, mapping);
+  }
+  Value yielded = source.getTerminator()->getOperand(0);
+  if (yielded.getParentBlock() != &source && !mapping.contains(yielded))
+    mapping.map(yielded, builder.clone(*yielded.getDefiningOp())->getResult(0));
+  return mapping.lookup(yielded);
+}
+
+/// The last four arguments of a region of the operator: the indices b, h, m, n.
+/// `getIndex` gives that of a rank of the cascade; h = k * G + g.
+static void mapIndices(OpBuilder &builder, Location loc, Block &source,
+                       int64_t group, function_ref<Value(StringRef)> getIndex,
+                       IRMapping &mapping) {
+  static constexpr StringRef indices[] = {"b", "h", "m", "n"};
+  for (auto [argument, rank] :
+       llvm::zip(source.getArguments().take_back(4), indices)) {
+    if (argument.use_empty())
+      continue;
+    if (rank != "h") {
+      mapping.map(argument, getIndex(rank));
+      continue;
+    }
+    Value keyHead = getIndex("k"), member = getIndex("g");
+    Value size = arith::ConstantIndexOp::create(builder, loc, group);
+    Value first = arith::MulIOp::create(builder, loc, keyHead, size);
+    mapping.map(argument, arith::AddIOp::create(builder, loc, first, member));
+  }
+}
+
+/// The predicate over the ranks of the cascade, of which its region receives
+/// the indices that it reads.
+PredicateAttr AttentionExpander::addPredicate(CascadeSpace &space,
+                                              PredicateAttr atom) {
+  Location loc = op.getLoc();
+  Block &source = op.getScoreMaps()[atom.getNumber()].front();
+  Region &region = *predicates.emplace_back(std::make_unique<Region>());
+  OpBuilder builder(op.getContext());
+  Block *block = builder.createBlock(&region);
+  IRMapping mapping;
+  for (BlockArgument argument : source.getArguments().drop_back(4))
+    mapping.map(argument, block->addArgument(argument.getType(), loc));
+  SmallVector<StringRef> indices;
+  mapIndices(
+      builder, loc, source, group,
+      [&](StringRef rank) -> Value {
+        indices.push_back(rank);
+        return block->addArgument(builder.getIndexType(), loc);
+      },
+      mapping);
+  YieldOp::create(builder, loc, cloneScalars(builder, source, mapping));
+  space.predicates.push_back(&region);
+  return PredicateAttr::get(op.getContext(), predicates.size() - 1,
+                            atom.getOperands(), writer.names(indices));
+}
+
 Value AttentionExpander::applyMap(ScoreMapAttr map, ArrayRef<Extra> operands,
                                   Value tensor) {
   SmallVector<EinsumAccess> accesses{writer.access(tensor, scoreRanks)};
@@ -225,36 +304,13 @@ Value AttentionExpander::applyMap(ScoreMapAttr map, ArrayRef<Extra> operands,
     IRMapping mapping;
     for (auto [from, to] : llvm::zip(source.getArguments(), args))
       mapping.map(from, to);
-    // The last four arguments are the indices b, h, m, n; h = k * G + g.
-    auto position = [&](StringRef rank) -> Value {
-      return IndexOp::create(builder, loc, builder.getIndexType(), rank);
-    };
-    static constexpr StringRef indices[] = {"b", "h", "m", "n"};
-    for (auto [argument, rank] :
-         llvm::zip(source.getArguments().take_back(4), indices)) {
-      if (argument.use_empty())
-        continue;
-      if (rank != "h") {
-        mapping.map(argument, position(rank));
-        continue;
-      }
-      Value keyHead = position("k"), member = position("g");
-      Value size = arith::ConstantIndexOp::create(builder, loc, group);
-      Value first = arith::MulIOp::create(builder, loc, keyHead, size);
-      mapping.map(argument, arith::AddIOp::create(builder, loc, first, member));
-    }
-    for (Operation &inner : source.without_terminator()) {
-      for (Value operand : inner.getOperands())
-        if (operand.getParentBlock() != &source && !mapping.contains(operand))
-          mapping.map(operand,
-                      builder.clone(*operand.getDefiningOp())->getResult(0));
-      builder.clone(inner, mapping);
-    }
-    Value yielded = source.getTerminator()->getOperand(0);
-    if (yielded.getParentBlock() != &source && !mapping.contains(yielded))
-      mapping.map(yielded,
-                  builder.clone(*yielded.getDefiningOp())->getResult(0));
-    return mapping.lookup(yielded);
+    mapIndices(
+        builder, loc, source, group,
+        [&](StringRef rank) -> Value {
+          return IndexOp::create(builder, loc, builder.getIndexType(), rank);
+        },
+        mapping);
+    return cloneScalars(builder, source, mapping);
   };
   return writer.einsum(compute, scoreRanks, accesses, cloneMap);
 }

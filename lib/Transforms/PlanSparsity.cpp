@@ -149,19 +149,23 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   };
   FailureOr<ListedSparsity> split = splitLists(restriction.expression);
   if (failed(split)) {
-    if (space.getMasks().empty())
+    SmallVector<Attribute> tested = space.getPointAtoms();
+    if (tested.empty())
       emitError() << "lists of keys are walked one at a time, by a term of the "
                      "outermost 'and'";
     else
-      emitError() << "a mask is tested as a term of the outermost 'and'";
+      emitError() << "a "
+                  << (isa<MaskAttr>(tested.front()) ? "mask" : "predicate")
+                  << " is tested as a term of the outermost 'and'";
     return success(optional);
   }
   restriction.expression = split->others;
-  restriction.isPart |= split->list || split->hasMask;
-  if (split->hasMask && !split->others && !restriction.hasKeyLengths &&
+  restriction.isPart |= split->list || split->testsPoints;
+  if (split->testsPoints && !split->others && !restriction.hasKeyLengths &&
       !restriction.hasQueryLengths)
-    cascade.emitRemark("visits every tile: its points are those of a mask, and "
-                       "nothing else says where there are none");
+    cascade.emitRemark("visits every tile: its points are those of a ")
+        << (isa<MaskAttr>(space.getPointAtoms().front()) ? "mask" : "predicate")
+        << ", and nothing else says where there are none";
   // Where tokens are permuted, slots are planned, and tokens tested. The slots
   // of a list of tokens are their numbers in it.
   PlanAttr tokenPlan;

@@ -47,6 +47,7 @@ from .sparsity import (  # noqa: F401
     PerHead,
     Permuted,
     PowerOfTwo,
+    Predicate,
     Prefix,
     Radial,
     Strided,
@@ -259,8 +260,9 @@ class Operator:
             live = live & (n < len_n)
         where = with_head(self.where, h + self.origin("h", b))
         # Operands have the tokens of the part.
-        row, key = np.asarray(rows)[:, None], np.arange(num_keys)[None, :]
-        where = with_lists(with_num_keys(where, len_n), b, h, row, key)
+        at = (b, h, np.asarray(rows)[:, None], np.arange(num_keys)[None, :])
+        indices = (b + self.origin("b", b), h + self.origin("h", b), m, n)
+        where = with_lists(with_num_keys(where, len_n), at, indices)
         if where is not None and (self.query_order or self.key_order):
             slot_m, slot_n = m, n
             if self.query_order is not None:

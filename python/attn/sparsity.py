@@ -348,17 +348,39 @@ class Mask:
         raise TypeError("the tokens of a mask are not known here")
 
 
-def with_lists(where, b: int, h: int, m, n):
-    """A sparsity whose lists and masks are those of the row b and the head h, at tokens
-    m, n."""
+@dataclass(frozen=True, eq=False)
+class Predicate:
+    """Live where function(*elements, b, h, m, n) is true: an element of each operand,
+    indexed as that of a mask, and the indices, from the origins. `operands` are pairs
+    of an array and its ranks."""
+
+    function: Callable
+    operands: tuple = ()
+    # The head matters where a region reads its index, too.
+    reads_head: bool = True
+
+    def holds(self, at: tuple, indices: tuple):
+        where = dict(zip("bhmn", np.broadcast_arrays(*at), strict=True))
+        elements = (values[tuple(where[r] for r in ranks)] for values, ranks in self.operands)
+        return np.asarray(self.function(*elements, *np.broadcast_arrays(*indices)), bool)
+
+    def __call__(self, pos_m, pos_n):
+        raise TypeError("the tokens of a predicate are not known here")
+
+
+def with_lists(where, at: tuple, indices: tuple):
+    """A sparsity whose lists, masks and predicates are those of `at`: b, h, m and n as
+    operands have them. `indices` are the same, from their origins."""
     if isinstance(where, And):
-        return And(tuple(with_lists(term, b, h, m, n) for term in where.atoms))
+        return And(tuple(with_lists(term, at, indices) for term in where.atoms))
     if isinstance(where, Or):
-        return Or(tuple(with_lists(term, b, h, m, n) for term in where.terms))
+        return Or(tuple(with_lists(term, at, indices) for term in where.terms))
     if isinstance(where, Not):
-        return Not(with_lists(where.term, b, h, m, n))
+        return Not(with_lists(where.term, at, indices))
+    if isinstance(where, Predicate):
+        return lambda pos_m, pos_n: where.holds(at, indices)
     if isinstance(where, (Blocks, Indices, Mask)):
-        return lambda pos_m, pos_n: where.names(b, h, m, n)
+        return lambda pos_m, pos_n: where.names(*at)
     return where
 
 
@@ -371,6 +393,8 @@ def differs_by_head(where) -> bool:
         return differs_by_head(where.term)
     if isinstance(where, (PerHead, AffineSetOfHead)):
         return True
+    if isinstance(where, Predicate):
+        return where.reads_head
     return isinstance(where, (Blocks, Indices, Mask)) and "h" in where.ranks
 
 

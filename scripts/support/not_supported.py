@@ -38,6 +38,7 @@ describes that form.
             ("lib/Analysis/LiveSet.cpp", r'emitError\(\)(?!\s*<< "expected)'),
             ("lib/Conversion/TileCascade.cpp", r"\bemit\((?!cascades|function\))[^()]+\)"),
             ("lib/Conversion/CascadeTilerCheck.cpp", r"\bemit\([^()]+\)"),
+            ("lib/Conversion/CascadeTilerPredicates.cpp", r"\bemit\([^()]+\)"),
         ),
     ),
     (

@@ -205,6 +205,7 @@ def scaffold_atom(plan, name):
         raise ScaffoldError(f"'{name}' is a connective of sparsities")
     table, source = f"{DIALECT}/AttnAttributes.td", f"{DIALECT_LIB}/SparsityAttributes.cpp"
     atoms, terms = f"{DIALECT_LIB}/SparsityAtoms.cpp", f"{DIALECT_LIB}/SparsityTerms.cpp"
+    printer = f"{DIALECT_LIB}/SparsityPrinter.cpp"
     words = {"name": name, "class": camel(name), "rule": next_rule(plan, "SP")}
     plan.refuse_taken(table, f"Attn_{words['class']}Attr")
     plan.insert(table, "def Attn_AndAttr", templates.fill(templates.ATOM_TD, words))
@@ -213,7 +214,7 @@ def scaffold_atom(plan, name):
                 templates.fill(templates.ATOM_PARSE, words))  # fmt: skip
     plan.insert(atoms, "          .Case([&](AffineSetAttr set) {",
                 templates.fill(templates.ATOM_SETS, words))  # fmt: skip
-    plan.insert(source, "      .Case([&](AndAttr conjunction) {",
+    plan.insert(printer, "      .Case([&](AndAttr conjunction) {",
                 templates.fill(templates.ATOM_PRINT, words))  # fmt: skip
     file = f"{words['class']}Attr.cpp"
     plan.create(

@@ -249,6 +249,9 @@ def random_cases(seed: int, count: int) -> list[Case]:
             row["where"] = (*row["where"], random_per_head(rng, row["heads"][0]))
         if rng.random() < 0.1:
             row["where"] = (*row["where"], ("mask", rng.choice(["bhmn", "mn", "bn", "nh"])))
+        if rng.random() < 0.1:
+            known = ["documents", "every_third", "reach", "distance", "quotient"]
+            row["where"] = (*row["where"], ("predicate", rng.choice(known)))
         for _ in range(4):
             row["queries"], row["keys"] = length(), length()
             for name in ("batch", "layout", "guard", "values"):

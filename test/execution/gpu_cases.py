@@ -54,6 +54,10 @@ SPECS = {
     "tokens": Spec(16, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 16, "h"),)),
     "sigmoid": Spec(16, 16, normaliser="sigmoid", where=(("causal",),)),
     "mask": Spec(16, 24, heads=4, key_heads=2, lse=True, where=(("mask", "bmn"), ("causal",))),
+    "predicate": Spec(
+        16, 24, heads=4, key_heads=2, lse=True,
+        where=(("predicate", "distance"), ("predicate", "reach"), ("causal",)),
+    ),
     "per_head": Spec(
         16, 24, heads=4, key_heads=2, lse=True,
         where=(("causal",), ("or", WINDOWS_OF_HEADS, SHARDS_OF_HEADS)),
@@ -101,6 +105,10 @@ TENSOR_CORES = {
     "cores_grid": Spec(
         16, 16, dtype="f16", where=(("neighborhood", (3, 5), (("grid", (9, 13)),)),),
     ),
+    "cores_predicate": Spec(
+        16, 16, heads=4, key_heads=2, dtype="bf16", lse=True,
+        where=(("predicate", "every_third"), ("predicate", "reach")),
+    ),
     "cores_per_head": Spec(
         16, 16, heads=4, key_heads=2, dtype="bf16", where=(WINDOWS_OF_HEADS,), lse=True,
     ),
@@ -126,6 +134,10 @@ WITHOUT_TENSOR_CORES = {
     "threads_mask": Spec(
         16, 16, heads=2, key_heads=1, dtype="f16", where=(("mask", "bhmn"), ("causal",)), lse=True,
     ),
+    "threads_predicate": Spec(
+        16, 16, heads=2, key_heads=1, dtype="f16", lse=True,
+        where=(("predicate", "documents"), ("causal",)),
+    ),
     "threads_query_gate": Spec(
         16, 32, heads=2, key_heads=1, dtype="bf16", gates=(("query", "tanh", "bhme", False),),
     ),
@@ -138,6 +150,7 @@ REASONS = {
     "tokens": "an operand of the product begins within its tile",
     "threads_permuted": "a buffer is read across its lanes",
     "threads_mask": "it sums what is no tile and no operand of a product",
+    "threads_predicate": "a tile over the lanes holds no f32",
     "threads_query_gate": "the tile over the lanes is computed, and would be rounded to 16 bits",
     "threads_value_gate": "a product of matrices is not of tiles in scratch",
 }

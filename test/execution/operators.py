@@ -145,6 +145,118 @@ WEIGHT_REGIONS = {
 }
 
 
+@dataclass(frozen=True)
+class PredicateRegion:
+    """`operands` are pairs of ranks and an element type."""
+
+    operands: tuple
+    body: str
+    function: Callable  # (*elements, b, h, m, n) -> whether the point is live
+    reads_head: bool = False
+
+
+PREDICATES = {
+    "documents": PredicateRegion(
+        (("bm", "i32"), ("bn", "i32")),
+        """
+          %r = arith.cmpi eq, %x0, %x1 : i32
+          attn.yield %r : i1""",
+        lambda x, y, b, h, m, n: x == y,
+    ),
+    "every_third": PredicateRegion(
+        (),
+        """
+          %c3 = arith.constant 3 : index
+          %c0 = arith.constant 0 : index
+          %mn = arith.addi %m, %n : index
+          %mnh = arith.addi %mn, %h : index
+          %sum = arith.addi %mnh, %b : index
+          %rem = arith.remui %sum, %c3 : index
+          %r = arith.cmpi ne, %rem, %c0 : index
+          attn.yield %r : i1""",
+        lambda b, h, m, n: (m + n + h + b) % 3 != 0,
+        reads_head=True,
+    ),
+    # Nearer tokens in the first heads.
+    "reach": PredicateRegion(
+        (),
+        """
+          %c9 = arith.constant 9 : index
+          %c1 = arith.constant 1 : index
+          %next = arith.addi %h, %c1 : index
+          %reach = arith.muli %next, %c9 : index
+          %end = arith.addi %n, %reach : index
+          %r = arith.cmpi slt, %m, %end : index
+          attn.yield %r : i1""",
+        lambda b, h, m, n: m < n + (h + 1) * 9,
+        reads_head=True,
+    ),
+    "rows": PredicateRegion(
+        (("bm", "i8"),),
+        """
+          %c0 = arith.constant 0 : i8
+          %r = arith.cmpi sge, %x0, %c0 : i8
+          attn.yield %r : i1""",
+        lambda x, b, h, m, n: x >= 0,
+    ),
+    "keys": PredicateRegion(
+        (("n", "f32"),),
+        """
+          %c = arith.constant 0.25 : f32
+          %r = arith.cmpf olt, %x0, %c : f32
+          attn.yield %r : i1""",
+        lambda x, b, h, m, n: x < np.float32(0.25),
+    ),
+    # Some heads have no live point.
+    "heads": PredicateRegion(
+        (("h", "i64"),),
+        """
+          %c = arith.constant 1 : i64
+          %r = arith.cmpi ne, %x0, %c : i64
+          attn.yield %r : i1""",
+        lambda x, b, h, m, n: x != 1,
+        reads_head=True,
+    ),
+    "distance": PredicateRegion(
+        (("hm", "f32"), ("nb", "bf16"), ("bhmn", "f16")),
+        """
+          %c = arith.constant 1.0 : f32
+          %z = arith.constant -2.0 : f32
+          %d = arith.subf %x0, %x1 : f32
+          %a = math.absf %d : f32
+          %near = arith.cmpf olt, %a, %c : f32
+          %some = arith.cmpf ogt, %x2, %z : f32
+          %r = arith.andi %near, %some : i1
+          attn.yield %r : i1""",
+        lambda x, y, z, b, h, m, n: (
+            (np.abs(x - y.astype(np.float32)) < 1) & (z.astype(np.float32) > -2)
+        ),
+        reads_head=True,
+    ),
+    # A quotient by 0 is 0.
+    "quotient": PredicateRegion(
+        (("m", "i8"), ("bn", "f32")),
+        """
+          %c = arith.constant -0.5 : f32
+          %f = arith.sitofp %x0 : i8 to f32
+          %s = arith.divf %x1, %f : f32
+          %r = arith.cmpf ogt, %s, %c : f32
+          attn.yield %r : i1""",
+        lambda x, y, b, h, m, n: (
+            np.where(x == 0, np.float32(0), y / np.where(x == 0, 1, x).astype(np.float32)) > -0.5
+        ),
+    ),
+    "double": PredicateRegion(
+        (("n", "f64"), ("m", "f32")),
+        """
+          %e = arith.extf %x1 : f32 to f64
+          %r = arith.cmpf ogt, %x0, %e : f64
+          attn.yield %r : i1""",
+        lambda x, y, b, h, m, n: x > y.astype(np.float64),
+    ),
+}
+
+
 # ===----------------------------------------------------------------------===//
 # Specs
 # ===----------------------------------------------------------------------===//
@@ -222,8 +334,11 @@ def atom_text(atom: tuple, list_text: Callable | None = None) -> str:
     affine set ("affine_set", results) with functions of m and n as text. Lists are
     ("blocks", rows, keys, ranks), with "flat" behind where all share their entries,
     ("indices", group, ranks) and ("mask", ranks); `list_text` gives the text of their operands.
+    A predicate is ("predicate", name) with one of PREDICATES.
     """
     name, *arguments = atom
+    if name == "predicate":
+        return "".join(list_text(atom)) if list_text else f"predicate({arguments[0]})"
     if name in ("blocks", "indices", "mask"):
         numbers = [str(number) for number in arguments if isinstance(number, int)]
         operands = list_text(atom) if list_text else [str(a) for a in arguments[len(numbers) :]]
@@ -279,7 +394,7 @@ def list_atoms(terms) -> list[tuple]:
     """The atoms that name lists, in the order of the text."""
     found = []
     for name, *arguments in terms:
-        if name in ("blocks", "indices", "mask"):
+        if name in ("blocks", "indices", "mask", "predicate"):
             found.append((name, *arguments))
         elif name in ("and", "or", "not"):
             found += list_atoms(arguments)
@@ -290,7 +405,7 @@ def predicate(term: tuple, lists=None):
     """The reference of a term as `atom_text` takes it; `lists` iterates over those
     that it names."""
     name, *arguments = term
-    if name in ("blocks", "indices", "mask"):
+    if name in ("blocks", "indices", "mask", "predicate"):
         return next(lists)
     if name == "permuted":
         return reference.Permuted(predicate(arguments[0]))
@@ -366,8 +481,23 @@ def text(spec: Spec, name: str = "attention") -> str:
     if spec.offset is not None:
         align += f"({number('offset', spec.offset)})"
 
+    def predicate_text(region: PredicateRegion, i: int) -> str:
+        operands, inputs = [], []
+        for number, (ranks, element) in enumerate(region.operands):
+            operand_type = _ranks_type(spec, ranks, element)
+            arguments.append(f"%list{i}_x{number}: {operand_type}")
+            operands.append(f"%list{i}_x{number}[{', '.join(ranks)}] : {operand_type}")
+            inputs.append(f"%x{number}: {'f32' if element in ('bf16', 'f16') else element}")
+        indices = [f"%{rank}: index" for rank in "bhmn"]
+        return (
+            f"predicate({', '.join(operands)}) {{\n        "
+            f"^bb0({', '.join(inputs + indices)}):{region.body}\n      }}"
+        )
+
     def list_text(atom) -> list[str]:
         i = sum(argument.startswith("%list") for argument in arguments)
+        if atom[0] == "predicate":
+            return [predicate_text(PREDICATES[atom[1]], i)]
         name, ranks = atom[0], atom[{"mask": 1, "indices": 2, "blocks": 3}[atom[0]]]
         tails = {f"%list{i}": (ranks, "sl", "i32")}
         if name == "mask":
@@ -509,6 +639,11 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
             drawn = draw_indices(rng, extents, *atom[1:])
             arrays[f"list{i}"] = drawn.astype(np.int32)
             continue
+        if atom[0] == "predicate":
+            for number, (ranks, element) in enumerate(PREDICATES[atom[1]].operands):
+                shape = tuple(extents[rank] for rank in ranks)
+                arrays[f"list{i}_x{number}"] = draw_elements(rng, shape, element)
+            continue
         if atom[0] == "mask":
             arrays[f"list{i}"] = draw_mask(rng, tuple(extents[rank] for rank in atom[1]))
             continue
@@ -578,6 +713,17 @@ def draw_mask(rng, shape):
     return drawn
 
 
+def draw_elements(rng, shape, element):
+    """What a predicate reads: few different integers, each in runs; any floats."""
+    if element in DTYPES:
+        kind = np.float64 if element == "f64" else np.float32
+        return rng.standard_normal(shape, kind).astype(DTYPES[element])
+    drawn = rng.integers(-1, 3, shape)
+    return np.sort(drawn, axis=-1).astype(
+        {"i8": np.int8, "i32": np.int32, "i64": np.int64}[element]
+    )
+
+
 def draw_indices(rng, extents, group, ranks, longest=70):
     """Random lists of tokens, filled up with -1."""
     lists, keys = -(-extents["m"] // group), extents["n"]
@@ -634,6 +780,15 @@ def reference_operator(spec: Spec, arrays: dict[str, np.ndarray]) -> reference.O
         if name == "mask":
             lists.append(reference.Mask(arrays[f"list{at}"], *arguments))
             at += 1
+            continue
+        if name == "predicate":
+            region = PREDICATES[arguments[0]]
+            read = tuple(
+                (arrays[f"list{at}_x{number}"], ranks)
+                for number, (ranks, _) in enumerate(region.operands)
+            )
+            lists.append(reference.Predicate(region.function, read, region.reads_head))
+            at += len(read)
             continue
         rows, keys, ranks = arguments[:3]
         named = (arrays[f"list{at}_{part}"] for part in ("offsets", "entries"))

@@ -105,6 +105,15 @@ def block_lists(i, j):
     return j // 64 in LISTED[i // 64]
 
 
+# Of each token, and where the prefix of its document ends.
+DOCUMENT_OF = np.repeat([4, 4, 1, 9, 2], [60, 1, 130, 59, 90])
+PREFIX_END = np.repeat([20, 0, 131, 400, 250], [60, 1, 130, 59, 90])
+
+
+def flex_documents(i, j):
+    return DOCUMENT_OF[i] == DOCUMENT_OF[j] and (j <= i or j < PREFIX_END[j])
+
+
 def region(token):
     return token // 24 // 4 * 3 + token % 24 // 8
 
@@ -146,6 +155,7 @@ OPERATORS = {
     "sparse-transformer": (sparse_transformer, 400),
     "s2-attention": (s2_attention, 400),
     "packed-documents": (packed_documents, 500),
+    "flex-documents": (flex_documents, 340),
     "moba": (moba, 300),
     "block-lists": (block_lists, 256),
     "biformer": (biformer, 16 * 24),
@@ -156,6 +166,7 @@ BY_HEAD = {"s2-attention"}
 # What a file takes beside queries, keys and values.
 OPERANDS = {
     "packed-documents": [np.array(DOCUMENTS, np.int32)],
+    "flex-documents": [DOCUMENT_OF.astype(np.int32), PREFIX_END.astype(np.int32)],
     "moba": [np.stack([x, x]) for x in joined(SELECTED)],
     "block-lists": joined([[b for b in row if b < 4] for row in LISTED]),
     "biformer": [stacked([

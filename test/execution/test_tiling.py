@@ -40,6 +40,9 @@ OPERATORS = {
         where=(("causal",), ("per_head", *(("window", left, 0) for left in (3, 60, 11, 29)))),
     ),
     "mask": replace(SPEC, where=(("causal",), ("mask", "bhmn"))),
+    "predicate": replace(
+        SPEC, where=(("causal",), ("predicate", "distance"), ("predicate", "every_third"))
+    ),
     "bf16": replace(SPEC, dtype="bf16", where=(("causal",),), sinks=True),
 }  # fmt: skip
 

@@ -299,7 +299,10 @@ class Cascade:
         dice, text = self.dice, ""
         if self.space:
             m, n = self.space
-            text += f" where {self.sparsity(dice)}" if dice.chance(0.9) else ""
+            if dice.chance(0.9):
+                text += f" where {self.sparsity(dice)}"
+                if dice.chance(0.15):
+                    text += f" {dice.pick('and', 'and', 'or')} {self.predicate(m, n)}"
             text += f" over ({m}, {n})"
             if not dice.errs():
                 text += f" align {dice.of(ALIGNMENTS)}"
@@ -321,6 +324,23 @@ class Cascade:
             rank = dice.of("mnbf")
             text += f" mapping <lanes = {rank} by {lanes}, {numbers}, parallel = [{parallel}]>"
         return text
+
+    def predicate(self, m, n):
+        """An atom that names a region."""
+        dice = self.dice
+        operands, header = [], []
+        for i in range(dice.pick(0, 1, 2)):
+            ranks = dice.some([m, n], 0, 2)
+            element = dice.pick("f32", "bf16", "i8", "i32", "i64")
+            read = self.input(ranks, element)
+            operands.append(f"{read.name}[{','.join(ranks)}]")
+            header.append((f"%x{i}", "f32" if element == "bf16" else element))
+        indices = dice.some(["z", m, n]) if dice.errs() else dice.some([m, n], 0, 2)
+        header += [(f"%i{rank}", "index") for rank in indices]
+        lines = Body(dice, header).finish("i1").replace("\n", "\n      ")
+        arguments = ", ".join(f"{name}: {kind}" for name, kind in header)
+        begin = f"^bb0({arguments}):\n      " if header else ""
+        return f"predicate({', '.join([*operands, *indices])}) {{\n    {begin}{lines}\n    }}"
 
     def emit(self):
         dice, function = self.dice, self.function

@@ -234,6 +234,27 @@ class Attention:
         kind = self.type(ranks, "i32" if self.dice.errs() else "i8")
         return f"mask({self.function.argument(kind)}[{', '.join(ranks)}] : {kind})"
 
+    def predicate(self):
+        """An atom that names a region."""
+        dice = self.dice
+        kinds = (*FLOATS, "i8", "i32", "i64", *(("i1",) if dice.errs() else ()))
+        operands = [self.extra(kinds) for _ in range(dice.pick(0, 1, 2, 2))]
+        values = [
+            (f"%x{i}", "f32" if element in ("bf16", "f16") else element)
+            for i, (_, element) in enumerate(operands)
+        ]
+        header = [*values, *((f"%i{rank}", "index") for rank in "bhmn")]
+        if dice.errs():
+            header = dice.some(header)
+        body = Body(dice, header, outside=self.function.arguments)
+        lines = body.finish("i8" if dice.errs() else "i1").replace("\n", "\n          ")
+        arguments = ", ".join(f"{name}: {kind}" for name, kind in header)
+        listed = [text for text, _ in operands] + (["m"] if dice.errs() else [])
+        return (
+            f"predicate({', '.join(listed)}) {{\n        ^bb0({arguments}):\n          {lines}"
+            "\n      }"
+        )
+
     def segments(self):
         dice = self.dice
 
@@ -298,6 +319,10 @@ class Attention:
                 where = f"({where}) {dice.pick('and', 'and', 'or')} {self.lists()}"
             elif dice.chance(0.15):
                 where = f"({where}) {dice.pick('and', 'and', 'or')} {self.mask()}"
+            elif dice.chance(0.2):
+                negation = dice.pick("", "", "not ")
+                atom = f"{negation}{self.predicate()}"
+                where = f"({where}) {dice.pick('and', 'and', 'or')} {atom}"
             clauses.append(f"where {where}")
         if dice.chance(0.6):
             clauses.append(f"align {'middle' if dice.errs() else dice.of(ALIGNMENTS)}")

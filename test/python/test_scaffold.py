@@ -156,7 +156,7 @@ def test_op_and_atom(tree, tmp_path):
             builder.generate(f"-gen-{kind}-{part}", f"{DIALECT_TD}/{name}.td",
                              f"{folder}/{name}.{suffix}.inc", *options)  # fmt: skip
     for file in ("AttentionOp", "AttnDialect", "AttnAttributes", "SparsityAttributes",
-                 "SparsityAtoms", "SparsityTerms"):  # fmt: skip
+                 "SparsityAtoms", "SparsityPrinter", "SparsityTerms"):  # fmt: skip
         builder.compile(f"{DIALECT}/{file}.cpp")
     for file in ("BlendOp", "DiagonalAttr"):
         builder.compile(f"{DIALECT}/{file}.cpp", like=f"{DIALECT}/AttentionOp.cpp")

@@ -77,16 +77,16 @@ std::optional<int64_t> getHeadSymbol(PlanAttr plan, StringAttr symbol,
 struct ListedSparsity {
   /// The atom that names it, or null.
   Attribute list;
-  /// The other terms but for masks, or null.
+  /// The other terms but for masks and predicates, or null.
   Attribute others;
-  /// Whether some term of the outermost `and` is a mask.
-  bool hasMask = false;
+  /// Whether some term of the outermost `and` is a mask or a predicate.
+  bool testsPoints = false;
 };
 
 /// Takes the list out of `expression`, which may be null: the one atom of
-/// lists, a term of the outermost `and`. Masks, which say nothing about ranges,
-/// are left out. Fails where there are more lists, or where a list or a mask
-/// stands elsewhere.
+/// lists, a term of the outermost `and`. Masks and predicates, which say
+/// nothing about ranges, are left out. Fails where there are more lists, or
+/// where an atom that names operands stands elsewhere.
 FailureOr<ListedSparsity> splitLists(Attribute expression);
 
 /// Plans `restriction`. The result is null where nothing is restricted;

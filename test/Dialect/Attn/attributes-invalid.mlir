@@ -19,13 +19,13 @@ func.func private @prefix() attributes { a = #attn.sparsity<prefix(-4)> }
 // -----
 
 // SP-4
-// expected-error @+1 {{unknown sparsity term 'casual'; known are causal, window(left, right), prefix(length), leading(count), block_diagonal(size), dilated(window, step), strided(step, offset), neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, block), affine_set(map), blocks(rows, keys, offsets, indices), indices(group, indices), mask(operand), and, or, not}}
+// expected-error @+1 {{unknown sparsity term 'casual'; known are causal, window(left, right), prefix(length), leading(count), block_diagonal(size), dilated(window, step), strided(step, offset), neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, block), affine_set(map), blocks(rows, keys, offsets, indices), indices(group, indices), mask(operand), predicate(operands), and, or, not}}
 func.func private @term() attributes { a = #attn.sparsity<casual> }
 
 // -----
 
 // SP-4
-// expected-error @+1 {{expected a sparsity term: causal, window(left, right), prefix(length), leading(count), block_diagonal(size), dilated(window, step), strided(step, offset), neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, block), affine_set(map), blocks(rows, keys, offsets, indices), indices(group, indices), mask(operand), not or a parenthesis}}
+// expected-error @+1 {{expected a sparsity term: causal, window(left, right), prefix(length), leading(count), block_diagonal(size), dilated(window, step), strided(step, offset), neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, block), affine_set(map), blocks(rows, keys, offsets, indices), indices(group, indices), mask(operand), predicate(operands), not or a parenthesis}}
 func.func private @no_term() attributes { a = #attn.sparsity<causal and 3> }
 
 // -----

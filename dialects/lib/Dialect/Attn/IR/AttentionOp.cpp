@@ -214,8 +214,13 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
         return failure();
       return AccessAttr::get(context, state.extras.size() - 1, ranks);
     };
+    auto parsePredicate = [&]() -> FailureOr<int64_t> {
+      if (parser.parseRegion(*state.regions.emplace_back(new Region)))
+        return failure();
+      return state.regions.size() - 1;
+    };
     FailureOr<Attribute> expression =
-        SparsityAttr::parseExpression(parser, parseList);
+        SparsityAttr::parseExpression(parser, parseList, parsePredicate);
     if (failed(expression))
       return failure();
     properties.sparsity = SparsityAttr::get(context, *expression);
@@ -448,7 +453,11 @@ void AttentionOp::print(OpAsmPrinter &printer) {
     printer << "where ";
     SparsityAttr::printExpression(
         printer, getSparsity()->getExpression(),
-        [&](AccessAttr list) { printExtra(list.getInput(), list.getRanks()); });
+        [&](AccessAttr list) { printExtra(list.getInput(), list.getRanks()); },
+        [&](int64_t number) {
+          printer << " ";
+          printer.printRegion(getScoreMaps()[number]);
+        });
     printer << " ";
   }
   printer << "align " << stringifyAlignment(getAlignment());

@@ -12,10 +12,6 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-static bool extentsAgree(int64_t a, int64_t b) {
-  return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
-}
-
 /// Checks that the two dimensions, named for the message, may have one extent.
 static LogicalResult verifyExtent(Operation *op, StringRef what, int64_t got,
                                   StringRef like, int64_t expected) {
@@ -30,14 +26,6 @@ static bool isScoreType(Type type) {
   return type.isF64() || type.isF32() || type.isBF16() || type.isF16();
 }
 
-namespace {
-/// A rank that may index an extra operand, with its extent.
-struct ExtraRank {
-  StringRef name;
-  int64_t extent;
-};
-} // namespace
-
 /// "b, h, m and n"
 static std::string listRanks(ArrayRef<ExtraRank> ranks) {
   std::string text;
@@ -49,8 +37,7 @@ static std::string listRanks(ArrayRef<ExtraRank> ranks) {
   return text;
 }
 
-/// The ranks of the score.
-static SmallVector<ExtraRank> getScoreRanks(AttentionOp op) {
+SmallVector<ExtraRank> attn::getScoreRanks(AttentionOp op) {
   auto query = cast<RankedTensorType>(op.getQuery().getType());
   auto key = cast<RankedTensorType>(op.getKey().getType());
   return {{"b", query.getDimSize(0)},
@@ -83,13 +70,10 @@ static SmallVector<ExtraRank> getGateRanks(AttentionOp op, GatePlace place) {
   llvm_unreachable("no such place");
 }
 
-/// Checks an extra operand against the ranks that index it. Modifiers, lists
-/// and gates use the operands in order, each once: `next` is the one whose turn
-/// it is. Behind the ranks there may be `numDims` dimensions more.
-static LogicalResult verifyExtra(AttentionOp op, const Twine &what,
-                                 int64_t slot, ArrayRef<StringAttr> ranks,
-                                 ArrayRef<ExtraRank> allowed, int64_t &next,
-                                 int64_t numDims = 0) {
+LogicalResult attn::verifyExtra(AttentionOp op, const Twine &what, int64_t slot,
+                                ArrayRef<StringAttr> ranks,
+                                ArrayRef<ExtraRank> allowed, int64_t &next,
+                                int64_t numDims) {
   // spec: AT-7
   if (slot != next++ || next > static_cast<int64_t>(op.getExtras().size()))
     return op.emitOpError(what)
@@ -292,55 +276,6 @@ static LogicalResult verifySegments(AttentionOp op) {
   return success();
 }
 
-/// Checks the lists that atoms of the sparsity name.
-static LogicalResult verifyLists(AttentionOp op, int64_t &next) {
-  if (!op.getSparsity())
-    return success();
-  auto query = cast<RankedTensorType>(op.getQuery().getType());
-  auto getType = [&](AccessAttr access) {
-    return cast<RankedTensorType>(op.getExtras()[access.getInput()].getType());
-  };
-  SmallVector<ExtraRank> allowed{{"b", query.getDimSize(0)},
-                                 {"h", query.getDimSize(1)}};
-  SmallVector<Attribute> atoms = op.getSparsity()->getListAtoms();
-  SmallVector<ExtraRank> ofPoint(allowed);
-  auto key = cast<RankedTensorType>(op.getKey().getType());
-  ofPoint.append({{"m", query.getDimSize(2)}, {"n", key.getDimSize(2)}});
-  for (Attribute atom : op.getSparsity()->getOperandAtoms()) {
-    if (auto mask = dyn_cast<MaskAttr>(atom)) {
-      // spec: SP-21
-      AccessAttr operand = mask.getOperand();
-      if (failed(verifyExtra(op, "the mask", operand.getInput(),
-                             operand.getRanks(), ofPoint, next)))
-        return failure();
-      if (!getType(operand).getElementType().isSignlessInteger(8))
-        return op.emitOpError("the mask must hold i8; got ")
-               << getType(operand).getElementType();
-      if (!atoms.empty() || op.isPermuted() || op.isPacked())
-        return op.emitOpError(kMasksStandAlone);
-      continue;
-    }
-    for (const ListOperand &list : getListOperands(atom)) {
-      // spec: LI-2, LI-3
-      if (failed(verifyExtra(op, list.what, list.access.getInput(),
-                             list.access.getRanks(), allowed, next,
-                             list.numDims)))
-        return failure();
-      Type element = getType(list.access).getElementType();
-      if (!element.isSignlessInteger(32) && !element.isSignlessInteger(64))
-        return op.emitOpError(list.what)
-               << " must hold i32 or i64; got " << element;
-    }
-    if (failed(verifyListCount(op, atom, query.getDimSize(2), getType)))
-      return failure();
-  }
-  // spec: LI-5
-  if (!atoms.empty() && (op.isPermuted() || op.isPacked() ||
-                         op.getOrigin("m") || op.getOrigin("n")))
-    return op.emitOpError(kListsStandAlone);
-  return success();
-}
-
 static LogicalResult verifyGates(AttentionOp op, int64_t &next) {
   for (GateAttr gate : op.getGateList()) {
     // spec: GA-1
@@ -503,7 +438,7 @@ LogicalResult AttentionOp::verify() {
     }
   }
 
-  if (failed(verifyLists(*this, numSlots)))
+  if (failed(verifyOperandAtoms(*this, numSlots, numRegions)))
     return failure();
   if (ScoreMapAttr map = getWeightMapAttr())
     if (failed(
@@ -575,7 +510,7 @@ LogicalResult AttentionOp::verifyRegions() {
       if (failed(verifyScalarOp(&op, what)))
         return failure();
   }
-  return success();
+  return verifyPredicateRegions(*this);
 }
 
 LogicalResult MixOp::verify() {

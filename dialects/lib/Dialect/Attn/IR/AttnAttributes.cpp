@@ -59,6 +59,24 @@ static void printIntegers(AsmPrinter &printer, ArrayRef<int64_t> integers) {
   printer << "]";
 }
 
+/// Accesses without their mnemonic: `[<0, [b, m]>, <1, [b, n]>]`.
+static ParseResult parseAccesses(AsmParser &parser,
+                                 SmallVector<AccessAttr> &accesses) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() {
+    auto access =
+        llvm::cast_or_null<AccessAttr>(AccessAttr::parse(parser, Type()));
+    accesses.push_back(access);
+    return success(access != nullptr);
+  });
+}
+
+static void printAccesses(AsmPrinter &printer, ArrayRef<AccessAttr> accesses) {
+  printer << "[";
+  llvm::interleaveComma(accesses, printer,
+                        [&](AccessAttr access) { access.print(printer); });
+  printer << "]";
+}
+
 /// `lanes = m by [48]`, or `tile = m by [4]` where each einsum has lanes of its
 /// own.
 static ParseResult parseLanes(AsmParser &parser, StringAttr &lanes,

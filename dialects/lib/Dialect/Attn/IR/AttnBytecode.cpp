@@ -65,6 +65,7 @@ enum class AttributeCode : uint64_t {
   Indices = 31,
   PerHead = 32,
   Mask = 33,
+  Predicate = 34,
 };
 
 /// Writes one attribute.
@@ -179,6 +180,7 @@ private:
   Attribute readPerHead();
   Attribute readBlocks();
   Attribute readIndices();
+  Attribute readPredicate();
   Attribute readScoreMap();
   Attribute readPlan();
   Attribute readGate();
@@ -296,6 +298,13 @@ LogicalResult AttributeWriter::write(Attribute attribute) {
       .Case([&](MaskAttr mask) {
         code(AttributeCode::Mask);
         writer.writeAttribute(mask.getOperand());
+        return success();
+      })
+      .Case([&](PredicateAttr predicate) {
+        code(AttributeCode::Predicate);
+        writer.writeSignedVarInt(predicate.getNumber());
+        writer.writeAttributes(predicate.getOperands());
+        writer.writeAttributes(predicate.getIndices());
         return success();
       })
       .Case([&](PerHeadAttr perHead) {
@@ -488,6 +497,18 @@ Attribute AttributeReader::readIndices() {
   return get<IndicesAttr>(group, indices);
 }
 
+Attribute AttributeReader::readPredicate() {
+  int64_t number;
+  SmallVector<AccessAttr> operands;
+  SmallVector<StringAttr> indices;
+  if (failed(reader.readSignedVarInt(number)) ||
+      failed(reader.readAttributes(operands)) ||
+      failed(reader.readAttributes(indices)))
+    return {};
+  return get<PredicateAttr>(number, ArrayRef<AccessAttr>(operands),
+                            ArrayRef<StringAttr>(indices));
+}
+
 Attribute AttributeReader::readRadial() {
   int64_t frames, tokens, block;
   if (failed(reader.readSignedVarInt(frames)) ||
@@ -647,6 +668,8 @@ Attribute AttributeReader::read() {
     return readTerm<AffineSetAttr, AffineMapAttr>();
   case AttributeCode::Mask:
     return readTerm<MaskAttr, AccessAttr>();
+  case AttributeCode::Predicate:
+    return readPredicate();
   case AttributeCode::PerHead:
     return readPerHead();
   case AttributeCode::Blocks:

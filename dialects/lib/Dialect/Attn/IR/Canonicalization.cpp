@@ -102,13 +102,13 @@ struct SimplifyAttentionSparsity : OpRewritePattern<AttentionOp> {
     Attribute after = simplifySparsity(before);
     if (after == before)
       return failure();
-    // Every operand is named by something.
+    // Every operand, and every region, is named by something.
     auto simplified =
         after ? SparsityAttr::get(op.getContext(), after) : SparsityAttr();
-    SmallVector<AccessAttr> lists;
+    SmallVector<Attribute> atoms;
     if (simplified)
-      lists = simplified.getOperands();
-    if (lists != op.getSparsity()->getOperands())
+      atoms = simplified.getOperandAtoms();
+    if (atoms != op.getSparsity()->getOperandAtoms())
       return failure();
     rewriter.modifyOpInPlace(op, [&] {
       if (simplified)

@@ -19,161 +19,6 @@ using namespace mlir::attn;
 // attn.cascade
 //===----------------------------------------------------------------------===//
 
-AccessAttr CascadeSpace::getOrigin(StringAttr rank) const {
-  for (OriginAttr origin : origins)
-    if (origin.getRank() == rank)
-      return origin.getAccess();
-  return {};
-}
-
-AccessAttr CascadeSpace::getPermutation(StringAttr rank) const {
-  for (PermutationAttr permutation : permutations)
-    if (permutation.getRank() == rank)
-      return permutation.getAccess();
-  return {};
-}
-
-PerHeadAttr CascadeSpace::getPerHead() const {
-  if (!sparsity)
-    return {};
-  SmallVector<PerHeadAttr> atoms = sparsity.getPerHeadAtoms();
-  return atoms.empty() ? PerHeadAttr() : atoms.front();
-}
-
-SmallVector<AccessAttr> CascadeSpace::getPlaneAccesses() const {
-  SmallVector<AccessAttr> accesses;
-  for (AccessAttr access :
-       {keyLengths, queryLengths, querySegments, keySegments, offset,
-        getOrigin(queryRank), getOrigin(keyRank), getPermutation(queryRank),
-        getPermutation(keyRank)})
-    if (access)
-      accesses.push_back(access);
-  llvm::append_range(accesses, getLists());
-  llvm::append_range(accesses, getMasks());
-  return accesses;
-}
-
-SmallVector<AccessAttr> CascadeSpace::getAccesses() const {
-  SmallVector<AccessAttr> accesses;
-  for (AccessAttr access :
-       {keyLengths, queryLengths, querySegments, keySegments, offset})
-    if (access)
-      accesses.push_back(access);
-  for (OriginAttr origin : origins)
-    accesses.push_back(origin.getAccess());
-  for (PermutationAttr permutation : permutations)
-    accesses.push_back(permutation.getAccess());
-  llvm::append_range(accesses, getLists());
-  llvm::append_range(accesses, getMasks());
-  return accesses;
-}
-
-CascadeSpace
-CascadeSpace::map(function_ref<int64_t(int64_t)> input,
-                  function_ref<StringAttr(StringAttr)> rank) const {
-  auto mapRank = [&](StringAttr name) { return name ? rank(name) : name; };
-  auto mapAccess = [&](AccessAttr access) {
-    return access
-               ? AccessAttr::get(access.getContext(), input(access.getInput()),
-                                 llvm::map_to_vector(access.getRanks(), rank))
-               : access;
-  };
-  CascadeSpace mapped(*this);
-  if (sparsity)
-    mapped.sparsity =
-        sparsity.mapLists(mapAccess).mapPerHead([&](PerHeadAttr atom) {
-          return PerHeadAttr::get(atom.getContext(), atom.getAtoms(),
-                                  llvm::map_to_vector(atom.getRanks(), rank),
-                                  atom.getStrides());
-        });
-  mapped.queryRank = mapRank(queryRank);
-  mapped.keyRank = mapRank(keyRank);
-  mapped.offset = mapAccess(offset);
-  mapped.keyLengths = mapAccess(keyLengths);
-  mapped.queryLengths = mapAccess(queryLengths);
-  mapped.querySegments = mapAccess(querySegments);
-  mapped.keySegments = mapAccess(keySegments);
-  for (OriginAttr &origin : mapped.origins)
-    origin = OriginAttr::get(origin.getContext(), rank(origin.getRank()),
-                             mapAccess(origin.getAccess()));
-  for (PermutationAttr &permutation : mapped.permutations)
-    permutation = PermutationAttr::get(permutation.getContext(),
-                                       rank(permutation.getRank()),
-                                       mapAccess(permutation.getAccess()));
-  return mapped;
-}
-
-CascadeSpace CascadeOp::getSpace() {
-  CascadeSpace space{getSparsityAttr(),
-                     getQueryRankAttr(),
-                     getKeyRankAttr(),
-                     getAlignmentAttr(),
-                     getOffsetAttr(),
-                     getKeyLengthsAttr(),
-                     getQueryLengthsAttr(),
-                     getQuerySegmentsAttr(),
-                     getKeySegmentsAttr(),
-                     {},
-                     {}};
-  if (std::optional<ArrayAttr> list = getOrigins())
-    llvm::append_range(space.origins, list->getAsRange<OriginAttr>());
-  if (std::optional<ArrayAttr> list = getPermutations())
-    llvm::append_range(space.permutations, list->getAsRange<PermutationAttr>());
-  return space;
-}
-
-/// Writes `space` down in the properties of a cascade.
-static void setSpace(CascadeOp::Properties &properties, MLIRContext *context,
-                     const CascadeSpace &space) {
-  auto toArray = [&](auto list) -> ArrayAttr {
-    if (list.empty())
-      return {};
-    return ArrayAttr::get(context,
-                          SmallVector<Attribute>(list.begin(), list.end()));
-  };
-  properties.sparsity = space.sparsity;
-  properties.queryRank = space.queryRank;
-  properties.keyRank = space.keyRank;
-  properties.alignment = space.alignment;
-  properties.offset = space.offset;
-  properties.keyLengths = space.keyLengths;
-  properties.queryLengths = space.queryLengths;
-  properties.querySegments = space.querySegments;
-  properties.keySegments = space.keySegments;
-  properties.origins = toArray(space.origins);
-  properties.permutations = toArray(space.permutations);
-}
-
-void CascadeOp::setSpace(const CascadeSpace &space) {
-  ::setSpace(getProperties(), getContext(), space);
-}
-
-bool CascadeOp::readsOrigin(StringAttr rank) {
-  bool isOfPlane = rank == getQueryRankAttr() || rank == getKeyRankAttr();
-  if (isOfPlane && getSpace().restricts())
-    return true;
-  if (PerHeadAttr heads = getSpace().getPerHead())
-    if (llvm::is_contained(heads.getRanks(), rank))
-      return true;
-  return getBody()
-      .walk([&](IndexOp index) {
-        return index.getRankAttr() == rank ? WalkResult::interrupt()
-                                           : WalkResult::advance();
-      })
-      .wasInterrupted();
-}
-
-void CascadeOp::build(OpBuilder &builder, OperationState &state,
-                      TypeRange results, ValueRange inputs,
-                      const CascadeSpace &space, MappingAttr mapping) {
-  state.addTypes(results);
-  state.addOperands(inputs);
-  state.addRegion();
-  auto &properties = state.getOrAddProperties<Properties>();
-  ::setSpace(properties, builder.getContext(), space);
-  properties.mapping = mapping;
-}
-
 OperandRange CascadeOp::getYielded() {
   return getBody().front().getTerminator()->getOperands();
 }
@@ -297,6 +142,7 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
   auto &properties = result.getOrAddProperties<Properties>();
   SmallVector<OpAsmParser::Argument> arguments;
   SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  SmallVector<std::unique_ptr<Region>> predicates;
   auto parseInput = [&]() -> ParseResult {
     return failure(parser.parseArgument(arguments.emplace_back()) ||
                    parser.parseEqual() ||
@@ -313,8 +159,13 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
         return failure();
       return list;
     };
+    auto parsePredicate = [&]() -> FailureOr<int64_t> {
+      if (parser.parseRegion(*predicates.emplace_back(new Region)))
+        return failure();
+      return predicates.size() - 1;
+    };
     FailureOr<Attribute> expression =
-        SparsityAttr::parseExpression(parser, parseList);
+        SparsityAttr::parseExpression(parser, parseList, parsePredicate);
     if (failed(expression))
       return failure();
     properties.sparsity = SparsityAttr::get(context, *expression);
@@ -412,7 +263,10 @@ ParseResult CascadeOp::parse(OpAsmParser &parser, OperationState &result) {
     return failure();
   for (auto [argument, type] : llvm::zip_equal(arguments, types))
     argument.type = type;
-  return parser.parseRegion(*result.addRegion(), arguments);
+  if (parser.parseRegion(*result.addRegion(), arguments))
+    return failure();
+  result.addRegions(predicates);
+  return success();
 }
 
 void CascadeOp::print(OpAsmPrinter &printer) {
@@ -433,7 +287,11 @@ void CascadeOp::print(OpAsmPrinter &printer) {
   if (getSparsity()) {
     printer << " where ";
     SparsityAttr::printExpression(printer, getSparsity()->getExpression(),
-                                  printAccess);
+                                  printAccess, [&](int64_t number) {
+                                    printer << " ";
+                                    printer.printRegion(
+                                        getPredicates()[number]);
+                                  });
   }
   if (hasSpace()) {
     printer << " over (" << *getQueryRank() << ", " << *getKeyRank() << ")";

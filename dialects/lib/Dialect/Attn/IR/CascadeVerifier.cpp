@@ -292,23 +292,6 @@ static LogicalResult verifyLists(CascadeOp cascade, const CascadeSpace &space) {
     for (const ListOperand &list : getListOperands(atom))
       if (failed(verifyAccess(cascade, list.what, list.access, list.numDims)))
         return failure();
-  // spec: SP-21
-  for (AccessAttr mask : space.getMasks()) {
-    if (mask.getInput() < 0 ||
-        mask.getInput() >= static_cast<int64_t>(cascade.getInputs().size()))
-      return cascade.emitOpError("reads input #")
-             << mask.getInput() << " of " << cascade.getInputs().size()
-             << " as a mask";
-    auto type =
-        cast<ShapedType>(cascade.getInputs()[mask.getInput()].getType());
-    if (!type.getElementType().isSignlessInteger(8) ||
-        type.getRank() != static_cast<int64_t>(mask.getRanks().size()))
-      return cascade.emitOpError("reads ")
-             << type << " as a mask with " << mask.getRanks().size()
-             << " ranks; allowed are i8, and a dimension for each rank";
-    if (!atoms.empty() || !space.permutations.empty() || space.isPacked())
-      return cascade.emitOpError(kMasksStandAlone);
-  }
   // spec: LI-5
   if (!atoms.empty() &&
       (!space.permutations.empty() || space.isPacked() ||
@@ -373,7 +356,9 @@ LogicalResult CascadeOp::verify() {
       failed(verifyAccess(*this, "the query lengths", space.queryLengths)))
     return failure();
   if (failed(verifyPermutations(*this, space)) ||
-      failed(verifySegments(*this, space)) || failed(verifyLists(*this, space)))
+      failed(verifySegments(*this, space)) ||
+      failed(verifyLists(*this, space)) ||
+      failed(verifyPointAtoms(*this, space)))
     return failure();
   return verifyPositions(*this, space);
 }
@@ -563,6 +548,13 @@ static LogicalResult verifyAccessRanks(CascadeOp cascade) {
       if (PerHeadAttr heads = space.getPerHead())
         failedOne |= !failedOne &&
                      failed(check(einsum, "is restricted", heads.getRanks()));
+      SmallVector<StringAttr> indexed = space.getIndexedRanks();
+      failedOne |=
+          !failedOne && failed(check(einsum, "is restricted", indexed));
+      for (StringAttr rank : indexed)
+        if (AccessAttr origin = space.getOrigin(rank))
+          failedOne |= !failedOne && failed(check(einsum, "is restricted",
+                                                  origin.getRanks()));
     }
     einsum.getBody().walk([&](IndexOp index) {
       if (AccessAttr origin = space.getOrigin(index.getRankAttr()))
@@ -616,7 +608,7 @@ LogicalResult CascadeOp::verifyRegions() {
 
   FailureOr<ExtentMap> extents = collectExtents(*this);
   if (failed(extents) || failed(verifyRanks(*this, *extents)) ||
-      failed(verifyAccessRanks(*this)))
+      failed(verifyPredicateRegions(*this)) || failed(verifyAccessRanks(*this)))
     return failure();
   walk = getBody().walk([&](EinsumOp einsum) {
     return failed(verifyAccesses(einsum, *extents)) ||

@@ -14,6 +14,9 @@
 
 namespace mlir::attn {
 
+/// What counts heads where an atom that differs by head does not say it.
+inline constexpr StringLiteral kHeadRank = "h";
+
 /// Names met while parsing index expressions. A lower-case name is a rank and
 /// becomes a dimension; an upper-case one is the extent of the rank it
 /// capitalises and becomes a symbol.

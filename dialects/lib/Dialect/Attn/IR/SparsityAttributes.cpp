@@ -1,4 +1,4 @@
-//===- SparsityAttributes.cpp - Sparsity expressions in text --------------===//
+//===- SparsityAttributes.cpp - Sparsity expressions from text ------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// How expressions are read and written. What their terms accept is in
-// SparsityVerifier.cpp, what an atom means in SparsityAtoms.cpp, what they name
-// in SparsityTerms.cpp.
+// How expressions are read. How they are written is in SparsityPrinter.cpp,
+// what their terms accept in SparsityVerifier.cpp, what an atom means in
+// SparsityAtoms.cpp, what they name in SparsityTerms.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,10 +43,7 @@ static constexpr StringLiteral kKnownAtoms =
     "block_diagonal(size), dilated(window, step), strided(step, offset), "
     "neighborhood(kernel), power_of_two(block), radial(frames, tokens, decay, "
     "block), affine_set(map), blocks(rows, keys, offsets, indices), "
-    "indices(group, indices), mask(operand)";
-
-/// What counts heads where nothing is said.
-static constexpr StringLiteral kHeadRank = "h";
+    "indices(group, indices), mask(operand), predicate(operands)";
 
 namespace {
 
@@ -54,9 +51,10 @@ namespace {
 class ExpressionParser {
 public:
   ExpressionParser(AsmParser &parser,
-                   function_ref<FailureOr<AccessAttr>()> parseOperand)
+                   function_ref<FailureOr<AccessAttr>()> parseOperand,
+                   function_ref<FailureOr<int64_t>()> parseRegion)
       : parser(parser), context(parser.getContext()),
-        parseOperand(parseOperand) {}
+        parseOperand(parseOperand), parseRegion(parseRegion) {}
 
   FailureOr<Attribute> parseDisjunction(unsigned depth);
 
@@ -72,6 +70,7 @@ private:
   FailureOr<Attribute> parseRadial(SMLoc location);
   FailureOr<Attribute> parseBlocks(SMLoc location);
   FailureOr<Attribute> parseIndices(SMLoc location);
+  FailureOr<Attribute> parsePredicate(SMLoc location);
   /// An operand that an atom names, behind a comma.
   FailureOr<AccessAttr> parseListOperand();
   FailureOr<AccessAttr> parseAnyOperand();
@@ -171,6 +170,7 @@ private:
   AsmParser &parser;
   MLIRContext *context;
   function_ref<FailureOr<AccessAttr>()> parseOperand;
+  function_ref<FailureOr<int64_t>()> parseRegion;
 };
 
 } // namespace
@@ -189,6 +189,54 @@ FailureOr<AccessAttr> ExpressionParser::parseAnyOperand() {
   if (parser.parseInteger(number) || parseRankList(parser, ranks))
     return failure();
   return AccessAttr::get(context, number, ranks);
+}
+
+/// Operands, then ranks whose indices the region receives, then the region. In
+/// an attribute its number stands in front.
+FailureOr<Attribute> ExpressionParser::parsePredicate(SMLoc location) {
+  int64_t number = 0;
+  bool isFirst = true;
+  if (parser.parseLParen())
+    return failure();
+  if (!parseRegion) {
+    if (parser.parseInteger(number))
+      return failure();
+    isFirst = false;
+  }
+  SmallVector<AccessAttr> operands;
+  SmallVector<StringAttr> indices;
+  while (failed(parser.parseOptionalRParen())) {
+    if (!isFirst && parser.parseComma())
+      return failure();
+    isFirst = false;
+    StringRef rank;
+    SMLoc place = parser.getCurrentLocation();
+    if (succeeded(parser.parseOptionalKeyword(&rank))) {
+      if (!llvm::isLower(rank.front()))
+        return parser.emitError(place)
+                   << "rank names start with a lower-case letter; got '" << rank
+                   << "'",
+               failure();
+      indices.push_back(StringAttr::get(context, rank));
+      continue;
+    }
+    if (!indices.empty())
+      return parser.emitError(place, "a predicate lists its operands in front "
+                                     "of the ranks whose indices it reads"),
+             failure();
+    FailureOr<AccessAttr> operand = parseAnyOperand();
+    if (failed(operand))
+      return failure();
+    operands.push_back(*operand);
+  }
+  if (parseRegion) {
+    FailureOr<int64_t> region = parseRegion();
+    if (failed(region))
+      return failure();
+    number = *region;
+  }
+  return get<PredicateAttr>(location, number, ArrayRef<AccessAttr>(operands),
+                            ArrayRef<StringAttr>(indices));
 }
 
 FailureOr<Attribute> ExpressionParser::parseBlocks(SMLoc location) {
@@ -338,6 +386,8 @@ FailureOr<Attribute> ExpressionParser::parseAtom(StringRef keyword,
       return failure();
     return get<MaskAttr>(location, *mask);
   }
+  if (keyword == "predicate")
+    return parsePredicate(location);
   if (keyword == "affine_set") {
     AffineMapAttr functions;
     if (parser.parseLParen() || parser.parseAttribute(functions) ||
@@ -425,185 +475,10 @@ FailureOr<Attribute> ExpressionParser::parseDisjunction(unsigned depth) {
 
 FailureOr<Attribute>
 SparsityAttr::parseExpression(AsmParser &parser,
-                              function_ref<FailureOr<AccessAttr>()> parseList) {
-  return ExpressionParser(parser, parseList).parseDisjunction(/*depth=*/0);
-}
-
-/// Prints atoms that differ by head as one, with arrays where they do.
-static void printPerHead(AsmPrinter &printer, PerHeadAttr perHead) {
-  Attribute first = perHead.getAtoms().front();
-  SmallVector<SmallVector<int64_t>> columns(
-      PerHeadAttr::getNumbers(first).size());
-  for (Attribute atom : perHead.getAtoms())
-    for (auto [column, number] :
-         llvm::zip_equal(columns, PerHeadAttr::getNumbers(atom)))
-      column.push_back(number);
-  bool differ = llvm::any_of(columns, [](ArrayRef<int64_t> column) {
-    return !llvm::all_equal(column);
-  });
-  auto printColumn = [&](unsigned index) {
-    ArrayRef<int64_t> column = columns[index];
-    // One array says how many heads there are.
-    if (llvm::all_equal(column) && (differ || index > 0)) {
-      printer << column.front();
-      return;
-    }
-    printer << "[";
-    llvm::interleaveComma(column, printer);
-    printer << "]";
-  };
-  StringRef name = llvm::TypeSwitch<Attribute, StringRef>(first)
-                       .Case([](WindowAttr) { return "window"; })
-                       .Case([](PrefixAttr) { return "prefix"; })
-                       .Case([](LeadingAttr) { return "leading"; })
-                       .Case([](BlockDiagonalAttr) { return "block_diagonal"; })
-                       .Case([](DilatedAttr) { return "dilated"; })
-                       .Case([](StridedAttr) { return "strided"; })
-                       .Default([](Attribute) { return "affine_set"; });
-  printer << name << "(";
-  if (auto set = dyn_cast<AffineSetAttr>(first))
-    printer << "affine_map<" << set.getFunctions().getValue() << ">";
-  for (unsigned index = 0; index < columns.size(); ++index) {
-    bool isBlock = isa<StridedAttr>(first) && index == 2;
-    if (isBlock &&
-        llvm::all_of(columns[index], [](int64_t block) { return block == 1; }))
-      continue;
-    printer << (index == 0 ? "" : isBlock ? ", block " : ", ");
-    printColumn(index);
-  }
-  printer << ")";
-  if (perHead.getRanks().size() == 1 && perHead.getStrides().front() == 1 &&
-      perHead.getRanks().front() == kHeadRank)
-    return;
-  printer << " by ";
-  llvm::interleave(
-      llvm::zip_equal(perHead.getRanks(), perHead.getStrides()), printer,
-      [&](auto term) {
-        auto [rank, stride] = term;
-        if (stride != 1)
-          printer << stride << " * ";
-        printer << rank.getValue();
-      },
-      " + ");
-}
-
-static void printNeighborhood(AsmPrinter &printer, NeighborhoodAttr atom) {
-  auto printList = [&](StringRef name, ArrayRef<int64_t> numbers) {
-    printer << name << "[";
-    llvm::interleaveComma(numbers, printer);
-    printer << "]";
-  };
-  auto differ = [](ArrayRef<int64_t> numbers, int64_t from) {
-    return !llvm::all_of(numbers, [&](int64_t n) { return n == from; });
-  };
-  printList("neighborhood(", atom.getKernel());
-  if (!atom.getGrid().empty())
-    printList(", grid ", atom.getGrid());
-  if (differ(atom.getStride(), 1))
-    printList(", stride ", atom.getStride());
-  if (differ(atom.getDilation(), 1))
-    printList(", dilation ", atom.getDilation());
-  if (differ(atom.getCausal(), 0))
-    printList(", causal ", atom.getCausal());
-  printer << (atom.getClipped() ? ", clipped)" : ")");
-}
-
-void SparsityAttr::printExpression(AsmPrinter &printer, Attribute expression,
-                                   function_ref<void(AccessAttr)> printList) {
-  auto printAccess = [&](AccessAttr access) {
-    if (printList)
-      return printList(access);
-    printer << access.getInput() << "[";
-    llvm::interleaveComma(access.getRanks(), printer,
-                          [&](StringAttr rank) { printer << rank.getValue(); });
-    printer << "]";
-  };
-  auto printOperand = [&](AccessAttr access) {
-    printer << ", ";
-    printAccess(access);
-  };
-  // A nested connective is parenthesised, so that the text shows the tree.
-  auto printTerm = [&](Attribute term) {
-    bool nested = isa<AndAttr, OrAttr>(term);
-    if (nested)
-      printer << "(";
-    printExpression(printer, term, printList);
-    if (nested)
-      printer << ")";
-  };
-  llvm::TypeSwitch<Attribute>(expression)
-      .Case([&](CausalAttr) { printer << "causal"; })
-      .Case([&](WindowAttr window) {
-        printer << "window(" << window.getLeft() << ", " << window.getRight()
-                << ")";
-      })
-      .Case([&](PrefixAttr prefix) {
-        printer << "prefix(" << prefix.getLength() << ")";
-      })
-      .Case([&](LeadingAttr leading) {
-        printer << "leading(" << leading.getCount() << ")";
-      })
-      .Case([&](BlockDiagonalAttr blocks) {
-        printer << "block_diagonal(" << blocks.getSize() << ")";
-      })
-      .Case([&](DilatedAttr dilated) {
-        printer << "dilated(" << dilated.getWindow() << ", "
-                << dilated.getStep() << ")";
-      })
-      .Case([&](StridedAttr strided) {
-        printer << "strided(" << strided.getStep() << ", "
-                << strided.getOffset();
-        if (strided.getBlock() != 1)
-          printer << ", block " << strided.getBlock();
-        printer << ")";
-      })
-      .Case([&](NeighborhoodAttr neighborhood) {
-        printNeighborhood(printer, neighborhood);
-      })
-      .Case([&](PowerOfTwoAttr powers) {
-        printer << "power_of_two(" << powers.getBlock() << ")";
-      })
-      .Case([&](RadialAttr radial) {
-        printer << "radial(" << radial.getFrames() << ", " << radial.getTokens()
-                << ", ";
-        printer.printFloat(radial.getDecay().getValue());
-        printer << ", " << radial.getBlock() << ")";
-      })
-      .Case([&](AffineSetAttr set) {
-        printer << "affine_set(affine_map<" << set.getFunctions().getValue()
-                << ">)";
-      })
-      .Case([&](PerHeadAttr perHead) { printPerHead(printer, perHead); })
-      .Case([&](BlocksAttr blocks) {
-        printer << "blocks(" << blocks.getRows() << ", " << blocks.getKeys();
-        printOperand(blocks.getOffsets());
-        printOperand(blocks.getIndices());
-        printer << ")";
-      })
-      .Case([&](IndicesAttr indices) {
-        printer << "indices(" << indices.getGroup();
-        printOperand(indices.getIndices());
-        printer << ")";
-      })
-      .Case([&](MaskAttr mask) {
-        printer << "mask(";
-        printAccess(mask.getOperand());
-        printer << ")";
-      })
-      .Case([&](AndAttr conjunction) {
-        llvm::interleave(conjunction.getTerms(), printer, printTerm, " and ");
-      })
-      .Case([&](OrAttr disjunction) {
-        llvm::interleave(disjunction.getTerms(), printer, printTerm, " or ");
-      })
-      .Case([&](NotAttr negation) {
-        printer << "not ";
-        printTerm(negation.getTerm());
-      })
-      .Case([&](PermutedAttr permuted) {
-        printExpression(printer, permuted.getTerm(), printList);
-        printer << " in permuted";
-      });
+                              function_ref<FailureOr<AccessAttr>()> parseList,
+                              function_ref<FailureOr<int64_t>()> parseRegion) {
+  return ExpressionParser(parser, parseList, parseRegion)
+      .parseDisjunction(/*depth=*/0);
 }
 
 Attribute SparsityAttr::parse(AsmParser &parser, Type) {
@@ -615,10 +490,4 @@ Attribute SparsityAttr::parse(AsmParser &parser, Type) {
     return {};
   return getChecked([&] { return parser.emitError(location); },
                     parser.getContext(), *expression);
-}
-
-void SparsityAttr::print(AsmPrinter &printer) const {
-  printer << "<";
-  printExpression(printer, getExpression());
-  printer << ">";
 }

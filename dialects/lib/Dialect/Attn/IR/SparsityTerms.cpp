@@ -25,7 +25,8 @@ bool SparsityAttr::isTerm(Attribute attribute) {
                          BlockDiagonalAttr, DilatedAttr, StridedAttr,
                          NeighborhoodAttr, PowerOfTwoAttr, RadialAttr,
                          PerHeadAttr, BlocksAttr, IndicesAttr, MaskAttr,
-                         AndAttr, OrAttr, NotAttr, PermutedAttr>(attribute);
+                         PredicateAttr, AndAttr, OrAttr, NotAttr, PermutedAttr>(
+      attribute);
 }
 
 /// Appends the atoms of `term` that name operands.
@@ -38,7 +39,7 @@ static void collectOperandAtoms(Attribute term,
       })
       .Case<NotAttr, PermutedAttr>(
           [&](auto inner) { collectOperandAtoms(inner.getTerm(), atoms); })
-      .Case<BlocksAttr, IndicesAttr, MaskAttr>(
+      .Case<BlocksAttr, IndicesAttr, MaskAttr, PredicateAttr>(
           [&](auto atom) { atoms.push_back(atom); });
 }
 
@@ -50,16 +51,26 @@ SmallVector<Attribute> SparsityAttr::getOperandAtoms() const {
 
 SmallVector<Attribute> SparsityAttr::getListAtoms() const {
   SmallVector<Attribute> atoms = getOperandAtoms();
-  llvm::erase_if(atoms, [](Attribute atom) { return isa<MaskAttr>(atom); });
+  llvm::erase_if(
+      atoms, [](Attribute atom) { return isa<MaskAttr, PredicateAttr>(atom); });
   return atoms;
 }
 
-/// The operands that an atom names.
-static SmallVector<AccessAttr> getOperandsOf(Attribute atom) {
+SmallVector<Attribute> SparsityAttr::getPointAtoms() const {
+  SmallVector<Attribute> atoms = getOperandAtoms();
+  llvm::erase_if(atoms, [](Attribute atom) {
+    return !isa<MaskAttr, PredicateAttr>(atom);
+  });
+  return atoms;
+}
+
+SmallVector<AccessAttr> SparsityAttr::getOperandsOf(Attribute atom) {
   if (auto blocks = dyn_cast<BlocksAttr>(atom))
     return {blocks.getOffsets(), blocks.getIndices()};
   if (auto indices = dyn_cast<IndicesAttr>(atom))
     return {indices.getIndices()};
+  if (auto predicate = dyn_cast<PredicateAttr>(atom))
+    return SmallVector<AccessAttr>(predicate.getOperands());
   return {cast<MaskAttr>(atom).getOperand()};
 }
 
@@ -77,12 +88,31 @@ SmallVector<AccessAttr> SparsityAttr::getOperands() const {
   return operands;
 }
 
-SmallVector<AccessAttr> SparsityAttr::getMasks() const {
-  SmallVector<AccessAttr> masks;
+SmallVector<AccessAttr> SparsityAttr::getPointOperands() const {
+  SmallVector<AccessAttr> operands;
+  for (Attribute atom : getPointAtoms())
+    llvm::append_range(operands, getOperandsOf(atom));
+  return operands;
+}
+
+SmallVector<PredicateAttr> SparsityAttr::getPredicates() const {
+  SmallVector<PredicateAttr> predicates;
   for (Attribute atom : getOperandAtoms())
-    if (auto mask = dyn_cast<MaskAttr>(atom))
-      masks.push_back(mask.getOperand());
-  return masks;
+    if (auto predicate = dyn_cast<PredicateAttr>(atom))
+      predicates.push_back(predicate);
+  return predicates;
+}
+
+SparsityAttr SparsityAttr::mapPredicates(
+    function_ref<PredicateAttr(PredicateAttr)> map) const {
+  if (getPredicates().empty())
+    return *this;
+  AttrTypeReplacer replacer;
+  replacer.addReplacement(
+      [&](PredicateAttr atom) -> std::pair<Attribute, WalkResult> {
+        return {map(atom), WalkResult::skip()};
+      });
+  return cast<SparsityAttr>(replacer.replace(*this));
 }
 
 SparsityAttr

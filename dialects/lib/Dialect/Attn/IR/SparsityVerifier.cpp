@@ -354,6 +354,20 @@ LogicalResult MaskAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+// spec: SP-23
+LogicalResult
+PredicateAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                      int64_t number, ArrayRef<AccessAttr> operands,
+                      ArrayRef<StringAttr> indices) {
+  if (number < 0)
+    return emitError() << "predicate(" << number
+                       << "): the number of a region must be 0 or more";
+  if (!llvm::all_of(operands, [](AccessAttr access) { return access; }) ||
+      !llvm::all_of(indices, [](StringAttr rank) { return rank; }))
+    return emitError() << "predicate: names operands, then ranks";
+  return success();
+}
+
 static LogicalResult verifyTerms(function_ref<InFlightDiagnostic()> emitError,
                                  StringRef connective,
                                  ArrayRef<Attribute> terms) {

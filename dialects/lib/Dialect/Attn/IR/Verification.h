@@ -57,10 +57,36 @@ inline constexpr StringLiteral kListsStandAlone =
     "has lists of keys and a permutation, segments or an origin of its plane; "
     "lists count tokens as they lie in the operands";
 
-/// What masks do not go with.
-inline constexpr StringLiteral kMasksStandAlone =
-    "has a mask and lists of keys, segments or a permutation; points of a mask "
-    "are walked as they lie";
+/// Whether two dimensions may have one extent.
+inline bool extentsAgree(int64_t a, int64_t b) {
+  return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
+}
+
+/// A rank that may index an extra operand of an operator, with its extent.
+struct ExtraRank {
+  StringRef name;
+  int64_t extent;
+};
+/// The ranks of the score.
+SmallVector<ExtraRank> getScoreRanks(AttentionOp op);
+
+/// Checks an extra operand against the ranks that index it. Modifiers, atoms
+/// and gates use the operands in order, each once: `next` is the one whose turn
+/// it is. Behind the ranks there may be `numDims` dimensions more.
+LogicalResult verifyExtra(AttentionOp op, const Twine &what, int64_t slot,
+                          ArrayRef<StringAttr> ranks,
+                          ArrayRef<ExtraRank> allowed, int64_t &next,
+                          int64_t numDims = 0);
+
+/// Checks the atoms of the sparsity that name operands or regions; `nextSlot`
+/// and `nextRegion` are those whose turn it is.
+LogicalResult verifyOperandAtoms(AttentionOp op, int64_t &nextSlot,
+                                 int64_t &nextRegion);
+/// Checks masks and predicates.
+LogicalResult verifyPointAtoms(CascadeOp cascade, const CascadeSpace &space);
+/// Checks what the regions of predicates receive, hold and yield.
+LogicalResult verifyPredicateRegions(AttentionOp op);
+LogicalResult verifyPredicateRegions(CascadeOp cascade);
 
 /// One operand of the lists of an atom.
 struct ListOperand {

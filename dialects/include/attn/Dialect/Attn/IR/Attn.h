@@ -98,6 +98,9 @@ struct CascadeSpace {
   AccessAttr querySegments, keySegments;
   SmallVector<OriginAttr> origins;
   SmallVector<PermutationAttr> permutations;
+  /// The regions of predicates, which atoms name by their numbers: those of the
+  /// cascade that has the space. A cascade made with it gets copies.
+  SmallVector<Region *> predicates;
 
   /// Whether points of the (query, key) plane are removed.
   bool restricts() const {
@@ -113,10 +116,24 @@ struct CascadeSpace {
   SmallVector<AccessAttr> getLists() const {
     return sparsity ? sparsity.getLists() : SmallVector<AccessAttr>();
   }
-  /// The operands of atoms that are masks.
-  SmallVector<AccessAttr> getMasks() const {
-    return sparsity ? sparsity.getMasks() : SmallVector<AccessAttr>();
+  /// The atoms that are data at each point, masks and predicates, and their
+  /// operands.
+  SmallVector<Attribute> getPointAtoms() const {
+    return sparsity ? sparsity.getPointAtoms() : SmallVector<Attribute>();
   }
+  bool hasPointAtoms() const { return !getPointAtoms().empty(); }
+  SmallVector<AccessAttr> getPointOperands() const {
+    return sparsity ? sparsity.getPointOperands() : SmallVector<AccessAttr>();
+  }
+  /// The ranks whose indices predicates receive.
+  SmallVector<StringAttr> getIndexedRanks() const;
+  /// What a predicate computes.
+  Block *getPredicate(PredicateAttr atom) const;
+  /// This space with the regions that atoms name, numbered in the order of the
+  /// text.
+  CascadeSpace withNamedPredicates() const;
+  /// Whether both say the same, over the same inputs and ranks.
+  bool isSameAs(const CascadeSpace &other) const;
   /// An atom whose points depend on the head, or null: all count heads alike.
   PerHeadAttr getPerHead() const;
   /// Whether the order of slots matters: some atom reads them.

@@ -350,6 +350,33 @@ def Attn_MaskAttr : Attn_Attr<"Mask", "mask"> {
   let genVerifyDecl = 1;
 }
 
+def Attn_PredicateAttr : Attn_Attr<"Predicate", "predicate"> {
+  let summary = "live where a region says so";
+  let description = [{
+    Region number `number` of the operation receives an element of each operand,
+    indexed as that of a mask is, and indices; it yields an i1, whether the point
+    is live (SP-23, SP-24). FlexAttention (arXiv 2412.05496) calls it a mask_mod:
+    documents, chunks and whatever else compares numbers that tokens have. Every
+    point that the other terms leave is tested, as with a mask.
+
+    `indices` are the ranks whose indices the region receives behind the elements. In
+    a cascade the text lists them behind the operands: `predicate(%A[m], %B[n], m, n)`.
+    An operator lists none, and its regions receive b, h, m and n. In an attribute
+    alone the number stands in front:
+
+    ```mlir test
+    module attributes {attn.mask = #attn.sparsity<causal and predicate(0, 0[b, m], 1[b, n])>} {}
+    ```
+  }];
+  let parameters = (ins "int64_t":$number,
+                        ArrayRefParameter<"::mlir::attn::AccessAttr">:$operands,
+                        ArrayRefParameter<"::mlir::StringAttr">:$indices);
+  let assemblyFormat = [{
+    `<` $number `,` custom<Accesses>($operands) `,` custom<Names>($indices) `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
 def Attn_AndAttr : Attn_Attr<"And", "and"> {
   let summary = "live where every term is live";
   let description = [{
@@ -424,14 +451,18 @@ def Attn_SparsityAttr : Attn_Attr<"Sparsity", "sparsity"> {
   let extraClassDeclaration = [{
     /// Parses the expression without the surrounding brackets, as it stands in
     /// a `where` clause. `parseList` reads an operand that an atom names, and
-    /// `printList` writes it; without them it is a number.
+    /// `printList` writes it; `parseRegion` reads the region of a predicate and
+    /// gives its number, and `printRegion` writes it. Without them the text has
+    /// numbers.
     static ::mlir::FailureOr<::mlir::Attribute> parseExpression(
         ::mlir::AsmParser &parser,
         ::llvm::function_ref<
-            ::mlir::FailureOr<::mlir::attn::AccessAttr>()> parseList = {});
+            ::mlir::FailureOr<::mlir::attn::AccessAttr>()> parseList = {},
+        ::llvm::function_ref<::mlir::FailureOr<int64_t>()> parseRegion = {});
     static void printExpression(
         ::mlir::AsmPrinter &printer, ::mlir::Attribute expression,
-        ::llvm::function_ref<void(::mlir::attn::AccessAttr)> printList = {});
+        ::llvm::function_ref<void(::mlir::attn::AccessAttr)> printList = {},
+        ::llvm::function_ref<void(int64_t)> printRegion = {});
     /// Whether `attribute` may stand in a sparsity expression.
     static bool isTerm(::mlir::Attribute attribute);
     /// Whether some atom reads slots of permuted ranks.
@@ -440,11 +471,23 @@ def Attn_SparsityAttr : Attn_Attr<"Sparsity", "sparsity"> {
     ::llvm::SmallVector<::mlir::Attribute> getListAtoms() const;
     /// The operands that they name, likewise.
     ::llvm::SmallVector<::mlir::attn::AccessAttr> getLists() const;
-    /// The atoms that name operands, lists or masks, and the operands.
+    /// The atoms that name operands, of lists, masks or predicates, and the
+    /// operands.
     ::llvm::SmallVector<::mlir::Attribute> getOperandAtoms() const;
     ::llvm::SmallVector<::mlir::attn::AccessAttr> getOperands() const;
-    /// The operands that are masks.
-    ::llvm::SmallVector<::mlir::attn::AccessAttr> getMasks() const;
+    /// The atoms that are data at each point, masks and predicates, and the
+    /// operands that they name.
+    ::llvm::SmallVector<::mlir::Attribute> getPointAtoms() const;
+    ::llvm::SmallVector<::mlir::attn::AccessAttr> getPointOperands() const;
+    /// The operands that an atom names.
+    static ::llvm::SmallVector<::mlir::attn::AccessAttr> getOperandsOf(
+        ::mlir::Attribute atom);
+    /// The atoms whose points regions say, in the order of the text.
+    ::llvm::SmallVector<::mlir::attn::PredicateAttr> getPredicates() const;
+    /// This sparsity with other predicates.
+    SparsityAttr mapPredicates(
+        ::llvm::function_ref<::mlir::attn::PredicateAttr(
+            ::mlir::attn::PredicateAttr)> map) const;
     /// The atoms that differ by head, in the order of the text.
     ::llvm::SmallVector<::mlir::attn::PerHeadAttr> getPerHeadAtoms() const;
     /// This sparsity with other numbers for its heads.

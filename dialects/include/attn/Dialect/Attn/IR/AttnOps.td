@@ -114,6 +114,26 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     }
     ```
 
+    `mask(%t[ranks] : type)` keeps the points where an operand of i8 is not 0, and
+    `predicate(%t[ranks] : type, ...) { region }` those where a region yields true.
+    It receives an element of each operand and the indices b, h, m, n (SP-21 to
+    SP-24):
+
+    ```mlir test
+    // Documents in one sequence, as numbers that tokens have.
+    func.func @documents(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>,
+                         %doc: tensor<?x?xi32>) -> tensor<?x8x?x64xf32> {
+      %o = attn.attention(%q, %k, %v)
+          where causal and predicate(%doc[b, m] : tensor<?x?xi32>, %doc[b, n] : tensor<?x?xi32>) {
+          ^bb0(%x: i32, %y: i32, %b: index, %h: index, %m: index, %n: index):
+            %same = arith.cmpi eq, %x, %y : i32
+            attn.yield %same : i1
+          }
+          : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+      return %o : tensor<?x8x?x64xf32>
+    }
+    ```
+
     `gate PLACE ACTIVATION(%g[ranks] : type)`, any number of times, multiplies
     by an activated operand (`#attn.gate`). Operands of `query` and `output` are
     indexed by b, h, m and the feature (e or f), of `key` and `value` by b, k or
@@ -193,6 +213,7 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
                       "::mlir::attn::Normaliser::Softmax">:$normaliser,
     OptionalAttr<Attn_ScoreMapAttr>:$weightMap);
   let results = (outs Attn_FloatTensor:$output, Optional<Attn_FloatTensor>:$lse);
+  // Those of maps of the score, of predicates, and that of the weights.
   let regions = (region VariadicRegion<SizedRegion<1>>:$scoreMaps);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
@@ -331,6 +352,9 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     key(%t[b])` cuts the plane into planes that lie one behind the other: behind
     the listed ranks the inputs have a dimension of offsets (SG-3).
 
+    A `predicate` lists the ranks whose indices its region receives behind its
+    operands: `where predicate(%A[m], %B[n], m, n) { region } over (m, n)`.
+
     Tensors hold floats of AT-2, integers or indices, of any rank. The body holds
     `attn.einsum`, `attn.iterate` and `arith.constant` alone, and sees nothing from
     outside. A cascade that breaks a rule CA-1 to CA-8 of `docs/spec.md`, such as
@@ -370,14 +394,15 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     OptionalAttr<Attn_PermutationArrayAttr>:$permutations,
     OptionalAttr<Attn_MappingAttr>:$mapping);
   let results = (outs Variadic<AnyRankedTensor>:$results);
-  let regions = (region SizedRegion<1>:$body);
+  let regions = (region SizedRegion<1>:$body,
+                        VariadicRegion<SizedRegion<1>>:$predicates);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let hasCanonicalizer = 1;
   let skipDefaultBuilders = 1;
   let builders = [
-    // Without a body.
+    // Without a body, and with copies of the space's predicates.
     OpBuilder<(ins "::mlir::TypeRange":$results, "::mlir::ValueRange":$inputs,
       "const ::mlir::attn::CascadeSpace &":$space,
       "::mlir::attn::MappingAttr":$mapping)>

@@ -1,0 +1,123 @@
+//===- CascadeTilerPredicates.cpp - Masks and predicates on a tile --------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Atoms that are data at each point. The tiles of their operands are operands
+// of the einsums that ask whether a point is live.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeTiler.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// What an item reads of masks and predicates is of ranks whose points it
+/// knows.
+LogicalResult CascadeTiler::checkPointAtoms(ErrorFn emit) {
+  if (!iterate || !space.hasPointAtoms())
+    return success();
+  auto einsums = iterate.getBody().front().getOps<EinsumOp>();
+  SmallVector<StringAttr> ranks = space.getIndexedRanks();
+  for (AccessAttr operand : space.getPointOperands())
+    llvm::append_range(ranks, operand.getRanks());
+  for (StringAttr rank : ranks) {
+    if (isParallel(rank) || rank == lane || rank == iterate.getParentAttr())
+      continue;
+    for (EinsumOp einsum : einsums)
+      if (isInSpace(einsum) && !einsum.hasRank(rank))
+        return emit(einsum) << "is masked by what reads '" << rank.getValue()
+                            << "', a rank that it does not have and that the "
+                               "mapping does not work on in parallel";
+  }
+  // The einsum that tests a point converts floats to its own compute type.
+  for (AccessAttr operand : space.getPointOperands())
+    for (EinsumOp einsum : einsums)
+      if (getElementTypeOrSelf(
+              cascade.getInputs()[operand.getInput()].getType())
+              .isF64() &&
+          isInSpace(einsum) &&
+          !getComputeType(einsum.getOutputType().getElementType()).isF64())
+        return emit(einsum) << "computes in f32, and a predicate that masks it "
+                               "reads f64";
+  return success();
+}
+
+/// An operand of a mask or a predicate as one of the einsums of a step.
+EinsumAccess CascadeTiler::getPointAccess(AccessAttr operand) {
+  MLIRContext *context = cascade.getContext();
+  SmallVector<StringAttr> ranks, extents;
+  SmallVector<AffineExpr> exprs;
+  auto getDim = [&](StringAttr rank) {
+    ranks.push_back(rank);
+    return getAffineDimExpr(ranks.size() - 1, context);
+  };
+  for (StringAttr rank : operand.getRanks()) {
+    if (rank != space.keyRank) {
+      exprs.push_back(getDim(rank));
+      continue;
+    }
+    AffineExpr step = getDim(iterate.getRankAttr());
+    extents.push_back(iterate.getPointAttr());
+    exprs.push_back(step * getAffineSymbolExpr(0, context) +
+                    getDim(iterate.getPointAttr()));
+  }
+  return EinsumAccess(
+      cascade.getBody().getArgument(operand.getInput()),
+      AffineMap::get(ranks.size(), extents.size(), exprs, context), ranks,
+      extents);
+}
+
+/// Whether every mask and predicate holds at the point.
+Value CascadeTiler::buildPointTest(OpBuilder &builder, Location loc,
+                                   const PointData &point) {
+  Value live;
+  ArrayRef<Value> elements(point.elements);
+  for (Attribute atom : space.getPointAtoms()) {
+    size_t numOperands = SparsityAttr::getOperandsOf(atom).size();
+    ArrayRef<Value> own = elements.take_front(numOperands);
+    elements = elements.drop_front(numOperands);
+    Value holds;
+    if (auto predicate = dyn_cast<PredicateAttr>(atom)) {
+      holds = buildPredicate(builder, loc, predicate, own, point);
+    } else {
+      Value zero = arith::ConstantOp::create(
+          builder, loc, builder.getIntegerAttr(own.front().getType(), 0));
+      holds = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                    own.front(), zero);
+    }
+    live = live ? arith::AndIOp::create(builder, loc, live, holds).getResult()
+                : holds;
+  }
+  return live;
+}
+
+/// What the region of a predicate yields for the elements of its operands.
+Value CascadeTiler::buildPredicate(OpBuilder &builder, Location loc,
+                                   PredicateAttr predicate,
+                                   ArrayRef<Value> elements,
+                                   const PointData &point) {
+  Block &block = *space.getPredicate(predicate);
+  IRMapping mapping;
+  for (auto [argument, element] : llvm::zip(block.getArguments(), elements)) {
+    // Floats come in the compute type of the einsum.
+    if (element.getType() == argument.getType())
+      mapping.map(argument, element);
+    else
+      mapping.map(argument, arith::TruncFOp::create(builder, loc,
+                                                    argument.getType(), element)
+                                .getResult());
+  }
+  for (auto [argument, rank] :
+       llvm::zip(block.getArguments().drop_front(elements.size()),
+                 predicate.getIndices()))
+    mapping.map(argument, buildIndex(builder, loc, rank, point));
+  for (Operation &op : block.without_terminator())
+    builder.clone(op, mapping);
+  return mapping.lookup(block.getTerminator()->getOperand(0));
+}
