@@ -513,6 +513,39 @@ static SmallVector<PointValue> getValues(const Plane &plane,
   return values;
 }
 
+/// Whether `term` has atoms that are data at each point.
+static bool hasPointAtoms(Attribute term) {
+  return !SparsityAttr::get(term.getContext(), term).getPointAtoms().empty();
+}
+
+/// An expression of positions alone that is live wherever `term` may be, or its
+/// complement where `isNegated`. Null is live everywhere: so is a mask or a
+/// predicate, negated or not, for all that is known of it.
+static Attribute relax(Attribute term, bool isNegated) {
+  MLIRContext *context = term.getContext();
+  if (!hasPointAtoms(term))
+    return isNegated ? Attribute(NotAttr::get(context, term)) : term;
+  if (auto negation = dyn_cast<NotAttr>(term))
+    return relax(negation.getTerm(), !isNegated);
+  ArrayRef<Attribute> terms;
+  if (auto conjunction = dyn_cast<AndAttr>(term))
+    terms = conjunction.getTerms();
+  if (auto disjunction = dyn_cast<OrAttr>(term))
+    terms = disjunction.getTerms();
+  // What is left is the atom itself.
+  bool isAnd = isa<AndAttr>(term) != isNegated;
+  SmallVector<Attribute> relaxed;
+  for (Attribute inner : terms)
+    if (Attribute left = relax(inner, isNegated))
+      relaxed.push_back(left);
+    else if (!isAnd)
+      return {};
+  if (relaxed.size() < 2)
+    return relaxed.empty() ? Attribute() : relaxed.front();
+  return isAnd ? Attribute(AndAttr::get(context, relaxed))
+               : OrAttr::get(context, relaxed);
+}
+
 FailureOr<ListedSparsity> attn::splitLists(Attribute expression) {
   ListedSparsity split;
   if (!expression)
@@ -521,18 +554,20 @@ FailureOr<ListedSparsity> attn::splitLists(Attribute expression) {
   if (auto conjunction = dyn_cast<AndAttr>(expression))
     terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
   for (Attribute term : terms) {
-    if (isa<MaskAttr, PredicateAttr>(term)) {
-      split.testsPoints = true;
-      continue;
-    }
     bool isList = isa<BlocksAttr, IndicesAttr>(term);
     bool hasList =
-        !SparsityAttr::get(term.getContext(), term).getOperandAtoms().empty();
+        !SparsityAttr::get(term.getContext(), term).getListAtoms().empty();
     if (hasList && (!isList || split.list))
       return failure();
-    if (isList)
+    if (isList) {
       split.list = term;
-    else
+      continue;
+    }
+    if (hasPointAtoms(term)) {
+      split.tested.push_back(term);
+      term = relax(term, /*isNegated=*/false);
+    }
+    if (term)
       others.push_back(term);
   }
   if (others.size() == 1)

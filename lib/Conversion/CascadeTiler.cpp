@@ -39,8 +39,10 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
     iterate = op;
   if (space.sparsity)
     if (auto split = splitLists(space.sparsity.getExpression());
-        succeeded(split))
+        succeeded(split)) {
       listAtom = split->list;
+      testedTerms = split->tested;
+    }
   if (iterate && iterate.getPlan())
     residues = iterate.getPlan()->getResidues();
   ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();

@@ -323,6 +323,7 @@ private:
   };
   PlaneLength getPlaneLength(OpBuilder &builder, Location loc,
                              AccessAttr access, StringAttr rank);
+  Value getAlignmentOffset(OpBuilder &builder, Location loc);
   Value getDiagonal(OpBuilder &builder, Location loc);
   Value getHead(OpBuilder &builder, Location loc);
   void buildPlanSymbols(OpBuilder &builder, Location loc, PlanAttr plan);
@@ -337,6 +338,7 @@ private:
   std::optional<TypedAttr> getProducerMask(EinsumOp einsum) const;
   bool isZeroWhereDead(EinsumOp einsum) const;
   Value buildLive(OpBuilder &builder, Location loc, const PointData &point);
+  void preparePointTest(OpBuilder &builder, Location loc);
   Value buildPointTest(OpBuilder &builder, Location loc,
                        const PointData &point);
   Value buildPredicate(OpBuilder &builder, Location loc,
@@ -352,6 +354,9 @@ private:
   CascadeSpace space;
   /// The atom whose lists tiles walk, or null.
   Attribute listAtom;
+  /// The terms of the sparsity with masks or predicates in them, which the plan
+  /// knows in part.
+  SmallVector<Attribute> testedTerms;
   /// Tokens of a plane, from one to the next.
   int64_t residues = 1;
   /// The grid whose tiles are the items, and the work of these.
@@ -396,6 +401,14 @@ private:
   /// the type in which it is computed.
   SmallVector<Value> planSymbols, testTerms;
   Type testType;
+  /// What atoms beside masks and predicates read, the same at all points: what
+  /// alignment adds to the index of a row, the number of keys, that of the
+  /// head, and what tables have for it.
+  struct PointNumbers {
+    Value offset, keyCount, head;
+    llvm::SmallDenseMap<Attribute, Value> tables;
+  };
+  PointNumbers pointNumbers;
   /// Those of the plan of tokens, and whether they are being built.
   SmallVector<Value> tokenSymbols, tokenTerms;
   bool buildsTokenPlan = false;

@@ -138,6 +138,8 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
   }
   absorbAccumulations(body);
   packInputs(builder, op);
+  if (op.getParentAttr() == space.keyRank)
+    preparePointTest(builder, loc);
 
   SmallVector<KeyInterval> intervals = buildIntervals(builder, loc, op);
   OpBuilder::InsertionGuard guard(builder);
@@ -305,18 +307,22 @@ CascadeTiler::PlaneLength CascadeTiler::getPlaneLength(OpBuilder &builder,
   return {length, arith::MinSIOp::create(builder, loc, part, extent)};
 }
 
+/// What the alignment adds to the index of a row.
+Value CascadeTiler::getAlignmentOffset(OpBuilder &builder, Location loc) {
+  if (space.offset)
+    return loadInteger(builder, loc, space.offset);
+  if (space.alignment.getValue() != Alignment::BottomRight)
+    return arith::ConstantIndexOp::create(builder, loc, 0);
+  PlaneLength keys =
+      getPlaneLength(builder, loc, space.keyLengths, space.keyRank);
+  PlaneLength rows =
+      getPlaneLength(builder, loc, space.queryLengths, space.queryRank);
+  return arith::SubIOp::create(builder, loc, keys.whole, rows.whole);
+}
+
 /// Where the position of row 0 falls among the keys of this part.
 Value CascadeTiler::getDiagonal(OpBuilder &builder, Location loc) {
-  Value diagonal = arith::ConstantIndexOp::create(builder, loc, 0);
-  if (space.offset) {
-    diagonal = loadInteger(builder, loc, space.offset);
-  } else if (space.alignment.getValue() == Alignment::BottomRight) {
-    PlaneLength keys =
-        getPlaneLength(builder, loc, space.keyLengths, space.keyRank);
-    PlaneLength rows =
-        getPlaneLength(builder, loc, space.queryLengths, space.queryRank);
-    diagonal = arith::SubIOp::create(builder, loc, keys.whole, rows.whole);
-  }
+  Value diagonal = getAlignmentOffset(builder, loc);
   if (Value origin = getOrigin(builder, loc, space.queryRank))
     diagonal = arith::AddIOp::create(builder, loc, diagonal, origin);
   if (Value origin = getOrigin(builder, loc, space.keyRank))

@@ -12,6 +12,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "PointValues.h"
+#include "SparsityTest.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -73,24 +75,60 @@ EinsumAccess CascadeTiler::getPointAccess(AccessAttr operand) {
       extents);
 }
 
-/// Whether every mask and predicate holds at the point.
+/// Reads, in front of the steps, what positional atoms need that stand beside
+/// masks and predicates under `or` and `not`.
+void CascadeTiler::preparePointTest(OpBuilder &builder, Location loc) {
+  pointNumbers = PointNumbers();
+  if (llvm::all_of(testedTerms, llvm::IsaPred<MaskAttr, PredicateAttr>))
+    return;
+  pointNumbers.offset = getAlignmentOffset(builder, loc);
+  pointNumbers.keyCount =
+      getPlaneLength(builder, loc, space.keyLengths, space.keyRank).whole;
+  if (!space.getPerHead())
+    return;
+  pointNumbers.head = getHead(builder, loc);
+  for (PerHeadAttr atom : space.sparsity.getPerHeadAtoms()) {
+    std::optional<AtomDefinition> definition = getAtomDefinition(atom);
+    for (ArrayRef<int64_t> table : definition->tables)
+      pointNumbers.tables[builder.getDenseI64ArrayAttr(table)] =
+          buildTableLookup(builder, loc, table, pointNumbers.head);
+  }
+}
+
+/// Whether the terms hold that a plan knows in part.
 Value CascadeTiler::buildPointTest(OpBuilder &builder, Location loc,
                                    const PointData &point) {
-  Value live;
+  llvm::SmallDenseMap<Attribute, Value> data;
   ArrayRef<Value> elements(point.elements);
   for (Attribute atom : space.getPointAtoms()) {
     size_t numOperands = SparsityAttr::getOperandsOf(atom).size();
     ArrayRef<Value> own = elements.take_front(numOperands);
     elements = elements.drop_front(numOperands);
-    Value holds;
     if (auto predicate = dyn_cast<PredicateAttr>(atom)) {
-      holds = buildPredicate(builder, loc, predicate, own, point);
-    } else {
-      Value zero = arith::ConstantOp::create(
-          builder, loc, builder.getIntegerAttr(own.front().getType(), 0));
-      holds = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
-                                    own.front(), zero);
+      data[atom] = buildPredicate(builder, loc, predicate, own, point);
+      continue;
     }
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getIntegerAttr(own.front().getType(), 0));
+    data[atom] = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                       own.front(), zero);
+  }
+  SparsityTest test(builder, loc, pointNumbers.keyCount, pointNumbers.head);
+  if (pointNumbers.offset) {
+    Value row = buildIndex(builder, loc, space.queryRank, point);
+    test.token = {arith::AddIOp::create(builder, loc, row, pointNumbers.offset),
+                  buildIndex(builder, loc, space.keyRank, point)};
+  }
+  test.buildData = [&](Attribute atom) { return data.lookup(atom); };
+  test.lookUp = [&](ArrayRef<int64_t> table) {
+    return pointNumbers.tables.lookup(builder.getDenseI64ArrayAttr(table));
+  };
+  test.evaluate = [&](AffineExpr expr, ValueRange dims, ValueRange symbols) {
+    return buildAffineExpr(builder, loc, expr, dims, symbols);
+  };
+  Value live;
+  for (Attribute term : testedTerms) {
+    Value holds = test.build(term);
     live = live ? arith::AndIOp::create(builder, loc, live, holds).getResult()
                 : holds;
   }

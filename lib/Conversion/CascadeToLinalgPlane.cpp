@@ -13,6 +13,7 @@
 
 #include "CascadeToLinalg.h"
 #include "PointValues.h"
+#include "SparsityTest.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Affine/Utils.h"
@@ -21,105 +22,6 @@
 
 using namespace mlir;
 using namespace mlir::attn;
-
-/// Writes a function as more - less, so that its sign is a comparison.
-static void splitBySign(AffineExpr expr, AffineExpr &less, AffineExpr &more) {
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (binary && expr.getKind() == AffineExprKind::Add) {
-    splitBySign(binary.getLHS(), less, more);
-    splitBySign(binary.getRHS(), less, more);
-    return;
-  }
-  auto factor = dyn_cast<AffineConstantExpr>(expr);
-  if (binary && expr.getKind() == AffineExprKind::Mul)
-    factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
-  if (factor && factor.getValue() < 0)
-    less = less - expr;
-  else
-    more = more + expr;
-}
-
-namespace {
-/// A key, and a row as a position among the keys.
-struct PointInPlane {
-  Value position, key;
-};
-} // namespace
-
-/// Builds the element test of a sparsity expression at the point `token`, given
-/// the number of keys and, where some atom reads it, of the head; atoms `in
-/// permuted` read `slot`, and `buildList` tests those that name operands or
-/// regions. Null if it holds an atom without a definition.
-static Value buildTerm(OpBuilder &builder, Location loc, Attribute term,
-                       PointInPlane token, PointInPlane slot, Value keyCount,
-                       Value head, function_ref<Value(Attribute)> buildList) {
-  auto join = [&](ArrayRef<Attribute> terms, bool isAnd) {
-    Value result;
-    for (Attribute inner : terms) {
-      Value test = buildTerm(builder, loc, inner, token, slot, keyCount, head,
-                             buildList);
-      if (!test)
-        return Value();
-      if (!result)
-        result = test;
-      else if (isAnd)
-        result = arith::AndIOp::create(builder, loc, result, test);
-      else
-        result = arith::OrIOp::create(builder, loc, result, test);
-    }
-    return result;
-  };
-  if (auto all = dyn_cast<AndAttr>(term))
-    return join(all.getTerms(), /*isAnd=*/true);
-  if (auto any = dyn_cast<OrAttr>(term))
-    return join(any.getTerms(), /*isAnd=*/false);
-  if (auto inverse = dyn_cast<NotAttr>(term)) {
-    Value inner = buildTerm(builder, loc, inverse.getTerm(), token, slot,
-                            keyCount, head, buildList);
-    if (!inner)
-      return inner;
-    Value one = arith::ConstantIntOp::create(builder, loc, 1, /*width=*/1);
-    return arith::XOrIOp::create(builder, loc, inner, one);
-  }
-  if (auto permuted = dyn_cast<PermutedAttr>(term))
-    return buildTerm(builder, loc, permuted.getTerm(), slot, slot, keyCount,
-                     head, buildList);
-  if (isa<BlocksAttr, IndicesAttr, MaskAttr, PredicateAttr>(term))
-    return buildList(term);
-
-  std::optional<AtomDefinition> atom = getAtomDefinition(term);
-  if (!atom)
-    return Value();
-  SmallVector<Value> symbols{keyCount, head};
-  for (ArrayRef<int64_t> table : atom->tables)
-    symbols.push_back(buildTableLookup(builder, loc, table, head));
-  auto evaluate = [&](AffineExpr expr) {
-    return affine::expandAffineExpr(builder, loc, expr,
-                                    {token.position, token.key}, symbols);
-  };
-  for (const PointValue &value : atom->values)
-    symbols.push_back(
-        buildPointValue(builder, loc, value.kind,
-                        llvm::map_to_vector(value.map.getResults(), evaluate)));
-  Value live;
-  for (ArrayRef<AffineExpr> set : atom->sets) {
-    Value inSet;
-    for (AffineExpr expr : set) {
-      AffineExpr less = getAffineConstantExpr(0, builder.getContext());
-      AffineExpr more = less;
-      splitBySign(expr, less, more);
-      Value holds =
-          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sle,
-                                evaluate(less), evaluate(more));
-      inSet = conjoin(builder, loc, inSet, holds);
-    }
-    if (!inSet)
-      inSet = arith::ConstantIntOp::create(builder, loc, 1, /*width=*/1);
-    live = live ? arith::OrIOp::create(builder, loc, live, inSet).getResult()
-                : inSet;
-  }
-  return live;
-}
 
 /// The integer that `access` gives, no further from 0 than positions go, or
 /// null where the einsum lacks a rank that indexes it.
@@ -256,22 +158,31 @@ CascadeToLinalg::buildSpaceTest(OpBuilder &body, EinsumOp einsum,
     offset = arith::SubIOp::create(body, loc, bounds[1], bounds[0]);
   else if (space.offset)
     offset = loadInteger(body, einsum, space.offset, coordinates);
-  auto getPoint = [&](Value row, Value key) -> PointInPlane {
+  auto getPoint = [&](Value row, Value key) -> SparsityTest::Point {
     if (offset)
       row = arith::AddIOp::create(body, loc, row, offset);
     return {row, key};
   };
-  PointInPlane token = getPoint(positions[0], positions[1]), slot = token;
+  Value head = getHead(body, einsum, coordinates);
+  SparsityTest test(body, loc, bounds[1], head);
+  test.token = getPoint(positions[0], positions[1]);
+  test.slot = test.token;
   if (space.readsSlots())
-    slot = getPoint(getSlot(body, einsum, space.queryRank, coordinates),
-                    getSlot(body, einsum, space.keyRank, coordinates));
-  Value inside = buildTerm(
-      body, loc, space.sparsity.getExpression(), token, slot, bounds[1],
-      getHead(body, einsum, coordinates), [&](Attribute atom) {
-        if (isa<MaskAttr, PredicateAttr>(atom))
-          return buildPointTest(body, einsum, atom, coordinates);
-        return buildListTest(body, einsum, atom, coordinates);
-      });
+    test.slot = getPoint(getSlot(body, einsum, space.queryRank, coordinates),
+                         getSlot(body, einsum, space.keyRank, coordinates));
+  test.buildData = [&](Attribute atom) -> Value {
+    if (isa<MaskAttr, PredicateAttr>(atom))
+      return buildPointTest(body, einsum, atom, coordinates);
+    return buildListTest(body, einsum, atom, coordinates);
+  };
+  test.lookUp = [&](ArrayRef<int64_t> table) -> Value {
+    return buildTableLookup(body, loc, table, head);
+  };
+  test.evaluate = [&](AffineExpr expr, ValueRange dims,
+                      ValueRange symbols) -> Value {
+    return affine::expandAffineExpr(body, loc, expr, dims, symbols);
+  };
+  Value inside = test.build(space.sparsity.getExpression());
   if (!inside)
     return LogicalResult(
         emitNotSupported(cascade)

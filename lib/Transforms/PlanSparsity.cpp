@@ -149,19 +149,13 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   };
   FailureOr<ListedSparsity> split = splitLists(restriction.expression);
   if (failed(split)) {
-    SmallVector<Attribute> tested = space.getPointAtoms();
-    if (tested.empty())
-      emitError() << "lists of keys are walked one at a time, by a term of the "
-                     "outermost 'and'";
-    else
-      emitError() << "a "
-                  << (isa<MaskAttr>(tested.front()) ? "mask" : "predicate")
-                  << " is tested as a term of the outermost 'and'";
+    emitError() << "lists of keys are walked one at a time, by a term of the "
+                   "outermost 'and'";
     return success(optional);
   }
   restriction.expression = split->others;
-  restriction.isPart |= split->list || split->testsPoints;
-  if (split->testsPoints && !split->others && !restriction.hasKeyLengths &&
+  restriction.isPart |= split->list || !split->tested.empty();
+  if (!split->tested.empty() && !split->others && !restriction.hasKeyLengths &&
       !restriction.hasQueryLengths)
     cascade.emitRemark("visits every tile: its points are those of a ")
         << (isa<MaskAttr>(space.getPointAtoms().front()) ? "mask" : "predicate")

@@ -252,6 +252,9 @@ def random_cases(seed: int, count: int) -> list[Case]:
         if rng.random() < 0.1:
             known = ["documents", "every_third", "reach", "distance", "quotient"]
             row["where"] = (*row["where"], ("predicate", rng.choice(known)))
+        if rng.random() < 0.1:
+            data = rng.choice([("mask", "bn"), ("predicate", "documents"), ("not", ("mask", "hm"))])
+            row["where"] = (*row["where"], ("or", random_term(rng), data))
         for _ in range(4):
             row["queries"], row["keys"] = length(), length()
             for name in ("batch", "layout", "guard", "values"):

@@ -54,6 +54,13 @@ SPECS = {
     "tokens": Spec(16, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 16, "h"),)),
     "sigmoid": Spec(16, 16, normaliser="sigmoid", where=(("causal",),)),
     "mask": Spec(16, 24, heads=4, key_heads=2, lse=True, where=(("mask", "bmn"), ("causal",))),
+    "either": Spec(
+        16, 24, heads=4, key_heads=2, lse=True, key_lengths=True,
+        where=(
+            ("or", ("window", 20, 5), ("mask", "bn"), ("predicate", "reach")),
+            ("not", ("and", ("predicate", "documents"), ("prefix", 9))),
+        ),
+    ),
     "predicate": Spec(
         16, 24, heads=4, key_heads=2, lse=True,
         where=(("predicate", "distance"), ("predicate", "reach"), ("causal",)),
@@ -108,6 +115,10 @@ TENSOR_CORES = {
     "cores_predicate": Spec(
         16, 16, heads=4, key_heads=2, dtype="bf16", lse=True,
         where=(("predicate", "every_third"), ("predicate", "reach")),
+    ),
+    "cores_either": Spec(
+        16, 16, heads=2, key_heads=1, dtype="f16", lse=True,
+        where=(("causal",), ("or", ("window", 20, 0), ("predicate", "every_third"))),
     ),
     "cores_per_head": Spec(
         16, 16, heads=4, key_heads=2, dtype="bf16", where=(WINDOWS_OF_HEADS,), lse=True,

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from operators import Spec, operands, text
-from runner import decisions, judge, run, run_guarded
+from operators import Spec, operands
+from runner import judge, run, run_guarded
 
 BASE = Spec(24, 40, heads=4, key_heads=2, lse=True)
 FORMS = {
@@ -45,11 +45,46 @@ FORMS = {
     "sigmoid": replace(BASE, where=(("mask", "bmn"),), normaliser="sigmoid", lse=False),
     "decode": replace(BASE, queries=1, where=(("mask", "bhn"),)),
 }  # fmt: skip
+WINDOWS = ("per_head", *(("window", left, 0) for left in (3, 30, 9, 70)))
 # Whose masks stand elsewhere than in the outermost 'and'.
-UNFUSED = {
+ELSEWHERE = {
     "or": replace(BASE, where=(("or", ("window", 9, 0), ("mask", "bmn")), ("causal",))),
     "not": replace(BASE, where=(("not", ("mask", "hmn")),)),
-}
+    "neither": replace(
+        BASE, where=(("not", ("or", ("mask", "bn"), ("window", 3, 5))), ("mask", "hmn"))
+    ),
+    "either": replace(
+        BASE,
+        where=(("or", ("and", ("mask", "bn"), ("prefix", 40)), ("and", ("mask", "hm"), ("causal",))),),
+    ),
+    "excluded": replace(
+        BASE, where=(("causal",), ("or", ("not", ("mask", "bmn")), ("block_diagonal", 16)))
+    ),
+    "per_head": replace(BASE, where=(("or", WINDOWS, ("mask", "bn")), ("causal",))),
+    "of_head": replace(
+        BASE, where=(("or", ("affine_set_of_head", ("m - n - 9 * h",)), ("mask", "bmn")), ("causal",))
+    ),
+    "keys_counted": replace(BASE, where=(("or", ("neighborhood", (9,)), ("mask", "bn")),)),
+    "grid": replace(
+        BASE, where=(("or", ("neighborhood", (3, 5), (("grid", (9, 13)),)), ("mask", "mn")),)
+    ),
+    "values": replace(
+        BASE, where=(("or", ("power_of_two", 4), ("strided", 7, 2), ("mask", "bmn")), ("causal",))
+    ),
+    "dilated": replace(BASE, where=(("dilated", 90, 3), ("not", ("mask", "mn")))),
+    "lengths": replace(
+        BASE, where=(("or", ("window", 20, 9), ("mask", "bmn")),), key_lengths=True,
+        query_lengths=True, sinks=True,
+    ),
+    "origins": replace(
+        BASE, where=(("or", ("prefix", 60), ("mask", "bmn")), ("or", ("causal",), ("mask", "bn"))),
+        offset="row", align="offset", origins=(("h", "tensor"), ("m", "index"), ("n", "row")),
+    ),
+    "top_left": replace(
+        BASE, where=(("or", ("causal",), ("mask", "bmn")),), align="top_left", dtype="bf16"
+    ),
+    "decode": replace(BASE, queries=1, where=(("or", ("window", 30, 0), ("mask", "bhn")),)),
+}  # fmt: skip
 SHAPES = [(113, 239), (239, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (117, 117)]
 
 
@@ -72,12 +107,14 @@ def test_unfused(kernels, name, seed):
         judge(data, run(kernel, data), seed + index)
 
 
-@pytest.mark.parametrize("name", UNFUSED)
-def test_elsewhere(kernels, name, seed):
-    assert "outermost 'and'" in decisions(text(UNFUSED[name]), "form")
-    kernel = kernels.get(UNFUSED[name], "--form=auto")
-    for index, (m, n) in enumerate([(23, 39), (2, 3)]):
-        data = operands(UNFUSED[name], 2, m, n, np.random.default_rng([seed, index]))
+@pytest.mark.parametrize("form", ["fused", "unfused"])
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_elsewhere(kernels, name, form, seed):
+    spec = ELSEWHERE[name]
+    kernel = kernels.get(spec, f"--form={form}")
+    for index, (m, n) in enumerate(SHAPES if form == "fused" else [(23, 39), (39, 23)]):
+        m = spec.queries or m
+        data = operands(spec, 2, m, n, np.random.default_rng([seed, index]))
         judge(data, run(kernel, data), seed + index)
 
 

@@ -69,10 +69,21 @@ FORMS = {
     "wide": replace(BASE, heads=8, key_heads=1, where=(("predicate", "reach"),)),
 }  # fmt: skip
 # Whose predicates stand elsewhere than in the outermost 'and'.
-UNFUSED = {
+ELSEWHERE = {
     "or": replace(BASE, where=(("or", ("window", 9, 0), ("predicate", "documents")), ("causal",))),
     "not": replace(BASE, where=(("not", ("predicate", "reach")),)),
-}
+    "both": replace(
+        BASE,
+        where=(
+            ("or", ("and", ("predicate", "documents"), ("not", ("mask", "bn"))), ("prefix", 9)),
+            ("not", ("and", ("predicate", "every_third"), ("window", 30, 30))),
+        ),
+    ),
+    "origins": replace(
+        BASE, where=(("or", ("prefix", 60), ("predicate", "every_third")), ("causal",)),
+        offset="row", align="offset", origins=(("h", "tensor"), ("m", "index"), ("n", "row")),
+    ),
+}  # fmt: skip
 SHAPES = [(113, 239), (239, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (117, 117)]
 
 
@@ -99,12 +110,12 @@ def test_unfused(kernels, name, seed):
         judge(data, run(kernel, data), seed + index)
 
 
-@pytest.mark.parametrize("name", UNFUSED)
-def test_elsewhere(kernels, name, seed):
-    assert "outermost 'and'" in decisions(text(UNFUSED[name]), "form")
-    kernel = kernels.get(UNFUSED[name], "--form=auto")
-    for index, (m, n) in enumerate([(23, 39), (2, 3)]):
-        data = draw(UNFUSED[name], m, n, seed, index)
+@pytest.mark.parametrize("form", ["fused", "unfused"])
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_elsewhere(kernels, name, form, seed):
+    kernel = kernels.get(ELSEWHERE[name], f"--form={form}")
+    for index, (m, n) in enumerate(SHAPES if form == "fused" else [(23, 39), (39, 23)]):
+        data = draw(ELSEWHERE[name], m, n, seed, index)
         judge(data, run(kernel, data), seed + index)
 
 

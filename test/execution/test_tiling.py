@@ -43,6 +43,9 @@ OPERATORS = {
     "predicate": replace(
         SPEC, where=(("causal",), ("predicate", "distance"), ("predicate", "every_third"))
     ),
+    "either": replace(
+        SPEC, where=(("or", ("window", 30, 4), ("mask", "bhn"), ("predicate", "every_third")),)
+    ),
     "bf16": replace(SPEC, dtype="bf16", where=(("causal",),), sinks=True),
 }  # fmt: skip
 

@@ -77,16 +77,16 @@ std::optional<int64_t> getHeadSymbol(PlanAttr plan, StringAttr symbol,
 struct ListedSparsity {
   /// The atom that names it, or null.
   Attribute list;
-  /// The other terms but for masks and predicates, or null.
+  /// What the other terms say about ranges, or null: in the place of a mask or
+  /// a predicate, which may hold and may not, whatever makes most points live.
   Attribute others;
-  /// Whether some term of the outermost `and` is a mask or a predicate.
-  bool testsPoints = false;
+  /// The terms of the outermost `and` with masks or predicates in them.
+  SmallVector<Attribute> tested;
 };
 
 /// Takes the list out of `expression`, which may be null: the one atom of
-/// lists, a term of the outermost `and`. Masks and predicates, which say
-/// nothing about ranges, are left out. Fails where there are more lists, or
-/// where an atom that names operands stands elsewhere.
+/// lists, a term of the outermost `and`. Fails where there are more lists, or
+/// where one stands elsewhere.
 FailureOr<ListedSparsity> splitLists(Attribute expression);
 
 /// Plans `restriction`. The result is null where nothing is restricted;

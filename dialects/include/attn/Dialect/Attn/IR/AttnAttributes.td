@@ -335,8 +335,8 @@ def Attn_MaskAttr : Attn_Attr<"Mask", "mask"> {
     A dense mask, i8 elements for each point or broadcast over the ranks of b, h,
     m and n that do not index them (SP-21): what is no list and has no closed
     form, as the mask of an image or of an edited prompt. Every point that the
-    other terms leave is tested; so say with them what is known, `causal and
-    mask(%m[b, n])`.
+    other terms leave is tested (SP-22); so say with them what is known, `causal
+    and mask(%m[b, n])`.
 
     In the text the operand stands in the atom; in an attribute alone its number
     does, as for `blocks`:
