@@ -443,8 +443,28 @@ private:
         op->erase();
   }
 
+  /// Takes a tensor in the place of what was joined and is split again in the
+  /// same way, as heads are between operators: a link shows through one
+  /// reshape.
+  void foldReshapes() {
+    root->walk([](tensor::ExpandShapeOp expand) {
+      auto collapse = expand.getSrc().getDefiningOp<tensor::CollapseShapeOp>();
+      if (!collapse || collapse.getSrcType() != expand.getResultType() ||
+          collapse.getReassociation() != expand.getReassociation())
+        return;
+      // Two extents that are not known might be split in another place.
+      RankedTensorType type = collapse.getSrcType();
+      for (ArrayRef<int64_t> group : expand.getReassociationIndices())
+        if (llvm::count_if(
+                group, [&](int64_t dim) { return type.isDynamicDim(dim); }) > 1)
+          return;
+      expand.getResult().replaceAllUsesWith(collapse.getSrc());
+    });
+  }
+
   bool mergeOne() {
     root->walk([](CascadeOp cascade) { forwardDimensions(cascade); });
+    foldReshapes();
     eraseDeadOps();
     SmallVector<CascadeOp> cascades;
     root->walk([&](CascadeOp cascade) { cascades.push_back(cascade); });

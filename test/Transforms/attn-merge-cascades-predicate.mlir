@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --attn-expand-attention --attn-merge-cascades --canonicalize --attn-merge-cascades --split-input-file | FileCheck %s
+// RUN: attn-opt %s --attn-expand-attention --attn-merge-cascades --split-input-file | FileCheck %s
 
 // Branches share a pass where their predicates compute the same.
 // CHECK-LABEL: func @same
