@@ -303,3 +303,29 @@ func.func @packed(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %x: tensor
       : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
   return %o : tensor<?x8x?x64xf32>
 }
+
+// A predicate receives the indices that it reads, with heads split; constants from
+// outside move into it.
+// CHECK-LABEL: func @predicate
+// CHECK: attn.cascade ({{.*}} = %arg2, %[[H:[A-Za-z0-9_]+]] = %expanded{{.*}}) where causal and predicate(%{{.*}}[b,m], %[[H]][k,g], k, g, n) {
+// CHECK-NEXT: ^bb0(%[[X:.*]]: i32, %[[Y:.*]]: f32, %[[K:.*]]: index, %[[G:.*]]: index, %[[N:.*]]: index):
+// CHECK: %[[FOUR:.*]] = arith.constant 4 : index
+// CHECK: %[[FIRST:.*]] = arith.muli %[[K]], %[[FOUR]] : index
+// CHECK: %[[HEAD:.*]] = arith.addi %[[FIRST]], %[[G]] : index
+// CHECK: arith.constant 7 : i32
+// CHECK: arith.cmpi slt, %[[N]], %[[HEAD]] : index
+// CHECK: } over (m, n) align bottom_right
+func.func @predicate(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %doc: tensor<?x?xi32>, %of: tensor<8xbf16>) -> tensor<?x8x?x64xf32> {
+  %c7 = arith.constant 7 : i32
+  %o = attn.attention(%q, %k, %k) where causal and predicate(%doc[b, m] : tensor<?x?xi32>, %of[h] : tensor<8xbf16>) {
+      ^bb0(%x: i32, %y: f32, %b: index, %h: index, %m: index, %n: index):
+        %s = arith.cmpi eq, %x, %c7 : i32
+        %z = arith.cmpf ord, %y, %y : f32
+        %t = arith.cmpi slt, %n, %h : index
+        %u = arith.andi %s, %t : i1
+        %r = arith.ori %u, %z : i1
+        attn.yield %r : i1
+      }
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}

@@ -334,3 +334,33 @@ func.func @reduction(%s: tensor<2x?x?xf32>) -> tensor<?xf32> {
   }
   return %r : tensor<?xf32>
 }
+
+// -----
+
+// SP-23
+func.func @cascade_input(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  // expected-error @+1 {{reads input #5 of 1 as an operand of a predicate}}
+  %r = "attn.cascade"(%s) <{alignment = #attn<alignment top_left>, keyRank = "n", queryRank = "m", sparsity = #attn.sparsity<predicate(0, 5[m])>}> ({
+  ^bb0(%S: tensor<2x?x?xf32>):
+    %x = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+    attn.yield %x : tensor<2x?xf32>
+  }, {
+  ^bb0(%x: i32):
+    %t = arith.constant true
+    attn.yield %t : i1
+  }) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+  return %r : tensor<2x?xf32>
+}
+
+// -----
+
+// SP-23
+func.func @slot(%q: tensor<1x4x16x32xf32>, %m: tensor<16xi8>) -> tensor<1x4x16x32xf32> {
+  // expected-error @+1 {{a predicate's operand names operand slot 1 of 1 where slot 0 is next}}
+  %r = "attn.attention"(%q, %q, %q, %m) <{alignment = #attn<alignment top_left>, operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0>, score = [#attn.scale<1.0>], sparsity = #attn.sparsity<predicate(0, 1[m])>}> ({
+  ^bb0(%x: i8, %b: index, %h: index, %i: index, %n: index):
+    %t = arith.constant true
+    attn.yield %t : i1
+  }) : (tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>, tensor<16xi8>) -> tensor<1x4x16x32xf32>
+  return %r : tensor<1x4x16x32xf32>
+}
