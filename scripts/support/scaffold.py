@@ -230,7 +230,7 @@ def scaffold_atom(plan, name):
     plan.then(f"{source}: the message that lists the atoms")
     plan.then(f"{atoms}: its points, as sets of functions of positions that are 0 or more")
     plan.then(f"{DIALECT_LIB}/SparsitySimplification.cpp: what it absorbs, if anything")
-    plan.then(f"{DIALECT_LIB}/AttnBytecode.cpp: a code at the end of the list (docs/bytecode.md)")
+    plan.then(f"{DIALECT_LIB}/AttnBytecode.h: a code at the end of the list (docs/bytecode.md)")
     plan.then("python/attn/sparsity.py, flops.py: its definition, the reference of kernels")
     plan.then("test/execution/cases.py, test/fuzz/grammar.py, python/attn/generator")
     plan.then("test/unit/Analysis/SparsityPlanTest.cpp: the plan against all points")

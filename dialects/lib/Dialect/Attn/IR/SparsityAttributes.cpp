@@ -35,7 +35,7 @@ LogicalResult SparsityAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 /// Expressions are trees that functions walk by calling themselves.
-static constexpr unsigned kMostNested = 256;
+static constexpr unsigned kMostNestedTerms = 256;
 
 /// What may stand where a term is expected, for messages.
 static constexpr StringLiteral kKnownAtoms =
@@ -413,9 +413,9 @@ FailureOr<Attribute> ExpressionParser::parseTerm(unsigned depth) {
 
 FailureOr<Attribute> ExpressionParser::parsePlainTerm(unsigned depth) {
   // spec: SP-4
-  if (depth == kMostNested)
+  if (depth == kMostNestedTerms)
     return parser.emitError(parser.getCurrentLocation())
-               << "sparsity expressions nest at most " << kMostNested
+               << "sparsity expressions nest at most " << kMostNestedTerms
                << " parentheses and 'not's",
            failure();
   if (succeeded(parser.parseOptionalLParen())) {
