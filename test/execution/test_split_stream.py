@@ -37,6 +37,9 @@ FORMS = {
         gates=(("value", "sigmoid", "bkn", False), ("output", "sigmoid", "bhmf", False)),
     ),
     "mask": replace(BASE, where=(("causal",), ("mask", "bmn"))),
+    "predicate": replace(
+        BASE, where=(("causal",), ("or", ("window", 30, 0), ("predicate", "documents"))),
+    ),
     "bf16": replace(BASE, dtype="bf16", where=(("causal",),)),
     "f16": replace(BASE, dtype="f16", queries=2),
     "f64": replace(BASE, dtype="f64", where=(("window", 77, 0),)),
