@@ -55,14 +55,17 @@ ELSEWHERE = {
     ),
     "either": replace(
         BASE,
-        where=(("or", ("and", ("mask", "bn"), ("prefix", 40)), ("and", ("mask", "hm"), ("causal",))),),
+        where=(
+            ("or", ("and", ("mask", "bn"), ("prefix", 40)), ("and", ("mask", "hm"), ("causal",))),
+        ),
     ),
     "excluded": replace(
         BASE, where=(("causal",), ("or", ("not", ("mask", "bmn")), ("block_diagonal", 16)))
     ),
     "per_head": replace(BASE, where=(("or", WINDOWS, ("mask", "bn")), ("causal",))),
     "of_head": replace(
-        BASE, where=(("or", ("affine_set_of_head", ("m - n - 9 * h",)), ("mask", "bmn")), ("causal",))
+        BASE,
+        where=(("or", ("affine_set_of_head", ("m - n - 9 * h",)), ("mask", "bmn")), ("causal",)),
     ),
     "keys_counted": replace(BASE, where=(("or", ("neighborhood", (9,)), ("mask", "bn")),)),
     "grid": replace(
