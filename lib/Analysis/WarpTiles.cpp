@@ -113,6 +113,9 @@ std::optional<BlockTiles> attn::chooseWarpTiles(CascadeOp cascade,
                                                 const RankRoles &roles,
                                                 const MachineModel &machine) {
   constexpr int64_t kBytes = 2, kPadding = 8, kWarpThreads = 32, kFewest = 16;
+  // What a predicate computes for a point takes registers, too.
+  constexpr int64_t kMostTested = 32;
+  bool isTested = cascade.getSpace().hasPointAtoms();
   std::optional<ProductColumns> columns = getColumns(cascade, roles);
   if (!columns)
     return std::nullopt;
@@ -122,6 +125,8 @@ std::optional<BlockTiles> attn::chooseWarpTiles(CascadeOp cascade,
   };
   for (Choice choice : {Choice{128, 32}, Choice{64, 16}})
     for (int64_t points : {64, 32, 16}) {
+      if (isTested && points > kMostTested)
+        continue;
       int64_t registers =
           choice.warpLanes * (columns->carried + points) / kWarpThreads;
       int64_t bytes = kBytes * (choice.lanes * (columns->lanes + kPadding) +

@@ -99,3 +99,17 @@ func.func @masked_wide(%q: tensor<?x2x?x128xbf16>, %k: tensor<?x2x?x128xbf16>, %
   %o = attn.attention(%q, %k, %v) where causal : (tensor<?x2x?x128xbf16>, tensor<?x2x?x128xbf16>, tensor<?x2x?x128xbf16>) -> tensor<?x2x?x128xbf16>
   return %o : tensor<?x2x?x128xbf16>
 }
+
+// -----
+
+// What a predicate computes takes registers that would be spilled otherwise.
+// CHECK-LABEL: func.func @predicate
+// CHECK: mapping <lanes = m by [128], stream = 32,
+func.func @predicate(%q: tensor<?x2x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>) -> tensor<?x2x?x64xbf16> {
+  %o = attn.attention(%q, %k, %v) where causal and predicate() {
+      ^bb0(%b: index, %h: index, %m: index, %n: index):
+        %live = arith.cmpi ne, %h, %n : index
+        attn.yield %live : i1
+      } : (tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>) -> tensor<?x2x?x64xbf16>
+  return %o : tensor<?x2x?x64xbf16>
+}
