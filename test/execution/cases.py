@@ -17,7 +17,8 @@ import numpy as np
 from attn.reference import accumulation_type
 from cover import pairs_design, values_design
 from memory import LAYOUTS
-from operators import DTYPES, REGIONS, Operands, Spec, operands
+from operators import DTYPES, Operands, Spec, operands
+from regions import REGIONS
 
 LENGTHS = [1, 2, 47, 48, 49, 63, 64, 65, 113, 239, 799, 1023, 1024, 4096]
 HEAD_SIZES = [1, 8, 32, 40, 59, 64, 80, 96, 111, 128, 160, 192, 224, 256]
