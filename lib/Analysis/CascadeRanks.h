@@ -61,6 +61,10 @@ private:
   StringAttr stream;
 };
 
+/// Whether rows of the cascade's plane can be items of their own, with another
+/// rank for lanes, and its keys be cut anywhere: nothing walks them in tiles.
+bool canBeItems(CascadeOp cascade);
+
 } // namespace mlir::attn
 
 #endif // ATTN_LIB_ANALYSIS_CASCADERANKS_H
