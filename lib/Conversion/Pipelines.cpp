@@ -22,9 +22,19 @@
 using namespace mlir;
 using namespace mlir::attn;
 
+/// Over unrolled register tiles, tens of thousands of operations, the
+/// canonicalizer was the longest pass. One walk folds nearly all that it can,
+/// and LLVM the rest (docs/rationale/machine-code.md).
+static void addSinglePassCanonicalizer(OpPassManager &manager) {
+  GreedyRewriteConfig config;
+  config.setMaxIterations(1);
+  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  manager.addPass(createCanonicalizerPass(config));
+}
+
 void attn::buildLowerToControlFlow(OpPassManager &manager,
                                    const TargetFeatures &features) {
-  manager.addPass(createCanonicalizerPass());
+  addSinglePassCanonicalizer(manager);
   manager.addPass(createCSEPass());
 
   // Vector operations of more than one dimension or with masks become loops and
@@ -42,7 +52,7 @@ void attn::buildLowerToControlFlow(OpPassManager &manager,
   manager.addPass(memref::createFoldMemRefAliasOpsPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
-  manager.addPass(createCanonicalizerPass());
+  addSinglePassCanonicalizer(manager);
   manager.addPass(createCSEPass());
   manager.addPass(createLoopInvariantCodeMotionPass());
 
@@ -60,8 +70,6 @@ void attn::buildLowerToLLVMTail(OpPassManager &manager,
   // One conversion for all dialects, since each walks the whole kernel.
   manager.addPass(createConvertToLLVMPass());
   manager.addPass(createReconcileUnrealizedCastsPass());
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
 }
 
 void attn::buildLowerToNVVMTail(OpPassManager &manager) {

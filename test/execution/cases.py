@@ -148,7 +148,7 @@ def grid_cases(tier: str) -> list[Case]:
     cases = []
     for row in rows:
         cases.append(make_case(row, len(cases)))
-        for _ in range({"quick": 2 if len(cases) < 36 else 1, "default": 0, "full": 4}[tier]):
+        for _ in range({"quick": 2 if len(cases) < 36 else 1, "default": 0, "full": 2}[tier]):
             other = row | {name: rng.choice(FACTORS[name]) for name in _OF_A_CALL}
             if _unequal(other):
                 cases.append(make_case(other, len(cases)))

@@ -19,7 +19,7 @@ from cases import FACTORS, _unequal, grid_cases, random_cases
 from cover import pairs_of
 from runner import check_case
 
-RANDOM_CASES = {"quick": 4, "default": 200, "full": 400}
+RANDOM_CASES = {"quick": 4, "default": 200, "full": 200}
 
 
 def pytest_generate_tests(metafunc):
