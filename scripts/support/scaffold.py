@@ -203,7 +203,8 @@ def scaffold_atom(plan, name):
     check_name(name, r"[a-z][a-z0-9_]*", "a lower-case word, as in prefix")
     if name in ("and", "or", "not"):
         raise ScaffoldError(f"'{name}' is a connective of sparsities")
-    table, source = f"{DIALECT}/AttnAttributes.td", f"{DIALECT_LIB}/SparsityAttributes.cpp"
+    table = f"{DIALECT}/AttnSparsityAttributes.td"
+    source = f"{DIALECT_LIB}/SparsityAttributes.cpp"
     atoms, terms = f"{DIALECT_LIB}/SparsityAtoms.cpp", f"{DIALECT_LIB}/SparsityTerms.cpp"
     printer = f"{DIALECT_LIB}/SparsityPrinter.cpp"
     words = {"name": name, "class": camel(name), "rule": next_rule(plan, "SP")}
