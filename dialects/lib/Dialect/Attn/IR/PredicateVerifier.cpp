@@ -8,6 +8,7 @@
 
 #include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -137,27 +138,23 @@ LogicalResult attn::verifyPointAtoms(CascadeOp cascade,
     StringRef what = isMask ? "a mask" : "an operand of a predicate";
     // spec: SP-21, SP-23
     for (AccessAttr access : SparsityAttr::getOperandsOf(atom)) {
-      if (access.getInput() < 0 ||
-          access.getInput() >= static_cast<int64_t>(cascade.getInputs().size()))
-        return cascade.emitOpError("reads input #")
-               << access.getInput() << " of " << cascade.getInputs().size()
-               << " as " << what;
-      auto type =
-          cast<ShapedType>(cascade.getInputs()[access.getInput()].getType());
+      FailureOr<ShapedType> type = getInputType(cascade, what, access);
+      if (failed(type))
+        return failure();
       bool hasRanks =
-          type.getRank() == static_cast<int64_t>(access.getRanks().size());
-      if (isMask && (!hasRanks || !type.getElementType().isSignlessInteger(8)))
+          type->getRank() == static_cast<int64_t>(access.getRanks().size());
+      if (isMask && (!hasRanks || !type->getElementType().isSignlessInteger(8)))
         return cascade.emitOpError("reads ")
-               << type << " as a mask with " << access.getRanks().size()
+               << *type << " as a mask with " << access.getRanks().size()
                << " ranks; allowed are i8, and a dimension for each rank";
       if (isMask)
         continue;
       if (!hasRanks)
         return cascade.emitOpError("reads ")
-               << type << " as an operand of a predicate with "
+               << *type << " as an operand of a predicate with "
                << access.getRanks().size()
                << " ranks; allowed is a dimension for each rank";
-      if (failed(verifyPredicateElement(cascade, type.getElementType())))
+      if (failed(verifyPredicateElement(cascade, type->getElementType())))
         return failure();
     }
     if (!space.sparsity.getListAtoms().empty() || !space.permutations.empty() ||

@@ -88,6 +88,11 @@ LogicalResult verifyPointAtoms(CascadeOp cascade, const CascadeSpace &space);
 LogicalResult verifyPredicateRegions(AttentionOp op);
 LogicalResult verifyPredicateRegions(CascadeOp cascade);
 
+/// The type of the input that `access` names; diagnoses one that there is not.
+/// `what` says what it is read as.
+FailureOr<ShapedType> getInputType(CascadeOp cascade, const Twine &what,
+                                   AccessAttr access);
+
 /// One operand of the lists of an atom.
 struct ListOperand {
   StringRef what;
