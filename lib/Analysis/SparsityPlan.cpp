@@ -546,6 +546,32 @@ static Attribute relax(Attribute term, bool isNegated) {
                : OrAttr::get(context, relaxed);
 }
 
+/// Whether some atom of `term` reads slots, and whether some reads tokens.
+static std::pair<bool, bool> findReaders(Attribute term) {
+  if (isa<PermutedAttr>(term))
+    return {true, false};
+  SmallVector<Attribute> inner;
+  if (auto conjunction = dyn_cast<AndAttr>(term))
+    llvm::append_range(inner, conjunction.getTerms());
+  else if (auto disjunction = dyn_cast<OrAttr>(term))
+    llvm::append_range(inner, disjunction.getTerms());
+  else if (auto negation = dyn_cast<NotAttr>(term))
+    inner.push_back(negation.getTerm());
+  else
+    return {false, true};
+  std::pair<bool, bool> found(false, false);
+  for (Attribute one : inner) {
+    auto [slots, tokens] = findReaders(one);
+    found.first |= slots;
+    found.second |= tokens;
+  }
+  return found;
+}
+
+bool attn::mixesOrders(Attribute term) {
+  return findReaders(term) == std::pair(true, true);
+}
+
 FailureOr<ListedSparsity> attn::splitLists(Attribute expression) {
   ListedSparsity split;
   if (!expression)
@@ -563,9 +589,12 @@ FailureOr<ListedSparsity> attn::splitLists(Attribute expression) {
       split.list = term;
       continue;
     }
-    if (hasPointAtoms(term)) {
+    if (hasPointAtoms(term) || mixesOrders(term)) {
       split.tested.push_back(term);
       term = relax(term, /*isNegated=*/false);
+      // A range of slots may have any tokens.
+      if (term && mixesOrders(term))
+        term = {};
     }
     if (term)
       others.push_back(term);

@@ -109,13 +109,22 @@ bool attn::multipliesMatrices(CascadeOp cascade) {
   return getColumns(cascade, assignRankRoles(cascade)).has_value();
 }
 
+/// Whether some term of the sparsity is tested as it stands.
+static bool testsPoints(CascadeOp cascade) {
+  if (!cascade.getSparsity())
+    return false;
+  FailureOr<ListedSparsity> split =
+      splitLists(cascade.getSparsity()->getExpression());
+  return succeeded(split) && !split->tested.empty();
+}
+
 std::optional<BlockTiles> attn::chooseWarpTiles(CascadeOp cascade,
                                                 const RankRoles &roles,
                                                 const MachineModel &machine) {
   constexpr int64_t kBytes = 2, kPadding = 8, kWarpThreads = 32, kFewest = 16;
-  // What a predicate computes for a point takes registers, too.
+  // What a test computes for a point takes registers, too.
   constexpr int64_t kMostTested = 32;
-  bool isTested = cascade.getSpace().hasPointAtoms();
+  bool isTested = testsPoints(cascade);
   std::optional<ProductColumns> columns = getColumns(cascade, roles);
   if (!columns)
     return std::nullopt;

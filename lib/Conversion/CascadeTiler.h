@@ -338,7 +338,9 @@ private:
   std::optional<TypedAttr> getProducerMask(EinsumOp einsum) const;
   bool isZeroWhereDead(EinsumOp einsum) const;
   Value buildLive(OpBuilder &builder, Location loc, const PointData &point);
+  bool testsPositions() const;
   void preparePointTest(OpBuilder &builder, Location loc);
+  Value buildPlaneIndex(OpBuilder &builder, Location loc, StringAttr rank);
   Value buildPointTest(OpBuilder &builder, Location loc,
                        const PointData &point);
   Value buildPredicate(OpBuilder &builder, Location loc,
@@ -354,8 +356,8 @@ private:
   CascadeSpace space;
   /// The atom whose lists tiles walk, or null.
   Attribute listAtom;
-  /// The terms of the sparsity with masks or predicates in them, which the plan
-  /// knows in part.
+  /// The terms of the sparsity that the plan knows in part, those with masks or
+  /// predicates in them or with atoms of slots and of tokens.
   SmallVector<Attribute> testedTerms;
   /// Tokens of a plane, from one to the next.
   int64_t residues = 1;

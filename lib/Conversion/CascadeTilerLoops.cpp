@@ -317,6 +317,10 @@ Value CascadeTiler::getAlignmentOffset(OpBuilder &builder, Location loc) {
       getPlaneLength(builder, loc, space.keyLengths, space.keyRank);
   PlaneLength rows =
       getPlaneLength(builder, loc, space.queryLengths, space.queryRank);
+  // Of a segment there are the tokens in front of the cut.
+  // spec: SG-3
+  if (space.isPacked())
+    return arith::SubIOp::create(builder, loc, keys.part, rows.part);
   return arith::SubIOp::create(builder, loc, keys.whole, rows.whole);
 }
 

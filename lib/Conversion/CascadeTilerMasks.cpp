@@ -287,7 +287,7 @@ void CascadeTiler::buildTestTerms(OpBuilder &builder, Location loc,
 Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
                               const PointData &point) {
   Value live = buildPositionTest(builder, loc, point);
-  if (!space.hasPointAtoms())
+  if (testedTerms.empty())
     return live;
   return arith::AndIOp::create(builder, loc, live,
                                buildPointTest(builder, loc, point));
@@ -448,7 +448,7 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
 /// Steps for warps have no parts.
 void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
                               function_ref<void(bool isFull)> emit) {
-  if (grid || takesWholeSteps || space.hasPointAtoms() ||
+  if (grid || takesWholeSteps || !testedTerms.empty() ||
       isNeverFull(*iterate.getPlan())) {
     emit(/*isFull=*/false);
     return;

@@ -75,15 +75,27 @@ EinsumAccess CascadeTiler::getPointAccess(AccessAttr operand) {
       extents);
 }
 
-/// Reads, in front of the steps, what positional atoms need that stand beside
-/// masks and predicates under `or` and `not`.
+/// Whether terms are tested that have positional atoms, beside masks and
+/// predicates or in slots and tokens.
+bool CascadeTiler::testsPositions() const {
+  return !llvm::all_of(testedTerms, llvm::IsaPred<MaskAttr, PredicateAttr>);
+}
+
+/// Reads, in front of the steps, what these positional atoms need.
 void CascadeTiler::preparePointTest(OpBuilder &builder, Location loc) {
   pointNumbers = PointNumbers();
-  if (llvm::all_of(testedTerms, llvm::IsaPred<MaskAttr, PredicateAttr>))
+  if (!testsPositions())
     return;
+  // Segments are planes of their own. What else an item walks has its
+  // positions in the plane of the tensors.
+  TilePlace item = place;
+  if (!space.isPacked())
+    place = TilePlace();
   pointNumbers.offset = getAlignmentOffset(builder, loc);
-  pointNumbers.keyCount =
-      getPlaneLength(builder, loc, space.keyLengths, space.keyRank).whole;
+  PlaneLength keys =
+      getPlaneLength(builder, loc, space.keyLengths, space.keyRank);
+  pointNumbers.keyCount = space.isPacked() ? keys.part : keys.whole;
+  place = item;
   if (!space.getPerHead())
     return;
   pointNumbers.head = getHead(builder, loc);
@@ -93,6 +105,17 @@ void CascadeTiler::preparePointTest(OpBuilder &builder, Location loc) {
       pointNumbers.tables[builder.getDenseI64ArrayAttr(table)] =
           buildTableLookup(builder, loc, table, pointNumbers.head);
   }
+}
+
+/// The number of a row or a key in the plane of its segment, or that of its
+/// slot.
+Value CascadeTiler::buildPlaneIndex(OpBuilder &builder, Location loc,
+                                    StringAttr rank) {
+  bool isRow = rank == lane;
+  Value local = IndexOp::create(builder, loc, builder.getIndexType(),
+                                isRow ? lane : iterate.getPointAttr());
+  return arith::AddIOp::create(builder, loc, local,
+                               isRow ? firstRow : stepFirst);
 }
 
 /// Whether the terms hold that a plan knows in part.
@@ -115,9 +138,22 @@ Value CascadeTiler::buildPointTest(OpBuilder &builder, Location loc,
   }
   SparsityTest test(builder, loc, pointNumbers.keyCount, pointNumbers.head);
   if (pointNumbers.offset) {
-    Value row = buildIndex(builder, loc, space.queryRank, point);
-    test.token = {arith::AddIOp::create(builder, loc, row, pointNumbers.offset),
-                  buildIndex(builder, loc, space.keyRank, point)};
+    auto getPoint = [&](auto build) -> SparsityTest::Point {
+      Value row = build(space.queryRank);
+      return {arith::AddIOp::create(builder, loc, row, pointNumbers.offset),
+              build(space.keyRank)};
+    };
+    auto buildLocal = [&](StringAttr rank) {
+      return buildPlaneIndex(builder, loc, rank);
+    };
+    auto buildToken = [&](StringAttr rank) {
+      return buildIndex(builder, loc, rank, point);
+    };
+    test.token = space.isPacked() ? getPoint(buildLocal) : getPoint(buildToken);
+    if (space.readsSlots())
+      test.slot = getPoint([&](StringAttr rank) {
+        return isPermuted(rank) ? buildLocal(rank) : buildToken(rank);
+      });
   }
   test.buildData = [&](Attribute atom) { return data.lookup(atom); };
   test.lookUp = [&](ArrayRef<int64_t> table) {

@@ -179,7 +179,7 @@ bool CascadeTiler::isUntested(IterateOp op) {
     return isAlwaysFull();
   std::optional<PlanAttr> plan = op.getPlan();
   return !plan ||
-         (isWholePlan(*plan) && !op.getTokenPlan() && !space.hasPointAtoms());
+         (isWholePlan(*plan) && !op.getTokenPlan() && testedTerms.empty());
 }
 
 /// The plan whose element test takes tokens, if there is one.
@@ -205,7 +205,7 @@ Value CascadeTiler::buildIsFull(OpBuilder &builder, Location loc,
   if (testsWindows())
     return place.grid->isFull;
   // What reads tokens, a mask or a predicate may fail at any slot.
-  if (iterate.getTokenPlan() || space.hasPointAtoms())
+  if (iterate.getTokenPlan() || !testedTerms.empty())
     return arith::ConstantIntOp::create(builder, loc, 0, /*width=*/1);
   Value isFull;
   for (KeyInterval range : fullRanges) {

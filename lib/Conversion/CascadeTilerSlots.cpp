@@ -160,13 +160,17 @@ Value CascadeTiler::buildTokensLive(OpBuilder &builder, Location loc,
   return live;
 }
 
-/// The ranks whose tokens the element test of the plan reads.
+/// The ranks whose tokens the test of a point reads: that of the plan, atoms
+/// beside masks and predicates, or the region of a predicate.
 SmallVector<StringAttr> CascadeTiler::getTokensOfTest() {
   SmallVector<StringAttr> ranks;
-  if (iterate && getTokenTest())
-    for (StringAttr rank : {lane, iterate.getParentAttr()})
-      if (isPermuted(rank))
-        ranks.push_back(rank);
+  if (!iterate)
+    return ranks;
+  bool readsAll = getTokenTest() || testsPositions();
+  SmallVector<StringAttr> indexed = space.getIndexedRanks();
+  for (StringAttr rank : {lane, iterate.getParentAttr()})
+    if (isPermuted(rank) && (readsAll || llvm::is_contained(indexed, rank)))
+      ranks.push_back(rank);
   return ranks;
 }
 

@@ -37,41 +37,20 @@ struct PlanSparsityPass : attn::impl::AttnPlanSparsityBase<PlanSparsityPass> {
 };
 } // namespace
 
-/// Whether some atom of `term` reads slots, and whether some reads tokens.
-static std::pair<bool, bool> findReaders(Attribute term) {
-  if (isa<PermutedAttr>(term))
-    return {true, false};
-  SmallVector<Attribute> inner;
-  if (auto conjunction = dyn_cast<AndAttr>(term))
-    llvm::append_range(inner, conjunction.getTerms());
-  else if (auto disjunction = dyn_cast<OrAttr>(term))
-    llvm::append_range(inner, disjunction.getTerms());
-  else if (auto negation = dyn_cast<NotAttr>(term))
-    inner.push_back(negation.getTerm());
-  else
-    return {false, true};
-  std::pair<bool, bool> found(false, false);
-  for (Attribute one : inner) {
-    auto [slots, tokens] = findReaders(one);
-    found.first |= slots;
-    found.second |= tokens;
-  }
-  return found;
-}
-
 /// Splits a sparsity into what reads slots, without 'in permuted', and what
 /// reads tokens; each is null where there is no such.
-static LogicalResult splitBySlots(Attribute expression, Attribute &slots,
-                                  Attribute &tokens) {
+static void splitBySlots(Attribute expression, Attribute &slots,
+                         Attribute &tokens) {
+  slots = tokens = Attribute();
+  if (!expression)
+    return;
   SmallVector<Attribute> terms{expression}, slotTerms, tokenTerms;
   if (auto conjunction = dyn_cast<AndAttr>(expression))
     terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
-  for (Attribute term : terms) {
-    auto [readsSlots, readsTokens] = findReaders(term);
-    if (readsSlots && readsTokens)
-      return failure();
-    (readsSlots ? slotTerms : tokenTerms).push_back(term);
-  }
+  for (Attribute term : terms)
+    (SparsityAttr::get(term.getContext(), term).readsSlots() ? slotTerms
+                                                             : tokenTerms)
+        .push_back(term);
   AttrTypeReplacer strip;
   strip.addReplacement(
       [](PermutedAttr permuted) -> Attribute { return permuted.getTerm(); });
@@ -84,7 +63,6 @@ static LogicalResult splitBySlots(Attribute expression, Attribute &slots,
   tokens = join(tokenTerms);
   if (slots)
     slots = strip.replace(slots);
-  return success();
 }
 
 /// Says which atoms leave few of the keys that a plan visits.
@@ -155,8 +133,12 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   }
   restriction.expression = split->others;
   restriction.isPart |= split->list || !split->tested.empty();
-  if (!split->tested.empty() && !split->others && !restriction.hasKeyLengths &&
-      !restriction.hasQueryLengths)
+  if (llvm::any_of(split->tested, mixesOrders))
+    cascade.emitRemark("tests every point that the other terms leave: 'or' or "
+                       "'not' joins atoms 'in permuted' with atoms of tokens");
+  else if (!split->tested.empty() && !split->others && !split->list &&
+           !space.isPacked() && !restriction.hasKeyLengths &&
+           !restriction.hasQueryLengths)
     cascade.emitRemark("visits every tile: its points are those of a ")
         << (isa<MaskAttr>(space.getPointAtoms().front()) ? "mask" : "predicate")
         << ", and nothing else says where there are none";
@@ -176,13 +158,9 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   }
   if (space.readsSlots()) {
     PlaneRestriction ofTokens(restriction);
-    if (failed(splitBySlots(restriction.expression, restriction.expression,
-                            ofTokens.expression))) {
-      emitError()
-          << "'or' or 'not' joins atoms 'in permuted' with others; each "
-             "term of the outermost 'and' reads slots or tokens alone";
-      return success(optional);
-    }
+    ofTokens.isPart = false;
+    Attribute expression = restriction.expression;
+    splitBySlots(expression, restriction.expression, ofTokens.expression);
     bool hasLengths = restriction.hasKeyLengths || restriction.hasQueryLengths;
     restriction.hasDiagonal |=
         hasLengths && restriction.alignment == Alignment::BottomRight;

@@ -238,8 +238,12 @@ class Operator:
             order is not None and "h" in order.ranks for order in orders
         )
 
-    def live(self, b: int, rows: np.ndarray, num_queries: int, num_keys: int, h: int = 0):
-        """Which (row, key) points of batch entry `b` and head `h` exist."""
+    def live(
+        self, b: int, rows: np.ndarray, num_queries: int, num_keys: int, h: int = 0,
+        first: tuple = (0, 0),
+    ):  # fmt: skip
+        """Which (row, key) points of batch entry `b` and head `h` exist. `first` are the
+        row and the key of the operands that the plane begins at."""
         if self.query_segments is not None:
             return self._live_in_segments(b, rows, num_queries, num_keys, h)
         len_m = self.length("m", b, num_queries)
@@ -259,9 +263,9 @@ class Operator:
         if self.key_lengths is not None:
             live = live & (n < len_n)
         where = with_head(self.where, h + self.origin("h", b))
-        # Operands have the tokens of the part.
-        at = (b, h, np.asarray(rows)[:, None], np.arange(num_keys)[None, :])
-        indices = (b + self.origin("b", b), h + self.origin("h", b), m, n)
+        # Operands have the tokens of the part, and of all segments.
+        at = (b, h, np.asarray(rows)[:, None] + first[0], np.arange(num_keys)[None, :] + first[1])
+        indices = (b + self.origin("b", b), h + self.origin("h", b), m + first[0], n + first[1])
         where = with_lists(with_num_keys(where, len_n), at, indices)
         if where is not None and (self.query_order or self.key_order):
             slot_m, slot_n = m, n
@@ -288,7 +292,9 @@ class Operator:
         )
         for (m0, m1), (n0, n1) in zip(*(np.stack([x[:-1], x[1:]], 1) for x in bounds), strict=True):
             inside = (m0 <= rows) & (rows < m1)
-            live[inside, n0:n1] = alone.live(b, rows[inside] - m0, m1 - m0, n1 - n0, h)
+            live[inside, n0:n1] = alone.live(
+                b, rows[inside] - m0, m1 - m0, n1 - n0, h, first=(m0, n0)
+            )
         return live
 
 

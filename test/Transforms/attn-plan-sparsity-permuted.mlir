@@ -45,14 +45,17 @@ func.func @slots(%s: tensor<?x?xf32>, %p: tensor<?xi32>) -> tensor<?xf32> {
 
 // -----
 
+// A term of slots and tokens leaves every range of slots, and is tested.
 // CHECK-LABEL: @mixed
 func.func @mixed(%s: tensor<?x?xf32>, %p: tensor<?xi32>) -> tensor<?xf32> {
-  // expected-remark @+1 {{cannot be planned: 'or' or 'not' joins atoms 'in permuted' with others; each term of the outermost 'and' reads slots or tokens alone}}
+  // expected-remark @+1 {{tests every point that the other terms leave: 'or' or 'not' joins atoms 'in permuted' with atoms of tokens}}
   %o = attn.cascade (%S = %s, %P = %p) where window(3, 2) in permuted or causal over (m, n) align top_left
       permute(m = %P[m], n = %P[n]) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
     %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
-    // CHECK: attn.iterate n1 of n by n0 init(%{{.*}} : tensor<?xf32>) {
+    // CHECK: attn.iterate n1 of n by n0 init(%{{.*}} : tensor<?xf32>)
+    // CHECK-SAME: plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (s1)>
+    // CHECK-NOT: tokens
     %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
     ^bb0(%R: tensor<?xf32>):
       %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>

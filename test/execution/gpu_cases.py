@@ -61,6 +61,19 @@ SPECS = {
             ("not", ("and", ("predicate", "documents"), ("prefix", 9))),
         ),
     ),
+    # Data at points of packed, permuted and listed tokens.
+    "packed_data": Spec(
+        16, 24, heads=2, key_heads=1, lse=True, segments=(("both", "b"),),
+        where=(("or", ("window", 9, 2), ("mask", "bmn")), ("predicate", "every_third")),
+    ),
+    "permuted_data": Spec(
+        16, 24, heads=4, key_heads=2, lse=True, permute=(("both", "h"),),
+        where=(("or", WINDOW, ("mask", "bn")), ("predicate", "documents"), ("causal",)),
+    ),
+    "tokens_data": Spec(
+        16, 16, heads=2, key_heads=1, lse=True,
+        where=(("indices", 16, "h"), ("mask", "bmn"), ("predicate", "every_third")),
+    ),
     "predicate": Spec(
         16, 24, heads=4, key_heads=2, lse=True,
         where=(("predicate", "distance"), ("predicate", "reach"), ("causal",)),
@@ -115,6 +128,10 @@ TENSOR_CORES = {
     "cores_predicate": Spec(
         16, 16, heads=4, key_heads=2, dtype="bf16", lse=True,
         where=(("predicate", "every_third"), ("predicate", "reach")),
+    ),
+    "cores_packed_predicate": Spec(
+        16, 16, heads=2, key_heads=1, dtype="bf16", lse=True, segments=(("both", "b"),),
+        where=(("or", ("window", 20, 0), ("predicate", "every_third")),),
     ),
     "cores_either": Spec(
         16, 16, heads=2, key_heads=1, dtype="f16", lse=True,

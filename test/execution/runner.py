@@ -23,7 +23,7 @@ from attn.kernel import Kernel, PythonParallelFor
 from attn.simulator import SimulatedKernel
 from cases import Case, case_operands
 from memory import GuardedArray, isolated, place
-from operators import Operands, Spec, text
+from operators import Operands, Spec, operands, text
 
 
 def decisions(source: str, topic: str) -> str:
@@ -164,6 +164,15 @@ def judge(operands: Operands, outputs: list[np.ndarray], seed: int = 0):
         arrays["q"], arrays["k"], arrays["v"], operands.operator(), outputs[0], lse,
         rng=np.random.default_rng(seed),
     )  # fmt: skip
+
+
+def check_shapes(kernels: KernelCache, spec: Spec, form: str, shapes, seed: int):
+    """Runs one operator, compiled to a form, on fresh values of several (M, N), of
+    which a spec of its own number of queries takes the keys."""
+    kernel = kernels.get(spec, f"--form={form}")
+    for index, (m, n) in enumerate(shapes):
+        data = operands(spec, 2, spec.queries or m, n, np.random.default_rng([seed, index]))
+        judge(data, run(kernel, data), seed + index)
 
 
 def check_case(kernels: KernelCache, case: Case):

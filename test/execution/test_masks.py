@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from operators import Spec, operands
-from runner import judge, run, run_guarded
+from runner import check_shapes, judge, run, run_guarded
 
 BASE = Spec(24, 40, heads=4, key_heads=2, lse=True)
 FORMS = {
@@ -93,32 +93,19 @@ SHAPES = [(113, 239), (239, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (1
 
 @pytest.mark.parametrize("name", FORMS)
 def test_fused(kernels, name, seed):
-    spec = FORMS[name]
-    kernel = kernels.get(spec, "--form=fused")
-    for index, (m, n) in enumerate(SHAPES):
-        if spec.queries and m != 1:
-            continue
-        data = operands(spec, 2, m, n, np.random.default_rng([seed, index]))
-        judge(data, run(kernel, data), seed + index)
+    check_shapes(kernels, FORMS[name], "fused", SHAPES, seed)
 
 
 @pytest.mark.parametrize("name", ["all_ranks", "turned", "lengths", "origins"])
 def test_unfused(kernels, name, seed):
-    kernel = kernels.get(FORMS[name], "--form=unfused")
-    for index, (m, n) in enumerate([(23, 39), (39, 23), (2, 3), (5, 0)]):
-        data = operands(FORMS[name], 2, m, n, np.random.default_rng([seed, index]))
-        judge(data, run(kernel, data), seed + index)
+    check_shapes(kernels, FORMS[name], "unfused", [(23, 39), (39, 23), (2, 3), (5, 0)], seed)
 
 
 @pytest.mark.parametrize("form", ["fused", "unfused"])
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_elsewhere(kernels, name, form, seed):
-    spec = ELSEWHERE[name]
-    kernel = kernels.get(spec, f"--form={form}")
-    for index, (m, n) in enumerate(SHAPES if form == "fused" else [(23, 39), (39, 23)]):
-        m = spec.queries or m
-        data = operands(spec, 2, m, n, np.random.default_rng([seed, index]))
-        judge(data, run(kernel, data), seed + index)
+    shapes = SHAPES if form == "fused" else [(23, 39), (39, 23)]
+    check_shapes(kernels, ELSEWHERE[name], form, shapes, seed)
 
 
 @pytest.mark.parametrize("guard", ["begin", "end"])

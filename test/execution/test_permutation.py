@@ -15,7 +15,7 @@ import pytest
 from attn import cascades, contract, reference
 from attn.compiler import CompileError
 from operators import Spec, operands
-from runner import judge, run, run_guarded
+from runner import check_shapes, judge, run, run_guarded
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 WINDOW = ("permuted", ("window", 20, 9))
@@ -49,6 +49,27 @@ SPECS = {
     "bf16": replace(BASE, dtype="bf16", where=(WINDOW, ("causal",)), bias="mn"),
     "f16": replace(APART, dtype="f16"),
     "f64": replace(BASE, dtype="f64", where=(WINDOW, ("causal",)), lse=False),
+}  # fmt: skip
+MIXED = {
+    "union": replace(BASE, where=(("or", WINDOW, ("causal",)),)),
+    "beside": replace(BASE, where=(("or", WINDOW, ("prefix", 9)), ("causal",)), sinks=True),
+    "apart": replace(APART, where=(("or", WINDOW, ("window", 30, 2)), ("not", ("prefix", 3)))),
+    "keys": replace(
+        BASE, permute=(("key", "h"),), where=(("not", ("and", WINDOW, ("window", 40, 40))),)
+    ),
+    "both": replace(
+        BASE, permute=(("both", "bh"),), align="top_left",
+        where=(WINDOW, ("or", ("permuted", ("leading", 9)), ("block_diagonal", 16))),
+    ),
+    "per_head": replace(
+        BASE,
+        where=(("or", WINDOW, ("per_head", *(("window", left, 0) for left in (3, 30, 9, 70)))),),
+    ),
+    "lengths": replace(
+        BASE, where=(("or", WINDOW, ("causal",)),), key_lengths=True, query_lengths=True,
+        permute=(("both", "b"),), region="every_third",
+    ),
+    "bf16": replace(APART, where=(("or", WINDOW, ("causal",)),), dtype="bf16"),
 }  # fmt: skip
 LENGTHS = [(113, 239), (49, 16), (1, 64), (64, 1), (300, 257)]
 EQUAL = [113, 1, 48, 257]
@@ -171,13 +192,19 @@ def test_unchecked_permutation_stays_in_bounds(kernels):
     run_guarded(kernel, case, "bhmd", "begin", 1)
 
 
+@pytest.mark.parametrize("form", ["fused", "unfused"])
+@pytest.mark.parametrize("mixed", MIXED)
+def test_slots_or_tokens(kernels, mixed, form, seed):
+    """Terms of both orders are tested at every point that the others leave."""
+    spec = MIXED[mixed]
+    where = lengths(spec)[: 5 if form == "fused" else 2]
+    check_shapes(kernels, spec, form, where, seed)
+    if form == "fused":
+        case = operands(spec, 1, 150, 150, np.random.default_rng(seed))
+        judge(case, run_guarded(kernels.get(spec), case, "bhmd", "end", seed))
+
+
 def test_refused(kernels):
-    mixed = replace(BASE, where=(("or", WINDOW, ("causal",)),))
-    with pytest.raises(CompileError, match="joins atoms 'in permuted' with others"):
-        kernels.get(mixed)
-    # It compiles unfused, and is right.
-    case = operands(mixed, 2, 65, 65, np.random.default_rng(13))
-    judge(case, run(kernels.get(mixed, "--form=auto"), case))
     with pytest.raises(CompileError, match="no order of tokens"):
         kernels.get(replace(BASE, permute=()))
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from attn import reference
 from operators import Spec, operands, text
-from runner import Counter, decisions, judge, run, run_guarded
+from runner import Counter, check_shapes, decisions, judge, run, run_guarded
 
 BASE = Spec(24, 40, heads=4, key_heads=2, lse=True)
 FORMS = {
@@ -87,36 +87,21 @@ ELSEWHERE = {
 SHAPES = [(113, 239), (239, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (117, 117)]
 
 
-def draw(spec, m, n, *seed):
-    return operands(spec, 2, m, n, np.random.default_rng(seed))
-
-
 @pytest.mark.parametrize("name", FORMS)
 def test_fused(kernels, name, seed):
-    spec = FORMS[name]
-    kernel = kernels.get(spec, "--form=fused")
-    for index, (m, n) in enumerate(SHAPES):
-        if spec.queries and m != 1:
-            continue
-        data = draw(spec, m, n, seed, index)
-        judge(data, run(kernel, data), seed + index)
+    check_shapes(kernels, FORMS[name], "fused", SHAPES, seed)
 
 
 @pytest.mark.parametrize("name", ["documents", "indices", "lengths", "origins", "quotient", "f64"])
 def test_unfused(kernels, name, seed):
-    kernel = kernels.get(FORMS[name], "--form=unfused")
-    for index, (m, n) in enumerate([(23, 39), (39, 23), (2, 3), (5, 0)]):
-        data = draw(FORMS[name], m, n, seed, index)
-        judge(data, run(kernel, data), seed + index)
+    check_shapes(kernels, FORMS[name], "unfused", [(23, 39), (39, 23), (2, 3), (5, 0)], seed)
 
 
 @pytest.mark.parametrize("form", ["fused", "unfused"])
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_elsewhere(kernels, name, form, seed):
-    kernel = kernels.get(ELSEWHERE[name], f"--form={form}")
-    for index, (m, n) in enumerate(SHAPES if form == "fused" else [(23, 39), (39, 23)]):
-        data = draw(ELSEWHERE[name], m, n, seed, index)
-        judge(data, run(kernel, data), seed + index)
+    shapes = SHAPES if form == "fused" else [(23, 39), (39, 23)]
+    check_shapes(kernels, ELSEWHERE[name], form, shapes, seed)
 
 
 def test_double_beside_float(kernels, seed):
@@ -125,7 +110,7 @@ def test_double_beside_float(kernels, seed):
     assert "computes in f32, and a predicate that masks it reads f64" in decisions(
         text(spec), "form"
     )
-    data = draw(spec, 23, 39, seed)
+    data = operands(spec, 2, 23, 39, np.random.default_rng(seed))
     judge(data, run(kernels.get(spec, "--form=auto"), data), seed)
 
 

@@ -317,7 +317,7 @@ class Attention:
             where = sparsity(dice, permuted=dice.chance(0.3), heads=heads)
             if dice.chance(0.15):
                 where = f"({where}) {dice.pick('and', 'and', 'or')} {self.lists()}"
-            elif dice.chance(0.15):
+            if dice.chance(0.15):
                 where = f"({where}) {dice.pick('and', 'and', 'or')} {self.mask()}"
             elif dice.chance(0.2):
                 negation = dice.pick("", "", "not ")

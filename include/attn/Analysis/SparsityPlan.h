@@ -80,9 +80,13 @@ struct ListedSparsity {
   /// What the other terms say about ranges, or null: in the place of a mask or
   /// a predicate, which may hold and may not, whatever makes most points live.
   Attribute others;
-  /// The terms of the outermost `and` with masks or predicates in them.
+  /// The terms of the outermost `and` that `others` knows in part: those with
+  /// masks or predicates in them, or with atoms of slots and of tokens.
   SmallVector<Attribute> tested;
 };
+
+/// Whether some atom of `term` reads slots, and another tokens.
+bool mixesOrders(Attribute term);
 
 /// Takes the list out of `expression`, which may be null: the one atom of
 /// lists, a term of the outermost `and`. Fails where there are more lists, or

@@ -47,26 +47,6 @@ func.func @element(%q: tensor<1x4x16x32xf32>, %m: tensor<16xi1>) -> tensor<1x4x1
 // -----
 
 // SP-21
-func.func @listed(%q: tensor<1x4x16x32xf32>, %m: tensor<16xi8>, %l: tensor<4x8xi32>) -> tensor<1x4x16x32xf32> {
-  // expected-error @+1 {{has a mask and lists of keys, segments or a permutation; points of a mask are walked as they lie}}
-  %r = attn.attention(%q, %q, %q) where mask(%m[m] : tensor<16xi8>) and indices(4, %l[] : tensor<4x8xi32>)
-      : (tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>) -> tensor<1x4x16x32xf32>
-  return %r : tensor<1x4x16x32xf32>
-}
-
-// -----
-
-// SP-21
-func.func @packed(%q: tensor<1x4x16x32xf32>, %m: tensor<16xi8>, %l: tensor<3xi32>) -> tensor<1x4x16x32xf32> {
-  // expected-error @+1 {{has a mask and lists of keys, segments or a permutation; points of a mask are walked as they lie}}
-  %r = attn.attention(%q, %q, %q) where mask(%m[m] : tensor<16xi8>) segments(%l : tensor<3xi32>)
-      : (tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>) -> tensor<1x4x16x32xf32>
-  return %r : tensor<1x4x16x32xf32>
-}
-
-// -----
-
-// SP-21
 func.func @cascade_type(%s: tensor<2x?x?xf32>, %m: tensor<2x?x?xi32>) -> tensor<2x?xf32> {
   // expected-error @+1 {{reads 'tensor<2x?x?xi32>' as a mask with 3 ranks; allowed are i8, and a dimension for each rank}}
   %r = attn.cascade (%S = %s, %M = %m) where mask(%M[b,m,n]) over (m, n) align top_left

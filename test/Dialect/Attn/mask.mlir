@@ -5,6 +5,23 @@
 
 // CHECK: attn.mask = #attn.sparsity<causal and (mask(0[b, m, n]) or not mask(1[]))>
 module attributes {attn.mask = #attn.sparsity<causal and (mask(0[b, m, n]) or not mask(1[]))>} {
+  // Tokens may be listed, packed or permuted.
+  // CHECK-LABEL: @listed
+  // CHECK: where mask(%{{.*}}[m] : tensor<16xi8>) and indices(4, %{{.*}}[] : tensor<4x8xi32>)
+  func.func @listed(%q: tensor<1x4x16x32xf32>, %m: tensor<16xi8>, %l: tensor<4x8xi32>) -> tensor<1x4x16x32xf32> {
+    %r = attn.attention(%q, %q, %q) where mask(%m[m] : tensor<16xi8>) and indices(4, %l[] : tensor<4x8xi32>)
+        : (tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>) -> tensor<1x4x16x32xf32>
+    return %r : tensor<1x4x16x32xf32>
+  }
+
+  // CHECK-LABEL: @packed
+  // CHECK: where mask(%{{.*}}[m] : tensor<16xi8>) align bottom_right segments(%{{.*}} : tensor<3xi32>)
+  func.func @packed(%q: tensor<1x4x16x32xf32>, %m: tensor<16xi8>, %l: tensor<3xi32>) -> tensor<1x4x16x32xf32> {
+    %r = attn.attention(%q, %q, %q) where mask(%m[m] : tensor<16xi8>) segments(%l : tensor<3xi32>)
+        : (tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>) -> tensor<1x4x16x32xf32>
+    return %r : tensor<1x4x16x32xf32>
+  }
+
   // Operands stand in the order of the text, those of lists and modifiers with them.
   // CHECK-LABEL: @operator
   // CHECK: where mask(%{{.*}}[n, h] : tensor<?x8xi8>) and causal align bottom_right

@@ -108,48 +108,6 @@ func.func @listed_rank(%q: tensor<1x4x16x32xf32>) -> tensor<1x4x16x32xf32> {
 
 // -----
 
-// SP-23
-func.func @listed(%q: tensor<1x4x16x32xf32>, %l: tensor<4x8xi32>) -> tensor<1x4x16x32xf32> {
-  // expected-error @+1 {{has a predicate and lists of keys, segments or a permutation; points of a predicate are walked as they lie}}
-  %r = attn.attention(%q, %q, %q) where predicate() {
-      ^bb0(%b: index, %h: index, %m: index, %n: index):
-        %t = arith.constant true
-        attn.yield %t : i1
-      } and indices(4, %l[] : tensor<4x8xi32>)
-      : (tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>) -> tensor<1x4x16x32xf32>
-  return %r : tensor<1x4x16x32xf32>
-}
-
-// -----
-
-// SP-23
-func.func @packed(%q: tensor<1x4x16x32xf32>, %l: tensor<3xi32>) -> tensor<1x4x16x32xf32> {
-  // expected-error @+1 {{has a predicate and lists of keys, segments or a permutation; points of a predicate are walked as they lie}}
-  %r = attn.attention(%q, %q, %q) where predicate() {
-      ^bb0(%b: index, %h: index, %m: index, %n: index):
-        %t = arith.constant true
-        attn.yield %t : i1
-      } segments(%l : tensor<3xi32>)
-      : (tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>) -> tensor<1x4x16x32xf32>
-  return %r : tensor<1x4x16x32xf32>
-}
-
-// -----
-
-// SP-23
-func.func @permuted(%q: tensor<1x4x16x32xf32>, %p: tensor<16xi32>) -> tensor<1x4x16x32xf32> {
-  // expected-error @+1 {{has a predicate and lists of keys, segments or a permutation; points of a predicate are walked as they lie}}
-  %r = attn.attention(%q, %q, %q) where predicate() {
-      ^bb0(%b: index, %h: index, %m: index, %n: index):
-        %t = arith.constant true
-        attn.yield %t : i1
-      } permute(%p : tensor<16xi32>)
-      : (tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>) -> tensor<1x4x16x32xf32>
-  return %r : tensor<1x4x16x32xf32>
-}
-
-// -----
-
 // SP-24
 func.func @arguments(%q: tensor<1x4x16x32xf32>, %a: tensor<16xbf16>) -> tensor<1x4x16x32xf32> {
   // expected-error @+1 {{a predicate takes its operands and the indices b, h, m, n: ('f32', 'index', 'index', 'index', 'index'); got ('bf16', 'index', 'index', 'index', 'index')}}
@@ -282,22 +240,6 @@ func.func @cascade_index(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
         attn.yield %t : i1
       } over (m, n) align top_left
       : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
-    %x = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
-    attn.yield %x : tensor<2x?xf32>
-  }
-  return %r : tensor<2x?xf32>
-}
-
-// -----
-
-// SP-23
-func.func @cascade_permuted(%s: tensor<2x?x?xf32>, %p: tensor<?xi32>) -> tensor<2x?xf32> {
-  // expected-error @+1 {{has a predicate and lists of keys, segments or a permutation; points of a predicate are walked as they lie}}
-  %r = attn.cascade (%S = %s, %P = %p) where predicate() {
-        %t = arith.constant true
-        attn.yield %t : i1
-      } over (m, n) align top_left permute(m = %P[m])
-      : (tensor<2x?x?xf32>, tensor<?xi32>) -> tensor<2x?xf32> {
     %x = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
     attn.yield %x : tensor<2x?xf32>
   }

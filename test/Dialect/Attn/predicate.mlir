@@ -64,4 +64,20 @@ module attributes {attn.mask = #attn.sparsity<causal and (predicate(0, 0[b, m], 
     }
     return %r : tensor<2x?xf32>
   }
+
+  // Tokens may be permuted, packed or listed.
+  // CHECK-LABEL: @permuted
+  // CHECK: where window(4, 4) in permuted and predicate()
+  // CHECK: permute(m = %{{.*}}[m])
+  func.func @permuted(%s: tensor<2x?x?xf32>, %p: tensor<?xi32>) -> tensor<2x?xf32> {
+    %r = attn.cascade (%S = %s, %P = %p) where window(4, 4) in permuted and predicate() {
+          %t = arith.constant true
+          attn.yield %t : i1
+        } over (m, n) align top_left permute(m = %P[m])
+        : (tensor<2x?x?xf32>, tensor<?xi32>) -> tensor<2x?xf32> {
+      %x = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      attn.yield %x : tensor<2x?xf32>
+    }
+    return %r : tensor<2x?xf32>
+  }
 }

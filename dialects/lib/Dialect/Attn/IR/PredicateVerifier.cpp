@@ -13,18 +13,6 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// What masks and predicates do not go with.
-static constexpr StringLiteral kMasksStandAlone =
-    "has a mask and lists of keys, segments or a permutation; points of a mask "
-    "are walked as they lie";
-static constexpr StringLiteral kPredicatesStandAlone =
-    "has a predicate and lists of keys, segments or a permutation; points of a "
-    "predicate are walked as they lie";
-
-static StringRef getStandAlone(Attribute atom) {
-  return isa<MaskAttr>(atom) ? kMasksStandAlone : kPredicatesStandAlone;
-}
-
 static LogicalResult verifyPredicateElement(Operation *op, Type element) {
   // spec: SP-23
   if (element.isF64() || element.isF32() || element.isBF16() ||
@@ -104,25 +92,19 @@ LogicalResult attn::verifyOperandAtoms(AttentionOp op, int64_t &nextSlot,
                                        int64_t &nextRegion) {
   if (!op.getSparsity())
     return success();
-  bool hasLists = !op.getSparsity()->getListAtoms().empty();
   for (Attribute atom : op.getSparsity()->getOperandAtoms()) {
     auto predicate = dyn_cast<PredicateAttr>(atom);
     auto mask = dyn_cast<MaskAttr>(atom);
-    if (!predicate && !mask) {
-      if (failed(verifyList(op, atom, nextSlot)))
-        return failure();
-      continue;
-    }
     if (failed(mask ? verifyMask(op, mask, nextSlot)
-                    : verifyPredicate(op, predicate, nextSlot, nextRegion)))
+               : predicate
+                   ? verifyPredicate(op, predicate, nextSlot, nextRegion)
+                   : verifyList(op, atom, nextSlot)))
       return failure();
-    // spec: SP-21, SP-23
-    if (hasLists || op.isPermuted() || op.isPacked())
-      return op.emitOpError(getStandAlone(atom));
   }
   // spec: LI-5
-  if (hasLists && (op.isPermuted() || op.isPacked() || op.getOrigin("m") ||
-                   op.getOrigin("n")))
+  if (!op.getSparsity()->getListAtoms().empty() &&
+      (op.isPermuted() || op.isPacked() || op.getOrigin("m") ||
+       op.getOrigin("n")))
     return op.emitOpError(kListsStandAlone);
   return success();
 }
@@ -157,9 +139,6 @@ LogicalResult attn::verifyPointAtoms(CascadeOp cascade,
       if (failed(verifyPredicateElement(cascade, type->getElementType())))
         return failure();
     }
-    if (!space.sparsity.getListAtoms().empty() || !space.permutations.empty() ||
-        space.isPacked())
-      return cascade.emitOpError(getStandAlone(atom));
     // spec: SP-24
     auto predicate = dyn_cast<PredicateAttr>(atom);
     int64_t numRegions = cascade.getPredicates().size();
