@@ -83,6 +83,9 @@ public:
   /// stream.
   void takeWholeSteps() { takesWholeSteps = true; }
 
+  /// Asks for keys ahead of time, as no hardware does.
+  void askAhead() { asksAhead = true; }
+
   /// Checks that every einsum of the cascade fits the tiled form; says which
   /// does not and why.
   LogicalResult check(function_ref<InFlightDiagnostic(Operation *)> emit);
@@ -389,7 +392,7 @@ private:
   Value stepOffset;
   /// Whether the slots of the points at hand are live for every row.
   bool slotsAreFull = false;
-  bool takesWholeSteps = false;
+  bool takesWholeSteps = false, asksAhead = false;
   /// The tokens of a permuted tile's rows, in scratch.
   Value rowTokens;
   /// Where one row of a permuted tile is stored: its number in the tile and its

@@ -277,6 +277,8 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
       CascadeTiler tiler(cascade, inputs, outputs, workspace, laneTile);
       if (warps && multipliesMatrices(cascade))
         tiler.takeWholeSteps();
+      if (!warps)
+        tiler.askAhead();
       tiler.reserve(places.getWorkspaceBytes());
       tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());

@@ -122,6 +122,10 @@ TENSOR_CORES = {
         16, 32, heads=2, key_heads=2, dtype="bf16", lse=True,
         where=(("causal",), ("blocks", 32, 16, "h")),
     ),
+    "cores_tokens": Spec(
+        32, 16, heads=4, key_heads=2, dtype="f16", lse=True, softcap=20.0,
+        where=(("indices", 48, "bh"),),
+    ),
     "cores_grid": Spec(
         16, 16, dtype="f16", where=(("neighborhood", (3, 5), (("grid", (9, 13)),)),),
     ),
@@ -166,6 +170,9 @@ WITHOUT_TENSOR_CORES = {
         16, 16, heads=2, key_heads=1, dtype="f16", lse=True,
         where=(("predicate", "documents"), ("causal",)),
     ),
+    "threads_tokens": Spec(
+        32, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 48, "h"), ("causal",)),
+    ),
     "threads_query_gate": Spec(
         16, 32, heads=2, key_heads=1, dtype="bf16", gates=(("query", "tanh", "bhme", False),),
     ),
@@ -175,14 +182,14 @@ WITHOUT_TENSOR_CORES = {
 }  # fmt: skip
 REASONS = {
     "apart": "a buffer is read across its lanes",
-    "tokens": "an operand of the product begins within its tile",
     "threads_permuted": "a buffer is read across its lanes",
     "threads_mask": "it sums what is no tile and no operand of a product",
     "threads_predicate": "a tile over the lanes holds no f32",
+    "threads_tokens": "it sums what is no tile and no operand of a product",
     "threads_query_gate": "the tile over the lanes is computed, and would be rounded to 16 bits",
     "threads_value_gate": "a product of matrices is not of tiles in scratch",
 }
-ON_TENSOR_CORES = ["bf16", "f16", "wide", *TENSOR_CORES]
+ON_TENSOR_CORES = ["bf16", "f16", "wide", "tokens", *TENSOR_CORES]
 SPECS |= TENSOR_CORES | WITHOUT_TENSOR_CORES
 
 # Compiled einsum by einsum.
