@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "RankReduction.h"
 #include "attn/Conversion/Passes.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
@@ -33,7 +34,8 @@ struct BufferizeKernelPass
     bufferization::BufferizationState state;
     if (failed(
             bufferization::runOneShotBufferize(getOperation(), options, state)))
-      signalPassFailure();
+      return signalPassFailure();
+    separateRankReductions(getOperation());
   }
 };
 } // namespace

@@ -362,6 +362,7 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
   Location loc = einsum.getLoc();
   bool readsLanes = false;
   SmallVector<EinsumAccess> accesses;
+  readsRowsOnce = einsum.getReduction() && !reducesPoints(einsum);
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
     if (accumulation && index == accumulation->operand)
       continue;
@@ -370,6 +371,7 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
         getTileAccess(builder, loc, einsum.getAccess(index), reads));
     readsLanes |= reads;
   }
+  readsRowsOnce = false;
   // The map's own operands, then the tokens that it needs.
   size_t numOperands = accesses.size();
   SmallVector<StringAttr> tokenRanks =

@@ -393,6 +393,8 @@ private:
   /// Whether the slots of the points at hand are live for every row.
   bool slotsAreFull = false;
   bool takesWholeSteps = false, asksAhead = false;
+  /// Whether operands are of an einsum that sums along the rows of a step.
+  bool readsRowsOnce = false;
   /// The tokens of a permuted tile's rows, in scratch.
   Value rowTokens;
   /// Where one row of a permuted tile is stored: its number in the tile and its

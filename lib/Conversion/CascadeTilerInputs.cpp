@@ -320,10 +320,11 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
     return tile;
   Type element = type.getElementType();
   bool isPacked = hasLanes && !isStreamed;
-  // Rows from all over the tensor are gathered by the load of the tile, too: a
-  // register tile has no registers to spare for their addresses.
+  // Rows from all over the tensor are gathered by the load of the tile, too,
+  // but for sums along them, which read each row once.
+  bool isGathered = !tables.empty() && !readsRowsOnce;
   bool isConverted = isStreamed && !hasLanes && isa<FloatType>(element) &&
-                     (getComputeType(element) != element || !tables.empty()) &&
+                     (getComputeType(element) != element || isGathered) &&
                      !(tables.empty() && isConvertedByLoads(access));
   if (isPacked || isConverted) {
     EinsumAccess copy =

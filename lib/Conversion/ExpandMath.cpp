@@ -71,8 +71,9 @@ struct ApproximateExp2Pattern : OpRewritePattern<math::Exp2Op> {
 };
 
 /// 1 - 2 / (2^(2 x log2 e) + 1), by two instructions that approximate: within
-/// 2^-20 of tanh, an error that is absolute. Infinities give 1 and -1, NaN
-/// stays.
+/// 2^-20 of tanh, an error that is absolute. A soft cap multiplies it by the
+/// cap, which shows in the log-sum-exp of small scores, so that there a
+/// polynomial takes its place. Infinities give 1 and -1, NaN stays.
 struct ApproximateTanhPattern : OpRewritePattern<math::TanhOp> {
   explicit ApproximateTanhPattern(MLIRContext *context)
       : OpRewritePattern(context, /*benefit=*/2) {}
@@ -83,7 +84,7 @@ struct ApproximateTanhPattern : OpRewritePattern<math::TanhOp> {
         !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
       return failure();
     Location loc = op.getLoc();
-    auto constant = [&](float value) -> Value {
+    auto constant = [&](double value) -> Value {
       return arith::ConstantOp::create(rewriter, loc,
                                        rewriter.getF32FloatAttr(value));
     };
@@ -94,8 +95,24 @@ struct ApproximateTanhPattern : OpRewritePattern<math::TanhOp> {
     Value quotient =
         callNVVM(rewriter, loc, "llvm.nvvm.rcp.approx.ftz.f",
                  arith::AddFOp::create(rewriter, loc, power, constant(1)));
-    rewriter.replaceOpWithNewOp<math::FmaOp>(op, quotient, constant(-2),
-                                             constant(1));
+    auto fma = [&](Value a, Value b, Value c) -> Value {
+      return math::FmaOp::create(rewriter, loc, a, b, c);
+    };
+    Value large = fma(quotient, constant(-2), constant(1));
+
+    Value x = op.getOperand();
+    Value square = arith::MulFOp::create(rewriter, loc, x, x);
+    ArrayRef<double> terms = getMathFormat(x.getType()).tanh;
+    Value series = constant(terms.back());
+    for (double term : llvm::reverse(terms.drop_back()))
+      series = fma(series, square, constant(term));
+    Value small =
+        fma(arith::MulFOp::create(rewriter, loc, square, series), x, x);
+    constexpr float kSmall = 0.625F;
+    Value isSmall =
+        arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::OLT, square,
+                              constant(kSmall * kSmall));
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, isSmall, small, large);
     return success();
   }
 };

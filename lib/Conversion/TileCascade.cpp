@@ -8,6 +8,7 @@
 
 #include "BoundaryViews.h"
 #include "CascadeTiler.h"
+#include "RankReduction.h"
 #include "attn/Analysis/CostModel.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/KernelSignature.h"
@@ -143,6 +144,7 @@ void TileCascadePass::runOnOperation() {
     if (failed(tile(function)))
       return signalPassFailure();
   }
+  separateRankReductions(module);
 }
 
 LogicalResult TileCascadePass::tile(func::FuncOp function) {

@@ -10,9 +10,8 @@
 // No step is free of tests, as tokens may be dead in any slot.
 // CHECK: scf.for
 // CHECK-NOT: scf.if
-// Keys are gathered by the load of the tile.
-// CHECK: attn.einsum [n0,e] = %{{.*}}[%{{.*}}[n0],e] outs(%[[KEYS:.*]]) :
-// CHECK: attn.einsum [n0,m] = mul(%{{.*}}[e,m], %[[KEYS]][n0,e])
+// Keys are read in place, each row once.
+// CHECK: attn.einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[%{{.*}}[n0],e]) reduce add(e)
 // Before the full slots: slots and tokens are tested. The index of n is the token.
 // CHECK: attn.einsum [n0,m] = map(%{{.*}}[n0,m], %[[ROWS]][m], %{{.*}}[n0]) {
 // CHECK: ^bb0(%{{.*}}: f32, %[[M:.*]]: i32, %[[N:.*]]: i32):
@@ -26,7 +25,8 @@
 // CHECK-NOT: attn.index
 // CHECK: arith.select
 // CHECK: attn.yield
-// Values likewise; then each row is stored where its token lies.
+// Values are gathered by the load of the tile; then each row is stored where its
+// token lies.
 // CHECK: attn.einsum [n0,f] = %{{.*}}[%{{.*}}[n0],f] outs(
 // CHECK: scf.for %[[ROW:.*]] = %c0 to
 // CHECK: %[[LOADED:.*]] = memref.load %[[ROWS]][%[[ROW]]] : memref<16xi32>

@@ -155,8 +155,25 @@ func.func @f(%s: tensor<?xf32>, %t: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?
   }
   return %o#0, %o#1 : tensor<?xf32>, tensor<?xf32>
 }"""
-# Found by campaigns: the compiler crashed on the first, the others were wrong.
-FOUND = {"two_masks": MASKED_FOR_TWO, "copy_beside": COPY_BESIDE, "factor_beside": FACTOR_BESIDE}
+# Items take n out of the tensor, and MLIR would take the first rank of extent 1 out of
+# its type; with an extent that is not known it crashed.
+UNIT_RANK = """
+func.func @f(%a: tensor<1x7x24x5xf32>) -> tensor<24x5xf32> {
+  %o = attn.cascade (%A = %a) : (tensor<1x7x24x5xf32>) -> tensor<24x5xf32> {
+    %r = attn.einsum [n,z] = %A[x,y,n,z] reduce add(x, y) : (tensor<1x7x24x5xf32>) -> tensor<24x5xf32>
+    attn.yield %r : tensor<24x5xf32>
+  }
+  return %o : tensor<24x5xf32>
+}"""
+# Found by campaigns: the compiler crashed on the first and on the last, the others were
+# wrong.
+FOUND = {
+    "two_masks": MASKED_FOR_TWO,
+    "copy_beside": COPY_BESIDE,
+    "factor_beside": FACTOR_BESIDE,
+    "unit_rank": UNIT_RANK,
+    "unit_rank_dynamic": UNIT_RANK.replace("1x7x24x5", "1x?x24x5"),
+}
 
 
 @pytest.mark.parametrize("form", ["auto", "unfused"])
