@@ -160,7 +160,8 @@ func.func @f(%s: tensor<?xf32>, %t: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?
 UNIT_RANK = """
 func.func @f(%a: tensor<1x7x24x5xf32>) -> tensor<24x5xf32> {
   %o = attn.cascade (%A = %a) : (tensor<1x7x24x5xf32>) -> tensor<24x5xf32> {
-    %r = attn.einsum [n,z] = %A[x,y,n,z] reduce add(x, y) : (tensor<1x7x24x5xf32>) -> tensor<24x5xf32>
+    %r = attn.einsum [n,z] = %A[x,y,n,z] reduce add(x, y)
+        : (tensor<1x7x24x5xf32>) -> tensor<24x5xf32>
     attn.yield %r : tensor<24x5xf32>
   }
   return %o : tensor<24x5xf32>
