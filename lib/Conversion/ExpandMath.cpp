@@ -20,6 +20,13 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
+static Value callNVVM(PatternRewriter &rewriter, Location loc, StringRef name,
+                      Value operand) {
+  return LLVM::CallIntrinsicOp::create(rewriter, loc, operand.getType(),
+                                       rewriter.getStringAttr(name), operand)
+      .getResult(0);
+}
+
 namespace {
 
 /// Rewrites `OpTy` on f32, unless told otherwise, or f64 by a member of
@@ -45,13 +52,6 @@ struct ExpandPattern : OpRewritePattern<OpTy> {
 
   MathTarget target;
 };
-
-static Value callNVVM(PatternRewriter &rewriter, Location loc, StringRef name,
-                      Value operand) {
-  return LLVM::CallIntrinsicOp::create(rewriter, loc, operand.getType(),
-                                       rewriter.getStringAttr(name), operand)
-      .getResult(0);
-}
 
 /// Where subnormal numbers do not matter, a power of two is one instruction of
 /// a GPU; with them it is four.

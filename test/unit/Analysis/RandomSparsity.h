@@ -11,16 +11,17 @@
 
 #include "SparsityDefinitions.h"
 #include "mlir/IR/MLIRContext.h"
+#include "gtest/gtest.h"
 #include <cstdlib>
 #include <iostream>
 #include <random>
 
 namespace mlir::attn {
 
-/// Draws sparsity expressions; the seed is printed, and taken from
-/// ATTN_TEST_SEED where that is set.
-class RandomSparsity {
-public:
+/// A fixture that draws sparsity expressions; the seed is printed, and taken
+/// from ATTN_TEST_SEED where that is set.
+class RandomSparsity : public ::testing::Test {
+protected:
   RandomSparsity() {
     context.loadDialect<AttnDialect>();
     const char *given = std::getenv("ATTN_TEST_SEED");

@@ -21,7 +21,7 @@ using namespace mlir::attn;
 
 namespace {
 
-class SparsityPlanTest : public ::testing::Test, protected RandomSparsity {
+class SparsityPlanTest : public RandomSparsity {
 protected:
   PlanAttr plan(const PlaneRestriction &restriction) {
     FailureOr<PlanAttr> result =
