@@ -362,7 +362,7 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
   Location loc = einsum.getLoc();
   bool readsLanes = false;
   SmallVector<EinsumAccess> accesses;
-  readsRowsOnce = einsum.getReduction() && !reducesPoints(einsum);
+  readsRowsOnce = hasCaches && einsum.getReduction() && !reducesPoints(einsum);
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
     if (accumulation && index == accumulation->operand)
       continue;

@@ -83,8 +83,10 @@ public:
   /// stream.
   void takeWholeSteps() { takesWholeSteps = true; }
 
-  /// Asks for keys ahead of time, as no hardware does.
-  void askAhead() { asksAhead = true; }
+  /// Leaves rows of keys to caches: they are asked for ahead of time, and read
+  /// in place, wherever they lie, by sums along them. What has none copies all
+  /// that a tile gathers.
+  void readThroughCaches() { hasCaches = true; }
 
   /// Checks that every einsum of the cascade fits the tiled form; says which
   /// does not and why.
@@ -392,7 +394,7 @@ private:
   Value stepOffset;
   /// Whether the slots of the points at hand are live for every row.
   bool slotsAreFull = false;
-  bool takesWholeSteps = false, asksAhead = false;
+  bool takesWholeSteps = false, hasCaches = false;
   /// Whether operands are of an einsum that sums along the rows of a step.
   bool readsRowsOnce = false;
   /// The tokens of a permuted tile's rows, in scratch.

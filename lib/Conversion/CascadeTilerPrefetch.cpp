@@ -40,7 +40,7 @@ static constexpr int64_t kStepsNearby = 16;
 /// Whether keys are asked for while `einsum` computes scores, a sum for each.
 bool CascadeTiler::asksForKeys(EinsumOp einsum) const {
   bool isListed = isa_and_nonnull<IndicesAttr>(listAtom);
-  return asksAhead && (isListed || innerLanes) && isInSpace(einsum) &&
+  return hasCaches && (isListed || innerLanes) && isInSpace(einsum) &&
          einsum.getReduction() && !reducesPoints(einsum) && !stepOffset;
 }
 

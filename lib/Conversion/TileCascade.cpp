@@ -280,7 +280,7 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
       if (warps && multipliesMatrices(cascade))
         tiler.takeWholeSteps();
       if (!warps)
-        tiler.askAhead();
+        tiler.readThroughCaches();
       tiler.reserve(places.getWorkspaceBytes());
       tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());
