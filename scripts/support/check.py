@@ -114,7 +114,7 @@ class Check:
         report = self.report(name)
         count = self.reports / "executed-kernels"
         count.unlink(missing_ok=True)
-        sample = ("--sample=2",) if self.tier == "quick" else ()
+        sample = ("--sample=1",) if self.tier == "quick" else ()
         self.runner.command(
             name,
             [
