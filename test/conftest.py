@@ -54,20 +54,31 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    sample = config.getoption("--sample")
-    if sample is not None:
-        cases = {}
-        for item in items:
-            cases.setdefault((item.path, item.originalname), []).append(item)
-        kept = set()
-        for (path, _), several in cases.items():
-            count = len(several) if path.name == "test_grid.py" else min(sample, len(several))
-            kept.update(several[i * len(several) // count] for i in range(count))
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    kept = select(config, items)
+    left_out = [item for item in items if item not in kept]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item in kept]
     # What takes minutes in one process starts first, so that the others fill the
     # remaining workers.
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def select(config, items):
+    """The tests that the tier and --sample leave."""
+    if config.getoption("--tier") == "quick":
+        items = [item for item in items if item.get_closest_marker("builds") is None]
+    sample = config.getoption("--sample")
+    if sample is None:
+        return set(items)
+    cases = {}
+    for item in items:
+        cases.setdefault((item.path, item.originalname), []).append(item)
+    kept = set()
+    for (path, _), several in cases.items():
+        count = len(several) if path.name == "test_grid.py" else min(sample, len(several))
+        kept.update(several[i * len(several) // count] for i in range(count))
+    return kept
 
 
 def pytest_report_header(config):

@@ -23,7 +23,7 @@ first; a second call builds only what changed. The last line is the result:
 N passed, N failed, N skipped."""
 TIERS = """\
 tiers:
-  --quick   lit, unit tests, a few cases of each execution test; for every edit
+  --quick   lit, unit tests, one case of each execution test; for every edit
   (none)    and a covering grid, sanitizers, a minute of fuzzing, the
             documentation's examples, an installation; what continuous
             integration runs

@@ -125,6 +125,7 @@ def run_lines(test, program):
     return len(lines)
 
 
+@pytest.mark.builds
 def test_pass_and_law(tree, tmp_path):
     assert scaffold(tree, "pass", "attn-sort-keys").returncode == 0
     assert scaffold(tree, "law", "power-law").returncode == 0
@@ -143,6 +144,7 @@ def test_pass_and_law(tree, tmp_path):
     subprocess.run([laws], check=True)
 
 
+@pytest.mark.builds
 def test_op_and_atom(tree, tmp_path):
     assert scaffold(tree, "op", "blend").returncode == 0
     assert scaffold(tree, "atom", "diagonal").returncode == 0
@@ -175,6 +177,7 @@ def test_op_and_atom(tree, tmp_path):
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.builds
 def test_target(tree, tmp_path):
     assert scaffold(tree, "target", "Toy").returncode == 0
     builder = Builder(tree, tmp_path)
