@@ -24,7 +24,7 @@ N passed, N failed, N skipped."""
 TIERS = """\
 tiers:
   --quick   lit, unit tests, one case of each execution test; for every edit
-  (none)    and a covering grid, sanitizers, a minute of fuzzing, the
+  (none)    and what takes long of those, a covering grid, sanitizers, a minute of fuzzing, the
             documentation's examples, an installation; what continuous
             integration runs
   --full    and the whole grid, lit with --verify-roundtrip, half an hour of
@@ -61,7 +61,7 @@ class Check:
         runner.say(f"scripts/check, tier {self.tier}")
         runner.command("format", ["scripts/format", "--check"], "run scripts/format")
         if configure_and_build(runner, targets=TARGETS):
-            self.lit()
+            self.lit(env={"ATTN_TIER": self.tier})
             self.unit_tests()
             self.execution()
             if self.tier != "quick":
