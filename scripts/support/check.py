@@ -24,9 +24,9 @@ N passed, N failed, N skipped."""
 TIERS = """\
 tiers:
   --quick   lit, unit tests, one case of each execution test; for every edit
-  (none)    and what takes long of those, a covering grid, sanitizers, a minute of fuzzing, the
-            documentation's examples, an installation; what continuous
-            integration runs
+  (none)    and what takes long of those, a covering grid, sanitizers, a
+            minute of fuzzing, the documentation's examples, an installation;
+            what continuous integration runs
   --full    and the whole grid, lit with --verify-roundtrip, half an hour of
             fuzzing, clang-tidy over all files; before an issue is resolved
 

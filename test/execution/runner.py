@@ -14,6 +14,7 @@ import hashlib
 import itertools
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +174,22 @@ def check_shapes(kernels: KernelCache, spec: Spec, form: str, shapes, seed: int)
     for index, (m, n) in enumerate(shapes):
         data = operands(spec, 2, spec.queries or m, n, np.random.default_rng([seed, index]))
         judge(data, run(kernel, data), seed + index)
+
+
+def check_counts(kernels: KernelCache, spec: Spec, m: int, n: int, seed: int):
+    """With scores of 0 and values that say which key it is, weights count the live
+    keys of each of m queries."""
+    spec = replace(spec, f=n)
+    data = operands(spec, 2, m, n, np.random.default_rng(seed))
+    data.arrays["k"][...] = 0
+    data.arrays["v"][...] = np.eye(n, dtype=data.arrays["v"].dtype)
+    out = run(kernels.get(spec), data)[0]
+    operator = data.operator()
+    for b in range(2):
+        for h in range(spec.heads):
+            live = operator.live(b, np.arange(m), m, n, h)
+            count = live.sum(1, keepdims=True)
+            np.testing.assert_allclose(out[b, h] * count, live, rtol=0, atol=1e-4)
 
 
 def check_case(kernels: KernelCache, case: Case):

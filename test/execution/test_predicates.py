@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from attn import reference
 from operators import Spec, operands, text
-from runner import Counter, check_shapes, decisions, judge, run, run_guarded
+from runner import Counter, check_counts, check_shapes, decisions, judge, run, run_guarded
 
 BASE = Spec(24, 40, heads=4, key_heads=2, lse=True)
 FORMS = {
@@ -124,19 +124,7 @@ def test_at_page_borders(kernels, name, guard, seed):
 
 @pytest.mark.parametrize("name", ["documents", "indices", "reach", "two", "distance"])
 def test_counts(kernels, name, seed):
-    """With scores of 0 and values that say which key it is, weights count keys."""
-    keys = 40
-    spec = replace(FORMS[name], f=keys)
-    data = operands(spec, 2, 67, keys, np.random.default_rng(seed))
-    data.arrays["k"][...] = 0
-    data.arrays["v"][...] = np.eye(keys, dtype=np.float32)
-    out = run(kernels.get(spec), data)[0]
-    operator = data.operator()
-    for b in range(2):
-        for h in range(spec.heads):
-            live = operator.live(b, np.arange(67), 67, keys, h)
-            count = live.sum(1, keepdims=True)
-            np.testing.assert_allclose(out[b, h] * count, live, rtol=0, atol=1e-4)
+    check_counts(kernels, FORMS[name], 67, 40, seed)
 
 
 def test_branches(kernels, seed):
