@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CostModel.h"
+#include "attn/Analysis/SparsityPlan.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;

@@ -28,7 +28,8 @@ tiers:
             minute of fuzzing, the documentation's examples, an installation;
             what continuous integration runs
   --full    and the whole grid, lit with --verify-roundtrip, half an hour of
-            fuzzing, clang-tidy over all files; before an issue is resolved
+            fuzzing, each source compiled alone, clang-tidy over all files;
+            before an issue is resolved
 
 Tests are left out only where the machine has no CUDA toolkit, no GPU, or no CPU
 with AVX-512 or AVX-512 BF16; the summary names each reason. A run that executed
@@ -70,6 +71,9 @@ class Check:
                 self.sanitizers()
                 self.fuzz()
             if self.tier == "full":
+                # Other builds join sources, which hides what one of them includes
+                # for the next; this one compiles each alone, and with assertions.
+                configure_and_build(runner, "debug")
                 self.lit(name="lit roundtrip", env={"ATTN_VERIFY_ROUNDTRIP": "1"})
                 runner.command(
                     "clang-tidy",
