@@ -134,24 +134,28 @@ def pytest_sessionstart(session):
     _config = session.config
 
 
+def _wants_kernels(config):
+    named = config.option.keyword
+    return not named and any("execution" in str(argument) for argument in config.args)
+
+
 def pytest_sessionfinish(session):
-    """A run of the execution tests that executed no kernel has tested nothing."""
+    """A run of the execution tests that executed no kernel has tested nothing,
+    unless it was asked for some by name."""
     config = session.config
     if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
     report = os.environ.get("ATTN_EXECUTION_COUNT")
     if report:
         Path(report).write_text(f"{config.stash[_TOTAL]}\n")
-    wanted = any("execution" in str(argument) for argument in config.args)
-    if wanted and not config.stash[_TOTAL] and session.exitstatus in (0, 5):
+    if _wants_kernels(config) and not config.stash[_TOTAL] and session.exitstatus in (0, 5):
         session.exitstatus = 1
 
 
 def pytest_terminal_summary(terminalreporter, config):
     count = config.stash[_TOTAL]
     seed = config.option.seed
-    executing = any("execution" in str(argument) for argument in config.args)
-    if executing and not config.getoption("collectonly"):
+    if _wants_kernels(config) and not config.getoption("collectonly"):
         terminalreporter.write_line(f"{count} kernel executions, --seed={seed}", green=bool(count))
         if not count:
             terminalreporter.write_line("no kernel was executed: this is a failure", red=True)
