@@ -59,6 +59,10 @@ class Test:
     def words(self):
         return shlex.split(self.text)
 
+    def tier(self):
+        """Tests that are named may be none of the quick tier."""
+        return "default" if "-k" in self.words() else "quick"
+
     def targets(self):
         kind, *rest = self.words()
         return [rest[0]] if kind == "unit" else TARGETS[kind]
@@ -154,8 +158,8 @@ class Copy:
                 path.unlink()
         return digest.hexdigest()
 
-    def run(self, command, log: Path, seconds=None):
-        env = dict(os.environ, ATTN_BUILD_DIR=str(self.build_folder), ATTN_TIER="quick")
+    def run(self, command, log: Path, seconds=None, tier="quick"):
+        env = dict(os.environ, ATTN_BUILD_DIR=str(self.build_folder), ATTN_TIER=tier)
         # Objects of the copy come from the compiler cache, whatever its place.
         env |= {"CCACHE_BASEDIR": str(self.tree), "CCACHE_NOHASHDIR": "1"}
         env["PATH"] = os.pathsep.join([str(self.build_folder / "bin"), env.get("PATH", "")])
@@ -178,6 +182,9 @@ class Copy:
         # File by file: a fault is one file, and is compiled twice.
         command = ["cmake", "--preset", "release", "-DCMAKE_UNITY_BUILD=OFF"]
         return self.run(command, log) == 0
+
+    def run_test(self, test: Test, log: Path):
+        return self.run(test.command(self.build_folder), log, TEST_SECONDS, test.tier())
 
     def build(self, targets, log: Path, jobs=None):
         command = ["cmake", "--build", str(self.build_folder), "-j", str(jobs or self.jobs)]
@@ -229,14 +236,14 @@ class Mutator:
 
         def confirm(copy, test):
             log = self.log(f"test-{missing.index(test)}.log")
-            if copy.run(test.command(copy.build_folder), log, TEST_SECONDS) != 0:
+            if copy.run_test(test, log) != 0:
                 self.fail(f"`{test.text}` fails without a fault; see {log}")
                 return
             with self.lock:
                 state["passed"].append(test.text)
+                self.save(state)
 
         self.share(confirm, missing)
-        self.save(state)
         return None if self.failures else state
 
     def share(self, work, items):
@@ -278,7 +285,7 @@ class Mutator:
                     self.fail(f"{fault.name}: does not compile; see {build_log}")
                     return None
                 log = self.log(f"{fault.name}-{number}.log")
-                if copy.run(test.command(copy.build_folder), log, TEST_SECONDS) != 0:
+                if copy.run_test(test, log) != 0:
                     return test.text
             self.fail(f"{fault.name}: NOT CAUGHT by {', '.join(t.text for t in fault.tests)}")
             return None
