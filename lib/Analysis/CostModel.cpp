@@ -10,6 +10,7 @@
 #include "CascadeRanks.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/SparsityTerms.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -242,8 +243,8 @@ static SmallVector<int64_t> chooseLaneTiles(int64_t lanes, int64_t elementBits,
 static Attribute getWalkedList(CascadeOp cascade) {
   if (!cascade.getSparsity())
     return {};
-  FailureOr<ListedSparsity> split =
-      splitLists(cascade.getSparsity()->getExpression());
+  FailureOr<SparsityTerms> split =
+      splitTerms(cascade.getSparsity()->getExpression());
   return succeeded(split) ? split->list : Attribute();
 }
 

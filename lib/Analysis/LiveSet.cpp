@@ -108,17 +108,21 @@ Plane::Plane(const PlaneRestriction &restriction, unsigned numLocals)
     add(PlanSymbols::diagonal);
   if (restriction.hasKeyOrigin)
     add(PlanSymbols::keyOrigin);
-  bool readsHead = false;
-  if (restriction.expression)
-    Attribute(restriction.expression).walk([&](PerHeadAttr atom) {
+  bool readsHead = false, readsList = false;
+  if (Attribute expression = restriction.expression) {
+    expression.walk([&](BlocksAttr) { readsList = true; });
+    expression.walk([&](PerHeadAttr atom) {
       std::optional<AtomDefinition> definition = getAtomDefinition(atom);
       readsHead |= definition->readsHead();
       for (ArrayRef<int64_t> table : definition->tables)
         if (!llvm::is_contained(tables, table))
           tables.emplace_back(table);
     });
+  }
   // Expressions that differ in the order of terms have one plan.
   llvm::sort(tables);
+  if (readsList)
+    add(PlanSymbols::listed);
   if (readsHead)
     add(PlanSymbols::head);
   for (size_t index = 0; index < tables.size(); ++index)
@@ -131,8 +135,13 @@ Row Plane::getTable(ArrayRef<int64_t> numbers) const {
   return getSymbol(PlanSymbols::getTable(found - tables.begin()));
 }
 
-SmallVector<Row> Plane::getHeadContext() const {
+SmallVector<Row> Plane::getSymbolContext() const {
   SmallVector<Row> rows;
+  if (llvm::is_contained(names, PlanSymbols::listed.str())) {
+    Row isListed = getSymbol(PlanSymbols::listed);
+    rows.push_back(lessOrEqual(getConstant(0), isListed));
+    rows.push_back(lessOrEqual(isListed, getConstant(1)));
+  }
   if (llvm::is_contained(names, PlanSymbols::head.str()))
     rows.push_back(getSymbol(PlanSymbols::head));
   for (ArrayRef<int64_t> table : tables) {
@@ -304,7 +313,7 @@ SmallVector<Row> Plane::getContext() const {
       less(getVariable(kRow), getSymbol(PlanSymbols::rowExtent)),
       lessOrEqual(zero, getVariable(kKey)),
       less(getVariable(kKey), getSymbol(PlanSymbols::keyExtent))};
-  llvm::append_range(rows, getHeadContext());
+  llvm::append_range(rows, getSymbolContext());
   for (auto [index, local] : llvm::enumerate(locals))
     appendDefinition(local, getVariable(getFirstLocal() + index),
                      local.operands, rows);
@@ -422,6 +431,12 @@ LogicalResult LiveSetBuilder::readAtoms(Attribute term) {
     return readAtoms(negation.getTerm());
   if (atoms.contains(term))
     return success();
+  // Walks take blocks that are listed, and what is between, one at a time.
+  if (isa<BlocksAttr>(term)) {
+    Row isListed = plane.getSymbol(PlanSymbols::listed);
+    atoms[term] = {{less(plane.getConstant(0), isListed)}};
+    return success();
+  }
   std::optional<AtomDefinition> definition = getAtomDefinition(term);
   if (!definition)
     return emitError() << "expected a sparsity expression; got " << term,

@@ -106,8 +106,8 @@ public:
   /// What heads have numbers in; the last symbols are those of the tables.
   ArrayRef<SmallVector<int64_t>> getTables() const { return tables; }
   Row getTable(ArrayRef<int64_t> numbers) const;
-  /// What is known of symbols that heads differ in.
-  SmallVector<Row> getHeadContext() const;
+  /// What is known of symbols that are no extents, lengths or positions.
+  SmallVector<Row> getSymbolContext() const;
 
   unsigned getFirstLocal() const { return kFirstSymbol + names.size(); }
   ArrayRef<Local> getLocals() const { return locals; }

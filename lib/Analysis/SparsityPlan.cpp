@@ -260,7 +260,7 @@ void TileSpace::buildContext() {
   Row first = getVariable(kFirst), last = getVariable(kLast);
   known = {lessOrEqual(getConstant(0), first), lessOrEqual(first, last),
            less(last, rowExtent), lessOrEqual(getConstant(0), keyExtent)};
-  for (const Row &row : plane.getHeadContext())
+  for (const Row &row : plane.getSymbolContext())
     known.push_back(narrow(wide.widen(row)));
   for (auto [index, local] : llvm::enumerate(plane.getLocals())) {
     if (!local.isMonotone())
@@ -511,99 +511,6 @@ static SmallVector<PointValue> getValues(const Plane &plane,
                                     exprs, context)});
   }
   return values;
-}
-
-/// Whether `term` has atoms that are data at each point.
-static bool hasPointAtoms(Attribute term) {
-  return !SparsityAttr::get(term.getContext(), term).getPointAtoms().empty();
-}
-
-/// An expression of positions alone that is live wherever `term` may be, or its
-/// complement where `isNegated`. Null is live everywhere: so is a mask or a
-/// predicate, negated or not, for all that is known of it.
-static Attribute relax(Attribute term, bool isNegated) {
-  MLIRContext *context = term.getContext();
-  if (!hasPointAtoms(term))
-    return isNegated ? Attribute(NotAttr::get(context, term)) : term;
-  if (auto negation = dyn_cast<NotAttr>(term))
-    return relax(negation.getTerm(), !isNegated);
-  ArrayRef<Attribute> terms;
-  if (auto conjunction = dyn_cast<AndAttr>(term))
-    terms = conjunction.getTerms();
-  if (auto disjunction = dyn_cast<OrAttr>(term))
-    terms = disjunction.getTerms();
-  // What is left is the atom itself.
-  bool isAnd = isa<AndAttr>(term) != isNegated;
-  SmallVector<Attribute> relaxed;
-  for (Attribute inner : terms)
-    if (Attribute left = relax(inner, isNegated))
-      relaxed.push_back(left);
-    else if (!isAnd)
-      return {};
-  if (relaxed.size() < 2)
-    return relaxed.empty() ? Attribute() : relaxed.front();
-  return isAnd ? Attribute(AndAttr::get(context, relaxed))
-               : OrAttr::get(context, relaxed);
-}
-
-/// Whether some atom of `term` reads slots, and whether some reads tokens.
-static std::pair<bool, bool> findReaders(Attribute term) {
-  if (isa<PermutedAttr>(term))
-    return {true, false};
-  SmallVector<Attribute> inner;
-  if (auto conjunction = dyn_cast<AndAttr>(term))
-    llvm::append_range(inner, conjunction.getTerms());
-  else if (auto disjunction = dyn_cast<OrAttr>(term))
-    llvm::append_range(inner, disjunction.getTerms());
-  else if (auto negation = dyn_cast<NotAttr>(term))
-    inner.push_back(negation.getTerm());
-  else
-    return {false, true};
-  std::pair<bool, bool> found(false, false);
-  for (Attribute one : inner) {
-    auto [slots, tokens] = findReaders(one);
-    found.first |= slots;
-    found.second |= tokens;
-  }
-  return found;
-}
-
-bool attn::mixesOrders(Attribute term) {
-  return findReaders(term) == std::pair(true, true);
-}
-
-FailureOr<ListedSparsity> attn::splitLists(Attribute expression) {
-  ListedSparsity split;
-  if (!expression)
-    return split;
-  SmallVector<Attribute> terms{expression}, others;
-  if (auto conjunction = dyn_cast<AndAttr>(expression))
-    terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
-  for (Attribute term : terms) {
-    bool isList = isa<BlocksAttr, IndicesAttr>(term);
-    bool hasList =
-        !SparsityAttr::get(term.getContext(), term).getListAtoms().empty();
-    if (hasList && (!isList || split.list))
-      return failure();
-    if (isList) {
-      split.list = term;
-      continue;
-    }
-    if (hasPointAtoms(term) || mixesOrders(term)) {
-      split.tested.push_back(term);
-      term = relax(term, /*isNegated=*/false);
-      // A range of slots may have any tokens.
-      if (term && mixesOrders(term))
-        term = {};
-    }
-    if (term)
-      others.push_back(term);
-  }
-  if (others.size() == 1)
-    split.others = others.front();
-  else if (!others.empty())
-    split.others = AndAttr::get(expression.getContext(), others);
-  return split;
 }
 
 FailureOr<PlanAttr>

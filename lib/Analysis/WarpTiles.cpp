@@ -14,7 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CostModel.h"
-#include "attn/Analysis/SparsityPlan.h"
+#include "attn/Analysis/SparsityTerms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -114,8 +114,8 @@ bool attn::multipliesMatrices(CascadeOp cascade) {
 static bool testsPoints(CascadeOp cascade) {
   if (!cascade.getSparsity())
     return false;
-  FailureOr<ListedSparsity> split =
-      splitLists(cascade.getSparsity()->getExpression());
+  FailureOr<SparsityTerms> split =
+      splitTerms(cascade.getSparsity()->getExpression());
   return succeeded(split) && !split->tested.empty();
 }
 

@@ -296,6 +296,11 @@ private:
                     Value number);
   KeyInterval loadBlock(OpBuilder &builder, Location loc, BlocksAttr blocks,
                         Value entry);
+  KeyInterval loadBlockIf(OpBuilder &builder, Location loc, Value condition,
+                          BlocksAttr blocks, Value entry, Value otherwise);
+  KeyInterval walkBlocks(OpBuilder &builder, Location loc, BlocksAttr blocks);
+  KeyInterval walkBlocksAndGaps(OpBuilder &builder, Location loc,
+                                BlocksAttr blocks);
 
   // Requests for keys ahead of time.
   bool asksForKeys(EinsumOp einsum) const;
@@ -359,8 +364,10 @@ private:
 
   CascadeOp cascade;
   CascadeSpace space;
-  /// The atom whose lists tiles walk, or null.
+  /// The atom whose lists tiles walk, or null, and whether they visit what is
+  /// between the blocks of a list, too.
   Attribute listAtom;
+  bool visitsGaps = false;
   /// The terms of the sparsity that the plan knows in part, those with masks or
   /// predicates in them or with atoms of slots and of tokens.
   SmallVector<Attribute> testedTerms;
@@ -390,6 +397,9 @@ private:
   Value firstRow, rowCount;
   /// First point and number of points of the step, first point of its tile.
   Value stepFirst, stepCount, tileFirst;
+  /// Whether the points are those of a listed block, 1 or 0, where what is
+  /// between blocks is visited, too.
+  Value isListed;
   /// Where the points begin in buffers; null is 0. Nonzero in a part of a step.
   Value stepOffset;
   /// Whether the slots of the points at hand are live for every row.

@@ -13,6 +13,7 @@
 
 #include "CascadeTiler.h"
 #include "attn/Analysis/Residency.h"
+#include "attn/Analysis/SparsityTerms.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -369,8 +370,9 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
               "segments, lists, permutations and remainders do "
               "not have yet";
   if (!space.getLists().empty() && !listAtom)
-    return emit(cascade) << "lists of keys are walked one at a time, by a term "
-                            "of the outermost 'and'";
+    return emit(cascade)
+           << "lists of keys are walked one at a time, and one of "
+              "tokens by a term of the outermost 'and'";
   ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();
   if (!gridTile.empty() &&
       (!grid || !iterate || grid->axes.size() != gridTile.size()))

@@ -141,18 +141,16 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
   if (op.getParentAttr() == space.keyRank)
     preparePointTest(builder, loc);
 
-  SmallVector<KeyInterval> intervals = buildIntervals(builder, loc, op);
   OpBuilder::InsertionGuard guard(builder);
   // The blocks of a list, one after the other, each as far as the plan's
-  // intervals reach into it.
+  // intervals reach into it. Where gaps have others, they are found in there.
+  auto blocks = dyn_cast_or_null<BlocksAttr>(listAtom);
   std::optional<KeyInterval> block;
-  if (auto blocks = dyn_cast_or_null<BlocksAttr>(listAtom)) {
-    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-    auto walk =
-        scf::ForOp::create(builder, loc, place.listBegin, place.listEnd, one);
-    builder.setInsertionPointToStart(walk.getBody());
-    block = loadBlock(builder, loc, blocks, walk.getInductionVar());
-  }
+  if (visitsGaps)
+    block = walkBlocksAndGaps(builder, loc, blocks);
+  SmallVector<KeyInterval> intervals = buildIntervals(builder, loc, op);
+  if (blocks && !visitsGaps)
+    block = walkBlocks(builder, loc, blocks);
   KeyInterval interval = intervals.front();
   if (intervals.size() > 1) {
     Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -181,7 +179,7 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
   }
   emitInterval(builder, op, cutToSplit(builder, op, interval));
   workspaceBytes = std::max(workspaceBytes, stepBytes);
-  stepFirst = stepCount = tileFirst = {};
+  stepFirst = stepCount = tileFirst = isListed = {};
 }
 
 /// What lies of an interval of keys in the item's split.
@@ -373,6 +371,8 @@ void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
       planSymbols.push_back(place.diagonal);
     else if (symbol == PlanSymbols::diagonal)
       planSymbols.push_back(getDiagonal(builder, loc));
+    else if (symbol == PlanSymbols::listed)
+      planSymbols.push_back(isListed);
     else if (symbol == PlanSymbols::head)
       planSymbols.push_back(getHead(builder, loc));
     else if (DenseI64ArrayAttr table = getTable(plan, symbol))

@@ -335,3 +335,60 @@ CascadeTiler::KeyInterval CascadeTiler::loadBlock(OpBuilder &builder,
       arith::MinSIOp::create(builder, loc, index.add(begin, size), keys);
   return {begin, end};
 }
+
+/// The same where `condition` holds, and no keys at `otherwise` elsewhere.
+CascadeTiler::KeyInterval
+CascadeTiler::loadBlockIf(OpBuilder &builder, Location loc, Value condition,
+                          BlocksAttr blocks, Value entry, Value otherwise) {
+  auto branch = scf::IfOp::create(
+      builder, loc, condition,
+      [&](OpBuilder &body, Location) {
+        KeyInterval block = loadBlock(body, loc, blocks, entry);
+        scf::YieldOp::create(body, loc, ValueRange{block.begin, block.end});
+      },
+      [&](OpBuilder &body, Location) {
+        scf::YieldOp::create(body, loc, ValueRange{otherwise, otherwise});
+      });
+  return {branch.getResult(0), branch.getResult(1)};
+}
+
+/// Opens a loop over the blocks of the item's list, and returns the keys of
+/// one.
+CascadeTiler::KeyInterval
+CascadeTiler::walkBlocks(OpBuilder &builder, Location loc, BlocksAttr blocks) {
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  auto walk =
+      scf::ForOp::create(builder, loc, place.listBegin, place.listEnd, one);
+  builder.setInsertionPointToStart(walk.getBody());
+  return loadBlock(builder, loc, blocks, walk.getInductionVar());
+}
+
+/// Opens a loop over the parts that the blocks of the item's list cut all keys
+/// into, in ascending order. Part 2i is the gap in front of block i, or behind
+/// the last one, and part 2i + 1 the block.
+CascadeTiler::KeyInterval CascadeTiler::walkBlocksAndGaps(OpBuilder &builder,
+                                                          Location loc,
+                                                          BlocksAttr blocks) {
+  IndexBuilder index{builder, loc};
+  Value zero = index.constant(0), one = index.constant(1);
+  Value two = index.constant(2);
+  Value keys = getExtent(builder, loc, space.keyRank);
+  Value count = index.subtract(place.listEnd, place.listBegin);
+  Value parts = index.add(index.times(count, 2), one);
+  auto walk = scf::ForOp::create(builder, loc, zero, parts, one);
+  builder.setInsertionPointToStart(walk.getBody());
+  Value part = walk.getInductionVar();
+  isListed = arith::RemUIOp::create(builder, loc, part, two);
+  Value entry = index.add(place.listBegin, index.divide(part, two));
+  KeyInterval before = loadBlockIf(
+      builder, loc,
+      index.compare(arith::CmpIPredicate::sgt, entry, place.listBegin), blocks,
+      index.subtract(entry, one), zero);
+  KeyInterval next = loadBlockIf(
+      builder, loc,
+      index.compare(arith::CmpIPredicate::slt, entry, place.listEnd), blocks,
+      entry, keys);
+  Value inBlock = index.equal(isListed, one);
+  return {index.select(inBlock, next.begin, before.end),
+          index.select(inBlock, next.end, next.begin)};
+}

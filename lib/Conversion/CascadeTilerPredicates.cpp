@@ -155,7 +155,13 @@ Value CascadeTiler::buildPointTest(OpBuilder &builder, Location loc,
         return isPermuted(rank) ? buildLocal(rank) : buildToken(rank);
       });
   }
-  test.buildData = [&](Attribute atom) { return data.lookup(atom); };
+  test.buildData = [&](Attribute atom) -> Value {
+    if (atom != listAtom)
+      return data.lookup(atom);
+    Value none = arith::ConstantIndexOp::create(builder, loc, 0);
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                 isListed, none);
+  };
   test.lookUp = [&](ArrayRef<int64_t> table) {
     return pointNumbers.tables.lookup(builder.getDenseI64ArrayAttr(table));
   };

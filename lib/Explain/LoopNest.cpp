@@ -9,6 +9,7 @@
 #include "ExplainImpl.h"
 #include "attn/Analysis/PassReport.h"
 #include "attn/Analysis/SparsityPlan.h"
+#include "attn/Analysis/SparsityTerms.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -166,6 +167,13 @@ static bool isCovering(CascadeOp cascade, IterateOp iterate) {
          points->second == all->second;
 }
 
+/// Whether what is between the blocks of a list is walked, too.
+static bool visitsGaps(CascadeOp cascade) {
+  FailureOr<SparsityTerms> terms =
+      splitTerms(cascade.getSparsity()->getExpression());
+  return succeeded(terms) && terms->visitsGaps;
+}
+
 void LoopNestPrinter::print() {
   std::string loops = "parallel for ";
   for (StringAttr rank : mapping.getParallel())
@@ -202,7 +210,9 @@ void LoopNestPrinter::print() {
       loop += " in split " + iterate.getSplitRank()->str() + " of " +
               std::to_string(*iterate.getSplitSize());
     if (!cascade.getSpace().getLists().empty())
-      loop += ", those of a list";
+      loop += visitsGaps(cascade)
+                  ? ", those of a list's blocks and between them"
+                  : ", those of a list";
     else if (!mapping.getGridTile().empty())
       loop += ", those in the windows of a box";
     else if (iterate.getPlan())

@@ -9,6 +9,7 @@
 #include "attn/Analysis/EmptyStep.h"
 #include "attn/Analysis/ResidueClasses.h"
 #include "attn/Analysis/SparsityPlan.h"
+#include "attn/Analysis/SparsityTerms.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
@@ -125,18 +126,18 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
     return optional ? cascade.emitRemark("cannot be planned: ")
                     : cascade.emitOpError("cannot be planned: ");
   };
-  FailureOr<ListedSparsity> split = splitLists(restriction.expression);
+  FailureOr<SparsityTerms> split = splitTerms(restriction.expression);
   if (failed(split)) {
-    emitError() << "lists of keys are walked one at a time, by a term of the "
-                   "outermost 'and'";
+    emitError() << "lists of keys are walked one at a time, and one of tokens "
+                   "by a term of the outermost 'and'";
     return success(optional);
   }
-  restriction.expression = split->others;
+  restriction.expression = split->planned;
   restriction.isPart |= split->list || !split->tested.empty();
   if (llvm::any_of(split->tested, mixesOrders))
     cascade.emitRemark("tests every point that the other terms leave: 'or' or "
                        "'not' joins atoms 'in permuted' with atoms of tokens");
-  else if (!split->tested.empty() && !split->others && !split->list &&
+  else if (!split->tested.empty() && !split->planned && !split->list &&
            !space.isPacked() && !restriction.hasKeyLengths &&
            !restriction.hasQueryLengths)
     cascade.emitRemark("visits every tile: its points are those of a ")

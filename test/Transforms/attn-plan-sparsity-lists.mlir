@@ -71,10 +71,59 @@ func.func @tokens_alone(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf3
 
 // -----
 
+// Where an atom of blocks stands elsewhere the gaps between blocks are walked,
+// too: L is 1 in a block and 0 in a gap.
+// CHECK-LABEL: @gaps
+func.func @gaps(%s: tensor<?x?xf32>, %o: tensor<?xi32>, %i: tensor<?xi32>) -> tensor<?xf32> {
+  // CHECK: attn.iterate n1 of n by n0
+  // CHECK-SAME: plan <symbols = [M, N, L],
+  // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (d1 + 1, s1, s1 * s2)>,
+  // CHECK-SAME: full = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (d0 + 1, s1, s1 * s2)>,
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (s2 - 1, d0 - d1)>
+  // CHECK-SAME: or live = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (-d1 + 3)>>
+  %r = attn.cascade (%S = %s, %O = %o, %I = %i) where causal and blocks(64, 64, %O[], %I[]) or prefix(4) over (m, n) align top_left
+      : (tensor<?x?xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+// -----
+
+// One list that is named twice is one list.
+// CHECK-LABEL: @twice
+func.func @twice(%s: tensor<?x?xf32>, %o: tensor<?xi32>, %i: tensor<?xi32>) -> tensor<?xf32> {
+  // CHECK: plan <symbols = [M, N, L],
+  %r = attn.cascade (%S = %s, %O = %o, %I = %i) where (blocks(64, 64, %O[], %I[]) and causal) or (not blocks(64, 64, %O[], %I[]) and prefix(4)) over (m, n) align top_left
+      : (tensor<?x?xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+// -----
+
 // CHECK-LABEL: @union
 func.func @union(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
   // CHECK: attn.iterate n1 of n by n0 init(%{{.*}} : tensor<?xf32>) {
-  // expected-remark @+1 {{cannot be planned: lists of keys are walked one at a time, by a term of the outermost 'and'}}
+  // expected-remark @+1 {{cannot be planned: lists of keys are walked one at a time, and one of tokens by a term of the outermost 'and'}}
   %r = attn.cascade (%S = %s, %L = %l) where indices(16, %L[]) or causal over (m, n) align top_left
       : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
     %lowest = arith.constant 0xFF800000 : f32

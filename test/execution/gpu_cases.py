@@ -51,6 +51,10 @@ SPECS = {
     "blocks": Spec(
         16, 24, heads=2, key_heads=2, where=(("causal",), ("blocks", 32, 16, "h")), lse=True,
     ),
+    "gaps": Spec(
+        16, 24, heads=2, key_heads=2, lse=True,
+        where=(("or", ("blocks", 32, 16, "h"), ("window", 9, 2), ("mask", "mn")),),
+    ),
     "tokens": Spec(16, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 16, "h"),)),
     "sigmoid": Spec(16, 16, normaliser="sigmoid", where=(("causal",),)),
     "mask": Spec(16, 24, heads=4, key_heads=2, lse=True, where=(("mask", "bmn"), ("causal",))),
@@ -121,6 +125,10 @@ TENSOR_CORES = {
     "cores_blocks": Spec(
         16, 32, heads=2, key_heads=2, dtype="bf16", lse=True,
         where=(("causal",), ("blocks", 32, 16, "h")),
+    ),
+    "cores_gaps": Spec(
+        16, 32, heads=2, key_heads=1, dtype="bf16", lse=True,
+        where=(("causal",), ("or", ("blocks", 32, 16, "h"), ("window", 20, 0))),
     ),
     "cores_tokens": Spec(
         32, 16, heads=4, key_heads=2, dtype="f16", lse=True, softcap=20.0,

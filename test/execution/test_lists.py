@@ -43,6 +43,36 @@ SPECS = {
     ),
     "blocks_bf16": replace(BASE, dtype="bf16", where=(BLOCKS, ("causal",))),
     "blocks_f64": replace(BASE, dtype="f64", lse=False),
+    # What is between blocks is visited, too.
+    "gaps_or": replace(BASE, where=(("or", BLOCKS, ("window", 20, 5)),)),
+    "gaps_big_bird": replace(
+        BASE, where=(("causal",), ("or", ("window", 40, 0), ("prefix", 5), ("leading", 3), BLOCKS)),
+    ),
+    "gaps_not": replace(BASE, where=(("not", ("blocks", 20, 33, "b")), ("causal",)), sinks=True),
+    "gaps_both": replace(
+        BASE,
+        where=(("or", ("and", ("not", BLOCKS), ("window", 50, 50)), ("block_diagonal", 90)),),
+        align="top_left", region="every_third",
+    ),
+    "gaps_mask": replace(BASE, where=(("or", ("mask", "mn"), ("blocks", 48, 64, "bh", "flat")),)),
+    "gaps_predicate": replace(
+        BASE,
+        where=(("or", ("and", ("predicate", "every_third"), ("not", BLOCKS)), ("window", 9, 3)),),
+    ),
+    "gaps_lengths": replace(
+        BASE, where=(("or", ("blocks", 128, 7, "bh"), ("window", 9, 70)), ("causal",)),
+        key_lengths=True, query_lengths=True, bias="bhmn",
+    ),
+    "gaps_heads": replace(
+        BASE,
+        where=(("or", BLOCKS, ("per_head", *(("window", n, 2) for n in (0, 90, 10, 40)))),),
+    ),
+    "gaps_gates": replace(
+        BASE, where=(("or", BLOCKS, ("causal",)),), normaliser="l1", lse=False,
+        gates=(("value", "sigmoid", "bkn", False), ("weight", "sigmoid", "bmn", True)),
+    ),
+    "gaps_bf16": replace(BASE, dtype="bf16", where=(("or", BLOCKS, ("window", 20, 5)),)),
+    "gaps_f64": replace(BASE, dtype="f64", where=(("not", BLOCKS),), softcap=9.0),
     "tokens": replace(BASE, where=(TOKENS,)),
     "tokens_causal": replace(BASE, where=(TOKENS, ("causal",)), region="alibi"),
     "tokens_shared": replace(BASE, where=(("indices", 48, ""),), sinks=True, bias="bhmn"),
@@ -68,7 +98,9 @@ LENGTHS = [(113, 239), (300, 257), (49, 16), (1, 64), (64, 1), (160, 320)]
 def pytest_generate_tests(metafunc):
     if "name" in metafunc.fixturenames:
         quick = metafunc.config.getoption("--tier") == "quick"
-        metafunc.parametrize("name", ["blocks_causal", "tokens_causal"] if quick else list(SPECS))
+        metafunc.parametrize(
+            "name", ["blocks_causal", "gaps_big_bird", "tokens_causal"] if quick else list(SPECS)
+        )
 
 
 def test_lists(kernels, name, seed):
@@ -80,7 +112,16 @@ def test_lists(kernels, name, seed):
 
 
 @pytest.mark.parametrize(
-    "listed", ["blocks_by_row", "blocks_flat", "blocks_lengths", "tokens_causal", "tokens_by_row"]
+    "listed",
+    [
+        "blocks_by_row",
+        "blocks_flat",
+        "blocks_lengths",
+        "gaps_big_bird",
+        "gaps_mask",
+        "tokens_causal",
+        "tokens_by_row",
+    ],
 )
 def test_unfused_agrees(kernels, listed, seed):
     spec = SPECS[listed]
@@ -105,7 +146,7 @@ def test_empty_lists(kernels, listed, form):
         assert (out == 0).all() and np.isneginf(lse).all()
 
 
-@pytest.mark.parametrize("listed", ["blocks_causal", "tokens_causal"])
+@pytest.mark.parametrize("listed", ["blocks_causal", "gaps_big_bird", "tokens_causal"])
 def test_counting(kernels, listed):
     """K = 0 and V = 1 at every third key: O times the live count is an integer."""
     spec = replace(SPECS[listed], region=None)
@@ -121,7 +162,7 @@ def test_counting(kernels, listed):
             assert (np.abs(got - want) < 1e-3).all()
 
 
-@pytest.mark.parametrize("listed", ["blocks_causal", "tokens_causal"])
+@pytest.mark.parametrize("listed", ["blocks_causal", "gaps_big_bird", "tokens_causal"])
 def test_dead_keys_change_no_bit(kernels, listed):
     """What stands at keys that no list of a row names never reaches it."""
     spec = replace(SPECS[listed], region=None)
@@ -239,10 +280,11 @@ def test_unchecked_lists_stay_in_bounds(kernels, listed, form):
 
 
 def test_elsewhere_unfused(kernels):
-    """A list under `or` is compiled einsum by einsum, and is right."""
+    """Two lists, and tokens under `or`, are compiled einsum by einsum, and are right."""
     for where in (
-        (("or", BLOCKS, ("window", 9, 9)),),
+        (("or", TOKENS, ("window", 9, 9)),),
         (("not", TOKENS), ("causal",)),
+        (("or", BLOCKS, ("blocks", 32, 16, "h")),),
         (BLOCKS, TOKENS),
     ):
         spec = replace(BASE, where=where)

@@ -94,6 +94,7 @@ def packed_documents(i, j):
 # Blocks that a query, or a block of queries, has selected: some few, its own with them.
 SELECTED = [sorted({0, i // 32, i * i % (i // 32 + 1)}) for i in range(300)]
 LISTED = [[1, 3, 4], [], [0, 1, 2, 3, 4, 5], [5]]
+DRAWN = [sorted({5 * b * b % 11, (3 * b + 7) % 11}) for b in range(11)]
 ROUTED = [sorted({r, (5 * r + 1) % 12, (7 * r + 2) % 12}) for r in range(12)]
 
 
@@ -103,6 +104,11 @@ def moba(i, j):
 
 def block_lists(i, j):
     return j // 64 in LISTED[i // 64]
+
+
+def big_bird(i, j):
+    near = abs(i // 32 - j // 32) <= 1
+    return i < 32 or j < 32 or near or j // 32 in DRAWN[i // 32]
 
 
 # Of each token, and where the prefix of its document ends.
@@ -158,6 +164,7 @@ OPERATORS = {
     "flex-documents": (flex_documents, 340),
     "moba": (moba, 300),
     "block-lists": (block_lists, 256),
+    "big-bird": (big_bird, 340),
     "biformer": (biformer, 16 * 24),
     "routing-transformer": (routing_transformer, 260),
 }
@@ -168,6 +175,7 @@ OPERANDS = {
     "packed-documents": [np.array(DOCUMENTS, np.int32)],
     "flex-documents": [DOCUMENT_OF.astype(np.int32), PREFIX_END.astype(np.int32)],
     "moba": [np.stack([x, x]) for x in joined(SELECTED)],
+    "big-bird": joined(DRAWN),
     "block-lists": joined([[b for b in row if b < 4] for row in LISTED]),
     "biformer": [stacked([
         [j for j in range(384) if region(j) in ROUTED[region(8 * g)]] for g in range(48)

@@ -46,8 +46,9 @@ struct PlaneRestriction {
 
 /// The names of a plan's symbols: the extent of the row rank and of the key
 /// rank, or of one segment of them, this batch row's number of keys and of
-/// queries among them, the key that the position of row 0 falls on, and the
-/// origin of the keys. A plan lists the extents always and the others where
+/// queries among them, the key that the position of row 0 falls on, the origin
+/// of the keys, and whether the keys that are walked are those of a block that
+/// a list names, 1 or 0. A plan lists the extents always and the others where
 /// there is such, in this order. Lengths count from the part's first token and
 /// lie within the extents. Behind them are the number of the head and what each
 /// of the plan's tables has for it.
@@ -58,6 +59,7 @@ struct PlanSymbols {
   static constexpr llvm::StringLiteral rowLength = "QL";
   static constexpr llvm::StringLiteral diagonal = "D";
   static constexpr llvm::StringLiteral keyOrigin = "ON";
+  static constexpr llvm::StringLiteral listed = "L";
   static constexpr llvm::StringLiteral head = "H";
   /// The symbol of table `index`.
   static std::string getTable(size_t index) {
@@ -72,26 +74,6 @@ DenseI64ArrayAttr getTable(PlanAttr plan, StringAttr symbol);
 /// differ.
 std::optional<int64_t> getHeadSymbol(PlanAttr plan, StringAttr symbol,
                                      int64_t head);
-
-/// The list that tiles of a sparse plane walk.
-struct ListedSparsity {
-  /// The atom that names it, or null.
-  Attribute list;
-  /// What the other terms say about ranges, or null: in the place of a mask or
-  /// a predicate, which may hold and may not, whatever makes most points live.
-  Attribute others;
-  /// The terms of the outermost `and` that `others` knows in part: those with
-  /// masks or predicates in them, or with atoms of slots and of tokens.
-  SmallVector<Attribute> tested;
-};
-
-/// Whether some atom of `term` reads slots, and another tokens.
-bool mixesOrders(Attribute term);
-
-/// Takes the list out of `expression`, which may be null: the one atom of
-/// lists, a term of the outermost `and`. Fails where there are more lists, or
-/// where one stands elsewhere.
-FailureOr<ListedSparsity> splitLists(Attribute expression);
 
 /// Plans `restriction`. The result is null where nothing is restricted;
 /// expressions that cannot be planned yet are reported through `emitError`.

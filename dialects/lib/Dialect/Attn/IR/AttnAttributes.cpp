@@ -258,10 +258,11 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     unsigned table;
     bool isTable = number.consume_front("T") &&
                    !number.getAsInteger(10, table) && table < tables.size();
-    if (!isTable && !llvm::is_contained({"M", "N", "KL", "QL", "D", "ON", "H"},
-                                        symbol.getValue()))
-      return emitError() << "a plan's symbols are M, N, KL, QL, D, ON, H and, "
-                            "for its tables, T0 and so on; got "
+    if (!isTable &&
+        !llvm::is_contained({"M", "N", "KL", "QL", "D", "ON", "L", "H"},
+                            symbol.getValue()))
+      return emitError() << "a plan's symbols are M, N, KL, QL, D, ON, L, H "
+                            "and, for its tables, T0 and so on; got "
                          << symbol;
     if (!seen.insert(symbol).second)
       return emitError() << "a plan lists symbol " << symbol << " twice";

@@ -110,6 +110,9 @@ LogicalResult IterateOp::verify() {
   if (!cascade || cascade.getKeyRankAttr() != getParentAttr())
     return emitOpError("has a plan, but its parent is not the key rank of the "
                        "cascade's 'over'");
+  SmallVector<Attribute> lists;
+  if (SparsityAttr sparsity = cascade.getSparsityAttr())
+    lists = sparsity.getListAtoms();
   SmallVector<StringAttr> symbols(getPlan()->getSymbols());
   if (getTokenPlan())
     llvm::append_range(symbols, getTokenPlan()->getSymbols());
@@ -118,6 +121,9 @@ LogicalResult IterateOp::verify() {
         (symbol == "QL" && !cascade.getQueryLengths()))
       return emitOpError("has a plan over ")
              << symbol << ", but the cascade has no such lengths";
+    else if (symbol == "L" && !llvm::any_of(lists, llvm::IsaPred<BlocksAttr>))
+      return emitOpError("has a plan over ")
+             << symbol << ", but the cascade has no lists of blocks";
   CascadeSpace space = cascade.getSpace();
   // spec: PL-7
   bool hasResidues = getPlan()->getResidues() > 1;

@@ -170,8 +170,9 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     `M` and `N`, the extents of the query and the key rank, or of a segment of
     them, then, where there are
     such, `KL` and `QL`, this batch row's numbers of keys and queries among them,
-    `D`, the key that the position of row 0 falls on, and `ON`, the origin of the
-    key rank. In each piece
+    `D`, the key that the position of row 0 falls on, `ON`, the origin of the
+    key rank, and `L`, which is 1 for the keys of a block that a list names and 0
+    for those between. In each piece
 
     - keys in [max of `liveLower`, min of `liveUpper`) may be live for some row;
       no key outside is live in this piece,
