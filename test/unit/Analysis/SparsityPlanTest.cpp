@@ -421,27 +421,6 @@ TEST_F(SparsityPlanTest, PartsAlwaysHaveAPlan) {
   EXPECT_FALSE(isWholePlan(plan(part)));
 }
 
-TEST_F(SparsityPlanTest, ListsAreTermsOfTheOutermostAnd) {
-  auto causal = CausalAttr::get(&context);
-  auto list = IndicesAttr::get(&context, 16, AccessAttr::get(&context, 0, {}));
-  auto other = IndicesAttr::get(&context, 8, AccessAttr::get(&context, 1, {}));
-  auto split = splitLists(AndAttr::get(&context, {causal, list}));
-  ASSERT_TRUE(succeeded(split));
-  EXPECT_EQ(split->list, list);
-  EXPECT_EQ(split->others, causal);
-  split = splitLists(list);
-  ASSERT_TRUE(succeeded(split));
-  EXPECT_EQ(split->list, list);
-  EXPECT_FALSE(split->others);
-  split = splitLists(causal);
-  ASSERT_TRUE(succeeded(split));
-  EXPECT_FALSE(split->list);
-  for (Attribute wrong : {Attribute(AndAttr::get(&context, {list, other})),
-                          Attribute(OrAttr::get(&context, {list, causal})),
-                          Attribute(NotAttr::get(&context, list))})
-    EXPECT_TRUE(failed(splitLists(wrong)));
-}
-
 TEST_F(SparsityPlanTest, NothingLive) {
   for (bool lengths : {false, true}) {
     Case c;
