@@ -10,7 +10,7 @@
 #include "CascadeRanks.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/GridWalk.h"
-#include "attn/Analysis/SparsityTerms.h"
+#include "attn/Analysis/TermRoles.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -243,9 +243,9 @@ static SmallVector<int64_t> chooseLaneTiles(int64_t lanes, int64_t elementBits,
 static Attribute getWalkedList(CascadeOp cascade) {
   if (!cascade.getSparsity())
     return {};
-  FailureOr<SparsityTerms> split =
-      splitTerms(cascade.getSparsity()->getExpression());
-  return succeeded(split) ? split->list : Attribute();
+  FailureOr<TermRoles> roles =
+      assignTermRoles(cascade.getSparsity()->getExpression());
+  return succeeded(roles) ? roles->list : Attribute();
 }
 
 /// Keys that a tile of rows visits where rows are cut as they lie, on average

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/TermRoles.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -26,7 +27,11 @@ std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {
   if (!space.sparsity || space.isPacked() || !space.permutations.empty() ||
       !space.getLists().empty() || space.hasPointAtoms())
     return std::nullopt;
+  // What a plan has no room for is tested in ranges of keys alone.
   Attribute expression = space.sparsity.getExpression();
+  FailureOr<TermRoles> roles = assignTermRoles(expression);
+  if (failed(roles) || !roles->tested.empty())
+    return std::nullopt;
   SmallVector<Attribute> terms{expression};
   if (auto conjunction = dyn_cast<AndAttr>(expression))
     terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());

@@ -256,12 +256,7 @@ std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
   if (cascade.getAlignment())
     restriction.alignment = *cascade.getAlignment();
   // Full lengths restrict nothing.
-  FailureOr<PlanAttr> plan =
-      planSparsity(cascade.getContext(), restriction, [&] {
-        InFlightDiagnostic diagnostic = cascade.emitError();
-        diagnostic.abandon();
-        return diagnostic;
-      });
+  FailureOr<PlanAttr> plan = planSparsity(cascade.getContext(), restriction);
   if (failed(plan))
     return std::nullopt;
   if (!*plan)

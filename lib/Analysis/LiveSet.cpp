@@ -328,10 +328,9 @@ namespace {
 
 class LiveSetBuilder {
 public:
-  LiveSetBuilder(Plane &plane, const PlaneRestriction &restriction,
-                 function_ref<InFlightDiagnostic()> emitError)
+  LiveSetBuilder(Plane &plane, const PlaneRestriction &restriction)
       : plane(plane), key(plane.getVariable(Plane::kKey)),
-        position(plane.getVariable(Plane::kRow)), emitError(emitError) {
+        position(plane.getVariable(Plane::kRow)) {
     if (restriction.hasDiagonal)
       position = position + plane.getSymbol(PlanSymbols::diagonal);
     else if (restriction.alignment == Alignment::BottomRight)
@@ -357,14 +356,15 @@ public:
     context = plane.getContext();
   }
 
-  FailureOr<SmallVector<Piece>> build(Attribute term);
+  /// The points at which `term` holds, or those at which it does not.
+  FailureOr<SmallVector<Piece>> build(Attribute term, bool isNegated);
 
 private:
   /// `values` begin with what tables have for the head.
   Row linearise(AffineExpr expr, ArrayRef<Row> values);
   FailureOr<SmallVector<Piece>> intersect(ArrayRef<Piece> left,
                                           ArrayRef<Piece> right);
-  FailureOr<SmallVector<Piece>> complement(Attribute term);
+  FailureOr<SmallVector<Piece>> complement(ArrayRef<Piece> pieces);
   bool isEmpty(ArrayRef<Row> piece) {
     return isEmptySet(plane.getNumVariables(), context, piece,
                       /*exactly=*/plane.getLocals().empty());
@@ -375,7 +375,6 @@ private:
   Plane &plane;
   /// The positions of the key and of the row.
   Row key, position;
-  function_ref<InFlightDiagnostic()> emitError;
   llvm::DenseMap<Attribute, SmallVector<Piece>> atoms;
   SmallVector<Row> context;
 };
@@ -439,8 +438,7 @@ LogicalResult LiveSetBuilder::readAtoms(Attribute term) {
   }
   std::optional<AtomDefinition> definition = getAtomDefinition(term);
   if (!definition)
-    return emitError() << "expected a sparsity expression; got " << term,
-           failure();
+    return failure();
   SmallVector<Row> values;
   for (ArrayRef<int64_t> table : definition->tables)
     values.push_back(plane.getTable(table));
@@ -460,33 +458,38 @@ LogicalResult LiveSetBuilder::readAtoms(Attribute term) {
   return success();
 }
 
-FailureOr<SmallVector<Piece>> LiveSetBuilder::build(Attribute term) {
-  if (auto conjunction = dyn_cast<AndAttr>(term)) {
-    SmallVector<Piece> pieces{Piece()};
-    for (Attribute term : conjunction.getTerms()) {
-      FailureOr<SmallVector<Piece>> others = build(term);
-      if (failed(others))
-        return others;
-      FailureOr<SmallVector<Piece>> both = intersect(pieces, *others);
-      if (failed(both))
-        return both;
-      pieces = std::move(*both);
-    }
-    return FailureOr(pieces);
-  }
-  if (auto disjunction = dyn_cast<OrAttr>(term)) {
-    SmallVector<Piece> pieces;
-    for (Attribute term : disjunction.getTerms()) {
-      FailureOr<SmallVector<Piece>> others = build(term);
-      if (failed(others))
-        return others;
-      llvm::append_range(pieces, *others);
-    }
-    return simplify(std::move(pieces));
-  }
+FailureOr<SmallVector<Piece>> LiveSetBuilder::build(Attribute term,
+                                                    bool isNegated) {
   if (auto negation = dyn_cast<NotAttr>(term))
-    return complement(negation.getTerm());
-  return simplify(atoms.lookup(term));
+    return build(negation.getTerm(), !isNegated);
+  ArrayRef<Attribute> terms;
+  if (auto conjunction = dyn_cast<AndAttr>(term))
+    terms = conjunction.getTerms();
+  else if (auto disjunction = dyn_cast<OrAttr>(term))
+    terms = disjunction.getTerms();
+  else {
+    FailureOr<SmallVector<Piece>> pieces = simplify(atoms.lookup(term));
+    return isNegated && succeeded(pieces) ? complement(*pieces) : pieces;
+  }
+  // What fails a conjunction fails one of its terms.
+  bool isAnd = isa<AndAttr>(term) != isNegated;
+  SmallVector<Piece> pieces;
+  if (isAnd)
+    pieces.push_back(Piece());
+  for (Attribute inner : terms) {
+    FailureOr<SmallVector<Piece>> others = build(inner, isNegated);
+    if (failed(others))
+      return failure();
+    if (!isAnd) {
+      llvm::append_range(pieces, *others);
+      continue;
+    }
+    FailureOr<SmallVector<Piece>> both = intersect(pieces, *others);
+    if (failed(both))
+      return failure();
+    pieces = std::move(*both);
+  }
+  return isAnd ? FailureOr(pieces) : simplify(std::move(pieces));
 }
 
 FailureOr<SmallVector<Piece>> LiveSetBuilder::intersect(ArrayRef<Piece> left,
@@ -502,12 +505,10 @@ FailureOr<SmallVector<Piece>> LiveSetBuilder::intersect(ArrayRef<Piece> left,
 
 /// What lies outside of a piece fails at least one of its constraints; what
 /// lies outside of all pieces does so for each.
-FailureOr<SmallVector<Piece>> LiveSetBuilder::complement(Attribute term) {
-  FailureOr<SmallVector<Piece>> pieces = build(term);
-  if (failed(pieces))
-    return failure();
+FailureOr<SmallVector<Piece>>
+LiveSetBuilder::complement(ArrayRef<Piece> pieces) {
   SmallVector<Piece> outside{Piece()};
-  for (const Piece &piece : *pieces) {
+  for (const Piece &piece : pieces) {
     SmallVector<Piece> fails;
     for (const Row &row : piece)
       fails.push_back({less(row, plane.getConstant(0))});
@@ -540,11 +541,8 @@ LiveSetBuilder::simplify(SmallVector<Piece> pieces) {
                    [&](const Piece &other) { return isWithin(other, piece); });
     kept.push_back(std::move(piece));
   }
-  if (kept.size() > kMaxPieces) {
-    emitError() << "the live points are a union of " << kept.size()
-                << " parts; a plan holds up to " << kMaxPieces;
+  if (kept.size() > kMaxPieces)
     return failure();
-  }
   return kept;
 }
 
@@ -575,19 +573,18 @@ static unsigned countLocals(Attribute term) {
   return count;
 }
 
-FailureOr<LiveSet>
-attn::buildLiveSet(const PlaneRestriction &restriction,
-                   function_ref<InFlightDiagnostic()> emitError) {
+FailureOr<LiveSet> attn::buildLiveSet(const PlaneRestriction &restriction) {
   Attribute expression = restriction.expression;
   LiveSet live{Plane(restriction, expression ? countLocals(expression) : 0),
                {Piece()}};
   Plane &plane = live.plane;
   if (expression) {
-    LiveSetBuilder builder(plane, restriction, emitError);
+    LiveSetBuilder builder(plane, restriction);
     if (failed(builder.readAtoms(expression)))
       return failure();
     builder.freeze();
-    FailureOr<SmallVector<Piece>> built = builder.build(expression);
+    FailureOr<SmallVector<Piece>> built =
+        builder.build(expression, /*isNegated=*/false);
     if (failed(built))
       return failure();
     live.pieces = std::move(*built);

@@ -147,9 +147,9 @@ struct LiveSet {
 
 /// Turns an expression into a live set. Pieces without a point are dropped, and
 /// so are those that lie within another; no piece is the empty set, and one
-/// without constraints is the whole plane.
-FailureOr<LiveSet> buildLiveSet(const PlaneRestriction &restriction,
-                                function_ref<InFlightDiagnostic()> emitError);
+/// without constraints is the whole plane. Fails where there are more pieces
+/// than a plan has, and where an atom has no definition.
+FailureOr<LiveSet> buildLiveSet(const PlaneRestriction &restriction);
 
 } // namespace mlir::attn
 

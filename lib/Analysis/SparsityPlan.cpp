@@ -513,12 +513,11 @@ static SmallVector<PointValue> getValues(const Plane &plane,
   return values;
 }
 
-FailureOr<PlanAttr>
-attn::planSparsity(MLIRContext *context, const PlaneRestriction &restriction,
-                   function_ref<InFlightDiagnostic()> emitError) {
+FailureOr<PlanAttr> attn::planSparsity(MLIRContext *context,
+                                       const PlaneRestriction &restriction) {
   if (!restriction.restricts())
     return PlanAttr();
-  FailureOr<LiveSet> live = buildLiveSet(restriction, emitError);
+  FailureOr<LiveSet> live = buildLiveSet(restriction);
   if (failed(live))
     return failure();
   if (llvm::any_of(live->pieces,

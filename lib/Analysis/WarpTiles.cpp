@@ -14,7 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/CostModel.h"
-#include "attn/Analysis/SparsityTerms.h"
+#include "attn/Analysis/TermRoles.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -114,9 +114,9 @@ bool attn::multipliesMatrices(CascadeOp cascade) {
 static bool testsPoints(CascadeOp cascade) {
   if (!cascade.getSparsity())
     return false;
-  FailureOr<SparsityTerms> split =
-      splitTerms(cascade.getSparsity()->getExpression());
-  return succeeded(split) && !split->tested.empty();
+  FailureOr<TermRoles> roles =
+      assignTermRoles(cascade.getSparsity()->getExpression());
+  return succeeded(roles) && !roles->tested.empty();
 }
 
 std::optional<BlockTiles> attn::chooseWarpTiles(CascadeOp cascade,

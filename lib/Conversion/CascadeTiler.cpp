@@ -13,7 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
-#include "attn/Analysis/SparsityTerms.h"
+#include "attn/Analysis/TermRoles.h"
 #include "attn/Support/Debug.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -38,11 +38,11 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
   for (auto op : cascade.getBody().front().getOps<IterateOp>())
     iterate = op;
   if (space.sparsity)
-    if (auto split = splitTerms(space.sparsity.getExpression());
-        succeeded(split)) {
-      listAtom = split->list;
-      visitsGaps = split->visitsGaps;
-      testedTerms = split->tested;
+    if (auto roles = assignTermRoles(space.sparsity.getExpression());
+        succeeded(roles)) {
+      listAtom = roles->list;
+      visitsGaps = roles->visitsGaps;
+      testedTerms = roles->tested;
     }
   if (iterate && iterate.getPlan())
     residues = iterate.getPlan()->getResidues();

@@ -13,7 +13,7 @@
 
 #include "CascadeTiler.h"
 #include "attn/Analysis/Residency.h"
-#include "attn/Analysis/SparsityTerms.h"
+#include "attn/Analysis/TermRoles.h"
 
 using namespace mlir;
 using namespace mlir::attn;

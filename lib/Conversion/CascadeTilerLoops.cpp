@@ -148,6 +148,8 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
   std::optional<KeyInterval> block;
   if (visitsGaps)
     block = walkBlocksAndGaps(builder, loc, blocks);
+  else if (blocks)
+    isListed = arith::ConstantIndexOp::create(builder, loc, 1);
   SmallVector<KeyInterval> intervals = buildIntervals(builder, loc, op);
   if (blocks && !visitsGaps)
     block = walkBlocks(builder, loc, blocks);

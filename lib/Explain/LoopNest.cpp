@@ -9,7 +9,7 @@
 #include "ExplainImpl.h"
 #include "attn/Analysis/PassReport.h"
 #include "attn/Analysis/SparsityPlan.h"
-#include "attn/Analysis/SparsityTerms.h"
+#include "attn/Analysis/TermRoles.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -169,9 +169,9 @@ static bool isCovering(CascadeOp cascade, IterateOp iterate) {
 
 /// Whether what is between the blocks of a list is walked, too.
 static bool visitsGaps(CascadeOp cascade) {
-  FailureOr<SparsityTerms> terms =
-      splitTerms(cascade.getSparsity()->getExpression());
-  return succeeded(terms) && terms->visitsGaps;
+  FailureOr<TermRoles> roles =
+      assignTermRoles(cascade.getSparsity()->getExpression());
+  return succeeded(roles) && roles->visitsGaps;
 }
 
 void LoopNestPrinter::print() {

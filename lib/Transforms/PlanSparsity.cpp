@@ -9,7 +9,7 @@
 #include "attn/Analysis/EmptyStep.h"
 #include "attn/Analysis/ResidueClasses.h"
 #include "attn/Analysis/SparsityPlan.h"
-#include "attn/Analysis/SparsityTerms.h"
+#include "attn/Analysis/TermRoles.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
@@ -37,34 +37,6 @@ struct PlanSparsityPass : attn::impl::AttnPlanSparsityBase<PlanSparsityPass> {
   using Base::Base;
 };
 } // namespace
-
-/// Splits a sparsity into what reads slots, without 'in permuted', and what
-/// reads tokens; each is null where there is no such.
-static void splitBySlots(Attribute expression, Attribute &slots,
-                         Attribute &tokens) {
-  slots = tokens = Attribute();
-  if (!expression)
-    return;
-  SmallVector<Attribute> terms{expression}, slotTerms, tokenTerms;
-  if (auto conjunction = dyn_cast<AndAttr>(expression))
-    terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
-  for (Attribute term : terms)
-    (SparsityAttr::get(term.getContext(), term).readsSlots() ? slotTerms
-                                                             : tokenTerms)
-        .push_back(term);
-  AttrTypeReplacer strip;
-  strip.addReplacement(
-      [](PermutedAttr permuted) -> Attribute { return permuted.getTerm(); });
-  auto join = [&](ArrayRef<Attribute> list) -> Attribute {
-    if (list.size() < 2)
-      return list.empty() ? Attribute() : list.front();
-    return AndAttr::get(expression.getContext(), list);
-  };
-  slots = join(slotTerms);
-  tokens = join(tokenTerms);
-  if (slots)
-    slots = strip.replace(slots);
-}
 
 /// Says which atoms leave few of the keys that a plan visits.
 static void remarkRemainders(CascadeOp cascade) {
@@ -98,6 +70,46 @@ static void remarkRemainders(CascadeOp cascade) {
   });
 }
 
+/// Says which terms every point is tested against that the others leave.
+static void remarkTested(CascadeOp cascade, const TermRoles &roles) {
+  CascadeSpace space = cascade.getSpace();
+  for (Attribute term : roles.uncounted) {
+    InFlightDiagnostic remark = cascade.emitRemark("tests every point");
+    if (term == space.sparsity.getExpression())
+      remark << ": its live points are a union of more than " << kMaxPieces
+             << " parts, and a plan has no more";
+    else
+      remark << " that the other terms leave: with "
+             << SparsityAttr::get(cascade.getContext(), term)
+             << " they would be a union of more than " << kMaxPieces
+             << " parts, and a plan has no more";
+  }
+  if (llvm::any_of(roles.tested, mixesOrders))
+    cascade.emitRemark("tests every point that the other terms leave: 'or' or "
+                       "'not' joins atoms 'in permuted' with atoms of tokens");
+  else if (space.hasPointAtoms() && !roles.planned && !roles.list &&
+           !space.isPacked() && !space.keyLengths && !space.queryLengths)
+    cascade.emitRemark("visits every tile: its points are those of a ")
+        << (isa<MaskAttr>(space.getPointAtoms().front()) ? "mask" : "predicate")
+        << ", and nothing else says where there are none";
+}
+
+/// What a plan knows of the cascade's points.
+static PlaneRestriction getRestriction(const CascadeSpace &space,
+                                       const TermRoles &roles) {
+  PlaneRestriction restriction;
+  restriction.expression = roles.planned;
+  if (space.alignment)
+    restriction.alignment = space.alignment.getValue();
+  restriction.hasKeyOrigin = space.getOrigin(space.keyRank) != nullptr;
+  restriction.hasDiagonal = space.offset || space.getOrigin(space.queryRank) ||
+                            restriction.hasKeyOrigin;
+  restriction.hasKeyLengths = space.keyLengths != nullptr;
+  restriction.hasQueryLengths = space.queryLengths != nullptr;
+  restriction.isPart = space.isPacked() || roles.list || !roles.tested.empty();
+  return restriction;
+}
+
 LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   if (!cascade.hasSpace())
     return success();
@@ -110,69 +122,51 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   if (iterations.empty())
     return success();
 
-  PlaneRestriction restriction;
-  if (cascade.getSparsity())
-    restriction.expression = cascade.getSparsity()->getExpression();
-  if (cascade.getAlignment())
-    restriction.alignment = *cascade.getAlignment();
-  CascadeSpace space = cascade.getSpace();
-  restriction.hasKeyOrigin = space.getOrigin(space.keyRank) != nullptr;
-  restriction.hasDiagonal = space.offset || space.getOrigin(space.queryRank) ||
-                            space.getOrigin(space.keyRank);
-  restriction.hasKeyLengths = cascade.getKeyLengths().has_value();
-  restriction.hasQueryLengths = cascade.getQueryLengths().has_value();
-  restriction.isPart = space.isPacked();
-  auto emitError = [&] {
-    return optional ? cascade.emitRemark("cannot be planned: ")
-                    : cascade.emitOpError("cannot be planned: ");
-  };
-  FailureOr<SparsityTerms> split = splitTerms(restriction.expression);
-  if (failed(split)) {
-    emitError() << "lists of keys are walked one at a time, and one of tokens "
-                   "by a term of the outermost 'and'";
+  auto refuse = [&](const Twine &why) {
+    (optional ? cascade.emitRemark("cannot be planned: ")
+              : cascade.emitOpError("cannot be planned: "))
+        << why;
     return success(optional);
-  }
-  restriction.expression = split->planned;
-  restriction.isPart |= split->list || !split->tested.empty();
-  if (llvm::any_of(split->tested, mixesOrders))
-    cascade.emitRemark("tests every point that the other terms leave: 'or' or "
-                       "'not' joins atoms 'in permuted' with atoms of tokens");
-  else if (!split->tested.empty() && !split->planned && !split->list &&
-           !space.isPacked() && !restriction.hasKeyLengths &&
-           !restriction.hasQueryLengths)
-    cascade.emitRemark("visits every tile: its points are those of a ")
-        << (isa<MaskAttr>(space.getPointAtoms().front()) ? "mask" : "predicate")
-        << ", and nothing else says where there are none";
+  };
+  CascadeSpace space = cascade.getSpace();
+  FailureOr<TermRoles> roles = assignTermRoles(
+      space.sparsity ? space.sparsity.getExpression() : Attribute());
+  if (failed(roles))
+    return refuse("lists of keys are walked one at a time, and one of tokens "
+                  "by a term of the outermost 'and'");
+  remarkTested(cascade, *roles);
+
+  PlaneRestriction restriction = getRestriction(space, *roles);
   // Where tokens are permuted, slots are planned, and tokens tested. The slots
   // of a list of tokens are their numbers in it.
-  PlanAttr tokenPlan;
-  if (isa_and_nonnull<IndicesAttr>(split->list)) {
-    PlaneRestriction ofTokens(restriction);
-    ofTokens.isPart = false;
-    FailureOr<PlanAttr> test =
-        planSparsity(cascade.getContext(), ofTokens, emitError);
-    if (failed(test))
-      return success(optional);
-    tokenPlan = *test;
+  std::optional<PlaneRestriction> ofTokens;
+  if (isa_and_nonnull<IndicesAttr>(roles->list)) {
+    ofTokens = restriction;
     restriction = PlaneRestriction();
     restriction.isPart = true;
-  }
-  if (space.readsSlots()) {
-    PlaneRestriction ofTokens(restriction);
-    ofTokens.isPart = false;
-    Attribute expression = restriction.expression;
-    splitBySlots(expression, restriction.expression, ofTokens.expression);
+  } else if (space.readsSlots()) {
+    ofTokens = restriction;
+    std::tie(restriction.expression, ofTokens->expression) =
+        splitOrders(roles->planned);
     bool hasLengths = restriction.hasKeyLengths || restriction.hasQueryLengths;
     restriction.hasDiagonal |=
         hasLengths && restriction.alignment == Alignment::BottomRight;
     restriction.hasKeyLengths = restriction.hasQueryLengths = false;
-    FailureOr<PlanAttr> test =
-        planSparsity(cascade.getContext(), ofTokens, emitError);
+  }
+  // spec: PL-5
+  constexpr llvm::StringLiteral kTooMany =
+      "its live points are a union of more parts than a plan has";
+  PlanAttr tokenPlan;
+  if (ofTokens) {
+    ofTokens->isPart = false;
+    FailureOr<PlanAttr> test = planSparsity(cascade.getContext(), *ofTokens);
     if (failed(test))
-      return success(optional);
+      return refuse(kTooMany);
     tokenPlan = *test;
   }
-  std::optional<ResidueClasses> classes = findResidueClasses(cascade);
+  std::optional<ResidueClasses> classes;
+  if (roles->tested.empty())
+    classes = findResidueClasses(cascade);
   if (classes) {
     // Where the position of a plane's row 0 falls is another number for each.
     restriction.expression = classes->expression;
@@ -180,15 +174,14 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
     restriction.hasKeyOrigin = false;
     restriction.isPart = true;
   }
-  FailureOr<PlanAttr> plan =
-      planSparsity(cascade.getContext(), restriction, emitError);
+  FailureOr<PlanAttr> plan = planSparsity(cascade.getContext(), restriction);
   if (failed(plan))
-    return success(optional);
+    return refuse(kTooMany);
   if (classes)
     plan = PlanAttr::get(cascade.getContext(), plan->getSymbols(),
                          plan->getPieces(), plan->getValues(),
                          plan->getTables(), classes->residues);
-  if (tokenPlan && split->list)
+  if (tokenPlan && roles->list)
     cascade.emitRemark("tests every key of the lists, which lengths and other "
                        "atoms do not shorten");
   else if (tokenPlan)

@@ -52,12 +52,12 @@ func.func @weights(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?x?xf32> 
 // CHECK: [attn-form] cascade0 of weights is compiled unfused
 // CHECK: [attn-form] cascade0 of two_forms is compiled fused
 // CHECK: [attn-form] cascade1 of two_forms is compiled unfused
-func.func @two_forms(%q: tensor<1x1x?x8xf32>, %k: tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32> {
+func.func @two_forms(%q: tensor<1x1x?x8xf32>, %k: tensor<1x1x?x8xf32>, %l: tensor<?x?xi32>) -> tensor<1x1x?x8xf32> {
   %a = attn.attention(%q, %k, %k) where causal : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
-  // expected-remark @below {{cannot be planned: the live points are a union of 9 parts}}
+  // expected-remark @below {{cannot be planned: lists of keys are walked one at a time}}
   // expected-remark @below {{the cascade is compiled unfused: its sparsity has no plan}}
   // expected-remark @below {{compiled einsum by einsum}}
-  %b = attn.attention(%a, %k, %k) where prefix(5) or (not prefix(10) and prefix(15)) or (not prefix(20) and prefix(25)) or (not prefix(30) and prefix(35)) or (not prefix(40) and prefix(45)) or (not prefix(50) and prefix(55)) or (not prefix(60) and prefix(65)) or (not prefix(70) and prefix(75)) or (not prefix(80) and prefix(85)) : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
+  %b = attn.attention(%a, %k, %k) where indices(16, %l[] : tensor<?x?xi32>) or causal : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
   return %b : tensor<1x1x?x8xf32>
 }
 

@@ -13,6 +13,8 @@ from operators import Spec
 CHIPS = ["sm_80", "sm_89", "sm_90a", "sm_120"]
 WINDOW = ("permuted", ("window", 20, 9))
 WINDOWS_OF_HEADS = ("per_head", *(("window", left, 0) for left in (5, 40, 20, 20)))
+# More parts than a plan has.
+STRIPES = ("or", *(("and", ("prefix", 9 * i + 4), ("not", ("prefix", 9 * i))) for i in range(9)))
 SHARDS_OF_HEADS = ("per_head", *(("strided", 2 + h // 2, h % 2, 8) for h in range(4)))
 
 SPECS = {
@@ -55,6 +57,7 @@ SPECS = {
         16, 24, heads=2, key_heads=2, lse=True,
         where=(("or", ("blocks", 32, 16, "h"), ("window", 9, 2), ("mask", "mn")),),
     ),
+    "parts": Spec(16, 24, heads=2, key_heads=2, lse=True, where=(STRIPES, ("causal",))),
     "tokens": Spec(16, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 16, "h"),)),
     "sigmoid": Spec(16, 16, normaliser="sigmoid", where=(("causal",),)),
     "mask": Spec(16, 24, heads=4, key_heads=2, lse=True, where=(("mask", "bmn"), ("causal",))),
@@ -129,6 +132,9 @@ TENSOR_CORES = {
     "cores_gaps": Spec(
         16, 32, heads=2, key_heads=1, dtype="bf16", lse=True,
         where=(("causal",), ("or", ("blocks", 32, 16, "h"), ("window", 20, 0))),
+    ),
+    "cores_parts": Spec(
+        16, 32, heads=2, key_heads=1, dtype="bf16", lse=True, where=(STRIPES, ("causal",)),
     ),
     "cores_tokens": Spec(
         32, 16, heads=4, key_heads=2, dtype="f16", lse=True, softcap=20.0,

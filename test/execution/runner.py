@@ -192,21 +192,10 @@ def check_counts(kernels: KernelCache, spec: Spec, m: int, n: int, seed: int):
             np.testing.assert_allclose(out[b, h] * count, live, rtol=0, atol=1e-4)
 
 
-def get_kernel(kernels: KernelCache, spec: Spec) -> Kernel:
-    """The fused kernel. Random expressions may have more parts than a plan holds; left
-    the choice, the compiler then takes the unfused form, which must be right."""
-    try:
-        return kernels.get(spec)
-    except CompileError as error:
-        if "a plan holds up to" not in str(error):
-            raise
-        return kernels.get(spec, "--form=auto")
-
-
 def check_case(kernels: KernelCache, case: Case):
     """Runs one configuration and judges it; failures say how to see it again."""
     try:
-        kernel = get_kernel(kernels, case.spec)
+        kernel = kernels.get(case.spec)
         operands = case_operands(case)
         outputs = run_guarded(kernel, operands, case.layout, case.guard, case.seed)
         judge(operands, outputs, case.seed)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from operators import Spec, operands, text
-from runner import decisions, get_kernel, judge, run, run_guarded
+from runner import decisions, judge, run, run_guarded
 
 BASE = Spec(24, 40, heads=6, key_heads=2, lse=True)
 
@@ -121,7 +121,7 @@ def test_random(kernels, index, seed):
         (terms[0], other), (("or", *terms), other), (("or", terms[0], other),), (("not", terms[0]),)
     ])  # fmt: skip
     spec = replace(BASE, heads=key_heads * group, key_heads=key_heads, where=where)
-    kernel = get_kernel(kernels, spec)
+    kernel = kernels.get(spec)
     for m, n in [(rng.randint(1, 150), rng.randint(1, 150)) for _ in range(3)]:
         data = operands(spec, 1, m, n, np.random.default_rng([seed, m, n]))
         judge(data, run(kernel, data), seed)

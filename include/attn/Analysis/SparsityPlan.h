@@ -75,11 +75,11 @@ DenseI64ArrayAttr getTable(PlanAttr plan, StringAttr symbol);
 std::optional<int64_t> getHeadSymbol(PlanAttr plan, StringAttr symbol,
                                      int64_t head);
 
-/// Plans `restriction`. The result is null where nothing is restricted;
-/// expressions that cannot be planned yet are reported through `emitError`.
+/// Plans `restriction`. The result is null where nothing is restricted. Fails
+/// where the live points are a union of more parts than a plan has, and where
+/// the expression has an atom that is no set of positions.
 FailureOr<PlanAttr> planSparsity(MLIRContext *context,
-                                 const PlaneRestriction &restriction,
-                                 function_ref<InFlightDiagnostic()> emitError);
+                                 const PlaneRestriction &restriction);
 
 /// Whether `plan` says that every point is live whatever the sizes are.
 bool isWholePlan(PlanAttr plan);

@@ -193,3 +193,22 @@ func.func @cascade(%s: tensor<?x?xf32>, %l: tensor<?xi32>, %t: tensor<?x?x?xf32>
   }
   return %a, %b, %c : tensor<?xf32>, tensor<?xf32>, tensor<?x?xf32>
 }
+
+// A plan was made for the terms as they stand, and what it leaves out is tested.
+// CHECK-LABEL: func @planned(
+// CHECK: attn.cascade {{.*}} where causal and window(7, 2) over (m, n) align top_left :
+func.func @planned(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %a = attn.cascade (%S = %s) where causal and window(7, 2) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>)
+        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (0)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n, n - m + 7)>> {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %a : tensor<?xf32>
+}

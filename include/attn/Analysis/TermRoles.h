@@ -1,0 +1,59 @@
+//===- TermRoles.h - What is walked, planned and tested --------*- C++ -*-===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A sparsity says three things to a tile of rows: which list it walks, which
+// ranges of keys a plan gives it, and which terms it tests at each point. The
+// roles of terms follow from the expression alone.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_ANALYSIS_TERMROLES_H
+#define ATTN_ANALYSIS_TERMROLES_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+
+namespace mlir::attn {
+
+/// The roles of a sparsity's terms.
+struct TermRoles {
+  /// The atom that names the list which tiles walk, or null.
+  Attribute list;
+  /// Whether tiles visit what is between the blocks of the list, too: the atom
+  /// is more than a term of the outermost `and`. `planned` and `tested` then
+  /// read it, and it holds in all of a block and nowhere between.
+  bool visitsGaps = false;
+  /// What the terms say about ranges, without the list where it is a term of
+  /// the outermost `and` alone. In the place of a mask or a predicate, which
+  /// may hold and may not, stands whatever makes most points live. Null if
+  /// there is nothing.
+  Attribute planned;
+  /// The terms of the outermost `and` that `planned` does not know or knows in
+  /// part: those with masks or predicates in them, those with atoms of slots
+  /// and of tokens, and `uncounted`.
+  SmallVector<Attribute> tested;
+  /// The terms that `planned` is without because it would have more parts than
+  /// a plan has.
+  SmallVector<Attribute> uncounted;
+};
+
+/// Whether some atom of `term` reads slots, and another tokens.
+bool mixesOrders(Attribute term);
+
+/// Splits an expression none of whose terms mixes orders into what reads slots,
+/// without 'in permuted', and what reads tokens; each is null where there is no
+/// such.
+std::pair<Attribute, Attribute> splitOrders(Attribute expression);
+
+/// Gives each term of `expression`, which may be null, its roles. Fails where
+/// it names several lists, or one of tokens that is no term of the outermost
+/// `and`.
+FailureOr<TermRoles> assignTermRoles(Attribute expression);
+
+} // namespace mlir::attn
+
+#endif // ATTN_ANALYSIS_TERMROLES_H

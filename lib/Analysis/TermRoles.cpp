@@ -1,0 +1,230 @@
+//===- TermRoles.cpp - What is walked, planned and tested -----------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Analysis/TermRoles.h"
+#include "LiveSet.h"
+#include "llvm/ADT/Sequence.h"
+#include "llvm/ADT/SmallBitVector.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// Whether `term` has atoms that are data at each point.
+static bool hasPointAtoms(Attribute term) {
+  return !SparsityAttr::get(term.getContext(), term).getPointAtoms().empty();
+}
+
+/// An expression of positions alone that is live wherever `term` may be, or its
+/// complement where `isNegated`. Null is live everywhere: so is a mask or a
+/// predicate, negated or not, for all that is known of it.
+static Attribute relax(Attribute term, bool isNegated) {
+  MLIRContext *context = term.getContext();
+  if (!hasPointAtoms(term))
+    return isNegated ? Attribute(NotAttr::get(context, term)) : term;
+  if (auto negation = dyn_cast<NotAttr>(term))
+    return relax(negation.getTerm(), !isNegated);
+  ArrayRef<Attribute> terms;
+  if (auto conjunction = dyn_cast<AndAttr>(term))
+    terms = conjunction.getTerms();
+  if (auto disjunction = dyn_cast<OrAttr>(term))
+    terms = disjunction.getTerms();
+  // What is left is the atom itself.
+  bool isAnd = isa<AndAttr>(term) != isNegated;
+  SmallVector<Attribute> relaxed;
+  for (Attribute inner : terms)
+    if (Attribute left = relax(inner, isNegated))
+      relaxed.push_back(left);
+    else if (!isAnd)
+      return {};
+  if (relaxed.size() < 2)
+    return relaxed.empty() ? Attribute() : relaxed.front();
+  return isAnd ? Attribute(AndAttr::get(context, relaxed))
+               : OrAttr::get(context, relaxed);
+}
+
+/// Whether some atom of `term` reads slots, and whether some reads tokens.
+static std::pair<bool, bool> findReaders(Attribute term) {
+  if (isa<PermutedAttr>(term))
+    return {true, false};
+  SmallVector<Attribute> inner;
+  if (auto conjunction = dyn_cast<AndAttr>(term))
+    llvm::append_range(inner, conjunction.getTerms());
+  else if (auto disjunction = dyn_cast<OrAttr>(term))
+    llvm::append_range(inner, disjunction.getTerms());
+  else if (auto negation = dyn_cast<NotAttr>(term))
+    inner.push_back(negation.getTerm());
+  else
+    return {false, true};
+  std::pair<bool, bool> found(false, false);
+  for (Attribute one : inner) {
+    auto [slots, tokens] = findReaders(one);
+    found.first |= slots;
+    found.second |= tokens;
+  }
+  return found;
+}
+
+bool attn::mixesOrders(Attribute term) {
+  return findReaders(term) == std::pair(true, true);
+}
+
+/// The lists that `term` names.
+static SmallVector<Attribute> getLists(Attribute term) {
+  return SparsityAttr::get(term.getContext(), term).getListAtoms();
+}
+
+/// The terms of the outermost `and`.
+static SmallVector<Attribute> getTerms(Attribute expression) {
+  if (auto conjunction = dyn_cast<AndAttr>(expression))
+    return llvm::to_vector(conjunction.getTerms());
+  return {expression};
+}
+
+/// The conjunction of `terms`, null if there are none.
+static Attribute join(ArrayRef<Attribute> terms) {
+  if (terms.size() < 2)
+    return terms.empty() ? Attribute() : terms.front();
+  return AndAttr::get(terms.front().getContext(), terms);
+}
+
+std::pair<Attribute, Attribute> attn::splitOrders(Attribute expression) {
+  if (!expression)
+    return {};
+  SmallVector<Attribute> slots, tokens;
+  for (Attribute term : getTerms(expression))
+    (SparsityAttr::get(term.getContext(), term).readsSlots() ? slots : tokens)
+        .push_back(term);
+  AttrTypeReplacer strip;
+  strip.addReplacement(
+      [](PermutedAttr permuted) -> Attribute { return permuted.getTerm(); });
+  Attribute ofSlots = join(slots);
+  return {ofSlots ? strip.replace(ofSlots) : ofSlots, join(tokens)};
+}
+
+//===----------------------------------------------------------------------===//
+// Parts
+//===----------------------------------------------------------------------===//
+
+/// A number of parts of a union that is never exceeded, or more than a plan
+/// has, where none is simplified.
+static int64_t countParts(Attribute term, bool isNegated) {
+  constexpr int64_t kMany = kMaxPieces + 1;
+  if (auto permuted = dyn_cast<PermutedAttr>(term))
+    return countParts(permuted.getTerm(), isNegated);
+  if (auto negation = dyn_cast<NotAttr>(term))
+    return countParts(negation.getTerm(), !isNegated);
+  int64_t sum = 0, product = 1;
+  auto add = [&](int64_t count) {
+    sum = std::min(sum + count, kMany);
+    product = std::min(product * std::max<int64_t>(count, 1), kMany);
+  };
+  if (isa<AndAttr, OrAttr>(term)) {
+    bool isAnd = isa<AndAttr>(term) != isNegated;
+    for (Attribute inner : isa<AndAttr>(term) ? cast<AndAttr>(term).getTerms()
+                                              : cast<OrAttr>(term).getTerms())
+      add(countParts(inner, isNegated));
+    return isAnd ? product : sum;
+  }
+  std::optional<AtomDefinition> definition = getAtomDefinition(term);
+  if (!definition)
+    return 1;
+  // What is outside of a set fails one of its constraints.
+  for (ArrayRef<AffineExpr> set : definition->sets)
+    add(isNegated ? set.size() : 1);
+  return isNegated ? product : sum;
+}
+
+/// Whether a plan has as many parts as there are of `expression`, wherever
+/// positions and lengths begin and end.
+static bool fitsPlan(Attribute expression) {
+  if (countParts(expression, /*isNegated=*/false) <= kMaxPieces)
+    return true;
+  auto [slots, tokens] = splitOrders(expression);
+  return llvm::all_of(ArrayRef{slots, tokens}, [](Attribute part) {
+    PlaneRestriction restriction;
+    restriction.expression = part;
+    restriction.hasDiagonal = restriction.hasKeyOrigin = true;
+    restriction.hasKeyLengths = true;
+    return !part || succeeded(buildLiveSet(restriction));
+  });
+}
+
+/// Which of `terms` a plan has room for: all, or those with the fewest parts.
+static llvm::SmallBitVector chooseFitting(ArrayRef<Attribute> terms) {
+  llvm::SmallBitVector fitting(terms.size(), true);
+  if (terms.empty() || fitsPlan(join(terms)))
+    return fitting;
+  auto order = llvm::to_vector(llvm::seq<size_t>(0, terms.size()));
+  llvm::stable_sort(order, [&](size_t a, size_t b) {
+    return countParts(terms[a], false) < countParts(terms[b], false);
+  });
+  SmallVector<Attribute> kept;
+  fitting.reset();
+  for (size_t index : order) {
+    kept.push_back(terms[index]);
+    fitting[index] = fitsPlan(join(kept));
+    if (!fitting[index])
+      kept.pop_back();
+  }
+  return fitting;
+}
+
+//===----------------------------------------------------------------------===//
+// Roles
+//===----------------------------------------------------------------------===//
+
+FailureOr<TermRoles> attn::assignTermRoles(Attribute expression) {
+  TermRoles roles;
+  if (!expression)
+    return roles;
+  for (Attribute list : getLists(expression)) {
+    if (roles.list && roles.list != list)
+      return failure();
+    roles.list = list;
+  }
+  SmallVector<Attribute> terms = getTerms(expression);
+  roles.visitsGaps = llvm::any_of(terms, [&](Attribute term) {
+    return term != roles.list && !getLists(term).empty();
+  });
+  // Between listed tokens there is no range to walk.
+  if (roles.visitsGaps && isa<IndicesAttr>(roles.list))
+    return failure();
+  // Null where a term says nothing about ranges.
+  SmallVector<Attribute> planned, known;
+  for (Attribute term : terms) {
+    Attribute &part = known.emplace_back();
+    if (term == roles.list && !roles.visitsGaps)
+      continue;
+    part = term;
+    if (hasPointAtoms(term) || mixesOrders(term)) {
+      roles.tested.push_back(term);
+      part = relax(term, /*isNegated=*/false);
+      // A range of slots may have any tokens.
+      if (part && mixesOrders(part))
+        part = {};
+    }
+    if (part)
+      planned.push_back(part);
+  }
+  llvm::SmallBitVector fitting = chooseFitting(planned);
+  unsigned index = 0;
+  SmallVector<Attribute> kept;
+  for (auto [term, part] : llvm::zip_equal(terms, known)) {
+    if (!part)
+      continue;
+    if (fitting[index++]) {
+      kept.push_back(part);
+      continue;
+    }
+    roles.uncounted.push_back(term);
+    if (!llvm::is_contained(roles.tested, term))
+      roles.tested.push_back(term);
+  }
+  roles.planned = join(kept);
+  return roles;
+}

@@ -1,0 +1,146 @@
+//===- TermRolesTest.cpp - Tests of what is walked, planned, tested ---===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Analysis/TermRoles.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+class TermRolesTest : public ::testing::Test {
+protected:
+  AccessAttr access(int64_t input) {
+    return AccessAttr::get(&context, input, {});
+  }
+  Attribute conjunction(ArrayRef<Attribute> terms) {
+    return AndAttr::get(&context, terms);
+  }
+  Attribute disjunction(ArrayRef<Attribute> terms) {
+    return OrAttr::get(&context, terms);
+  }
+
+  MLIRContext context;
+  // Loaded before the attributes below are made.
+  AttnDialect *dialect = context.getOrLoadDialect<AttnDialect>();
+  Attribute causal = CausalAttr::get(&context);
+  Attribute prefix = PrefixAttr::get(&context, 5);
+  Attribute tokens = IndicesAttr::get(&context, 16, access(0));
+  Attribute blocks = BlocksAttr::get(&context, 64, 32, access(1), access(2));
+  Attribute mask = MaskAttr::get(&context, access(3));
+};
+} // namespace
+
+TEST_F(TermRolesTest, AListIsATermOfTheOutermostAnd) {
+  for (Attribute list : {tokens, blocks}) {
+    auto roles = assignTermRoles(conjunction({causal, list}));
+    ASSERT_TRUE(succeeded(roles));
+    EXPECT_EQ(roles->list, list);
+    EXPECT_EQ(roles->planned, causal);
+    EXPECT_FALSE(roles->visitsGaps);
+    roles = assignTermRoles(list);
+    ASSERT_TRUE(succeeded(roles));
+    EXPECT_EQ(roles->list, list);
+    EXPECT_FALSE(roles->planned);
+  }
+  auto roles = assignTermRoles(causal);
+  ASSERT_TRUE(succeeded(roles));
+  EXPECT_FALSE(roles->list);
+  EXPECT_EQ(roles->planned, causal);
+}
+
+TEST_F(TermRolesTest, BlocksStandAnywhere) {
+  Attribute negation = NotAttr::get(&context, blocks);
+  for (Attribute term : {negation, disjunction({blocks, causal}),
+                         disjunction({negation, prefix})}) {
+    auto roles = assignTermRoles(conjunction({causal, term}));
+    ASSERT_TRUE(succeeded(roles));
+    EXPECT_EQ(roles->list, blocks);
+    EXPECT_TRUE(roles->visitsGaps);
+    EXPECT_EQ(roles->planned, conjunction({causal, term}));
+    // The list restricts what is between its blocks like any term.
+    roles = assignTermRoles(conjunction({blocks, term}));
+    ASSERT_TRUE(succeeded(roles));
+    EXPECT_EQ(roles->planned, conjunction({blocks, term}));
+  }
+}
+
+TEST_F(TermRolesTest, OneListIsWalked) {
+  Attribute other = IndicesAttr::get(&context, 8, access(4));
+  for (Attribute wrong :
+       {conjunction({tokens, other}), conjunction({blocks, tokens}),
+        disjunction({blocks, other}), disjunction({tokens, causal}),
+        Attribute(NotAttr::get(&context, tokens))})
+    EXPECT_TRUE(failed(assignTermRoles(wrong)));
+}
+
+TEST_F(TermRolesTest, MasksAreTested) {
+  auto roles =
+      assignTermRoles(conjunction({causal, disjunction({mask, blocks}), mask}));
+  ASSERT_TRUE(succeeded(roles));
+  EXPECT_EQ(roles->planned, causal);
+  EXPECT_EQ(ArrayRef(roles->tested),
+            ArrayRef({disjunction({mask, blocks}), mask}));
+  EXPECT_TRUE(roles->visitsGaps);
+}
+
+/// Bands of keys, as many parts as there are.
+static Attribute getBands(MLIRContext *context, int64_t count) {
+  SmallVector<Attribute> bands;
+  for (int64_t i = 0; i < count; ++i)
+    bands.push_back(AndAttr::get(
+        context, {PrefixAttr::get(context, 10 * i + 5),
+                  NotAttr::get(context, PrefixAttr::get(context, 10 * i))}));
+  return OrAttr::get(context, bands);
+}
+
+TEST_F(TermRolesTest, WhatHasTooManyPartsIsTested) {
+  Attribute eight = getBands(&context, 8), nine = getBands(&context, 9);
+  auto roles = assignTermRoles(eight);
+  ASSERT_TRUE(succeeded(roles));
+  EXPECT_EQ(roles->planned, eight);
+  EXPECT_TRUE(roles->tested.empty());
+  roles = assignTermRoles(nine);
+  ASSERT_TRUE(succeeded(roles));
+  EXPECT_FALSE(roles->planned);
+  EXPECT_EQ(ArrayRef(roles->tested), ArrayRef(nine));
+  EXPECT_EQ(ArrayRef(roles->uncounted), ArrayRef(nine));
+  // The others keep their places.
+  roles = assignTermRoles(conjunction({prefix, nine, causal}));
+  ASSERT_TRUE(succeeded(roles));
+  EXPECT_EQ(roles->planned, conjunction({prefix, causal}));
+  EXPECT_EQ(ArrayRef(roles->tested), ArrayRef(nine));
+}
+
+TEST_F(TermRolesTest, TermsThatDoNotFitTogether) {
+  // Each fits, and both make fifteen parts, of which the first stays.
+  Attribute window = WindowAttr::get(&context, 9, 9);
+  Attribute three = disjunction(
+      {window, NotAttr::get(&context, WindowAttr::get(&context, 30, 30))});
+  Attribute five = getBands(&context, 5);
+  auto roles = assignTermRoles(conjunction({five, three}));
+  ASSERT_TRUE(succeeded(roles));
+  EXPECT_EQ(roles->planned, three);
+  EXPECT_EQ(ArrayRef(roles->tested), ArrayRef(five));
+  // Parts that do not meet are none.
+  Attribute low = getBands(&context, 4);
+  Attribute halves = disjunction({prefix, NotAttr::get(&context, prefix)});
+  roles = assignTermRoles(conjunction({low, halves}));
+  ASSERT_TRUE(succeeded(roles));
+  EXPECT_EQ(roles->planned, conjunction({low, halves}));
+}
+
+TEST_F(TermRolesTest, RelaxedTermsThatDoNotFit) {
+  Attribute nine = getBands(&context, 9);
+  Attribute term = conjunction({mask, nine});
+  auto roles = assignTermRoles(disjunction({term, causal}));
+  ASSERT_TRUE(succeeded(roles));
+  EXPECT_FALSE(roles->planned);
+  ASSERT_EQ(roles->tested.size(), 1u);
+  EXPECT_EQ(roles->uncounted.size(), 1u);
+}
