@@ -56,6 +56,18 @@ FORMS = {
              ("per_head", *(("leading", 3 * h) for h in range(6)))),
         ),
     ),
+    # Heads of other kinds, each where a set of its number holds.
+    "kinds": replace(
+        BASE,
+        where=(
+            ("causal",),
+            ("or",
+             ("and", ("affine_set_of_head", ("1 - h",)), ("neighborhood", (25,))),
+             ("and", ("affine_set_of_head", ("h - 2", "3 - h")), ("power_of_two", 8)),
+             ("and", ("affine_set_of_head", ("h - 4",)), ("radial", 9, 30, 1.0, 4)),
+             ("window", 5, 0)),
+        ),
+    ),
     "lengths": replace(
         BASE, where=(windows(9, 18, 36, 72, 144, 288, right=4),), key_lengths=True,
         query_lengths=True,
