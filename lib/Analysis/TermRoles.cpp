@@ -178,28 +178,102 @@ static llvm::SmallBitVector chooseFitting(ArrayRef<Attribute> terms) {
 // Roles
 //===----------------------------------------------------------------------===//
 
-FailureOr<TermRoles> attn::assignTermRoles(Attribute expression) {
-  TermRoles roles;
-  if (!expression)
-    return roles;
+/// A term where it is known whether keys are listed: nothing if it holds
+/// nowhere, and null if it holds everywhere.
+using Known = std::optional<Attribute>;
+
+static Known assume(Attribute term, Attribute list, bool isListed) {
+  if (term == list)
+    return isListed ? Known(Attribute()) : std::nullopt;
+  if (getLists(term).empty())
+    return term;
+  MLIRContext *context = term.getContext();
+  if (auto negation = dyn_cast<NotAttr>(term)) {
+    Known inner = assume(negation.getTerm(), list, isListed);
+    if (inner && *inner)
+      return NotAttr::get(context, *inner);
+    return inner ? std::nullopt : Known(Attribute());
+  }
+  bool isAnd = isa<AndAttr>(term);
+  SmallVector<Attribute> left;
+  for (Attribute inner :
+       isAnd ? cast<AndAttr>(term).getTerms() : cast<OrAttr>(term).getTerms()) {
+    Known known = assume(inner, list, isListed);
+    bool isOpen = known && *known;
+    if (isOpen)
+      left.push_back(*known);
+    else if (known.has_value() != isAnd)
+      return known;
+  }
+  if (left.empty())
+    return isAnd ? Known(Attribute()) : std::nullopt;
+  if (left.size() == 1)
+    return left.front();
+  return isAnd ? Attribute(AndAttr::get(context, left))
+               : OrAttr::get(context, left);
+}
+
+/// Whether no key is dead because it is listed: the list stands under no odd
+/// number of negations.
+static bool isMonotone(Attribute term, bool isNegated) {
+  if (getLists(term).empty())
+    return true;
+  if (auto negation = dyn_cast<NotAttr>(term))
+    return isMonotone(negation.getTerm(), !isNegated);
+  ArrayRef<Attribute> terms;
+  if (auto conjunction = dyn_cast<AndAttr>(term))
+    terms = conjunction.getTerms();
+  else if (auto disjunction = dyn_cast<OrAttr>(term))
+    terms = disjunction.getTerms();
+  else
+    return !isNegated;
+  return llvm::all_of(
+      terms, [&](Attribute inner) { return isMonotone(inner, isNegated); });
+}
+
+/// Finds out where the list is walked, and what is left of `expression` for the
+/// other roles.
+static FailureOr<Attribute> assignList(Attribute expression, TermRoles &roles) {
   for (Attribute list : getLists(expression)) {
     if (roles.list && roles.list != list)
       return failure();
     roles.list = list;
   }
-  SmallVector<Attribute> terms = getTerms(expression);
-  roles.visitsGaps = llvm::any_of(terms, [&](Attribute term) {
-    return term != roles.list && !getLists(term).empty();
-  });
-  // Between listed tokens there is no range to walk.
-  if (roles.visitsGaps && isa<IndicesAttr>(roles.list))
+  if (!roles.list)
+    return expression;
+  Known inside = assume(expression, roles.list, /*isListed=*/true);
+  Known outside = assume(expression, roles.list, /*isListed=*/false);
+  if (inside && !outside)
+    return *inside;
+  roles.visitsGaps = true;
+  if (isa<BlocksAttr>(roles.list))
+    return expression;
+  // A listed token is visited by itself, and may be in a range that is walked.
+  if (!outside || !*outside || !isMonotone(expression, /*isNegated=*/false) ||
+      hasPointAtoms(expression))
     return failure();
+  roles.listed = NotAttr::get(expression.getContext(), *outside);
+  if (*inside)
+    roles.listed = join({*inside, roles.listed});
+  if (!fitsPlan(*outside) || !fitsPlan(roles.listed))
+    return failure();
+  return *outside;
+}
+
+FailureOr<TermRoles> attn::assignTermRoles(Attribute expression) {
+  TermRoles roles;
+  if (!expression)
+    return roles;
+  FailureOr<Attribute> rest = assignList(expression, roles);
+  if (failed(rest))
+    return failure();
+  if (!*rest)
+    return roles;
+  SmallVector<Attribute> terms = getTerms(*rest);
   // Null where a term says nothing about ranges.
   SmallVector<Attribute> planned, known;
   for (Attribute term : terms) {
     Attribute &part = known.emplace_back();
-    if (term == roles.list && !roles.visitsGaps)
-      continue;
     part = term;
     if (hasPointAtoms(term) || mixesOrders(term)) {
       roles.tested.push_back(term);

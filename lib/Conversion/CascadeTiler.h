@@ -255,6 +255,7 @@ private:
 
   // Emission of loops.
   void emitIterate(OpBuilder &builder, IterateOp op);
+  void emitWalk(OpBuilder &builder, IterateOp op);
   KeyInterval cutToSplit(OpBuilder &builder, IterateOp op,
                          KeyInterval interval);
   void emitInterval(OpBuilder &builder, IterateOp op, KeyInterval interval);
@@ -323,6 +324,7 @@ private:
   static Value roundDown(OpBuilder &builder, Location loc, Value value,
                          Value unit);
   bool isUntested(IterateOp op);
+  bool walksTokensApart() const;
   std::optional<PlanAttr> getTokenTest();
   static bool isNeverFull(PlanAttr plan);
   Value buildIsFull(OpBuilder &builder, Location loc, Value stepEnd);
@@ -364,8 +366,8 @@ private:
 
   CascadeOp cascade;
   CascadeSpace space;
-  /// The atom whose lists tiles walk, or null, and whether they visit what is
-  /// between the blocks of a list, too.
+  /// The atom whose lists tiles walk, or null, and whether they visit keys that
+  /// the list does not name, too.
   Attribute listAtom;
   bool visitsGaps = false;
   /// The terms of the sparsity that the plan knows in part, those with masks or

@@ -371,8 +371,8 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
               "not have yet";
   if (!space.getLists().empty() && !listAtom)
     return emit(cascade)
-           << "lists of keys are walked one at a time, and one of "
-              "tokens by a term of the outermost 'and'";
+           << "tiles walk one list, and one of tokens neither under "
+              "'not' nor beside masks and predicates under 'or'";
   ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();
   if (!gridTile.empty() &&
       (!grid || !iterate || grid->axes.size() != gridTile.size()))

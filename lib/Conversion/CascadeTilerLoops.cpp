@@ -140,13 +140,27 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
   packInputs(builder, op);
   if (op.getParentAttr() == space.keyRank)
     preparePointTest(builder, loc);
+  emitWalk(builder, op);
+  if (walksTokensApart()) {
+    // Then the ranges, as if there were no list.
+    Attribute list = std::exchange(listAtom, Attribute());
+    Value count = std::exchange(place.keyExtent, Value());
+    emitWalk(builder, op);
+    listAtom = list;
+    place.keyExtent = count;
+  }
+  workspaceBytes = std::max(workspaceBytes, stepBytes);
+}
 
+/// Emits the steps over the keys of a list, or over the plan's ranges.
+void CascadeTiler::emitWalk(OpBuilder &builder, IterateOp op) {
+  Location loc = op.getLoc();
   OpBuilder::InsertionGuard guard(builder);
   // The blocks of a list, one after the other, each as far as the plan's
   // intervals reach into it. Where gaps have others, they are found in there.
   auto blocks = dyn_cast_or_null<BlocksAttr>(listAtom);
   std::optional<KeyInterval> block;
-  if (visitsGaps)
+  if (blocks && visitsGaps)
     block = walkBlocksAndGaps(builder, loc, blocks);
   else if (blocks)
     isListed = arith::ConstantIndexOp::create(builder, loc, 1);
@@ -180,7 +194,6 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
         arith::MinSIOp::create(builder, loc, interval.end, block->end);
   }
   emitInterval(builder, op, cutToSplit(builder, op, interval));
-  workspaceBytes = std::max(workspaceBytes, stepBytes);
   stepFirst = stepCount = tileFirst = isListed = {};
 }
 
@@ -227,7 +240,8 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
     emitStep(builder, op, /*masked=*/false);
     return;
   }
-  if (grid ? !testsWindows() : isNeverFull(*op.getPlan())) {
+  if (grid ? !testsWindows()
+           : walksTokensApart() || isNeverFull(*op.getPlan())) {
     emitStep(builder, op, /*masked=*/true);
     return;
   }

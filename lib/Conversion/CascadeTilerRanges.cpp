@@ -45,12 +45,13 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   if (isUntested(op) || testsWindows())
     return {{zero, extent}};
   std::optional<PlanAttr> plan = op.getPlan();
-  if (grid) {
+  std::optional<PlanAttr> tokenPlan = getTokenTest();
+  if (grid || walksTokensApart()) {
     // The slots of the keys are all walked, and their tokens tested.
     testType = chooseTestType(builder);
     withTokenPlan([&] {
-      buildPlanSymbols(builder, loc, *plan);
-      buildTestTerms(builder, loc, *plan);
+      buildPlanSymbols(builder, loc, *tokenPlan);
+      buildTestTerms(builder, loc, *tokenPlan);
     });
     return {{zero, extent}};
   }
@@ -67,7 +68,6 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   buildPlanSymbols(builder, loc, *plan);
   testType = chooseTestType(builder);
   buildTestTerms(builder, loc, *plan);
-  std::optional<PlanAttr> tokenPlan = op.getTokenPlan();
   if (tokenPlan)
     withTokenPlan([&] {
       buildPlanSymbols(builder, loc, *tokenPlan);
@@ -177,13 +177,24 @@ CascadeTiler::mergeIntervals(OpBuilder &builder, Location loc,
 bool CascadeTiler::isUntested(IterateOp op) {
   if (grid)
     return isAlwaysFull();
+  if (walksTokensApart())
+    return !getTokenTest();
   std::optional<PlanAttr> plan = op.getPlan();
   return !plan ||
-         (isWholePlan(*plan) && !op.getTokenPlan() && testedTerms.empty());
+         (isWholePlan(*plan) && !getTokenTest() && testedTerms.empty());
+}
+
+/// Whether the walk at hand is over a list of tokens beside ranges of keys,
+/// which the plan is made for.
+bool CascadeTiler::walksTokensApart() const {
+  return visitsGaps && isa_and_nonnull<IndicesAttr>(listAtom);
 }
 
 /// The plan whose element test takes tokens, if there is one.
 std::optional<PlanAttr> CascadeTiler::getTokenTest() {
+  // Ranges beside a list have no slots.
+  if (visitsGaps && !listAtom)
+    return std::nullopt;
   if (!grid)
     return iterate.getTokenPlan();
   return grid->isAlone ? std::nullopt : iterate.getPlan();
@@ -205,7 +216,7 @@ Value CascadeTiler::buildIsFull(OpBuilder &builder, Location loc,
   if (testsWindows())
     return place.grid->isFull;
   // What reads tokens, a mask or a predicate may fail at any slot.
-  if (iterate.getTokenPlan() || !testedTerms.empty())
+  if (getTokenTest() || !testedTerms.empty())
     return arith::ConstantIntOp::create(builder, loc, 0, /*width=*/1);
   Value isFull;
   for (KeyInterval range : fullRanges) {

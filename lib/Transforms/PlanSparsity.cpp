@@ -132,15 +132,18 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   FailureOr<TermRoles> roles = assignTermRoles(
       space.sparsity ? space.sparsity.getExpression() : Attribute());
   if (failed(roles))
-    return refuse("lists of keys are walked one at a time, and one of tokens "
-                  "by a term of the outermost 'and'");
+    return refuse("tiles walk one list, and one of tokens neither under 'not' "
+                  "nor beside masks and predicates under 'or'");
   remarkTested(cascade, *roles);
 
   PlaneRestriction restriction = getRestriction(space, *roles);
   // Where tokens are permuted, slots are planned, and tokens tested. The slots
-  // of a list of tokens are their numbers in it.
+  // of a list of tokens are their numbers in it; ranges beside it are planned.
   std::optional<PlaneRestriction> ofTokens;
-  if (isa_and_nonnull<IndicesAttr>(roles->list)) {
+  if (roles->listed) {
+    ofTokens = restriction;
+    ofTokens->expression = roles->listed;
+  } else if (isa_and_nonnull<IndicesAttr>(roles->list)) {
     ofTokens = restriction;
     restriction = PlaneRestriction();
     restriction.isPart = true;

@@ -54,10 +54,10 @@ func.func @weights(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?x?xf32> 
 // CHECK: [attn-form] cascade1 of two_forms is compiled unfused
 func.func @two_forms(%q: tensor<1x1x?x8xf32>, %k: tensor<1x1x?x8xf32>, %l: tensor<?x?xi32>) -> tensor<1x1x?x8xf32> {
   %a = attn.attention(%q, %k, %k) where causal : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
-  // expected-remark @below {{cannot be planned: lists of keys are walked one at a time}}
+  // expected-remark @below {{cannot be planned: tiles walk one list}}
   // expected-remark @below {{the cascade is compiled unfused: its sparsity has no plan}}
   // expected-remark @below {{compiled einsum by einsum}}
-  %b = attn.attention(%a, %k, %k) where indices(16, %l[] : tensor<?x?xi32>) or causal : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
+  %b = attn.attention(%a, %k, %k) where not indices(16, %l[] : tensor<?x?xi32>) : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
   return %b : tensor<1x1x?x8xf32>
 }
 

@@ -120,11 +120,36 @@ func.func @twice(%s: tensor<?x?xf32>, %o: tensor<?xi32>, %i: tensor<?xi32>) -> t
 
 // -----
 
+// Ranges are walked as without the list, and tokens that are in none of them.
 // CHECK-LABEL: @union
 func.func @union(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
-  // CHECK: attn.iterate n1 of n by n0 init(%{{.*}} : tensor<?xf32>) {
-  // expected-remark @+1 {{cannot be planned: lists of keys are walked one at a time, and one of tokens by a term of the outermost 'and'}}
+  // CHECK: attn.iterate n1 of n by n0
+  // CHECK-SAME: plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>
+  // CHECK-SAME: tokens <symbols = [M, N],
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (-d0 + d1 - 1)>>
+  // expected-remark @+1 {{tests every key of the lists}}
   %r = attn.cascade (%S = %s, %L = %l) where indices(16, %L[]) or causal over (m, n) align top_left
+      : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @negation
+func.func @negation(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
+  // CHECK: attn.iterate n1 of n by n0 init(%{{.*}} : tensor<?xf32>) {
+  // expected-remark @+1 {{cannot be planned: tiles walk one list, and one of tokens neither under 'not' nor beside masks and predicates under 'or'}}
+  %r = attn.cascade (%S = %s, %L = %l) where not indices(16, %L[]) over (m, n) align top_left
       : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
     %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>

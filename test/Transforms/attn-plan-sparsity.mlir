@@ -514,9 +514,9 @@ func.func @many_causal(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // -----
 
-// expected-error @+2 {{cannot be planned: lists of keys are walked one at a time, and one of tokens by a term of the outermost 'and'}}
+// expected-error @+2 {{cannot be planned: tiles walk one list, and one of tokens neither under 'not' nor beside masks and predicates under 'or'}}
 func.func @lists(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
-  %o = attn.cascade (%S = %s, %L = %l) where indices(16, %L[]) or causal over (m, n) align top_left : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %L = %l) where not indices(16, %L[]) over (m, n) align top_left : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
     %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
     %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {

@@ -57,6 +57,10 @@ SPECS = {
         16, 24, heads=2, key_heads=2, lse=True,
         where=(("or", ("blocks", 32, 16, "h"), ("window", 9, 2), ("mask", "mn")),),
     ),
+    "beside": Spec(
+        16, 24, heads=2, key_heads=2, lse=True,
+        where=(("or", ("indices", 16, "h"), ("window", 9, 2)),),
+    ),
     "parts": Spec(16, 24, heads=2, key_heads=2, lse=True, where=(STRIPES, ("causal",))),
     "tokens": Spec(16, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 16, "h"),)),
     "sigmoid": Spec(16, 16, normaliser="sigmoid", where=(("causal",),)),

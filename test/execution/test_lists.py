@@ -73,6 +73,31 @@ SPECS = {
     ),
     "gaps_bf16": replace(BASE, dtype="bf16", where=(("or", BLOCKS, ("window", 20, 5)),)),
     "gaps_f64": replace(BASE, dtype="f64", where=(("not", BLOCKS),), softcap=9.0),
+    # Ranges are walked beside the tokens of a list.
+    "beside_window": replace(BASE, where=(("or", TOKENS, ("window", 20, 5)),)),
+    "beside_slash": replace(
+        BASE, where=(("causal",), ("or", ("window", 40, 0), ("prefix", 4), TOKENS)), sinks=True,
+    ),
+    "beside_limits": replace(
+        BASE,
+        where=(("or", ("and", TOKENS, ("window", 90, 40)), ("block_diagonal", 50)),),
+        align="top_left", region="every_third",
+    ),
+    "beside_lengths": replace(
+        BASE, where=(("or", ("indices", 48, "b"), ("window", 9, 70)),),
+        key_lengths=True, query_lengths=True, bias="bhmn",
+    ),
+    "beside_heads": replace(
+        BASE,
+        where=(("or", TOKENS, ("per_head", *(("window", n, 2) for n in (0, 90, 10, 40)))),),
+        offset="row", align="offset",
+    ),
+    "beside_gates": replace(
+        BASE, where=(("or", ("indices", 1, "bh"), ("causal",)),), normaliser="l1", lse=False,
+        gates=(("value", "sigmoid", "bknf", False), ("weight", "sigmoid", "bmn", True)),
+    ),
+    "beside_bf16": replace(BASE, dtype="bf16", where=(("or", TOKENS, ("window", 20, 5)),)),
+    "beside_f64": replace(BASE, dtype="f64", where=(("or", TOKENS, ("window", 20, 5)),)),
     "tokens": replace(BASE, where=(TOKENS,)),
     "tokens_causal": replace(BASE, where=(TOKENS, ("causal",)), region="alibi"),
     "tokens_shared": replace(BASE, where=(("indices", 48, ""),), sinks=True, bias="bhmn"),
@@ -92,15 +117,14 @@ SPECS = {
     "tokens_f16": replace(BASE, dtype="f16", where=(TOKENS, ("causal",))),
     "tokens_f64": replace(BASE, dtype="f64", where=(TOKENS,), lse=False),
 }  # fmt: skip
+QUICK = ["blocks_causal", "gaps_big_bird", "beside_slash", "tokens_causal"]
 LENGTHS = [(113, 239), (300, 257), (49, 16), (1, 64), (64, 1), (160, 320)]
 
 
 def pytest_generate_tests(metafunc):
     if "name" in metafunc.fixturenames:
         quick = metafunc.config.getoption("--tier") == "quick"
-        metafunc.parametrize(
-            "name", ["blocks_causal", "gaps_big_bird", "tokens_causal"] if quick else list(SPECS)
-        )
+        metafunc.parametrize("name", QUICK if quick else list(SPECS))
 
 
 def test_lists(kernels, name, seed):
@@ -118,6 +142,8 @@ def test_lists(kernels, name, seed):
         "blocks_flat",
         "blocks_lengths",
         "gaps_big_bird",
+        "beside_limits",
+        "beside_lengths",
         "gaps_mask",
         "tokens_causal",
         "tokens_by_row",
@@ -146,10 +172,10 @@ def test_empty_lists(kernels, listed, form):
         assert (out == 0).all() and np.isneginf(lse).all()
 
 
-@pytest.mark.parametrize("listed", ["blocks_causal", "gaps_big_bird", "tokens_causal"])
+@pytest.mark.parametrize("listed", QUICK)
 def test_counting(kernels, listed):
     """K = 0 and V = 1 at every third key: O times the live count is an integer."""
-    spec = replace(SPECS[listed], region=None)
+    spec = replace(SPECS[listed], region=None, sinks=False)
     case = operands(spec, 2, 200, 257, np.random.default_rng(7))
     case.arrays["k"][...] = 0
     case.arrays["v"][...] = (np.arange(257) % 3 == 0)[None, None, :, None]
@@ -162,7 +188,7 @@ def test_counting(kernels, listed):
             assert (np.abs(got - want) < 1e-3).all()
 
 
-@pytest.mark.parametrize("listed", ["blocks_causal", "gaps_big_bird", "tokens_causal"])
+@pytest.mark.parametrize("listed", QUICK)
 def test_dead_keys_change_no_bit(kernels, listed):
     """What stands at keys that no list of a row names never reaches it."""
     spec = replace(SPECS[listed], region=None)
@@ -280,15 +306,16 @@ def test_unchecked_lists_stay_in_bounds(kernels, listed, form):
 
 
 def test_elsewhere_unfused(kernels):
-    """Two lists, and tokens under `or`, are compiled einsum by einsum, and are right."""
+    """Two lists, and tokens under `not` or beside masks, are compiled einsum by einsum, and
+    are right."""
     for where in (
-        (("or", TOKENS, ("window", 9, 9)),),
         (("not", TOKENS), ("causal",)),
+        (("or", TOKENS, ("mask", "mn")),),
         (("or", BLOCKS, ("blocks", 32, 16, "h")),),
         (BLOCKS, TOKENS),
     ):
         spec = replace(BASE, where=where)
-        with pytest.raises(CompileError, match="lists of keys are walked one at a time"):
+        with pytest.raises(CompileError, match="tiles walk one list"):
             kernels.get(spec)
         case = operands(spec, 2, 65, 90, np.random.default_rng(13))
         judge(case, run(kernels.get(spec, "--form=auto"), case))

@@ -23,15 +23,18 @@ namespace mlir::attn {
 struct TermRoles {
   /// The atom that names the list which tiles walk, or null.
   Attribute list;
-  /// Whether tiles visit what is between the blocks of the list, too: the atom
-  /// is more than a term of the outermost `and`. `planned` and `tested` then
-  /// read it, and it holds in all of a block and nowhere between.
+  /// Whether tiles visit keys that the list does not name, too. Where it is one
+  /// of blocks, `planned` and `tested` then read it: it holds in all of a block
+  /// and nowhere between. One of tokens is walked by itself, and ranges like
+  /// those of a sparsity without it.
   bool visitsGaps = false;
-  /// What the terms say about ranges, without the list where it is a term of
-  /// the outermost `and` alone. In the place of a mask or a predicate, which
-  /// may hold and may not, stands whatever makes most points live. Null if
-  /// there is nothing.
+  /// What the terms say about ranges, but for the list, which is left out where
+  /// it is not read. In the place of a mask or a predicate, which may hold and
+  /// may not, stands whatever makes most points live. Null if there is nothing.
   Attribute planned;
+  /// What listed tokens are tested for where ranges are walked, too: those that
+  /// are live, and in no range.
+  Attribute listed;
   /// The terms of the outermost `and` that `planned` does not know or knows in
   /// part: those with masks or predicates in them, those with atoms of slots
   /// and of tokens, and `uncounted`.
@@ -50,8 +53,8 @@ bool mixesOrders(Attribute term);
 std::pair<Attribute, Attribute> splitOrders(Attribute expression);
 
 /// Gives each term of `expression`, which may be null, its roles. Fails where
-/// it names several lists, or one of tokens that is no term of the outermost
-/// `and`.
+/// it names several lists; where tokens are listed that are dead because they
+/// are, or whether they are is asked beside masks or predicates.
 FailureOr<TermRoles> assignTermRoles(Attribute expression);
 
 } // namespace mlir::attn

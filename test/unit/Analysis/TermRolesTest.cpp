@@ -63,19 +63,56 @@ TEST_F(TermRolesTest, BlocksStandAnywhere) {
     EXPECT_EQ(roles->list, blocks);
     EXPECT_TRUE(roles->visitsGaps);
     EXPECT_EQ(roles->planned, conjunction({causal, term}));
-    // The list restricts what is between its blocks like any term.
-    roles = assignTermRoles(conjunction({blocks, term}));
-    ASSERT_TRUE(succeeded(roles));
-    EXPECT_EQ(roles->planned, conjunction({blocks, term}));
   }
 }
 
-TEST_F(TermRolesTest, OneListIsWalked) {
+TEST_F(TermRolesTest, NothingBetweenBlocks) {
+  Attribute negation = NotAttr::get(&context, blocks);
+  std::pair<Attribute, Attribute> cases[] = {
+      {conjunction({blocks, disjunction({blocks, causal})}), {}},
+      {conjunction({blocks, disjunction({negation, prefix})}), prefix},
+      {disjunction(
+           {conjunction({blocks, causal}), conjunction({blocks, prefix})}),
+       disjunction({causal, prefix})}};
+  for (auto [expression, planned] : cases) {
+    auto roles = assignTermRoles(expression);
+    ASSERT_TRUE(succeeded(roles));
+    EXPECT_EQ(roles->list, blocks);
+    EXPECT_FALSE(roles->visitsGaps);
+    EXPECT_EQ(roles->planned, planned);
+  }
+}
+
+TEST_F(TermRolesTest, TokensBesideRanges) {
+  // Without the list, and what it adds.
+  auto roles =
+      assignTermRoles(conjunction({causal, disjunction({tokens, prefix})}));
+  ASSERT_TRUE(succeeded(roles));
+  EXPECT_TRUE(roles->visitsGaps);
+  Attribute between = conjunction({causal, prefix});
+  EXPECT_EQ(roles->planned, between);
+  EXPECT_EQ(roles->listed,
+            conjunction({causal, NotAttr::get(&context, between)}));
+  roles = assignTermRoles(disjunction({tokens, causal}));
+  ASSERT_TRUE(succeeded(roles));
+  EXPECT_EQ(roles->planned, causal);
+  EXPECT_EQ(roles->listed, NotAttr::get(&context, causal));
+  // An even number of negations is none.
+  Attribute twice =
+      NotAttr::get(&context, conjunction({NotAttr::get(&context, tokens),
+                                          NotAttr::get(&context, causal)}));
+  EXPECT_TRUE(succeeded(assignTermRoles(twice)));
+}
+
+TEST_F(TermRolesTest, WhatIsNotWalked) {
   Attribute other = IndicesAttr::get(&context, 8, access(4));
+  Attribute negation = NotAttr::get(&context, tokens);
   for (Attribute wrong :
        {conjunction({tokens, other}), conjunction({blocks, tokens}),
-        disjunction({blocks, other}), disjunction({tokens, causal}),
-        Attribute(NotAttr::get(&context, tokens))})
+        disjunction({blocks, other}), negation, conjunction({tokens, negation}),
+        disjunction({mask, tokens}),
+        disjunction(
+            {conjunction({tokens, causal}), conjunction({negation, prefix})})})
     EXPECT_TRUE(failed(assignTermRoles(wrong)));
 }
 
