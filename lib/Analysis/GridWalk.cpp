@@ -25,9 +25,9 @@ KeyRange GridAxis::getWindow(int64_t coordinate) const {
 std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {
   CascadeSpace space = cascade.getSpace();
   if (!space.sparsity || space.isPacked() || !space.permutations.empty() ||
-      !space.getLists().empty() || space.hasPointAtoms())
+      !space.getLists().empty())
     return std::nullopt;
-  // What a plan has no room for is tested in ranges of keys alone.
+  // Terms are tested in ranges of keys alone.
   Attribute expression = space.sparsity.getExpression();
   FailureOr<TermRoles> roles = assignTermRoles(expression);
   if (failed(roles) || !roles->tested.empty())

@@ -143,9 +143,9 @@ func.func @rows(%q: !rows, %o: memref<32x16xf32>, %w: memref<?xi8>) attributes {
 // CHECK-DAG: %[[S:.*]] = memref.alloca() : memref<2x4xf32>
 // CHECK-DAG: %[[P:.*]] = memref.alloca() : memref<2x2xi32>
 // CHECK: %[[W0:.*]] = memref.load %[[S]][%c0, %c0]
-// CHECK: %[[LOW:.*]] = arith.select %{{.*}}, %[[W0]], %[[ZERO]]
+// CHECK: %[[LOW:.*]] = arith.select %{{.*}}, %[[W0]], %[[ZERO]] : f32
 // CHECK: %[[W1:.*]] = memref.load %[[S]][%c0, %c1]
-// CHECK: %[[HIGH:.*]] = arith.select %{{.*}}, %[[W1]], %[[ZERO]]
+// CHECK: %[[HIGH:.*]] = arith.select %{{.*}}, %[[W1]], %[[ZERO]] : f32
 // CHECK: %[[PAIR:.*]] = llvm.inline_asm {{.*}}"cvt.rn.bf16x2.f32 $0, $1, $2;"{{.*}} %[[HIGH]], %[[LOW]]
 // CHECK: memref.store %[[PAIR]], %[[P]][%c0, %c0]
 // CHECK: memref.store %{{.*}}, %[[P]][%c1, %c0]

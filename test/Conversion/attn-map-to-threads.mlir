@@ -91,6 +91,24 @@ func.func @others(%q: memref<32x8xf32>, %o: memref<8xf32>, %w: memref<?xi8>)
 
 // -----
 
+// And so does every lane that reads the number of one.
+// CHECK-LABEL: func.func @number
+// CHECK: attn.einsum [m] =
+// CHECK-NEXT: memref.subview
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: attn.einsum [m] =
+func.func @number(%q: memref<32xf32>, %o: memref<32xf32>, %row: index, %w: memref<?xi8>)
+    attributes {attn.lanes = "m", attn.lane_tile = 32 : i64} {
+  %c0 = arith.constant 0 : index
+  %x = memref.view %w[%c0][] : memref<?xi8> to memref<32xf32>
+  attn.einsum [m] = %q[m] outs(%x) : (memref<32xf32>) -> memref<32xf32>
+  %one = memref.subview %x[%row] [1] [1] : memref<32xf32> to memref<f32, strided<[], offset: ?>>
+  attn.einsum [m] = mul(%q[m], %one[]) outs(%o) : (memref<32xf32>, memref<f32, strided<[], offset: ?>>) -> memref<32xf32>
+  return
+}
+
+// -----
+
 // Points of a parallel loop go to threads, neighbours of the last dimension to
 // neighbours; a store that stands alone is done by the first thread.
 // CHECK-LABEL: func.func @unfused

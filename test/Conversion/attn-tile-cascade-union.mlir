@@ -1,4 +1,5 @@
 // RUN: attn-opt %s --attn-describe-kernel --attn-tile-cascade | FileCheck %s
+// RUN: attn-opt %s --attn-describe-kernel --attn-tile-cascade --canonicalize --cse | FileCheck %s --check-prefix=BOUNDS
 
 // Two pieces: their intervals are sorted, merged where they touch, and walked
 // in ascending order by one loop around the steps.
@@ -21,6 +22,17 @@
 // CHECK: attn.einsum [n0,m] = map(
 // CHECK: arith.ori
 // CHECK: arith.select
+// The last row of a tile is one in front of its end; steps begin where tiles of all
+// keys do, whatever key the range begins with.
+// BOUNDS-LABEL: func.func @anchored_run0
+// BOUNDS: %[[REST:.*]] = arith.subi %{{.*}}, %c1 : index
+// BOUNDS-NEXT: %[[LAST:.*]] = arith.addi %[[FIRST:.*]], %[[REST]] : index
+// BOUNDS-NEXT: affine.max #{{.*}}(%[[FIRST]])
+// BOUNDS: affine.min #{{.*}}(%[[LAST]])
+// BOUNDS: %[[TILE:.*]] = arith.divui %[[BEGIN:.*]], %c128
+// BOUNDS-NEXT: %[[ANCHOR:.*]] = arith.muli %[[TILE]], %c128
+// BOUNDS: scf.for %[[STEP:.*]] = %[[ANCHOR]] to %{{.*}} step %c128
+// BOUNDS-NEXT: arith.maxsi %[[STEP]], %[[BEGIN]]
 func.func @anchored(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s) where window(5, 0) or prefix(3) over (m, n) align top_left
       mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []>

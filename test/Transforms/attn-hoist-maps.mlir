@@ -68,10 +68,11 @@ func.func @scores(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %g: tensor<?xf32>, %
       %i = attn.index n : index
       %j = arith.index_cast %i : index to i32
       %f = arith.sitofp %j : i32 to f32
-      %w = math.sin %f : f32
+      %shift = arith.addf %b, %f : f32
+      %wave = math.sin %shift : f32
       %x = arith.addf %a, %l : f32
       %y = arith.mulf %x, %h : f32
-      %z = arith.addf %y, %w : f32
+      %z = arith.addf %y, %wave : f32
       attn.yield %z : f32
     } : (tensor<?x?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
     %p = attn.einsum [m,n] = map(%t[m,n]) {
@@ -85,6 +86,38 @@ func.func @scores(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %g: tensor<?xf32>, %
     %o = attn.einsum [m,f] = mul(%w[m,n], %V[n,f]) reduce add(n)
         : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
     attn.yield %o : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+// Nor does what depends on both move: it would be a tensor as large as the plane.
+// CHECK-LABEL: func.func @plane
+// CHECK: attn.cascade
+// CHECK: math.tanh
+// CHECK-NOT: attn.cascade
+func.func @plane(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %b: tensor<?x?xf32>,
+                %v: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %B = %b, %V = %v)
+      : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e)
+        : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+    %t = attn.einsum [m,n] = map(%s[m,n], %B[m,n]) {
+    ^bb0(%x: f32, %y: f32):
+      %z = math.tanh %y : f32
+      %r = arith.addf %x, %z : f32
+      attn.yield %r : f32
+    } : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %p = attn.einsum [m,n] = map(%t[m,n]) {
+    ^bb0(%a: f32):
+      %z = arith.constant 0.0 : f32
+      %y = arith.maximumf %a, %z : f32
+      attn.yield %y : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m,f] = mul(%p[m,n], %V[n,f]) reduce add(n)
+        : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    attn.yield %r : tensor<?x8xf32>
   }
   return %o : tensor<?x8xf32>
 }

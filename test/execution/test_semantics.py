@@ -255,6 +255,19 @@ def test_non_finite_values_at_every_tile_border(kernels, bad, dtype):
         assert bits(lse) == bits(clean_lse)
 
 
+def test_lengths_past_the_end_are_cut(kernels):
+    """Alignment follows what is left of a length, too."""
+    spec = FORMS["lengths"]
+    kernel = kernels.get(spec, "--check-values=false")
+    case = operands(spec, 2, 65, 65, np.random.default_rng(5))
+    case.arrays["kl"][...] = 65
+    case.arrays["ql"][...] = 40
+    whole = run(kernel, case)
+    case.arrays["kl"][...] = 77
+    for got, wanted in zip(run(kernel, case), whole, strict=True):
+        assert got.tobytes() == wanted.tobytes()
+
+
 def test_lengths_out_of_range_read_nothing(kernels):
     """Refused or clamped: a length beyond its tensor must not be followed."""
     spec = FORMS["lengths"]

@@ -541,6 +541,23 @@ func.func @f(%x: tensor<?xi32>) -> tensor<?xi32> {
 
 // -----
 
+// EI-9: so does its remainder
+func.func @f(%x: tensor<?xi32>) -> tensor<?xi32> {
+  %o = attn.cascade (%X = %x) : (tensor<?xi32>) -> tensor<?xi32> {
+    %r = attn.einsum [m] = map(%X[m]) {
+    ^bb0(%v: i32):
+      %c = arith.constant -1 : i32
+      // expected-error @+1 {{may not stand in a map; it is evaluated at dead points too, where this operation has no defined result}}
+      %q = arith.remsi %v, %c : i32
+      attn.yield %q : i32
+    } : (tensor<?xi32>) -> tensor<?xi32>
+    attn.yield %r : tensor<?xi32>
+  }
+  return %o : tensor<?xi32>
+}
+
+// -----
+
 // EI-9: a remainder by zero at a dead point would end the program
 func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?xf32>) -> tensor<?xf32> {
