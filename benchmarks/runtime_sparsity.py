@@ -6,7 +6,7 @@
 #
 # ===----------------------------------------------------------------------===//
 """Compares f32 kernels whose sparsity is data with the unmasked one, per live pair:
-packed documents, lists of key blocks, lists of tokens.
+packed documents, lists of key blocks, lists of tokens, and lists beside a window.
 
 One thread, pinned; the kernels take turns, and the least times are compared. A
 ratio of 1 means that the time follows the work that is left.
@@ -28,7 +28,9 @@ from floor import BIN, Kernel, seconds
 
 OFFSETS = "%s: tensor<?xi32>"
 SEGMENTS = "segments(%s : tensor<?xi32>)"
-BLOCKS = "where blocks(64, 64, %p[] : tensor<?xi32>, %i[] : tensor<?xi32>)"
+BLOCKS = "blocks(64, 64, %p[] : tensor<?xi32>, %i[] : tensor<?xi32>)"
+TOKENS = "indices(16, %l[] : tensor<?x?xi32>)"
+WINDOW = 256
 
 
 def build(folder: Path, number: int, features: int, arguments: str, clauses: str) -> Kernel:
@@ -54,6 +56,16 @@ def documents(rng, tokens: int) -> np.ndarray:
     return np.array(offsets, np.int32)
 
 
+def beside_window(tokens: int, listed) -> int:
+    """Live pairs of a causal window and of keys that `listed` gives for a row."""
+    count = 0
+    for row in range(tokens):
+        live = listed(row)[: row + 1].copy()
+        live[max(0, row + 1 - WINDOW) :] = True
+        count += int(live.sum())
+    return count
+
+
 def rows(rng, tokens: int):
     """Label, arguments, clauses, their values and the live pairs of each."""
     offsets = documents(rng, tokens)
@@ -64,18 +76,32 @@ def rows(rng, tokens: int):
     lists = np.stack([
         np.sort(rng.choice(tokens, 512, replace=False)) for _ in range(tokens // 16)
     ]).astype(np.int32)  # fmt: skip
+    in_blocks = np.repeat(chosen, 64, axis=1)
+    in_lists = np.zeros((tokens // 16, tokens), bool)
+    np.put_along_axis(in_lists, lists.astype(np.int64), True, axis=1)
+    beside = f"where causal and (window({WINDOW - 1}, 0) or {{}})"
     triangle = (sizes * (sizes + 1) // 2).sum()
     return [
         ("none", "", "", [], tokens**2),
         ("documents", OFFSETS, SEGMENTS, [offsets], (sizes**2).sum()),
         ("causal documents", OFFSETS, f"where causal {SEGMENTS}", [offsets], triangle),
         (
-            "blocks of 64 by 64, 10 %", "%p: tensor<?xi32>, %i: tensor<?xi32>", BLOCKS,
-            [ends, entries], chosen.sum() * 64 * 64,
+            "blocks of 64 by 64, 10 %", "%p: tensor<?xi32>, %i: tensor<?xi32>",
+            f"where {BLOCKS}", [ends, entries], chosen.sum() * 64 * 64,
         ),
         (
-            "512 keys for 16 queries", "%l: tensor<?x?xi32>",
-            "where indices(16, %l[] : tensor<?x?xi32>)", [lists], tokens * 512,
+            f"the same or window({WINDOW - 1}, 0), causal",
+            "%p: tensor<?xi32>, %i: tensor<?xi32>", beside.format(BLOCKS), [ends, entries],
+            beside_window(tokens, lambda row: in_blocks[row // 64]),
+        ),
+        (
+            "512 keys for 16 queries", "%l: tensor<?x?xi32>", f"where {TOKENS}", [lists],
+            tokens * 512,
+        ),
+        (
+            f"the same or window({WINDOW - 1}, 0), causal", "%l: tensor<?x?xi32>",
+            beside.format(TOKENS), [lists],
+            beside_window(tokens, lambda row: in_lists[row // 16]),
         ),
     ]  # fmt: skip
 

@@ -295,7 +295,7 @@ FailureOr<TermRoles> attn::assignTermRoles(Attribute expression) {
       kept.push_back(part);
       continue;
     }
-    roles.uncounted.push_back(term);
+    roles.unplanned.push_back(term);
     if (!llvm::is_contained(roles.tested, term))
       roles.tested.push_back(term);
   }

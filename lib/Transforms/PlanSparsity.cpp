@@ -73,7 +73,7 @@ static void remarkRemainders(CascadeOp cascade) {
 /// Says which terms every point is tested against that the others leave.
 static void remarkTested(CascadeOp cascade, const TermRoles &roles) {
   CascadeSpace space = cascade.getSpace();
-  for (Attribute term : roles.uncounted) {
+  for (Attribute term : roles.unplanned) {
     InFlightDiagnostic remark = cascade.emitRemark("tests every point");
     if (term == space.sparsity.getExpression())
       remark << ": its live points are a union of more than " << kMaxPieces

@@ -37,11 +37,11 @@ struct TermRoles {
   Attribute listed;
   /// The terms of the outermost `and` that `planned` does not know or knows in
   /// part: those with masks or predicates in them, those with atoms of slots
-  /// and of tokens, and `uncounted`.
+  /// and of tokens, and `unplanned`.
   SmallVector<Attribute> tested;
   /// The terms that `planned` is without because it would have more parts than
   /// a plan has.
-  SmallVector<Attribute> uncounted;
+  SmallVector<Attribute> unplanned;
 };
 
 /// Whether some atom of `term` reads slots, and another tokens.

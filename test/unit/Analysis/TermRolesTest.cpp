@@ -146,7 +146,7 @@ TEST_F(TermRolesTest, WhatHasTooManyPartsIsTested) {
   ASSERT_TRUE(succeeded(roles));
   EXPECT_FALSE(roles->planned);
   EXPECT_EQ(ArrayRef(roles->tested), ArrayRef(nine));
-  EXPECT_EQ(ArrayRef(roles->uncounted), ArrayRef(nine));
+  EXPECT_EQ(ArrayRef(roles->unplanned), ArrayRef(nine));
   // The others keep their places.
   roles = assignTermRoles(conjunction({prefix, nine, causal}));
   ASSERT_TRUE(succeeded(roles));
@@ -179,5 +179,5 @@ TEST_F(TermRolesTest, RelaxedTermsThatDoNotFit) {
   ASSERT_TRUE(succeeded(roles));
   EXPECT_FALSE(roles->planned);
   ASSERT_EQ(roles->tested.size(), 1u);
-  EXPECT_EQ(roles->uncounted.size(), 1u);
+  EXPECT_EQ(roles->unplanned.size(), 1u);
 }
