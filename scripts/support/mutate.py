@@ -42,7 +42,7 @@ failed."""
 # What has to be built before a kind of test runs.
 TARGETS = {
     "lit": ["attn-opt", "attn-compile", "attn-ptx-sim"],
-    "pytest": ["attn-compile", "attn-opt", "attn-run", "AttnDriver", "AttnPtxSim"],
+    "pytest": ["attn-compile", "attn-opt", "AttnDriver", "AttnPtxSim"],
 }
 
 
