@@ -82,6 +82,22 @@ func.func @quotient(%a: memref<40x16xf32>, %d: memref<16xf32>, %o: memref<?x40xf
 
 // -----
 
+// Of lanes that do not fill a register the last one is read again for all that are
+// not there.
+// CHECK-LABEL: func @partial_square
+// CHECK-COUNT-64: vector.shuffle
+// CHECK: %[[LAST:.*]] = arith.subi %{{.*}}, %c1{{.*}} : index
+// CHECK-NEXT: arith.minui %c0{{.*}}, %[[LAST]] : index
+// CHECK: vector.load %arg0
+// CHECK: arith.minui %c1
+// CHECK: vector.shuffle
+func.func @partial_square(%q: memref<?x64xf32>, %o: memref<64x?xf32>) {
+  attn.einsum [e,m] = %q[m,e] outs(%o) : (memref<?x64xf32>) -> memref<64x?xf32>
+  return
+}
+
+// -----
+
 // Rows of a tensor are read inside it, and converted before they are transposed.
 // CHECK-LABEL: func @pack
 // CHECK: arith.minsi

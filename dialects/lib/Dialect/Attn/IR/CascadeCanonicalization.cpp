@@ -106,23 +106,13 @@ LogicalResult EinsumOp::fold(FoldAdaptor,
 // attn.cascade
 //===----------------------------------------------------------------------===//
 
-/// Whether a plan says which terms it knows.
-static bool isPlanned(CascadeOp cascade) {
-  return cascade.getBody()
-      .walk([](IterateOp iterate) {
-        return iterate.getPlan() ? WalkResult::interrupt()
-                                 : WalkResult::advance();
-      })
-      .wasInterrupted();
-}
-
 namespace {
 struct SimplifyCascadeSparsity : OpRewritePattern<CascadeOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(CascadeOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getSparsity() || isMapped(op) || isPlanned(op))
+    if (!op.getSparsity() || isMapped(op))
       return failure();
     Attribute before = op.getSparsity()->getExpression();
     Attribute after = simplifySparsity(before);
