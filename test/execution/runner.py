@@ -192,6 +192,12 @@ def check_counts(kernels: KernelCache, spec: Spec, m: int, n: int, seed: int):
             np.testing.assert_allclose(out[b, h] * count, live, rtol=0, atol=1e-4)
 
 
+def check_page_borders(kernels: KernelCache, spec: Spec, guard: str, seed: int):
+    """Runs the fused kernel where a page that nobody may touch is beside each tensor."""
+    data = operands(spec, 1, 150, 150, np.random.default_rng(seed))
+    judge(data, run_guarded(kernels.get(spec), data, "bhmd", guard, seed), seed)
+
+
 def check_case(kernels: KernelCache, case: Case):
     """Runs one configuration and judges it; failures say how to see it again."""
     try:

@@ -10,10 +10,9 @@ leave."""
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from operators import Spec, operands, text
-from runner import check_counts, check_shapes, decisions, judge, run_guarded
+from operators import Spec, text
+from runner import check_counts, check_page_borders, check_shapes, decisions
 
 BASE = Spec(24, 40, heads=4, key_heads=2, lse=True)
 # Nine bands of keys, and ten of diagonals.
@@ -79,9 +78,7 @@ def test_fused(kernels, name, seed):
 @pytest.mark.parametrize("guard", ["begin", "end"])
 @pytest.mark.parametrize("name", ["by_head", "packed", "gaps", "tokens"])
 def test_at_page_borders(kernels, name, guard, seed):
-    spec = FORMS[name]
-    data = operands(spec, 1, 150, 150, np.random.default_rng(seed))
-    judge(data, run_guarded(kernels.get(spec), data, "bhmd", guard, seed), seed)
+    check_page_borders(kernels, FORMS[name], guard, seed)
 
 
 @pytest.mark.parametrize("name", ["keys", "by_head", "gaps"])

@@ -10,10 +10,9 @@ indices are those of the tokens, wherever the walk finds them."""
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from operators import Spec, operands
-from runner import check_counts, check_shapes, judge, run_guarded
+from operators import Spec
+from runner import check_counts, check_page_borders, check_shapes
 
 BASE = Spec(24, 40, heads=4, key_heads=2, lse=True)
 PACKED = replace(BASE, segments=(("both", ""),))
@@ -98,9 +97,7 @@ def test_unfused(kernels, name, seed):
 @pytest.mark.parametrize("guard", ["begin", "end"])
 @pytest.mark.parametrize("name", ["packed_or", "permuted_mask", "tokens_mask", "blocks_or"])
 def test_at_page_borders(kernels, name, guard, seed):
-    spec = FORMS[name]
-    data = operands(spec, 1, 150, 150, np.random.default_rng(seed))
-    judge(data, run_guarded(kernels.get(spec), data, "bhmd", guard, seed), seed)
+    check_page_borders(kernels, FORMS[name], guard, seed)
 
 
 @pytest.mark.parametrize("name", ["packed_indices", "permuted_predicate", "tokens_keys"])
