@@ -83,6 +83,9 @@ public:
   /// stream.
   void takeWholeSteps() { takesWholeSteps = true; }
 
+  /// Lets ranges of keys begin and end on multiples of `unit`.
+  void alignKeys(int64_t unit) { keyUnit = unit; }
+
   /// Leaves rows of keys to caches: they are asked for ahead of time, and read
   /// in place, wherever they lie, by sums along them. What has none copies all
   /// that a tile gathers.
@@ -407,6 +410,7 @@ private:
   /// Whether the slots of the points at hand are live for every row.
   bool slotsAreFull = false;
   bool takesWholeSteps = false, hasCaches = false;
+  int64_t keyUnit = 0;
   /// Whether operands are of an einsum that sums along the rows of a step.
   bool readsRowsOnce = false;
   /// The tokens of a permuted tile's rows, in scratch.

@@ -93,7 +93,7 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   // into then does not depend on the other rows of the tile.
   int64_t rows = takesWholeSteps ? cascade.getMapping()->getStreamTile()
                  : innerLanes    ? kMostLanes
-                                 : cascade.getMapping()->getRowTile();
+                                 : std::max(cascade.getMapping()->getRowTile(), keyUnit);
   Value unit = arith::ConstantIndexOp::create(builder, loc, rows);
   Value rest = arith::ConstantIndexOp::create(builder, loc, rows - 1);
   SmallVector<KeyInterval> intervals;

@@ -140,6 +140,10 @@ private:
   llvm::DenseMap<StringAttr, Value> point;
 };
 
+/// Emits the loops of an einsum with `attn.matrix_tiles`, by instructions of
+/// AMX, and erases it. Whole tiles are all that it is made of.
+void lowerMatrixTiles(EinsumOp einsum);
+
 } // namespace mlir::attn
 
 #endif // ATTN_LIB_CONVERSION_EINSUMLOWERING_H

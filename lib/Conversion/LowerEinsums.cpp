@@ -531,6 +531,10 @@ struct LowerEinsumsPass
           einsum.emitOpError("has '") << kPairsAttrName << "', but " << *reason;
           return signalPassFailure();
         }
+      if (amx && einsum->hasAttr(kMatrixTilesAttrName)) {
+        lowerMatrixTiles(einsum);
+        continue;
+      }
       EinsumLowering lowering(einsum, vectorBits, getRowTile(einsum), bf16Dots);
       if (lowering.canJoin()) {
         EinsumOp epilogue = EinsumLowering::findEpilogue(einsum);

@@ -18,7 +18,13 @@
 //     and what a constant multiplied them by goes behind the sum; weights,
 //     which come from other tiles, are rounded (NU-2).
 //
-// An instruction adds its second product first. Where the depth is streamed the
+// For matrix tiles (AMX), which take 16 rows and 16 pairs of each operand at a
+// time, [depth, column] becomes [column, depth], and every rank of a product is
+// filled up to whole tiles: with zeros along the sum, and with whatever the
+// scratch holds along rows that the step lacks. These are computed, and read by
+// nothing.
+//
+// An instruction that takes one pair adds its second product first. Where the depth is streamed the
 // second place of a pair therefore holds the first point: sums are those of a
 // loop over single points, wherever a step begins.
 //
@@ -61,8 +67,9 @@ struct PairedProduct {
 /// Rewrites the products of one function.
 class ProductPairer {
 public:
-  ProductPairer(func::FuncOp function, func::FuncOp worker, int64_t lanes)
-      : function(function), worker(worker), vectorLanes(lanes),
+  ProductPairer(func::FuncOp function, func::FuncOp worker, PairUnit unit,
+                int64_t lanes)
+      : function(function), worker(worker), unit(unit), vectorLanes(lanes),
         lane(function->getAttrOfType<StringAttr>(kLanesAttrName)),
         context(function.getContext()) {}
 
@@ -71,6 +78,7 @@ public:
 private:
   std::optional<PairedProduct> check(EinsumOp einsum, const Contraction &parts);
   std::optional<StringRef> checkOperands(PairedProduct &product);
+  std::optional<StringRef> checkTiles(const PairedProduct &product);
   EinsumOp findCopy(Value operand);
   bool isFromTiles(Value operand);
   void collect();
@@ -80,9 +88,14 @@ private:
                     MemRefType type);
   Value getRight(const PairedProduct &product);
   Value getLeft(const PairedProduct &product);
+  Value getFiniteRight(const PairedProduct &product);
+  Value getOut(const PairedProduct &product);
+  void createSum(const PairedProduct &product, Value right, bool accumulate);
+  void rewriteMasked(const PairedProduct &product);
   void rewrite(const PairedProduct &product);
 
   func::FuncOp function, worker;
+  PairUnit unit;
   int64_t vectorLanes;
   StringAttr lane;
   MLIRContext *context;
@@ -160,6 +173,26 @@ bool ProductPairer::isFromTiles(Value operand) {
   });
 }
 
+/// Whether `memref` is a buffer, or the first rows of one.
+static bool isFirstRows(Value memref) {
+  auto part = memref.getDefiningOp<memref::SubViewOp>();
+  return !part || (part.getSource() == getWholeBuffer(memref) &&
+                   llvm::all_of(part.getMixedOffsets(), isZeroInteger));
+}
+
+/// `value` where it is finite, or where it is not, and 0 elsewhere.
+static Value selectFinite(OpBuilder &builder, Location loc, Value value,
+                          bool isFinite) {
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getFloatAttr(value.getType(), 0));
+  Value difference = arith::SubFOp::create(builder, loc, value, value);
+  Value test =
+      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ, difference,
+                            zero);
+  return arith::SelectOp::create(builder, loc, test, isFinite ? value : zero,
+                                 isFinite ? zero : value);
+}
+
 /// Whether one of the ranks that pairs would add is there.
 static bool hasPairRanks(EinsumOp einsum) {
   return llvm::any_of(einsum.getRankNames(), [&](StringAttr rank) {
@@ -226,6 +259,28 @@ std::optional<StringRef> ProductPairer::checkOperands(PairedProduct &product) {
   return std::nullopt;
 }
 
+/// Why a product whose operands can lie in pairs is none of whole matrix tiles,
+/// if it is none. Rows that a last tile lacks are computed from what the scratch
+/// holds, and go where the step has no rows.
+std::optional<StringRef>
+ProductPairer::checkTiles(const PairedProduct &product) {
+  EinsumOp einsum = product.einsum, rightCopy = product.rightCopy;
+  Value out = einsum.getInit(), right = rightCopy.getInit();
+  auto type = cast<MemRefType>(out.getType());
+  if (type.getShape().back() % kMatrixTileRows != 0)
+    return "the lanes fill no matrix tiles";
+  if (!type.isDynamicDim(0) && type.getDimSize(0) % kMatrixTileRows == 0)
+    return std::nullopt;
+  auto isWhole = [](Value memref) {
+    auto whole = cast<MemRefType>(getWholeBuffer(memref).getType());
+    return isScratch(memref) && isFirstRows(memref) &&
+           whole.getDimSize(0) % kMatrixTileRows == 0;
+  };
+  if (!product.isDepthLast || !isWhole(out) || !isWhole(right))
+    return "its columns fill no matrix tiles";
+  return std::nullopt;
+}
+
 std::optional<PairedProduct> ProductPairer::check(EinsumOp einsum,
                                                   const Contraction &parts) {
   PairedProduct product;
@@ -234,6 +289,8 @@ std::optional<PairedProduct> ProductPairer::check(EinsumOp einsum,
   if (!isSumOfProducts(einsum))
     return std::nullopt;
   std::optional<StringRef> reason = checkOperands(product);
+  if (!reason && unit == PairUnit::MatrixTiles)
+    reason = checkTiles(product);
   if (!reason)
     return product;
   einsum.emitRemark() << "multiplies in f32, not in pairs of bf16: " << *reason;
@@ -247,9 +304,13 @@ Value ProductPairer::createPlace(OpBuilder &builder, Value old, bool isDead,
   auto view = cast<memref::ViewOp>(getWholeBuffer(old).getDefiningOp());
   Location loc = old.getLoc();
   Value shift = view.getByteShift();
-  if (!isDead) {
+  int64_t size = type.getNumElements() * 2;
+  // Whole tiles may take more than what they are made of.
+  MemRefType oldType = view.getType();
+  if (!isDead || size > oldType.getNumElements() *
+                            (oldType.getElementTypeBitWidth() / 8)) {
     shift = arith::ConstantIndexOp::create(builder, loc, bytes);
-    bytes += llvm::alignTo(type.getNumElements() * 2, kWorkspaceAlignment);
+    bytes += llvm::alignTo(size, kWorkspaceAlignment);
   }
   return memref::ViewOp::create(builder, loc, type, view.getSource(), shift,
                                 ValueRange());
@@ -333,24 +394,39 @@ Value ProductPairer::getRight(const PairedProduct &product) {
   // The place of the copy is free once.
   bool isDead =
       dead.contains(copy) && !known.contains({copy, !product.isDepthLast});
+  bool isTiled = unit == PairUnit::MatrixTiles;
   if (!product.isDepthLast) {
-    auto type = MemRefType::get(
-        {countPairs(whole.getDimSize(0)), whole.getDimSize(1), 2}, bf16);
-    Value buffer = createPlace(builder, copy.getInit(), isDead, type);
-    Value rows =
-        packRows(builder, buffer, copy.getAccess(0), ranks[1], ranks[0], size);
+    int64_t columns = whole.getDimSize(1);
+    SmallVector<int64_t> shape = {countPairs(whole.getDimSize(0)), columns, 2};
+    if (isTiled)
+      shape = {columns, static_cast<int64_t>(
+                            llvm::alignTo(whole.getDimSize(0), kMatrixTilePoints))};
+    Value buffer = createPlace(builder, copy.getInit(), isDead,
+                               MemRefType::get(shape, bf16));
+    Value rows = isTiled ? packColumns(builder, buffer, copy.getAccess(0),
+                                       ranks[1], ranks[0], size)
+                         : packRows(builder, buffer, copy.getAccess(0),
+                                    ranks[1], ranks[0], size, unit);
     return known[{copy, false}] = rows;
   }
-  auto type = MemRefType::get(whole.getShape(), bf16);
-  Value rows = createPlace(builder, copy.getInit(), isDead, type);
-  SmallVector<OpFoldResult> zeros(2, builder.getIndexAttr(0)),
-      ones(2, builder.getIndexAttr(1));
-  SmallVector<OpFoldResult> sizes = {getAsOpFoldResult(size),
-                                     builder.getIndexAttr(type.getDimSize(1))};
-  rows = memref::SubViewOp::create(builder, loc, rows, zeros, sizes, ones);
-  EinsumOp::create(builder, loc, rows, ranks, copy.getAccess(0), std::nullopt,
-                   /*accumulate=*/false, {}, yieldFirst);
-  return known[{copy, true}] = rows;
+  int64_t points = whole.getDimSize(1);
+  int64_t width = isTiled ? llvm::alignTo(points, kMatrixTilePoints) : points;
+  Value buffer =
+      createPlace(builder, copy.getInit(), isDead,
+                  MemRefType::get({whole.getDimSize(0), width}, bf16));
+  auto getPart = [&](Value rows, int64_t first, int64_t end) {
+    return takePart(
+        builder, loc, buffer,
+        {builder.getIndexAttr(0), builder.getIndexAttr(first)},
+        {getAsOpFoldResult(rows), builder.getIndexAttr(end - first)});
+  };
+  EinsumOp::create(builder, loc, getPart(size, 0, points), ranks,
+                   copy.getAccess(0), std::nullopt, /*accumulate=*/false, {},
+                   yieldFirst);
+  if (width > points)
+    clear(builder, loc, getPart(size, points, width), ranks);
+  Value rows = isTiled ? alignSize(builder, loc, size, kMatrixTileRows) : size;
+  return known[{copy, true}] = getPart(rows, 0, width);
 }
 
 /// The operand over the lanes, [pair, lane, 2].
@@ -365,11 +441,23 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
     OpBuilder builder(copy);
     Location loc = copy.getLoc();
     auto whole = cast<MemRefType>(copy.getInit().getType());
-    auto type =
-        MemRefType::get({whole.getDimSize(0) / 2, whole.getDimSize(1), 2},
-                        builder.getBF16Type());
-    Value buffer =
-        createPlace(builder, copy.getInit(), dead.contains(copy), type);
+    int64_t lanes = whole.getDimSize(1), used = whole.getDimSize(0) / 2;
+    int64_t count = used;
+    if (unit == PairUnit::MatrixTiles)
+      count = llvm::alignTo(used, kMatrixTilePoints / 2);
+    Value all = createPlace(
+        builder, copy.getInit(), dead.contains(copy),
+        MemRefType::get({count, lanes, 2}, builder.getBF16Type()));
+    auto getPart = [&](int64_t first, int64_t end) -> Value {
+      if (first == 0 && end == count)
+        return all;
+      Attribute zero = builder.getIndexAttr(0);
+      return takePart(builder, loc, all,
+                      {builder.getIndexAttr(first), zero, zero},
+                      {builder.getIndexAttr(end - first),
+                       builder.getIndexAttr(lanes), builder.getIndexAttr(2)});
+    };
+    Value buffer = getPart(0, used);
     SmallVector<StringAttr> ranks = copy.getOutputRanks();
     StringAttr own = ranks.front();
     SmallVector<StringAttr> pairs = {getPairRank(own), ranks[1],
@@ -390,16 +478,20 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
           Value constant = arith::ConstantOp::create(map, at, factor);
           return arith::MulFOp::create(map, at, args[0], constant);
         });
-    return known[{copy, true}] = buffer;
+    if (count > used)
+      clear(builder, loc, getPart(used, count), pairs);
+    return known[{copy, true}] = all;
   }
   OpBuilder builder(einsum);
   Location loc = einsum.getLoc();
   Value left = einsum.getInputs()[product.parts.left];
   auto view = cast<memref::ViewOp>(getWholeBuffer(left).getDefiningOp());
   auto whole = view.getType();
-  auto type =
-      MemRefType::get({countPairs(whole.getDimSize(0)), whole.getDimSize(1), 2},
-                      builder.getBF16Type());
+  int64_t points = whole.getDimSize(0);
+  if (unit == PairUnit::MatrixTiles)
+    points = llvm::alignTo(points, kMatrixTilePoints);
+  auto type = MemRefType::get({countPairs(points), whole.getDimSize(1), 2},
+                              builder.getBF16Type());
   weightBytes =
       std::max<int64_t>(weightBytes, llvm::alignTo(type.getNumElements() * 2,
                                                    kWorkspaceAlignment));
@@ -408,13 +500,78 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
   weightViews.push_back(weights);
   return packRows(builder, weights, EinsumAccess::get(left, {depth, lane}),
                   lane, depth,
-                  builder.createOrFold<memref::DimOp>(loc, left, 0));
+                  builder.createOrFold<memref::DimOp>(loc, left, 0), unit);
+}
+
+/// The result, with the rows that its last matrix tile has.
+Value ProductPairer::getOut(const PairedProduct &product) {
+  EinsumOp einsum = product.einsum;
+  Value out = einsum.getInit();
+  auto type = cast<MemRefType>(out.getType());
+  if (unit != PairUnit::MatrixTiles ||
+      (!type.isDynamicDim(0) && type.getDimSize(0) % kMatrixTileRows == 0))
+    return out;
+  OpBuilder builder(einsum);
+  Location loc = einsum.getLoc();
+  Value rows =
+      alignSize(builder, loc,
+                builder.createOrFold<memref::DimOp>(loc, out, 0), kMatrixTileRows);
+  return takePart(
+      builder, loc, getWholeBuffer(out),
+      {builder.getIndexAttr(0), builder.getIndexAttr(0)},
+      {getAsOpFoldResult(rows), builder.getIndexAttr(type.getDimSize(1))});
+}
+
+/// The operand without lanes with 0 for what is not finite.
+Value ProductPairer::getFiniteRight(const PairedProduct &product) {
+  EinsumOp copy = product.rightCopy;
+  OpBuilder builder(product.einsum);
+  auto whole = cast<MemRefType>(getWholeBuffer(copy.getInit()).getType());
+  SmallVector<StringAttr> ranks = copy.getOutputRanks();
+  int64_t points = llvm::alignTo(whole.getDimSize(0), kMatrixTilePoints);
+  auto type = MemRefType::get({whole.getDimSize(1), points},
+                              builder.getBF16Type());
+  Value buffer =
+      createPlace(builder, copy.getInit(), /*isDead=*/false, type);
+  return packColumns(
+      builder, buffer, copy.getAccess(0), ranks[1], ranks[0],
+      builder.createOrFold<memref::DimOp>(copy.getLoc(), copy.getInit(), 0),
+      [](OpBuilder &map, Location at, ValueRange args) -> Value {
+        return selectFinite(map, at, args[0], /*isFinite=*/true);
+      });
+}
+
+/// Where a mask is in the product itself, an operand may not be finite at masked
+/// points. A matrix unit cannot leave these out: it takes what is finite, and
+/// products one by one what is not, which leaves other sums as they are.
+void ProductPairer::rewriteMasked(const PairedProduct &product) {
+  PairedProduct finite = product;
+  finite.parts.isPlain = true;
+  createSum(finite, getFiniteRight(product), finite.einsum.getAccumulate());
+  createSum(product, getRight(product), /*accumulate=*/true);
 }
 
 void ProductPairer::rewrite(const PairedProduct &product) {
   EinsumOp einsum = product.einsum;
+  if (unit == PairUnit::MatrixTiles && !product.parts.isPlain)
+    rewriteMasked(product);
+  else
+    createSum(product, getRight(product), einsum.getAccumulate());
+  if (product.factor) {
+    OpBuilder builder(einsum);
+    createScale(builder, einsum.getLoc(), einsum.getInit(),
+                einsum.getOutputRanks(), product.factor);
+  }
+  einsum.erase();
+}
+
+/// The product with `right` in front of its einsum.
+void ProductPairer::createSum(const PairedProduct &product, Value right,
+                              bool accumulate) {
+  EinsumOp einsum = product.einsum;
   const Contraction &parts = product.parts;
-  Value right = getRight(product), left = getLeft(product);
+  bool isTiled = unit == PairUnit::MatrixTiles;
+  Value left = getLeft(product);
   OpBuilder builder(einsum);
   Location loc = einsum.getLoc();
   StringAttr pair = getPairRank(parts.depth);
@@ -424,7 +581,7 @@ void ProductPairer::rewrite(const PairedProduct &product) {
   EinsumAccess accesses[2];
   accesses[parts.left] = EinsumAccess::get(left, {pair, lane, place});
   accesses[parts.right] =
-      product.isDepthLast
+      product.isDepthLast || isTiled
           ? EinsumAccess(right,
                          AffineMap::get(
                              3, 0,
@@ -432,37 +589,39 @@ void ProductPairer::rewrite(const PairedProduct &product) {
                              context),
                          {parts.column, pair, place})
           : EinsumAccess::get(right, {pair, parts.column, place});
-  Value out = einsum.getInit();
-  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  auto createMap = [&](OpBuilder &map, Location at, ValueRange args) -> Value {
+    if (parts.isPlain)
+      return arith::MulFOp::create(map, at, args[0], args[1]);
+    IRMapping mapping;
+    mapping.map(einsum.getMap()->getArguments(), args);
+    if (isTiled)
+      mapping.map(einsum.getMap()->getArgument(parts.right),
+                  selectFinite(map, at, args[parts.right], /*isFinite=*/false));
+    for (Operation &op : einsum.getMap()->without_terminator()) {
+      auto index = dyn_cast<IndexOp>(op);
+      if (!index || index.getRankAttr() != parts.depth) {
+        map.clone(op, mapping);
+        continue;
+      }
+      Value number = IndexOp::create(map, at, map.getIndexType(), pair);
+      Value within = IndexOp::create(map, at, map.getIndexType(), place);
+      number = arith::MulIOp::create(
+          map, at, number, arith::ConstantIndexOp::create(map, at, 2));
+      if (!product.isDepthLast && !isTiled)
+        within = arith::SubIOp::create(
+            map, at, arith::ConstantIndexOp::create(map, at, 1), within);
+      mapping.map(index.getResult(),
+                  arith::AddIOp::create(map, at, number, within));
+    }
+    return mapping.lookupOrDefault(einsum.getMapResult());
+  };
   auto sum = EinsumOp::create(
-      builder, loc, out, ranks, accesses,
-      EinsumReduction{ReductionKind::Add, {pair, place}},
-      einsum.getAccumulate(), {},
-      [&](OpBuilder &map, Location at, ValueRange args) -> Value {
-        IRMapping mapping;
-        mapping.map(einsum.getMap()->getArguments(), args);
-        for (Operation &op : einsum.getMap()->without_terminator()) {
-          auto index = dyn_cast<IndexOp>(op);
-          if (!index || index.getRankAttr() != parts.depth) {
-            map.clone(op, mapping);
-            continue;
-          }
-          Value number = IndexOp::create(map, at, map.getIndexType(), pair);
-          Value within = IndexOp::create(map, at, map.getIndexType(), place);
-          number = arith::MulIOp::create(
-              map, at, number, arith::ConstantIndexOp::create(map, at, 2));
-          if (!product.isDepthLast)
-            within = arith::SubIOp::create(
-                map, at, arith::ConstantIndexOp::create(map, at, 1), within);
-          mapping.map(index.getResult(),
-                      arith::AddIOp::create(map, at, number, within));
-        }
-        return mapping.lookupOrDefault(einsum.getMapResult());
-      });
+      builder, loc, getOut(product), einsum.getOutputRanks(), accesses,
+      EinsumReduction{ReductionKind::Add, {pair, place}}, accumulate, {},
+      createMap);
   sum->setAttr(kPairsAttrName, place);
-  if (product.factor)
-    createScale(builder, loc, out, ranks, product.factor);
-  einsum.erase();
+  if (isTiled && parts.isPlain)
+    sum->setAttr(kMatrixTilesAttrName, UnitAttr::get(context));
 }
 
 void ProductPairer::run() {
@@ -513,7 +672,10 @@ struct PairProductsPass
           !hasPairs)
         continue;
       if (func::FuncOp worker = findWorker(function))
-        ProductPairer(function, worker, vectorBits / 32).run();
+        ProductPairer(function, worker,
+                      tiles ? PairUnit::MatrixTiles : PairUnit::Dots,
+                      vectorBits / 32)
+            .run();
     }
   }
 };

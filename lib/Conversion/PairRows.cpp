@@ -100,40 +100,62 @@ Value mlir::attn::yieldFirst(OpBuilder &, Location, ValueRange args) {
   return args[0];
 }
 
-Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
-                           const EinsumAccess &access, StringAttr column,
-                           StringAttr depth, Value size) {
-  Location loc = size.getLoc();
-  StringAttr pair = getPairRank(depth), place = getPlaceRank(depth);
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  Value two = arith::ConstantIndexOp::create(builder, loc, 2);
-  Value whole = builder.createOrFold<arith::DivUIOp>(loc, size, two);
-  Value rest = builder.createOrFold<arith::RemUIOp>(loc, size, two);
-  auto type = cast<MemRefType>(buffer.getType());
-  SmallVector<OpFoldResult> zeros(3, builder.getIndexAttr(0)),
-      ones(3, builder.getIndexAttr(1));
-  auto getPart = [&](OpFoldResult pairs) -> Value {
-    SmallVector<OpFoldResult> sizes = {pairs,
-                                       builder.getIndexAttr(type.getDimSize(1)),
-                                       builder.getIndexAttr(2)};
-    return memref::SubViewOp::create(builder, loc, buffer, zeros, sizes, ones);
+Value mlir::attn::alignSize(OpBuilder &builder, Location loc, Value size,
+                            int64_t unit) {
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
   };
-  // The second place holds the first row.
-  AffineExpr row =
-      builder.getAffineDimExpr(0) * 2 + 1 - builder.getAffineDimExpr(2);
-  SmallVector<StringAttr> ranks = {pair, column, place};
-  EinsumOp::create(builder, loc, getPart(getAsOpFoldResult(whole)), ranks,
-                   replaceRank(access, depth, row, ranks), std::nullopt,
-                   /*accumulate=*/false, {}, yieldFirst);
-  Value part = getPart(
-      getAsOpFoldResult(builder.createOrFold<arith::AddIOp>(loc, whole, rest)));
-  if (getConstantIntValue(rest) == 0)
-    return part;
-  Value isOdd =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, rest,
-                            arith::ConstantIndexOp::create(builder, loc, 0));
-  auto branch = scf::IfOp::create(builder, loc, isOdd);
-  OpBuilder tail = branch.getThenBodyBuilder();
+  if (std::optional<int64_t> known = getConstantIntValue(size))
+    return constant(llvm::alignTo(*known, unit));
+  Value more =
+      arith::AddIOp::create(builder, loc, size, constant(unit - 1));
+  return arith::MulIOp::create(
+      builder, loc, arith::DivUIOp::create(builder, loc, more, constant(unit)),
+      constant(unit));
+}
+
+Value mlir::attn::takePart(OpBuilder &builder, Location loc, Value memref,
+                           ArrayRef<OpFoldResult> offsets,
+                           ArrayRef<OpFoldResult> sizes) {
+  SmallVector<OpFoldResult> ones(sizes.size(), builder.getIndexAttr(1));
+  return memref::SubViewOp::create(builder, loc, memref, offsets, sizes, ones);
+}
+
+void mlir::attn::clear(OpBuilder &builder, Location loc, Value memref,
+                       ArrayRef<StringAttr> ranks) {
+  EinsumOp::create(builder, loc, memref, ranks, {}, std::nullopt,
+                   /*accumulate=*/false, {},
+                   [](OpBuilder &map, Location at, ValueRange) -> Value {
+                     return arith::ConstantOp::create(map, at,
+                                                      map.getF32FloatAttr(0));
+                   });
+}
+
+/// Points `from` to `to` of dimension `dim` of `buffer` become 0.
+static void clearFrom(OpBuilder &builder, Location loc, Value buffer,
+                      unsigned dim, Value from, Value to,
+                      ArrayRef<StringAttr> ranks) {
+  auto type = cast<MemRefType>(buffer.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0)),
+      sizes;
+  for (int64_t size : type.getShape())
+    sizes.push_back(builder.getIndexAttr(size));
+  offsets[dim] = getAsOpFoldResult(from);
+  sizes[dim] = getAsOpFoldResult(
+      builder.createOrFold<arith::SubIOp>(loc, to, from));
+  if (isZeroInteger(sizes[dim]))
+    return;
+  clear(builder, loc, takePart(builder, loc, buffer, offsets, sizes), ranks);
+}
+
+/// The last row of an odd number of them, and the 0 beside it.
+static void packOddRow(OpBuilder &builder, Value buffer,
+                       const EinsumAccess &access, StringAttr column,
+                       StringAttr depth, Value whole, Value size,
+                       PairUnit unit) {
+  Location loc = size.getLoc();
+  auto type = cast<MemRefType>(buffer.getType());
+  SmallVector<OpFoldResult> ones(3, builder.getIndexAttr(1));
   auto getPlace = [&](int64_t number) -> Value {
     SmallVector<OpFoldResult> offsets = {whole, builder.getIndexAttr(0),
                                          builder.getIndexAttr(number)};
@@ -142,18 +164,83 @@ Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
                                        builder.getIndexAttr(1)};
     auto reduced = memref::SubViewOp::inferRankReducedResultType(
         {type.getDimSize(1)}, type, offsets, sizes, ones);
-    return memref::SubViewOp::create(tail, loc, reduced, buffer, offsets, sizes,
-                                     ones);
+    return memref::SubViewOp::create(builder, loc, reduced, buffer, offsets,
+                                     sizes, ones);
   };
-  Value last = arith::SubIOp::create(tail, loc, size, one);
-  EinsumOp::create(tail, loc, getPlace(1), {column},
-                   sliceAccess(tail, loc, access, depth, last, {column}),
+  int64_t first = unit == PairUnit::Dots ? 1 : 0;
+  Value last = arith::SubIOp::create(
+      builder, loc, size, arith::ConstantIndexOp::create(builder, loc, 1));
+  EinsumOp::create(builder, loc, getPlace(first), {column},
+                   sliceAccess(builder, loc, access, depth, last, {column}),
                    std::nullopt, /*accumulate=*/false, {}, yieldFirst);
-  EinsumOp::create(tail, loc, getPlace(0), {column}, {}, std::nullopt,
-                   /*accumulate=*/false, {},
-                   [](OpBuilder &map, Location at, ValueRange) -> Value {
-                     return arith::ConstantOp::create(map, at,
-                                                      map.getF32FloatAttr(0));
-                   });
-  return part;
+  clear(builder, loc, getPlace(1 - first), {column});
+}
+
+Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
+                           const EinsumAccess &access, StringAttr column,
+                           StringAttr depth, Value size, PairUnit unit) {
+  Location loc = size.getLoc();
+  StringAttr pair = getPairRank(depth), place = getPlaceRank(depth);
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value two = arith::ConstantIndexOp::create(builder, loc, 2);
+  Value whole = builder.createOrFold<arith::DivUIOp>(loc, size, two);
+  Value rest = builder.createOrFold<arith::RemUIOp>(loc, size, two);
+  auto type = cast<MemRefType>(buffer.getType());
+  SmallVector<OpFoldResult> zeros(3, builder.getIndexAttr(0));
+  auto getPart = [&](OpFoldResult pairs) -> Value {
+    SmallVector<OpFoldResult> sizes = {pairs,
+                                       builder.getIndexAttr(type.getDimSize(1)),
+                                       builder.getIndexAttr(2)};
+    return takePart(builder, loc, buffer, zeros, sizes);
+  };
+  AffineExpr within = builder.getAffineDimExpr(2);
+  // An instruction that adds its second product first has the first row there.
+  if (unit == PairUnit::Dots)
+    within = 1 - within;
+  SmallVector<StringAttr> ranks = {pair, column, place};
+  EinsumOp::create(
+      builder, loc, getPart(getAsOpFoldResult(whole)), ranks,
+      replaceRank(access, depth, builder.getAffineDimExpr(0) * 2 + within,
+                  ranks),
+      std::nullopt, /*accumulate=*/false, {}, yieldFirst);
+  Value pairs = builder.createOrFold<arith::AddIOp>(loc, whole, rest);
+  if (getConstantIntValue(rest) != 0) {
+    Value isOdd = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                        rest, zero);
+    auto branch = scf::IfOp::create(builder, loc, isOdd);
+    OpBuilder tail = branch.getThenBodyBuilder();
+    packOddRow(tail, buffer, access, column, depth, whole, size, unit);
+  }
+  if (unit == PairUnit::MatrixTiles) {
+    Value all = alignSize(builder, loc, pairs, kMatrixTilePoints / 2);
+    clearFrom(builder, loc, buffer, 0, pairs, all, ranks);
+    pairs = all;
+  }
+  return getPart(getAsOpFoldResult(pairs));
+}
+
+Value mlir::attn::packColumns(OpBuilder &builder, Value buffer,
+                              const EinsumAccess &access, StringAttr column,
+                              StringAttr depth, Value size,
+                              function_ref<Value(OpBuilder &, Location, ValueRange)> map) {
+  Location loc = size.getLoc();
+  int64_t columns = cast<MemRefType>(buffer.getType()).getDimSize(0);
+  SmallVector<OpFoldResult> zeros(2, builder.getIndexAttr(0));
+  auto getPart = [&](Value points) -> Value {
+    return takePart(
+        builder, loc, buffer, zeros,
+        {builder.getIndexAttr(columns), getAsOpFoldResult(points)});
+  };
+  EinsumOp::create(builder, loc, getPart(size), {column, depth}, access,
+                   std::nullopt, /*accumulate=*/false, {}, map);
+  Value all = alignSize(builder, loc, size, kMatrixTilePoints);
+  if (getConstantIntValue(size) != getConstantIntValue(all) ||
+      !getConstantIntValue(size)) {
+    Value isShort = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ne, size, all);
+    auto branch = scf::IfOp::create(builder, loc, isShort);
+    OpBuilder tail = branch.getThenBodyBuilder();
+    clearFrom(tail, loc, buffer, 1, size, all, {column, depth});
+  }
+  return getPart(all);
 }

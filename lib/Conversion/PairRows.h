@@ -9,9 +9,16 @@
 #ifndef ATTN_LIB_CONVERSION_PAIRROWS_H
 #define ATTN_LIB_CONVERSION_PAIRROWS_H
 
+#include "attn/Analysis/CostModel.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 
 namespace mlir::attn {
+
+/// What multiplies pairs.
+enum class PairUnit {
+  Dots,       ///< An instruction that adds two products to each lane.
+  MatrixTiles ///< One that multiplies tiles of rows and pairs (AMX).
+};
 
 /// Pairs that hold `points`.
 inline int64_t countPairs(int64_t points) { return (points + 1) / 2; }
@@ -32,11 +39,30 @@ bool isPlainIn(const EinsumAccess &access, StringAttr rank);
 EinsumAccess replaceRank(const EinsumAccess &access, StringAttr rank,
                          AffineExpr by, ArrayRef<StringAttr> ranks);
 
+/// `size` rounded up to a multiple of `unit`.
+Value alignSize(OpBuilder &builder, Location loc, Value size, int64_t unit);
+
+/// `memref` from `offsets` on, with `sizes`.
+Value takePart(OpBuilder &builder, Location loc, Value memref,
+               ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes);
+
+/// Sets all of `memref`, whose dimensions are `ranks`, to 0.
+void clear(OpBuilder &builder, Location loc, Value memref,
+           ArrayRef<StringAttr> ranks);
+
 /// Lays rows of rank `depth` out in pairs, [pair, column, 2]: `size` rows that
-/// `access` reads go to `buffer`, whose part with all pairs is returned. A
-/// missing row of the last pair is 0.
+/// `access` reads go to `buffer`, whose part with all pairs is returned. Rows
+/// that the last pair, or the last matrix tile, lacks are 0.
 Value packRows(OpBuilder &builder, Value buffer, const EinsumAccess &access,
-               StringAttr column, StringAttr depth, Value size);
+               StringAttr column, StringAttr depth, Value size, PairUnit unit);
+
+/// Lays rows of rank `depth` out as columns, [column, depth], for matrix tiles:
+/// `size` rows that `access` reads go to `buffer`, mapped, whose part with all
+/// tiles is returned. Rows that the last tile lacks are 0.
+Value packColumns(OpBuilder &builder, Value buffer, const EinsumAccess &access,
+                  StringAttr column, StringAttr depth, Value size,
+                  function_ref<Value(OpBuilder &, Location, ValueRange)> map =
+                      yieldFirst);
 
 } // namespace mlir::attn
 

@@ -281,6 +281,7 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
         tiler.takeWholeSteps();
       if (!warps)
         tiler.readThroughCaches();
+      tiler.alignKeys(keyUnit);
       tiler.reserve(places.getWorkspaceBytes());
       tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());

@@ -58,7 +58,7 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
       {"passes", options.passes, {"auto", "single", "several"}},
       {"precision", options.precision, {"native", "f64"}},
       {"residency", options.residency, {"register", "cache"}},
-      {"bf16-products", options.bf16Products, {"f32", "pairs"}},
+      {"bf16-products", options.bf16Products, {"f32", "pairs", "tiles"}},
   };
   for (const auto &option : names)
     if (!llvm::is_contained(option.allowed, option.value))
@@ -143,10 +143,14 @@ void attn::buildFormPhases(OpPassManager &manager,
   manager.addPass(createAttnSplitPhases());
   AttnTileCascadeOptions tile;
   tile.warps = options.sharedBytes > 0;
+  bool isTiled = options.bf16Products == "tiles";
+  if (isTiled)
+    tile.keyUnit = kMatrixTilePoints;
   manager.addPass(createAttnTileCascade(tile));
   // In front of the sum of what the phases' workers take.
-  if (options.bf16Products == "pairs" && options.sharedBytes == 0) {
+  if (options.bf16Products != "f32" && options.sharedBytes == 0) {
     AttnPairProductsOptions pairs;
+    pairs.tiles = isTiled;
     pairs.vectorBits = options.vectorBits;
     manager.addPass(createAttnPairProducts(pairs));
   }
@@ -163,6 +167,7 @@ void attn::buildLowerPhasesPipeline(OpPassManager &manager,
   AttnLowerEinsumsOptions lowering;
   lowering.vectorBits = options.vectorBits;
   lowering.bf16Dots = options.bf16;
+  lowering.amx = options.amx;
   manager.addPass(createAttnLowerEinsums(lowering));
   manager.addPass(createLoopInvariantCodeMotionPass());
   buildLowerToLLVMTail(manager, getFeatures(options));

@@ -59,15 +59,21 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("name", ["factor", "segments"] if quick else list(SPECS))
 
 
-def has_instructions() -> bool:
+# What /proc/cpuinfo calls the instructions of --bf16-products.
+FLAGS = {"pairs": "avx512_bf16", "tiles": "amx_bf16"}
+
+
+def has_instructions(products: str = "pairs") -> bool:
     with open("/proc/cpuinfo") as info:
-        return "avx512_bf16" in info.read()
+        return FLAGS[products] in info.read()
 
 
-def in_loops(spec: Spec, *options: str) -> str:
+def in_loops(spec: Spec, *options: str, products: str = "pairs") -> str:
     """The kernel module in the LLVM dialect, for any CPU."""
     tool = find_compiler().with_name("attn-opt")
-    options = " ".join(["form=fused", "vector-bits=256", "bf16-products=pairs", *options])
+    options = " ".join(
+        ["form=fused", "vector-bits=256", f"bf16-products={products}", *options]
+    )
     done = subprocess.run(
         [tool, f"--attn-to-llvm={options}"], input=text(spec), capture_output=True, text=True,
         check=True,
@@ -75,15 +81,17 @@ def in_loops(spec: Spec, *options: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(params=["instructions", "loops"])
+@pytest.fixture(params=["pairs", "pairs in loops", "tiles", "tiles in loops"])
 def build(request, kernels):
-    if request.param == "loops":
+    products, *loops = request.param.split(" ", 1)
+    if loops:
         return lambda spec: kernels.compile(
-            in_loops(spec), f"{spec.key}_loops", "--from-llvm-dialect"
-        )
-    if not has_instructions():
-        pytest.skip("no AVX-512 CPU")
-    return lambda spec: kernels.get(spec, "--bf16-products=pairs")
+            in_loops(spec, products=products), f"{spec.key}_{products}_loops",
+            "--from-llvm-dialect",
+        )  # fmt: skip
+    if not has_instructions(products):
+        pytest.skip(f"no CPU with {FLAGS[products]}")
+    return lambda spec: kernels.get(spec, f"--bf16-products={products}")
 
 
 def lengths(spec):

@@ -160,9 +160,9 @@ llvm::cl::opt<bool> fastMath(
 
 llvm::cl::opt<std::string> bf16Products(
     "bf16-products",
-    llvm::cl::desc("Products of bf16 on a CPU: f32, or pairs of them by one "
-                   "instruction (AVX-512 BF16); what the CPU does faster where "
-                   "it is left out"),
+    llvm::cl::desc("Products of bf16 on a CPU: f32, pairs of them by one "
+                   "instruction (AVX-512 BF16), or tiles of pairs by a matrix "
+                   "unit (AMX); what the CPU does fastest where it is left out"),
     llvm::cl::value_desc("name"), llvm::cl::cat(category));
 
 llvm::cl::opt<std::string> tuned(
@@ -399,6 +399,11 @@ static LogicalResult setOptions(AttnToLLVMOptions &options) {
   if (options.bf16Products == "pairs" && !options.bf16) {
     reportError() << "--bf16-products is 'pairs', but the target has no "
                      "instructions for them; it must be f32\n";
+    return failure();
+  }
+  if (options.bf16Products == "tiles" && !options.amx) {
+    reportError() << "--bf16-products is 'tiles', but the target has no matrix "
+                     "unit for them (AMX with BF16)\n";
     return failure();
   }
   std::optional<WrongOption> wrong = findWrongOption(options);

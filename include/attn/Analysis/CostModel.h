@@ -35,6 +35,10 @@ struct MachineModel {
 /// Vectors along the lanes of a register tile; wider lane tiles are several.
 inline constexpr int64_t kRegisterTileVectors = 3;
 
+/// What a matrix unit of a CPU (AMX) takes at a time: rows of bf16, each of so
+/// many points of the sum, and as many lanes of f32 as rows.
+inline constexpr int64_t kMatrixTileRows = 16, kMatrixTilePoints = 32;
+
 /// Parts of a mapping that are given; the model chooses the others.
 struct MappingOverrides {
   SmallVector<int64_t> laneTiles;

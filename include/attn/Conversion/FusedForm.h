@@ -40,6 +40,9 @@ inline constexpr StringLiteral kAsyncAttrName = "attn.async";
 /// Attribute of an einsum that sums products of pairs, from attn-pair-products
 /// for attn-lower-einsums: the rank of the two points of a pair.
 inline constexpr StringLiteral kPairsAttrName = "attn.pairs";
+/// Unit attribute of such an einsum: the extents of its operands are whole tiles
+/// of a matrix unit, and it may be multiplied there.
+inline constexpr StringLiteral kMatrixTilesAttrName = "attn.matrix_tiles";
 
 /// Whether attn-tile-cascade can turn a mapped cascade into loops. Where it
 /// cannot, says which operation stops it and why through `emit`, at a severity

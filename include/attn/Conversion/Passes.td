@@ -96,7 +96,10 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
   let options = [
     Option<"warps", "warps", "bool", "false",
            "Build steps for the matrix products of warps where they may take "
-           "them">];
+           "them">,
+    Option<"keyUnit", "key-unit", "int64_t", "0",
+           "Ranges of keys begin and end on multiples of this; 0 is a register "
+           "tile's rows">];
   let dependentDialects = ["::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
@@ -137,8 +140,11 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
     Option<"rowTile", "row-tile", "int64_t", "8",
            "rows of a register tile">,
     Option<"bf16Dots", "bf16-dots", "bool", "false",
-           "the target has AVX-512 BF16">];
-  let dependentDialects = ["::mlir::arith::ArithDialect",
+           "the target has AVX-512 BF16">,
+    Option<"amx", "amx", "bool", "false",
+           "the target has AMX with BF16">];
+  let dependentDialects = ["::mlir::amx::AMXDialect",
+                           "::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
                            "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect",
@@ -169,7 +175,10 @@ def AttnPairProducts : Pass<"attn-pair-products", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",
-           "width of a vector register in bits">];
+           "width of a vector register in bits">,
+    Option<"tiles", "tiles", "bool", "false",
+           "lay pairs out for a unit that multiplies tiles of 16 rows and 16 "
+           "pairs (AMX)">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect"];

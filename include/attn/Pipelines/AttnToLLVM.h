@@ -51,10 +51,13 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
   Option<bool> bf16{*this, "bf16",
                     llvm::cl::desc("The target converts bf16 by instructions"),
                     llvm::cl::init(false)};
+  Option<bool> amx{*this, "amx",
+                   llvm::cl::desc("The target has AMX with BF16"),
+                   llvm::cl::init(false)};
   Option<std::string> bf16Products{
       *this, "bf16-products",
-      llvm::cl::desc("Products of bf16: f32, or pairs of them by one "
-                     "instruction"),
+      llvm::cl::desc("Products of bf16: f32, pairs of them by one instruction, "
+                     "or tiles of pairs by a matrix unit"),
       llvm::cl::init("f32")};
   Option<int64_t> l1Bytes{*this, "l1-bytes",
                           llvm::cl::desc("Bytes of the first level data cache"),

@@ -123,6 +123,11 @@ int32_t attn_abi_supported(const attn_kernel_code *code, char *message,
 // Between the files of this folder
 //===----------------------------------------------------------------------===//
 
+// Asks the operating system for registers that a process has only on request;
+// one that lacks them would be ended where it uses them.
+int32_t attn_abi_request_state(const attn_kernel_code *code,
+                               const attn_abi_message *message);
+
 // Checks `tensors` and asks every phase; fills `result`, which points into
 // `storage`.
 int32_t attn_abi_prepare(const attn_kernel_code *code,

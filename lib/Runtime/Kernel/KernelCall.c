@@ -178,6 +178,8 @@ int32_t attn_abi_prepare(const attn_kernel_code *code,
   const attn_kernel_info *info = code->info;
   int32_t status =
       attn_abi_check_tensors(info, tensors, count, storage, result, message);
+  if (status == ATTN_OK)
+    status = attn_abi_request_state(code, message);
   if (status != ATTN_OK)
     return status;
   // Every phase is asked before the first one runs, so that bad values are

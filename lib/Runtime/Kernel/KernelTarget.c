@@ -21,6 +21,8 @@ static bool hasFeature(const attn_cpu_feature *feature) {
 // The kernel of the operating system reports what it saves, too.
 static bool savesState(uint64_t state) { return state == 0; }
 
+static bool grantsState(uint64_t state) { return state == 0; }
+
 #else
 
 #include <cpuid.h>
@@ -43,6 +45,21 @@ static bool savesState(uint64_t state) {
   return (enabled & state) == state;
 }
 
+// Linux saves tiles for processes that have asked for them: arch_prctl(2),
+// ARCH_REQ_XCOMP_PERM. Asking again changes nothing.
+static bool grantsState(uint64_t state) {
+  const uint64_t tileData = 18;
+  if (!(state >> tileData & 1))
+    return true;
+  const uint64_t archPrctl = 158, requestPermission = 0x1023;
+  int64_t result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(archPrctl), "D"(requestPermission), "S"(tileData)
+                   : "rcx", "r11", "memory");
+  return result == 0;
+}
+
 #endif
 
 int32_t attn_abi_check_device(const attn_kernel_info *info,
@@ -55,6 +72,16 @@ int32_t attn_abi_check_device(const attn_kernel_info *info,
       message, ATTN_ERR_DEVICE,
       "%s: device type is %d, but this kernel takes tensors on the CPU (%d)",
       info->tensors[index].name, type, (int)kDLCPU);
+}
+
+int32_t attn_abi_request_state(const attn_kernel_code *code,
+                               const attn_abi_message *message) {
+  if (grantsState(code->extendedState))
+    return ATTN_OK;
+  return attn_abi_fail(message, ATTN_ERR_TARGET,
+                       "compiled for %s; the operating system does not grant "
+                       "the registers of its matrix unit",
+                       code->info->cpu);
 }
 
 int32_t attn_abi_supported(const attn_kernel_code *code, char *message,
@@ -75,5 +102,5 @@ int32_t attn_abi_supported(const attn_kernel_code *code, char *message,
                          "compiled for %s; the operating system does not save "
                          "its vector registers",
                          code->info->cpu);
-  return ATTN_OK;
+  return attn_abi_request_state(code, &target);
 }

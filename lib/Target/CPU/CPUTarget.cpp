@@ -212,24 +212,26 @@ unsigned CPUTarget::getVectorRegisters() const {
   return isAArch64() || hasFeature("avx512vl") ? 32 : 16;
 }
 
-SmallVector<CPUFeature> CPUTarget::getRequiredFeatures() const {
+SmallVector<CPUFeature>
+CPUTarget::getRequiredFeatures(bool usesMatrixUnit) const {
   ArrayRef<CPUFeature> known(kX86Features);
   if (isAArch64())
     known = kAArch64Features;
   SmallVector<CPUFeature> required;
   for (const CPUFeature &feature : known)
-    if (hasFeature(feature.name))
+    if (hasFeature(feature.name) &&
+        (usesMatrixUnit || !StringRef(feature.name).starts_with("amx")))
       required.push_back(feature);
   return required;
 }
 
-uint64_t CPUTarget::getRequiredState() const {
+uint64_t CPUTarget::getRequiredState(bool usesMatrixUnit) const {
   uint64_t state = 0;
   if (hasFeature("avx"))
     state |= 0x6; // xmm, upper halves of ymm
   if (hasFeature("avx512f"))
     state |= 0xe0; // mask registers, upper halves of zmm, zmm16 to zmm31
-  if (hasFeature("amx-tile"))
+  if (usesMatrixUnit && hasFeature("amx-tile"))
     state |= 0x60000; // tile configuration and data
   return state;
 }

@@ -145,10 +145,20 @@ llvm::Constant *EntryPointBuilder::addInfo() {
   return addGlobal(llvm::ConstantStruct::getAnon(fields), "info");
 }
 
+/// Whether the kernel calls intrinsics of AMX: no instruction is selected
+/// without.
+static bool usesMatrixUnit(const llvm::Module &module) {
+  return llvm::any_of(module, [](const llvm::Function &function) {
+    return function.getName().starts_with("llvm.x86.tile") ||
+           function.getName().starts_with("llvm.x86.tdp");
+  });
+}
+
 llvm::Constant *EntryPointBuilder::addFeatures(int64_t &count) {
   auto *type = llvm::StructType::get(context, {ptr, i32, i32, i32, i32});
   SmallVector<llvm::Constant *> features;
-  for (const CPUFeature &feature : options.target.getRequiredFeatures())
+  for (const CPUFeature &feature :
+       options.target.getRequiredFeatures(usesMatrixUnit(module)))
     features.push_back(llvm::ConstantStruct::get(
         type,
         {addString(feature.name), get32(feature.leaf), get32(feature.subleaf),
@@ -296,7 +306,7 @@ FailureOr<llvm::Constant *> EntryPointBuilder::addCode(llvm::Constant *info) {
       llvm::ConstantStruct::getAnon(
           {info, addArray(phaseType, phases, "phases"), sizes[0], sizes[1],
            get64(options.maxWorkspace), features, get64(featureCount),
-           get64(options.target.getRequiredState()),
+           get64(options.target.getRequiredState(usesMatrixUnit(module))),
            addArray(checkType, checks, "checks"), get64(checks.size())}),
       "code");
 }

@@ -31,6 +31,7 @@ void mlir::attn::setTarget(AttnToLLVMOptions &options,
   options.vectorRegisters = target.getVectorRegisters();
   options.fma = target.isAArch64() || target.hasFeature("fma");
   options.bf16 = target.hasFeature("avx512bf16");
+  options.amx = target.hasFeature("amx-bf16");
   // Zen 4 multiplies pairs of bf16 at twice the rate of f32, Emerald Rapids at
   // half of it (benchmarks/peak.c); other cores were not measured.
   bool isFaster = options.bf16 && target.getCPU().starts_with("znver");

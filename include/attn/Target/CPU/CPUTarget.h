@@ -61,10 +61,10 @@ public:
 
   /// Extensions instruction selection may use, which a machine that runs the
   /// kernel has to announce.
-  SmallVector<CPUFeature> getRequiredFeatures() const;
+  SmallVector<CPUFeature> getRequiredFeatures(bool usesMatrixUnit) const;
 
   /// Bits of the register XCR0 that the operating system has to have set.
-  uint64_t getRequiredState() const;
+  uint64_t getRequiredState(bool usesMatrixUnit) const;
 
   std::unique_ptr<llvm::TargetMachine>
   createTargetMachine(llvm::CodeGenOptLevel level) const;
