@@ -7,9 +7,10 @@
 //===----------------------------------------------------------------------===//
 //
 // What the next einsum does with values that one has in registers is done
-// before they are stored: one operation of arithmetic on a sum, and a reduction
-// of the tile over its rows. The reduction keeps its order, so its bits are
-// those of loops of its own, which would wait for each value's latency in turn.
+// before they are stored: one operation of arithmetic on a sum, a reduction of
+// the tile over its rows, and a copy of it in pairs of rows. The reduction keeps
+// its order, so its bits are those of loops of its own, which would wait for
+// each value's latency in turn.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,6 +19,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
@@ -91,6 +93,33 @@ static bool liesApart(Value one, Value other) {
   return own && its && (own->second <= its->first || its->second <= own->first);
 }
 
+/// Whether `next`, which joins the loops of `einsum`, writes apart from what
+/// these read and write: it does so while the tile is still computed.
+static bool writesApart(EinsumOp next, EinsumOp einsum) {
+  SmallVector<Value> tiles(einsum.getInputs());
+  tiles.append(einsum.getIndices().begin(), einsum.getIndices().end());
+  tiles.push_back(einsum.getInit());
+  return llvm::all_of(tiles, [&](Value tile) {
+    bool isScratch =
+        isa_and_nonnull<memref::ViewOp>(getWholeBuffer(tile).getDefiningOp());
+    return isScratch
+               ? liesApart(next.getInit(), tile)
+               : isa_and_nonnull<memref::ViewOp>(
+                     getWholeBuffer(next.getInit()).getDefiningOp());
+  });
+}
+
+/// Moves what computes addresses between `einsum` and `next` in front of the
+/// loops, but not the einsums there.
+static void moveAddresses(EinsumOp einsum, EinsumOp next) {
+  for (Operation *op = einsum->getNextNode(); op != next;) {
+    Operation *address = op;
+    op = op->getNextNode();
+    if (!isa<EinsumOp>(address))
+      address->moveBefore(einsum);
+  }
+}
+
 EinsumOp EinsumLowering::findFold(EinsumOp einsum, EinsumOp epilogue) {
   EinsumOp next = findNext(epilogue ? epilogue : einsum);
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
@@ -102,23 +131,38 @@ EinsumOp EinsumLowering::findFold(EinsumOp einsum, EinsumOp epilogue) {
       next.getOutputRanks() != ArrayRef(ranks).drop_front() ||
       next.getReduced() != ArrayRef(ranks).drop_back() || !keepsValues(next))
     return {};
-  // The reduction writes while the tile is still computed.
-  SmallVector<Value> tiles(einsum.getInputs());
-  tiles.append(einsum.getIndices().begin(), einsum.getIndices().end());
-  tiles.push_back(einsum.getInit());
-  for (Value tile : tiles)
-    if (isa_and_nonnull<memref::ViewOp>(getWholeBuffer(tile).getDefiningOp())
-            ? !liesApart(next.getInit(), tile)
-            : !isa_and_nonnull<memref::ViewOp>(
-                  getWholeBuffer(next.getInit()).getDefiningOp()))
-      return {};
-  // Its addresses are known in front of the loops.
-  for (Operation *op = einsum->getNextNode(); op != next;) {
-    Operation *address = op;
-    op = op->getNextNode();
-    if (address != epilogue)
-      address->moveBefore(einsum);
-  }
+  if (!writesApart(next, einsum))
+    return {};
+  moveAddresses(einsum, next);
+  return next;
+}
+
+EinsumOp EinsumLowering::findPack(EinsumOp epilogue, EinsumOp foldOp) {
+  EinsumOp next = findNext(foldOp ? foldOp : epilogue ? epilogue : einsum);
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  // Rows are taken one by one here, and lanes by whole vectors.
+  if (!next || ranks.size() != 2 || rowTile != 1 || !rowRank ||
+      outType.isDynamicDim(1) || outType.getDimSize(1) % vectorWidth != 0 ||
+      !outType.getElementType().isF32() || !keepsValues(einsum))
+    return {};
+  auto type = cast<MemRefType>(next.getInit().getType());
+  SmallVector<StringAttr> pairRanks = next.getOutputRanks();
+  if (next.getReduction() || !next.isIdentityMap() || pairRanks.size() != 3 ||
+      next.getInputs().size() != 1 ||
+      next.getInputs().front() != einsum.getInit() ||
+      !next.getClampedRanks().empty() || !type.getElementType().isBF16() ||
+      !endsInPairs(type) || type.getDimSize(1) != outType.getDimSize(1))
+    return {};
+  EinsumAccess access = next.getAccess(0);
+  MLIRContext *context = next.getContext();
+  AffineExpr pair = getAffineDimExpr(next.findRank(pairRanks[0]), context);
+  AffineExpr place = getAffineDimExpr(next.findRank(pairRanks[2]), context);
+  AffineExpr row = access.map.getResult(0);
+  if (getPlainRank(access, 1) != pairRanks[1] ||
+      (row != pair * 2 + place && row != pair * 2 - place + 1) ||
+      !writesApart(next, einsum))
+    return {};
+  moveAddresses(einsum, next);
   return next;
 }
 
@@ -139,4 +183,32 @@ void EinsumLowering::storeFold(OpBuilder &builder, const LaneBlock &lanes,
     fold->operands.storeResult(
         builder, getCoordinates(builder, lanes, vector, /*firstRow=*/{}, 0),
         {*lane}, value);
+}
+
+/// Stores two rows of the tile side by side, in the order that the copy has.
+void EinsumLowering::storePack(OpBuilder &builder, const LaneBlock &lanes,
+                               Value firstRow, ArrayRef<Value> values) {
+  Value out = joinPairs(builder, loc, pack.getInit());
+  Type bf16 = builder.getBF16Type();
+  EinsumAccess access = pack.getAccess(0);
+  AffineExpr place =
+      getAffineDimExpr(pack.findRank(pack.getOutputRanks()[2]), einsum.getContext());
+  AffineExpr pair =
+      getAffineDimExpr(pack.findRank(pack.getOutputRanks()[0]), einsum.getContext());
+  bool isSwapped = access.map.getResult(0) != pair * 2 + place;
+  Value two = arith::ConstantIndexOp::create(builder, loc, 2);
+  Value number = arith::DivUIOp::create(builder, loc, firstRow, two);
+  for (int64_t vector = 0; vector < lanes.vectors; ++vector) {
+    Value rows[2] = {values[vector], values[lanes.vectors + vector]};
+    for (Value &row : rows)
+      row = TileOperands::convert(builder, loc, row, bf16);
+    Value first =
+        getCoordinates(builder, lanes, vector, firstRow, 0).firstLane;
+    vector::StoreOp::create(
+        builder, loc,
+        vector::InterleaveOp::create(builder, loc, rows[isSwapped],
+                                     rows[!isSwapped]),
+        out,
+        ValueRange{number, arith::MulIOp::create(builder, loc, first, two)});
+  }
 }

@@ -30,8 +30,11 @@ public:
     return lane && !threadRanks && !reducesLanes && !interleaved &&
            innerRanks.empty();
   }
-  /// Has both done before the values are stored, and erased with the einsum.
-  void join(EinsumOp epilogue, EinsumOp fold);
+  /// The einsum behind these that lays the tile out in pairs of rows, or null.
+  EinsumOp findPack(EinsumOp epilogue, EinsumOp fold);
+  /// Has all of them done before the values are stored, and erased with the
+  /// einsum.
+  void join(EinsumOp epilogue, EinsumOp fold, EinsumOp pack);
   /// Why `einsum` cannot be lowered as `attn.pairs` asks for, if it cannot.
   static std::optional<StringRef> checkPairs(EinsumOp einsum);
   void run();
@@ -67,6 +70,8 @@ private:
   void emitTile(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
                 int64_t rows, MutableArrayRef<Value> folded);
   SmallVector<Value> startFold(OpBuilder &builder, const LaneBlock &lanes);
+  void storePack(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
+                 ArrayRef<Value> values);
   void storeFold(OpBuilder &builder, const LaneBlock &lanes,
                  ArrayRef<Value> folded);
   void emitReduction(OpBuilder &builder, unsigned position,
@@ -136,9 +141,17 @@ private:
   TileOperands operands;
   std::optional<EinsumBody> computation;
   std::optional<Joined> epilogue, fold;
+  EinsumOp pack;
   /// Values of the ranks whose loops are open.
   llvm::DenseMap<StringAttr, Value> point;
 };
+
+/// Whether the last dimension of `type` holds two neighbours, and the one in
+/// front of it lies behind them without a gap.
+bool endsInPairs(MemRefType type);
+
+/// `memref` with its last two dimensions as one.
+Value joinPairs(OpBuilder &builder, Location loc, Value memref);
 
 /// Emits the loops of an einsum with `attn.matrix_tiles`, by instructions of
 /// AMX, and erases it. Whole tiles are all that it is made of.

@@ -22,9 +22,7 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// Whether the last dimension of `type` holds two neighbours, and the one in
-/// front of it lies behind them without a gap.
-static bool endsInPairs(MemRefType type) {
+bool mlir::attn::endsInPairs(MemRefType type) {
   SmallVector<int64_t> strides;
   int64_t offset;
   return type.getRank() >= 2 && type.getShape().back() == 2 &&
@@ -32,8 +30,7 @@ static bool endsInPairs(MemRefType type) {
          strides.back() == 1 && strides[strides.size() - 2] == 2;
 }
 
-/// `memref` with its last two dimensions as one.
-static Value joinPairs(OpBuilder &builder, Location loc, Value memref) {
+Value mlir::attn::joinPairs(OpBuilder &builder, Location loc, Value memref) {
   int64_t rank = cast<MemRefType>(memref.getType()).getRank();
   SmallVector<ReassociationIndices> groups;
   for (int64_t dim = 0; dim + 1 < rank; ++dim)

@@ -49,7 +49,7 @@ private:
                       : builder.createOrFold<arith::AddIOp>(
                             loc, index, constant(builder, value));
   }
-  void emitLanes(OpBuilder &builder, Value row, int64_t rows);
+  void emitRows(OpBuilder &builder, Value lane, int64_t lanes);
   void emitBlock(OpBuilder &builder, Value row, Value lane, Block block);
   void multiply(OpBuilder &builder, Value row, Value lane, Value point,
                 Block block, SmallVectorImpl<Value> &sums);
@@ -137,37 +137,40 @@ void TileProduct::emitBlock(OpBuilder &builder, Value row, Value lane,
     amx::TileStoreOp::create(builder, loc, out, getPlace(number), sum);
 }
 
-/// The sums of `rows` tiles of rows, from `row` on.
-void TileProduct::emitLanes(OpBuilder &builder, Value row, int64_t rows) {
-  int64_t lanes = cast<MemRefType>(out.getType()).getShape().back() / kMatrixTileRows;
+/// The sums of `lanes` tiles of lanes, from `lane` on.
+void TileProduct::emitRows(OpBuilder &builder, Value lane, int64_t lanes) {
+  Value end = builder.createOrFold<memref::DimOp>(loc, out, 0);
+  auto emitLoop = [&](Value from, Value to, int64_t rows) {
+    auto loop = scf::ForOp::create(builder, loc, from, to,
+                                   constant(builder, rows * kMatrixTileRows));
+    OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+    emitBlock(body, loop.getInductionVar(), lane, {rows, lanes});
+  };
+  Value two = constant(builder, 2 * kMatrixTileRows);
+  Value whole = builder.createOrFold<arith::MulIOp>(
+      loc, builder.createOrFold<arith::DivUIOp>(loc, end, two), two);
+  emitLoop(constant(builder, 0), whole, 2);
+  std::optional<int64_t> known = getConstantIntValue(end);
+  if (!known || *known % (2 * kMatrixTileRows) != 0)
+    emitLoop(whole, end, 1);
+}
+
+/// Lanes outside: what a block of them reads stays in the first level of cache
+/// while the rows go by.
+void TileProduct::run() {
+  OpBuilder builder(einsum);
+  int64_t lanes =
+      cast<MemRefType>(out.getType()).getShape().back() / kMatrixTileRows;
   int64_t whole = lanes / 2 * 2;
   if (whole > 0) {
     auto loop = scf::ForOp::create(builder, loc, constant(builder, 0),
                                    constant(builder, whole * kMatrixTileRows),
                                    constant(builder, 2 * kMatrixTileRows));
     OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-    emitBlock(body, row, loop.getInductionVar(), {rows, 2});
+    emitRows(body, loop.getInductionVar(), 2);
   }
   if (whole < lanes)
-    emitBlock(builder, row, constant(builder, whole * kMatrixTileRows), {rows, 1});
-}
-
-void TileProduct::run() {
-  OpBuilder builder(einsum);
-  Value end = builder.createOrFold<memref::DimOp>(loc, out, 0);
-  auto emitRows = [&](Value from, Value to, int64_t rows) {
-    auto loop = scf::ForOp::create(builder, loc, from, to,
-                                   constant(builder, rows * kMatrixTileRows));
-    OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-    emitLanes(body, loop.getInductionVar(), rows);
-  };
-  Value two = constant(builder, 2 * kMatrixTileRows);
-  Value whole = builder.createOrFold<arith::MulIOp>(
-      loc, builder.createOrFold<arith::DivUIOp>(loc, end, two), two);
-  emitRows(constant(builder, 0), whole, 2);
-  if (getConstantIntValue(whole) != getConstantIntValue(end) ||
-      !getConstantIntValue(end))
-    emitRows(whole, end, 1);
+    emitRows(builder, constant(builder, whole * kMatrixTileRows), 1);
   einsum.erase();
 }
 

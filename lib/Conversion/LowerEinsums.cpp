@@ -98,8 +98,19 @@ void EinsumLowering::chooseLane() {
 
 /// Which ranks of the result are the rows of a register tile.
 void EinsumLowering::chooseRows(int64_t rowTileOption) {
-  if (looped.empty())
+  // Most vectors that a register tile has along the lanes.
+  constexpr int64_t kMostVectors = 8;
+  if (looped.empty()) {
+    // Each vector waits for its own sum: the more of them, the less.
+    if (lane && !reducesLanes && !reduced.empty() &&
+        !outType.isDynamicDim(outType.getRank() - 1)) {
+      int64_t vectors =
+          llvm::divideCeil(outType.getShape().back(), vectorWidth);
+      blockVectors = llvm::divideCeil(
+          vectors, llvm::divideCeil(vectors, kMostVectors));
+    }
     return;
+  }
   if (reducesLanes) {
     // One vector holds the sums of a tile; keys and rows share it.
     constexpr int64_t kMostInner = 4;
@@ -146,7 +157,6 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
   rows *= innerRows;
   if (rows * 2 > rowTileOption || ShapedType::isDynamic(lanes))
     return;
-  constexpr int64_t kMostVectors = 8;
   int64_t most =
       std::min(kRegisterTileVectors * rowTileOption / rows, kMostVectors);
   int64_t blocks = llvm::divideCeil(lanes, most * vectorWidth);
@@ -207,14 +217,19 @@ void EinsumLowering::run() {
   for (std::optional<Joined> *joined : {&fold, &epilogue})
     if (*joined)
       (*joined)->einsum.erase();
+  if (pack)
+    pack.erase();
   einsum.erase();
 }
 
-void EinsumLowering::join(EinsumOp epilogueOp, EinsumOp foldOp) {
+void EinsumLowering::join(EinsumOp epilogueOp, EinsumOp foldOp,
+                          EinsumOp packOp) {
   if (epilogueOp)
     epilogue.emplace(epilogueOp, vectorWidth);
   if (foldOp)
     fold.emplace(foldOp, vectorWidth);
+  if ((pack = packOp))
+    rowTile = 2;
 }
 
 /// Loops over the result ranks that are neither rows nor lanes.
@@ -405,6 +420,11 @@ void EinsumLowering::emitTile(OpBuilder &builder, const LaneBlock &lanes,
       Value &sum = folded[position % vectors];
       sum = fold->computation.combine(builder, sum, value);
     }
+  bool isPacked = pack && rows == 2;
+  if (isPacked)
+    storePack(builder, lanes, firstRow, values);
+  if (isPacked && pack->hasAttr(kLastReaderAttrName))
+    return;
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector)
       operands.storeResult(
@@ -539,8 +559,11 @@ struct LowerEinsumsPass
       if (lowering.canJoin()) {
         EinsumOp epilogue = EinsumLowering::findEpilogue(einsum);
         EinsumOp fold = EinsumLowering::findFold(einsum, epilogue);
-        joined.insert({epilogue, fold});
-        lowering.join(epilogue, fold);
+        EinsumOp pack = lowering.findPack(epilogue, fold);
+        for (EinsumOp other : {epilogue, fold, pack})
+          if (other)
+            joined.insert(other);
+        lowering.join(epilogue, fold, pack);
       }
       lowering.run();
     }

@@ -88,6 +88,9 @@ private:
                     MemRefType type);
   Value getRight(const PairedProduct &product);
   Value getLeft(const PairedProduct &product);
+  EinsumOp findWriter(EinsumOp einsum, Value tile);
+  bool isPackedOnly(EinsumOp writer);
+  Value packWeights(const PairedProduct &product);
   Value getFiniteRight(const PairedProduct &product);
   Value getOut(const PairedProduct &product);
   void createSum(const PairedProduct &product, Value right, bool accumulate);
@@ -104,6 +107,8 @@ private:
   /// Operands in pairs, by the copy they take the place of.
   llvm::DenseMap<std::pair<Operation *, unsigned>, Value> known;
   llvm::SmallPtrSet<Operation *, 8> paired, dead;
+  /// What computes weights that are read in pairs alone.
+  llvm::SmallPtrSet<Operation *, 8> packedOnly;
   /// Bytes of the worker's scratch so far, and of the place behind it that
   /// weights share: they are read where they are rounded.
   int64_t bytes = 0, weightBytes = 0;
@@ -482,9 +487,72 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
       clear(builder, loc, getPart(used, count), pairs);
     return known[{copy, true}] = all;
   }
-  OpBuilder builder(einsum);
-  Location loc = einsum.getLoc();
+  return packWeights(product);
+}
+
+/// The einsum in front of `einsum`, in its block, that computes all of `tile`,
+/// if nothing in between writes it.
+EinsumOp ProductPairer::findWriter(EinsumOp einsum, Value tile) {
+  Value buffer = getWholeBuffer(tile);
+  for (Operation *op = einsum->getPrevNode(); op; op = op->getPrevNode()) {
+    bool isWritten = false;
+    op->walk([&](EinsumOp inner) {
+      isWritten |=
+          inner.isTileForm() && getWholeBuffer(inner.getInit()) == buffer;
+    });
+    if (!isWritten)
+      continue;
+    auto writer = dyn_cast<EinsumOp>(op);
+    return writer && isSamePart(writer.getInit(), tile) ? writer : EinsumOp();
+  }
+  return {};
+}
+
+/// The reduction of what `writer` computes right behind it, or null.
+static EinsumOp findSum(EinsumOp writer) {
+  Operation *op = writer->getNextNode();
+  while (op && !isa<EinsumOp>(op))
+    op = op->getNextNode();
+  auto next = dyn_cast_or_null<EinsumOp>(op);
+  return next && next.getReduction() && next.getInputs().size() == 1 &&
+                 isSamePart(next.getInputs().front(), writer.getInit())
+             ? next
+             : EinsumOp();
+}
+
+/// Whether nothing will read what `writer` computes but its reduction and
+/// products in pairs. Its tile must be one of this step.
+bool ProductPairer::isPackedOnly(EinsumOp writer) {
+  Value buffer = getWholeBuffer(writer.getInit());
+  Block *block = writer->getBlock();
+  EinsumOp sum = findSum(writer);
+  if (buffer.getParentBlock() != block)
+    return false;
+  return llvm::all_of(readers[buffer], [&](EinsumOp reader) {
+    Operation *at = block->findAncestorOpInBlock(*reader);
+    if (at && (at == writer || at->isBeforeInBlock(writer)))
+      return true;
+    return reader == sum || (paired.contains(reader) &&
+                             findWriter(reader, writer.getInit()) == writer);
+  });
+}
+
+/// Weights in pairs of rows, [pair, lane, 2]: right behind what computes them
+/// and its sum over the rows, which loops over them anyway, or where they are
+/// read.
+Value ProductPairer::packWeights(const PairedProduct &product) {
+  EinsumOp einsum = product.einsum;
   Value left = einsum.getInputs()[product.parts.left];
+  EinsumOp writer = findWriter(einsum, left);
+  OpBuilder builder(einsum);
+  if (writer) {
+    if (Value packed = known.lookup({writer, false}))
+      return packed;
+    left = writer.getInit();
+    EinsumOp sum = findSum(writer);
+    builder.setInsertionPointAfter(sum ? sum : writer);
+  }
+  Location loc = einsum.getLoc();
   auto view = cast<memref::ViewOp>(getWholeBuffer(left).getDefiningOp());
   auto whole = view.getType();
   int64_t points = whole.getDimSize(0);
@@ -492,15 +560,27 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
     points = llvm::alignTo(points, kMatrixTilePoints);
   auto type = MemRefType::get({countPairs(points), whole.getDimSize(1), 2},
                               builder.getBF16Type());
-  weightBytes =
-      std::max<int64_t>(weightBytes, llvm::alignTo(type.getNumElements() * 2,
-                                                   kWorkspaceAlignment));
-  auto weights = memref::ViewOp::create(builder, loc, type, view.getSource(),
-                                        view.getByteShift(), ValueRange());
-  weightViews.push_back(weights);
-  return packRows(builder, weights, EinsumAccess::get(left, {depth, lane}),
-                  lane, depth,
-                  builder.createOrFold<memref::DimOp>(loc, left, 0), unit);
+  Value place;
+  if (writer) {
+    place = createPlace(builder, left, /*isDead=*/false, type);
+  } else {
+    weightBytes =
+        std::max<int64_t>(weightBytes, llvm::alignTo(type.getNumElements() * 2,
+                                                     kWorkspaceAlignment));
+    auto shared = memref::ViewOp::create(builder, loc, type, view.getSource(),
+                                         view.getByteShift(), ValueRange());
+    weightViews.push_back(shared);
+    place = shared;
+  }
+  Value packed =
+      packRows(builder, place,
+               EinsumAccess::get(left, {product.parts.depth, lane}), lane,
+               product.parts.depth,
+               builder.createOrFold<memref::DimOp>(loc, left, 0), unit,
+               packedOnly.contains(writer));
+  if (writer)
+    known[{writer, false}] = packed;
+  return packed;
 }
 
 /// The result, with the rows that its last matrix tile has.
@@ -646,6 +726,13 @@ void ProductPairer::run() {
   }
   for (Operation *copy : copies)
     readThrough(cast<EinsumOp>(copy));
+  for (PairedProduct &product : products)
+    if (!product.leftCopy)
+      if (EinsumOp writer =
+              findWriter(product.einsum,
+                         product.einsum.getInputs()[product.parts.left]))
+        if (isPackedOnly(writer))
+          packedOnly.insert(writer);
   for (PairedProduct &product : products)
     rewrite(product);
   for (Operation *copy : dead)

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "PairRows.h"
+#include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -178,7 +179,8 @@ static void packOddRow(OpBuilder &builder, Value buffer,
 
 Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
                            const EinsumAccess &access, StringAttr column,
-                           StringAttr depth, Value size, PairUnit unit) {
+                           StringAttr depth, Value size, PairUnit unit,
+                           bool isLastReader) {
   Location loc = size.getLoc();
   StringAttr pair = getPairRank(depth), place = getPlaceRank(depth);
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -198,11 +200,13 @@ Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
   if (unit == PairUnit::Dots)
     within = 1 - within;
   SmallVector<StringAttr> ranks = {pair, column, place};
-  EinsumOp::create(
+  auto copy = EinsumOp::create(
       builder, loc, getPart(getAsOpFoldResult(whole)), ranks,
       replaceRank(access, depth, builder.getAffineDimExpr(0) * 2 + within,
                   ranks),
       std::nullopt, /*accumulate=*/false, {}, yieldFirst);
+  if (isLastReader)
+    copy->setAttr(kLastReaderAttrName, builder.getUnitAttr());
   Value pairs = builder.createOrFold<arith::AddIOp>(loc, whole, rest);
   if (getConstantIntValue(rest) != 0) {
     Value isOdd = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,

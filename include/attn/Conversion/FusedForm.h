@@ -43,6 +43,9 @@ inline constexpr StringLiteral kPairsAttrName = "attn.pairs";
 /// Unit attribute of such an einsum: the extents of its operands are whole tiles
 /// of a matrix unit, and it may be multiplied there.
 inline constexpr StringLiteral kMatrixTilesAttrName = "attn.matrix_tiles";
+/// Unit attribute of an einsum that copies pairs of rows, from
+/// attn-pair-products: nothing reads these rows of its operand any more.
+inline constexpr StringLiteral kLastReaderAttrName = "attn.last_reader";
 
 /// Whether attn-tile-cascade can turn a mapped cascade into loops. Where it
 /// cannot, says which operation stops it and why through `emit`, at a severity
