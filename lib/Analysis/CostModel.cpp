@@ -28,6 +28,22 @@ static int64_t getComputeBits(CascadeOp cascade) {
   return bits;
 }
 
+bool attn::multipliesBf16(CascadeOp cascade) {
+  auto isTensor = [&](Value input) {
+    auto argument = dyn_cast<BlockArgument>(input);
+    return argument && argument.getOwner()->getParentOp() == cascade &&
+           getElementTypeOrSelf(input).isBF16();
+  };
+  WalkResult found = cascade.getBody().walk([&](EinsumOp einsum) {
+    return einsum.getReduction() == ReductionKind::Add &&
+                   einsum.getInputs().size() == 2 &&
+                   llvm::any_of(einsum.getInputs(), isTensor)
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
+  });
+  return found.wasInterrupted();
+}
+
 /// Bits of an element of scratch for `input`.
 static int64_t getScratchBits(Value input) {
   Type element = getElementTypeOrSelf(input);
@@ -146,12 +162,19 @@ BlockTiles attn::chooseBlockTiles(CascadeOp cascade, const RankRoles &roles,
 }
 
 int64_t attn::chooseStreamTile(const WorkingSet &set,
-                               const MachineModel &machine, bool innerLanes) {
+                               const MachineModel &machine, bool innerLanes,
+                               bool usesMatrixUnit) {
   constexpr int64_t kSmallest = 16, kLargest = 512, kUnit = 16;
   int64_t tile = kLargest;
+  // Sums of a matrix unit are read from memory and written in every step, and
+  // its products take so little time that these should be few: scores lie in the
+  // second level, in an eighth of it.
+  if (usesMatrixUnit && !innerLanes && set.scorePerPoint > 0)
+    tile = std::min(tile, machine.l2Bytes / 8 / set.scorePerPoint /
+                              kMatrixTilePoints * kMatrixTilePoints);
   // A quarter of the first level is left to the rows that pass through it, half
   // of the second to what the next step brings.
-  if (set.scorePerPoint > 0)
+  else if (set.scorePerPoint > 0)
     tile = std::min(tile, machine.l1Bytes / 4 * 3 / set.scorePerPoint);
   // Blocks of features walk the same points one after the other.
   if (innerLanes && set.inputPerPoint > 0)
@@ -230,8 +253,22 @@ static SmallVector<int64_t> chooseListTiles(int64_t rows) {
 /// Lane tiles for the rows as they lie. Where there are few, one tile holds
 /// all: a register of them, if that is enough.
 static SmallVector<int64_t> chooseLaneTiles(int64_t lanes, int64_t elementBits,
-                                            const MachineModel &machine) {
+                                            const MachineModel &machine,
+                                            bool usesMatrixUnit) {
   constexpr int64_t kNarrow = 8;
+  // What a step copies serves all lanes, and a matrix unit holds none of them in
+  // registers from one product to the next. Each size is compiled for itself.
+  if (usesMatrixUnit && ShapedType::isDynamic(lanes))
+    return {128, 32};
+  if (usesMatrixUnit && lanes > 16) {
+    SmallVector<int64_t> tiles;
+    if (lanes >= 128)
+      tiles.push_back(128);
+    if (int64_t rest = lanes % 128)
+      tiles.push_back(llvm::PowerOf2Ceil(std::max<int64_t>(rest, 16)));
+    tiles.erase(llvm::unique(tiles), tiles.end());
+    return tiles;
+  }
   if (ShapedType::isDynamic(lanes) || lanes > 16)
     return {48, 32, 16};
   bool isNarrow =
@@ -349,6 +386,7 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   SmallVector<int64_t> laneTiles = overrides.laneTiles;
   SmallVector<int64_t> gridTile;
   Attribute list = getWalkedList(cascade);
+  bool usesMatrixUnit = machine.hasMatrixUnit && multipliesBf16(cascade);
   std::optional<BlockTiles> block;
   if (machine.sharedBytes > 0) {
     block = chooseWarpTiles(cascade, roles, machine);
@@ -368,7 +406,7 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     laneTiles =
         list ? chooseListTiles(getListRows(list))
              : chooseLaneTiles(getExtent(cascade.getRankExtents(), roles.lanes),
-                               getComputeBits(cascade), machine);
+                               getComputeBits(cascade), machine, usesMatrixUnit);
     if (std::optional<GridTile> tile = chooseGridTile(cascade)) {
       laneTiles = {tile->lanes};
       gridTile = tile->sizes;
@@ -403,7 +441,7 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   else if (!overrides.streamTile && !fixedStep)
     streamTile =
         chooseStreamTile(getWorkingSet(cascade, roles, laneTiles.front()),
-                         machine, roles.innerLanes);
+                         machine, roles.innerLanes, usesMatrixUnit);
   if (!overrides.streamTile && !fixedStep && isa_and_nonnull<IndicesAttr>(list))
     streamTile = std::min(streamTile, kListedPoints);
   // A step lies in one split.

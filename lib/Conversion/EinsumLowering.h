@@ -83,9 +83,15 @@ private:
                          int64_t rows, SmallVectorImpl<Value> &accumulators);
   void storeSums(OpBuilder &builder, Value firstRow, int64_t rows,
                  ArrayRef<Value> accumulators);
-  SmallVector<Value> emitPoint(OpBuilder &builder, const LaneBlock &lanes,
-                               Value firstRow, int64_t rows,
-                               ValueRange accumulators);
+  /// Values of one operand, one for each vector of lanes.
+  struct LoadedOperand {
+    unsigned index;
+    ArrayRef<Value> vectors;
+  };
+  SmallVector<Value>
+  emitPoint(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
+            int64_t rows, ValueRange accumulators,
+            std::optional<LoadedOperand> given = std::nullopt);
   bool isInterleaved();
   void emitInterleaved(OpBuilder &builder, const LaneBlock &lanes,
                        Value firstRow, int64_t rows);
@@ -94,7 +100,13 @@ private:
   SmallVector<Value> loadTransposed(OpBuilder &builder, unsigned index,
                                     const LaneBlock &lanes, int64_t vector,
                                     Value firstRow);
+  bool transposesBits();
+  void emitTransposedBits(OpBuilder &builder, Value end);
+  void emitTransposedBlock(OpBuilder &builder, Value firstLane, Value firstRow,
+                           int64_t rows);
   Value mapPairs(OpBuilder &builder, const TileCoordinates &at, Value pairs);
+  SmallVector<Value> loadPairs(OpBuilder &builder, const LaneBlock &lanes,
+                               Value firstRow, unsigned index);
   void emitPairs(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
                  int64_t rows, SmallVectorImpl<Value> &accumulators);
   int64_t getLoadedRow(unsigned index, int64_t row);

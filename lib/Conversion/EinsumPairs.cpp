@@ -145,35 +145,65 @@ std::optional<StringRef> EinsumLowering::checkPairs(EinsumOp einsum) {
   return std::nullopt;
 }
 
-/// Adds the products of both points. An instruction adds the second one first,
-/// as does the loop over single points that masks are for.
-void EinsumLowering::emitPairs(OpBuilder &builder, const LaneBlock &lanes,
-                               Value firstRow, int64_t rows,
-                               SmallVectorImpl<Value> &accumulators) {
-  if (!hasDots || lanes.count ||
-      !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp())) {
-    for (int64_t place : {1, 0}) {
-      point[*pairs] = arith::ConstantIndexOp::create(builder, loc, place);
-      accumulators = emitPoint(builder, lanes, firstRow, rows, accumulators);
-    }
-    return;
-  }
+/// One of both points of each pair.
+static Value takePlace(OpBuilder &builder, Location loc, Value both,
+                       int64_t place) {
+  int64_t width = cast<VectorType>(both.getType()).getNumElements() / 2;
+  SmallVector<int64_t> order;
+  for (int64_t number = 0; number < width; ++number)
+    order.push_back(2 * number + place);
+  return vector::ShuffleOp::create(builder, loc, both, both, order);
+}
+
+/// Pairs of operand `index`, which has the lanes: one vector of them for each of
+/// lanes.
+SmallVector<Value> EinsumLowering::loadPairs(OpBuilder &builder,
+                                             const LaneBlock &lanes,
+                                             Value firstRow, unsigned index) {
   point[*pairs] = arith::ConstantIndexOp::create(builder, loc, 0);
-  unsigned withLanes = einsum.inputUsesRank(0, *lane) ? 0 : 1;
-  auto pairType = VectorType::get({2 * vectorWidth}, builder.getBF16Type());
-  EinsumAccess access = einsum.getAccess(withLanes);
-  Value tile = joinPairs(builder, loc, access.tensor);
-  SmallVector<Value> left;
+  auto type = VectorType::get({2 * vectorWidth}, builder.getBF16Type());
+  Value tile = joinPairs(builder, loc, einsum.getInputs()[index]);
+  SmallVector<Value> loaded;
   for (int64_t vector = 0; vector < lanes.vectors; ++vector) {
     TileCoordinates at = getCoordinates(builder, lanes, vector, firstRow, 0);
     TileCoordinates first = at;
     first.lane.reset();
     first.uniform[*lane] = twice(builder, loc, at.firstLane);
-    SmallVector<Value> indices = operands.getIndices(builder, withLanes, first);
+    SmallVector<Value> indices = operands.getIndices(builder, index, first);
     indices.pop_back();
-    left.push_back(
-        vector::LoadOp::create(builder, loc, pairType, tile, indices));
+    loaded.push_back(vector::LoadOp::create(builder, loc, type, tile, indices));
   }
+  return loaded;
+}
+
+/// Adds the products of both points. An instruction adds the second one first,
+/// as does the loop over single points that masks are for.
+void EinsumLowering::emitPairs(OpBuilder &builder, const LaneBlock &lanes,
+                               Value firstRow, int64_t rows,
+                               SmallVectorImpl<Value> &accumulators) {
+  unsigned withLanes = einsum.inputUsesRank(0, *lane) ? 0 : 1;
+  SmallVector<Value> left;
+  if (!lanes.count)
+    left = loadPairs(builder, lanes, firstRow, withLanes);
+  if (!hasDots || lanes.count ||
+      !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp())) {
+    for (int64_t place : {1, 0}) {
+      SmallVector<Value> single;
+      for (Value both : left)
+        single.push_back(TileOperands::convert(
+            builder, loc, takePlace(builder, loc, both, place),
+            einsum.getMap()->getArgument(withLanes).getType()));
+      std::optional<LoadedOperand> given;
+      if (!left.empty())
+        given = {withLanes, single};
+      point[*pairs] = arith::ConstantIndexOp::create(builder, loc, place);
+      accumulators =
+          emitPoint(builder, lanes, firstRow, rows, accumulators, given);
+    }
+    return;
+  }
+  point[*pairs] = arith::ConstantIndexOp::create(builder, loc, 0);
+  auto pairType = VectorType::get({2 * vectorWidth}, builder.getBF16Type());
   auto name = builder.getStringAttr("llvm.x86.avx512bf16.dpbf16ps." +
                                     Twine(32 * vectorWidth));
   Type i32 = builder.getI32Type();

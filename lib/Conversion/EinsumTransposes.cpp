@@ -9,13 +9,15 @@
 // An operand that is strided along the lanes, or indexed by data there, but has
 // the rows of the result side by side, is read by vectors of rows, one for each
 // lane, and transposed in registers: a quarter of a shuffle for each element
-// where a gather is a load for each.
+// where a gather is a load for each. Numbers of 16 bits that are copied go in
+// twos, at half of that.
 //
 //===----------------------------------------------------------------------===//
 
 #include "EinsumLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -127,6 +129,91 @@ SmallVector<Value> EinsumLowering::loadTransposed(OpBuilder &builder,
   }
   transpose(builder, loc, square);
   return square;
+}
+
+/// Whether the einsum does nothing but transpose numbers of 16 bits: two of
+/// them then go through the shuffles as one of 32. Rows fill whole vectors.
+bool EinsumLowering::transposesBits() {
+  if (!transposed || interleaved || einsum.getInputs().size() != 1 ||
+      !einsum.isIdentityMap() || outRanks.size() != 2 ||
+      outType.isDynamicDim(0) || outType.getDimSize(0) % vectorWidth != 0)
+    return false;
+  Type element = outType.getElementType();
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  return element.isIntOrFloat() && element.getIntOrFloatBitWidth() == 16 &&
+         getElementTypeOrSelf(einsum.getInputs().front()) == element &&
+         vectorWidth % 4 == 0 &&
+         succeeded(outType.getStridesAndOffset(strides, offset)) &&
+         strides.back() == 1;
+}
+
+/// `rows` rows of `2 * vectorWidth` lanes; `rows` is that or half of it.
+void EinsumLowering::emitTransposedBlock(OpBuilder &builder, Value firstLane,
+                                         Value firstRow, int64_t rows) {
+  int64_t width = 2 * vectorWidth;
+  Type element = outType.getElementType();
+  auto squareType = VectorType::get({vectorWidth}, builder.getI32Type());
+  SmallVector<Value> loaded;
+  for (int64_t number = 0; number < width; ++number) {
+    TileCoordinates at;
+    at.uniform = point;
+    at.uniform[*rowRank] = firstRow;
+    at.uniform[*lane] = arith::AddIOp::create(
+        builder, loc, firstLane,
+        arith::ConstantIndexOp::create(builder, loc, number));
+    loaded.push_back(vector::LoadOp::create(
+        builder, loc, VectorType::get({rows}, element),
+        einsum.getInputs().front(), operands.getIndices(builder, 0, at)));
+  }
+  // Two lanes are interleaved in units of 128 bits, as one instruction does it:
+  // the halves of a unit go to two squares.
+  constexpr int64_t kUnit = 8;
+  int64_t squares = rows / vectorWidth, chunk = kUnit / squares;
+  for (int64_t half = 0; half < squares; ++half) {
+    SmallVector<int64_t> order, rowNumbers;
+    for (int64_t unit = half * chunk; unit < rows; unit += kUnit)
+      for (int64_t place = unit; place < unit + chunk; ++place) {
+        llvm::append_range(order, ArrayRef{place, rows + place});
+        rowNumbers.push_back(place);
+      }
+    SmallVector<Value> square;
+    for (int64_t number = 0; number < width; number += 2)
+      square.push_back(vector::BitCastOp::create(
+          builder, loc, squareType,
+          vector::ShuffleOp::create(builder, loc, loaded[number],
+                                    loaded[number + 1], order)));
+    transpose(builder, loc, square);
+    for (auto [row, lanes] : llvm::zip_equal(rowNumbers, square)) {
+      Value at = arith::AddIOp::create(
+          builder, loc, firstRow,
+          arith::ConstantIndexOp::create(builder, loc, row));
+      vector::StoreOp::create(
+          builder, loc,
+          vector::BitCastOp::create(builder, loc,
+                                    VectorType::get({width}, element), lanes),
+          einsum.getInit(), ValueRange{at, firstLane});
+    }
+  }
+}
+
+/// The lanes up to `end`, a multiple of such a block's.
+void EinsumLowering::emitTransposedBits(OpBuilder &builder, Value end) {
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value width = arith::ConstantIndexOp::create(builder, loc, 2 * vectorWidth);
+  auto lanes = scf::ForOp::create(builder, loc, zero, end, width);
+  OpBuilder body = OpBuilder::atBlockBegin(lanes.getBody());
+  int64_t extent = outType.getDimSize(0);
+  int64_t whole = extent / (2 * vectorWidth) * (2 * vectorWidth);
+  Value wholeEnd = arith::ConstantIndexOp::create(body, loc, whole);
+  if (whole > 0) {
+    auto rows = scf::ForOp::create(body, loc, zero, wholeEnd, width);
+    OpBuilder block = OpBuilder::atBlockBegin(rows.getBody());
+    emitTransposedBlock(block, lanes.getInductionVar(), rows.getInductionVar(),
+                        2 * vectorWidth);
+  }
+  if (whole < extent)
+    emitTransposedBlock(body, lanes.getInductionVar(), wholeEnd, vectorWidth);
 }
 
 /// Both points of a vector of pairs of bf16, mapped: the bits as they are where

@@ -254,6 +254,10 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
     emitRows(builder, {zero, 0, {}});
     return;
   }
+  if (transposesBits() && einsum->hasAttr(kMatrixTilesAttrName)) {
+    emitTransposedBits(builder, getExtent(builder, *lane));
+    return;
+  }
   // With eight rows, blocks of three vectors fill the registers. Several of
   // them are a loop: written out they would only be compiled several times.
   // Copies are short, and faster without one.
@@ -261,11 +265,17 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
   if (!ShapedType::isDynamic(extent)) {
     int64_t most = transposed ? 1 : blockVectors;
     int64_t block = most * vectorWidth, first = 0;
+    if (transposesBits()) {
+      first = extent / (2 * vectorWidth) * (2 * vectorWidth);
+      emitTransposedBits(builder,
+                         arith::ConstantIndexOp::create(builder, loc, first));
+    }
     bool isCopy = reduced.empty() && einsum.isIdentityMap() && !transposed;
-    if (extent >= 2 * block && !isCopy) {
-      first = extent / block * block;
+    if (extent - first >= 2 * block && !isCopy) {
+      int64_t begin = first;
+      first += (extent - first) / block * block;
       auto loop = scf::ForOp::create(
-          builder, loc, zero,
+          builder, loc, arith::ConstantIndexOp::create(builder, loc, begin),
           arith::ConstantIndexOp::create(builder, loc, first),
           arith::ConstantIndexOp::create(builder, loc, block));
       OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
@@ -288,7 +298,15 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
   Value width = arith::ConstantIndexOp::create(builder, loc, vectorWidth);
   Value rest = arith::RemUIOp::create(builder, loc, size, width);
   Value whole = arith::SubIOp::create(builder, loc, size, rest);
-  auto loop = scf::ForOp::create(builder, loc, zero, whole, width);
+  Value begin = zero;
+  if (transposesBits()) {
+    Value wide =
+        arith::ConstantIndexOp::create(builder, loc, 2 * vectorWidth);
+    begin = arith::SubIOp::create(
+        builder, loc, size, arith::RemUIOp::create(builder, loc, size, wide));
+    emitTransposedBits(builder, begin);
+  }
+  auto loop = scf::ForOp::create(builder, loc, begin, whole, width);
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
   emitRows(body, {loop.getInductionVar(), 1, {}});
   Value hasRest =
@@ -479,7 +497,8 @@ int64_t EinsumLowering::getLoadedRow(unsigned index, int64_t row) {
 SmallVector<Value> EinsumLowering::emitPoint(OpBuilder &builder,
                                              const LaneBlock &lanes,
                                              Value firstRow, int64_t rows,
-                                             ValueRange accumulators) {
+                                             ValueRange accumulators,
+                                             std::optional<LoadedOperand> given) {
   int64_t vectors = std::max<int64_t>(lanes.vectors, 1);
   unsigned count = einsum.getInputs().size();
   bool hasSquare = transposed && rows == vectorWidth;
@@ -495,6 +514,8 @@ SmallVector<Value> EinsumLowering::emitPoint(OpBuilder &builder,
     bool usesLane = lane && einsum.inputUsesRank(index, *lane);
     int64_t from = getLoadedRow(index, row) * vectors + (usesLane ? vector : 0);
     int64_t to = row * vectors + vector;
+    if (given && given->index == index)
+      return given->vectors[vector];
     if (from != to)
       return loaded[from][index];
     return operands.load(builder, index,
@@ -551,7 +572,8 @@ struct LowerEinsumsPass
           einsum.emitOpError("has '") << kPairsAttrName << "', but " << *reason;
           return signalPassFailure();
         }
-      if (amx && einsum->hasAttr(kMatrixTilesAttrName)) {
+      if (amx && einsum->hasAttr(kMatrixTilesAttrName) &&
+          einsum->hasAttr(kPairsAttrName)) {
         lowerMatrixTiles(einsum);
         continue;
       }

@@ -88,10 +88,16 @@ private:
                     MemRefType type);
   Value getRight(const PairedProduct &product);
   Value getLeft(const PairedProduct &product);
-  EinsumOp findWriter(EinsumOp einsum, Value tile);
+  /// The operation in front of which weights are complete, and the einsum that
+  /// computes all of them, if it is one and stands in the same block.
+  struct WeightsPlace {
+    Operation *user;
+    EinsumOp writer;
+  };
+  WeightsPlace findWeights(Operation *user, Value tile);
   bool isPackedOnly(EinsumOp writer);
   Value packWeights(const PairedProduct &product);
-  Value getFiniteRight(const PairedProduct &product);
+  Value getFinite(const PairedProduct &product, Value right);
   Value getOut(const PairedProduct &product);
   void createSum(const PairedProduct &product, Value right, bool accumulate);
   void rewriteMasked(const PairedProduct &product);
@@ -109,10 +115,8 @@ private:
   llvm::SmallPtrSet<Operation *, 8> paired, dead;
   /// What computes weights that are read in pairs alone.
   llvm::SmallPtrSet<Operation *, 8> packedOnly;
-  /// Bytes of the worker's scratch so far, and of the place behind it that
-  /// weights share: they are read where they are rounded.
-  int64_t bytes = 0, weightBytes = 0;
-  SmallVector<memref::ViewOp> weightViews;
+  /// Bytes of the worker's scratch so far.
+  int64_t bytes = 0;
 };
 
 } // namespace
@@ -490,22 +494,31 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
   return packWeights(product);
 }
 
-/// The einsum in front of `einsum`, in its block, that computes all of `tile`,
-/// if nothing in between writes it.
-EinsumOp ProductPairer::findWriter(EinsumOp einsum, Value tile) {
+/// Where weights can be packed: behind the last einsum that writes `tile` in
+/// front of `user`, in the same block or in one around it.
+ProductPairer::WeightsPlace ProductPairer::findWeights(Operation *user,
+                                                       Value tile) {
   Value buffer = getWholeBuffer(tile);
-  for (Operation *op = einsum->getPrevNode(); op; op = op->getPrevNode()) {
-    bool isWritten = false;
-    op->walk([&](EinsumOp inner) {
-      isWritten |=
-          inner.isTileForm() && getWholeBuffer(inner.getInit()) == buffer;
+  auto writes = [&](Operation *op) {
+    WalkResult result = op->walk([&](EinsumOp inner) {
+      return inner.isTileForm() && getWholeBuffer(inner.getInit()) == buffer
+                 ? WalkResult::interrupt()
+                 : WalkResult::advance();
     });
-    if (!isWritten)
+    return result.wasInterrupted();
+  };
+  for (Operation *op = user->getPrevNode(); op; op = op->getPrevNode()) {
+    if (!writes(op))
       continue;
     auto writer = dyn_cast<EinsumOp>(op);
-    return writer && isSamePart(writer.getInit(), tile) ? writer : EinsumOp();
+    if (!writer || !isSamePart(writer.getInit(), tile))
+      writer = EinsumOp();
+    return {user, writer};
   }
-  return {};
+  // A branch that writes none of it reads what stood before it.
+  auto branch = dyn_cast<scf::IfOp>(user->getParentOp());
+  return branch && !writes(branch) ? findWeights(branch, tile)
+                                   : WeightsPlace{user, EinsumOp()};
 }
 
 /// The reduction of what `writer` computes right behind it, or null.
@@ -532,8 +545,9 @@ bool ProductPairer::isPackedOnly(EinsumOp writer) {
     Operation *at = block->findAncestorOpInBlock(*reader);
     if (at && (at == writer || at->isBeforeInBlock(writer)))
       return true;
-    return reader == sum || (paired.contains(reader) &&
-                             findWriter(reader, writer.getInit()) == writer);
+    return reader == sum ||
+           (paired.contains(reader) &&
+            findWeights(reader, writer.getInit()).writer == writer);
   });
 }
 
@@ -543,43 +557,28 @@ bool ProductPairer::isPackedOnly(EinsumOp writer) {
 Value ProductPairer::packWeights(const PairedProduct &product) {
   EinsumOp einsum = product.einsum;
   Value left = einsum.getInputs()[product.parts.left];
-  EinsumOp writer = findWriter(einsum, left);
-  OpBuilder builder(einsum);
+  auto [user, writer] = findWeights(einsum, left);
+  Value &packed = known[{writer ? writer : user, false}];
+  if (packed)
+    return packed;
+  OpBuilder builder(user);
   if (writer) {
-    if (Value packed = known.lookup({writer, false}))
-      return packed;
     left = writer.getInit();
     EinsumOp sum = findSum(writer);
     builder.setInsertionPointAfter(sum ? sum : writer);
   }
   Location loc = einsum.getLoc();
   auto view = cast<memref::ViewOp>(getWholeBuffer(left).getDefiningOp());
-  auto whole = view.getType();
-  int64_t points = whole.getDimSize(0);
+  int64_t points = view.getType().getDimSize(0);
   if (unit == PairUnit::MatrixTiles)
     points = llvm::alignTo(points, kMatrixTilePoints);
-  auto type = MemRefType::get({countPairs(points), whole.getDimSize(1), 2},
+  auto type = MemRefType::get({countPairs(points), view.getType().getDimSize(1), 2},
                               builder.getBF16Type());
-  Value place;
-  if (writer) {
-    place = createPlace(builder, left, /*isDead=*/false, type);
-  } else {
-    weightBytes =
-        std::max<int64_t>(weightBytes, llvm::alignTo(type.getNumElements() * 2,
-                                                     kWorkspaceAlignment));
-    auto shared = memref::ViewOp::create(builder, loc, type, view.getSource(),
-                                         view.getByteShift(), ValueRange());
-    weightViews.push_back(shared);
-    place = shared;
-  }
-  Value packed =
-      packRows(builder, place,
-               EinsumAccess::get(left, {product.parts.depth, lane}), lane,
-               product.parts.depth,
-               builder.createOrFold<memref::DimOp>(loc, left, 0), unit,
-               packedOnly.contains(writer));
-  if (writer)
-    known[{writer, false}] = packed;
+  packed = packRows(builder, createPlace(builder, left, /*isDead=*/false, type),
+                    EinsumAccess::get(left, {product.parts.depth, lane}), lane,
+                    product.parts.depth,
+                    builder.createOrFold<memref::DimOp>(loc, left, 0), unit,
+                    packedOnly.contains(writer));
   return packed;
 }
 
@@ -602,23 +601,23 @@ Value ProductPairer::getOut(const PairedProduct &product) {
       {getAsOpFoldResult(rows), builder.getIndexAttr(type.getDimSize(1))});
 }
 
-/// The operand without lanes with 0 for what is not finite.
-Value ProductPairer::getFiniteRight(const PairedProduct &product) {
-  EinsumOp copy = product.rightCopy;
+/// `right` with 0 for what is not finite.
+Value ProductPairer::getFinite(const PairedProduct &product, Value right) {
   OpBuilder builder(product.einsum);
-  auto whole = cast<MemRefType>(getWholeBuffer(copy.getInit()).getType());
-  SmallVector<StringAttr> ranks = copy.getOutputRanks();
-  int64_t points = llvm::alignTo(whole.getDimSize(0), kMatrixTilePoints);
-  auto type = MemRefType::get({whole.getDimSize(1), points},
-                              builder.getBF16Type());
+  Location loc = right.getLoc();
+  SmallVector<OpFoldResult> zeros(2, builder.getIndexAttr(0));
   Value buffer =
-      createPlace(builder, copy.getInit(), /*isDead=*/false, type);
-  return packColumns(
-      builder, buffer, copy.getAccess(0), ranks[1], ranks[0],
-      builder.createOrFold<memref::DimOp>(copy.getLoc(), copy.getInit(), 0),
-      [](OpBuilder &map, Location at, ValueRange args) -> Value {
-        return selectFinite(map, at, args[0], /*isFinite=*/true);
-      });
+      createPlace(builder, right, /*isDead=*/false,
+                  cast<MemRefType>(getWholeBuffer(right).getType()));
+  Value finite = takePart(builder, loc, buffer, zeros,
+                          memref::getMixedSizes(builder, loc, right));
+  SmallVector<StringAttr> ranks = {product.parts.column, product.parts.depth};
+  EinsumOp::create(builder, loc, finite, ranks, EinsumAccess::get(right, ranks),
+                   std::nullopt, /*accumulate=*/false, {},
+                   [](OpBuilder &map, Location at, ValueRange args) -> Value {
+                     return selectFinite(map, at, args[0], /*isFinite=*/true);
+                   });
+  return finite;
 }
 
 /// Where a mask is in the product itself, an operand may not be finite at masked
@@ -627,8 +626,9 @@ Value ProductPairer::getFiniteRight(const PairedProduct &product) {
 void ProductPairer::rewriteMasked(const PairedProduct &product) {
   PairedProduct finite = product;
   finite.parts.isPlain = true;
-  createSum(finite, getFiniteRight(product), finite.einsum.getAccumulate());
-  createSum(product, getRight(product), /*accumulate=*/true);
+  Value right = getRight(product);
+  createSum(finite, getFinite(product, right), finite.einsum.getAccumulate());
+  createSum(product, right, /*accumulate=*/true);
 }
 
 void ProductPairer::rewrite(const PairedProduct &product) {
@@ -729,20 +729,16 @@ void ProductPairer::run() {
   for (PairedProduct &product : products)
     if (!product.leftCopy)
       if (EinsumOp writer =
-              findWriter(product.einsum,
-                         product.einsum.getInputs()[product.parts.left]))
+              findWeights(product.einsum,
+                          product.einsum.getInputs()[product.parts.left])
+                  .writer)
         if (isPackedOnly(writer))
           packedOnly.insert(writer);
   for (PairedProduct &product : products)
     rewrite(product);
   for (Operation *copy : dead)
     copy->erase();
-  for (memref::ViewOp view : weightViews) {
-    OpBuilder builder(view);
-    view.getByteShiftMutable().assign(
-        arith::ConstantIndexOp::create(builder, view.getLoc(), bytes));
-  }
-  setScratchBytes(function, worker, bytes + weightBytes);
+  setScratchBytes(function, worker, bytes);
 }
 
 namespace {

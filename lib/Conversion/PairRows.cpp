@@ -156,25 +156,33 @@ static void packOddRow(OpBuilder &builder, Value buffer,
                        PairUnit unit) {
   Location loc = size.getLoc();
   auto type = cast<MemRefType>(buffer.getType());
-  SmallVector<OpFoldResult> ones(3, builder.getIndexAttr(1));
-  auto getPlace = [&](int64_t number) -> Value {
-    SmallVector<OpFoldResult> offsets = {whole, builder.getIndexAttr(0),
-                                         builder.getIndexAttr(number)};
-    SmallVector<OpFoldResult> sizes = {builder.getIndexAttr(1),
-                                       builder.getIndexAttr(type.getDimSize(1)),
-                                       builder.getIndexAttr(1)};
-    auto reduced = memref::SubViewOp::inferRankReducedResultType(
-        {type.getDimSize(1)}, type, offsets, sizes, ones);
-    return memref::SubViewOp::create(builder, loc, reduced, buffer, offsets,
-                                     sizes, ones);
-  };
-  int64_t first = unit == PairUnit::Dots ? 1 : 0;
+  Attribute zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
+  int64_t columns = type.getDimSize(1);
+  SmallVector<OpFoldResult> offsets = {whole, zero, zero}, ones(3, one),
+                            sizes = {one, builder.getIndexAttr(columns),
+                                     builder.getIndexAttr(2)};
+  auto reduced = memref::SubViewOp::inferRankReducedResultType(
+      {columns, 2}, type, offsets, sizes, ones);
+  Value pair = memref::SubViewOp::create(builder, loc, reduced, buffer, offsets,
+                                         sizes, ones);
+  StringAttr place = getPlaceRank(depth);
   Value last = arith::SubIOp::create(
       builder, loc, size, arith::ConstantIndexOp::create(builder, loc, 1));
-  EinsumOp::create(builder, loc, getPlace(first), {column},
-                   sliceAccess(builder, loc, access, depth, last, {column}),
-                   std::nullopt, /*accumulate=*/false, {}, yieldFirst);
-  clear(builder, loc, getPlace(1 - first), {column});
+  EinsumOp::create(
+      builder, loc, pair, {column, place},
+      sliceAccess(builder, loc, access, depth, last, {column, place}),
+      std::nullopt, /*accumulate=*/false, {},
+      [&](OpBuilder &map, Location at, ValueRange args) -> Value {
+        Value isRow = arith::CmpIOp::create(
+            map, at, arith::CmpIPredicate::eq,
+            IndexOp::create(map, at, map.getIndexType(), place),
+            arith::ConstantIndexOp::create(map, at,
+                                           unit == PairUnit::Dots ? 1 : 0));
+        return arith::SelectOp::create(
+            map, at, isRow, args[0],
+            arith::ConstantOp::create(map, at,
+                                      map.getFloatAttr(args[0].getType(), 0)));
+      });
 }
 
 Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
@@ -225,26 +233,26 @@ Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
 
 Value mlir::attn::packColumns(OpBuilder &builder, Value buffer,
                               const EinsumAccess &access, StringAttr column,
-                              StringAttr depth, Value size,
-                              function_ref<Value(OpBuilder &, Location, ValueRange)> map) {
+                              StringAttr depth, Value size) {
   Location loc = size.getLoc();
   int64_t columns = cast<MemRefType>(buffer.getType()).getDimSize(0);
   SmallVector<OpFoldResult> zeros(2, builder.getIndexAttr(0));
-  auto getPart = [&](Value points) -> Value {
-    return takePart(
-        builder, loc, buffer, zeros,
-        {builder.getIndexAttr(columns), getAsOpFoldResult(points)});
-  };
-  EinsumOp::create(builder, loc, getPart(size), {column, depth}, access,
-                   std::nullopt, /*accumulate=*/false, {}, map);
+  // Whole tiles, which repeat the last row: that is shorter code than a tail.
   Value all = alignSize(builder, loc, size, kMatrixTilePoints);
-  if (getConstantIntValue(size) != getConstantIntValue(all) ||
-      !getConstantIntValue(size)) {
-    Value isShort = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::ne, size, all);
-    auto branch = scf::IfOp::create(builder, loc, isShort);
-    OpBuilder tail = branch.getThenBodyBuilder();
-    clearFrom(tail, loc, buffer, 1, size, all, {column, depth});
-  }
-  return getPart(all);
+  Value part =
+      takePart(builder, loc, buffer, zeros,
+               {builder.getIndexAttr(columns), getAsOpFoldResult(all)});
+  auto copy = EinsumOp::create(builder, loc, part, {column, depth}, access,
+                               std::nullopt, /*accumulate=*/false, {depth},
+                               yieldFirst);
+  copy->setAttr(kMatrixTilesAttrName, builder.getUnitAttr());
+  std::optional<int64_t> known = getConstantIntValue(size);
+  if (known && *known % kMatrixTilePoints == 0)
+    return part;
+  Value isShort = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
+                                        size, all);
+  auto branch = scf::IfOp::create(builder, loc, isShort);
+  OpBuilder tail = branch.getThenBodyBuilder();
+  clearFrom(tail, loc, buffer, 1, size, all, {column, depth});
+  return part;
 }

@@ -59,12 +59,10 @@ Value packRows(OpBuilder &builder, Value buffer, const EinsumAccess &access,
                bool isLastReader = false);
 
 /// Lays rows of rank `depth` out as columns, [column, depth], for matrix tiles:
-/// `size` rows that `access` reads go to `buffer`, mapped, whose part with all
-/// tiles is returned. Rows that the last tile lacks are 0.
+/// `size` rows that `access` reads go to `buffer`, whose part with all tiles is
+/// returned. Rows that the last tile lacks are 0.
 Value packColumns(OpBuilder &builder, Value buffer, const EinsumAccess &access,
-                  StringAttr column, StringAttr depth, Value size,
-                  function_ref<Value(OpBuilder &, Location, ValueRange)> map =
-                      yieldFirst);
+                  StringAttr column, StringAttr depth, Value size);
 
 } // namespace mlir::attn
 

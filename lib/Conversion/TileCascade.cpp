@@ -281,7 +281,8 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
         tiler.takeWholeSteps();
       if (!warps)
         tiler.readThroughCaches();
-      tiler.alignKeys(keyUnit);
+      if (multipliesBf16(cascade))
+        tiler.alignKeys(keyUnit);
       tiler.reserve(places.getWorkspaceBytes());
       tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());

@@ -137,6 +137,7 @@ void KernelExplainer::printNests() {
   machine.vectorBits = options.vectorBits;
   machine.l1Bytes = options.l1Bytes;
   machine.l2Bytes = options.l2Bytes;
+  machine.hasMatrixUnit = options.bf16Products == "tiles";
   SmallVector<CascadeOp> cascades = getCascades(*chosen);
   for (auto [index, cascade] : llvm::enumerate(cascades)) {
     if (cascades.size() > 1)

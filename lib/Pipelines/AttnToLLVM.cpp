@@ -34,6 +34,7 @@ static void setMapping(PassOptionsT &pass, const AttnToLLVMOptions &options) {
   pass.vectorRegisters = options.vectorRegisters;
   pass.l1Bytes = options.l1Bytes;
   pass.l2Bytes = options.l2Bytes;
+  pass.matrixUnit = options.bf16Products == "tiles";
   pass.sharedBytes = options.sharedBytes;
   pass.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
   pass.gridTile.assign(options.gridTile.begin(), options.gridTile.end());

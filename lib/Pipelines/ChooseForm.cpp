@@ -89,6 +89,7 @@ private:
     options.vectorRegisters = vectorRegisters;
     options.l1Bytes = l1Bytes;
     options.l2Bytes = l2Bytes;
+    options.bf16Products = matrixUnit ? "tiles" : "f32";
     options.sharedBytes = sharedBytes;
     options.laneTiles = laneTiles;
     options.gridTile = gridTile;

@@ -76,6 +76,7 @@ LogicalResult ChooseMappingPass::readOptions() {
   machine.vectorBits = vectorBits;
   machine.l1Bytes = l1Bytes;
   machine.l2Bytes = l2Bytes;
+  machine.hasMatrixUnit = matrixUnit;
   machine.sharedBytes = sharedBytes;
   overrides.laneTiles.assign(laneTiles.begin(), laneTiles.end());
   if (streamTile > 0)

@@ -174,5 +174,5 @@ def test_a_target_without_instructions_is_refused(tmp_path):
     done = subprocess.run([*command, "--cpu=x86-64-v3"], capture_output=True, text=True)
     assert done.returncode and "the target has no instructions for them" in done.stderr
     done = subprocess.run([*command[:-1], "--bf16-products=two"], capture_output=True, text=True)
-    assert done.returncode and "must be f32 or pairs" in done.stderr
+    assert done.returncode and "must be f32, pairs or tiles" in done.stderr
     assert os.listdir(tmp_path) and not (tmp_path / "plain.so").exists()

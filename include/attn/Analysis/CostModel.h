@@ -27,6 +27,8 @@ struct MachineModel {
   int64_t l2Bytes = 1024 * 1024;
   /// What moves between the second and the first level in a cycle.
   int64_t l2BytesPerCycle = 32;
+  /// Whether a unit of the CPU multiplies tiles of bf16 (AMX).
+  bool hasMatrixUnit = false;
   /// Memory that the threads of a block share, 0 for a CPU. Lanes are threads
   /// then, and scratch lies there.
   int64_t sharedBytes = 0;
@@ -38,6 +40,10 @@ inline constexpr int64_t kRegisterTileVectors = 3;
 /// What a matrix unit of a CPU (AMX) takes at a time: rows of bf16, each of so
 /// many points of the sum, and as many lanes of f32 as rows.
 inline constexpr int64_t kMatrixTileRows = 16, kMatrixTilePoints = 32;
+
+/// Whether the cascade sums products of a tensor of bf16, which such a unit may
+/// take.
+bool multipliesBf16(CascadeOp cascade);
 
 /// Parts of a mapping that are given; the model chooses the others.
 struct MappingOverrides {
@@ -138,9 +144,9 @@ std::optional<BlockTiles> chooseWarpTiles(CascadeOp cascade,
 
 /// Points per step such that the intermediate stays in the first level of
 /// cache and the working set in the second; with `innerLanes` each streamed
-/// input in the first, too.
+/// input in the first, too. Steps of products of a matrix unit are longer.
 int64_t chooseStreamTile(const WorkingSet &set, const MachineModel &machine,
-                         bool innerLanes = false);
+                         bool innerLanes = false, bool usesMatrixUnit = false);
 
 /// Accumulator rows of a register tile `laneTile` lanes wide.
 int64_t chooseRowTile(int64_t laneTile, int64_t elementBits,

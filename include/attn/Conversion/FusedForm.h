@@ -40,8 +40,8 @@ inline constexpr StringLiteral kAsyncAttrName = "attn.async";
 /// Attribute of an einsum that sums products of pairs, from attn-pair-products
 /// for attn-lower-einsums: the rank of the two points of a pair.
 inline constexpr StringLiteral kPairsAttrName = "attn.pairs";
-/// Unit attribute of such an einsum: the extents of its operands are whole tiles
-/// of a matrix unit, and it may be multiplied there.
+/// Unit attribute of such an einsum, and of one that copies an operand of it:
+/// their extents are whole tiles of a matrix unit, which may do the sum.
 inline constexpr StringLiteral kMatrixTilesAttrName = "attn.matrix_tiles";
 /// Unit attribute of an einsum that copies pairs of rows, from
 /// attn-pair-products: nothing reads these rows of its operand any more.

@@ -98,8 +98,8 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
            "Build steps for the matrix products of warps where they may take "
            "them">,
     Option<"keyUnit", "key-unit", "int64_t", "0",
-           "Ranges of keys begin and end on multiples of this; 0 is a register "
-           "tile's rows">];
+           "Ranges of keys of cascades that multiply bf16 begin and end on "
+           "multiples of this; 0 is a register tile's rows">];
   let dependentDialects = ["::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",

@@ -35,7 +35,7 @@ void mlir::attn::setTarget(AttnToLLVMOptions &options,
   // Zen 4 multiplies pairs of bf16 at twice the rate of f32, Emerald Rapids at
   // half of it (benchmarks/peak.c); other cores were not measured.
   bool isFaster = options.bf16 && target.getCPU().starts_with("znver");
-  options.bf16Products = isFaster ? "pairs" : "f32";
+  options.bf16Products = options.amx ? "tiles" : isFaster ? "pairs" : "f32";
 }
 
 void mlir::attn::setTarget(AttnToLLVMOptions &options,
