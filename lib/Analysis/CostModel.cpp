@@ -166,12 +166,16 @@ int64_t attn::chooseStreamTile(const WorkingSet &set,
                                bool usesMatrixUnit) {
   constexpr int64_t kSmallest = 16, kLargest = 512, kUnit = 16;
   int64_t tile = kLargest;
-  // Sums of a matrix unit are read from memory and written in every step, and
-  // its products take so little time that these should be few: scores lie in the
-  // second level, in an eighth of it.
+  // A matrix unit reads its sums from memory and writes them in every step: steps
+  // are as long as what stays is large. Scores lie in an eighth of the second
+  // level.
+  constexpr int64_t kLeast = 128;
   if (usesMatrixUnit && !innerLanes && set.scorePerPoint > 0)
-    tile = std::min(tile, machine.l2Bytes / 8 / set.scorePerPoint /
-                              kMatrixTilePoints * kMatrixTilePoints);
+    tile = std::min<int64_t>(
+        llvm::alignTo(std::max<int64_t>(set.resident / set.scorePerPoint, 1),
+                      kLeast),
+        machine.l2Bytes / 8 / set.scorePerPoint / kMatrixTilePoints *
+            kMatrixTilePoints);
   // A quarter of the first level is left to the rows that pass through it, half
   // of the second to what the next step brings.
   else if (set.scorePerPoint > 0)

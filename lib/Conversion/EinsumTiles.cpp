@@ -16,6 +16,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Contractions.h"
 #include "EinsumLowering.h"
 #include "PairRows.h"
 #include "attn/Conversion/FusedForm.h"
@@ -49,7 +50,9 @@ private:
                       : builder.createOrFold<arith::AddIOp>(
                             loc, index, constant(builder, value));
   }
-  void emitRows(OpBuilder &builder, Value lane, int64_t lanes);
+  void emitLoops(OpBuilder &builder, Value end,
+                 function_ref<void(OpBuilder &, Value, int64_t)> emit);
+  bool staysInCache();
   void emitBlock(OpBuilder &builder, Value row, Value lane, Block block);
   void multiply(OpBuilder &builder, Value row, Value lane, Value point,
                 Block block, SmallVectorImpl<Value> &sums);
@@ -137,40 +140,49 @@ void TileProduct::emitBlock(OpBuilder &builder, Value row, Value lane,
     amx::TileStoreOp::create(builder, loc, out, getPlace(number), sum);
 }
 
-/// The sums of `lanes` tiles of lanes, from `lane` on.
-void TileProduct::emitRows(OpBuilder &builder, Value lane, int64_t lanes) {
-  Value end = builder.createOrFold<memref::DimOp>(loc, out, 0);
-  auto emitLoop = [&](Value from, Value to, int64_t rows) {
+/// Calls `emit` in loops over tiles up to `end`, two at a time.
+void TileProduct::emitLoops(OpBuilder &builder, Value end,
+                            function_ref<void(OpBuilder &, Value, int64_t)> emit) {
+  auto emitLoop = [&](Value from, Value to, int64_t tiles) {
     auto loop = scf::ForOp::create(builder, loc, from, to,
-                                   constant(builder, rows * kMatrixTileRows));
+                                   constant(builder, tiles * kMatrixTileRows));
     OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-    emitBlock(body, loop.getInductionVar(), lane, {rows, lanes});
+    emit(body, loop.getInductionVar(), tiles);
   };
   Value two = constant(builder, 2 * kMatrixTileRows);
   Value whole = builder.createOrFold<arith::MulIOp>(
       loc, builder.createOrFold<arith::DivUIOp>(loc, end, two), two);
-  emitLoop(constant(builder, 0), whole, 2);
   std::optional<int64_t> known = getConstantIntValue(end);
+  if (!known || *known >= 2 * kMatrixTileRows)
+    emitLoop(constant(builder, 0), whole, 2);
   if (!known || *known % (2 * kMatrixTileRows) != 0)
     emitLoop(whole, end, 1);
 }
 
-/// Lanes outside: what a block of them reads stays in the first level of cache
-/// while the rows go by.
+/// Whether the operand of rows is small enough to stay in the first level of
+/// cache while the lanes go by; else a part of it stays while they do.
+bool TileProduct::staysInCache() {
+  constexpr int64_t kBytes = 24 * 1024;
+  auto type = cast<MemRefType>(getWholeBuffer(right).getType());
+  return type.hasStaticShape() && type.getNumElements() * 2 <= kBytes;
+}
+
 void TileProduct::run() {
   OpBuilder builder(einsum);
-  int64_t lanes =
-      cast<MemRefType>(out.getType()).getShape().back() / kMatrixTileRows;
-  int64_t whole = lanes / 2 * 2;
-  if (whole > 0) {
-    auto loop = scf::ForOp::create(builder, loc, constant(builder, 0),
-                                   constant(builder, whole * kMatrixTileRows),
-                                   constant(builder, 2 * kMatrixTileRows));
-    OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-    emitRows(body, loop.getInductionVar(), 2);
-  }
-  if (whole < lanes)
-    emitRows(builder, constant(builder, whole * kMatrixTileRows), 1);
+  Value rows = builder.createOrFold<memref::DimOp>(loc, out, 0);
+  Value lanes = builder.createOrFold<memref::DimOp>(loc, out, 1);
+  if (staysInCache())
+    emitLoops(builder, lanes, [&](OpBuilder &outer, Value lane, int64_t laneTiles) {
+      emitLoops(outer, rows, [&](OpBuilder &inner, Value row, int64_t rowTiles) {
+        emitBlock(inner, row, lane, {rowTiles, laneTiles});
+      });
+    });
+  else
+    emitLoops(builder, rows, [&](OpBuilder &outer, Value row, int64_t rowTiles) {
+      emitLoops(outer, lanes, [&](OpBuilder &inner, Value lane, int64_t laneTiles) {
+        emitBlock(inner, row, lane, {rowTiles, laneTiles});
+      });
+    });
   einsum.erase();
 }
 

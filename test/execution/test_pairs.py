@@ -81,17 +81,27 @@ def in_loops(spec: Spec, *options: str, products: str = "pairs") -> str:
     return done.stdout
 
 
-@pytest.fixture(params=["pairs", "pairs in loops", "tiles", "tiles in loops"])
-def build(request, kernels):
-    products, *loops = request.param.split(" ", 1)
+def fit(spec: Spec, products: str) -> Spec:
+    """Head sizes of values of which matrix tiles take the products: multiples of 16."""
+    return replace(spec, f=-(-spec.f // 16) * 16) if products == "tiles" else spec
+
+
+def builder(kernels, how: str):
+    """Makes the kernel of a spec: with instructions, or in loops."""
+    products, *loops = how.split(" ", 1)
     if loops:
         return lambda spec: kernels.compile(
-            in_loops(spec, products=products), f"{spec.key}_{products}_loops",
-            "--from-llvm-dialect",
+            in_loops(fit(spec, products), products=products),
+            f"{spec.key}_{products}_loops", "--from-llvm-dialect",
         )  # fmt: skip
     if not has_instructions(products):
         pytest.skip(f"no CPU with {FLAGS[products]}")
-    return lambda spec: kernels.get(spec, f"--bf16-products={products}")
+    return lambda spec: kernels.get(fit(spec, products), f"--bf16-products={products}")
+
+
+@pytest.fixture(params=["pairs", "pairs in loops", "tiles", "tiles in loops"])
+def how(request):
+    return request.param
 
 
 def lengths(spec):
@@ -99,19 +109,21 @@ def lengths(spec):
     return [(n, n) for n in EQUAL] if any(who == "both" for who, _ in shared) else LENGTHS
 
 
-def test_pairs(build, name, seed):
-    spec = SPECS[name]
-    kernel = build(spec)
+def test_pairs(kernels, how, name, seed):
+    spec = fit(SPECS[name], how.split()[0])
+    kernel = builder(kernels, how)(spec)
     for queries, keys in lengths(spec):
         case = operands(spec, 2, queries, keys, np.random.default_rng([seed, queries, keys]))
         judge(case, run_guarded(kernel, case, "padded", "end", keys))
 
 
-def test_dead_values_change_no_bit(build):
+def test_dead_values_change_no_bit(kernels, how):
     """Where a dead value is no number its products are masked, one by one: in the
-    order of the instruction, or other rows would change their bits."""
+    order of the instruction, or other rows would change their bits. Matrix tiles
+    leave such values to products that add nothing else."""
     spec = replace(SPECS["factor"], where=(("causal",), ("window", 70, 90)))
-    kernel = build(spec)
+    spec = fit(spec, how.split()[0])
+    kernel = builder(kernels, how)(spec)
     case = operands(spec, 2, 130, 171, np.random.default_rng(5))
     clean = run(kernel, case)
     for bad in (np.inf, np.nan):
@@ -119,10 +131,21 @@ def test_dead_values_change_no_bit(build):
         assert [a.tobytes() for a in noisy] == [a.tobytes() for a in clean]
 
 
-def test_sums_do_not_depend_on_where_a_step_begins(build):
+def test_a_live_value_that_is_no_number_reaches_the_rows_that_see_it(kernels, how):
+    spec = replace(SPECS["factor"], where=(("causal",), ("window", 70, 90)))
+    spec = fit(spec, how.split()[0])
+    kernel = builder(kernels, how)(spec)
+    case = operands(spec, 2, 130, 171, np.random.default_rng(6))
+    case.arrays["v"][1, 1, 90, 3] = np.inf
+    case.arrays["v"][0, 0, 101, 17] = np.nan
+    judge(case, run(kernel, case))
+
+
+@pytest.mark.parametrize("how", ["pairs", "pairs in loops"])
+def test_sums_do_not_depend_on_where_a_step_begins(kernels, how):
     """Keys in front of all windows move the pairs by one place and change no bit."""
     spec = replace(BASE, where=(("window", 20, 20),))
-    kernel = build(spec)
+    kernel = builder(kernels, how)(spec)
     rng = np.random.default_rng(11)
     case = operands(spec, 1, 60, 60, rng)
     clean = run(kernel, case)
@@ -133,6 +156,24 @@ def test_sums_do_not_depend_on_where_a_step_begins(build):
     outputs = run(kernel, moved)
     for one, other in zip(clean, outputs, strict=True):
         assert one[:, :, 20:].tobytes() == other[:, :, 21:].tobytes()
+
+
+@pytest.mark.parametrize("how", ["tiles", "tiles in loops"])
+def test_rows_of_tiles_do_not_depend_on_their_neighbours(kernels, how):
+    """Keys are summed in blocks that lie where the tensor begins: another tile of rows
+    visits other blocks and finds the same sums in those that a row sees."""
+    spec = fit(replace(BASE, where=(("window", 150, 40),), lse=False), "tiles")
+    case = operands(spec, 1, 300, 300, np.random.default_rng(13))
+    make = builder(kernels, how)
+    # Rows that see other keys move no bit of those that do not.
+    rows = slice(160, 200)
+    expected = run(make(spec), case)
+    for key in ("k", "v"):
+        case.arrays[key][:, :, 250:] += 1
+        case.arrays[key][:, :, :5] -= 1
+    (changed,), (clean,) = run(make(spec), case), expected
+    assert changed[:, :, rows].tobytes() == clean[:, :, rows].tobytes()
+    assert changed.tobytes() != clean.tobytes()
 
 
 def test_loops_are_instructions(kernels):
@@ -151,18 +192,22 @@ def test_loops_are_instructions(kernels):
     ("which", "products"),
     [("plain", 2), ("factor", 2), ("odd", 1), ("computed_keys", 1), ("computed_queries", 1)],
 )
-def test_which_products_are_in_pairs(which, products):
+@pytest.mark.parametrize("unit", ["pairs", "tiles"])
+def test_which_products_are_in_pairs(which, products, unit):
     """A sum whose operands cannot lie in pairs stays in f32, and a remark says why."""
     tool = find_compiler().with_name("attn-opt")
     command = [
         tool,
-        "--attn-to-llvm=form=fused bf16-products=pairs lane-tiles=48",
+        f"--attn-to-llvm=form=fused bf16-products={unit} lane-tiles=48",
         "--mlir-print-ir-after=attn-pair-products",
     ]
     done = subprocess.run(
-        command, input=text(SPECS[which]), capture_output=True, text=True, check=True
+        command, input=text(fit(SPECS[which], unit)), capture_output=True, text=True, check=True
     )
-    kinds = set(re.findall(r'attn\.pairs = "(\w+)"', done.stderr))
+    sums = r'attn\.pairs = "(\w+)"' if unit == "pairs" else (
+        r'attn\.matrix_tiles, attn\.pairs = "(\w+)"'
+    )  # fmt: skip
+    kinds = set(re.findall(sums, done.stderr))
     assert len(kinds) == products
     assert ("multiplies in f32" in done.stderr) == (products < 2)
 
