@@ -169,6 +169,10 @@ Value joinPairs(OpBuilder &builder, Location loc, Value memref);
 /// AMX, and erases it. Whole tiles are all that it is made of.
 void lowerMatrixTiles(EinsumOp einsum);
 
+/// Makes functions of transposed copies, of those with `attn.matrix_tiles`, that
+/// stand in several places.
+void outlineCopies(ModuleOp module);
+
 } // namespace mlir::attn
 
 #endif // ATTN_LIB_CONVERSION_EINSUMLOWERING_H

@@ -544,6 +544,8 @@ struct LowerEinsumsPass
     : public attn::impl::AttnLowerEinsumsBase<LowerEinsumsPass> {
   using Base::Base;
   void runOnOperation() override {
+    if (auto module = dyn_cast<ModuleOp>(getOperation()))
+      outlineCopies(module);
     SmallVector<EinsumOp> einsums;
     getOperation()->walk([&](EinsumOp einsum) {
       if (einsum.isTileForm() && isa<MemRefType>(einsum.getInit().getType()))
