@@ -164,18 +164,17 @@ BlockTiles attn::chooseBlockTiles(CascadeOp cascade, const RankRoles &roles,
 int64_t attn::chooseStreamTile(const WorkingSet &set,
                                const MachineModel &machine, bool innerLanes,
                                bool usesMatrixUnit) {
-  constexpr int64_t kSmallest = 16, kLargest = 512, kUnit = 16;
-  int64_t tile = kLargest;
-  // A matrix unit reads its sums from memory and writes them in every step: steps
-  // are as long as what stays is large. Scores lie in an eighth of the second
-  // level.
+  constexpr int64_t kSmallest = 16, kLargest = 512;
+  int64_t tile = kLargest, unit = usesMatrixUnit ? kMatrixTilePoints : 16;
+  // A matrix unit reads its sums from memory and writes them in every step:
+  // steps are as long as what stays is large. Scores lie in an eighth of the
+  // second level.
   constexpr int64_t kLeast = 128;
   if (usesMatrixUnit && !innerLanes && set.scorePerPoint > 0)
     tile = std::min<int64_t>(
         llvm::alignTo(std::max<int64_t>(set.resident / set.scorePerPoint, 1),
                       kLeast),
-        machine.l2Bytes / 8 / set.scorePerPoint / kMatrixTilePoints *
-            kMatrixTilePoints);
+        machine.l2Bytes / 8 / set.scorePerPoint);
   // A quarter of the first level is left to the rows that pass through it, half
   // of the second to what the next step brings.
   else if (set.scorePerPoint > 0)
@@ -185,7 +184,7 @@ int64_t attn::chooseStreamTile(const WorkingSet &set,
     tile = std::min(tile, machine.l1Bytes / set.inputPerPoint);
   if (set.perPoint > 0)
     tile = std::min(tile, (machine.l2Bytes / 2 - set.resident) / set.perPoint);
-  return std::max(kSmallest, tile / kUnit * kUnit);
+  return std::max(kSmallest, tile / unit * unit);
 }
 
 int64_t attn::chooseRowTile(int64_t laneTile, int64_t elementBits,
@@ -260,8 +259,9 @@ static SmallVector<int64_t> chooseLaneTiles(int64_t lanes, int64_t elementBits,
                                             const MachineModel &machine,
                                             bool usesMatrixUnit) {
   constexpr int64_t kNarrow = 8;
-  // What a step copies serves all lanes, and a matrix unit holds none of them in
-  // registers from one product to the next. Each size is compiled for itself.
+  // What a step copies serves all lanes, and a matrix unit holds none of them
+  // in registers from one product to the next. Each size is compiled for
+  // itself.
   if (usesMatrixUnit && ShapedType::isDynamic(lanes))
     return {128, 32};
   if (usesMatrixUnit && lanes > 16) {
@@ -408,9 +408,10 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     laneTiles = {48, 32, 16};
   } else if (laneTiles.empty()) {
     laneTiles =
-        list ? chooseListTiles(getListRows(list))
-             : chooseLaneTiles(getExtent(cascade.getRankExtents(), roles.lanes),
-                               getComputeBits(cascade), machine, usesMatrixUnit);
+        list
+            ? chooseListTiles(getListRows(list))
+            : chooseLaneTiles(getExtent(cascade.getRankExtents(), roles.lanes),
+                              getComputeBits(cascade), machine, usesMatrixUnit);
     if (std::optional<GridTile> tile = chooseGridTile(cascade)) {
       laneTiles = {tile->lanes};
       gridTile = tile->sizes;

@@ -92,8 +92,9 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   // Points that are lanes begin on whole vectors: which partial sum a key falls
   // into then does not depend on the other rows of the tile.
   int64_t rows = takesWholeSteps ? cascade.getMapping()->getStreamTile()
-                 : innerLanes    ? kMostLanes
-                                 : std::max(cascade.getMapping()->getRowTile(), keyUnit);
+                 : innerLanes
+                     ? kMostLanes
+                     : std::max(cascade.getMapping()->getRowTile(), keyUnit);
   Value unit = arith::ConstantIndexOp::create(builder, loc, rows);
   Value rest = arith::ConstantIndexOp::create(builder, loc, rows - 1);
   SmallVector<KeyInterval> intervals;

@@ -8,9 +8,9 @@
 //
 // What the next einsum does with values that one has in registers is done
 // before they are stored: one operation of arithmetic on a sum, a reduction of
-// the tile over its rows, and a copy of it in pairs of rows. The reduction keeps
-// its order, so its bits are those of loops of its own, which would wait for
-// each value's latency in turn.
+// the tile over its rows, and a copy of it in pairs of rows. The reduction
+// keeps its order, so its bits are those of loops of its own, which would wait
+// for each value's latency in turn.
 //
 //===----------------------------------------------------------------------===//
 
@@ -102,10 +102,9 @@ static bool writesApart(EinsumOp next, EinsumOp einsum) {
   return llvm::all_of(tiles, [&](Value tile) {
     bool isScratch =
         isa_and_nonnull<memref::ViewOp>(getWholeBuffer(tile).getDefiningOp());
-    return isScratch
-               ? liesApart(next.getInit(), tile)
-               : isa_and_nonnull<memref::ViewOp>(
-                     getWholeBuffer(next.getInit()).getDefiningOp());
+    return isScratch ? liesApart(next.getInit(), tile)
+                     : isa_and_nonnull<memref::ViewOp>(
+                           getWholeBuffer(next.getInit()).getDefiningOp());
   });
 }
 
@@ -191,10 +190,10 @@ void EinsumLowering::storePack(OpBuilder &builder, const LaneBlock &lanes,
   Value out = joinPairs(builder, loc, pack.getInit());
   Type bf16 = builder.getBF16Type();
   EinsumAccess access = pack.getAccess(0);
-  AffineExpr place =
-      getAffineDimExpr(pack.findRank(pack.getOutputRanks()[2]), einsum.getContext());
-  AffineExpr pair =
-      getAffineDimExpr(pack.findRank(pack.getOutputRanks()[0]), einsum.getContext());
+  AffineExpr place = getAffineDimExpr(pack.findRank(pack.getOutputRanks()[2]),
+                                      einsum.getContext());
+  AffineExpr pair = getAffineDimExpr(pack.findRank(pack.getOutputRanks()[0]),
+                                     einsum.getContext());
   bool isSwapped = access.map.getResult(0) != pair * 2 + place;
   Value two = arith::ConstantIndexOp::create(builder, loc, 2);
   Value number = arith::DivUIOp::create(builder, loc, firstRow, two);
@@ -202,8 +201,7 @@ void EinsumLowering::storePack(OpBuilder &builder, const LaneBlock &lanes,
     Value rows[2] = {values[vector], values[lanes.vectors + vector]};
     for (Value &row : rows)
       row = TileOperands::convert(builder, loc, row, bf16);
-    Value first =
-        getCoordinates(builder, lanes, vector, firstRow, 0).firstLane;
+    Value first = getCoordinates(builder, lanes, vector, firstRow, 0).firstLane;
     vector::StoreOp::create(
         builder, loc,
         vector::InterleaveOp::create(builder, loc, rows[isSwapped],

@@ -169,8 +169,8 @@ Value joinPairs(OpBuilder &builder, Location loc, Value memref);
 /// AMX, and erases it. Whole tiles are all that it is made of.
 void lowerMatrixTiles(EinsumOp einsum);
 
-/// Makes functions of transposed copies, of those with `attn.matrix_tiles`, that
-/// stand in several places.
+/// Makes functions of transposed copies, of those with `attn.matrix_tiles`,
+/// that stand in several places.
 void outlineCopies(ModuleOp module);
 
 } // namespace mlir::attn

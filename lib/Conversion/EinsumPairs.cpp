@@ -155,8 +155,8 @@ static Value takePlace(OpBuilder &builder, Location loc, Value both,
   return vector::ShuffleOp::create(builder, loc, both, both, order);
 }
 
-/// Pairs of operand `index`, which has the lanes: one vector of them for each of
-/// lanes.
+/// Pairs of operand `index`, which has the lanes: one vector of them for each
+/// of lanes.
 SmallVector<Value> EinsumLowering::loadPairs(OpBuilder &builder,
                                              const LaneBlock &lanes,
                                              Value firstRow, unsigned index) {

@@ -77,8 +77,10 @@ TileProduct::TileProduct(EinsumOp einsum)
       ArrayRef<ReassociationIndices>{{0}, {1, 2}});
   Type bf16 = builder.getBF16Type();
   rightType = amx::TileType::get({kMatrixTileRows, kMatrixTilePoints}, bf16);
-  leftType = amx::TileType::get({kMatrixTilePoints / 2, 2 * kMatrixTileRows}, bf16);
-  sumType = amx::TileType::get({kMatrixTileRows, kMatrixTileRows}, builder.getF32Type());
+  leftType =
+      amx::TileType::get({kMatrixTilePoints / 2, 2 * kMatrixTileRows}, bf16);
+  sumType = amx::TileType::get({kMatrixTileRows, kMatrixTileRows},
+                               builder.getF32Type());
 }
 
 /// Adds the products of the points from `point` on to `sums`.
@@ -113,23 +115,24 @@ void TileProduct::emitBlock(OpBuilder &builder, Value row, Value lane,
   };
   SmallVector<Value> sums;
   for (int64_t number = 0; number < block.rows * block.lanes; ++number)
-    sums.push_back(einsum.getAccumulate()
-                       ? amx::TileLoadOp::create(builder, loc, sumType, out,
-                                                 getPlace(number))
-                             .getResult()
-                       : amx::TileZeroOp::create(builder, loc, sumType)
-                             .getResult());
+    sums.push_back(
+        einsum.getAccumulate()
+            ? amx::TileLoadOp::create(builder, loc, sumType, out,
+                                      getPlace(number))
+                  .getResult()
+            : amx::TileZeroOp::create(builder, loc, sumType).getResult());
   // Long sums are loops: written out they would only be compiled longer.
   constexpr int64_t kMostTiles = 8;
   int64_t points = cast<MemRefType>(right.getType()).getDimSize(1);
-  if (!ShapedType::isDynamic(points) && points <= kMostTiles * kMatrixTilePoints) {
+  if (!ShapedType::isDynamic(points) &&
+      points <= kMostTiles * kMatrixTilePoints) {
     for (int64_t point = 0; point < points; point += kMatrixTilePoints)
       multiply(builder, row, lane, constant(builder, point), block, sums);
   } else {
     Value end = builder.createOrFold<memref::DimOp>(loc, right, 1);
-    auto loop =
-        scf::ForOp::create(builder, loc, constant(builder, 0), end,
-                           constant(builder, kMatrixTilePoints), ValueRange(sums));
+    auto loop = scf::ForOp::create(builder, loc, constant(builder, 0), end,
+                                   constant(builder, kMatrixTilePoints),
+                                   ValueRange(sums));
     OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
     SmallVector<Value> carried(loop.getRegionIterArgs());
     multiply(body, row, lane, loop.getInductionVar(), block, carried);
@@ -141,8 +144,9 @@ void TileProduct::emitBlock(OpBuilder &builder, Value row, Value lane,
 }
 
 /// Calls `emit` in loops over tiles up to `end`, two at a time.
-void TileProduct::emitLoops(OpBuilder &builder, Value end,
-                            function_ref<void(OpBuilder &, Value, int64_t)> emit) {
+void TileProduct::emitLoops(
+    OpBuilder &builder, Value end,
+    function_ref<void(OpBuilder &, Value, int64_t)> emit) {
   auto emitLoop = [&](Value from, Value to, int64_t tiles) {
     auto loop = scf::ForOp::create(builder, loc, from, to,
                                    constant(builder, tiles * kMatrixTileRows));
@@ -172,17 +176,21 @@ void TileProduct::run() {
   Value rows = builder.createOrFold<memref::DimOp>(loc, out, 0);
   Value lanes = builder.createOrFold<memref::DimOp>(loc, out, 1);
   if (staysInCache())
-    emitLoops(builder, lanes, [&](OpBuilder &outer, Value lane, int64_t laneTiles) {
-      emitLoops(outer, rows, [&](OpBuilder &inner, Value row, int64_t rowTiles) {
-        emitBlock(inner, row, lane, {rowTiles, laneTiles});
-      });
-    });
+    emitLoops(builder, lanes,
+              [&](OpBuilder &outer, Value lane, int64_t laneTiles) {
+                emitLoops(outer, rows,
+                          [&](OpBuilder &inner, Value row, int64_t rowTiles) {
+                            emitBlock(inner, row, lane, {rowTiles, laneTiles});
+                          });
+              });
   else
-    emitLoops(builder, rows, [&](OpBuilder &outer, Value row, int64_t rowTiles) {
-      emitLoops(outer, lanes, [&](OpBuilder &inner, Value lane, int64_t laneTiles) {
-        emitBlock(inner, row, lane, {rowTiles, laneTiles});
-      });
-    });
+    emitLoops(builder, rows,
+              [&](OpBuilder &outer, Value row, int64_t rowTiles) {
+                emitLoops(outer, lanes,
+                          [&](OpBuilder &inner, Value lane, int64_t laneTiles) {
+                            emitBlock(inner, row, lane, {rowTiles, laneTiles});
+                          });
+              });
   einsum.erase();
 }
 

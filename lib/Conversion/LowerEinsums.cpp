@@ -106,8 +106,8 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
         !outType.isDynamicDim(outType.getRank() - 1)) {
       int64_t vectors =
           llvm::divideCeil(outType.getShape().back(), vectorWidth);
-      blockVectors = llvm::divideCeil(
-          vectors, llvm::divideCeil(vectors, kMostVectors));
+      blockVectors =
+          llvm::divideCeil(vectors, llvm::divideCeil(vectors, kMostVectors));
     }
     return;
   }
@@ -300,8 +300,7 @@ void EinsumLowering::emitLanes(OpBuilder &builder) {
   Value whole = arith::SubIOp::create(builder, loc, size, rest);
   Value begin = zero;
   if (transposesBits()) {
-    Value wide =
-        arith::ConstantIndexOp::create(builder, loc, 2 * vectorWidth);
+    Value wide = arith::ConstantIndexOp::create(builder, loc, 2 * vectorWidth);
     begin = arith::SubIOp::create(
         builder, loc, size, arith::RemUIOp::create(builder, loc, size, wide));
     emitTransposedBits(builder, begin);
@@ -494,11 +493,10 @@ int64_t EinsumLowering::getLoadedRow(unsigned index, int64_t row) {
 /// Maps every value of a register tile. Operands are loaded once for the whole
 /// of it, and those of a row right in front of their use: others keep no
 /// register from the accumulators.
-SmallVector<Value> EinsumLowering::emitPoint(OpBuilder &builder,
-                                             const LaneBlock &lanes,
-                                             Value firstRow, int64_t rows,
-                                             ValueRange accumulators,
-                                             std::optional<LoadedOperand> given) {
+SmallVector<Value>
+EinsumLowering::emitPoint(OpBuilder &builder, const LaneBlock &lanes,
+                          Value firstRow, int64_t rows, ValueRange accumulators,
+                          std::optional<LoadedOperand> given) {
   int64_t vectors = std::max<int64_t>(lanes.vectors, 1);
   unsigned count = einsum.getInputs().size();
   bool hasSquare = transposed && rows == vectorWidth;

@@ -24,9 +24,9 @@
 // scratch holds along rows that the step lacks. These are computed, and read by
 // nothing.
 //
-// An instruction that takes one pair adds its second product first. Where the depth is streamed the
-// second place of a pair therefore holds the first point: sums are those of a
-// loop over single points, wherever a step begins.
+// An instruction that takes one pair adds its second product first. Where the
+// depth is streamed the second place of a pair therefore holds the first point:
+// sums are those of a loop over single points, wherever a step begins.
 //
 //===----------------------------------------------------------------------===//
 
@@ -195,9 +195,8 @@ static Value selectFinite(OpBuilder &builder, Location loc, Value value,
   Value zero = arith::ConstantOp::create(
       builder, loc, builder.getFloatAttr(value.getType(), 0));
   Value difference = arith::SubFOp::create(builder, loc, value, value);
-  Value test =
-      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ, difference,
-                            zero);
+  Value test = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ,
+                                     difference, zero);
   return arith::SelectOp::create(builder, loc, test, isFinite ? value : zero,
                                  isFinite ? zero : value);
 }
@@ -269,8 +268,8 @@ std::optional<StringRef> ProductPairer::checkOperands(PairedProduct &product) {
 }
 
 /// Why a product whose operands can lie in pairs is none of whole matrix tiles,
-/// if it is none. Rows that a last tile lacks are computed from what the scratch
-/// holds, and go where the step has no rows.
+/// if it is none. Rows that a last tile lacks are computed from what the
+/// scratch holds, and go where the step has no rows.
 std::optional<StringRef>
 ProductPairer::checkTiles(const PairedProduct &product) {
   EinsumOp einsum = product.einsum, rightCopy = product.rightCopy;
@@ -408,8 +407,8 @@ Value ProductPairer::getRight(const PairedProduct &product) {
     int64_t columns = whole.getDimSize(1);
     SmallVector<int64_t> shape = {countPairs(whole.getDimSize(0)), columns, 2};
     if (isTiled)
-      shape = {columns, static_cast<int64_t>(
-                            llvm::alignTo(whole.getDimSize(0), kMatrixTilePoints))};
+      shape = {columns, static_cast<int64_t>(llvm::alignTo(whole.getDimSize(0),
+                                                           kMatrixTilePoints))};
     Value buffer = createPlace(builder, copy.getInit(), isDead,
                                MemRefType::get(shape, bf16));
     Value rows = isTiled ? packColumns(builder, buffer, copy.getAccess(0),
@@ -429,13 +428,14 @@ Value ProductPairer::getRight(const PairedProduct &product) {
         {builder.getIndexAttr(0), builder.getIndexAttr(first)},
         {getAsOpFoldResult(rows), builder.getIndexAttr(end - first)});
   };
-  EinsumOp::create(builder, loc, getPart(size, 0, points), ranks,
-                   copy.getAccess(0), std::nullopt, /*accumulate=*/false, {},
-                   yieldFirst);
+  Value rows = getPart(size, 0, points);
+  EinsumOp::create(builder, loc, rows, ranks, copy.getAccess(0), std::nullopt,
+                   /*accumulate=*/false, {}, yieldFirst);
   if (width > points)
     clear(builder, loc, getPart(size, points, width), ranks);
-  Value rows = isTiled ? alignSize(builder, loc, size, kMatrixTileRows) : size;
-  return known[{copy, true}] = getPart(rows, 0, width);
+  if (isTiled)
+    rows = getPart(alignSize(builder, loc, size, kMatrixTileRows), 0, width);
+  return known[{copy, true}] = rows;
 }
 
 /// The operand over the lanes, [pair, lane, 2].
@@ -454,9 +454,9 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
     int64_t count = used;
     if (unit == PairUnit::MatrixTiles)
       count = llvm::alignTo(used, kMatrixTilePoints / 2);
-    Value all = createPlace(
-        builder, copy.getInit(), dead.contains(copy),
-        MemRefType::get({count, lanes, 2}, builder.getBF16Type()));
+    Value all =
+        createPlace(builder, copy.getInit(), dead.contains(copy),
+                    MemRefType::get({count, lanes, 2}, builder.getBF16Type()));
     auto getPart = [&](int64_t first, int64_t end) -> Value {
       if (first == 0 && end == count)
         return all;
@@ -572,8 +572,9 @@ Value ProductPairer::packWeights(const PairedProduct &product) {
   int64_t points = view.getType().getDimSize(0);
   if (unit == PairUnit::MatrixTiles)
     points = llvm::alignTo(points, kMatrixTilePoints);
-  auto type = MemRefType::get({countPairs(points), view.getType().getDimSize(1), 2},
-                              builder.getBF16Type());
+  auto type =
+      MemRefType::get({countPairs(points), view.getType().getDimSize(1), 2},
+                      builder.getBF16Type());
   packed = packRows(builder, createPlace(builder, left, /*isDead=*/false, type),
                     EinsumAccess::get(left, {product.parts.depth, lane}), lane,
                     product.parts.depth,
@@ -593,8 +594,8 @@ Value ProductPairer::getOut(const PairedProduct &product) {
   OpBuilder builder(einsum);
   Location loc = einsum.getLoc();
   Value rows =
-      alignSize(builder, loc,
-                builder.createOrFold<memref::DimOp>(loc, out, 0), kMatrixTileRows);
+      alignSize(builder, loc, builder.createOrFold<memref::DimOp>(loc, out, 0),
+                kMatrixTileRows);
   return takePart(
       builder, loc, getWholeBuffer(out),
       {builder.getIndexAttr(0), builder.getIndexAttr(0)},
@@ -606,9 +607,8 @@ Value ProductPairer::getFinite(const PairedProduct &product, Value right) {
   OpBuilder builder(product.einsum);
   Location loc = right.getLoc();
   SmallVector<OpFoldResult> zeros(2, builder.getIndexAttr(0));
-  Value buffer =
-      createPlace(builder, right, /*isDead=*/false,
-                  cast<MemRefType>(getWholeBuffer(right).getType()));
+  Value buffer = createPlace(builder, right, /*isDead=*/false,
+                             cast<MemRefType>(getWholeBuffer(right).getType()));
   Value finite = takePart(builder, loc, buffer, zeros,
                           memref::getMixedSizes(builder, loc, right));
   SmallVector<StringAttr> ranks = {product.parts.column, product.parts.depth};
@@ -620,9 +620,10 @@ Value ProductPairer::getFinite(const PairedProduct &product, Value right) {
   return finite;
 }
 
-/// Where a mask is in the product itself, an operand may not be finite at masked
-/// points. A matrix unit cannot leave these out: it takes what is finite, and
-/// products one by one what is not, which leaves other sums as they are.
+/// Where a mask is in the product itself, an operand may not be finite at
+/// masked points. A matrix unit cannot leave these out: it takes what is
+/// finite, and products one by one what is not, which leaves other sums as they
+/// are.
 void ProductPairer::rewriteMasked(const PairedProduct &product) {
   PairedProduct finite = product;
   finite.parts.isPlain = true;

@@ -108,8 +108,7 @@ Value mlir::attn::alignSize(OpBuilder &builder, Location loc, Value size,
   };
   if (std::optional<int64_t> known = getConstantIntValue(size))
     return constant(llvm::alignTo(*known, unit));
-  Value more =
-      arith::AddIOp::create(builder, loc, size, constant(unit - 1));
+  Value more = arith::AddIOp::create(builder, loc, size, constant(unit - 1));
   return arith::MulIOp::create(
       builder, loc, arith::DivUIOp::create(builder, loc, more, constant(unit)),
       constant(unit));
@@ -142,8 +141,8 @@ static void clearFrom(OpBuilder &builder, Location loc, Value buffer,
   for (int64_t size : type.getShape())
     sizes.push_back(builder.getIndexAttr(size));
   offsets[dim] = getAsOpFoldResult(from);
-  sizes[dim] = getAsOpFoldResult(
-      builder.createOrFold<arith::SubIOp>(loc, to, from));
+  sizes[dim] =
+      getAsOpFoldResult(builder.createOrFold<arith::SubIOp>(loc, to, from));
   if (isZeroInteger(sizes[dim]))
     return;
   clear(builder, loc, takePart(builder, loc, buffer, offsets, sizes), ranks);
@@ -242,15 +241,15 @@ Value mlir::attn::packColumns(OpBuilder &builder, Value buffer,
   Value part =
       takePart(builder, loc, buffer, zeros,
                {builder.getIndexAttr(columns), getAsOpFoldResult(all)});
-  auto copy = EinsumOp::create(builder, loc, part, {column, depth}, access,
-                               std::nullopt, /*accumulate=*/false, {depth},
-                               yieldFirst);
+  auto copy =
+      EinsumOp::create(builder, loc, part, {column, depth}, access,
+                       std::nullopt, /*accumulate=*/false, {depth}, yieldFirst);
   copy->setAttr(kMatrixTilesAttrName, builder.getUnitAttr());
   std::optional<int64_t> known = getConstantIntValue(size);
   if (known && *known % kMatrixTilePoints == 0)
     return part;
-  Value isShort = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
-                                        size, all);
+  Value isShort =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, size, all);
   auto branch = scf::IfOp::create(builder, loc, isShort);
   OpBuilder tail = branch.getThenBodyBuilder();
   clearFrom(tail, loc, buffer, 1, size, all, {column, depth});

@@ -52,8 +52,8 @@ void clear(OpBuilder &builder, Location loc, Value memref,
 
 /// Lays rows of rank `depth` out in pairs, [pair, column, 2]: `size` rows that
 /// `access` reads go to `buffer`, whose part with all pairs is returned. Rows
-/// that the last pair, or the last matrix tile, lacks are 0. The copy may be the
-/// last reader of the rows.
+/// that the last pair, or the last matrix tile, lacks are 0. The copy may be
+/// the last reader of the rows.
 Value packRows(OpBuilder &builder, Value buffer, const EinsumAccess &access,
                StringAttr column, StringAttr depth, Value size, PairUnit unit,
                bool isLastReader = false);

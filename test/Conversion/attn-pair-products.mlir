@@ -17,23 +17,24 @@
 // CHECK: arith.constant 3.000000e-01 : f32
 // CHECK: outs(%[[S]])
 // CHECK: attn.einsum [n0,m] = sub(%[[S]][n0,m], %{{.*}}[m]) outs(%[[S]])
-// Rows of values in pairs, the second first; the row that a last pair lacks is 0.
-// CHECK: %[[V:.*]] = memref.view %{{.*}}[%c4096][] : memref<?xi8> to memref<16x8x2xbf16>
-// CHECK: attn.einsum [n0_pair,f,n0_place] = %{{.*}}[n0_pair*2 - n0_place+1,f] outs(%{{.*}})
-// CHECK: %[[VALUES:.*]] = memref.subview %[[V]][0, 0, 0] [%{{.*}}, 8, 2]
+// Weights are rounded right behind what computes them, which nothing else reads:
+// rows in pairs, the second first; what the last pair lacks is 0.
+// CHECK: %[[W:.*]] = memref.view %{{.*}}[%c15360][] : memref<?xi8> to memref<16x16x2xbf16>
+// CHECK: attn.einsum [n0_pair,m,n0_place] = %[[S]][n0_pair*2+n0_place*(-1)+1,m] outs(%{{.*}}) {attn.last_reader}
 // CHECK: scf.if
-// CHECK: %[[LAST:.*]] = memref.subview %[[V]][%{{.*}}, 0, 1] [1, 8, 1]
-// CHECK: %[[ROW:.*]] = memref.subview %{{.*}}[%{{.*}}, 0] [1, 8] [1, 1] : memref<?x8xbf16>
-// CHECK: attn.einsum [f] = %[[ROW]][0,f] outs(%[[LAST]])
-// CHECK: %[[NONE:.*]] = memref.subview %[[V]][%{{.*}}, 0, 0] [1, 8, 1]
-// CHECK: attn.einsum [f] = map() {
-// CHECK: outs(%[[NONE]])
+// CHECK: %[[PAIR:.*]] = memref.subview %[[W]][%{{.*}}, 0, 0] [1, 16, 2]
+// CHECK: %[[ROW:.*]] = memref.subview %[[S]][%{{.*}}, 0] [1, 16]
+// CHECK: attn.einsum [m,n0_place] = map(%[[ROW]][0,m]) {
+// CHECK: %[[PLACE:.*]] = attn.index n0_place
+// CHECK: arith.cmpi eq, %[[PLACE]], %c1
+// CHECK: outs(%[[PAIR]])
+// CHECK: %[[WEIGHTS:.*]] = memref.subview %[[W]][0, 0, 0] [%{{.*}}, 16, 2]
+// Values, too.
+// CHECK: %[[V:.*]] = memref.view %{{.*}}[%c4096][] : memref<?xi8> to memref<16x8x2xbf16>
+// CHECK: attn.einsum [n0_pair,f,n0_place] = %{{.*}}[n0_pair*2+n0_place*(-1)+1,f] outs(%{{.*}}) : (memref<?x8xbf16>)
+// CHECK: %[[VALUES:.*]] = memref.subview %[[V]][0, 0, 0] [%{{.*}}, 8, 2]
 // Another reader of the values' copy reads the tensor.
 // CHECK: attn.einsum [f] = %{{.*}}[n0,f] reduce add(n0) outs(%{{.*}}) : (memref<?x8xbf16>) -> memref<8xf32>
-// Weights are rounded in front of their product.
-// CHECK: %[[W:.*]] = memref.view %{{.*}}[%[[BEHIND:.*]]][] : memref<?xi8> to memref<16x16x2xbf16>
-// CHECK: attn.einsum [n0_pair,m,n0_place] = %[[S]][n0_pair*2 - n0_place+1,m] outs(%{{.*}})
-// CHECK: %[[WEIGHTS:.*]] = memref.subview %[[W]][0, 0, 0] [%{{.*}}, 16, 2]
 // CHECK: attn.einsum [f,m] = mul(%[[WEIGHTS]][n0_pair,m,n0_place], %[[VALUES]][n0_pair,f,n0_place]) reduce add(n0_pair,n0_place) outs(%{{.*}}) accumulate {attn.pairs = "n0_place"}
 // A mask reads the number of the row.
 // CHECK: attn.einsum [f,m] = map(%{{.*}}[n0_pair,m,n0_place], %[[VALUES]][n0_pair,f,n0_place]) {

@@ -71,9 +71,7 @@ def has_instructions(products: str = "pairs") -> bool:
 def in_loops(spec: Spec, *options: str, products: str = "pairs") -> str:
     """The kernel module in the LLVM dialect, for any CPU."""
     tool = find_compiler().with_name("attn-opt")
-    options = " ".join(
-        ["form=fused", "vector-bits=256", f"bf16-products={products}", *options]
-    )
+    options = " ".join(["form=fused", "vector-bits=256", f"bf16-products={products}", *options])
     done = subprocess.run(
         [tool, f"--attn-to-llvm={options}"], input=text(spec), capture_output=True, text=True,
         check=True,

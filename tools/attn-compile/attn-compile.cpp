@@ -160,9 +160,10 @@ llvm::cl::opt<bool> fastMath(
 
 llvm::cl::opt<std::string> bf16Products(
     "bf16-products",
-    llvm::cl::desc("Products of bf16 on a CPU: f32, pairs of them by one "
-                   "instruction (AVX-512 BF16), or tiles of pairs by a matrix "
-                   "unit (AMX); what the CPU does fastest where it is left out"),
+    llvm::cl::desc(
+        "Products of bf16 on a CPU: f32, pairs of them by one "
+        "instruction (AVX-512 BF16), or tiles of pairs by a matrix "
+        "unit (AMX); what the CPU does fastest where it is left out"),
     llvm::cl::value_desc("name"), llvm::cl::cat(category));
 
 llvm::cl::opt<std::string> tuned(

@@ -128,11 +128,14 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
     A result whose innermost rank has two points, side by side, is stored as
     interleaved vectors of the rank in front of it. A sum with `attn.pairs`
     (attn-pair-products) adds two products of bf16 by one instruction with
-    `bf16-dots`, and one by one without or where it is masked.
+    `bf16-dots`, and one by one without or where it is masked. One with
+    `attn.matrix_tiles` becomes tiles of the `amx` dialect with `amx`.
 
     What the next einsum does with a tile joins its loops where that is one operation
-    of arithmetic on sums, in place, or a reduction over the rows, in their order. An
-    operand that has the rows side by side is transposed in registers.
+    of arithmetic on sums, in place, a reduction over the rows, in their order, or a copy
+    of the rows in pairs. An operand that has the rows side by side is transposed in
+    registers; such a copy of whole matrix tiles that stands in several places becomes a
+    function.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",
@@ -171,7 +174,14 @@ def AttnPairProducts : Pass<"attn-pair-products", "::mlir::ModuleOp"> {
     The second place of a pair along rows holds the first of two rows, since an
     instruction adds its second product first: sums do not depend on where a step
     begins. Products get `attn.pairs`; those that stay in f32 get a remark that says
-    why.
+    why. Weights are packed right behind what computes them where nothing stands in
+    between, and the copy has `attn.last_reader` where nothing else reads them.
+
+    With `tiles` the layouts are those of a unit that multiplies tiles of 16 rows and 32
+    points (AMX): rows of a pair in their order, `[depth, column]` as `[column, depth]`,
+    and every extent filled up to whole tiles, with zeros along the sum. Such products
+    have `attn.matrix_tiles`, too. A product with a mask becomes that of what is finite,
+    in tiles, and that of what is not, one by one (docs/rationale/matrix-tiles.md).
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",

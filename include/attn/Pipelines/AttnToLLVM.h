@@ -51,8 +51,7 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
   Option<bool> bf16{*this, "bf16",
                     llvm::cl::desc("The target converts bf16 by instructions"),
                     llvm::cl::init(false)};
-  Option<bool> amx{*this, "amx",
-                   llvm::cl::desc("The target has AMX with BF16"),
+  Option<bool> amx{*this, "amx", llvm::cl::desc("The target has AMX with BF16"),
                    llvm::cl::init(false)};
   Option<std::string> bf16Products{
       *this, "bf16-products",

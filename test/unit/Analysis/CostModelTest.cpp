@@ -130,6 +130,28 @@ TEST_F(CostModelTest, StreamTileFollowsTheCaches) {
   EXPECT_EQ(chooseStreamTile(WorkingSet(), machine), 512);
 }
 
+TEST_F(CostModelTest, StepsOfAMatrixUnitAreLong) {
+  auto choose = [](int64_t lanes, int64_t resident, int64_t l2Bytes) {
+    MachineModel machine;
+    machine.l2Bytes = l2Bytes;
+    WorkingSet set{/*scorePerPoint=*/4 * lanes, /*perPoint=*/4 * lanes + 512,
+                   resident};
+    return chooseStreamTile(set, machine, /*innerLanes=*/false,
+                            /*usesMatrixUnit=*/true);
+  };
+  int64_t l2Bytes = 1 << 20;
+  EXPECT_EQ(choose(128, 0, l2Bytes), 128);
+  EXPECT_EQ(choose(128, 128 * 6 * 64, l2Bytes), 128);
+  EXPECT_EQ(choose(128, 128 * 6 * 128, l2Bytes), 256);
+  // An eighth of the second level, in whole tiles.
+  EXPECT_EQ(choose(128, 128 * 6 * 256, l2Bytes), 256);
+  EXPECT_EQ(choose(128, 128 * 6 * 256, 2 * l2Bytes), 384);
+  EXPECT_EQ(choose(128, 128 * 6 * 64, l2Bytes / 4), 64);
+  // What the next step brings takes half of it.
+  EXPECT_EQ(choose(128, 128 * 6 * 512, l2Bytes), 128);
+  EXPECT_EQ(choose(128, 128 * 6 * 512 + 20480, l2Bytes), 96);
+}
+
 TEST_F(CostModelTest, RowTileFollowsTheRegisters) {
   MachineModel avx512, avx2{16, 256}, sse{16, 128}, none{1, 64};
   EXPECT_EQ(chooseRowTile(48, 32, avx512), 8);

@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <limits>
 
 using namespace sample;
@@ -424,6 +426,24 @@ TEST(KernelAbi, AsksTheCpu) {
   demanding.extendedState = uint64_t(1) << 61;
   EXPECT_EQ(attn_abi_supported(&demanding, text, sizeof(text)),
             ATTN_ERR_TARGET);
+}
+
+// A process has the registers of a matrix unit on request alone.
+TEST(KernelAbi, AsksForTiles) {
+  attn_kernel_code demanding = code;
+  demanding.extendedState = 0x60000; // configuration and data of tiles
+  char text[128];
+  attn_abi_message message = {demanding.info, text, sizeof(text)};
+  std::ifstream file("/proc/cpuinfo");
+  std::string known((std::istreambuf_iterator<char>(file)), {});
+  if (known.find("amx_tile") != std::string::npos) {
+    EXPECT_EQ(attn_abi_request_state(&demanding, &message), ATTN_OK);
+    EXPECT_EQ(attn_abi_request_state(&demanding, &message), ATTN_OK);
+    return;
+  }
+  EXPECT_EQ(attn_abi_request_state(&demanding, &message), ATTN_ERR_TARGET);
+  EXPECT_STREQ(text, "sample: compiled for x86-64; the operating system does "
+                     "not grant the registers of its matrix unit");
 }
 
 } // namespace

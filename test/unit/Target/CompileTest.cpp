@@ -269,9 +269,25 @@ TEST_F(Compile, KnowsCPUs) {
   EXPECT_EQ(getTarget("x86-64-v4").getVectorBits(), 512u);
   EXPECT_TRUE(getTarget("znver4").hasFeature("avx512bf16"));
   EXPECT_FALSE(getTarget("x86-64-v4").hasFeature("avx512bf16"));
-  EXPECT_TRUE(getTarget("x86-64").getRequiredFeatures().empty());
-  EXPECT_EQ(getTarget("x86-64").getRequiredState(), 0u);
-  EXPECT_EQ(getTarget("x86-64-v4").getRequiredState(), 0xe6u);
+  auto getRequiredFeatures = [&](bool usesMatrixUnit) {
+    SmallVector<StringRef> names;
+    for (const CPUFeature &feature :
+         getTarget("sapphirerapids").getRequiredFeatures(usesMatrixUnit))
+      names.push_back(feature.name);
+    return names;
+  };
+  EXPECT_TRUE(
+      getTarget("x86-64").getRequiredFeatures(/*usesMatrixUnit=*/true).empty());
+  EXPECT_TRUE(llvm::is_contained(getRequiredFeatures(true), "amx-bf16"));
+  EXPECT_FALSE(llvm::is_contained(getRequiredFeatures(false), "amx-bf16"));
+  auto getState = [&](StringRef cpu, bool usesMatrixUnit) {
+    return getTarget(cpu).getRequiredState(usesMatrixUnit);
+  };
+  EXPECT_EQ(getState("x86-64", false), 0u);
+  EXPECT_EQ(getState("x86-64-v4", false), 0xe6u);
+  EXPECT_EQ(getState("x86-64-v4", true), 0xe6u);
+  EXPECT_EQ(getState("sapphirerapids", false), 0xe6u);
+  EXPECT_EQ(getState("sapphirerapids", true), 0x600e6u);
   EXPECT_NE(getTarget("host").getCPU(), "host");
   EXPECT_EQ(diagnostics, "");
 }
