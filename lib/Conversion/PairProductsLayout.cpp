@@ -1,0 +1,254 @@
+//===- PairProductsLayout.cpp - Where operands in pairs lie ---------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "PairProducts.h"
+#include "WorkspaceBytes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// A buffer of `type`: in the place of `old`, which nothing reads any more if
+/// it `isDead`, or behind all others.
+Value ProductPairer::createPlace(OpBuilder &builder, Value old, bool isDead,
+                                 MemRefType type) {
+  auto view = cast<memref::ViewOp>(getWholeBuffer(old).getDefiningOp());
+  Location loc = old.getLoc();
+  Value shift = view.getByteShift();
+  int64_t size = type.getNumElements() * 2;
+  // Whole tiles may take more than what they are made of.
+  MemRefType oldType = view.getType();
+  if (!isDead || size > oldType.getNumElements() *
+                            (oldType.getElementTypeBitWidth() / 8)) {
+    shift = arith::ConstantIndexOp::create(builder, loc, bytes);
+    bytes += llvm::alignTo(size, kWorkspaceAlignment);
+  }
+  return memref::ViewOp::create(builder, loc, type, view.getSource(), shift,
+                                ValueRange());
+}
+
+/// The operand without lanes: where its copy stands, a copy in bf16.
+Value ProductPairer::getRight(const PairedProduct &product) {
+  EinsumOp copy = product.rightCopy;
+  auto [place, isNew] = known.try_emplace({copy, product.isDepthLast}, Value());
+  if (!isNew)
+    return place->second;
+  OpBuilder builder(copy);
+  Location loc = copy.getLoc();
+  auto whole = cast<MemRefType>(getWholeBuffer(copy.getInit()).getType());
+  Type bf16 = builder.getBF16Type();
+  SmallVector<StringAttr> ranks = copy.getOutputRanks();
+  Value size = builder.createOrFold<memref::DimOp>(loc, copy.getInit(), 0);
+  // The place of the copy is free once.
+  bool isDead =
+      dead.contains(copy) && !known.contains({copy, !product.isDepthLast});
+  bool isTiled = unit == PairUnit::MatrixTiles;
+  if (!product.isDepthLast) {
+    int64_t columns = whole.getDimSize(1);
+    SmallVector<int64_t> shape = {countPairs(whole.getDimSize(0)), columns, 2};
+    if (isTiled)
+      shape = {columns, static_cast<int64_t>(llvm::alignTo(whole.getDimSize(0),
+                                                           kMatrixTilePoints))};
+    Value buffer = createPlace(builder, copy.getInit(), isDead,
+                               MemRefType::get(shape, bf16));
+    Value rows = isTiled ? packColumns(builder, buffer, copy.getAccess(0),
+                                       ranks[1], ranks[0], size)
+                         : packRows(builder, buffer, copy.getAccess(0),
+                                    ranks[1], ranks[0], size, unit);
+    return known[{copy, false}] = rows;
+  }
+  int64_t points = whole.getDimSize(1);
+  int64_t width = isTiled ? llvm::alignTo(points, kMatrixTilePoints) : points;
+  Value buffer =
+      createPlace(builder, copy.getInit(), isDead,
+                  MemRefType::get({whole.getDimSize(0), width}, bf16));
+  auto getPart = [&](Value rows, int64_t first, int64_t end) {
+    return takePart(
+        builder, loc, buffer,
+        {builder.getIndexAttr(0), builder.getIndexAttr(first)},
+        {getAsOpFoldResult(rows), builder.getIndexAttr(end - first)});
+  };
+  Value rows = getPart(size, 0, points);
+  EinsumOp::create(builder, loc, rows, ranks, copy.getAccess(0), std::nullopt,
+                   /*accumulate=*/false, {}, yieldFirst);
+  if (width > points)
+    clear(builder, loc, getPart(size, points, width), ranks);
+  if (isTiled)
+    rows = getPart(alignSize(builder, loc, size, kMatrixTileRows), 0, width);
+  return known[{copy, true}] = rows;
+}
+
+/// The operand over the lanes, [pair, lane, 2].
+Value ProductPairer::getLeft(const PairedProduct &product) {
+  EinsumOp copy = product.leftCopy;
+  if (copy) {
+    auto [found, isNew] = known.try_emplace({copy, true}, Value());
+    if (!isNew)
+      return found->second;
+    OpBuilder builder(copy);
+    Location loc = copy.getLoc();
+    auto whole = cast<MemRefType>(copy.getInit().getType());
+    int64_t lanes = whole.getDimSize(1), used = whole.getDimSize(0) / 2;
+    int64_t count = used;
+    if (unit == PairUnit::MatrixTiles)
+      count = llvm::alignTo(used, kMatrixTilePoints / 2);
+    Value all =
+        createPlace(builder, copy.getInit(), dead.contains(copy),
+                    MemRefType::get({count, lanes, 2}, builder.getBF16Type()));
+    auto getPart = [&](int64_t first, int64_t end) -> Value {
+      if (first == 0 && end == count)
+        return all;
+      Attribute zero = builder.getIndexAttr(0);
+      return takePart(builder, loc, all,
+                      {builder.getIndexAttr(first), zero, zero},
+                      {builder.getIndexAttr(end - first),
+                       builder.getIndexAttr(lanes), builder.getIndexAttr(2)});
+    };
+    Value buffer = getPart(0, used);
+    SmallVector<StringAttr> ranks = copy.getOutputRanks();
+    StringAttr own = ranks.front();
+    SmallVector<StringAttr> pairs = {getPairRank(own), ranks[1],
+                                     getPlaceRank(own)};
+    AffineExpr point =
+        builder.getAffineDimExpr(0) * 2 + builder.getAffineDimExpr(2);
+    SmallVector<StringAttr> clamped;
+    for (auto rank : copy.getClampedRanks().getAsRange<StringAttr>())
+      clamped.push_back(rank);
+    FloatAttr factor = *getCopyFactor(copy);
+    EinsumOp::create(
+        builder, loc, buffer, pairs,
+        replaceRank(copy.getAccess(0), own, point, pairs), std::nullopt,
+        /*accumulate=*/false, clamped,
+        [&](OpBuilder &map, Location at, ValueRange args) -> Value {
+          if (!factor || product.factor)
+            return args[0];
+          Value constant = arith::ConstantOp::create(map, at, factor);
+          return arith::MulFOp::create(map, at, args[0], constant);
+        });
+    if (count > used)
+      clear(builder, loc, getPart(used, count), pairs);
+    return known[{copy, true}] = all;
+  }
+  return packWeights(product);
+}
+
+/// Where weights can be packed: behind the last einsum that writes `tile` in
+/// front of `user`, in the same block or in one around it.
+ProductPairer::WeightsPlace ProductPairer::findWeights(Operation *user,
+                                                       Value tile) {
+  Value buffer = getWholeBuffer(tile);
+  auto writes = [&](Operation *op) {
+    WalkResult result = op->walk([&](EinsumOp inner) {
+      return inner.isTileForm() && getWholeBuffer(inner.getInit()) == buffer
+                 ? WalkResult::interrupt()
+                 : WalkResult::advance();
+    });
+    return result.wasInterrupted();
+  };
+  for (Operation *op = user->getPrevNode(); op; op = op->getPrevNode()) {
+    if (!writes(op))
+      continue;
+    auto writer = dyn_cast<EinsumOp>(op);
+    if (!writer || !isSamePart(writer.getInit(), tile))
+      writer = EinsumOp();
+    return {user, writer};
+  }
+  // A branch that writes none of it reads what stood before it.
+  auto branch = dyn_cast<scf::IfOp>(user->getParentOp());
+  bool isOutside = branch && !branch->isProperAncestor(tile.getDefiningOp());
+  return isOutside && !writes(branch) ? findWeights(branch, tile)
+                                      : WeightsPlace{user, EinsumOp()};
+}
+
+/// The reduction of what `writer` computes right behind it, or null.
+static EinsumOp findSum(EinsumOp writer) {
+  Operation *op = writer->getNextNode();
+  while (op && !isa<EinsumOp>(op))
+    op = op->getNextNode();
+  auto next = dyn_cast_or_null<EinsumOp>(op);
+  return next && next.getReduction() && next.getInputs().size() == 1 &&
+                 isSamePart(next.getInputs().front(), writer.getInit())
+             ? next
+             : EinsumOp();
+}
+
+/// Whether nothing will read what `writer` computes but its reduction and
+/// products in pairs. Its tile must be one of this step.
+bool ProductPairer::isPackedOnly(EinsumOp writer) {
+  Value buffer = getWholeBuffer(writer.getInit());
+  Block *block = writer->getBlock();
+  EinsumOp sum = findSum(writer);
+  if (buffer.getParentBlock() != block || !isReadByEinsums(buffer))
+    return false;
+  return llvm::all_of(readers[buffer], [&](EinsumOp reader) {
+    Operation *at = block->findAncestorOpInBlock(*reader);
+    if ((at && (at == writer || at->isBeforeInBlock(writer))) || reader == sum)
+      return true;
+    return paired.contains(reader) &&
+           llvm::all_of(reader.getInputs(), [&](Value input) {
+             return getWholeBuffer(input) != buffer ||
+                    (isSamePart(input, writer.getInit()) &&
+                     findWeights(reader, input).writer == writer);
+           });
+  });
+}
+
+/// Weights in pairs of rows, [pair, lane, 2]: right behind what computes them
+/// and its sum over the rows, which loops over them anyway, or where they are
+/// read.
+Value ProductPairer::packWeights(const PairedProduct &product) {
+  EinsumOp einsum = product.einsum;
+  Value left = einsum.getInputs()[product.parts.left];
+  auto [user, writer] = findWeights(einsum, left);
+  for (const PackedWeights &known : packedWeights)
+    if ((writer ? known.writer == writer : known.user == user) &&
+        isSamePart(known.tile, left))
+      return known.pairs;
+  OpBuilder builder(user);
+  if (writer) {
+    left = writer.getInit();
+    EinsumOp sum = findSum(writer);
+    builder.setInsertionPointAfter(sum ? sum : writer);
+  }
+  Location loc = einsum.getLoc();
+  auto view = cast<memref::ViewOp>(getWholeBuffer(left).getDefiningOp());
+  int64_t points = view.getType().getDimSize(0);
+  if (unit == PairUnit::MatrixTiles)
+    points = llvm::alignTo(points, kMatrixTilePoints);
+  auto type =
+      MemRefType::get({countPairs(points), view.getType().getDimSize(1), 2},
+                      builder.getBF16Type());
+  Value pairs = packRows(
+      builder, createPlace(builder, left, /*isDead=*/false, type),
+      EinsumAccess::get(left, {product.parts.depth, lane}), lane,
+      product.parts.depth, builder.createOrFold<memref::DimOp>(loc, left, 0),
+      unit, packedOnly.contains(writer));
+  packedWeights.push_back({user, writer, left, pairs});
+  return pairs;
+}
+
+/// The result, with the rows that its last matrix tile has.
+Value ProductPairer::getOut(const PairedProduct &product) {
+  EinsumOp einsum = product.einsum;
+  Value out = einsum.getInit();
+  auto type = cast<MemRefType>(out.getType());
+  if (unit != PairUnit::MatrixTiles ||
+      (!type.isDynamicDim(0) && type.getDimSize(0) % kMatrixTileRows == 0))
+    return out;
+  OpBuilder builder(einsum);
+  Location loc = einsum.getLoc();
+  Value rows =
+      alignSize(builder, loc, builder.createOrFold<memref::DimOp>(loc, out, 0),
+                kMatrixTileRows);
+  return takePart(
+      builder, loc, getWholeBuffer(out),
+      {builder.getIndexAttr(0), builder.getIndexAttr(0)},
+      {getAsOpFoldResult(rows), builder.getIndexAttr(type.getDimSize(1))});
+}
