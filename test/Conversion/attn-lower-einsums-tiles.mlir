@@ -1,4 +1,5 @@
 // RUN: attn-opt %s --attn-lower-einsums="amx=true" | FileCheck %s
+// RUN: attn-opt %s --attn-lower-einsums="amx=true" | FileCheck %s --check-prefix=KEPT
 // RUN: attn-opt %s --attn-lower-einsums="bf16-dots=true" | FileCheck %s --check-prefix=DOTS
 // RUN: attn-opt %s --attn-lower-einsums="amx=true" --convert-scf-to-cf --expand-strided-metadata --convert-to-llvm --reconcile-unrealized-casts | FileCheck %s --check-prefix=LLVM
 
@@ -98,5 +99,22 @@ func.func @pack(%x: memref<3x16xf32>, %max: memref<16xf32>, %w: memref<?xi8>) {
   %pairs = memref.view %w[%c1024][] : memref<?xi8> to memref<1x16x2xbf16>
   attn.einsum [n,m] = sub(%x[n,m], %max[m]) outs(%y) : (memref<3x16xf32>, memref<16xf32>) -> memref<3x16xf32>
   attn.einsum [p,m,i] = %y[p*2+i,m] outs(%pairs) {attn.last_reader} : (memref<3x16xf32>) -> memref<1x16x2xbf16>
+  return
+}
+
+// Rows that something else reads are stored, too.
+// KEPT-LABEL: func @pack_and_keep
+// KEPT: vector.interleave
+// KEPT: vector.store %{{.*}} : memref<1x32xbf16>, vector<32xbf16>
+// KEPT-COUNT-2: vector.store %{{.*}} : memref<2x16xf32>, vector<16xf32>
+// KEPT-NOT: vector.store
+// KEPT: return
+func.func @pack_and_keep(%x: memref<2x16xf32>, %max: memref<16xf32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %y = memref.view %w[%c0][] : memref<?xi8> to memref<2x16xf32>
+  %pairs = memref.view %w[%c1024][] : memref<?xi8> to memref<1x16x2xbf16>
+  attn.einsum [n,m] = sub(%x[n,m], %max[m]) outs(%y) : (memref<2x16xf32>, memref<16xf32>) -> memref<2x16xf32>
+  attn.einsum [p,m,i] = %y[p*2+i,m] outs(%pairs) : (memref<2x16xf32>) -> memref<1x16x2xbf16>
   return
 }

@@ -121,3 +121,110 @@ func.func @columns_worker() -> i64 {
   %bytes = arith.constant 6144 : i64
   return %bytes : i64
 }
+
+// -----
+
+// Nothing but the product reads these weights.
+// CHECK-LABEL: func.func @alone_run0
+// CHECK: attn.einsum [n0,m] = mul(
+// CHECK: attn.einsum [n0_pair,m,n0_place] = %{{.*}} {attn.last_reader}
+// CHECK: {attn.matrix_tiles, attn.pairs = "n0_place"}
+!descriptor = !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+func.func @alone_run0(%x: memref<32x16xf32>, %v: memref<32x16xbf16>, %n: index, %scratch: !llvm.ptr, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %fields = llvm.mlir.poison : !descriptor
+  %with = llvm.insertvalue %scratch, %fields[1] : !descriptor
+  %w = builtin.unrealized_conversion_cast %with : !descriptor to memref<?xi8>
+  %c0 = arith.constant 0 : index
+  %c2048 = arith.constant 2048 : index
+  %c4096 = arith.constant 4096 : index
+  %c5120 = arith.constant 5120 : index
+  %in = memref.view %w[%c0][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,m] = %x[n0,m] outs(%in) : (memref<32x16xf32>) -> memref<32x16xf32>
+  %p = memref.view %w[%c2048][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,m] = mul(%in[n0,m], %in[n0,m]) outs(%p) : (memref<32x16xf32>, memref<32x16xf32>) -> memref<32x16xf32>
+  %vt = memref.view %w[%c4096][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,f] = %v[n0,f] outs(%vt) : (memref<32x16xbf16>) -> memref<32x16xf32>
+  %o = memref.view %w[%c5120][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [f,m] = mul(%p[n0,m], %vt[n0,f]) reduce add(n0) outs(%o) accumulate : (memref<32x16xf32>, memref<32x16xf32>) -> memref<16x16xf32>
+  return
+}
+func.func @alone_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// These have another reader.
+// CHECK-LABEL: func.func @shared_run0
+// CHECK: attn.einsum [n0,m] = mul(
+// CHECK: attn.einsum [n0_pair,m,n0_place]
+// CHECK-NOT: attn.last_reader
+// CHECK: attn.einsum [m] = %{{.*}}[n0,m] reduce max(n0)
+!descriptor = !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+func.func @shared_run0(%x: memref<32x16xf32>, %v: memref<32x16xbf16>, %n: index, %scratch: !llvm.ptr, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %fields = llvm.mlir.poison : !descriptor
+  %with = llvm.insertvalue %scratch, %fields[1] : !descriptor
+  %w = builtin.unrealized_conversion_cast %with : !descriptor to memref<?xi8>
+  %c0 = arith.constant 0 : index
+  %c2048 = arith.constant 2048 : index
+  %c4096 = arith.constant 4096 : index
+  %c5120 = arith.constant 5120 : index
+  %in = memref.view %w[%c0][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,m] = %x[n0,m] outs(%in) : (memref<32x16xf32>) -> memref<32x16xf32>
+  %p = memref.view %w[%c2048][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,m] = mul(%in[n0,m], %in[n0,m]) outs(%p) : (memref<32x16xf32>, memref<32x16xf32>) -> memref<32x16xf32>
+  %vt = memref.view %w[%c4096][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,f] = %v[n0,f] outs(%vt) : (memref<32x16xbf16>) -> memref<32x16xf32>
+  %o = memref.view %w[%c5120][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [f,m] = mul(%p[n0,m], %vt[n0,f]) reduce add(n0) outs(%o) accumulate : (memref<32x16xf32>, memref<32x16xf32>) -> memref<16x16xf32>
+  %max = memref.view %w[%c0][] : memref<?xi8> to memref<16xf32>
+  attn.einsum [m] = %p[n0,m] reduce max(n0) outs(%max) : (memref<32x16xf32>) -> memref<16xf32>
+  return
+}
+func.func @shared_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// These are not complete before a part of them is changed.
+// CHECK-LABEL: func.func @changed_run0
+// CHECK: attn.einsum [n0,m] = map(%[[PART:.*]][n0,m]) {
+// CHECK: outs(%[[PART]])
+// CHECK: attn.einsum [n0_pair,m,n0_place]
+// CHECK-NOT: attn.last_reader
+// CHECK: {attn.matrix_tiles, attn.pairs = "n0_place"}
+!descriptor = !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+func.func @changed_run0(%x: memref<32x16xf32>, %v: memref<32x16xbf16>, %n: index, %scratch: !llvm.ptr, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %fields = llvm.mlir.poison : !descriptor
+  %with = llvm.insertvalue %scratch, %fields[1] : !descriptor
+  %w = builtin.unrealized_conversion_cast %with : !descriptor to memref<?xi8>
+  %c0 = arith.constant 0 : index
+  %c2048 = arith.constant 2048 : index
+  %c4096 = arith.constant 4096 : index
+  %c5120 = arith.constant 5120 : index
+  %in = memref.view %w[%c0][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,m] = %x[n0,m] outs(%in) : (memref<32x16xf32>) -> memref<32x16xf32>
+  %p = memref.view %w[%c2048][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,m] = mul(%in[n0,m], %in[n0,m]) outs(%p) : (memref<32x16xf32>, memref<32x16xf32>) -> memref<32x16xf32>
+  %part = memref.subview %p[0, 0] [%n, 16] [1, 1] : memref<32x16xf32> to memref<?x16xf32, strided<[16, 1]>>
+  attn.einsum [n0,m] = map(%part[n0,m]) {
+  ^bb0(%y: f32):
+    %zero = arith.constant 0.0 : f32
+    attn.yield %zero : f32
+  } outs(%part) : (memref<?x16xf32, strided<[16, 1]>>) -> memref<?x16xf32, strided<[16, 1]>>
+  %vt = memref.view %w[%c4096][] : memref<?xi8> to memref<32x16xf32>
+  attn.einsum [n0,f] = %v[n0,f] outs(%vt) : (memref<32x16xbf16>) -> memref<32x16xf32>
+  %o = memref.view %w[%c5120][] : memref<?xi8> to memref<16x16xf32>
+  attn.einsum [f,m] = mul(%p[n0,m], %vt[n0,f]) reduce add(n0) outs(%o) accumulate : (memref<32x16xf32>, memref<32x16xf32>) -> memref<16x16xf32>
+  return
+}
+func.func @changed_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}
