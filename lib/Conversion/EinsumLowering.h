@@ -165,6 +165,10 @@ bool endsInPairs(MemRefType type);
 /// `memref` with its last two dimensions as one.
 Value joinPairs(OpBuilder &builder, Location loc, Value memref);
 
+/// Why `einsum`, a sum of pairs, cannot be multiplied in whole tiles as
+/// `attn.matrix_tiles` asks for, if it cannot.
+std::optional<StringRef> checkMatrixTiles(EinsumOp einsum);
+
 /// Emits the loops of an einsum with `attn.matrix_tiles`, by instructions of
 /// AMX, and erases it. Whole tiles are all that it is made of.
 void lowerMatrixTiles(EinsumOp einsum);

@@ -21,8 +21,7 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// The function around `einsum` that has operands of its types, [callee] makes
-/// it where there is none.
+/// A function that does what `einsum` does, on operands that it is given.
 static func::FuncOp createCallee(ModuleOp module, EinsumOp einsum,
                                  unsigned number) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
@@ -44,8 +43,9 @@ static func::FuncOp createCallee(ModuleOp module, EinsumOp einsum,
 void mlir::attn::outlineCopies(ModuleOp module) {
   SmallVector<SmallVector<EinsumOp>> groups;
   module.walk([&](EinsumOp einsum) {
+    // What a map captures is not known in another function.
     if (!einsum->hasAttr(kMatrixTilesAttrName) ||
-        einsum->hasAttr(kPairsAttrName))
+        einsum->hasAttr(kPairsAttrName) || !einsum.isIdentityMap())
       return;
     auto *group = llvm::find_if(groups, [&](ArrayRef<EinsumOp> known) {
       return OperationEquivalence::isEquivalentTo(

@@ -194,6 +194,47 @@ void TileProduct::run() {
   einsum.erase();
 }
 
+std::optional<StringRef> mlir::attn::checkMatrixTiles(EinsumOp einsum) {
+  auto type = cast<MemRefType>(einsum.getInit().getType());
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  auto isWhole = [](int64_t size, int64_t unit) {
+    return ShapedType::isDynamic(size) || size % unit == 0;
+  };
+  if (type.getRank() != 2 ||
+      failed(type.getStridesAndOffset(strides, offset)) ||
+      strides.back() != 1 || !isWhole(type.getDimSize(0), kMatrixTileRows) ||
+      !isWhole(type.getDimSize(1), kMatrixTileRows))
+    return "the result is none of tiles of 16 rows and lanes";
+  if (!isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
+    return "it sums something else than products";
+  SmallVector<StringAttr> reduced = einsum.getReduced();
+  if (reduced.size() != 2)
+    return "it does not sum over pairs and their points alone";
+  for (unsigned index : {0u, 1u}) {
+    auto operand = cast<MemRefType>(einsum.getInputs()[index].getType());
+    EinsumAccess access = einsum.getAccess(index);
+    auto getRank = [&](StringAttr rank) {
+      auto *found = llvm::find(access.ranks, rank);
+      return getAffineDimExpr(found - access.ranks.begin(),
+                              einsum.getContext());
+    };
+    AffineExpr pair = getRank(reduced[0]), place = getRank(reduced[1]);
+    bool hasLanes = einsum.inputUsesRank(index, ranks.back());
+    bool isTile =
+        hasLanes ? operand.getRank() == 3 && access.map.getResult(0) == pair &&
+                       isWhole(operand.getDimSize(0), kMatrixTilePoints / 2)
+                 : operand.getRank() == 2 &&
+                       access.map.getResult(1) == pair * 2 + place &&
+                       getPlainRank(access, 0) == ranks.front() &&
+                       isWhole(operand.getDimSize(1), kMatrixTilePoints);
+    if (!isTile || access.readsData())
+      return "an operand is none of tiles of 16 rows and 32 points";
+  }
+  return std::nullopt;
+}
+
 void mlir::attn::lowerMatrixTiles(EinsumOp einsum) {
   TileProduct(einsum).run();
 }

@@ -572,8 +572,15 @@ struct LowerEinsumsPass
           einsum.emitOpError("has '") << kPairsAttrName << "', but " << *reason;
           return signalPassFailure();
         }
-      if (amx && einsum->hasAttr(kMatrixTilesAttrName) &&
-          einsum->hasAttr(kPairsAttrName)) {
+      bool isTiled = einsum->hasAttr(kMatrixTilesAttrName) &&
+                     einsum->hasAttr(kPairsAttrName);
+      if (isTiled)
+        if (std::optional<StringRef> reason = checkMatrixTiles(einsum)) {
+          einsum.emitOpError("has '")
+              << kMatrixTilesAttrName << "', but " << *reason;
+          return signalPassFailure();
+        }
+      if (amx && isTiled) {
         lowerMatrixTiles(einsum);
         continue;
       }

@@ -51,3 +51,48 @@ func.func @both(%q: memref<32x48x2xbf16>, %k: memref<32x48x2xbf16>, %s: memref<4
       : (memref<32x48x2xbf16>, memref<32x48x2xbf16>) -> memref<48xf32>
   return
 }
+
+// -----
+
+func.func @rows_of_no_tile(%q: memref<32x48x2xbf16>, %k: memref<24x64xbf16>, %s: memref<24x48xf32>) {
+  // expected-error @below {{has 'attn.matrix_tiles', but the result is none of tiles of 16 rows and lanes}}
+  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+      : (memref<32x48x2xbf16>, memref<24x64xbf16>) -> memref<24x48xf32>
+  return
+}
+
+// -----
+
+func.func @points_of_no_tile(%q: memref<24x48x2xbf16>, %k: memref<16x48xbf16>, %s: memref<16x48xf32>) {
+  // expected-error @below {{has 'attn.matrix_tiles', but an operand is none of tiles of 16 rows and 32 points}}
+  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+      : (memref<24x48x2xbf16>, memref<16x48xbf16>) -> memref<16x48xf32>
+  return
+}
+
+// -----
+
+func.func @shifted_points(%q: memref<32x48x2xbf16>, %k: memref<16x96xbf16>, %s: memref<16x48xf32>) {
+  // expected-error @below {{has 'attn.matrix_tiles', but an operand is none of tiles of 16 rows and 32 points}}
+  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i+1]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+      : (memref<32x48x2xbf16>, memref<16x96xbf16>) -> memref<16x48xf32>
+  return
+}
+
+// -----
+
+func.func @another_map(%q: memref<32x48x2xbf16>, %k: memref<16x64xbf16>, %s: memref<16x48xf32>) {
+  // expected-error @below {{has 'attn.matrix_tiles', but it sums something else than products}}
+  attn.einsum [n,m] = add(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+      : (memref<32x48x2xbf16>, memref<16x64xbf16>) -> memref<16x48xf32>
+  return
+}
+
+// -----
+
+func.func @another_rank(%q: memref<32x48x2xbf16>, %k: memref<3x16x64xbf16>, %s: memref<16x48xf32>) {
+  // expected-error @below {{has 'attn.matrix_tiles', but it does not sum over pairs and their points alone}}
+  attn.einsum [n,m] = mul(%q[p,m,i], %k[j,n,p*2+i]) reduce add(j,p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+      : (memref<32x48x2xbf16>, memref<3x16x64xbf16>) -> memref<16x48xf32>
+  return
+}
