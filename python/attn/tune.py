@@ -32,7 +32,7 @@ GAIN = 0.98
 #: Values of each option, the most rewarding option first. None is the model's choice.
 SPACE: dict[str, list] = {
     "stream-tile": [None, 32, 64, 96, 128, 192, 256, 384, 512],
-    "lane-tiles": [None, [16], [32, 16], [48, 32, 16], [64, 32, 16]],
+    "lane-tiles": [None, [16], [32, 16], [48, 32, 16], [64, 32, 16], [128, 64, 32, 16]],
     "row-tile": [None, 2, 4, 6, 8],
     "passes": [None, "single", "several"],
     "split": [None, "none", "512", "2048"],
