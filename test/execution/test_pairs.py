@@ -219,3 +219,32 @@ def test_a_target_without_instructions_is_refused(tmp_path):
     done = subprocess.run([*command[:-1], "--bf16-products=two"], capture_output=True, text=True)
     assert done.returncode and "must be f32, pairs or tiles" in done.stderr
     assert os.listdir(tmp_path) and not (tmp_path / "plain.so").exists()
+
+
+def assemble(folder, spec: Spec, *flags: str) -> str:
+    program, assembly = folder / "op.mlir", folder / "op.s"
+    program.write_text(text(spec))
+    subprocess.run([find_compiler(), program, "-o", assembly, *flags], check=True)
+    return assembly.read_text()
+
+
+def test_a_cpu_with_a_matrix_unit_takes_it(tmp_path):
+    """It is the default there, and what a kernel does not use it does not ask for."""
+    spec, flag = fit(BASE, "tiles"), "--cpu=sapphirerapids"
+    tiles = assemble(tmp_path, spec, flag)
+    assert tiles.count("tdpbf16ps") >= 2 and "amx-bf16" in tiles
+    others = assemble(tmp_path, spec, flag, "--bf16-products=f32")
+    assert "tdpbf16ps" not in others and "amx-bf16" not in others
+    assert "tdpbf16ps" not in assemble(tmp_path, replace(spec, dtype="f32"), flag)
+
+
+def test_a_cpu_without_a_matrix_unit_refuses_tiles(tmp_path):
+    program = tmp_path / "plain.mlir"
+    program.write_text(text(BASE))
+    command = [
+        find_compiler(), program, "-o", tmp_path / "plain.o", "--cpu=znver4",
+        "--bf16-products=tiles",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode and "the target has no matrix unit for them" in done.stderr
+    assert not (tmp_path / "plain.o").exists()
