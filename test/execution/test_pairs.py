@@ -174,6 +174,17 @@ def test_rows_of_tiles_do_not_depend_on_their_neighbours(kernels, how):
     assert changed.tobytes() != clean.tobytes()
 
 
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_tiles_at_other_levels(kernels, level):
+    """LLVM alone does not compile tiles without optimisation."""
+    if not has_instructions("tiles"):
+        pytest.skip(f"no CPU with {FLAGS['tiles']}")
+    spec = fit(SPECS["factor"], "tiles")
+    kernel = kernels.get(spec, "--bf16-products=tiles", f"--opt-level={level}")
+    case = operands(spec, 2, 49, 130, np.random.default_rng(level))
+    judge(case, run(kernel, case))
+
+
 def test_loops_are_instructions(kernels):
     """Both add the second product of a pair first."""
     if not has_instructions():

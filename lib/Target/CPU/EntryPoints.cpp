@@ -145,9 +145,7 @@ llvm::Constant *EntryPointBuilder::addInfo() {
   return addGlobal(llvm::ConstantStruct::getAnon(fields), "info");
 }
 
-/// Whether the kernel calls intrinsics of AMX: no instruction is selected
-/// without.
-static bool usesMatrixUnit(const llvm::Module &module) {
+bool mlir::attn::usesMatrixUnit(const llvm::Module &module) {
   return llvm::any_of(module, [](const llvm::Function &function) {
     return function.getName().starts_with("llvm.x86.tile") ||
            function.getName().starts_with("llvm.x86.tdp");

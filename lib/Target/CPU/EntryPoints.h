@@ -19,6 +19,10 @@ LogicalResult addEntryPoints(llvm::Module &module, const CompiledKernel &kernel,
                              const CompileOptions &options,
                              function_ref<InFlightDiagnostic()> emitError);
 
+/// Whether the module calls intrinsics of AMX: no instruction of it is selected
+/// without.
+bool usesMatrixUnit(const llvm::Module &module);
+
 /// Links lib/Runtime/Kernel into the module.
 LogicalResult linkKernelAbi(llvm::Module &module,
                             function_ref<InFlightDiagnostic()> emitError);

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "EntryPoints.h"
 #include "attn/Target/CPU/Compile.h"
 #include "attn/Target/Common/LibraryFunctions.h"
 
@@ -251,8 +252,13 @@ LogicalResult mlir::attn::compileKernels(ModuleOp module,
   if (failed(translated))
     return failure();
 
+  // Without optimisation LLVM 22 crashes where a tile goes from one block to the
+  // next, as in every sum over a loop.
+  unsigned level = options.optLevel;
+  if (usesMatrixUnit(**translated))
+    level = std::max(level, 1u);
   std::unique_ptr<llvm::TargetMachine> machine =
-      options.target.createTargetMachine(getCodeGenLevel(options.optLevel));
+      options.target.createTargetMachine(getCodeGenLevel(level));
   optimizeKernels(**translated, *machine, options);
 
   auto emitError = [&] { return module.emitError(); };

@@ -116,6 +116,7 @@ class Interpreter:
                 if not x.map.is_identity() and access.tensor in self.extrema:
                     value = _keep_finite(value, self.extrema[access.tensor], target)
             arguments.append(value)
+        arguments = self.round_weights(x, arguments)
         value = self.map(x.map, arguments, coordinates)
         value = value.broadcast(shape)
         live = _both(exists, self.live(coordinates))
@@ -149,6 +150,21 @@ class Interpreter:
                 source = self.extrema.get(x.accesses[0].tensor)
                 if source:
                     self.extrema[x.result] = source
+
+    def round_weights(self, x: Einsum, arguments: list[Bounded]) -> list[Bounded]:
+        """spec: NU-2: what was computed in f32 may be rounded where it multiplies a
+        tensor of 16 bits and the products are summed."""
+        types = [self.types[access.tensor] for access in x.accesses]
+        products = [op.name for op in x.map.ops] == ["mulf"]
+        if not (x.reduction and x.reduction[0] == "add" and products and len(types) == 2):
+            return arguments
+        for weights, other in ((0, 1), (1, 0)):
+            if types[weights] == "f32" and types[other] in ("bf16", "f16"):
+                value = arguments[weights]
+                error = value.error + bounds.eps(types[other]) * np.abs(value.value)
+                arguments = [*arguments]
+                arguments[weights] = Bounded(value.value, error)
+        return arguments
 
     def combine(self, c: Combiner, value: Bounded, kept: int) -> Bounded:
         """spec: CL-11: neighbours first, which keeps the order."""
