@@ -252,8 +252,8 @@ LogicalResult mlir::attn::compileKernels(ModuleOp module,
   if (failed(translated))
     return failure();
 
-  // Without optimisation LLVM 22 crashes where a tile goes from one block to the
-  // next, as in every sum over a loop.
+  // Without optimisation LLVM 22 crashes where a tile goes from one block to
+  // the next, as in every sum over a loop.
   unsigned level = options.optLevel;
   if (usesMatrixUnit(**translated))
     level = std::max(level, 1u);
