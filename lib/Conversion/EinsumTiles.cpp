@@ -175,22 +175,19 @@ void TileProduct::run() {
   OpBuilder builder(einsum);
   Value rows = builder.createOrFold<memref::DimOp>(loc, out, 0);
   Value lanes = builder.createOrFold<memref::DimOp>(loc, out, 1);
-  if (staysInCache())
-    emitLoops(builder, lanes,
-              [&](OpBuilder &outer, Value lane, int64_t laneTiles) {
-                emitLoops(outer, rows,
-                          [&](OpBuilder &inner, Value row, int64_t rowTiles) {
-                            emitBlock(inner, row, lane, {rowTiles, laneTiles});
-                          });
-              });
-  else
-    emitLoops(builder, rows,
-              [&](OpBuilder &outer, Value row, int64_t rowTiles) {
-                emitLoops(outer, lanes,
-                          [&](OpBuilder &inner, Value lane, int64_t laneTiles) {
-                            emitBlock(inner, row, lane, {rowTiles, laneTiles});
-                          });
-              });
+  bool lanesOutside = staysInCache();
+  emitLoops(
+      builder, lanesOutside ? lanes : rows,
+      [&](OpBuilder &outer, Value first, int64_t firstTiles) {
+        emitLoops(
+            outer, lanesOutside ? rows : lanes,
+            [&](OpBuilder &inner, Value second, int64_t secondTiles) {
+              if (lanesOutside)
+                emitBlock(inner, second, first, {secondTiles, firstTiles});
+              else
+                emitBlock(inner, first, second, {firstTiles, secondTiles});
+            });
+      });
   einsum.erase();
 }
 

@@ -36,6 +36,7 @@
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 namespace mlir::attn {
@@ -108,9 +109,7 @@ static Value selectFinite(OpBuilder &builder, Location loc, Value value,
                           bool isFinite) {
   Value zero = arith::ConstantOp::create(
       builder, loc, builder.getFloatAttr(value.getType(), 0));
-  Value difference = arith::SubFOp::create(builder, loc, value, value);
-  Value test = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ,
-                                     difference, zero);
+  Value test = math::IsFiniteOp::create(builder, loc, value);
   return arith::SelectOp::create(builder, loc, test, isFinite ? value : zero,
                                  isFinite ? zero : value);
 }

@@ -190,6 +190,7 @@ def AttnPairProducts : Pass<"attn-pair-products", "::mlir::ModuleOp"> {
            "lay pairs out for a unit that multiplies tiles of 16 rows and 16 "
            "pairs (AMX)">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect"];
 }
