@@ -397,7 +397,7 @@ TypedAttr attn::getReductionIdentity(ReductionKind kind, Type element) {
   }
 }
 
-TypedAttr attn::getReductionIdentity(EinsumOp einsum, Type element) {
+TypedAttr attn::getReductionIdentity(EinsumOpInterface einsum, Type element) {
   if (einsum.getReduction() == ReductionKind::Associative)
     return einsum.getIdentityAttr();
   return getReductionIdentity(*einsum.getReduction(), element);
@@ -431,8 +431,8 @@ Value attn::combineValues(OpBuilder &builder, Location loc, ReductionKind kind,
   llvm_unreachable("a region is combined by its own operations");
 }
 
-Value attn::combineValues(OpBuilder &builder, Location loc, EinsumOp einsum,
-                          Value a, Value b) {
+Value attn::combineValues(OpBuilder &builder, Location loc,
+                          EinsumOpInterface einsum, Value a, Value b) {
   if (Block *combiner = einsum.getCombinerBlock()) {
     // As it is written, so that it is recognised (EmptyStep).
     IRMapping mapping;

@@ -10,6 +10,7 @@
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -17,43 +18,21 @@ using namespace mlir::attn;
 using namespace mlir::bufferization;
 
 namespace {
-/// An einsum writes every element of `outs`, and reads them only to accumulate.
-struct EinsumModel
-    : public BufferizableOpInterface::ExternalModel<EinsumModel, EinsumOp> {
-  static bool isInit(Operation *op, OpOperand &operand) {
-    return operand.get() == cast<EinsumOp>(op).getInit() &&
-           operand.getOperandNumber() == cast<EinsumOp>(op).getInputs().size();
-  }
-
+/// The destination is written in place, and read only to accumulate.
+struct TileEinsumModel
+    : DstBufferizableOpInterfaceExternalModel<TileEinsumModel, TileEinsumOp> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
                               const AnalysisState &) const {
-    return !isInit(op, operand) || cast<EinsumOp>(op).getAccumulate();
-  }
-
-  bool bufferizesToMemoryWrite(Operation *op, OpOperand &operand,
-                               const AnalysisState &) const {
-    return isInit(op, operand);
-  }
-
-  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand,
-                                      const AnalysisState &) const {
-    if (isInit(op, operand))
-      return {{op->getResult(0), BufferRelation::Equivalent}};
-    return {};
+    auto einsum = cast<TileEinsumOp>(op);
+    return !einsum.isDpsInit(&operand) || einsum.getAccumulate();
   }
 
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
                           const BufferizationOptions &options,
                           BufferizationState &state) const {
-    auto einsum = cast<EinsumOp>(op);
-    if (!einsum.isTileForm()) {
-      Operation *reported = op;
-      if (auto cascade = op->getParentOfType<CascadeOp>())
-        reported = cascade;
-      return reported->emitOpError(
-          "has no form on buffers: an einsum needs 'outs', and a cascade "
-          "becomes linalg on tensors by attn-lower-to-linalg");
-    }
+    auto einsum = cast<TileEinsumOp>(op);
+    if (einsum.hasPureBufferSemantics())
+      return success();
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
       if (!isa<TensorType>(operand.getType())) {
@@ -65,15 +44,17 @@ struct EinsumModel
         return failure();
       operands.push_back(*buffer);
     }
-    // `outs` is the last operand.
-    Value init = operands.back();
     Operation *onBuffers = rewriter.insert(Operation::create(
         op->getLoc(), op->getName(), TypeRange(), operands,
         NamedAttrList(op->getDiscardableAttrDictionary()),
         op->getPropertiesStorage(), BlockRange(), op->getNumRegions()));
-    rewriter.inlineRegionBefore(einsum.getBody(), onBuffers->getRegion(0),
-                                onBuffers->getRegion(0).end());
-    replaceOpWithBufferizedValues(rewriter, op, init);
+    for (auto [from, to] :
+         llvm::zip_equal(op->getRegions(), onBuffers->getRegions()))
+      rewriter.inlineRegionBefore(from, to, to.end());
+    SmallVector<Value> results;
+    if (einsum.getResult())
+      results.push_back(cast<TileEinsumOp>(onBuffers).getInit());
+    replaceOpWithBufferizedValues(rewriter, op, results);
     return success();
   }
 };
@@ -101,6 +82,14 @@ struct TensorOnlyModel
   LogicalResult bufferize(Operation *op, RewriterBase &,
                           const BufferizationOptions &,
                           BufferizationState &) const {
+    if (isa<EinsumOp>(op)) {
+      Operation *reported = op;
+      if (auto cascade = op->getParentOfType<CascadeOp>())
+        reported = cascade;
+      return reported->emitOpError(
+          "has no form on buffers: an einsum needs a destination, and a "
+          "cascade becomes linalg on tensors by attn-lower-to-linalg");
+    }
     if (isa<AttentionOp, MergeOp, MixOp>(op))
       return op->emitOpError(
           "has no form on buffers: run attn-expand-attention and "
@@ -114,7 +103,8 @@ struct TensorOnlyModel
 void attn::registerBufferizableOpInterfaceExternalModels(
     DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, AttnDialect *) {
-    EinsumOp::attachInterface<EinsumModel>(*context);
+    EinsumOp::attachInterface<TensorOnlyModel<EinsumOp>>(*context);
+    TileEinsumOp::attachInterface<TileEinsumModel>(*context);
     AttentionOp::attachInterface<TensorOnlyModel<AttentionOp>>(*context);
     MergeOp::attachInterface<TensorOnlyModel<MergeOp>>(*context);
     MixOp::attachInterface<TensorOnlyModel<MixOp>>(*context);

@@ -382,7 +382,7 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
   SmallVector<StringAttr> clamped;
   if (readsLanes && llvm::is_contained(outRanks, lane))
     clamped.push_back(lane);
-  EinsumOp::create(
+  TileEinsumOp::create(
       builder, loc, out, outRanks, accesses, einsum.getEinsumReduction(),
       accumulate, clamped,
       [&](OpBuilder &nested, Location, ValueRange arguments) {
@@ -396,7 +396,7 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
 void CascadeTiler::emitCopy(OpBuilder &builder, Location loc,
                             const TileBuffer &from, Value to,
                             ArrayRef<StringAttr> toRanks) {
-  EinsumOp::create(
+  TileEinsumOp::create(
       builder, loc, to, toRanks,
       ArrayRef<EinsumAccess>(
           fixRow(builder, loc,

@@ -75,14 +75,14 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
   auto emit = [&](OpBuilder &nested, ArrayRef<EinsumAccess> accesses) {
     Value out = sliceStep(nested, loc, buffer);
     Type element = getElementTypeOrSelf(out.getType());
-    EinsumOp::create(nested, loc, out, buffer.ranks, accesses, std::nullopt,
-                     /*accumulate=*/false, clamped,
-                     [&](OpBuilder &map, Location, ValueRange args) -> Value {
-                       if (!args.empty())
-                         return args[0];
-                       return arith::ConstantOp::create(
-                           map, loc, map.getZeroAttr(element));
-                     });
+    TileEinsumOp::create(
+        nested, loc, out, buffer.ranks, accesses, std::nullopt,
+        /*accumulate=*/false, clamped,
+        [&](OpBuilder &map, Location, ValueRange args) -> Value {
+          if (!args.empty())
+            return args[0];
+          return arith::ConstantOp::create(map, loc, map.getZeroAttr(element));
+        });
   };
   if (isEmpty) {
     auto branch = scf::IfOp::create(builder, loc, isEmpty, /*withElse=*/true);

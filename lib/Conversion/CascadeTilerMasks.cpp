@@ -381,18 +381,18 @@ Value CascadeTiler::buildAllFinite(OpBuilder &builder, Location loc,
   if (ranks.size() > 1 && !isPoint(last[0]) && !takesWholeSteps) {
     TileBuffer sums = allocate(builder, loc, last, element);
     ranks.pop_back();
-    EinsumOp::create(builder, loc, sums.memref, last,
-                     ArrayRef<EinsumAccess>(tile),
-                     EinsumReduction{ReductionKind::Add, ranks},
-                     /*accumulate=*/false, ArrayRef<StringAttr>(), timesZero);
+    TileEinsumOp::create(
+        builder, loc, sums.memref, last, ArrayRef<EinsumAccess>(tile),
+        EinsumReduction{ReductionKind::Add, ranks},
+        /*accumulate=*/false, ArrayRef<StringAttr>(), timesZero);
     tile = EinsumAccess::get(sums.memref, last);
     ranks = last;
   }
   TileBuffer total = allocate(builder, loc, {}, element);
-  EinsumOp::create(builder, loc, total.memref, ArrayRef<StringAttr>(),
-                   ArrayRef<EinsumAccess>(tile),
-                   EinsumReduction{ReductionKind::Add, ranks},
-                   /*accumulate=*/false, ArrayRef<StringAttr>(), timesZero);
+  TileEinsumOp::create(builder, loc, total.memref, ArrayRef<StringAttr>(),
+                       ArrayRef<EinsumAccess>(tile),
+                       EinsumReduction{ReductionKind::Add, ranks},
+                       /*accumulate=*/false, ArrayRef<StringAttr>(), timesZero);
   Value sum = memref::LoadOp::create(builder, loc, total.memref);
   Value zero =
       arith::ConstantOp::create(builder, loc, FloatAttr::get(element, 0.0));
@@ -484,7 +484,7 @@ void CascadeTiler::emitMask(OpBuilder &builder, Location loc, Value tile,
   if (appendPointData(builder, loc, tokenRanks, /*isMasked=*/true, accesses) &&
       llvm::is_contained(ranks, lane))
     clamped.push_back(lane);
-  EinsumOp::create(
+  TileEinsumOp::create(
       builder, loc, tile, ranks, accesses, std::nullopt,
       /*accumulate=*/false, clamped,
       [&](OpBuilder &nested, Location, ValueRange args) -> Value {

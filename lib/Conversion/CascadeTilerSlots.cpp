@@ -79,7 +79,7 @@ void CascadeTiler::loadRowTokens(OpBuilder &builder, Location loc) {
   Value table = sliceTable(builder, loc, lane);
   Type element = getElementTypeOrSelf(table.getType());
   rowTokens = allocate(builder, loc, lane, element).memref;
-  EinsumOp::create(
+  TileEinsumOp::create(
       builder, loc, rowTokens, lane,
       ArrayRef<EinsumAccess>(EinsumAccess::get(table, lane)), std::nullopt,
       /*accumulate=*/false, ArrayRef<StringAttr>(lane),

@@ -34,7 +34,7 @@ bool mlir::attn::usesRank(const EinsumAccess &access, StringAttr rank) {
          access.map.isFunctionOfDim(found - access.ranks.begin());
 }
 
-std::optional<Contraction> Contraction::match(EinsumOp einsum,
+std::optional<Contraction> Contraction::match(TileEinsumOp einsum,
                                               StringAttr lane) {
   SmallVector<StringAttr> reduced = einsum.getReduced();
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
@@ -61,7 +61,7 @@ std::optional<Contraction> Contraction::match(EinsumOp einsum,
   return product;
 }
 
-std::optional<FloatAttr> mlir::attn::getCopyFactor(EinsumOp einsum) {
+std::optional<FloatAttr> mlir::attn::getCopyFactor(TileEinsumOp einsum) {
   if (einsum.getReduction() || einsum.getInputs().size() != 1)
     return std::nullopt;
   if (einsum.isIdentityMap())
@@ -80,11 +80,11 @@ std::optional<FloatAttr> mlir::attn::getCopyFactor(EinsumOp einsum) {
 
 void mlir::attn::createScale(OpBuilder &builder, Location loc, Value tile,
                              ArrayRef<StringAttr> ranks, FloatAttr factor) {
-  EinsumOp::create(builder, loc, tile, ranks, EinsumAccess::get(tile, ranks),
-                   std::nullopt, /*accumulate=*/false, {},
-                   [&](OpBuilder &map, Location at, ValueRange args) -> Value {
-                     return arith::MulFOp::create(
-                         map, at, args[0],
-                         arith::ConstantOp::create(map, at, factor));
-                   });
+  TileEinsumOp::create(
+      builder, loc, tile, ranks, EinsumAccess::get(tile, ranks), std::nullopt,
+      /*accumulate=*/false, {},
+      [&](OpBuilder &map, Location at, ValueRange args) -> Value {
+        return arith::MulFOp::create(
+            map, at, args[0], arith::ConstantOp::create(map, at, factor));
+      });
 }

@@ -22,7 +22,7 @@ struct Contraction {
   /// Whether the map is the product and nothing else.
   bool isPlain;
 
-  static std::optional<Contraction> match(EinsumOp einsum, StringAttr lane);
+  static std::optional<Contraction> match(TileEinsumOp einsum, StringAttr lane);
 };
 
 /// The memref that `memref` is a part of, through subviews and casts.
@@ -35,7 +35,7 @@ bool usesRank(const EinsumAccess &access, StringAttr rank);
 
 /// The factor of a copy: `einsum` yields its only operand, or that times a
 /// constant.
-std::optional<FloatAttr> getCopyFactor(EinsumOp einsum);
+std::optional<FloatAttr> getCopyFactor(TileEinsumOp einsum);
 
 /// Multiplies `tile`, over `ranks`, by `factor` in place.
 void createScale(OpBuilder &builder, Location loc, Value tile,

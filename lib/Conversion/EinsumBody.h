@@ -23,7 +23,7 @@ public:
   /// minima are instructions that keep NaN, and a quotient in f32 that is
   /// rounded to 16 bits is within two units in the last place: one that is
   /// exact is a call, before which registers are spilled.
-  EinsumBody(EinsumOp einsum, TileOperands &operands, int64_t width,
+  EinsumBody(TileEinsumOp einsum, TileOperands &operands, int64_t width,
              bool isOnGPU = false)
       : einsum(einsum), loc(einsum.getLoc()), operands(operands), width(width),
         isOnGPU(isOnGPU) {}
@@ -41,7 +41,7 @@ private:
   void emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping);
   Value toVector(OpBuilder &builder, Value value);
 
-  EinsumOp einsum;
+  TileEinsumOp einsum;
   Location loc;
   TileOperands &operands;
   int64_t width;

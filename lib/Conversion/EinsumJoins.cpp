@@ -27,23 +27,22 @@ using namespace mlir::attn;
 
 /// The next einsum behind `einsum`, if nothing but addresses is computed in
 /// between.
-static EinsumOp findNext(EinsumOp einsum) {
+static TileEinsumOp findNext(TileEinsumOp einsum) {
   Operation *next = einsum->getNextNode();
-  while (next && !isa<EinsumOp>(next) && isPure(next) &&
+  while (next && !isa<TileEinsumOp>(next) && isPure(next) &&
          next->getNumRegions() == 0)
     next = next->getNextNode();
-  auto found = dyn_cast_or_null<EinsumOp>(next);
-  return found && found.isTileForm() ? found : EinsumOp();
+  return dyn_cast_or_null<TileEinsumOp>(next);
 }
 
 /// Whether the tiles of `einsum` hold what its map yields, not rounded.
-static bool keepsValues(EinsumOp einsum) {
+static bool keepsValues(TileEinsumOp einsum) {
   return getElementTypeOrSelf(einsum.getInit().getType()) ==
          einsum.getMapResult().getType();
 }
 
 /// Whether `next` reads the result of `einsum`, all of it and nothing else.
-static bool readsResult(EinsumOp next, EinsumOp einsum) {
+static bool readsResult(TileEinsumOp next, TileEinsumOp einsum) {
   if (next.getInputs().size() != 1 ||
       next.getInputs().front() != einsum.getInit() ||
       !next.getClampedRanks().empty() || !keepsValues(einsum))
@@ -56,8 +55,8 @@ static bool readsResult(EinsumOp next, EinsumOp einsum) {
   return true;
 }
 
-EinsumOp EinsumLowering::findEpilogue(EinsumOp einsum) {
-  EinsumOp next = findNext(einsum);
+TileEinsumOp EinsumLowering::findEpilogue(TileEinsumOp einsum) {
+  TileEinsumOp next = findNext(einsum);
   if (!next || einsum.getReducedRanks().empty() ||
       next.getInit() != einsum.getInit() || next.getReduction() ||
       next.getOutputRanks().empty() || !readsResult(next, einsum) ||
@@ -70,7 +69,7 @@ EinsumOp EinsumLowering::findEpilogue(EinsumOp einsum) {
       llvm::all_of(next.getMap()->without_terminator(), [&](Operation &other) {
         return &other == op || other.hasTrait<OpTrait::ConstantLike>();
       });
-  return isOne ? next : EinsumOp();
+  return isOne ? next : TileEinsumOp();
 }
 
 /// Whether what is written to `one` can be told to lie apart from `other`:
@@ -95,7 +94,7 @@ static bool liesApart(Value one, Value other) {
 
 /// Whether `next`, which joins the loops of `einsum`, writes apart from what
 /// these read and write: it does so while the tile is still computed.
-static bool writesApart(EinsumOp next, EinsumOp einsum) {
+static bool writesApart(TileEinsumOp next, TileEinsumOp einsum) {
   SmallVector<Value> tiles(einsum.getInputs());
   tiles.append(einsum.getIndices().begin(), einsum.getIndices().end());
   tiles.push_back(einsum.getInit());
@@ -110,17 +109,18 @@ static bool writesApart(EinsumOp next, EinsumOp einsum) {
 
 /// Moves what computes addresses between `einsum` and `next` in front of the
 /// loops, but not the einsums there.
-static void moveAddresses(EinsumOp einsum, EinsumOp next) {
+static void moveAddresses(TileEinsumOp einsum, TileEinsumOp next) {
   for (Operation *op = einsum->getNextNode(); op != next;) {
     Operation *address = op;
     op = op->getNextNode();
-    if (!isa<EinsumOp>(address))
+    if (!isa<TileEinsumOp>(address))
       address->moveBefore(einsum);
   }
 }
 
-EinsumOp EinsumLowering::findFold(EinsumOp einsum, EinsumOp epilogue) {
-  EinsumOp next = findNext(epilogue ? epilogue : einsum);
+TileEinsumOp EinsumLowering::findFold(TileEinsumOp einsum,
+                                      TileEinsumOp epilogue) {
+  TileEinsumOp next = findNext(epilogue ? epilogue : einsum);
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   // Two lanes are interleaved, and no lanes.
   if (!next || einsum.getOutputType().getShape().back() == 2 ||
@@ -136,8 +136,9 @@ EinsumOp EinsumLowering::findFold(EinsumOp einsum, EinsumOp epilogue) {
   return next;
 }
 
-EinsumOp EinsumLowering::findPack(EinsumOp epilogue, EinsumOp foldOp) {
-  EinsumOp next = findNext(foldOp ? foldOp : epilogue ? epilogue : einsum);
+TileEinsumOp EinsumLowering::findPack(TileEinsumOp epilogue,
+                                      TileEinsumOp foldOp) {
+  TileEinsumOp next = findNext(foldOp ? foldOp : epilogue ? epilogue : einsum);
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   // Rows are taken one by one here, and lanes by whole vectors.
   if (!next || ranks.size() != 2 || rowTile != 1 || !rowRank ||

@@ -16,27 +16,27 @@ namespace mlir::attn {
 /// Emits the loops of one einsum.
 class EinsumLowering {
 public:
-  EinsumLowering(EinsumOp einsum, int64_t vectorBits, int64_t rowTile,
+  EinsumLowering(TileEinsumOp einsum, int64_t vectorBits, int64_t rowTile,
                  bool hasDots);
   /// The einsum behind this one that maps its sums in place, by one operation
   /// of arithmetic, or null.
-  static EinsumOp findEpilogue(EinsumOp einsum);
+  static TileEinsumOp findEpilogue(TileEinsumOp einsum);
   /// The einsum behind this one, and its epilogue if there is one, that reduces
   /// the tile over its rows, or null. What computes its addresses then stands
   /// in front.
-  static EinsumOp findFold(EinsumOp einsum, EinsumOp epilogue);
+  static TileEinsumOp findFold(TileEinsumOp einsum, TileEinsumOp epilogue);
   /// Whether others can: rows and lanes are ranks of the result.
   bool canJoin() const {
     return lane && !threadRanks && !reducesLanes && !interleaved &&
            innerRanks.empty();
   }
   /// The einsum behind these that lays the tile out in pairs of rows, or null.
-  EinsumOp findPack(EinsumOp epilogue, EinsumOp fold);
+  TileEinsumOp findPack(TileEinsumOp epilogue, TileEinsumOp fold);
   /// Has all of them done before the values are stored, and erased with the
   /// einsum.
-  void join(EinsumOp epilogue, EinsumOp fold, EinsumOp pack);
+  void join(TileEinsumOp epilogue, TileEinsumOp fold, TileEinsumOp pack);
   /// Why `einsum` cannot be lowered as `attn.pairs` asks for, if it cannot.
-  static std::optional<StringRef> checkPairs(EinsumOp einsum);
+  static std::optional<StringRef> checkPairs(TileEinsumOp einsum);
   void run();
 
 private:
@@ -116,16 +116,16 @@ private:
 
   /// An einsum that works on values of another in registers.
   struct Joined {
-    Joined(EinsumOp einsum, int64_t width)
+    Joined(TileEinsumOp einsum, int64_t width)
         : einsum(einsum), operands(einsum),
           computation(einsum, operands, width) {}
 
-    EinsumOp einsum;
+    TileEinsumOp einsum;
     TileOperands operands;
     EinsumBody computation;
   };
 
-  EinsumOp einsum;
+  TileEinsumOp einsum;
   Location loc;
   MemRefType outType;
   /// Result ranks, those of them that loops run over around rows and lanes, and
@@ -153,7 +153,7 @@ private:
   TileOperands operands;
   std::optional<EinsumBody> computation;
   std::optional<Joined> epilogue, fold;
-  EinsumOp pack;
+  TileEinsumOp pack;
   /// Values of the ranks whose loops are open.
   llvm::DenseMap<StringAttr, Value> point;
 };
@@ -167,11 +167,11 @@ Value joinPairs(OpBuilder &builder, Location loc, Value memref);
 
 /// Why `einsum`, a sum of pairs, cannot be multiplied in whole tiles as
 /// `attn.matrix_tiles` asks for, if it cannot.
-std::optional<StringRef> checkMatrixTiles(EinsumOp einsum);
+std::optional<StringRef> checkMatrixTiles(TileEinsumOp einsum);
 
 /// Emits the loops of an einsum with `attn.matrix_tiles`, by instructions of
 /// AMX, and erases it. Whole tiles are all that it is made of.
-void lowerMatrixTiles(EinsumOp einsum);
+void lowerMatrixTiles(TileEinsumOp einsum);
 
 /// Makes functions of transposed copies, of those with `attn.matrix_tiles`,
 /// that stand in several places.

@@ -22,7 +22,7 @@ using namespace mlir;
 using namespace mlir::attn;
 
 /// A function that does what `einsum` does, on operands that it is given.
-static func::FuncOp createCallee(ModuleOp module, EinsumOp einsum,
+static func::FuncOp createCallee(ModuleOp module, TileEinsumOp einsum,
                                  unsigned number) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = einsum.getLoc();
@@ -41,13 +41,13 @@ static func::FuncOp createCallee(ModuleOp module, EinsumOp einsum,
 }
 
 void mlir::attn::outlineCopies(ModuleOp module) {
-  SmallVector<SmallVector<EinsumOp>> groups;
-  module.walk([&](EinsumOp einsum) {
+  SmallVector<SmallVector<TileEinsumOp>> groups;
+  module.walk([&](TileEinsumOp einsum) {
     // What a map captures is not known in another function.
     if (!einsum->hasAttr(kMatrixTilesAttrName) ||
         einsum->hasAttr(kPairsAttrName) || !einsum.isIdentityMap())
       return;
-    auto *group = llvm::find_if(groups, [&](ArrayRef<EinsumOp> known) {
+    auto *group = llvm::find_if(groups, [&](ArrayRef<TileEinsumOp> known) {
       return OperationEquivalence::isEquivalentTo(
           known.front(), einsum, OperationEquivalence::ignoreValueEquivalence,
           /*markEquivalent=*/nullptr, OperationEquivalence::IgnoreLocations);
@@ -58,11 +58,11 @@ void mlir::attn::outlineCopies(ModuleOp module) {
       group->push_back(einsum);
   });
   unsigned number = 0;
-  for (ArrayRef<EinsumOp> group : groups) {
+  for (ArrayRef<TileEinsumOp> group : groups) {
     if (group.size() < 2)
       continue;
     func::FuncOp callee = createCallee(module, group.front(), number++);
-    for (EinsumOp einsum : group) {
+    for (TileEinsumOp einsum : group) {
       OpBuilder builder(einsum);
       func::CallOp::create(builder, einsum.getLoc(), callee,
                            einsum->getOperands());

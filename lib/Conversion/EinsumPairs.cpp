@@ -102,7 +102,7 @@ void EinsumLowering::emitInterleaved(OpBuilder &builder, const LaneBlock &lanes,
 // Sums
 //===----------------------------------------------------------------------===//
 
-std::optional<StringRef> EinsumLowering::checkPairs(EinsumOp einsum) {
+std::optional<StringRef> EinsumLowering::checkPairs(TileEinsumOp einsum) {
   SmallVector<StringAttr> reduced = einsum.getReduced();
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   auto pairs = einsum->getAttrOfType<StringAttr>(kPairsAttrName);

@@ -33,7 +33,7 @@ namespace {
 /// The loops of one product.
 class TileProduct {
 public:
-  explicit TileProduct(EinsumOp einsum);
+  explicit TileProduct(TileEinsumOp einsum);
   void run();
 
 private:
@@ -57,7 +57,7 @@ private:
   void multiply(OpBuilder &builder, Value row, Value lane, Value point,
                 Block block, SmallVectorImpl<Value> &sums);
 
-  EinsumOp einsum;
+  TileEinsumOp einsum;
   Location loc;
   /// [pair, 2 * lane], [row, point] and [row, lane].
   Value left, right, out;
@@ -66,7 +66,7 @@ private:
 
 } // namespace
 
-TileProduct::TileProduct(EinsumOp einsum)
+TileProduct::TileProduct(TileEinsumOp einsum)
     : einsum(einsum), loc(einsum.getLoc()), out(einsum.getInit()) {
   unsigned withLanes =
       einsum.inputUsesRank(0, einsum.getOutputRanks().back()) ? 0 : 1;
@@ -191,7 +191,7 @@ void TileProduct::run() {
   einsum.erase();
 }
 
-std::optional<StringRef> mlir::attn::checkMatrixTiles(EinsumOp einsum) {
+std::optional<StringRef> mlir::attn::checkMatrixTiles(TileEinsumOp einsum) {
   auto type = cast<MemRefType>(einsum.getInit().getType());
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   SmallVector<int64_t> strides;
@@ -232,6 +232,6 @@ std::optional<StringRef> mlir::attn::checkMatrixTiles(EinsumOp einsum) {
   return std::nullopt;
 }
 
-void mlir::attn::lowerMatrixTiles(EinsumOp einsum) {
+void mlir::attn::lowerMatrixTiles(TileEinsumOp einsum) {
   TileProduct(einsum).run();
 }

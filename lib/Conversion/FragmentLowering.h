@@ -46,8 +46,8 @@ using RegisterTiles = llvm::DenseMap<Value, Value>;
 /// Lowers one einsum whose result has the rank of the lanes.
 class FragmentLowering {
 public:
-  FragmentLowering(EinsumOp einsum, StringAttr lane, const WarpThread &thread,
-                   const RegisterTiles &registers)
+  FragmentLowering(TileEinsumOp einsum, StringAttr lane,
+                   const WarpThread &thread, const RegisterTiles &registers)
       : einsum(einsum), loc(einsum.getLoc()), lane(lane), thread(thread),
         registers(registers), operands(einsum),
         body(einsum, operands, /*width=*/0, /*isOnGPU=*/true) {}
@@ -110,7 +110,7 @@ private:
   Matrix multiply(OpBuilder &builder, const Matrix &left, ValueRange right,
                   const Matrix &sums, Type element);
 
-  EinsumOp einsum;
+  TileEinsumOp einsum;
   Location loc;
   StringAttr lane;
   const WarpThread &thread;

@@ -43,7 +43,7 @@ namespace {
 /// Emits one copy of rows.
 class CopyLowering {
 public:
-  CopyLowering(EinsumOp copy, int64_t threads)
+  CopyLowering(TileEinsumOp copy, int64_t threads)
       : copy(copy), loc(copy.getLoc()), threads(threads), operands(copy),
         whole(getWholeBuffer(copy.getInit())),
         type(cast<MemRefType>(whole.getType())) {}
@@ -69,7 +69,7 @@ private:
     return cast<MemRefType>(copy.getInit().getType()).getShape().back();
   }
 
-  EinsumOp copy;
+  TileEinsumOp copy;
   Location loc;
   int64_t threads;
   TileOperands operands;
@@ -340,12 +340,12 @@ struct LowerCopiesPass
   using Base::Base;
 
   void runOnOperation() override {
-    SmallVector<EinsumOp> copies;
-    getOperation()->walk([&](EinsumOp einsum) {
+    SmallVector<TileEinsumOp> copies;
+    getOperation()->walk([&](TileEinsumOp einsum) {
       if (einsum->hasAttr(kAsyncAttrName))
         copies.push_back(einsum);
     });
-    for (EinsumOp copy : copies) {
+    for (TileEinsumOp copy : copies) {
       auto function = copy->getParentOfType<func::FuncOp>();
       auto threads =
           function ? function->getAttrOfType<IntegerAttr>(kBlockThreadsAttrName)

@@ -41,7 +41,7 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-EinsumLowering::EinsumLowering(EinsumOp einsum, int64_t vectorBits,
+EinsumLowering::EinsumLowering(TileEinsumOp einsum, int64_t vectorBits,
                                int64_t rowTileOption, bool hasDots)
     : einsum(einsum), loc(einsum.getLoc()),
       outType(cast<MemRefType>(einsum.getInit().getType())),
@@ -222,8 +222,8 @@ void EinsumLowering::run() {
   einsum.erase();
 }
 
-void EinsumLowering::join(EinsumOp epilogueOp, EinsumOp foldOp,
-                          EinsumOp packOp) {
+void EinsumLowering::join(TileEinsumOp epilogueOp, TileEinsumOp foldOp,
+                          TileEinsumOp packOp) {
   if (epilogueOp)
     epilogue.emplace(epilogueOp, vectorWidth);
   if (foldOp)
@@ -544,13 +544,13 @@ struct LowerEinsumsPass
   void runOnOperation() override {
     if (auto module = dyn_cast<ModuleOp>(getOperation()))
       outlineCopies(module);
-    SmallVector<EinsumOp> einsums;
-    getOperation()->walk([&](EinsumOp einsum) {
-      if (einsum.isTileForm() && isa<MemRefType>(einsum.getInit().getType()))
+    SmallVector<TileEinsumOp> einsums;
+    getOperation()->walk([&](TileEinsumOp einsum) {
+      if (einsum.writesMemory())
         einsums.push_back(einsum);
     });
     llvm::SmallPtrSet<Operation *, 8> joined;
-    for (EinsumOp einsum : einsums) {
+    for (TileEinsumOp einsum : einsums) {
       if (joined.contains(einsum))
         continue;
       if (einsum.isOrdered()) {
@@ -586,10 +586,10 @@ struct LowerEinsumsPass
       }
       EinsumLowering lowering(einsum, vectorBits, getRowTile(einsum), bf16Dots);
       if (lowering.canJoin()) {
-        EinsumOp epilogue = EinsumLowering::findEpilogue(einsum);
-        EinsumOp fold = EinsumLowering::findFold(einsum, epilogue);
-        EinsumOp pack = lowering.findPack(epilogue, fold);
-        for (EinsumOp other : {epilogue, fold, pack})
+        TileEinsumOp epilogue = EinsumLowering::findEpilogue(einsum);
+        TileEinsumOp fold = EinsumLowering::findFold(einsum, epilogue);
+        TileEinsumOp pack = lowering.findPack(epilogue, fold);
+        for (TileEinsumOp other : {epilogue, fold, pack})
           if (other)
             joined.insert(other);
         lowering.join(epilogue, fold, pack);
@@ -600,7 +600,7 @@ struct LowerEinsumsPass
 
 private:
   /// The mapping's row tile, which attn-tile-cascade leaves on the function.
-  int64_t getRowTile(EinsumOp einsum) {
+  int64_t getRowTile(TileEinsumOp einsum) {
     if (auto function = einsum->getParentOfType<func::FuncOp>())
       if (auto rows = function->getAttrOfType<IntegerAttr>(kRowTileAttrName))
         return rows.getInt();

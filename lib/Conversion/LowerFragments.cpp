@@ -70,7 +70,7 @@ int64_t WarpThread::getOffset(int64_t column) {
 
 /// Whether an einsum asks for coordinates, or for the columns of a part whose
 /// size depends on data.
-static bool testsPoints(EinsumOp einsum) {
+static bool testsPoints(TileEinsumOp einsum) {
   auto isPart = [](Value operand) {
     auto tile = getWholeBuffer(operand).getDefiningOp<memref::AllocaOp>();
     if (!tile || tile.getType().getRank() != 2)
@@ -116,7 +116,7 @@ private:
     // them, a register for each point.
     llvm::DenseMap<Block *, WarpThread> known;
     WarpThread own;
-    auto getThread = [&](EinsumOp einsum) -> const WarpThread & {
+    auto getThread = [&](TileEinsumOp einsum) -> const WarpThread & {
       if (testsPoints(einsum)) {
         OpBuilder before(einsum);
         own = WarpThread::create(before, einsum.getLoc(), warpLanes, threads);
@@ -152,18 +152,18 @@ private:
           builder, tile.getLoc(), MemRefType::get(shape, element));
       tiles.push_back(tile);
     });
-    SmallVector<EinsumOp> einsums;
-    function.walk([&](EinsumOp einsum) {
+    SmallVector<TileEinsumOp> einsums;
+    function.walk([&](TileEinsumOp einsum) {
       if (llvm::is_contained(einsum.getOutputRanks(), lane))
         einsums.push_back(einsum);
     });
     // Scores are sums of products of 16 bits, and a tanh is as exact as they
     // are where it is computed by instructions that approximate.
-    for (EinsumOp einsum : einsums)
+    for (TileEinsumOp einsum : einsums)
       einsum.walk([](math::TanhOp op) {
         op.setFastmath(op.getFastmath() | arith::FastMathFlags::afn);
       });
-    for (EinsumOp einsum : einsums)
+    for (TileEinsumOp einsum : einsums)
       FragmentLowering(einsum, lane, getThread(einsum), registers).run();
     for (memref::AllocaOp tile : tiles) {
       // Parts that nothing reads any more.

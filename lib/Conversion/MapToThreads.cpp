@@ -35,7 +35,8 @@ using namespace mlir::attn;
 static bool writesMemory(Operation *op) {
   return op
       ->walk([](Operation *inner) {
-        bool isWrite = isa<EinsumOp, scf::ParallelOp, memref::StoreOp>(inner);
+        bool isWrite =
+            isa<TileEinsumOp, scf::ParallelOp, memref::StoreOp>(inner);
         return isWrite ? WalkResult::interrupt() : WalkResult::advance();
       })
       .wasInterrupted();
@@ -52,16 +53,16 @@ public:
   LogicalResult run();
 
 private:
-  bool isOwn(EinsumOp einsum);
+  bool isOwn(TileEinsumOp einsum);
   bool readsOwnLane(const EinsumAccess &access);
   bool readsColumn(Operation *op);
-  bool hasLanes(EinsumOp einsum) {
+  bool hasLanes(TileEinsumOp einsum) {
     return lanes && llvm::is_contained(einsum.getOutputRanks(), lanes);
   }
   bool hasWarps() { return function->hasAttr(kWarpLanesAttrName); }
   static Value getBuffer(Value view);
   LogicalResult mapOperation(Operation *op);
-  void mapEinsum(EinsumOp einsum);
+  void mapEinsum(TileEinsumOp einsum);
   void mapLoop(scf::ParallelOp loop);
   void mapStore(Operation *store);
   static void synchronize(Operation *op);
@@ -106,7 +107,7 @@ bool ThreadMapper::readsOwnLane(const EinsumAccess &access) {
 }
 
 /// Whether every thread computes its lane of `einsum` from its own columns.
-bool ThreadMapper::isOwn(EinsumOp einsum) {
+bool ThreadMapper::isOwn(TileEinsumOp einsum) {
   if (!hasLanes(einsum))
     return false;
   for (const EinsumAccess &access : einsum.getAccesses()) {
@@ -137,7 +138,7 @@ void ThreadMapper::synchronize(Operation *op) {
   gpu::BarrierOp::create(builder, op->getLoc());
 }
 
-void ThreadMapper::mapEinsum(EinsumOp einsum) {
+void ThreadMapper::mapEinsum(TileEinsumOp einsum) {
   // Who takes part in a copy waits for it elsewhere, and warps know their
   // lanes.
   if (einsum->hasAttr(kAsyncAttrName) || (hasWarps() && hasLanes(einsum)))
@@ -206,7 +207,7 @@ void ThreadMapper::mapStore(Operation *store) {
 }
 
 LogicalResult ThreadMapper::mapOperation(Operation *op) {
-  if (auto einsum = dyn_cast<EinsumOp>(op)) {
+  if (auto einsum = dyn_cast<TileEinsumOp>(op)) {
     mapEinsum(einsum);
     return success();
   }
@@ -280,7 +281,7 @@ void ThreadMapper::mergeBarriers(Block &block) {
 LogicalResult ThreadMapper::run() {
   // Other warps hide what a CPU asks for ahead of time.
   function.walk([](memref::PrefetchOp op) { op.erase(); });
-  function.walk([&](EinsumOp einsum) {
+  function.walk([&](TileEinsumOp einsum) {
     if (!hasLanes(einsum))
       return;
     if (Value buffer = getBuffer(einsum.getInit()))

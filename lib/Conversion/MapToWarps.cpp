@@ -60,11 +60,12 @@ private:
   void placeRegisters(const WarpBuffer &buffer);
   void placeShared(const WarpBuffer &buffer);
   void placeOperand(const WarpBuffer &buffer);
-  void copyRows(const WarpBuffer &buffer, EinsumOp writer, int64_t shift);
+  void copyRows(const WarpBuffer &buffer, TileEinsumOp writer, int64_t shift);
   void roundWeights();
   Value createWeights(Operation *place, Value left, StringAttr depth,
                       Type element);
-  void multiplyRows(const WarpBuffer &buffer, EinsumOp product, int64_t shift);
+  void multiplyRows(const WarpBuffer &buffer, TileEinsumOp product,
+                    int64_t shift);
 
   func::FuncOp function;
   const WarpLayouts &layouts;
@@ -165,7 +166,7 @@ void WarpMapper::placeShared(const WarpBuffer &buffer) {
 }
 
 /// The rows as they lie in their tensor; `writer` computed them with a factor.
-void WarpMapper::copyRows(const WarpBuffer &buffer, EinsumOp writer,
+void WarpMapper::copyRows(const WarpBuffer &buffer, TileEinsumOp writer,
                           int64_t shift) {
   OpBuilder builder(writer);
   Location loc = writer.getLoc();
@@ -175,7 +176,7 @@ void WarpMapper::copyRows(const WarpBuffer &buffer, EinsumOp writer,
     clamped.push_back(rank);
   Value rows = createOperand(builder, loc, shift, buffer.type.getDimSize(1),
                              buffer.type.getDimSize(0), buffer.element);
-  auto copy = EinsumOp::create(
+  auto copy = TileEinsumOp::create(
       builder, loc, rows, {ranks[1], ranks[0]}, writer.getAccess(0),
       std::nullopt, /*accumulate=*/false, clamped,
       [](OpBuilder &, Location, ValueRange args) { return args[0]; });
@@ -187,7 +188,7 @@ void WarpMapper::copyRows(const WarpBuffer &buffer, EinsumOp writer,
 
 /// A product of the rows as they lie, with the factor behind it: rows with a
 /// factor are not exact in 16 bits.
-void WarpMapper::multiplyRows(const WarpBuffer &buffer, EinsumOp product,
+void WarpMapper::multiplyRows(const WarpBuffer &buffer, TileEinsumOp product,
                               int64_t shift) {
   OpBuilder builder(product);
   Location loc = product.getLoc();
@@ -199,12 +200,13 @@ void WarpMapper::multiplyRows(const WarpBuffer &buffer, EinsumOp product,
   accesses[parts->right] = product.getAccess(parts->right);
   Value out = product.getInit();
   SmallVector<StringAttr> ranks = product.getOutputRanks();
-  EinsumOp::create(builder, loc, out, ranks, accesses,
-                   EinsumReduction{ReductionKind::Add, {parts->depth}},
-                   product.getAccumulate(), {},
-                   [](OpBuilder &map, Location at, ValueRange args) -> Value {
-                     return arith::MulFOp::create(map, at, args[0], args[1]);
-                   });
+  TileEinsumOp::create(
+      builder, loc, out, ranks, accesses,
+      EinsumReduction{ReductionKind::Add, {parts->depth}},
+      product.getAccumulate(), {},
+      [](OpBuilder &map, Location at, ValueRange args) -> Value {
+        return arith::MulFOp::create(map, at, args[0], args[1]);
+      });
   if (buffer.factor)
     createScale(builder, loc, out, ranks, buffer.factor);
   product.erase();
@@ -212,7 +214,7 @@ void WarpMapper::multiplyRows(const WarpBuffer &buffer, EinsumOp product,
 
 void WarpMapper::placeOperand(const WarpBuffer &buffer) {
   copyRows(buffer, buffer.writers.front(), bytes);
-  for (EinsumOp product : buffer.readers)
+  for (TileEinsumOp product : buffer.readers)
     multiplyRows(buffer, product, bytes);
   for (memref::ViewOp view : buffer.views)
     view.erase();
@@ -248,11 +250,12 @@ void WarpMapper::run(func::FuncOp worker) {
 /// The place behind the last operation in front of `product`, in its block or
 /// in one around it, that touches `tile`, if `part` of it is known there; else
 /// that in front of the product.
-static Operation *findRoundingPlace(EinsumOp product, Value part, Value tile) {
+static Operation *findRoundingPlace(TileEinsumOp product, Value part,
+                                    Value tile) {
   auto touches = [&](Operation *op) {
     return op
         ->walk([&](Operation *inner) {
-          bool isIt = isa<EinsumOp>(inner) &&
+          bool isIt = isa<TileEinsumOp>(inner) &&
                       llvm::any_of(inner->getOperands(), [&](Value operand) {
                         return isa<MemRefType>(operand.getType()) &&
                                getWholeBuffer(operand) == tile;
@@ -279,8 +282,8 @@ static Operation *findRoundingPlace(EinsumOp product, Value part, Value tile) {
 /// product multiplies then takes half of the registers, while sums are repaired
 /// and copies awaited.
 void WarpMapper::roundWeights() {
-  SmallVector<std::pair<EinsumOp, Contraction>> products;
-  function.walk([&](EinsumOp einsum) {
+  SmallVector<std::pair<TileEinsumOp, Contraction>> products;
+  function.walk([&](TileEinsumOp einsum) {
     std::optional<Contraction> product = Contraction::match(einsum, lane);
     if (!product)
       return;
@@ -326,7 +329,7 @@ Value WarpMapper::createWeights(Operation *place, Value left, StringAttr depth,
         ones);
   }
   SmallVector<StringAttr> ranks = {depth, lane};
-  EinsumOp::create(
+  TileEinsumOp::create(
       builder, loc, weights, ranks, EinsumAccess::get(left, ranks),
       std::nullopt, /*accumulate=*/false, {},
       [](OpBuilder &, Location, ValueRange args) { return args[0]; });

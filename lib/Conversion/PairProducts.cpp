@@ -49,10 +49,10 @@ using namespace mlir::attn;
 
 /// Lets einsums that read a copy read what it is a copy of, if no other reader
 /// than products in pairs is left then.
-void ProductPairer::readThrough(EinsumOp copy) {
+void ProductPairer::readThrough(TileEinsumOp copy) {
   Value tile = getWholeBuffer(copy.getInit());
-  SmallVector<std::pair<EinsumOp, unsigned>> through;
-  for (EinsumOp reader : readers[tile]) {
+  SmallVector<std::pair<TileEinsumOp, unsigned>> through;
+  for (TileEinsumOp reader : readers[tile]) {
     if (paired.contains(reader))
       continue;
     if (*getCopyFactor(copy) || !copy.getClampedRanks().empty())
@@ -75,7 +75,7 @@ void ProductPairer::readThrough(EinsumOp copy) {
   dead.insert(copy);
   SmallVector<StringAttr> copied = copy.getOutputRanks();
   for (auto &[einsum, index] : through) {
-    EinsumOp reader = einsum;
+    TileEinsumOp reader = einsum;
     SmallVector<EinsumAccess> accesses;
     for (unsigned input = 0; input < reader.getInputs().size(); ++input)
       accesses.push_back(reader.getAccess(input));
@@ -87,7 +87,7 @@ void ProductPairer::readThrough(EinsumOp copy) {
     for (auto rank : reader.getClampedRanks().getAsRange<StringAttr>())
       clamped.push_back(rank);
     OpBuilder builder(reader);
-    auto direct = EinsumOp::create(
+    auto direct = TileEinsumOp::create(
         builder, reader.getLoc(), reader.getInit(), reader.getOutputRanks(),
         accesses, reader.getEinsumReduction(), reader.getAccumulate(), clamped,
         [&](OpBuilder &map, Location, ValueRange args) {
@@ -124,11 +124,12 @@ Value ProductPairer::getFinite(const PairedProduct &product, Value right) {
   Value finite = takePart(builder, loc, buffer, zeros,
                           memref::getMixedSizes(builder, loc, right));
   SmallVector<StringAttr> ranks = {product.parts.column, product.parts.depth};
-  EinsumOp::create(builder, loc, finite, ranks, EinsumAccess::get(right, ranks),
-                   std::nullopt, /*accumulate=*/false, {},
-                   [](OpBuilder &map, Location at, ValueRange args) -> Value {
-                     return selectFinite(map, at, args[0], /*isFinite=*/true);
-                   });
+  TileEinsumOp::create(
+      builder, loc, finite, ranks, EinsumAccess::get(right, ranks),
+      std::nullopt, /*accumulate=*/false, {},
+      [](OpBuilder &map, Location at, ValueRange args) -> Value {
+        return selectFinite(map, at, args[0], /*isFinite=*/true);
+      });
   return finite;
 }
 
@@ -145,7 +146,7 @@ void ProductPairer::rewriteMasked(const PairedProduct &product) {
 }
 
 void ProductPairer::rewrite(const PairedProduct &product) {
-  EinsumOp einsum = product.einsum;
+  TileEinsumOp einsum = product.einsum;
   if (unit == PairUnit::MatrixTiles && !product.parts.isPlain)
     rewriteMasked(product);
   else
@@ -161,7 +162,7 @@ void ProductPairer::rewrite(const PairedProduct &product) {
 /// The product with `right` in front of its einsum.
 void ProductPairer::createSum(const PairedProduct &product, Value right,
                               bool accumulate) {
-  EinsumOp einsum = product.einsum;
+  TileEinsumOp einsum = product.einsum;
   const Contraction &parts = product.parts;
   bool isTiled = unit == PairUnit::MatrixTiles;
   Value left = getLeft(product);
@@ -208,7 +209,7 @@ void ProductPairer::createSum(const PairedProduct &product, Value right,
     }
     return mapping.lookupOrDefault(einsum.getMapResult());
   };
-  auto sum = EinsumOp::create(
+  auto sum = TileEinsumOp::create(
       builder, loc, getOut(product), einsum.getOutputRanks(), accesses,
       EinsumReduction{ReductionKind::Add, {pair, place}}, accumulate, {},
       createMap);
@@ -220,7 +221,7 @@ void ProductPairer::createSum(const PairedProduct &product, Value right,
 void ProductPairer::run() {
   collect();
   SmallVector<PairedProduct> products;
-  function.walk([&](EinsumOp einsum) {
+  function.walk([&](TileEinsumOp einsum) {
     if (std::optional<Contraction> parts = Contraction::match(einsum, lane))
       if (std::optional<PairedProduct> product = check(einsum, *parts)) {
         products.push_back(*product);
@@ -238,10 +239,10 @@ void ProductPairer::run() {
       copies.insert(product.leftCopy);
   }
   for (Operation *copy : copies)
-    readThrough(cast<EinsumOp>(copy));
+    readThrough(cast<TileEinsumOp>(copy));
   for (PairedProduct &product : products)
     if (!product.leftCopy)
-      if (EinsumOp writer =
+      if (TileEinsumOp writer =
               findWeights(product.einsum,
                           product.einsum.getInputs()[product.parts.left])
                   .writer)

@@ -18,11 +18,11 @@ namespace mlir::attn {
 
 /// A product whose operands can lie in pairs.
 struct PairedProduct {
-  EinsumOp einsum;
+  TileEinsumOp einsum;
   Contraction parts;
   /// The copies of a tensor that its operands are; no left one for weights,
   /// which are computed from other tiles.
-  EinsumOp leftCopy, rightCopy;
+  TileEinsumOp leftCopy, rightCopy;
   /// Whether neighbours along the depth lie side by side in the right operand.
   bool isDepthLast;
   /// Behind the sum; null where there is none.
@@ -41,13 +41,14 @@ public:
   void run();
 
 private:
-  std::optional<PairedProduct> check(EinsumOp einsum, const Contraction &parts);
+  std::optional<PairedProduct> check(TileEinsumOp einsum,
+                                     const Contraction &parts);
   std::optional<StringRef> checkOperands(PairedProduct &product);
   std::optional<StringRef> checkTiles(const PairedProduct &product);
-  EinsumOp findCopy(Value operand);
+  TileEinsumOp findCopy(Value operand);
   bool isFromTiles(Value operand);
   void collect();
-  void readThrough(EinsumOp copy);
+  void readThrough(TileEinsumOp copy);
 
   Value createPlace(OpBuilder &builder, Value old, bool isDead,
                     MemRefType type);
@@ -57,16 +58,16 @@ private:
   /// computes all of them, if it is one and stands in the same block.
   struct WeightsPlace {
     Operation *user;
-    EinsumOp writer;
+    TileEinsumOp writer;
   };
   WeightsPlace findWeights(Operation *user, Value tile);
   /// Weights of `tile` in pairs, which `user` and what is in it read.
   struct PackedWeights {
     Operation *user;
-    EinsumOp writer;
+    TileEinsumOp writer;
     Value tile, pairs;
   };
-  bool isPackedOnly(EinsumOp writer);
+  bool isPackedOnly(TileEinsumOp writer);
   Value packWeights(const PairedProduct &product);
   Value getFinite(const PairedProduct &product, Value right);
   Value getOut(const PairedProduct &product);
@@ -80,7 +81,7 @@ private:
   StringAttr lane;
   MLIRContext *context;
   /// Einsums that write and read each buffer of the scratch.
-  llvm::DenseMap<Value, SmallVector<EinsumOp>> writers, readers;
+  llvm::DenseMap<Value, SmallVector<TileEinsumOp>> writers, readers;
   /// Operands in pairs, by the copy they take the place of.
   llvm::DenseMap<std::pair<Operation *, unsigned>, Value> known;
   llvm::SmallPtrSet<Operation *, 8> paired, dead;

@@ -14,7 +14,7 @@ using namespace mlir;
 using namespace mlir::attn;
 
 /// Whether `einsum` sums products of its operands, masked or not.
-static bool isSumOfProducts(EinsumOp einsum) {
+static bool isSumOfProducts(TileEinsumOp einsum) {
   Value result = einsum.getMapResult();
   if (auto mask = result.getDefiningOp<arith::SelectOp>();
       mask && mask->getBlock() == einsum.getMap() &&
@@ -39,7 +39,7 @@ bool mlir::attn::isReadByEinsums(Value buffer) {
     for (Operation *user : parts[next].getUsers()) {
       if (isa<memref::SubViewOp, memref::CastOp>(user))
         parts.push_back(user->getResult(0));
-      else if (!isa<EinsumOp, memref::DimOp>(user))
+      else if (!isa<TileEinsumOp, memref::DimOp>(user))
         return false;
     }
   return true;
@@ -55,9 +55,7 @@ bool mlir::attn::isSamePart(Value left, Value right) {
 }
 
 void ProductPairer::collect() {
-  function.walk([&](EinsumOp einsum) {
-    if (!einsum.isTileForm())
-      return;
+  function.walk([&](TileEinsumOp einsum) {
     writers[getWholeBuffer(einsum.getInit())].push_back(einsum);
     for (Value input : einsum.getInputs())
       readers[getWholeBuffer(input)].push_back(einsum);
@@ -66,11 +64,11 @@ void ProductPairer::collect() {
 
 /// The one einsum that writes `operand`, all of it, if that is a copy of bf16
 /// from a tensor; maybe with a factor.
-EinsumOp ProductPairer::findCopy(Value operand) {
-  ArrayRef<EinsumOp> all = writers[getWholeBuffer(operand)];
+TileEinsumOp ProductPairer::findCopy(Value operand) {
+  ArrayRef<TileEinsumOp> all = writers[getWholeBuffer(operand)];
   if (all.size() != 1)
     return {};
-  EinsumOp copy = all.front();
+  TileEinsumOp copy = all.front();
   if (!isSamePart(copy.getInit(), operand) || !getCopyFactor(copy) ||
       isScratch(copy.getInputs().front()) ||
       !getElementTypeOrSelf(copy.getInputs().front().getType()).isBF16())
@@ -80,9 +78,10 @@ EinsumOp ProductPairer::findCopy(Value operand) {
 
 /// Whether `operand` is computed from other tiles, as weights are from scores.
 bool ProductPairer::isFromTiles(Value operand) {
-  return llvm::any_of(writers[getWholeBuffer(operand)], [&](EinsumOp writer) {
-    return llvm::any_of(writer.getInputs(), isScratch);
-  });
+  return llvm::any_of(writers[getWholeBuffer(operand)],
+                      [&](TileEinsumOp writer) {
+                        return llvm::any_of(writer.getInputs(), isScratch);
+                      });
 }
 
 /// Whether `memref` is a buffer, or the first rows of one.
@@ -93,7 +92,7 @@ static bool isFirstRows(Value memref) {
 }
 
 /// Whether one of the ranks that pairs would add is there.
-static bool hasPairRanks(EinsumOp einsum) {
+static bool hasPairRanks(TileEinsumOp einsum) {
   return llvm::any_of(einsum.getRankNames(), [&](StringAttr rank) {
     return einsum.hasRank(getPairRank(rank)) ||
            einsum.hasRank(getPlaceRank(rank));
@@ -109,7 +108,7 @@ static bool isPowerOfTwo(FloatAttr factor) {
 
 /// Fills in what the operands are; else says why they cannot lie in pairs.
 std::optional<StringRef> ProductPairer::checkOperands(PairedProduct &product) {
-  EinsumOp einsum = product.einsum;
+  TileEinsumOp einsum = product.einsum;
   const Contraction &parts = product.parts;
   Value left = einsum.getInputs()[parts.left];
   Value right = einsum.getInputs()[parts.right];
@@ -163,7 +162,7 @@ std::optional<StringRef> ProductPairer::checkOperands(PairedProduct &product) {
 /// scratch holds, and go where the step has no rows.
 std::optional<StringRef>
 ProductPairer::checkTiles(const PairedProduct &product) {
-  EinsumOp einsum = product.einsum, rightCopy = product.rightCopy;
+  TileEinsumOp einsum = product.einsum, rightCopy = product.rightCopy;
   Value out = einsum.getInit(), right = rightCopy.getInit();
   auto type = cast<MemRefType>(out.getType());
   if (type.getShape().back() % kMatrixTileRows != 0)
@@ -180,7 +179,7 @@ ProductPairer::checkTiles(const PairedProduct &product) {
   return std::nullopt;
 }
 
-std::optional<PairedProduct> ProductPairer::check(EinsumOp einsum,
+std::optional<PairedProduct> ProductPairer::check(TileEinsumOp einsum,
                                                   const Contraction &parts) {
   PairedProduct product;
   product.einsum = einsum;

@@ -36,7 +36,7 @@ Value ProductPairer::createPlace(OpBuilder &builder, Value old, bool isDead,
 
 /// The operand without lanes: where its copy stands, a copy in bf16.
 Value ProductPairer::getRight(const PairedProduct &product) {
-  EinsumOp copy = product.rightCopy;
+  TileEinsumOp copy = product.rightCopy;
   auto [place, isNew] = known.try_emplace({copy, product.isDepthLast}, Value());
   if (!isNew)
     return place->second;
@@ -76,8 +76,9 @@ Value ProductPairer::getRight(const PairedProduct &product) {
         {getAsOpFoldResult(rows), builder.getIndexAttr(end - first)});
   };
   Value rows = getPart(size, 0, points);
-  EinsumOp::create(builder, loc, rows, ranks, copy.getAccess(0), std::nullopt,
-                   /*accumulate=*/false, {}, yieldFirst);
+  TileEinsumOp::create(builder, loc, rows, ranks, copy.getAccess(0),
+                       std::nullopt,
+                       /*accumulate=*/false, {}, yieldFirst);
   if (width > points)
     clear(builder, loc, getPart(size, points, width), ranks);
   if (isTiled)
@@ -87,7 +88,7 @@ Value ProductPairer::getRight(const PairedProduct &product) {
 
 /// The operand over the lanes, [pair, lane, 2].
 Value ProductPairer::getLeft(const PairedProduct &product) {
-  EinsumOp copy = product.leftCopy;
+  TileEinsumOp copy = product.leftCopy;
   if (copy) {
     auto [found, isNew] = known.try_emplace({copy, true}, Value());
     if (!isNew)
@@ -122,7 +123,7 @@ Value ProductPairer::getLeft(const PairedProduct &product) {
     for (auto rank : copy.getClampedRanks().getAsRange<StringAttr>())
       clamped.push_back(rank);
     FloatAttr factor = *getCopyFactor(copy);
-    EinsumOp::create(
+    TileEinsumOp::create(
         builder, loc, buffer, pairs,
         replaceRank(copy.getAccess(0), own, point, pairs), std::nullopt,
         /*accumulate=*/false, clamped,
@@ -145,49 +146,48 @@ ProductPairer::WeightsPlace ProductPairer::findWeights(Operation *user,
                                                        Value tile) {
   Value buffer = getWholeBuffer(tile);
   auto writes = [&](Operation *op) {
-    WalkResult result = op->walk([&](EinsumOp inner) {
-      return inner.isTileForm() && getWholeBuffer(inner.getInit()) == buffer
-                 ? WalkResult::interrupt()
-                 : WalkResult::advance();
+    WalkResult result = op->walk([&](TileEinsumOp inner) {
+      return getWholeBuffer(inner.getInit()) == buffer ? WalkResult::interrupt()
+                                                       : WalkResult::advance();
     });
     return result.wasInterrupted();
   };
   for (Operation *op = user->getPrevNode(); op; op = op->getPrevNode()) {
     if (!writes(op))
       continue;
-    auto writer = dyn_cast<EinsumOp>(op);
+    auto writer = dyn_cast<TileEinsumOp>(op);
     if (!writer || !isSamePart(writer.getInit(), tile))
-      writer = EinsumOp();
+      writer = TileEinsumOp();
     return {user, writer};
   }
   // A branch that writes none of it reads what stood before it.
   auto branch = dyn_cast<scf::IfOp>(user->getParentOp());
   bool isOutside = branch && !branch->isProperAncestor(tile.getDefiningOp());
   return isOutside && !writes(branch) ? findWeights(branch, tile)
-                                      : WeightsPlace{user, EinsumOp()};
+                                      : WeightsPlace{user, TileEinsumOp()};
 }
 
 /// The reduction of what `writer` computes right behind it, or null.
-static EinsumOp findSum(EinsumOp writer) {
+static TileEinsumOp findSum(TileEinsumOp writer) {
   Operation *op = writer->getNextNode();
-  while (op && !isa<EinsumOp>(op))
+  while (op && !isa<TileEinsumOp>(op))
     op = op->getNextNode();
-  auto next = dyn_cast_or_null<EinsumOp>(op);
+  auto next = dyn_cast_or_null<TileEinsumOp>(op);
   return next && next.getReduction() && next.getInputs().size() == 1 &&
                  isSamePart(next.getInputs().front(), writer.getInit())
              ? next
-             : EinsumOp();
+             : TileEinsumOp();
 }
 
 /// Whether nothing will read what `writer` computes but its reduction and
 /// products in pairs. Its tile must be one of this step.
-bool ProductPairer::isPackedOnly(EinsumOp writer) {
+bool ProductPairer::isPackedOnly(TileEinsumOp writer) {
   Value buffer = getWholeBuffer(writer.getInit());
   Block *block = writer->getBlock();
-  EinsumOp sum = findSum(writer);
+  TileEinsumOp sum = findSum(writer);
   if (buffer.getParentBlock() != block || !isReadByEinsums(buffer))
     return false;
-  return llvm::all_of(readers[buffer], [&](EinsumOp reader) {
+  return llvm::all_of(readers[buffer], [&](TileEinsumOp reader) {
     Operation *at = block->findAncestorOpInBlock(*reader);
     if ((at && (at == writer || at->isBeforeInBlock(writer))) || reader == sum)
       return true;
@@ -204,7 +204,7 @@ bool ProductPairer::isPackedOnly(EinsumOp writer) {
 /// and its sum over the rows, which loops over them anyway, or where they are
 /// read.
 Value ProductPairer::packWeights(const PairedProduct &product) {
-  EinsumOp einsum = product.einsum;
+  TileEinsumOp einsum = product.einsum;
   Value left = einsum.getInputs()[product.parts.left];
   auto [user, writer] = findWeights(einsum, left);
   for (const PackedWeights &known : packedWeights)
@@ -214,7 +214,7 @@ Value ProductPairer::packWeights(const PairedProduct &product) {
   OpBuilder builder(user);
   if (writer) {
     left = writer.getInit();
-    EinsumOp sum = findSum(writer);
+    TileEinsumOp sum = findSum(writer);
     builder.setInsertionPointAfter(sum ? sum : writer);
   }
   Location loc = einsum.getLoc();
@@ -236,7 +236,7 @@ Value ProductPairer::packWeights(const PairedProduct &product) {
 
 /// The result, with the rows that its last matrix tile has.
 Value ProductPairer::getOut(const PairedProduct &product) {
-  EinsumOp einsum = product.einsum;
+  TileEinsumOp einsum = product.einsum;
   Value out = einsum.getInit();
   auto type = cast<MemRefType>(out.getType());
   if (unit != PairUnit::MatrixTiles ||

@@ -123,12 +123,12 @@ Value mlir::attn::takePart(OpBuilder &builder, Location loc, Value memref,
 
 void mlir::attn::clear(OpBuilder &builder, Location loc, Value memref,
                        ArrayRef<StringAttr> ranks) {
-  EinsumOp::create(builder, loc, memref, ranks, {}, std::nullopt,
-                   /*accumulate=*/false, {},
-                   [](OpBuilder &map, Location at, ValueRange) -> Value {
-                     return arith::ConstantOp::create(map, at,
-                                                      map.getF32FloatAttr(0));
-                   });
+  TileEinsumOp::create(builder, loc, memref, ranks, {}, std::nullopt,
+                       /*accumulate=*/false, {},
+                       [](OpBuilder &map, Location at, ValueRange) -> Value {
+                         return arith::ConstantOp::create(
+                             map, at, map.getF32FloatAttr(0));
+                       });
 }
 
 /// Points `from` to `to` of dimension `dim` of `buffer` become 0.
@@ -167,7 +167,7 @@ static void packOddRow(OpBuilder &builder, Value buffer,
   StringAttr place = getPlaceRank(depth);
   Value last = arith::SubIOp::create(
       builder, loc, size, arith::ConstantIndexOp::create(builder, loc, 1));
-  EinsumOp::create(
+  TileEinsumOp::create(
       builder, loc, pair, {column, place},
       sliceAccess(builder, loc, access, depth, last, {column, place}),
       std::nullopt, /*accumulate=*/false, {},
@@ -207,7 +207,7 @@ Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
   if (unit == PairUnit::Dots)
     within = 1 - within;
   SmallVector<StringAttr> ranks = {pair, column, place};
-  auto copy = EinsumOp::create(
+  auto copy = TileEinsumOp::create(
       builder, loc, getPart(getAsOpFoldResult(whole)), ranks,
       replaceRank(access, depth, builder.getAffineDimExpr(0) * 2 + within,
                   ranks),
@@ -241,9 +241,9 @@ Value mlir::attn::packColumns(OpBuilder &builder, Value buffer,
   Value part =
       takePart(builder, loc, buffer, zeros,
                {builder.getIndexAttr(columns), getAsOpFoldResult(all)});
-  auto copy =
-      EinsumOp::create(builder, loc, part, {column, depth}, access,
-                       std::nullopt, /*accumulate=*/false, {depth}, yieldFirst);
+  auto copy = TileEinsumOp::create(builder, loc, part, {column, depth}, access,
+                                   std::nullopt, /*accumulate=*/false, {depth},
+                                   yieldFirst);
   copy->setAttr(kMatrixTilesAttrName, builder.getUnitAttr());
   std::optional<int64_t> known = getConstantIntValue(size);
   if (known && *known % kMatrixTilePoints == 0)

@@ -51,7 +51,7 @@ using Place = std::pair<int64_t, Type>;
 /// The copies of a loop's steps to one place, equal in all branches of a step.
 struct StepCopy {
   Place place;
-  SmallVector<EinsumOp> copies;
+  SmallVector<TileEinsumOp> copies;
 };
 
 class CopyStager {
@@ -64,12 +64,12 @@ public:
   int64_t run();
 
 private:
-  bool isCopy(EinsumOp einsum);
+  bool isCopy(TileEinsumOp einsum);
   SmallVector<StepCopy> findCopies(scf::ForOp loop);
   void stageLoop(scf::ForOp loop);
   void emitCopies(OpBuilder &builder, scf::ForOp loop, Value step,
                   ArrayRef<StepCopy> staged, ArrayRef<Value> shifts);
-  static void waitFor(EinsumOp copy);
+  static void waitFor(TileEinsumOp copy);
 
   func::FuncOp function;
   int64_t bytes, sharedBytes;
@@ -118,7 +118,7 @@ static bool isWholeTile(Value memref) {
   return type.getRank() == 2 && type.hasStaticShape();
 }
 
-bool CopyStager::isCopy(EinsumOp einsum) {
+bool CopyStager::isCopy(TileEinsumOp einsum) {
   return !einsum->hasAttr(kAsyncAttrName) && !einsum.getReduction() &&
          einsum.getInputs().size() == 1 && einsum.isIdentityMap() &&
          !llvm::is_contained(einsum.getOutputRanks(), lanes) &&
@@ -158,7 +158,7 @@ static bool areEqual(Value left, Value right) {
          llvm::equal(one->getOperands(), two->getOperands(), areEqual);
 }
 
-static bool areEqual(EinsumOp left, EinsumOp right) {
+static bool areEqual(TileEinsumOp left, TileEinsumOp right) {
   return left->getAttrDictionary() == right->getAttrDictionary() &&
          llvm::equal(left->getOperands(), right->getOperands(),
                      [](Value one, Value two) { return areEqual(one, two); });
@@ -167,19 +167,19 @@ static bool areEqual(EinsumOp left, EinsumOp right) {
 /// The copies that every iteration of `loop` makes, each to a place of its own.
 SmallVector<StepCopy> CopyStager::findCopies(scf::ForOp loop) {
   SmallVector<StepCopy> found;
-  auto add = [&](ArrayRef<EinsumOp> copies) {
-    for (EinsumOp copy : copies)
+  auto add = [&](ArrayRef<TileEinsumOp> copies) {
+    for (TileEinsumOp copy : copies)
       if (!llvm::all_of(copy->getOperands(), [&](Value operand) {
             return followsFromStep(operand, loop);
           }))
         return;
     StepCopy step;
-    step.place = *getPlace(EinsumOp(copies.front()).getInit());
+    step.place = *getPlace(TileEinsumOp(copies.front()).getInit());
     llvm::append_range(step.copies, copies);
     found.push_back(step);
   };
   for (Operation &op : *loop.getBody()) {
-    if (auto einsum = dyn_cast<EinsumOp>(op)) {
+    if (auto einsum = dyn_cast<TileEinsumOp>(op)) {
       if (isCopy(einsum))
         add(einsum);
       continue;
@@ -187,10 +187,10 @@ SmallVector<StepCopy> CopyStager::findCopies(scf::ForOp loop) {
     auto branch = dyn_cast<scf::IfOp>(op);
     if (!branch || branch.getElseRegion().empty())
       continue;
-    for (auto copy : branch.thenBlock()->getOps<EinsumOp>()) {
+    for (auto copy : branch.thenBlock()->getOps<TileEinsumOp>()) {
       if (!isCopy(copy))
         continue;
-      for (auto other : branch.elseBlock()->getOps<EinsumOp>())
+      for (auto other : branch.elseBlock()->getOps<TileEinsumOp>())
         if (isCopy(other) && areEqual(copy, other)) {
           add({copy, other});
           break;
@@ -200,7 +200,7 @@ SmallVector<StepCopy> CopyStager::findCopies(scf::ForOp loop) {
   // Who else writes the place takes turns in it, which two stages would mix up.
   llvm::erase_if(found, [&](StepCopy &step) {
     return loop
-        .walk([&](EinsumOp einsum) {
+        .walk([&](TileEinsumOp einsum) {
           bool isOther = getPlace(einsum.getInit()) == step.place &&
                          !llvm::is_contained(step.copies, einsum);
           return isOther ? WalkResult::interrupt() : WalkResult::advance();
@@ -233,7 +233,7 @@ void CopyStager::emitCopies(OpBuilder &builder, scf::ForOp loop, Value step,
   };
   for (auto [copy, place] : llvm::zip_equal(staged, shifts)) {
     shift = place;
-    EinsumOp einsum = copy.copies.front();
+    TileEinsumOp einsum = copy.copies.front();
     for (Value operand : einsum->getOperands())
       repeat(operand, repeat);
     builder.clone(*einsum, mapping)
@@ -298,7 +298,7 @@ void CopyStager::stageLoop(scf::ForOp loop) {
   emitCopies(inside, loop, following, staged, next);
 
   for (auto [copy, shift] : llvm::zip_equal(staged, own)) {
-    for (EinsumOp einsum : copy.copies)
+    for (TileEinsumOp einsum : copy.copies)
       einsum.erase();
     Value place;
     SmallVector<memref::ViewOp> views;
@@ -319,7 +319,7 @@ void CopyStager::stageLoop(scf::ForOp loop) {
 
 /// A copy that is not ahead of its step: its threads wait for it and for each
 /// other.
-void CopyStager::waitFor(EinsumOp copy) {
+void CopyStager::waitFor(TileEinsumOp copy) {
   OpBuilder builder(copy);
   copy->setAttr(kAsyncAttrName, builder.getUnitAttr());
   gpu::BarrierOp::create(builder, copy.getLoc());
@@ -337,12 +337,12 @@ int64_t CopyStager::run() {
   // Two loops may use one place in turns; each has a second one for itself.
   for (scf::ForOp loop : loops)
     stageLoop(loop);
-  SmallVector<EinsumOp> copies;
-  function.walk([&](EinsumOp einsum) {
+  SmallVector<TileEinsumOp> copies;
+  function.walk([&](TileEinsumOp einsum) {
     if (isCopy(einsum))
       copies.push_back(einsum);
   });
-  for (EinsumOp copy : copies)
+  for (TileEinsumOp copy : copies)
     waitFor(copy);
   return bytes;
 }

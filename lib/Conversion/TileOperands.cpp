@@ -36,7 +36,7 @@ bool TileOperands::isClamped(StringAttr rank) {
 static bool isPackedInVectors(Type element) { return element.isInteger(1); }
 
 /// The form in which input `index` is read when `lane` is the lane rank.
-static LaneForm getForm(EinsumOp einsum, unsigned index, StringAttr lane,
+static LaneForm getForm(TileEinsumOp einsum, unsigned index, StringAttr lane,
                         bool isClamped) {
   if (!einsum.inputUsesRank(index, lane))
     return LaneForm::Uniform;
@@ -170,7 +170,7 @@ Value TileOperands::clampIndex(OpBuilder &builder, Value index, Value memref,
 
 /// Whether `expr` may leave the operand where threads take the place of lanes:
 /// it reads a clamped rank.
-static bool readsClamped(EinsumOp einsum, AffineExpr expr,
+static bool readsClamped(TileEinsumOp einsum, AffineExpr expr,
                          const EinsumAccess &access,
                          std::optional<StringAttr> lane) {
   return llvm::any_of(einsum.getClampedRanks(), [&](Attribute rank) {
@@ -253,7 +253,7 @@ static bool readsTable(const EinsumAccess &access, AffineExpr expr) {
 
 /// Whether an index may lie outside of its dimension: it is data, or of a rank
 /// whose tile is larger than the operand, unless a mask is on its lanes.
-static bool leavesTensor(EinsumOp einsum, AffineExpr expr,
+static bool leavesTensor(TileEinsumOp einsum, AffineExpr expr,
                          const EinsumAccess &access,
                          std::optional<StringAttr> lane) {
   return readsTable(access, expr) || readsClamped(einsum, expr, access, lane);

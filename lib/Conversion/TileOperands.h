@@ -34,7 +34,7 @@ struct TileCoordinates {
 /// where they lie.
 class TileOperands {
 public:
-  explicit TileOperands(EinsumOp einsum) : einsum(einsum) {}
+  explicit TileOperands(TileEinsumOp einsum) : einsum(einsum) {}
 
   /// Whether some input has the points of `rank` apart, so that a vector of
   /// them is gathered.
@@ -87,7 +87,7 @@ private:
                  const EinsumAccess &access, const TileCoordinates &at);
   bool isClamped(StringAttr rank);
 
-  EinsumOp einsum;
+  TileEinsumOp einsum;
   SmallVector<FlatView> flat;
   /// Of the index tensors that the lanes index.
   llvm::DenseMap<Value, FlatView> flatTables;

@@ -48,8 +48,8 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
       !view.getType().hasStaticShape())
     return emit(view) << "a buffer has a place or a size that depends on data";
   std::optional<TileLayout> layout;
-  SmallVector<EinsumOp> readers, writers;
-  auto addAccess = [&](EinsumOp einsum,
+  SmallVector<TileEinsumOp> readers, writers;
+  auto addAccess = [&](TileEinsumOp einsum,
                        const EinsumAccess &access) -> LogicalResult {
     auto found = TileLayout::Shared;
     if (usesRank(access, lane)) {
@@ -75,7 +75,7 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
         parts.push_back(user->getResult(0));
         continue;
       }
-      auto einsum = dyn_cast<EinsumOp>(user);
+      auto einsum = dyn_cast<TileEinsumOp>(user);
       if (!einsum) {
         if (!isa<memref::LoadOp, memref::StoreOp, memref::DimOp>(user))
           return emit(user)
@@ -141,12 +141,12 @@ void WarpLayouts::findOperands() {
   for (WarpBuffer &buffer : buffers) {
     if (buffer.layout != TileLayout::Accumulator || buffer.writers.size() != 1)
       continue;
-    EinsumOp writer = buffer.writers.front();
+    TileEinsumOp writer = buffer.writers.front();
     std::optional<FloatAttr> factor = getCopyFactor(writer);
     if (!factor || find(writer.getInputs().front()))
       continue;
     Type element = getElementTypeOrSelf(writer.getInputs().front().getType());
-    bool isRead = llvm::all_of(buffer.readers, [&](EinsumOp reader) {
+    bool isRead = llvm::all_of(buffer.readers, [&](TileEinsumOp reader) {
       std::optional<Contraction> product = Contraction::match(reader, lane);
       return product && product->isPlain &&
              find(reader.getInputs()[product->left]) == &buffer;
@@ -161,7 +161,7 @@ void WarpLayouts::findOperands() {
 }
 
 /// Whether warps multiply matrices for `einsum`.
-bool WarpLayouts::isProduct(EinsumOp einsum) {
+bool WarpLayouts::isProduct(TileEinsumOp einsum) {
   std::optional<Contraction> product = Contraction::match(einsum, lane);
   return product && product->isPlain;
 }
@@ -169,11 +169,11 @@ bool WarpLayouts::isProduct(EinsumOp einsum) {
 /// Whether the weights that `product` multiplies are at most 1: powers of
 /// differences to a maximum (attn-rebase-exponentials), masked or not. Others
 /// may leave the range of f16 before they are divided by their sum.
-static bool hasSmallWeights(EinsumOp product, Value tile) {
+static bool hasSmallWeights(TileEinsumOp product, Value tile) {
   for (Operation *at = product; !isa<LoopLikeOpInterface, func::FuncOp>(at);
        at = at->getParentOp())
     for (Operation *op = at->getPrevNode(); op; op = op->getPrevNode()) {
-      auto writer = dyn_cast<EinsumOp>(op);
+      auto writer = dyn_cast<TileEinsumOp>(op);
       if (!writer || getWholeBuffer(writer.getInit()) != tile)
         continue;
       Value result = writer.getMapResult();
@@ -193,7 +193,7 @@ static bool hasSmallWeights(EinsumOp product, Value tile) {
 
 /// Checks the operands of a product, and gives its right side the type of the
 /// tensor it is a copy of.
-LogicalResult WarpLayouts::findMatrix(EinsumOp einsum,
+LogicalResult WarpLayouts::findMatrix(TileEinsumOp einsum,
                                       const Contraction &product) {
   WarpBuffer *left = find(einsum.getInputs()[product.left]);
   WarpBuffer *right = find(einsum.getInputs()[product.right]);
@@ -203,7 +203,7 @@ LogicalResult WarpLayouts::findMatrix(EinsumOp einsum,
       result->type.getElementTypeBitWidth() != 32)
     return emit(einsum) << "a product of matrices is not of tiles in scratch";
   Type element = right->element;
-  for (EinsumOp writer : right->writers) {
+  for (TileEinsumOp writer : right->writers) {
     // Zeros stand for a tensor without elements.
     if (writer.getInputs().empty() && !writer.getReduction())
       continue;
@@ -229,7 +229,7 @@ LogicalResult WarpLayouts::findMatrix(EinsumOp einsum,
   // Weights, made of scores in their place, may be rounded before they multiply
   // values: spec, NU-2.
   bool isWeights = llvm::any_of(
-      left->writers, [&](EinsumOp writer) { return isProduct(writer); });
+      left->writers, [&](TileEinsumOp writer) { return isProduct(writer); });
   if (!isCopy && !isWeights)
     return emit(einsum) << "the tile over the lanes is computed, and would be "
                            "rounded to 16 bits";
@@ -259,7 +259,7 @@ LogicalResult WarpLayouts::findMatrix(EinsumOp einsum,
 
 LogicalResult WarpLayouts::findMatrices() {
   bool found = false;
-  WalkResult walked = function.walk([&](EinsumOp einsum) {
+  WalkResult walked = function.walk([&](TileEinsumOp einsum) {
     std::optional<Contraction> product = Contraction::match(einsum, lane);
     if (!product || !product->isPlain)
       return WalkResult::advance();
@@ -297,7 +297,7 @@ FailureOr<TilePart> TilePart::get(Value memref) {
 }
 
 /// Elementwise work on parts of tiles needs the same columns of all of them.
-LogicalResult WarpLayouts::checkColumns(EinsumOp einsum) {
+LogicalResult WarpLayouts::checkColumns(TileEinsumOp einsum) {
   std::optional<OpFoldResult> first;
   SmallVector<Value> operands(einsum.getInputs());
   operands.push_back(einsum.getInit());
@@ -313,7 +313,7 @@ LogicalResult WarpLayouts::checkColumns(EinsumOp einsum) {
   return success();
 }
 
-LogicalResult WarpLayouts::checkEinsum(EinsumOp einsum) {
+LogicalResult WarpLayouts::checkEinsum(TileEinsumOp einsum) {
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   bool hasLanes = llvm::is_contained(ranks, lane);
   SmallVector<StringAttr> reduced = einsum.getReduced();
@@ -392,7 +392,7 @@ WarpLayouts::get(func::FuncOp function,
       return emit(view) << "a tile has " << buffer.type.getDimSize(0)
                         << " columns, no multiple of " << kMatrixColumns;
   }
-  WalkResult walked = function.walk([&](EinsumOp einsum) {
+  WalkResult walked = function.walk([&](TileEinsumOp einsum) {
     return failed(layouts.checkEinsum(einsum)) ? WalkResult::interrupt()
                                                : WalkResult::advance();
   });

@@ -41,7 +41,7 @@ struct WarpBuffer {
   int64_t shift = 0;
   MemRefType type;
   SmallVector<memref::ViewOp> views;
-  SmallVector<EinsumOp> readers, writers;
+  SmallVector<TileEinsumOp> readers, writers;
   /// Whether single numbers are loaded from it or stored to it.
   bool isLoaded = false;
   /// Of operands of matrix products: the type of the tensor they are copied
@@ -86,10 +86,10 @@ private:
   LogicalResult addView(memref::ViewOp view);
   void findOperands();
   LogicalResult findMatrices();
-  LogicalResult findMatrix(EinsumOp einsum, const Contraction &product);
-  LogicalResult checkEinsum(EinsumOp einsum);
-  LogicalResult checkColumns(EinsumOp einsum);
-  bool isProduct(EinsumOp einsum);
+  LogicalResult findMatrix(TileEinsumOp einsum, const Contraction &product);
+  LogicalResult checkEinsum(TileEinsumOp einsum);
+  LogicalResult checkColumns(TileEinsumOp einsum);
+  bool isProduct(TileEinsumOp einsum);
 
   func::FuncOp function;
   function_ref<InFlightDiagnostic(Operation *)> emit;

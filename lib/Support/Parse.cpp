@@ -43,7 +43,8 @@ static Location addName(Location loc, StringRef name) {
 static void nameTensors(const AsmParserState &state) {
   for (const AsmParserState::OperationDefinition &definition :
        state.getOpDefs())
-    if (isa<EinsumOp>(definition.op) && !definition.resultGroups.empty()) {
+    if (isa<EinsumOpInterface>(definition.op) &&
+        !definition.resultGroups.empty()) {
       StringRef name = getName(definition.resultGroups[0].definition.loc);
       definition.op->setLoc(addName(definition.op->getLoc(), name));
     }

@@ -38,7 +38,7 @@ func.func @rows(%k: !tensor, %w: memref<?xi8>) attributes {attn.block_threads = 
   %c0 = arith.constant 0 : index
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
   %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (!tensor) -> !rows
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (!tensor) -> !rows
   return
 }
 
@@ -75,7 +75,7 @@ func.func @some(%k: !tensor, %n: index, %w: memref<?xi8>) attributes {attn.block
   %c0 = arith.constant 0 : index
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<32x24xbf16>
   %keys = memref.subview %padded[0, 0] [%n, 16] [1, 1] : memref<32x24xbf16> to !rows
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (!tensor) -> !rows
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (!tensor) -> !rows
   return
 }
 
@@ -99,7 +99,7 @@ func.func @permuted(%k: !tensor, %table: memref<?xindex>, %w: memref<?xi8>) attr
   %c0 = arith.constant 0 : index
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
   %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-  attn.einsum [n0,e] = %k[%table[n0],e] outs(%keys) {attn.async} : (!tensor, memref<?xindex>) -> !rows
+  attn.tile_einsum [n0,e] = %k[%table[n0],e] outs(%keys) {attn.async} : (!tensor, memref<?xindex>) -> !rows
   return
 }
 
@@ -116,7 +116,7 @@ func.func @clamped(%q: !tensor, %w: memref<?xi8>) attributes {attn.block_threads
   %c0 = arith.constant 0 : index
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
   %rows = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-  attn.einsum [m,e] = %q[m,e] outs(%rows) clamp [m] {attn.async} : (!tensor) -> !rows
+  attn.tile_einsum [m,e] = %q[m,e] outs(%rows) clamp [m] {attn.async} : (!tensor) -> !rows
   return
 }
 
@@ -140,10 +140,10 @@ func.func @apart(%columns: memref<?x16xbf16, strided<[?, ?], offset: ?>>, %wide:
   %c0 = arith.constant 0 : index
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
   %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-  attn.einsum [n0,e] = %columns[n0,e] outs(%keys) {attn.async} : (memref<?x16xbf16, strided<[?, ?], offset: ?>>) -> !rows
-  attn.einsum [n0,e] = %wide[n0,e] outs(%keys) {attn.async} : (memref<?x16xf32>) -> !rows
+  attn.tile_einsum [n0,e] = %columns[n0,e] outs(%keys) {attn.async} : (memref<?x16xbf16, strided<[?, ?], offset: ?>>) -> !rows
+  attn.tile_einsum [n0,e] = %wide[n0,e] outs(%keys) {attn.async} : (memref<?x16xf32>) -> !rows
   %few = memref.subview %padded[0, 0] [16, 12] [1, 1] : memref<16x24xbf16> to memref<16x12xbf16, strided<[24, 1]>>
-  attn.einsum [n0,f] = %odd[n0,f] outs(%few) {attn.async} : (memref<?x12xbf16>) -> memref<16x12xbf16, strided<[24, 1]>>
+  attn.tile_einsum [n0,f] = %odd[n0,f] outs(%few) {attn.async} : (memref<?x12xbf16>) -> memref<16x12xbf16, strided<[24, 1]>>
   return
 }
 
@@ -162,6 +162,6 @@ func.func @long(%k: memref<?x16xbf16>, %w: memref<?xi8>) attributes {attn.block_
   %c0 = arith.constant 0 : index
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<272x24xbf16>
   %keys = memref.subview %padded[0, 0] [272, 16] [1, 1] : memref<272x24xbf16> to !rows
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (memref<?x16xbf16>) -> !rows
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (memref<?x16xbf16>) -> !rows
   return
 }

@@ -2,7 +2,7 @@
 
 func.func @not_last(%q: memref<32x48x2xbf16>, %k: memref<8x64xbf16>, %s: memref<8x48xf32>) {
   // expected-error @below {{has 'attn.pairs', but the rank it names is not the last of a sum}}
-  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.pairs = "p"}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.pairs = "p"}
       : (memref<32x48x2xbf16>, memref<8x64xbf16>) -> memref<8x48xf32>
   return
 }
@@ -11,7 +11,7 @@ func.func @not_last(%q: memref<32x48x2xbf16>, %k: memref<8x64xbf16>, %s: memref<
 
 func.func @maximum(%q: memref<32x48x2xbf16>, %k: memref<8x64xbf16>, %s: memref<8x48xf32>) {
   // expected-error @below {{has 'attn.pairs', but the rank it names is not the last of a sum}}
-  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce max(p,i) outs(%s) {attn.pairs = "i"}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce max(p,i) outs(%s) {attn.pairs = "i"}
       : (memref<32x48x2xbf16>, memref<8x64xbf16>) -> memref<8x48xf32>
   return
 }
@@ -20,7 +20,7 @@ func.func @maximum(%q: memref<32x48x2xbf16>, %k: memref<8x64xbf16>, %s: memref<8
 
 func.func @one_operand(%q: memref<32x48x2xbf16>, %s: memref<48xf32>) {
   // expected-error @below {{has 'attn.pairs', but it is no sum in f32 of products of two operands}}
-  attn.einsum [m] = %q[p,m,i] reduce add(p,i) outs(%s) {attn.pairs = "i"}
+  attn.tile_einsum [m] = %q[p,m,i] reduce add(p,i) outs(%s) {attn.pairs = "i"}
       : (memref<32x48x2xbf16>) -> memref<48xf32>
   return
 }
@@ -29,7 +29,7 @@ func.func @one_operand(%q: memref<32x48x2xbf16>, %s: memref<48xf32>) {
 
 func.func @f16(%q: memref<32x48x2xf16>, %k: memref<8x64xf16>, %s: memref<8x48xf32>) {
   // expected-error @below {{has 'attn.pairs', but an operand is not bf16, side by side along its last dimension}}
-  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.pairs = "i"}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.pairs = "i"}
       : (memref<32x48x2xf16>, memref<8x64xf16>) -> memref<8x48xf32>
   return
 }
@@ -38,7 +38,7 @@ func.func @f16(%q: memref<32x48x2xf16>, %k: memref<8x64xf16>, %s: memref<8x48xf3
 
 func.func @apart(%q: memref<32x48x2xbf16>, %k: memref<8x64xbf16>, %s: memref<8x48xf32>) {
   // expected-error @below {{has 'attn.pairs', but the points of a pair do not lie side by side}}
-  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p+32*i]) reduce add(p,i) outs(%s) {attn.pairs = "i"}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[n,p+32*i]) reduce add(p,i) outs(%s) {attn.pairs = "i"}
       : (memref<32x48x2xbf16>, memref<8x64xbf16>) -> memref<8x48xf32>
   return
 }
@@ -47,7 +47,7 @@ func.func @apart(%q: memref<32x48x2xbf16>, %k: memref<8x64xbf16>, %s: memref<8x4
 
 func.func @both(%q: memref<32x48x2xbf16>, %k: memref<32x48x2xbf16>, %s: memref<48xf32>) {
   // expected-error @below {{has 'attn.pairs', but not one operand has the lanes, and one has not}}
-  attn.einsum [m] = mul(%q[p,m,i], %k[p,m,i]) reduce add(p,i) outs(%s) {attn.pairs = "i"}
+  attn.tile_einsum [m] = mul(%q[p,m,i], %k[p,m,i]) reduce add(p,i) outs(%s) {attn.pairs = "i"}
       : (memref<32x48x2xbf16>, memref<32x48x2xbf16>) -> memref<48xf32>
   return
 }
@@ -56,7 +56,7 @@ func.func @both(%q: memref<32x48x2xbf16>, %k: memref<32x48x2xbf16>, %s: memref<4
 
 func.func @rows_of_no_tile(%q: memref<32x48x2xbf16>, %k: memref<24x64xbf16>, %s: memref<24x48xf32>) {
   // expected-error @below {{has 'attn.matrix_tiles', but the result is none of tiles of 16 rows and lanes}}
-  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
       : (memref<32x48x2xbf16>, memref<24x64xbf16>) -> memref<24x48xf32>
   return
 }
@@ -65,7 +65,7 @@ func.func @rows_of_no_tile(%q: memref<32x48x2xbf16>, %k: memref<24x64xbf16>, %s:
 
 func.func @points_of_no_tile(%q: memref<24x48x2xbf16>, %k: memref<16x48xbf16>, %s: memref<16x48xf32>) {
   // expected-error @below {{has 'attn.matrix_tiles', but an operand is none of tiles of 16 rows and 32 points}}
-  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
       : (memref<24x48x2xbf16>, memref<16x48xbf16>) -> memref<16x48xf32>
   return
 }
@@ -74,7 +74,7 @@ func.func @points_of_no_tile(%q: memref<24x48x2xbf16>, %k: memref<16x48xbf16>, %
 
 func.func @shifted_points(%q: memref<32x48x2xbf16>, %k: memref<16x96xbf16>, %s: memref<16x48xf32>) {
   // expected-error @below {{has 'attn.matrix_tiles', but an operand is none of tiles of 16 rows and 32 points}}
-  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i+1]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i+1]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
       : (memref<32x48x2xbf16>, memref<16x96xbf16>) -> memref<16x48xf32>
   return
 }
@@ -83,7 +83,7 @@ func.func @shifted_points(%q: memref<32x48x2xbf16>, %k: memref<16x96xbf16>, %s: 
 
 func.func @another_map(%q: memref<32x48x2xbf16>, %k: memref<16x64xbf16>, %s: memref<16x48xf32>) {
   // expected-error @below {{has 'attn.matrix_tiles', but it sums something else than products}}
-  attn.einsum [n,m] = add(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+  attn.tile_einsum [n,m] = add(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
       : (memref<32x48x2xbf16>, memref<16x64xbf16>) -> memref<16x48xf32>
   return
 }
@@ -92,7 +92,7 @@ func.func @another_map(%q: memref<32x48x2xbf16>, %k: memref<16x64xbf16>, %s: mem
 
 func.func @another_rank(%q: memref<32x48x2xbf16>, %k: memref<3x16x64xbf16>, %s: memref<16x48xf32>) {
   // expected-error @below {{has 'attn.matrix_tiles', but it does not sum over pairs and their points alone}}
-  attn.einsum [n,m] = mul(%q[p,m,i], %k[j,n,p*2+i]) reduce add(j,p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[j,n,p*2+i]) reduce add(j,p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
       : (memref<32x48x2xbf16>, memref<3x16x64xbf16>) -> memref<16x48xf32>
   return
 }

@@ -18,7 +18,7 @@
 // LOOPS-COUNT-24: vector.fma
 // LOOPS-COUNT-24: vector.fma
 func.func @rows(%q: memref<32x48x2xbf16>, %k: memref<8x64xbf16>, %s: memref<8x48xf32>) {
-  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.pairs = "i"}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.pairs = "i"}
       : (memref<32x48x2xbf16>, memref<8x64xbf16>) -> memref<8x48xf32>
   return
 }
@@ -31,7 +31,7 @@ func.func @rows(%q: memref<32x48x2xbf16>, %k: memref<8x64xbf16>, %s: memref<8x48
 // CHECK: vector.fma
 // CHECK: arith.select
 func.func @masked(%w: memref<16x16x2xbf16>, %v: memref<16x8x2xbf16>, %o: memref<8x16xf32>, %live: index) {
-  attn.einsum [f,m] = map(%w[p,m,i], %v[p,f,i]) {
+  attn.tile_einsum [f,m] = map(%w[p,m,i], %v[p,f,i]) {
   ^bb0(%x: f32, %y: f32):
     %product = arith.mulf %x, %y : f32
     %zero = arith.constant 0.0 : f32

@@ -29,7 +29,7 @@
 // CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c1
 // CHECK: %{{.*}}:4 = scf.for
 func.func @scores(%q: memref<4x1x128xf32>, %k: memref<?x128xf32>, %s: memref<4x1x?xf32>) {
-  attn.einsum [g,m,n] = mul(%q[g,m,e], %k[n,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [g,m,n] = mul(%q[g,m,e], %k[n,e]) reduce add(e) outs(%s)
       : (memref<4x1x128xf32>, memref<?x128xf32>) -> memref<4x1x?xf32>
   return
 }
@@ -45,7 +45,7 @@ func.func @scores(%q: memref<4x1x128xf32>, %k: memref<?x128xf32>, %s: memref<4x1
 // CHECK: vector.create_mask
 // CHECK: arith.select
 func.func @rest_of_features(%q: memref<3x72xf32>, %k: memref<?x72xbf16>, %s: memref<3x?xf32>) {
-  attn.einsum [m,n] = mul(%q[m,e], %k[n,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [m,n] = mul(%q[m,e], %k[n,e]) reduce add(e) outs(%s)
       : (memref<3x72xf32>, memref<?x72xbf16>) -> memref<3x?xf32>
   return
 }
@@ -60,7 +60,7 @@ func.func @rest_of_features(%q: memref<3x72xf32>, %k: memref<?x72xbf16>, %s: mem
 // CHECK: vector.maskedload
 // CHECK: vector.store %{{.*}} : memref<4xf32>, vector<4xf32>
 func.func @row_maximum(%s: memref<4x?xf32>, %r: memref<4xf32>) {
-  attn.einsum [m] = %s[m,n] reduce max(n) outs(%r) : (memref<4x?xf32>) -> memref<4xf32>
+  attn.tile_einsum [m] = %s[m,n] reduce max(n) outs(%r) : (memref<4x?xf32>) -> memref<4xf32>
   return
 }
 
@@ -71,7 +71,7 @@ func.func @row_maximum(%s: memref<4x?xf32>, %r: memref<4xf32>) {
 // CHECK: %[[OLD:.*]] = memref.load %arg1
 // CHECK: vector.insert %[[OLD]], %{{.*}} [0]
 func.func @added(%s: memref<?xf32>, %r: memref<f32>) {
-  attn.einsum [] = %s[n] reduce add(n) outs(%r) accumulate : (memref<?xf32>) -> memref<f32>
+  attn.tile_einsum [] = %s[n] reduce add(n) outs(%r) accumulate : (memref<?xf32>) -> memref<f32>
   return
 }
 
@@ -85,7 +85,7 @@ func.func @added(%s: memref<?xf32>, %r: memref<f32>) {
 // CHECK-COUNT-4: vector.load %arg1
 // CHECK-COUNT-16: vector.fma
 func.func @values(%p: memref<2x2x?xf32>, %v: memref<?x128xf32>, %o: memref<2x2x128xf32>) attributes {attn.row_tile = 8 : i64} {
-  attn.einsum [g,m,f] = mul(%p[g,m,n], %v[n,f]) reduce add(n) outs(%o) accumulate
+  attn.tile_einsum [g,m,f] = mul(%p[g,m,n], %v[n,f]) reduce add(n) outs(%o) accumulate
       : (memref<2x2x?xf32>, memref<?x128xf32>) -> memref<2x2x128xf32>
   return
 }
@@ -98,7 +98,7 @@ func.func @values(%p: memref<2x2x?xf32>, %v: memref<?x128xf32>, %o: memref<2x2x1
 // SSE: vector.shuffle %[[SUMS]]#0, %[[SUMS]]#1 [0, 2] : vector<2xf64>, vector<2xf64>
 // SSE: vector.shuffle %[[SUMS]]#0, %[[SUMS]]#1 [1, 3] : vector<2xf64>, vector<2xf64>
 func.func @two_lanes(%q: memref<4x1x128xf64>, %k: memref<?x128xf64>, %s: memref<4x1x?xf64>) {
-  attn.einsum [g,m,n] = mul(%q[g,m,e], %k[n,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [g,m,n] = mul(%q[g,m,e], %k[n,e]) reduce add(e) outs(%s)
       : (memref<4x1x128xf64>, memref<?x128xf64>) -> memref<4x1x?xf64>
   return
 }

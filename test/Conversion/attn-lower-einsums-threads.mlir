@@ -13,7 +13,7 @@
 // CHECK: memref.store %{{.*}}, %{{.*}}[%[[N]], %[[T]]] : memref<16x32xf32>
 func.func @lanes(%q: memref<4x32xf32>, %k: memref<16x4xf32>, %s: memref<16x32xf32>)
     attributes {attn.lanes = "m", attn.block_threads = 32 : i64} {
-  attn.einsum [n0,m] = mul(%q[e,m], %k[n0,e]) reduce add(e) outs(%s) {attn.thread_ranks = ["m"]}
+  attn.tile_einsum [n0,m] = mul(%q[e,m], %k[n0,e]) reduce add(e) outs(%s) {attn.thread_ranks = ["m"]}
       : (memref<4x32xf32>, memref<16x4xf32>) -> memref<16x32xf32>
   return
 }
@@ -33,8 +33,8 @@ func.func @lanes(%q: memref<4x32xf32>, %k: memref<16x4xf32>, %s: memref<16x32xf3
 // CHECK: memref.store %{{.*}}, %{{.*}}[%[[T2]], %{{.*}}] : memref<?x4xf32>
 func.func @clamped(%q: memref<?x4xf32>, %s: memref<4x32xf32>, %o: memref<?x4xf32>)
     attributes {attn.lanes = "m", attn.block_threads = 32 : i64} {
-  attn.einsum [e,m] = %q[m,e] outs(%s) clamp [m] {attn.thread_ranks = ["m"]} : (memref<?x4xf32>) -> memref<4x32xf32>
-  attn.einsum [m,e] = %s[e,m] outs(%o) {attn.thread_ranks = ["m"]} : (memref<4x32xf32>) -> memref<?x4xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%s) clamp [m] {attn.thread_ranks = ["m"]} : (memref<?x4xf32>) -> memref<4x32xf32>
+  attn.tile_einsum [m,e] = %s[e,m] outs(%o) {attn.thread_ranks = ["m"]} : (memref<4x32xf32>) -> memref<?x4xf32>
   return
 }
 
@@ -49,7 +49,7 @@ func.func @clamped(%q: memref<?x4xf32>, %s: memref<4x32xf32>, %o: memref<?x4xf32
 // CHECK: memref.load %{{.*}}[%[[N]], %[[E]]] : memref<10x4xbf16>
 // CHECK: memref.store %{{.*}}, %{{.*}}[%[[N]], %[[E]]] : memref<10x4xf32>
 func.func @shared(%k: memref<10x4xbf16>, %s: memref<10x4xf32>) attributes {attn.block_threads = 32 : i64} {
-  attn.einsum [n0,e] = %k[n0,e] outs(%s) {attn.thread_ranks = ["n0", "e"]} : (memref<10x4xbf16>) -> memref<10x4xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%s) {attn.thread_ranks = ["n0", "e"]} : (memref<10x4xbf16>) -> memref<10x4xf32>
   return
 }
 
@@ -71,7 +71,7 @@ func.func @shared(%k: memref<10x4xbf16>, %s: memref<10x4xf32>) attributes {attn.
 // CHECK-NEXT: %[[ALL:.*]] = arith.addf %[[BEFORE]], %[[SUM]]
 // CHECK-NEXT: memref.store %[[ALL]], %[[OUT]][]
 func.func @number(%s: memref<10x4xf32>, %t: memref<f32>) attributes {attn.block_threads = 64 : i64} {
-  attn.einsum [] = %s[n0,e] reduce add(n0,e) outs(%t) {attn.thread_ranks = []} : (memref<10x4xf32>) -> memref<f32>
+  attn.tile_einsum [] = %s[n0,e] reduce add(n0,e) outs(%t) {attn.thread_ranks = []} : (memref<10x4xf32>) -> memref<f32>
   return
 }
 
@@ -79,6 +79,6 @@ func.func @number(%s: memref<10x4xf32>, %t: memref<f32>) attributes {attn.block_
 
 func.func @alone(%k: memref<4xf32>, %s: memref<4xf32>) {
   // expected-error @+1 {{has 'attn.thread_ranks', but its function has no 'attn.block_threads'; attn-map-to-threads sets both}}
-  attn.einsum [e] = %k[e] outs(%s) {attn.thread_ranks = ["e"]} : (memref<4xf32>) -> memref<4xf32>
+  attn.tile_einsum [e] = %k[e] outs(%s) {attn.thread_ranks = ["e"]} : (memref<4xf32>) -> memref<4xf32>
   return
 }

@@ -28,7 +28,7 @@
 // LLVM-LABEL: llvm.func @scores
 // LLVM: x86_amx
 func.func @scores(%q: memref<32x64x2xbf16>, %k: memref<48x64xbf16>, %s: memref<48x64xf32>) {
-  attn.einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.matrix_tiles, attn.pairs = "i"}
       : (memref<32x64x2xbf16>, memref<48x64xbf16>) -> memref<48x64xf32>
   return
 }
@@ -47,7 +47,7 @@ func.func @scores(%q: memref<32x64x2xbf16>, %k: memref<48x64xbf16>, %s: memref<4
 // CHECK: amx.tile_mulf %{{.*}}, %{{.*}}, %[[B]]
 // CHECK: scf.yield
 func.func @values(%w: memref<?x16x2xbf16>, %v: memref<32x?xbf16, strided<[128, 1]>>, %o: memref<32x16xf32>) {
-  attn.einsum [f,m] = mul(%w[p,m,i], %v[f,p*2+i]) reduce add(p,i) outs(%o) accumulate {attn.matrix_tiles, attn.pairs = "i"}
+  attn.tile_einsum [f,m] = mul(%w[p,m,i], %v[f,p*2+i]) reduce add(p,i) outs(%o) accumulate {attn.matrix_tiles, attn.pairs = "i"}
       : (memref<?x16x2xbf16>, memref<32x?xbf16, strided<[128, 1]>>) -> memref<32x16xf32>
   return
 }
@@ -59,8 +59,8 @@ func.func @values(%w: memref<?x16x2xbf16>, %v: memref<32x?xbf16, strided<[128, 1
 // CHECK-NOT: attn.einsum
 // CHECK: call @attn_copy0(
 func.func @columns(%v: memref<?x48xbf16>, %a: memref<48x?xbf16, strided<[64, 1]>>, %b: memref<48x?xbf16, strided<[64, 1]>>) {
-  attn.einsum [f,n] = %v[n,f] outs(%a) clamp [n] {attn.matrix_tiles} : (memref<?x48xbf16>) -> memref<48x?xbf16, strided<[64, 1]>>
-  attn.einsum [f,n] = %v[n,f] outs(%b) clamp [n] {attn.matrix_tiles} : (memref<?x48xbf16>) -> memref<48x?xbf16, strided<[64, 1]>>
+  attn.tile_einsum [f,n] = %v[n,f] outs(%a) clamp [n] {attn.matrix_tiles} : (memref<?x48xbf16>) -> memref<48x?xbf16, strided<[64, 1]>>
+  attn.tile_einsum [f,n] = %v[n,f] outs(%b) clamp [n] {attn.matrix_tiles} : (memref<?x48xbf16>) -> memref<48x?xbf16, strided<[64, 1]>>
   return
 }
 
@@ -97,8 +97,8 @@ func.func @pack(%x: memref<3x16xf32>, %max: memref<16xf32>, %w: memref<?xi8>) {
   %c2048 = arith.constant 2048 : index
   %y = memref.view %w[%c0][] : memref<?xi8> to memref<3x16xf32>
   %pairs = memref.view %w[%c1024][] : memref<?xi8> to memref<1x16x2xbf16>
-  attn.einsum [n,m] = sub(%x[n,m], %max[m]) outs(%y) : (memref<3x16xf32>, memref<16xf32>) -> memref<3x16xf32>
-  attn.einsum [p,m,i] = %y[p*2+i,m] outs(%pairs) {attn.last_reader} : (memref<3x16xf32>) -> memref<1x16x2xbf16>
+  attn.tile_einsum [n,m] = sub(%x[n,m], %max[m]) outs(%y) : (memref<3x16xf32>, memref<16xf32>) -> memref<3x16xf32>
+  attn.tile_einsum [p,m,i] = %y[p*2+i,m] outs(%pairs) {attn.last_reader} : (memref<3x16xf32>) -> memref<1x16x2xbf16>
   return
 }
 
@@ -114,7 +114,7 @@ func.func @pack_and_keep(%x: memref<2x16xf32>, %max: memref<16xf32>, %w: memref<
   %c1024 = arith.constant 1024 : index
   %y = memref.view %w[%c0][] : memref<?xi8> to memref<2x16xf32>
   %pairs = memref.view %w[%c1024][] : memref<?xi8> to memref<1x16x2xbf16>
-  attn.einsum [n,m] = sub(%x[n,m], %max[m]) outs(%y) : (memref<2x16xf32>, memref<16xf32>) -> memref<2x16xf32>
-  attn.einsum [p,m,i] = %y[p*2+i,m] outs(%pairs) : (memref<2x16xf32>) -> memref<1x16x2xbf16>
+  attn.tile_einsum [n,m] = sub(%x[n,m], %max[m]) outs(%y) : (memref<2x16xf32>, memref<16xf32>) -> memref<2x16xf32>
+  attn.tile_einsum [p,m,i] = %y[p*2+i,m] outs(%pairs) : (memref<2x16xf32>) -> memref<1x16x2xbf16>
   return
 }

@@ -15,7 +15,7 @@
 // The rest of a dynamic extent goes row by row.
 // CHECK: %{{.*}}:3 = scf.for
 func.func @contraction(%q: memref<64x48xf32>, %k: memref<?x64xf32>, %s: memref<?x48xf32>) {
-  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
       : (memref<64x48xf32>, memref<?x64xf32>) -> memref<?x48xf32>
   return
 }
@@ -31,7 +31,7 @@ func.func @contraction(%q: memref<64x48xf32>, %k: memref<?x64xf32>, %s: memref<?
 // CHECK-COUNT-8: vector.fma
 // CHECK-NOT: step %c48
 func.func @blocks(%q: memref<64x112xf32>, %k: memref<32x64xf32>, %s: memref<32x112xf32>) {
-  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
       : (memref<64x112xf32>, memref<32x64xf32>) -> memref<32x112xf32>
   return
 }
@@ -43,7 +43,7 @@ func.func @blocks(%q: memref<64x112xf32>, %k: memref<32x64xf32>, %s: memref<32x1
 // CHECK-NOT: step %c48
 // CHECK-COUNT-7: vector.store
 func.func @copy(%a: memref<32x112xbf16>, %s: memref<32x112xf32>) {
-  attn.einsum [n,m] = %a[n,m] outs(%s) : (memref<32x112xbf16>) -> memref<32x112xf32>
+  attn.tile_einsum [n,m] = %a[n,m] outs(%s) : (memref<32x112xbf16>) -> memref<32x112xf32>
   return
 }
 
@@ -55,7 +55,7 @@ func.func @copy(%a: memref<32x112xbf16>, %s: memref<32x112xf32>) {
 // CHECK: arith.cmpf ogt
 // CHECK: arith.select
 func.func @maximum(%s: memref<?x16xf32>, %r: memref<16xf32>) {
-  attn.einsum [m] = %s[n,m] reduce max(n) outs(%r) : (memref<?x16xf32>) -> memref<16xf32>
+  attn.tile_einsum [m] = %s[n,m] reduce max(n) outs(%r) : (memref<?x16xf32>) -> memref<16xf32>
   return
 }
 
@@ -76,7 +76,7 @@ func.func @maximum(%s: memref<?x16xf32>, %r: memref<16xf32>) {
 // CHECK: arith.select
 // CHECK: vector.maskedstore
 func.func @quotient(%a: memref<40x16xf32>, %d: memref<16xf32>, %o: memref<?x40xf32>) {
-  attn.einsum [m,f] = div(%a[f,m], %d[m]) outs(%o) : (memref<40x16xf32>, memref<16xf32>) -> memref<?x40xf32>
+  attn.tile_einsum [m,f] = div(%a[f,m], %d[m]) outs(%o) : (memref<40x16xf32>, memref<16xf32>) -> memref<?x40xf32>
   return
 }
 
@@ -92,7 +92,7 @@ func.func @quotient(%a: memref<40x16xf32>, %d: memref<16xf32>, %o: memref<?x40xf
 // CHECK: arith.minui %c1
 // CHECK: vector.shuffle
 func.func @partial_square(%q: memref<?x64xf32>, %o: memref<64x?xf32>) {
-  attn.einsum [e,m] = %q[m,e] outs(%o) : (memref<?x64xf32>) -> memref<64x?xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%o) : (memref<?x64xf32>) -> memref<64x?xf32>
   return
 }
 
@@ -107,7 +107,7 @@ func.func @partial_square(%q: memref<?x64xf32>, %o: memref<64x?xf32>) {
 // CHECK-NOT: vector.gather
 // CHECK: return
 func.func @pack(%q: memref<?x64xbf16, strided<[?, 1], offset: ?>>, %o: memref<64x16xf32>) {
-  attn.einsum [e,m] = %q[m,e] outs(%o) clamp [m] : (memref<?x64xbf16, strided<[?, 1], offset: ?>>) -> memref<64x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%o) clamp [m] : (memref<?x64xbf16, strided<[?, 1], offset: ?>>) -> memref<64x16xf32>
   return
 }
 
@@ -120,7 +120,7 @@ func.func @pack(%q: memref<?x64xbf16, strided<[?, 1], offset: ?>>, %o: memref<64
 // CHECK-COUNT-16: vector.insert
 // CHECK: arith.extf
 func.func @diagonal(%q: memref<?x64xbf16, strided<[?, 1], offset: ?>>, %o: memref<64x16xf32>) {
-  attn.einsum [e,m] = %q[m,e+m] outs(%o) clamp [m] : (memref<?x64xbf16, strided<[?, 1], offset: ?>>) -> memref<64x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e+m] outs(%o) clamp [m] : (memref<?x64xbf16, strided<[?, 1], offset: ?>>) -> memref<64x16xf32>
   return
 }
 
@@ -134,7 +134,7 @@ func.func @diagonal(%q: memref<?x64xbf16, strided<[?, 1], offset: ?>>, %o: memre
 // CHECK-NOT: vector.gather
 // CHECK: return
 func.func @rows_of_a_table(%q: memref<?x64xf32>, %t: memref<16xi32>, %o: memref<64x16xf32>) {
-  attn.einsum [e,m] = %q[%t[m],e] outs(%o) : (memref<?x64xf32>, memref<16xi32>) -> memref<64x16xf32>
+  attn.tile_einsum [e,m] = %q[%t[m],e] outs(%o) : (memref<?x64xf32>, memref<16xi32>) -> memref<64x16xf32>
   return
 }
 
@@ -149,7 +149,7 @@ func.func @rows_of_a_table(%q: memref<?x64xf32>, %t: memref<16xi32>, %o: memref<
 // CHECK: arith.mulf
 // CHECK: vector.interleave
 func.func @pairs(%q: memref<16x64xbf16>, %o: memref<32x16x2xbf16>) {
-  attn.einsum [p,m,i] = map(%q[m,p*2+i]) {
+  attn.tile_einsum [p,m,i] = map(%q[m,p*2+i]) {
   ^bb0(%x: f32):
     %half = arith.constant 0.5 : f32
     %y = arith.mulf %x, %half : f32
@@ -174,10 +174,10 @@ func.func @fold(%q: memref<64x48xf32>, %k: memref<32x64xf32>, %w: memref<32768xi
   %c4096 = arith.constant 4096 : index
   %c8192 = arith.constant 8192 : index
   %s = memref.view %w[%c8192][] : memref<32768xi8> to memref<32x48xf32>
-  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
       : (memref<64x48xf32>, memref<32x64xf32>) -> memref<32x48xf32>
   %max = memref.view %w[%c4096][] : memref<32768xi8> to memref<48xf32>
-  attn.einsum [m] = %s[n,m] reduce max(n) outs(%max) : (memref<32x48xf32>) -> memref<48xf32>
+  attn.tile_einsum [m] = %s[n,m] reduce max(n) outs(%max) : (memref<32x48xf32>) -> memref<48xf32>
   return
 }
 
@@ -194,10 +194,10 @@ func.func @no_fold(%k: memref<32x64xf32>, %w: memref<32768xi8>) {
   %c16384 = arith.constant 16384 : index
   %q = memref.view %w[%c0][] : memref<32768xi8> to memref<64x48xf32>
   %s = memref.view %w[%c16384][] : memref<32768xi8> to memref<32x48xf32>
-  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
       : (memref<64x48xf32>, memref<32x64xf32>) -> memref<32x48xf32>
   %max = memref.view %w[%c0][] : memref<32768xi8> to memref<48xf32>
-  attn.einsum [m] = %s[n,m] reduce max(n) outs(%max) : (memref<32x48xf32>) -> memref<48xf32>
+  attn.tile_einsum [m] = %s[n,m] reduce max(n) outs(%max) : (memref<32x48xf32>) -> memref<48xf32>
   return
 }
 
@@ -207,7 +207,7 @@ func.func @no_fold(%k: memref<32x64xf32>, %w: memref<32768xi8>) {
 // CHECK-LABEL: func @index
 // CHECK: vector.step
 func.func @index(%o: memref<8x16xi32>) {
-  attn.einsum [n,m] = map() {
+  attn.tile_einsum [n,m] = map() {
     %n = attn.index n : index
     %m = attn.index m : index
     %d = arith.subi %m, %n : index
@@ -226,13 +226,13 @@ func.func @index(%o: memref<8x16xi32>) {
 // CHECK-NOT: vector.load
 // CHECK: vector.store %{{.*}} : memref<16xi32>
 func.func @bits(%b: memref<16xi1>, %o: memref<16xi32>) {
-  attn.einsum [e] = map() {
+  attn.tile_einsum [e] = map() {
     %i = attn.index e : index
     %c = arith.constant 7 : index
     %f = arith.cmpi ult, %i, %c : index
     attn.yield %f : i1
   } outs(%b) : () -> memref<16xi1>
-  attn.einsum [e] = map(%b[e]) {
+  attn.tile_einsum [e] = map(%b[e]) {
   ^bb0(%f: i1):
     %r = arith.extui %f : i1 to i32
     attn.yield %r : i32
@@ -249,7 +249,7 @@ func.func @bits(%b: memref<16xi1>, %o: memref<16xi32>) {
 // CHECK: %[[OUT:.*]] = memref.collapse_shape %{{.*}} {{\[}}[0], [1, 2]] : memref<4x16x2xbf16> into memref<4x32xbf16>
 // CHECK: vector.store %[[BOTH]], %[[OUT]]
 func.func @interleaved(%a: memref<8x16xf32>, %o: memref<4x16x2xbf16>) {
-  attn.einsum [p,m,i] = %a[p*2-i+1,m] outs(%o) : (memref<8x16xf32>) -> memref<4x16x2xbf16>
+  attn.tile_einsum [p,m,i] = %a[p*2-i+1,m] outs(%o) : (memref<8x16xf32>) -> memref<4x16x2xbf16>
   return
 }
 
@@ -263,9 +263,9 @@ func.func @interleaved(%a: memref<8x16xf32>, %o: memref<4x16x2xbf16>) {
 // CHECK-NOT: vector.load %{{.*}} : memref<8x48xf32>
 // CHECK: return
 func.func @epilogue(%q: memref<64x48xf32>, %k: memref<8x64xf32>, %s: memref<8x48xf32>) {
-  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
       : (memref<64x48xf32>, memref<8x64xf32>) -> memref<8x48xf32>
-  attn.einsum [n,m] = map(%s[n,m]) {
+  attn.tile_einsum [n,m] = map(%s[n,m]) {
   ^bb0(%x: f32):
     %factor = arith.constant 0.3 : f32
     %y = arith.mulf %x, %factor : f32
@@ -281,9 +281,9 @@ func.func @epilogue(%q: memref<64x48xf32>, %k: memref<8x64xf32>, %s: memref<8x48
 // CHECK-COUNT-24: vector.store
 // CHECK: math.exp2
 func.func @no_epilogue(%q: memref<64x48xf32>, %k: memref<8x64xf32>, %s: memref<8x48xf32>) {
-  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
       : (memref<64x48xf32>, memref<8x64xf32>) -> memref<8x48xf32>
-  attn.einsum [n,m] = map(%s[n,m]) {
+  attn.tile_einsum [n,m] = map(%s[n,m]) {
   ^bb0(%x: f32):
     %y = math.exp2 %x : f32
     attn.yield %y : f32
@@ -300,9 +300,9 @@ func.func @no_epilogue(%q: memref<64x48xf32>, %k: memref<8x64xf32>, %s: memref<8
 // CHECK: vector.load %arg3
 // CHECK: arith.mulf
 func.func @another_tile(%q: memref<64x48xf32>, %k: memref<8x64xf32>, %s: memref<8x48xf32>, %t: memref<8x48xf32>) {
-  attn.einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
       : (memref<64x48xf32>, memref<8x64xf32>) -> memref<8x48xf32>
-  attn.einsum [n,m] = map(%t[n,m]) {
+  attn.tile_einsum [n,m] = map(%t[n,m]) {
   ^bb0(%x: f32):
     %factor = arith.constant 0.3 : f32
     %y = arith.mulf %x, %factor : f32

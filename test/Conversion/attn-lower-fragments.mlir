@@ -32,7 +32,7 @@ func.func @map(%n: index) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i
   %tile = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
   %max = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
   %s = memref.subview %tile[0, 0] [%n, 16] [1, 1] : memref<16x16xf32> to !part
-  attn.einsum [n0,m] = sub(%s[n0,m], %max[m]) outs(%s) : (!part, memref<16xf32>) -> !part
+  attn.tile_einsum [n0,m] = sub(%s[n0,m], %max[m]) outs(%s) : (!part, memref<16xf32>) -> !part
   return
 }
 
@@ -47,7 +47,7 @@ func.func @map(%n: index) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i
 func.func @later(%from: index, %n: index) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
   %tile = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
   %s = memref.subview %tile[%from, 0] [%n, 16] [1, 1] : memref<16x16xf32> to !part
-  attn.einsum [n0,m] = mul(%s[n0,m], %s[n0,m]) outs(%s) : (!part, !part) -> !part
+  attn.tile_einsum [n0,m] = mul(%s[n0,m], %s[n0,m]) outs(%s) : (!part, !part) -> !part
   return
 }
 
@@ -76,7 +76,7 @@ func.func @later(%from: index, %n: index) attributes {attn.lanes = "m", attn.war
 func.func @reduction() attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
   %s = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
   %d = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
-  attn.einsum [m] = %s[n0,m] reduce add(n0) outs(%d) accumulate : (memref<8x16xf32>) -> memref<16xf32>
+  attn.tile_einsum [m] = %s[n0,m] reduce add(n0) outs(%d) accumulate : (memref<8x16xf32>) -> memref<16xf32>
   return
 }
 
@@ -94,7 +94,7 @@ func.func @maximum(%n: index) attributes {attn.lanes = "m", attn.warp_lanes = 16
   %tile = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
   %max = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
   %s = memref.subview %tile[0, 0] [%n, 16] [1, 1] : memref<8x16xf32> to !part
-  attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+  attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
   return
 }
 
@@ -129,8 +129,8 @@ func.func @rows(%q: !rows, %o: memref<32x16xf32>, %w: memref<?xi8>) attributes {
   %s = memref.alloca() {attn.layout = "accumulator"} : memref<16x32xf32>
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
   %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !keys
-  attn.einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (!rows, !keys) -> memref<16x32xf32>
-  attn.einsum [m,n0] = %s[n0,m] outs(%o) : (memref<16x32xf32>) -> memref<32x16xf32>
+  attn.tile_einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (!rows, !keys) -> memref<16x32xf32>
+  attn.tile_einsum [m,n0] = %s[n0,m] outs(%o) : (memref<16x32xf32>) -> memref<32x16xf32>
   return
 }
 
@@ -162,10 +162,10 @@ func.func @rounding(%n: index, %values: memref<16x8xbf16>, %o: memref<16x8xf32>)
   %rounded = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xbf16>
   %s = memref.subview %tile[0, 0] [%n, 16] [1, 1] : memref<16x16xf32> to !part
   %p = memref.subview %rounded[0, 0] [%n, 16] [1, 1] : memref<16x16xbf16> to !weights
-  attn.einsum [n0,m] = %s[n0,m] outs(%p) : (!part) -> !weights
+  attn.tile_einsum [n0,m] = %s[n0,m] outs(%p) : (!part) -> !weights
   %sum = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
-  attn.einsum [f,m] = mul(%p[n0,m], %values[n0,f]) reduce add(n0) outs(%sum) : (!weights, memref<16x8xbf16>) -> memref<8x16xf32>
-  attn.einsum [m,f] = %sum[f,m] outs(%o) : (memref<8x16xf32>) -> memref<16x8xf32>
+  attn.tile_einsum [f,m] = mul(%p[n0,m], %values[n0,f]) reduce add(n0) outs(%sum) : (!weights, memref<16x8xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [m,f] = %sum[f,m] outs(%o) : (memref<8x16xf32>) -> memref<16x8xf32>
   return
 }
 
@@ -200,7 +200,7 @@ func.func @columns(%n: index, %w: memref<?xi8>) attributes {attn.lanes = "m", at
   %p = memref.subview %rounded[0, 0] [%n, 16] [1, 1] : memref<16x16xf16> to !weights
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf16>
   %values = memref.subview %padded[0, 0] [%n, 8] [1, 1] : memref<16x16xf16> to !values
-  attn.einsum [f,m] = mul(%p[n0,m], %values[n0,f]) reduce add(n0) outs(%sum) accumulate : (!weights, !values) -> memref<8x16xf32>
+  attn.tile_einsum [f,m] = mul(%p[n0,m], %values[n0,f]) reduce add(n0) outs(%sum) accumulate : (!weights, !values) -> memref<8x16xf32>
   return
 }
 
@@ -249,7 +249,7 @@ func.func @masked(%n: index, %w: memref<?xi8>) attributes {attn.lanes = "m", att
   %p = memref.subview %rounded[0, 0] [%n, 16] [1, 1] : memref<16x16xf16> to !weights
   %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf16>
   %values = memref.subview %padded[0, 0] [%n, 8] [1, 1] : memref<16x16xf16> to !values
-  attn.einsum [f,m] = map(%p[n0,m], %values[n0,f]) {
+  attn.tile_einsum [f,m] = map(%p[n0,m], %values[n0,f]) {
   ^bb0(%x: f32, %y: f32):
     %q = arith.mulf %x, %y : f32
     %i = attn.index m : index
@@ -290,8 +290,8 @@ func.func @masked(%n: index, %w: memref<?xi8>) attributes {attn.lanes = "m", att
 func.func @stores(%o: memref<?x8xbf16>, %l: memref<?xf32>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 64 : i64} {
   %sum = memref.alloca() {attn.layout = "accumulator"} : memref<8x32xf32>
   %d = memref.alloca() {attn.layout = "row_vector"} : memref<32xf32>
-  attn.einsum [m,f] = div(%sum[f,m], %d[m]) outs(%o) : (memref<8x32xf32>, memref<32xf32>) -> memref<?x8xbf16>
-  attn.einsum [m] = %d[m] outs(%l) : (memref<32xf32>) -> memref<?xf32>
+  attn.tile_einsum [m,f] = div(%sum[f,m], %d[m]) outs(%o) : (memref<8x32xf32>, memref<32xf32>) -> memref<?x8xbf16>
+  attn.tile_einsum [m] = %d[m] outs(%l) : (memref<32xf32>) -> memref<?xf32>
   return
 }
 
@@ -310,7 +310,7 @@ func.func @stores(%o: memref<?x8xbf16>, %l: memref<?xf32>) attributes {attn.lane
 func.func @repair() attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
   %sum = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
   %r = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
-  attn.einsum [f,m] = mul(%sum[f,m], %r[m]) outs(%sum) : (memref<8x16xf32>, memref<16xf32>) -> memref<8x16xf32>
+  attn.tile_einsum [f,m] = mul(%sum[f,m], %r[m]) outs(%sum) : (memref<8x16xf32>, memref<16xf32>) -> memref<8x16xf32>
   return
 }
 
@@ -328,7 +328,7 @@ func.func @repair() attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, at
 func.func @bias(%n: index, %bias: memref<16x?xf32>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
   %tile = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
   %s = memref.subview %tile[0, 0] [%n, 16] [1, 1] : memref<8x16xf32> to !part
-  attn.einsum [n0,m] = add(%s[n0,m], %bias[m,n0]) outs(%s) : (!part, memref<16x?xf32>) -> !part
+  attn.tile_einsum [n0,m] = add(%s[n0,m], %bias[m,n0]) outs(%s) : (!part, memref<16x?xf32>) -> !part
   return
 }
 
@@ -336,14 +336,14 @@ func.func @bias(%n: index, %bias: memref<16x?xf32>) attributes {attn.lanes = "m"
 
 // Einsums without the lanes, and functions of other threads, are left to others.
 // CHECK-LABEL: func.func @shared
-// CHECK: attn.einsum [f] =
+// CHECK: attn.tile_einsum [f] =
 // CHECK-LABEL: func.func @threads
-// CHECK: attn.einsum [m] =
+// CHECK: attn.tile_einsum [m] =
 func.func @shared(%k: memref<16x8xf32>, %s: memref<8xf32>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
-  attn.einsum [f] = %k[n0,f] reduce add(n0) outs(%s) : (memref<16x8xf32>) -> memref<8xf32>
+  attn.tile_einsum [f] = %k[n0,f] reduce add(n0) outs(%s) : (memref<16x8xf32>) -> memref<8xf32>
   return
 }
 func.func @threads(%k: memref<16xf32>, %s: memref<16xf32>) attributes {attn.lanes = "m", attn.block_threads = 32 : i64} {
-  attn.einsum [m] = %k[m] outs(%s) : (memref<16xf32>) -> memref<16xf32>
+  attn.tile_einsum [m] = %k[m] outs(%s) : (memref<16xf32>) -> memref<16xf32>
   return
 }

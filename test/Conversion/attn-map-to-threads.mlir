@@ -8,17 +8,17 @@
 // CHECK: scf.for
 // CHECK-NEXT: gpu.barrier
 // CHECK-NOT: gpu.barrier
-// CHECK: attn.einsum [e,m] = {{.*}}attn.thread_ranks = ["m"]
+// CHECK: attn.tile_einsum [e,m] = {{.*}}attn.thread_ranks = ["m"]
 // CHECK-NOT: gpu.barrier
-// CHECK: attn.einsum [m] = {{.*}}attn.thread_ranks = ["m"]
+// CHECK: attn.tile_einsum [m] = {{.*}}attn.thread_ranks = ["m"]
 // CHECK-NEXT: memref.view
 // CHECK-NEXT: gpu.barrier
-// CHECK-NEXT: attn.einsum [n0,e] = {{.*}}attn.thread_ranks = ["n0", "e"]
+// CHECK-NEXT: attn.tile_einsum [n0,e] = {{.*}}attn.thread_ranks = ["n0", "e"]
 // CHECK-NEXT: gpu.barrier
 // CHECK-NEXT: memref.view
-// CHECK-NEXT: attn.einsum [n0,m] = {{.*}}attn.thread_ranks = ["m"]
+// CHECK-NEXT: attn.tile_einsum [n0,m] = {{.*}}attn.thread_ranks = ["m"]
 // CHECK-NOT: gpu.barrier
-// CHECK: attn.einsum [m,e] = {{.*}}attn.thread_ranks = ["m"]
+// CHECK: attn.tile_einsum [m,e] = {{.*}}attn.thread_ranks = ["m"]
 // CHECK-NOT: gpu.barrier
 // CHECK: return
 func.func @lanes(%q: memref<?x8xf32>, %k: memref<4x8xbf16>, %o: memref<?x8xf32>, %begin: index, %end: index, %w: memref<?xi8>)
@@ -30,15 +30,15 @@ func.func @lanes(%q: memref<?x8xf32>, %k: memref<4x8xbf16>, %o: memref<?x8xf32>,
   %c704 = arith.constant 704 : index
   scf.for %i = %begin to %end step %c1 {
     %packed = memref.view %w[%c0][] : memref<?xi8> to memref<8x16xf32>
-    attn.einsum [e,m] = %q[m,e] outs(%packed) clamp [m] : (memref<?x8xf32>) -> memref<8x16xf32>
+    attn.tile_einsum [e,m] = %q[m,e] outs(%packed) clamp [m] : (memref<?x8xf32>) -> memref<8x16xf32>
     %sum = memref.view %w[%c512][] : memref<?xi8> to memref<16xf32>
-    attn.einsum [m] = %packed[e,m] reduce add(e) outs(%sum) : (memref<8x16xf32>) -> memref<16xf32>
+    attn.tile_einsum [m] = %packed[e,m] reduce add(e) outs(%sum) : (memref<8x16xf32>) -> memref<16xf32>
     %staged = memref.view %w[%c576][] : memref<?xi8> to memref<4x8xf32>
-    attn.einsum [n0,e] = %k[n0,e] outs(%staged) : (memref<4x8xbf16>) -> memref<4x8xf32>
+    attn.tile_einsum [n0,e] = %k[n0,e] outs(%staged) : (memref<4x8xbf16>) -> memref<4x8xf32>
     %scores = memref.view %w[%c704][] : memref<?xi8> to memref<4x16xf32>
-    attn.einsum [n0,m] = mul(%packed[e,m], %staged[n0,e]) reduce add(e) outs(%scores)
+    attn.tile_einsum [n0,m] = mul(%packed[e,m], %staged[n0,e]) reduce add(e) outs(%scores)
         : (memref<8x16xf32>, memref<4x8xf32>) -> memref<4x16xf32>
-    attn.einsum [m,e] = mul(%packed[e,m], %sum[m]) outs(%o) : (memref<8x16xf32>, memref<16xf32>) -> memref<?x8xf32>
+    attn.tile_einsum [m,e] = mul(%packed[e,m], %sum[m]) outs(%o) : (memref<8x16xf32>, memref<16xf32>) -> memref<?x8xf32>
   }
   return
 }
@@ -48,10 +48,10 @@ func.func @lanes(%q: memref<?x8xf32>, %k: memref<4x8xbf16>, %o: memref<?x8xf32>,
 // Who reads another thread's column waits for it: a reduction over the lanes, the
 // row of one lane, a number out of a column.
 // CHECK-LABEL: func.func @others
-// CHECK: attn.einsum [m] =
+// CHECK: attn.tile_einsum [m] =
 // CHECK-NEXT: memref.view
 // CHECK-NEXT: gpu.barrier
-// CHECK-NEXT: attn.einsum [] = {{.*}}attn.thread_ranks = []
+// CHECK-NEXT: attn.tile_einsum [] = {{.*}}attn.thread_ranks = []
 // CHECK-NEXT: gpu.barrier
 // CHECK: memref.load {{.*}} : memref<f32>
 // CHECK: scf.for
@@ -59,7 +59,7 @@ func.func @lanes(%q: memref<?x8xf32>, %k: memref<4x8xbf16>, %o: memref<?x8xf32>,
 // CHECK-NEXT: memref.load {{.*}} : memref<32xf32>
 // CHECK-NEXT: gpu.barrier
 // CHECK: memref.subview
-// CHECK-NEXT: attn.einsum [e] =
+// CHECK-NEXT: attn.tile_einsum [e] =
 // CHECK: outs({{.*}}) {attn.thread_ranks = ["e"]}
 // CHECK-NEXT: gpu.barrier
 func.func @others(%q: memref<32x8xf32>, %o: memref<8xf32>, %w: memref<?xi8>)
@@ -70,16 +70,16 @@ func.func @others(%q: memref<32x8xf32>, %o: memref<8xf32>, %w: memref<?xi8>)
   %c1024 = arith.constant 1024 : index
   %c1152 = arith.constant 1152 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<8x32xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<32x8xf32>) -> memref<8x32xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<32x8xf32>) -> memref<8x32xf32>
   %sum = memref.view %w[%c1024][] : memref<?xi8> to memref<32xf32>
-  attn.einsum [m] = %packed[e,m] reduce add(e) outs(%sum) : (memref<8x32xf32>) -> memref<32xf32>
+  attn.tile_einsum [m] = %packed[e,m] reduce add(e) outs(%sum) : (memref<8x32xf32>) -> memref<32xf32>
   %total = memref.view %w[%c1152][] : memref<?xi8> to memref<f32>
-  attn.einsum [] = %sum[m] reduce add(m) outs(%total) : (memref<32xf32>) -> memref<f32>
+  attn.tile_einsum [] = %sum[m] reduce add(m) outs(%total) : (memref<32xf32>) -> memref<f32>
   %all = memref.load %total[] : memref<f32>
   scf.for %row = %c0 to %c32 step %c1 {
     %one = memref.load %sum[%row] : memref<32xf32>
     %column = memref.subview %packed[0, %row] [8, 1] [1, 1] : memref<8x32xf32> to memref<8xf32, strided<[32], offset: ?>>
-    attn.einsum [e] = map(%column[e]) {
+    attn.tile_einsum [e] = map(%column[e]) {
     ^bb0(%x: f32):
       %y = arith.addf %x, %one : f32
       %z = arith.addf %y, %all : f32
@@ -93,17 +93,17 @@ func.func @others(%q: memref<32x8xf32>, %o: memref<8xf32>, %w: memref<?xi8>)
 
 // And so does every lane that reads the number of one.
 // CHECK-LABEL: func.func @number
-// CHECK: attn.einsum [m] =
+// CHECK: attn.tile_einsum [m] =
 // CHECK-NEXT: memref.subview
 // CHECK-NEXT: gpu.barrier
-// CHECK-NEXT: attn.einsum [m] =
+// CHECK-NEXT: attn.tile_einsum [m] =
 func.func @number(%q: memref<32xf32>, %o: memref<32xf32>, %row: index, %w: memref<?xi8>)
     attributes {attn.lanes = "m", attn.lane_tile = 32 : i64} {
   %c0 = arith.constant 0 : index
   %x = memref.view %w[%c0][] : memref<?xi8> to memref<32xf32>
-  attn.einsum [m] = %q[m] outs(%x) : (memref<32xf32>) -> memref<32xf32>
+  attn.tile_einsum [m] = %q[m] outs(%x) : (memref<32xf32>) -> memref<32xf32>
   %one = memref.subview %x[%row] [1] [1] : memref<32xf32> to memref<f32, strided<[], offset: ?>>
-  attn.einsum [m] = mul(%q[m], %one[]) outs(%o) : (memref<32xf32>, memref<f32, strided<[], offset: ?>>) -> memref<32xf32>
+  attn.tile_einsum [m] = mul(%q[m], %one[]) outs(%o) : (memref<32xf32>, memref<f32, strided<[], offset: ?>>) -> memref<32xf32>
   return
 }
 
@@ -185,20 +185,20 @@ func.func @search(%a: memref<?xi32>, %o: memref<i32>, %least: i32) {
 // CHECK-SAME: attn.block_threads = 64 : i64
 // CHECK: memref.alloca() {attn.layout = "row_vector"} : memref<32xf32>
 // CHECK-NOT: gpu.barrier
-// CHECK: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
 // CHECK-NOT: gpu.barrier
 // CHECK: scf.for
 // CHECK-NEXT: nvvm.cp.async.wait.group 0
 // CHECK-NEXT: gpu.barrier
-// CHECK-NEXT: attn.einsum [n0,e] = {{.*}} {attn.async}
-// CHECK-NEXT: attn.einsum [m] = %{{.*}}[m] outs(%{{.*}}) :
+// CHECK-NEXT: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
+// CHECK-NEXT: attn.tile_einsum [m] = %{{.*}}[m] outs(%{{.*}}) :
 // What has no lanes is shared out as ever.
 // CHECK: gpu.barrier
-// CHECK-NEXT: attn.einsum [] = {{.*}}attn.thread_ranks = []
+// CHECK-NEXT: attn.tile_einsum [] = {{.*}}attn.thread_ranks = []
 // CHECK-NEXT: gpu.barrier
 // CHECK: scf.for
 // CHECK-NEXT: gpu.barrier
-// CHECK-NEXT: attn.einsum [m] = %{{.*}}[m] outs(%{{.*}}) :
+// CHECK-NEXT: attn.tile_einsum [m] = %{{.*}}[m] outs(%{{.*}}) :
 func.func @warps(%k: memref<16x8xbf16>, %n: index, %w: memref<?xi8>)
     attributes {attn.lanes = "m", attn.lane_tile = 32 : i64, attn.warp_lanes = 16 : i64, attn.block_threads = 64 : i64} {
   %c0 = arith.constant 0 : index
@@ -207,16 +207,16 @@ func.func @warps(%k: memref<16x8xbf16>, %n: index, %w: memref<?xi8>)
   %max = memref.alloca() {attn.layout = "row_vector"} : memref<32xf32>
   %keys = memref.view %w[%c0][] : memref<?xi8> to memref<16x8xbf16>
   %total = memref.view %w[%c256][] : memref<?xi8> to memref<f32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (memref<16x8xbf16>) -> memref<16x8xbf16>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (memref<16x8xbf16>) -> memref<16x8xbf16>
   scf.for %i = %c0 to %n step %c1 {
     nvvm.cp.async.wait.group 0
     gpu.barrier
-    attn.einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (memref<16x8xbf16>) -> memref<16x8xbf16>
-    attn.einsum [m] = %max[m] outs(%max) : (memref<32xf32>) -> memref<32xf32>
-    attn.einsum [] = %keys[n0,e] reduce add(n0,e) outs(%total) : (memref<16x8xbf16>) -> memref<f32>
+    attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (memref<16x8xbf16>) -> memref<16x8xbf16>
+    attn.tile_einsum [m] = %max[m] outs(%max) : (memref<32xf32>) -> memref<32xf32>
+    attn.tile_einsum [] = %keys[n0,e] reduce add(n0,e) outs(%total) : (memref<16x8xbf16>) -> memref<f32>
   }
   scf.for %i = %c0 to %n step %c1 {
-    attn.einsum [m] = %max[m] outs(%max) : (memref<32xf32>) -> memref<32xf32>
+    attn.tile_einsum [m] = %max[m] outs(%max) : (memref<32xf32>) -> memref<32xf32>
   }
   return
 }

@@ -53,7 +53,7 @@ func.func @rows_run0(%q: memref<16x16xbf16>, %w: memref<?xi8>, %workspace: !llvm
   %c0 = arith.constant 0 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a tile over the lanes is not [column, lane]}}
-  attn.einsum [m,e] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [m,e] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   return
 }
 func.func @rows_worker() -> i64 {
@@ -69,7 +69,7 @@ func.func @diagonal_run0(%q: memref<16x16xbf16>, %o: memref<16xf32>, %w: memref<
   %c0 = arith.constant 0 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a tile over the lanes is not [column, lane]}}
-  attn.einsum [m] = %packed[m,m] outs(%o) : (memref<16x16xf32>) -> memref<16xf32>
+  attn.tile_einsum [m] = %packed[m,m] outs(%o) : (memref<16x16xf32>) -> memref<16xf32>
   return
 }
 func.func @diagonal_worker() -> i64 {
@@ -84,10 +84,10 @@ func.func @across_run0(%q: memref<16x16xbf16>, %o: memref<16xf32>, %w: memref<?x
     attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
   %c0 = arith.constant 0 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %row = memref.subview %packed[0, 3] [16, 1] [1, 1] : memref<16x16xf32> to memref<16xf32, strided<[16], offset: 3>>
   // expected-remark @+1 {{runs without tensor cores: a buffer is read across its lanes}}
-  attn.einsum [e] = %row[e] outs(%o) : (memref<16xf32, strided<[16], offset: 3>>) -> memref<16xf32>
+  attn.tile_einsum [e] = %row[e] outs(%o) : (memref<16xf32, strided<[16], offset: 3>>) -> memref<16xf32>
   return
 }
 func.func @across_worker() -> i64 {
@@ -120,7 +120,7 @@ func.func @number_run0(%q: memref<16x16xbf16>, %w: memref<?xi8>, %workspace: !ll
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a number is read out of a buffer over lanes}}
   %x = memref.load %packed[%c0, %c0] : memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   return
 }
 func.func @number_worker() -> i64 {
@@ -135,7 +135,7 @@ func.func @none_run0(%q: memref<16x16xbf16>, %w: memref<?xi8>, %workspace: !llvm
     attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
   %c0 = arith.constant 0 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   return
 }
 func.func @none_worker() -> i64 {
@@ -153,14 +153,14 @@ func.func @large_run0(%q: memref<16x16xf16>, %k: memref<16x16xf16>, %w: memref<?
   %c3072 = arith.constant 3072 : index
   %c4096 = arith.constant 4096 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<16x16xf16>) -> memref<16x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<16x16xf16>) -> memref<16x16xf32>
   %s = memref.view %w[%c3072][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
   %sum = memref.view %w[%c4096][] : memref<?xi8> to memref<16x16xf32>
   // expected-remark @+1 {{runs without tensor cores: weights that may be larger than 1 leave the range of f16}}
-  attn.einsum [f,m] = mul(%s[n0,m], %keys[n0,f]) reduce add(n0) outs(%sum) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
+  attn.tile_einsum [f,m] = mul(%s[n0,m], %keys[n0,f]) reduce add(n0) outs(%sum) : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
   return
 }
 func.func @large_worker() -> i64 {
@@ -177,10 +177,10 @@ func.func @tensor_run0(%q: memref<16x16xbf16>, %keys: memref<8x16xf32>, %w: memr
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a product of matrices is not of tiles in scratch}}
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   return
 }
@@ -198,16 +198,16 @@ func.func @computed_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %w: memr
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: an operand of a product of matrices is computed, and would be rounded to 16 bits}}
-  attn.einsum [n0,e] = map(%k[n0,e]) {
+  attn.tile_einsum [n0,e] = map(%k[n0,e]) {
   ^bb0(%x: f32):
     %y = arith.addf %x, %x : f32
     attn.yield %y : f32
   } outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   return
 }
@@ -226,16 +226,16 @@ func.func @factor_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %w: memref
   %c2048 = arith.constant 2048 : index
   %half = arith.constant 0.5 : f32
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: an operand of a product of matrices is computed, and would be rounded to 16 bits}}
-  attn.einsum [n0,e] = map(%k[n0,e]) {
+  attn.tile_einsum [n0,e] = map(%k[n0,e]) {
   ^bb0(%x: f32):
     %y = arith.mulf %x, %half : f32
     attn.yield %y : f32
   } outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   return
 }
@@ -253,12 +253,12 @@ func.func @wide_run0(%q: memref<16x16xbf16>, %k: memref<8x16xf32>, %w: memref<?x
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: an operand of a product of matrices is computed, and would be rounded to 16 bits}}
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xf32>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xf32>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   return
 }
@@ -276,13 +276,13 @@ func.func @two_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %j: memref<8x
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: an operand of a product of matrices is computed, and would be rounded to 16 bits}}
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
-  attn.einsum [n0,e] = %j[n0,e] outs(%keys) : (memref<8x16xf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %j[n0,e] outs(%keys) : (memref<8x16xf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   return
 }
@@ -301,12 +301,12 @@ func.func @zeros_run0(%q: memref<16x16xbf16>, %w: memref<?xi8>, %workspace: !llv
   %c2048 = arith.constant 2048 : index
   %zero = arith.constant 0.0 : f32
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = map() { attn.yield %zero : f32 } outs(%keys) : () -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = map() { attn.yield %zero : f32 } outs(%keys) : () -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: no operand of the product has 16 bits}}
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   return
 }
@@ -324,13 +324,13 @@ func.func @loaded_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %w: memref
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %x = memref.load %keys[%c0, %c0] : memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a number is read out of an operand of the product}}
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   return
 }
@@ -348,12 +348,12 @@ func.func @types_run0(%q: memref<16x16xf16>, %k: memref<8x16xbf16>, %w: memref<?
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: the operands of a product have different types}}
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   return
 }
@@ -371,16 +371,16 @@ func.func @rounded_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %w: memre
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = map(%q[m,e]) {
+  attn.tile_einsum [e,m] = map(%q[m,e]) {
   ^bb0(%x: f32):
     %y = arith.addf %x, %x : f32
     attn.yield %y : f32
   } outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: the tile over the lanes is computed, and would be rounded to 16 bits}}
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   return
 }
@@ -399,16 +399,16 @@ func.func @sum_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %w: memref<?x
   %c2048 = arith.constant 2048 : index
   %half = arith.constant 0.5 : f32
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = map(%q[m,e]) {
+  attn.tile_einsum [e,m] = map(%q[m,e]) {
   ^bb0(%x: f32):
     %y = arith.mulf %x, %half : f32
     attn.yield %y : f32
   } outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a sum goes on whose products have a factor}}
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s) accumulate
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s) accumulate
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   return
 }
@@ -429,18 +429,18 @@ func.func @part_run0(%q: memref<16x16xbf16>, %k: memref<32x16xbf16>, %v: memref<
   %c6144 = arith.constant 6144 : index
   %c7168 = arith.constant 7168 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<32x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<32x16xbf16>) -> memref<32x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<32x16xbf16>) -> memref<32x16xf32>
   %s = memref.view %w[%c4096][] : memref<?xi8> to memref<32x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<32x16xf32>) -> memref<32x16xf32>
   %values = memref.view %w[%c6144][] : memref<?xi8> to memref<16x8xf32>
-  attn.einsum [n0,f] = %v[n0,f] outs(%values) : (memref<16x8xbf16>) -> memref<16x8xf32>
+  attn.tile_einsum [n0,f] = %v[n0,f] outs(%values) : (memref<16x8xbf16>) -> memref<16x8xf32>
   %some = memref.subview %s[16, 0] [16, 16] [1, 1] : memref<32x16xf32> to memref<16x16xf32, strided<[16, 1], offset: 256>>
   %sum = memref.view %w[%c7168][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: an operand of the product begins within its tile}}
-  attn.einsum [f,m] = mul(%some[n0,m], %values[n0,f]) reduce add(n0) outs(%sum)
+  attn.tile_einsum [f,m] = mul(%some[n0,m], %values[n0,f]) reduce add(n0) outs(%sum)
       : (memref<16x16xf32, strided<[16, 1], offset: 256>>, memref<16x8xf32>) -> memref<8x16xf32>
   return
 }
@@ -458,12 +458,12 @@ func.func @depth_run0(%q: memref<16x24xbf16>, %k: memref<8x24xbf16>, %w: memref<
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<24x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x24xbf16>) -> memref<24x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x24xbf16>) -> memref<24x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x24xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x24xbf16>) -> memref<8x24xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x24xbf16>) -> memref<8x24xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a product of matrices has a depth of 24 and 8 columns, no multiples of 16 and 8}}
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<24x16xf32>, memref<8x24xf32>) -> memref<8x16xf32>
   return
 }
@@ -481,12 +481,12 @@ func.func @columns_run0(%q: memref<16x16xbf16>, %k: memref<4x16xbf16>, %w: memre
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<4x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<4x16xbf16>) -> memref<4x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<4x16xbf16>) -> memref<4x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<4x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a product of matrices has a depth of 16 and 4 columns, no multiples of 16 and 8}}
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<4x16xf32>) -> memref<4x16xf32>
   return
 }
@@ -504,15 +504,15 @@ func.func @statistics_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %l: me
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a tile over the lanes holds no f32}}
   %half = memref.view %w[%c2048][] : memref<?xi8> to memref<16xbf16>
-  attn.einsum [m] = %l[m] outs(%half) : (memref<16xbf16>) -> memref<16xbf16>
+  attn.tile_einsum [m] = %l[m] outs(%half) : (memref<16xbf16>) -> memref<16xbf16>
   return
 }
 func.func @statistics_worker() -> i64 {
@@ -529,15 +529,15 @@ func.func @tile_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %l: memref<1
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a tile has 12 columns, no multiple of 8}}
   %odd = memref.view %w[%c2048][] : memref<?xi8> to memref<12x16xf32>
-  attn.einsum [f,m] = %l[f,m] outs(%odd) : (memref<12x16xf32>) -> memref<12x16xf32>
+  attn.tile_einsum [f,m] = %l[f,m] outs(%odd) : (memref<12x16xf32>) -> memref<12x16xf32>
   return
 }
 func.func @tile_worker() -> i64 {
@@ -554,16 +554,16 @@ func.func @parts_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %w: memref<
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   %low = memref.subview %s[0, 0] [4, 16] [1, 1] : memref<8x16xf32> to memref<4x16xf32, strided<[16, 1]>>
   %high = memref.subview %s[4, 0] [4, 16] [1, 1] : memref<8x16xf32> to memref<4x16xf32, strided<[16, 1], offset: 64>>
   // expected-remark @+1 {{runs without tensor cores: parts of tiles begin at different columns}}
-  attn.einsum [n0,m] = %high[n0,m] outs(%low)
+  attn.tile_einsum [n0,m] = %high[n0,m] outs(%low)
       : (memref<4x16xf32, strided<[16, 1], offset: 64>>) -> memref<4x16xf32, strided<[16, 1]>>
   return
 }
@@ -581,14 +581,14 @@ func.func @lanesum_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %o: memre
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: it reduces over the lanes}}
-  attn.einsum [n0] = %s[n0,m] reduce add(m) outs(%o) : (memref<8x16xf32>) -> memref<8xf32>
+  attn.tile_einsum [n0] = %s[n0,m] reduce add(m) outs(%o) : (memref<8x16xf32>) -> memref<8xf32>
   return
 }
 func.func @lanesum_worker() -> i64 {
@@ -605,14 +605,14 @@ func.func @ranks_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %o: memref<
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a tile has more than one rank beside the lanes}}
-  attn.einsum [m,c,n0] = %s[n0,m] outs(%o) : (memref<8x16xf32>) -> memref<16x2x8xf32>
+  attn.tile_einsum [m,c,n0] = %s[n0,m] outs(%o) : (memref<8x16xf32>) -> memref<16x2x8xf32>
   return
 }
 func.func @ranks_worker() -> i64 {
@@ -629,14 +629,14 @@ func.func @dynamic_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %o: memre
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: a result has columns that depend on data}}
-  attn.einsum [m,n0] = %s[n0,m] outs(%o) : (memref<8x16xf32>) -> memref<16x?xf32>
+  attn.tile_einsum [m,n0] = %s[n0,m] outs(%o) : (memref<8x16xf32>) -> memref<16x?xf32>
   return
 }
 func.func @dynamic_worker() -> i64 {
@@ -653,16 +653,16 @@ func.func @reduced_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %l: memre
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   %c4096 = arith.constant 4096 : index
   %sum = memref.view %w[%c4096][] : memref<?xi8> to memref<16xf32>
   // expected-remark @+1 {{runs without tensor cores: it reduces what is no tile over the lanes}}
-  attn.einsum [m] = %l[m,n0] reduce add(n0) outs(%sum) : (memref<16x8xf32>) -> memref<16xf32>
+  attn.tile_einsum [m] = %l[m,n0] reduce add(n0) outs(%sum) : (memref<16x8xf32>) -> memref<16xf32>
   return
 }
 func.func @reduced_worker() -> i64 {
@@ -679,14 +679,14 @@ func.func @stored_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %o: memref
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: it reduces what is no tile over the lanes}}
-  attn.einsum [m] = %s[n0,m] reduce add(n0) outs(%o) : (memref<8x16xf32>) -> memref<16xf32>
+  attn.tile_einsum [m] = %s[n0,m] reduce add(n0) outs(%o) : (memref<8x16xf32>) -> memref<16xf32>
   return
 }
 func.func @stored_worker() -> i64 {
@@ -703,20 +703,20 @@ func.func @masked_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %v: memref
   %c1024 = arith.constant 1024 : index
   %c2048 = arith.constant 2048 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
   %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
   %c3072 = arith.constant 3072 : index
   %c4096 = arith.constant 4096 : index
   %zero = arith.constant 0.0 : f32
   %values = memref.view %w[%c3072][] : memref<?xi8> to memref<8x8xf32>
-  attn.einsum [n0,f] = %v[n0,f] outs(%values) : (memref<8x8xf32>) -> memref<8x8xf32>
+  attn.tile_einsum [n0,f] = %v[n0,f] outs(%values) : (memref<8x8xf32>) -> memref<8x8xf32>
   %sum = memref.view %w[%c4096][] : memref<?xi8> to memref<8x16xf32>
   // expected-remark @+1 {{runs without tensor cores: it sums what is no tile and no operand of a product}}
-  attn.einsum [f,m] = map(%s[n0,m], %values[n0,f]) {
+  attn.tile_einsum [f,m] = map(%s[n0,m], %values[n0,f]) {
   ^bb0(%x: f32, %y: f32):
     %p = arith.mulf %x, %y : f32
     %i = attn.index m : index
@@ -743,11 +743,11 @@ func.func @registers_run0(%q: memref<16x16xbf16>, %k: memref<408x16xbf16>, %w: m
   %c2048 = arith.constant 2048 : index
   %c65536 = arith.constant 65536 : index
   %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
-  attn.einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
   %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<408x16xf32>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<408x16xbf16>) -> memref<408x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<408x16xbf16>) -> memref<408x16xf32>
   %s = memref.view %w[%c65536][] : memref<?xi8> to memref<408x16xf32>
-  attn.einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
       : (memref<16x16xf32>, memref<408x16xf32>) -> memref<408x16xf32>
   return
 }

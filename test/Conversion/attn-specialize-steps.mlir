@@ -11,10 +11,10 @@
 // CHECK-NEXT: %[[WHOLE:.*]] = arith.cmpi eq, %[[SIZE]], %[[ALL]] : index
 // CHECK-NEXT: scf.if %[[WHOLE]] {
 // CHECK-NEXT: %[[SAME:.*]] = memref.subview %[[TILE]][0, 0] [%[[ALL]], 16] [1, 1]
-// CHECK-NEXT: attn.einsum [n0,m] = map(%[[SAME]]
+// CHECK-NEXT: attn.tile_einsum [n0,m] = map(%[[SAME]]
 // CHECK: } else {
 // CHECK-NEXT: %[[SOME:.*]] = memref.subview %[[TILE]][0, 0] [%[[SIZE]], 16] [1, 1]
-// CHECK-NEXT: attn.einsum [n0,m] = map(%[[SOME]]
+// CHECK-NEXT: attn.tile_einsum [n0,m] = map(%[[SOME]]
 // CHECK: return
 !part = memref<?x16xf32, strided<[16, 1]>>
 func.func @plain(%begin: index, %end: index) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
@@ -24,7 +24,7 @@ func.func @plain(%begin: index, %end: index) attributes {attn.lanes = "m", attn.
     gpu.barrier
     %size = arith.minsi %i, %c16 : index
     %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
-    attn.einsum [n0,m] = map(%s[n0,m]) {
+    attn.tile_einsum [n0,m] = map(%s[n0,m]) {
     ^bb0(%x: f32):
       %y = math.exp2 %x : f32
       attn.yield %y : f32
@@ -41,12 +41,12 @@ func.func @plain(%begin: index, %end: index) attributes {attn.lanes = "m", attn.
 // CHECK: scf.if %{{.*}} {
 // CHECK: arith.cmpi eq
 // CHECK: scf.if
-// CHECK: attn.einsum
+// CHECK: attn.tile_einsum
 // CHECK: } else {
-// CHECK: attn.einsum
+// CHECK: attn.tile_einsum
 // CHECK: } else {
 // CHECK-NOT: scf.if
-// CHECK: attn.einsum [m] = {{.*}} reduce max(n0)
+// CHECK: attn.tile_einsum [m] = {{.*}} reduce max(n0)
 // CHECK-NOT: attn.einsum
 // CHECK: return
 !part = memref<?x16xf32, strided<[16, 1]>>
@@ -58,10 +58,10 @@ func.func @masked(%begin: index, %end: index, %full: i1) attributes {attn.lanes 
     %size = arith.minsi %i, %c16 : index
     scf.if %full {
       %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
-      attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+      attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
     } else {
       %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
-      attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+      attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
     }
   }
   return
@@ -81,12 +81,12 @@ func.func @left(%begin: index, %end: index, %first: index, %sizes: memref<?xinde
   %max = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
   scf.for %i = %begin to %end step %c1 {
     %later = memref.subview %tile[%first, 0] [%i, 16] [1, 1] : memref<16x16xf32> to memref<?x16xf32, strided<[16, 1], offset: ?>>
-    attn.einsum [m] = %later[n0,m] reduce max(n0) outs(%max) : (memref<?x16xf32, strided<[16, 1], offset: ?>>) -> memref<16xf32>
-    attn.einsum [m] = %tile[n0,m] reduce max(n0) outs(%max) : (memref<16x16xf32>) -> memref<16xf32>
+    attn.tile_einsum [m] = %later[n0,m] reduce max(n0) outs(%max) : (memref<?x16xf32, strided<[16, 1], offset: ?>>) -> memref<16xf32>
+    attn.tile_einsum [m] = %tile[n0,m] reduce max(n0) outs(%max) : (memref<16x16xf32>) -> memref<16xf32>
     scf.execute_region {
       %size = memref.load %sizes[%i] : memref<?xindex>
       %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
-      attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+      attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
       scf.yield
     }
   }
@@ -113,7 +113,7 @@ func.func @outer(%begin: index, %end: index, %size: index) attributes {attn.lane
   %max = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
   scf.for %i = %begin to %end step %c1 {
     %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
-    attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+    attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
     scf.for %j = %begin to %end step %c1 {
     }
   }
@@ -123,7 +123,7 @@ func.func @threads(%begin: index, %end: index, %size: index, %tile: memref<16x16
   %c1 = arith.constant 1 : index
   scf.for %i = %begin to %end step %c1 {
     %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
-    attn.einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
+    attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
   }
   return
 }

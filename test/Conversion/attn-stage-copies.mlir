@@ -9,7 +9,7 @@
 // CHECK-NEXT: scf.if %[[ANY]] {
 // CHECK: memref.subview %[[K:.*]][%[[BEGIN]], 0] [16, 16] [1, 1]
 // CHECK: memref.view %{{.*}}[%c64{{.*}}][] : memref<?xi8> to memref<16x24xbf16>
-// CHECK: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
 // CHECK: }
 // CHECK: scf.for %[[I:.*]] = %[[BEGIN]] to %[[END]] step %[[STEP:.*]] {
 // CHECK-NEXT: nvvm.cp.async.wait.group 0
@@ -28,12 +28,12 @@
 // CHECK: scf.if %[[HAS]] {
 // CHECK: memref.subview %[[K]][%[[FOLLOWING]], 0]
 // CHECK: memref.view %{{.*}}[%[[NEXT]]][]
-// CHECK: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
 // CHECK: }
 // CHECK: memref.view %{{.*}}[%[[OWN]]][]
 // CHECK-NOT: attn.einsum [n0,e]
 // CHECK-NOT: gpu.barrier
-// CHECK: attn.einsum [n0,m] =
+// CHECK: attn.tile_einsum [n0,m] =
 // CHECK: return
 // CHECK-LABEL: func.func @step_worker
 // CHECK: return %c1984_i64
@@ -42,10 +42,10 @@
 // SMALL: scf.for
 // SMALL-NOT: scf.if
 // SMALL: gpu.barrier
-// SMALL-NEXT: attn.einsum [n0,e] = {{.*}} {attn.async}
+// SMALL-NEXT: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
 // SMALL-NEXT: nvvm.cp.async.wait.group 0
 // SMALL-NEXT: gpu.barrier
-// SMALL-NEXT: attn.einsum [n0,m] =
+// SMALL-NEXT: attn.tile_einsum [n0,m] =
 // SMALL-LABEL: func.func @step_worker
 // SMALL: return %c1216_i64
 !rows = memref<16x16xbf16, strided<[24, 1]>>
@@ -58,8 +58,8 @@ func.func @step_run0(%q: memref<16x16xbf16>, %k: memref<?x16xbf16>, %begin: inde
     %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to memref<16x16xbf16, strided<[16, 1], offset: ?>>
     %padded = memref.view %w[%c64][] : memref<?xi8> to memref<16x24xbf16>
     %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-    attn.einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
-    attn.einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
+    attn.tile_einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+    attn.tile_einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
   }
   return
 }
@@ -76,20 +76,20 @@ func.func @step_worker() -> i64 {
 // CHECK: scf.for
 // CHECK-NEXT: nvvm.cp.async.wait.group 0
 // CHECK: scf.if
-// CHECK-COUNT-1: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK-COUNT-1: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
 // CHECK: }
 // CHECK: %[[STAGE:.*]] = memref.view {{.*}} to memref<16x24xbf16>
 // CHECK: scf.if %arg
 // CHECK-NOT: gpu.barrier
 // CHECK: memref.subview %[[STAGE]]
 // CHECK-NOT: gpu.barrier
-// CHECK: attn.einsum [n0,m] = mul(
+// CHECK: attn.tile_einsum [n0,m] = mul(
 // CHECK: else
 // CHECK: memref.subview %[[STAGE]]
 // CHECK-NOT: attn.einsum [n0,e]
-// CHECK: attn.einsum [n0,m] = mul(
+// CHECK: attn.tile_einsum [n0,m] = mul(
 // CHECK: gpu.barrier
-// CHECK-NEXT: attn.einsum [n0,f] = {{.*}} {attn.async}
+// CHECK-NEXT: attn.tile_einsum [n0,f] = {{.*}} {attn.async}
 // CHECK-NEXT: nvvm.cp.async.wait.group 0
 // CHECK-NEXT: gpu.barrier
 !rows = memref<16x16xbf16, strided<[24, 1]>>
@@ -104,17 +104,17 @@ func.func @branches_run0(%q: memref<16x16xbf16>, %k: memref<?x16xbf16>, %end: in
       %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to memref<16x16xbf16, strided<[16, 1], offset: ?>>
       %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
       %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-      attn.einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
-      attn.einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
+      attn.tile_einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+      attn.tile_einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
     } else {
       %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to memref<16x16xbf16, strided<[16, 1], offset: ?>>
       %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
       %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-      attn.einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
-      attn.einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
+      attn.tile_einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+      attn.tile_einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
       %more = memref.view %w[%c768][] : memref<?xi8> to memref<16x24xbf16>
       %values = memref.subview %more[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-      attn.einsum [n0,f] = %part[n0,f] outs(%values) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+      attn.tile_einsum [n0,f] = %part[n0,f] outs(%values) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
     }
   }
   return
@@ -131,16 +131,16 @@ func.func @branches_worker() -> i64 {
 // CHECK-LABEL: func.func @tables_run0
 // CHECK: scf.if
 // CHECK: memref.load %arg1
-// CHECK: attn.einsum [n0,f] = {{.*}} {attn.async}
+// CHECK: attn.tile_einsum [n0,f] = {{.*}} {attn.async}
 // CHECK: scf.for
 // CHECK-NEXT: nvvm.cp.async.wait.group 0
 // CHECK-NEXT: gpu.barrier
 // CHECK: scf.if
 // CHECK: memref.load %arg1
-// CHECK: attn.einsum [n0,f] = {{.*}} {attn.async}
+// CHECK: attn.tile_einsum [n0,f] = {{.*}} {attn.async}
 // CHECK: }
 // CHECK: gpu.barrier
-// CHECK-NEXT: attn.einsum [n0,e] = {{.*}} {attn.async}
+// CHECK-NEXT: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
 // CHECK-NEXT: nvvm.cp.async.wait.group 0
 // CHECK-NEXT: gpu.barrier
 // CHECK-NOT: attn.einsum
@@ -159,12 +159,12 @@ func.func @tables_run0(%k: memref<?x16xbf16>, %table: memref<?xindex>, %end: ind
     %part = memref.subview %k[%row, 0] [16, 16] [1, 1] : memref<?x16xbf16> to !part
     %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
     %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-    attn.einsum [n0,e] = %part[n0,e] outs(%keys) : (!part) -> !rows
+    attn.tile_einsum [n0,e] = %part[n0,e] outs(%keys) : (!part) -> !rows
     %named = memref.load %table[%i] : memref<?xindex>
     %other = memref.subview %k[%named, 0] [16, 16] [1, 1] : memref<?x16xbf16> to !part
     %more = memref.view %w[%c768][] : memref<?xi8> to memref<16x24xbf16>
     %values = memref.subview %more[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-    attn.einsum [n0,f] = %other[n0,f] outs(%values) : (!part) -> !rows
+    attn.tile_einsum [n0,f] = %other[n0,f] outs(%values) : (!part) -> !rows
   }
   return
 }
@@ -193,11 +193,11 @@ func.func @turns_run0(%k: memref<?x16xbf16>, %v: memref<?x16xbf16>, %end: index,
     %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to !part
     %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
     %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-    attn.einsum [n0,e] = %part[n0,e] outs(%keys) : (!part) -> !rows
+    attn.tile_einsum [n0,e] = %part[n0,e] outs(%keys) : (!part) -> !rows
     %other = memref.subview %v[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to !part
     %again = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
     %values = memref.subview %again[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
-    attn.einsum [n0,f] = %other[n0,f] outs(%values) : (!part) -> !rows
+    attn.tile_einsum [n0,f] = %other[n0,f] outs(%values) : (!part) -> !rows
   }
   return
 }
@@ -216,6 +216,6 @@ func.func @turns_worker() -> i64 {
 func.func @threads_run0(%k: memref<16x16xbf16>, %w: memref<?xi8>, %workspace: !llvm.ptr) attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
   %c0 = arith.constant 0 : index
   %keys = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xbf16>
-  attn.einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<16x16xbf16>) -> memref<16x16xbf16>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<16x16xbf16>) -> memref<16x16xbf16>
   return
 }

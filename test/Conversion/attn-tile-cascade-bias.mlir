@@ -3,8 +3,8 @@
 // Scores that are a contraction plus a bias are not added up in two parts: they
 // fill the points of a step only, and are masked where they are made.
 // CHECK-LABEL: func.func @biased_run0
-// CHECK: attn.einsum [n0,m] = mul({{.*}}) reduce add(e) outs(%{{.*}}) :
-// CHECK: attn.einsum [n0,m] = add({{.*}}) outs(%{{.*}}) clamp [m] : ({{.*}}) -> memref<?x16xf32
+// CHECK: attn.tile_einsum [n0,m] = mul({{.*}}) reduce add(e) outs(%{{.*}}) :
+// CHECK: attn.tile_einsum [n0,m] = add({{.*}}) outs(%{{.*}}) clamp [m] : ({{.*}}) -> memref<?x16xf32
 // CHECK-LABEL: func.func @biased_shared
 func.func @biased(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %b: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %B = %b) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x?xf32>) -> tensor<?xf32> {

@@ -6,9 +6,9 @@
 // CHECK-LABEL: func.func @few_items0
 // CHECK: return %c2_i64
 // CHECK-LABEL: func.func @few_run0
-// CHECK: attn.einsum [g,m,f] = map()
+// CHECK: attn.tile_einsum [g,m,f] = map()
 // CHECK: -> memref<2x2x64xf32>
-// CHECK: attn.einsum [g,m,e] = map(
+// CHECK: attn.tile_einsum [g,m,e] = map(
 // CHECK: clamp [m] : {{.*}} -> memref<2x2x64xf32>
 // Keys begin on whole vectors. They are asked for 16 ahead, values with them,
 // where an item has more of them than caches hold.
@@ -21,12 +21,12 @@
 // CHECK: memref.prefetch %arg{{[0-9]+}}
 // CHECK: memref.prefetch %arg{{[0-9]+}}
 // Narrow keys and values are read as they are: no step converts them.
-// CHECK: attn.einsum [g,m,n0] = mul(%{{.*}}[g,m,e], %{{.*}}[n0,e]) reduce add(e) outs(%{{.*}}) : (memref<2x2x64xf32>, memref<?x64xbf16, {{.*}}>) -> memref<2x2x?xf32, {{.*}}>
-// CHECK: attn.einsum [g,m] = %{{.*}}[g,m,n0] reduce max(n0)
-// CHECK: attn.einsum [g,m,f] = mul(%{{.*}}[g,m,n0], %{{.*}}[n0,f]) reduce add(n0) outs(%{{.*}}) accumulate : (memref<2x2x?xf32, {{.*}}>, memref<?x64xbf16, {{.*}}>) -> memref<2x2x64xf32>
+// CHECK: attn.tile_einsum [g,m,n0] = mul(%{{.*}}[g,m,e], %{{.*}}[n0,e]) reduce add(e) outs(%{{.*}}) : (memref<2x2x64xf32>, memref<?x64xbf16, {{.*}}>) -> memref<2x2x?xf32, {{.*}}>
+// CHECK: attn.tile_einsum [g,m] = %{{.*}}[g,m,n0] reduce max(n0)
+// CHECK: attn.tile_einsum [g,m,f] = mul(%{{.*}}[g,m,n0], %{{.*}}[n0,f]) reduce add(n0) outs(%{{.*}}) accumulate : (memref<2x2x?xf32, {{.*}}>, memref<?x64xbf16, {{.*}}>) -> memref<2x2x64xf32>
 // CHECK: } else {
 // The other steps test the queries, which are the tile, and keys.
-// CHECK: attn.einsum [g,m,n0] = map(
+// CHECK: attn.tile_einsum [g,m,n0] = map(
 // CHECK: attn.index m
 // CHECK: attn.index n0
 func.func @few(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x2x?x64xbf16>, %v: tensor<1x2x?x64xbf16>) -> tensor<1x4x2x64xbf16> {

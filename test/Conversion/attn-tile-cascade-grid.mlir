@@ -17,9 +17,9 @@
 // CHECK: %[[END:.*]] = arith.select %{{.*}}, %c0, %[[KEYS]]
 // CHECK: scf.for %{{.*}} = %c0 to %[[END]] step %c32
 // CHECK: scf.if
-// CHECK: attn.einsum [n0,m]
+// CHECK: attn.tile_einsum [n0,m]
 // CHECK: else
-// CHECK: attn.einsum [n0,m]
+// CHECK: attn.tile_einsum [n0,m]
 // CHECK: arith.cmpi sge
 // CHECK: arith.cmpi slt
 // CHECK: scf.for %[[ROW:.*]] = %c0 to %[[ROWS]] step %c1

@@ -41,8 +41,8 @@ func.func @blocks(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>,
 // CHECK: memref.load %arg3[
 // CHECK-DAG: memref.prefetch %arg1[
 // CHECK-DAG: memref.prefetch %arg2[
-// CHECK: attn.einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[%{{.*}}[n0],e]) reduce add(e)
-// CHECK: attn.einsum [n0,f] = %{{.*}}[%{{.*}}[n0],f] outs(
+// CHECK: attn.tile_einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[%{{.*}}[n0],e]) reduce add(e)
+// CHECK: attn.tile_einsum [n0,f] = %{{.*}}[%{{.*}}[n0],f] outs(
 func.func @tokens(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %x: tensor<?x?xi32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %X = %x) where indices(16, %X[]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
       : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x?xi32>) -> tensor<?x8xf32> {

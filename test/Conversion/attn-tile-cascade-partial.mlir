@@ -10,36 +10,36 @@
 // CHECK: scf.for %[[TILE:.*]] =
 // Full: no mask.
 // CHECK: scf.if
-// CHECK: attn.einsum [n0,m] = mul(
+// CHECK: attn.tile_einsum [n0,m] = mul(
 // CHECK-NOT: arith.select
-// CHECK: attn.einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [n0,m] = map(
 // CHECK: math.exp
 // CHECK-NOT: arith.select
 // CHECK: } else {
 // Partial: the scores whole, then a mask before and after the full range.
 // CHECK: %[[FROM:.*]] = arith.minsi
 // CHECK: %[[TO:.*]] = arith.minsi
-// CHECK: attn.einsum [n0,m] = mul(
+// CHECK: attn.tile_einsum [n0,m] = mul(
 // CHECK: %[[HEAD:.*]] = arith.subi %[[FROM]], %{{.*}} : index
 // CHECK: memref.subview %[[S:.*]][%{{.*}}, 0] [%[[HEAD]], 16]
-// CHECK: attn.einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [n0,m] = map(
 // CHECK: arith.select
 // CHECK: %[[TAIL:.*]] = arith.subi %{{.*}}, %[[TO]] : index
 // CHECK: memref.subview %[[S]][%{{.*}}, 0] [%[[TAIL]], 16]
-// CHECK: attn.einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [n0,m] = map(
 // CHECK: arith.select
 // The weights in three parts, of which the middle one has no mask.
-// CHECK: attn.einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [n0,m] = map(
 // CHECK: math.exp
 // CHECK: arith.select
-// CHECK: attn.einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [n0,m] = map(
 // CHECK: math.exp
 // CHECK-NOT: arith.select
 // CHECK: attn.yield
-// CHECK: attn.einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [n0,m] = map(
 // CHECK: math.exp
 // CHECK: arith.select
-// CHECK: attn.einsum [m] = {{.*}} reduce add(n0)
+// CHECK: attn.tile_einsum [m] = {{.*}} reduce add(n0)
 func.func @causal(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%Q = %q, %K = %k) where causal over (m, n) align top_left
       mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []>

@@ -4,16 +4,16 @@
 // CHECK-LABEL: func.func @permuted_run0
 // The tokens of the rows, one for each lane.
 // CHECK: %[[ROWS:.*]] = memref.view %{{.*}} : memref<?xi8> to memref<16xi32>
-// CHECK: attn.einsum [m] = map(%{{.*}}[m]) {
+// CHECK: attn.tile_einsum [m] = map(%{{.*}}[m]) {
 // CHECK: } outs(%[[ROWS]]) clamp [m]
-// CHECK: attn.einsum [e,m] = %{{.*}}[%[[ROWS]][m],e] outs(
+// CHECK: attn.tile_einsum [e,m] = %{{.*}}[%[[ROWS]][m],e] outs(
 // No step is free of tests, as tokens may be dead in any slot.
 // CHECK: scf.for
 // CHECK-NOT: scf.if
 // Keys are read in place, each row once.
-// CHECK: attn.einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[%{{.*}}[n0],e]) reduce add(e)
+// CHECK: attn.tile_einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[%{{.*}}[n0],e]) reduce add(e)
 // Before the full slots: slots and tokens are tested. The index of n is the token.
-// CHECK: attn.einsum [n0,m] = map(%{{.*}}[n0,m], %[[ROWS]][m], %{{.*}}[n0]) {
+// CHECK: attn.tile_einsum [n0,m] = map(%{{.*}}[n0,m], %[[ROWS]][m], %{{.*}}[n0]) {
 // CHECK: ^bb0(%{{.*}}: f32, %[[M:.*]]: i32, %[[N:.*]]: i32):
 // CHECK: arith.sitofp %[[N]]
 // CHECK: attn.index m
@@ -21,20 +21,20 @@
 // CHECK: arith.andi
 // CHECK: arith.select
 // In them: tokens alone.
-// CHECK: attn.einsum [n0,m] = map(%{{.*}}[n0,m], %[[ROWS]][m], %{{.*}}[n0]) {
+// CHECK: attn.tile_einsum [n0,m] = map(%{{.*}}[n0,m], %[[ROWS]][m], %{{.*}}[n0]) {
 // CHECK-NOT: attn.index
 // CHECK: arith.select
 // CHECK: attn.yield
 // Values are gathered by the load of the tile; then each row is stored where its
 // token lies.
-// CHECK: attn.einsum [n0,f] = %{{.*}}[%{{.*}}[n0],f] outs(
+// CHECK: attn.tile_einsum [n0,f] = %{{.*}}[%{{.*}}[n0],f] outs(
 // CHECK: scf.for %[[ROW:.*]] = %c0 to
 // CHECK: %[[LOADED:.*]] = memref.load %[[ROWS]][%[[ROW]]] : memref<16xi32>
 // CHECK: %[[CAST:.*]] = arith.index_cast %[[LOADED]]
 // CHECK: %[[LEAST:.*]] = arith.minsi %[[CAST]]
 // CHECK: %[[TOKEN:.*]] = arith.maxsi %[[LEAST]], %c0
 // CHECK: memref.subview %arg4[%[[TOKEN]], 0] [1, 8]
-// CHECK: attn.einsum [f] =
+// CHECK: attn.tile_einsum [f] =
 func.func @permuted(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %p: tensor<?xi32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %P = %p) where window(4, 4) in permuted and causal over (m, n) align top_left permute(m = %P[m], n = %P[n]) mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
       : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32> {

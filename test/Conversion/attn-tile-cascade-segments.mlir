@@ -30,7 +30,7 @@
 // CHECK-NOT: scf.if
 // CHECK: %[[KEY:.*]] = arith.addi %{{.*}}, %[[KEYS]]#0
 // CHECK: memref.subview %arg1[%[[KEY]], 0]
-// CHECK: attn.einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [n0,m] = map(
 // CHECK: arith.addi %{{.*}}, %[[KEY]] : index
 func.func @packed(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %x: tensor<?xi32>, %y: tensor<?xi32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %X = %x, %Y = %y) over (m, n) align top_left segments query(%X[]) key(%Y[]) mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>

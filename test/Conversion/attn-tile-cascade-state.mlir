@@ -2,9 +2,9 @@
 
 // A state that is read behind its successor keeps its buffer until then.
 // CHECK-LABEL: func.func @state_run0
-// CHECK: attn.einsum [m] = add(%[[A:.*]][m], %{{.*}}[m]) outs(%[[NEXT:[a-z0-9_]+]]) :
-// CHECK: attn.einsum [m] = add(%[[B:.*]][m], %[[A]][m]) outs(%[[B]]) :
-// CHECK: attn.einsum [m] = %[[NEXT]][m] outs(%[[A]]) :
+// CHECK: attn.tile_einsum [m] = add(%[[A:.*]][m], %{{.*}}[m]) outs(%[[NEXT:[a-z0-9_]+]]) :
+// CHECK: attn.tile_einsum [m] = add(%[[B:.*]][m], %[[A]][m]) outs(%[[B]]) :
+// CHECK: attn.tile_einsum [m] = %[[NEXT]][m] outs(%[[A]]) :
 func.func @state(%s: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
   %a, %b = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
       : (tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {

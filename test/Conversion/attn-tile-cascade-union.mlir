@@ -19,7 +19,7 @@
 // CHECK: } else {
 // CHECK: arith.cmpi sgt
 // The test of some piece.
-// CHECK: attn.einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [n0,m] = map(
 // CHECK: arith.ori
 // CHECK: arith.select
 // The last row of a tile is one in front of its end; steps begin where tiles of all

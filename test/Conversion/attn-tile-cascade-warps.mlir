@@ -9,25 +9,25 @@
 // CHECK: arith.divui %[[UP]], %c32
 // CHECK: scf.for %{{.*}} step %c32 {
 // CHECK: scf.if
-// CHECK: attn.einsum [n0,m] = mul(
-// CHECK: attn.einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [n0,m] = mul(
+// CHECK: attn.tile_einsum [n0,m] = map(
 // CHECK-NOT: arith.select
 // CHECK: } else {
-// CHECK: attn.einsum [n0,m] = mul({{.*}} outs(%[[S:.*]]) :
-// CHECK-NEXT: attn.einsum [n0,m] = map(%[[S]][n0,m]) {
+// CHECK: attn.tile_einsum [n0,m] = mul({{.*}} outs(%[[S:.*]]) :
+// CHECK-NEXT: attn.tile_einsum [n0,m] = map(%[[S]][n0,m]) {
 // CHECK: math.exp
 // CHECK: arith.select
 // CHECK: } outs(%[[S]])
 // CHECK-NOT: attn.einsum [n0,m]
-// CHECK: attn.einsum [f,m] = mul(%[[S]][n0,m]
+// CHECK: attn.tile_einsum [f,m] = mul(%[[S]][n0,m]
 // CHECK: return
 // Without, on rows of register tiles, and in three parts.
 // ROWS-LABEL: func.func @causal_run0
 // ROWS: arith.divui %{{.*}}, %c8
 // ROWS: scf.for %{{.*}} step %c32 {
 // ROWS: } else {
-// ROWS: attn.einsum [n0,m] = mul(
-// ROWS-COUNT-3: attn.einsum [n0,m] = map(
+// ROWS: attn.tile_einsum [n0,m] = mul(
+// ROWS-COUNT-3: attn.tile_einsum [n0,m] = map(
 // ROWS: return
 func.func @causal(%q: tensor<?x16xbf16>, %k: tensor<?x16xbf16>) -> tensor<?x16xf32> {
   %o = attn.cascade (%Q = %q, %K = %k) where causal over (m, n) align top_left
@@ -62,8 +62,8 @@ func.func @causal(%q: tensor<?x16xbf16>, %k: tensor<?x16xbf16>) -> tensor<?x16xf
 // CHECK-LABEL: func.func @wide_run0
 // CHECK: arith.divui %{{.*}}, %c8
 // CHECK: } else {
-// CHECK: attn.einsum [n0,m] = mul(
-// CHECK-COUNT-3: attn.einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [n0,m] = mul(
+// CHECK-COUNT-3: attn.tile_einsum [n0,m] = map(
 // CHECK: return
 func.func @wide(%q: tensor<?x16xf32>, %k: tensor<?x16xf32>) -> tensor<?x16xf32> {
   %o = attn.cascade (%Q = %q, %K = %k) where causal over (m, n) align top_left

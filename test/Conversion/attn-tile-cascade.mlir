@@ -6,21 +6,21 @@
 
 // CHECK-LABEL: func.func @attention_run0
 // The query tile is packed once, features by lanes; rows past the end repeat.
-// CHECK: attn.einsum [e,m] = map(%{{.*}}[m,e])
+// CHECK: attn.tile_einsum [e,m] = map(%{{.*}}[m,e])
 // CHECK: clamp [m] : (memref<?x64xf32, {{.*}}>) -> memref<64x48xf32>
 // CHECK: scf.for
 // Keys are read in place.
-// CHECK: attn.einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[n0,e]) reduce add(e) outs(%[[S:.*]]) :
-// CHECK: attn.einsum [m] = %[[S]][n0,m] reduce max(n0)
-// CHECK: attn.einsum [m] = max(
+// CHECK: attn.tile_einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[n0,e]) reduce add(e) outs(%[[S:.*]]) :
+// CHECK: attn.tile_einsum [m] = %[[S]][n0,m] reduce max(n0)
+// CHECK: attn.tile_einsum [m] = max(
 // The weights take the place of the scores.
-// CHECK: attn.einsum [n0,m] = map(%[[S]][n0,m]
+// CHECK: attn.tile_einsum [n0,m] = map(%[[S]][n0,m]
 // CHECK: outs(%[[S]])
-// CHECK: attn.einsum [m] = %[[S]][n0,m] reduce add(n0)
+// CHECK: attn.tile_einsum [m] = %[[S]][n0,m] reduce add(n0)
 // The accumulator is rescaled in place, then the contraction adds into it.
-// CHECK: attn.einsum [f,m] = mul(%[[ACC:.*]][f,m], %{{.*}}[m]) outs(%[[ACC]])
-// CHECK: attn.einsum [f,m] = mul(%[[S]][n0,m], %{{.*}}[n0,f]) reduce add(n0) outs(%[[ACC]]) accumulate
-// CHECK: attn.einsum [m,f] = div(%[[ACC]][f,m], %{{.*}}[m])
+// CHECK: attn.tile_einsum [f,m] = mul(%[[ACC:.*]][f,m], %{{.*}}[m]) outs(%[[ACC]])
+// CHECK: attn.tile_einsum [f,m] = mul(%[[S]][n0,m], %{{.*}}[n0,f]) reduce add(n0) outs(%[[ACC]]) accumulate
+// CHECK: attn.tile_einsum [m,f] = div(%[[ACC]][f,m], %{{.*}}[m])
 // Tiles of 32 and 16 lanes serve the last rows.
 // CHECK: memref<64x32xf32>
 // CHECK: memref<64x16xf32>

@@ -38,7 +38,7 @@ func.func @cascade(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 // -----
 
 func.func @einsum(%x: tensor<16x32xf32>) -> tensor<16xf32> {
-  // expected-error @+2 {{'attn.einsum' op has no form on buffers: an einsum needs 'outs', and a cascade becomes linalg on tensors by attn-lower-to-linalg}}
+  // expected-error @+2 {{'attn.einsum' op has no form on buffers: an einsum needs a destination, and a cascade becomes linalg on tensors by attn-lower-to-linalg}}
   // expected-error @+1 {{failed to bufferize op}}
   %r = attn.einsum [m] = %x[m,n] reduce max(n) : (tensor<16x32xf32>) -> tensor<16xf32>
   return %r : tensor<16xf32>

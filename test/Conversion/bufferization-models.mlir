@@ -7,12 +7,12 @@
 // CHECK-NOT: memref.{{alloc|copy}}
 // CHECK: linalg.fill {{.*}} outs(%[[T]]
 // CHECK-NOT: memref.{{alloc|copy}}
-// CHECK: attn.einsum [m] = %[[X]][m,n] reduce add(n) outs(%[[T]]) accumulate : (memref<16x32xf32>) -> memref<16xf32>
+// CHECK: attn.tile_einsum [m] = %[[X]][m,n] reduce add(n) outs(%[[T]]) accumulate : (memref<16x32xf32>) -> memref<16xf32>
 // CHECK-NEXT: return %[[T]]
 func.func @in_place(%x: tensor<16x32xf32>, %t: tensor<16xf32> {bufferization.writable = true}) -> tensor<16xf32> {
   %zero = arith.constant 0.0 : f32
   %z = linalg.fill ins(%zero : f32) outs(%t : tensor<16xf32>) -> tensor<16xf32>
-  %r = attn.einsum [m] = %x[m,n] reduce add(n) outs(%z) accumulate : (tensor<16x32xf32>) -> tensor<16xf32>
+  %r = attn.tile_einsum [m] = %x[m,n] reduce add(n) outs(%z) accumulate : (tensor<16x32xf32>) -> tensor<16xf32>
   return %r : tensor<16xf32>
 }
 
@@ -24,14 +24,14 @@ func.func @in_place(%x: tensor<16x32xf32>, %t: tensor<16xf32> {bufferization.wri
 // CHECK-SAME: (%[[X:.*]]: memref<16x32xf32>, %[[T:.*]]: memref<16xf32>)
 // CHECK: %[[A:.*]] = memref.alloc
 // CHECK: memref.copy %[[T]], %[[A]]
-// CHECK: attn.einsum [m] = %[[X]][m,n] reduce max(n) outs(%[[A]]) accumulate
+// CHECK: attn.tile_einsum [m] = %[[X]][m,n] reduce max(n) outs(%[[A]]) accumulate
 // CHECK: %[[B:.*]] = memref.alloc
 // CHECK-NOT: memref.copy
-// CHECK: attn.einsum [m] = %[[X]][m,n] reduce max(n) outs(%[[B]]) :
+// CHECK: attn.tile_einsum [m] = %[[X]][m,n] reduce max(n) outs(%[[B]]) :
 // CHECK: return %[[A]], %[[B]], %[[T]]
 func.func @out_of_place(%x: tensor<16x32xf32>, %t: tensor<16xf32>) -> (tensor<16xf32>, tensor<16xf32>, tensor<16xf32>) {
-  %r = attn.einsum [m] = %x[m,n] reduce max(n) outs(%t) accumulate : (tensor<16x32xf32>) -> tensor<16xf32>
-  %s = attn.einsum [m] = %x[m,n] reduce max(n) outs(%t) : (tensor<16x32xf32>) -> tensor<16xf32>
+  %r = attn.tile_einsum [m] = %x[m,n] reduce max(n) outs(%t) accumulate : (tensor<16x32xf32>) -> tensor<16xf32>
+  %s = attn.tile_einsum [m] = %x[m,n] reduce max(n) outs(%t) : (tensor<16x32xf32>) -> tensor<16xf32>
   return %r, %s, %t : tensor<16xf32>, tensor<16xf32>, tensor<16xf32>
 }
 
@@ -43,7 +43,7 @@ func.func @out_of_place(%x: tensor<16x32xf32>, %t: tensor<16xf32>) -> (tensor<16
 // CHECK: scf.for {{.*}} iter_args(%[[ACC:.*]] = %[[T]])
 // CHECK: %[[IN:.*]] = memref.subview %[[X]]
 // CHECK: %[[OUT:.*]] = memref.subview %[[ACC]]
-// CHECK: attn.einsum [m] = map(%[[IN]][m,n]) {
+// CHECK: attn.tile_einsum [m] = map(%[[IN]][m,n]) {
 // CHECK: } reduce add(n) outs(%[[OUT]])
 // CHECK-NOT: memref.alloc
 // CHECK: return
@@ -54,7 +54,7 @@ func.func @tiles(%x: tensor<64x32xf32>, %t: tensor<64xf32> {bufferization.writab
   %r = scf.for %i = %c0 to %c64 step %c16 iter_args(%acc = %t) -> tensor<64xf32> {
     %in = tensor.extract_slice %x[%i, 0] [16, 32] [1, 1] : tensor<64x32xf32> to tensor<16x32xf32>
     %out = tensor.extract_slice %acc[%i] [16] [1] : tensor<64xf32> to tensor<16xf32>
-    %e = attn.einsum [m] = map(%in[m,n]) {
+    %e = attn.tile_einsum [m] = map(%in[m,n]) {
     ^bb0(%a: f32):
       %s = arith.mulf %a, %a : f32
       attn.yield %s : f32
@@ -63,4 +63,21 @@ func.func @tiles(%x: tensor<64x32xf32>, %t: tensor<64xf32> {bufferization.writab
     scf.yield %n : tensor<64xf32>
   }
   return %r : tensor<64xf32>
+}
+
+// -----
+
+// A reduction by a region keeps its region.
+// CHECK-LABEL: func @associative
+// CHECK-SAME: (%[[X:.*]]: memref<16x32xf32>, %[[T:.*]]: memref<16xf32>)
+// CHECK: attn.tile_einsum [m] = %[[X]][m,n] reduce associative(n) identity(1.000000e+00 : f32) commutative {
+// CHECK: arith.mulf
+// CHECK: } outs(%[[T]])
+func.func @associative(%x: tensor<16x32xf32>, %t: tensor<16xf32> {bufferization.writable = true}) -> tensor<16xf32> {
+  %r = attn.tile_einsum [m] = %x[m,n] reduce associative(n) identity(1.0 : f32) commutative {
+  ^bb0(%a: f32, %b: f32):
+    %p = arith.mulf %a, %b : f32
+    attn.yield %p : f32
+  } outs(%t) : (tensor<16x32xf32>) -> tensor<16xf32>
+  return %r : tensor<16xf32>
 }

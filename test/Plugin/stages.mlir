@@ -22,7 +22,7 @@
 
 // REDEFINE: %{stages} = attn-describe-kernel,attn-derive-cascades,attn-tile-cascade
 // RUN: %{both} && FileCheck --check-prefix=TILE %s < %t.plugin
-// TILE: attn.einsum {{.*}} outs
+// TILE: attn.tile_einsum {{.*}} outs
 
 // REDEFINE: %{stages} = attn-describe-kernel,attn-derive-cascades,attn-tile-cascade,attn-lower-einsums,attn-expand-math
 // RUN: %{both} && FileCheck --check-prefix=EINSUMS %s < %t.plugin

@@ -126,7 +126,7 @@ void eraseDeadEinsums(Block &block);
 /// extrema of floats the extreme finite number.
 TypedAttr getReductionIdentity(ReductionKind kind, Type element);
 /// The same for the reduction of `einsum`, which may be by a region.
-TypedAttr getReductionIdentity(EinsumOp einsum, Type element);
+TypedAttr getReductionIdentity(EinsumOpInterface einsum, Type element);
 
 /// Combines two values as a reduction of `kind` does, one that has a name. Sums
 /// and products of floats carry the flags.
@@ -134,8 +134,8 @@ Value combineValues(OpBuilder &builder, Location loc, ReductionKind kind,
                     Value a, Value b,
                     arith::FastMathFlags flags = arith::FastMathFlags::none);
 /// The same for the reduction of `einsum`, `a` before `b`.
-Value combineValues(OpBuilder &builder, Location loc, EinsumOp einsum, Value a,
-                    Value b);
+Value combineValues(OpBuilder &builder, Location loc, EinsumOpInterface einsum,
+                    Value a, Value b);
 
 } // namespace mlir::attn
 

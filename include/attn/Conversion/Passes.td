@@ -78,9 +78,9 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
     phase of it that has one, by the functions of a kernel module
     (`KernelSignature.h`). A work item is one point
     of every parallel rank and one tile of the lane rank; its loop runs over the
-    planned key ranges in tiles anchored at the key index (RE-2). The body is the same
-    `attn.einsum` as before, now on memref tiles with `outs`: slices of the
-    kernel's tensors and buffers in the worker's workspace. Steps that the plan
+    planned key ranges in tiles anchored at the key index (RE-2). The body is that
+    of the cascade, each einsum an `attn.tile_einsum` that writes a slice of the
+    kernel's tensors or a buffer in the worker's workspace. Steps that the plan
     calls partial mask dead points by select; full steps hold no mask code. No
     buffer has the extent of both the query and the key rank.
 
@@ -111,7 +111,7 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
 def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
   let summary = "Lower einsums on memref tiles to vector loops";
   let description = [{
-    Every `attn.einsum` with a memref in `outs` becomes loops of the `scf`,
+    Every `attn.tile_einsum` on memrefs becomes loops of the `scf`,
     `vector`, `memref` and `arith` dialects. The last rank of the result lies in
     vector lanes, or a reduced rank where operands have that one side by side and
     the other apart: vectors then hold partial results, and a tree of shuffles

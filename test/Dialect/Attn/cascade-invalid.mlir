@@ -127,8 +127,8 @@ func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
 // CA-3
 func.func @f(%s: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s, %B = %b) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32> {
-    // expected-error @+1 {{'outs' does not belong in a cascade}}
-    %r = attn.einsum [m] = %S[m] outs(%B) : (tensor<?xf32>) -> tensor<?xf32>
+    // expected-error @+1 {{'attn.tile_einsum' op may not stand in a cascade; cascades hold attn.einsum and attn.iterate}}
+    %r = attn.tile_einsum [m] = %S[m] outs(%B) : (tensor<?xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
   }
   return %o : tensor<?xf32>
@@ -147,7 +147,7 @@ func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
 
 // CA-3: a yield elsewhere
 func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
-  // expected-error @+1 {{'attn.yield' op expects parent op to be one of 'attn.attention, attn.cascade, attn.einsum, attn.iterate'}}
+  // expected-error @+1 {{'attn.yield' op expects parent op to be one of 'attn.attention, attn.cascade, attn.einsum, attn.iterate, attn.tile_einsum'}}
   attn.yield %s : tensor<?xf32>
 }
 

@@ -28,7 +28,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{rank names hold letters, digits and '_'; got 'a b'}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "a b"], reducedRanks = ["a b"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "a b"], reducedRanks = ["a b"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -43,7 +43,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{rank names start with a lower-case letter; got ''}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", ""], reducedRanks = [""], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", ""], reducedRanks = [""], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -58,7 +58,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{'mod' is an operator, not a rank}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "mod"], reducedRanks = ["mod"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "mod"], reducedRanks = ["mod"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -73,7 +73,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{attribute 'ranks' failed to satisfy constraint: string array attribute}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", 3], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", 3], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -88,7 +88,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{rank names start with a lower-case letter; got ''}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [""], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [""], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -103,7 +103,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{attribute 'reducedRanks' failed to satisfy constraint: string array attribute}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = [7], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = [7], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -130,7 +130,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{has 18446744073709551615 result ranks for a result of rank 1}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = -1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = -1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -145,7 +145,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{has 1 result ranks and 1 reduced ranks but lists 1}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0) -> (d0, d0)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0) -> (d0, d0)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -160,7 +160,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{lists the reduced rank 'm' out of place}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["m"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["m"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -187,7 +187,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{a reduction and its ranks come together}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"]}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"]}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -202,7 +202,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{a reduction and its ranks come together}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = [], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = [], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -217,7 +217,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{has 0 index maps for 1 operands}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -244,7 +244,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{operand #0 is indexed over other ranks than the einsum's}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1, d2) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1, d2) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -259,7 +259,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{operand #0 is indexed over other ranks than the einsum's}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -274,7 +274,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{attribute 'maps' failed to satisfy constraint: AffineMap array attribute}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = ["m"], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = ["m"], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -298,57 +298,33 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
 // -----
 
 // EI-6
-func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
-  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
-    // expected-error @+1 {{'accumulate' needs a reduction and 'outs'}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>, accumulate = unit}> ({
-    ^bb0(%v: f32):
-      attn.yield %v : f32
-    }) : (tensor<?x?xf32>) -> tensor<?xf32>
-    attn.yield %r : tensor<?xf32>
-  }
-  return %o : tensor<?xf32>
+func.func @f(%x: memref<4x8xf32>, %y: memref<4x8xf32>) {
+  // expected-error @+1 {{'accumulate' needs a reduction}}
+  attn.tile_einsum [m,n] = %x[m,n] outs(%y) accumulate : (memref<4x8xf32>) -> memref<4x8xf32>
+  return
 }
 
 // -----
 
 // EI-6
-func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
-  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
-    // expected-error @+1 {{clamps 'z', which is no rank of the einsum}}
-    %r = "attn.einsum"(%X) <{clampedRanks = ["z"], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
-    ^bb0(%v: f32):
-      attn.yield %v : f32
-    }) : (tensor<?x?xf32>) -> tensor<?xf32>
-    attn.yield %r : tensor<?xf32>
-  }
-  return %o : tensor<?xf32>
-}
-
-// -----
-
-// EI-6
-func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
-  %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
-    // expected-error @+1 {{attribute 'clampedRanks' failed to satisfy constraint: string array attribute}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [1], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
-    ^bb0(%v: f32):
-      attn.yield %v : f32
-    }) : (tensor<?x?xf32>) -> tensor<?xf32>
-    attn.yield %r : tensor<?xf32>
-  }
-  return %o : tensor<?xf32>
-}
-
-// -----
-
-// EI-6
-func.func @f(%x: memref<4x8xf32>) {
-  // expected-error @+1 {{needs a result, or 'outs' to write to}}
-  "attn.einsum"(%x) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
+func.func @f(%x: memref<4x8xf32>, %y: memref<4xf32>) {
+  // expected-error @+1 {{clamps 'z', which is no rank of the einsum}}
+  "attn.tile_einsum"(%x, %y) <{clampedRanks = ["z"], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 1>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
   ^bb0(%v: f32):
     attn.yield %v : f32
-  }) : (memref<4x8xf32>) -> ()
+  }) : (memref<4x8xf32>, memref<4xf32>) -> ()
+  return
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: memref<4x8xf32>, %y: memref<4xf32>) {
+  // expected-error @+1 {{attribute 'clampedRanks' failed to satisfy constraint: string array attribute}}
+  "attn.tile_einsum"(%x, %y) <{clampedRanks = [1], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 1>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+  ^bb0(%v: f32):
+    attn.yield %v : f32
+  }) : (memref<4x8xf32>, memref<4xf32>) -> ()
   return
 }
 
@@ -356,8 +332,8 @@ func.func @f(%x: memref<4x8xf32>) {
 
 // EI-6
 func.func @f(%x: tensor<4x8xf32>) {
-  // expected-error @+1 {{'outs' of a tensor needs a result}}
-  "attn.einsum"(%x, %x) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
+  // expected-error @+1 {{expected the number of tensor results (0) to be equal to the number of output tensors (1)}}
+  "attn.tile_einsum"(%x, %x) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
   ^bb0(%v: f32):
     attn.yield %v : f32
   }) : (tensor<4x8xf32>, tensor<4x8xf32>) -> ()
@@ -368,8 +344,8 @@ func.func @f(%x: tensor<4x8xf32>) {
 
 // EI-6
 func.func @f(%x: memref<4x8xf32>) {
-  // expected-error @+1 {{'outs' has type 'memref<4x8xf32>' but the result is 'tensor<4x8xf32>'}}
-  %r = "attn.einsum"(%x, %x) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
+  // expected-error @+1 {{expected the number of tensor results (1) to be equal to the number of output tensors (0)}}
+  %r = "attn.tile_einsum"(%x, %x) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
   ^bb0(%v: f32):
     attn.yield %v : f32
   }) : (memref<4x8xf32>, memref<4x8xf32>) -> tensor<4x8xf32>
@@ -379,9 +355,57 @@ func.func @f(%x: memref<4x8xf32>) {
 // -----
 
 // EI-6
+func.func @f(%x: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected type of operand #1 ('tensor<4x8xf32>') to match type of corresponding result ('tensor<8x4xf32>')}}
+  %r = "attn.tile_einsum"(%x, %x) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 1>, outputRank = 2 : i64, ranks = ["m", "n"], reducedRanks = []}> ({
+  ^bb0(%v: f32):
+    attn.yield %v : f32
+  }) : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<8x4xf32>
+  return
+}
+
+// -----
+
+// EI-6
 func.func @f(%x: memref<4x8xf32>) {
-  // expected-error @+1 {{a memref result needs an 'outs' operand}}
+  // expected-error @+1 {{an einsum produces a ranked tensor; got 'memref<4x8xf32>'}}
   attn.einsum [m,n] = %x[m,n] : (memref<4x8xf32>) -> memref<4x8xf32>
+  return
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: memref<4x8xf32>) {
+  // expected-error @+1 {{operand #0 must be variadic of ranked tensor of any type values, but got 'memref<4x8xf32>'}}
+  %r = attn.einsum [m,n] = %x[m,n] : (memref<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: tensor<4x8xf32>) {
+  // expected-error @+1 {{attn.einsum returns its result; attn.tile_einsum writes it to 'outs'}}
+  %r = attn.einsum [m,n] = %x[m,n] outs(%x) : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: memref<4x8xf32>) {
+  // expected-error @+1 {{expected 'outs', the destination of the tile}}
+  attn.tile_einsum [m,n] = %x[m,n] : (memref<4x8xf32>) -> memref<4x8xf32>
+  return
+}
+
+// -----
+
+// EI-6
+func.func @f(%x: memref<4x8xf32>, %y: f32) {
+  // expected-error @+1 {{a tile is a ranked tensor or a memref; got 'f32'}}
+  attn.tile_einsum [m,n] = %x[m,n] outs(%y) : (memref<4x8xf32>) -> f32
   return
 }
 
@@ -667,7 +691,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{operand #0 is indexed by a ceiling division; write it with floordiv}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0 ceildiv 2, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0 ceildiv 2, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -682,7 +706,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{operand #0: 'mod' and 'floordiv' take a positive constant}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = ["m"], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (d0 mod s0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{extents = ["m"], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (d0 mod s0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -708,16 +732,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 // EI-11: on tiles, too
 func.func @f(%x: memref<4x8xf32>, %y: memref<4xf32>) {
   // expected-error @+1 {{rank 'n' is neither in the result nor reduced}}
-  attn.einsum [m] = %x[m,n] outs(%y) : (memref<4x8xf32>) -> memref<4xf32>
-  return
-}
-
-// -----
-
-// MP-6
-func.func @f(%x: memref<4x8xf32>, %y: memref<4x8xf32>) {
-  // expected-error @+1 {{is kept in 'cache', but 'outs' says already where its result is}}
-  attn.einsum [m,n] = %x[m,n] outs(%y) in cache : (memref<4x8xf32>) -> memref<4x8xf32>
+  attn.tile_einsum [m] = %x[m,n] outs(%y) : (memref<4x8xf32>) -> memref<4xf32>
   return
 }
 
@@ -796,7 +811,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 
 // EI-12
 func.func @f(%x: memref<4x8xf32>, %o: memref<4xf32>, %c: f32) {
-  attn.einsum [m] = %x[m,n] reduce associative(n) identity(0.0 : f32) {
+  attn.tile_einsum [m] = %x[m,n] reduce associative(n) identity(0.0 : f32) {
   ^bb0(%a: f32, %b: f32):
     // expected-error @+1 {{takes a value from outside of the reduction, which is a function of two values alone}}
     %s = arith.addf %a, %c : f32
@@ -830,7 +845,7 @@ func.func @f(%x: tensor<?x?xi64>) -> tensor<?xi64> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{a region, an identity and 'commutative' belong to an 'associative' reduction}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], commutative, extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
+    %r = "attn.einsum"(%X) <{commutative, extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction add>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -845,7 +860,7 @@ func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
 func.func @f(%x: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%X = %x) : (tensor<?x?xf32>) -> tensor<?xf32> {
     // expected-error @+1 {{an 'associative' reduction has an identity and a region}}
-    %r = "attn.einsum"(%X) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction associative>}> ({
+    %r = "attn.einsum"(%X) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1) -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 0>, outputRank = 1 : i64, ranks = ["m", "n"], reducedRanks = ["n"], reduction = #attn<reduction associative>}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>) -> tensor<?xf32>
@@ -920,7 +935,7 @@ func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
   %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
     // expected-error @+1 {{operand #0: data is multiplied by a constant or an extent alone}}
-    %r = "attn.einsum"(%X, %I) <{clampedRanks = [], extents = [], indexMaps = [affine_map<(d0, d1) -> (d0)>], maps = [affine_map<(d0, d1)[s0] -> (d0 * s0, d1)>], operandSegmentSizes = array<i32: 1, 1, 0>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
+    %r = "attn.einsum"(%X, %I) <{extents = [], indexMaps = [affine_map<(d0, d1) -> (d0)>], maps = [affine_map<(d0, d1)[s0] -> (d0 * s0, d1)>], operandSegmentSizes = array<i32: 1, 1>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
@@ -935,7 +950,7 @@ func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
   %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
     // expected-error @+1 {{has an index tensor that indexes no operand}}
-    %r = "attn.einsum"(%X, %I) <{clampedRanks = [], extents = [], indexMaps = [affine_map<(d0, d1) -> (d0)>], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 1, 0>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
+    %r = "attn.einsum"(%X, %I) <{extents = [], indexMaps = [affine_map<(d0, d1) -> (d0)>], maps = [affine_map<(d0, d1)[s0] -> (d0, d1)>], operandSegmentSizes = array<i32: 1, 1>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
@@ -950,7 +965,7 @@ func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
   %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
     // expected-error @+1 {{has 0 maps for 1 index tensors}}
-    %r = "attn.einsum"(%X, %I) <{clampedRanks = [], extents = [], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (s0, d1)>], operandSegmentSizes = array<i32: 1, 1, 0>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
+    %r = "attn.einsum"(%X, %I) <{extents = [], indexMaps = [], maps = [affine_map<(d0, d1)[s0] -> (s0, d1)>], operandSegmentSizes = array<i32: 1, 1>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
@@ -965,7 +980,7 @@ func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
 func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
   %o = attn.cascade (%X = %x, %I = %i) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
     // expected-error @+1 {{index tensor #0 is indexed over other ranks and extents than the einsum's}}
-    %r = "attn.einsum"(%X, %I) <{clampedRanks = [], extents = [], indexMaps = [affine_map<(d0) -> (d0)>], maps = [affine_map<(d0, d1)[s0] -> (s0, d1)>], operandSegmentSizes = array<i32: 1, 1, 0>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
+    %r = "attn.einsum"(%X, %I) <{extents = [], indexMaps = [affine_map<(d0) -> (d0)>], maps = [affine_map<(d0, d1)[s0] -> (s0, d1)>], operandSegmentSizes = array<i32: 1, 1>, outputRank = 2 : i64, ranks = ["m", "e"], reducedRanks = []}> ({
     ^bb0(%v: f32):
       attn.yield %v : f32
     }) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
@@ -989,8 +1004,8 @@ func.func @f(%x: tensor<?x?xf32>, %i: tensor<?xi32>) -> tensor<?x?xf32> {
 
 // EI-13
 func.func @f(%x: memref<4x8xf32>, %i: tensor<4xi32>, %o: memref<4x8xf32>) {
-  // expected-error @+1 {{index tensor #0 is 'tensor<4xi32>'; it is a memref where the einsum writes to one, else a tensor}}
-  attn.einsum [m,e] = %x[%i[m],e] outs(%o) : (memref<4x8xf32>, tensor<4xi32>) -> memref<4x8xf32>
+  // expected-error @+1 {{index tensor #0 is 'tensor<4xi32>'; it is a memref where the einsum writes to one}}
+  attn.tile_einsum [m,e] = %x[%i[m],e] outs(%o) : (memref<4x8xf32>, tensor<4xi32>) -> memref<4x8xf32>
   return
 }
 
@@ -999,6 +1014,6 @@ func.func @f(%x: memref<4x8xf32>, %i: tensor<4xi32>, %o: memref<4x8xf32>) {
 // EI-13
 func.func @f(%x: tensor<4x8xf32>, %i: tensor<4xi32>, %o: tensor<4x8xf32>) -> tensor<4x8xf32> {
   // expected-error @+1 {{has 'outs' of a tensor and an index that is data; such tiles are read at ranks}}
-  %r = attn.einsum [m,e] = %x[%i[m],e] outs(%o) : (tensor<4x8xf32>, tensor<4xi32>) -> tensor<4x8xf32>
+  %r = attn.tile_einsum [m,e] = %x[%i[m],e] outs(%o) : (tensor<4x8xf32>, tensor<4xi32>) -> tensor<4x8xf32>
   return %r : tensor<4x8xf32>
 }

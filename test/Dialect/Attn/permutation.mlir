@@ -39,9 +39,9 @@ func.func @cascade(%s: tensor<2x?x?xf32>, %l: tensor<2xi32>, %p: tensor<2x?xi32>
 }
 
 // CHECK-LABEL: @tile
-// CHECK: attn.einsum [n,m] = mul(%{{.*}}[%{{.*}}[n],e], %{{.*}}[%{{.*}}[m],e]) reduce add(e) outs(%{{.*}}) : (memref<?x8xf32>, memref<?x8xf32>, memref<16xi32>, memref<8xi64>) -> memref<16x8xf32>
+// CHECK: attn.tile_einsum [n,m] = mul(%{{.*}}[%{{.*}}[n],e], %{{.*}}[%{{.*}}[m],e]) reduce add(e) outs(%{{.*}}) : (memref<?x8xf32>, memref<?x8xf32>, memref<16xi32>, memref<8xi64>) -> memref<16x8xf32>
 func.func @tile(%k: memref<?x8xf32>, %q: memref<?x8xf32>, %r: memref<16xi32>, %p: memref<8xi64>, %s: memref<16x8xf32>) {
-  attn.einsum [n,m] = mul(%k[%r[n],e], %q[%p[m],e]) reduce add(e) outs(%s)
+  attn.tile_einsum [n,m] = mul(%k[%r[n],e], %q[%p[m],e]) reduce add(e) outs(%s)
       : (memref<?x8xf32>, memref<?x8xf32>, memref<16xi32>, memref<8xi64>) -> memref<16x8xf32>
   return
 }

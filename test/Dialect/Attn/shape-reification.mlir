@@ -79,3 +79,14 @@ func.func @einsum(%a: tensor<?x?xf32>) -> index {
   %j = tensor.dim %r, %c0 : tensor<?xf32>
   return %j : index
 }
+
+// A tile has the shape of its destination.
+// CHECK-LABEL: func @tile
+// CHECK-SAME: %{{.*}}: tensor<?x8xf32>, %[[T:.*]]: tensor<?xf32>
+// CHECK: tensor.dim %[[T]], %c0
+func.func @tile(%x: tensor<?x8xf32>, %t: tensor<?xf32>) -> index {
+  %c0 = arith.constant 0 : index
+  %r = attn.tile_einsum [m] = %x[m,e] reduce add(e) outs(%t) : (tensor<?x8xf32>) -> tensor<?xf32>
+  %d = tensor.dim %r, %c0 : tensor<?xf32>
+  return %d : index
+}

@@ -170,3 +170,7 @@ func.func @sums(%s: tensor<8x?xf32>) -> tensor<?x8xf32> {
   }
   return %x : tensor<?x8xf32>
 }
+func.func @tile(%q: memref<?x8xf32>, %p: memref<16xi32>, %s: memref<16xf32>) {
+  attn.tile_einsum [m] = %q[%p[m],e] reduce add(e) outs(%s) accumulate clamp [m] : (memref<?x8xf32>, memref<16xi32>) -> memref<16xf32>
+  return
+}

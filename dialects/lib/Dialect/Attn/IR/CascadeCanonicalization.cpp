@@ -86,20 +86,18 @@ static bool isExtremum(Value tensor) {
 /// type and back are exact. Not so where the plane has dead points, at which
 /// the copy holds 0; for a maximum; and for a copy that a cascade returns,
 /// which would leave it without an einsum.
-LogicalResult EinsumOp::fold(FoldAdaptor,
-                             SmallVectorImpl<OpFoldResult> &results) {
-  if (isTileForm() || getReduction() || !isIdentityMap() ||
+OpFoldResult EinsumOp::fold(FoldAdaptor) {
+  if (getReduction() || !isIdentityMap() ||
       getInputs()[0].getType() != getResult().getType() ||
       !getAccess(0).map.isIdentity() || isExtremum(getInputs()[0]))
-    return failure();
+    return {};
   auto isYielded = [](Operation *user) { return isa<YieldOp>(user); };
   if (auto cascade = (*this)->getParentOfType<CascadeOp>())
     if (cascade.hasSpace() || isMapped(cascade) ||
         llvm::any_of(getResult().getUsers(), isYielded) ||
         !mayLose(cascade, llvm::SmallPtrSet<Operation *, 1>{*this}))
-      return failure();
-  results.push_back(getInputs()[0]);
-  return success();
+      return {};
+  return getInputs()[0];
 }
 
 //===----------------------------------------------------------------------===//

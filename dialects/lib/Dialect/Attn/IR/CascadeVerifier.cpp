@@ -414,20 +414,12 @@ LogicalResult CascadeOp::verifyRegions() {
     if (!isa<EinsumOp, IterateOp, arith::ConstantOp>(op))
       return op.emitOpError("may not stand in a cascade; cascades hold "
                             "attn.einsum and attn.iterate");
-  WalkResult walk = getBody().walk([&](EinsumOp einsum) {
-    if (!einsum.getInit())
-      return WalkResult::advance();
-    einsum.emitOpError("'outs' does not belong in a cascade");
-    return WalkResult::interrupt();
-  });
-  if (walk.wasInterrupted())
-    return failure();
 
   FailureOr<ExtentMap> extents = collectExtents(*this);
   if (failed(extents) || failed(verifyRanks(*this, *extents)) ||
       failed(verifyPredicateRegions(*this)) || failed(verifyAccessRanks(*this)))
     return failure();
-  walk = getBody().walk([&](EinsumOp einsum) {
+  WalkResult walk = getBody().walk([&](EinsumOp einsum) {
     return failed(verifyAccesses(einsum, *extents)) ||
                    failed(verifyResidency(einsum))
                ? WalkResult::interrupt()

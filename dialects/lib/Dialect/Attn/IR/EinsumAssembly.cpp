@@ -42,7 +42,7 @@ static Value buildShorthand(OpBuilder &builder, Location loc, StringRef name,
   return arith::MinimumFOp::create(builder, loc, args[0], args[1]);
 }
 
-static StringRef getShorthand(EinsumOp op) {
+static StringRef getShorthand(EinsumOpInterface op) {
   Operation *single = op.getSingleMapOp();
   if (!single || !llvm::all_of(op.getMap()->getArgumentTypes(), [&](Type type) {
         return type == single->getResult(0).getType();
@@ -64,8 +64,8 @@ static StringRef getShorthand(EinsumOp op) {
 
 /// Parses `identity(value) commutative { region }`, what the reduction by a
 /// region is made of.
-static ParseResult parseCombiner(OpAsmParser &parser,
-                                 EinsumOp::Properties &properties,
+template <typename PropertiesT>
+static ParseResult parseCombiner(OpAsmParser &parser, PropertiesT &properties,
                                  OperationState &result) {
   if (parser.parseKeyword("identity") || parser.parseLParen() ||
       parser.parseAttribute(properties.identity) || parser.parseRParen())
@@ -75,7 +75,47 @@ static ParseResult parseCombiner(OpAsmParser &parser,
   return parser.parseRegion(*result.addRegion());
 }
 
-ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &result) {
+/// Parses what is between the reduction and the types: where an einsum of
+/// tensors keeps its result.
+static ParseResult
+parseDestination(OpAsmParser &parser, EinsumOp::Properties &properties,
+                 std::optional<OpAsmParser::UnresolvedOperand> &) {
+  SMLoc location = parser.getCurrentLocation();
+  if (succeeded(parser.parseOptionalKeyword("outs")))
+    return parser.emitError(location, "attn.einsum returns its result; "
+                                      "attn.tile_einsum writes it to 'outs'");
+  if (failed(parser.parseOptionalKeyword("in")))
+    return success();
+  FailureOr<Residency> residency = FieldParser<Residency>::parse(parser);
+  if (failed(residency))
+    return failure();
+  properties.residency = ResidencyAttr::get(parser.getContext(), *residency);
+  return success();
+}
+
+/// The same of an einsum of tiles: `outs(%t) accumulate clamp [ranks]`.
+static ParseResult
+parseDestination(OpAsmParser &parser, TileEinsumOp::Properties &properties,
+                 std::optional<OpAsmParser::UnresolvedOperand> &init) {
+  Builder &builder = parser.getBuilder();
+  if (parser.parseKeyword("outs", ", the destination of the tile") ||
+      parser.parseLParen() || parser.parseOperand(init.emplace()) ||
+      parser.parseRParen())
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("accumulate")))
+    properties.accumulate = builder.getUnitAttr();
+  SmallVector<StringAttr> clamped;
+  if (succeeded(parser.parseOptionalKeyword("clamp")) &&
+      parseRankList(parser, clamped))
+    return failure();
+  properties.clampedRanks = builder.getArrayAttr(
+      SmallVector<Attribute>(clamped.begin(), clamped.end()));
+  return success();
+}
+
+/// The text of both einsums, up to the destination.
+template <typename OpT>
+static ParseResult parseEinsum(OpAsmParser &parser, OperationState &result) {
   MLIRContext *context = parser.getContext();
   Builder &builder = parser.getBuilder();
   RankTable table(context);
@@ -118,7 +158,7 @@ ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &result) {
   }
 
   // reduce kind(ranks)
-  auto &properties = result.getOrAddProperties<Properties>();
+  auto &properties = result.getOrAddProperties<typename OpT::Properties>();
   SmallVector<StringAttr> reduced;
   if (succeeded(parser.parseOptionalKeyword("reduce"))) {
     FailureOr<ReductionKind> kind = FieldParser<ReductionKind>::parse(parser);
@@ -133,27 +173,9 @@ ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &result) {
       return failure();
   }
 
-  // outs(%t) accumulate clamp [ranks]
   std::optional<OpAsmParser::UnresolvedOperand> init;
-  SmallVector<StringAttr> clamped;
-  if (succeeded(parser.parseOptionalKeyword("outs"))) {
-    if (parser.parseLParen() || parser.parseOperand(init.emplace()) ||
-        parser.parseRParen())
-      return failure();
-    if (succeeded(parser.parseOptionalKeyword("accumulate")))
-      properties.accumulate = builder.getUnitAttr();
-  }
-  if (succeeded(parser.parseOptionalKeyword("clamp")) &&
-      parseRankList(parser, clamped))
+  if (parseDestination(parser, properties, init))
     return failure();
-
-  // in residency
-  if (succeeded(parser.parseOptionalKeyword("in"))) {
-    FailureOr<Residency> residency = FieldParser<Residency>::parse(parser);
-    if (failed(residency))
-      return failure();
-    properties.residency = ResidencyAttr::get(context, *residency);
-  }
 
   // attributes : (types) -> type
   SmallVector<Type> types;
@@ -172,19 +194,16 @@ ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &result) {
            << (data.empty() ? "" : ", the index tensors' last") << "; got "
            << types.size();
   ArrayRef<Type> inputTypes = ArrayRef(types).take_front(operands.size());
-  auto shaped = dyn_cast<ShapedType>(outputType);
-  if (!shaped || !isa<RankedTensorType, MemRefType>(outputType))
+  if (!isa<RankedTensorType>(outputType) &&
+      (!init || !isa<MemRefType>(outputType)))
     return parser.emitError(typeLocation)
-           << "an einsum produces a ranked tensor, or a memref through 'outs'; "
-              "got "
+           << (init ? "a tile is a ranked tensor or a memref; got "
+                    : "an einsum produces a ranked tensor; got ")
            << outputType;
   for (Type type : types)
     if (!isa<RankedTensorType, MemRefType>(type))
       return parser.emitError(typeLocation)
              << "an einsum reads ranked tensors or memrefs; got " << type;
-  if (isa<MemRefType>(outputType) && !init)
-    return parser.emitError(typeLocation,
-                            "a memref result needs an 'outs' operand");
 
   SmallVector<OpAsmParser::UnresolvedOperand> indices = llvm::map_to_vector(
       data, [](const RankTable::Data &index) { return index.operand; });
@@ -195,9 +214,10 @@ ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &result) {
                              typeLocation, result.operands) ||
       (init && parser.resolveOperand(*init, outputType, result.operands)))
     return failure();
-  properties.operandSegmentSizes = {static_cast<int32_t>(operands.size()),
-                                    static_cast<int32_t>(data.size()),
-                                    init ? 1 : 0};
+  llvm::copy(ArrayRef<int32_t>({static_cast<int32_t>(operands.size()),
+                                static_cast<int32_t>(data.size()), 1})
+                 .take_front(properties.operandSegmentSizes.size()),
+             properties.operandSegmentSizes.begin());
   if (isa<RankedTensorType>(outputType))
     result.addTypes(outputType);
 
@@ -230,7 +250,6 @@ ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &result) {
   properties.indexMaps = builder.getArrayAttr(indexMaps);
   properties.extents = toArray(table.getExtents());
   properties.reducedRanks = toArray(reduced);
-  properties.clampedRanks = toArray(clamped);
 
   if (form != "map") {
     OpBuilder bodyBuilder(context);
@@ -254,66 +273,86 @@ ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &result) {
   return success();
 }
 
-void EinsumOp::print(OpAsmPrinter &printer) {
-  auto printRanks = [&](ArrayRef<StringAttr> ranks) {
-    llvm::interleave(
-        ranks, printer, [&](StringAttr rank) { printer << rank.getValue(); },
-        ",");
-  };
+static void printRanks(OpAsmPrinter &printer, ArrayRef<StringAttr> ranks) {
+  llvm::interleave(
+      ranks, printer, [&](StringAttr rank) { printer << rank.getValue(); },
+      ",");
+}
+
+/// Prints an einsum; `printDestination` prints what is between the reduction
+/// and the types.
+static void printEinsum(OpAsmPrinter &printer, EinsumOpInterface einsum,
+                        function_ref<void()> printDestination) {
   printer << " [";
-  printRanks(getOutputRanks());
+  printRanks(printer, einsum.getOutputRanks());
   printer << "] = ";
   // The text names index tensors where they are used first.
   SmallVector<unsigned> indexOrder;
   auto printAccess = [&](unsigned index) {
-    printIndexedOperand(printer, getAccess(index), indexOrder);
+    printIndexedOperand(printer, einsum.getAccess(index), indexOrder);
   };
-  StringRef shorthand = getShorthand(*this);
-  if (isIdentityMap() && getInputs().size() == 1 &&
-      isa<FloatType>(getMapResult().getType())) {
+  StringRef shorthand = getShorthand(einsum);
+  if (einsum.isIdentityMap() && einsum.getInputs().size() == 1 &&
+      isa<FloatType>(einsum.getMapResult().getType())) {
     printAccess(0);
   } else {
     printer << (shorthand.empty() ? "map" : shorthand) << "(";
-    llvm::interleaveComma(llvm::seq<unsigned>(0, getInputs().size()), printer,
-                          printAccess);
+    llvm::interleaveComma(llvm::seq<unsigned>(0, einsum.getInputs().size()),
+                          printer, printAccess);
     printer << ")";
     if (shorthand.empty()) {
       printer << " ";
-      printer.printRegion(getBody());
+      printer.printRegion(einsum.getBody());
     }
   }
-  if (getReduction()) {
-    printer << " reduce " << stringifyReductionKind(*getReduction()) << "(";
-    printRanks(getReduced());
+  if (einsum.getReduction()) {
+    printer << " reduce " << stringifyReductionKind(*einsum.getReduction())
+            << "(";
+    printRanks(printer, einsum.getReduced());
     printer << ")";
-    if (Block *combiner = getCombinerBlock()) {
-      printer << " identity(" << getIdentityAttr() << ")";
-      if (getCommutative())
+    if (Block *combiner = einsum.getCombinerBlock()) {
+      printer << " identity(" << einsum.getIdentityAttr() << ")";
+      if (einsum.getCommutative())
         printer << " commutative";
       printer << " ";
       printer.printRegion(*combiner->getParent());
     }
   }
-  if (getInit()) {
+  printDestination();
+  printer.printOptionalAttrDict(
+      einsum->getDiscardableAttrDictionary().getValue());
+  SmallVector<Type> types(einsum.getInputs().getTypes());
+  for (unsigned index : indexOrder)
+    types.push_back(einsum.getIndices()[index].getType());
+  printer << " : (";
+  llvm::interleaveComma(types, printer);
+  printer << ") -> " << einsum.getOutputType();
+}
+
+ParseResult EinsumOp::parse(OpAsmParser &parser, OperationState &result) {
+  return parseEinsum<EinsumOp>(parser, result);
+}
+
+void EinsumOp::print(OpAsmPrinter &printer) {
+  printEinsum(printer, *this, [&] {
+    if (getResidency())
+      printer << " in " << stringifyResidency(*getResidency());
+  });
+}
+
+ParseResult TileEinsumOp::parse(OpAsmParser &parser, OperationState &result) {
+  return parseEinsum<TileEinsumOp>(parser, result);
+}
+
+void TileEinsumOp::print(OpAsmPrinter &printer) {
+  printEinsum(printer, *this, [&] {
     printer << " outs(" << getInit() << ")";
     if (getAccumulate())
       printer << " accumulate";
-  }
-  if (!getClampedRanks().empty()) {
+    if (getClampedRanks().empty())
+      return;
     printer << " clamp [";
-    printRanks(llvm::map_to_vector(getClampedRanks(), [](Attribute rank) {
-      return cast<StringAttr>(rank);
-    }));
+    printRanks(printer, detail::toNames(getClampedRanks()));
     printer << "]";
-  }
-  if (getResidency())
-    printer << " in " << stringifyResidency(*getResidency());
-  printer.printOptionalAttrDict(
-      (*this)->getDiscardableAttrDictionary().getValue());
-  SmallVector<Type> types(getInputs().getTypes());
-  for (unsigned index : indexOrder)
-    types.push_back(getIndices()[index].getType());
-  printer << " : (";
-  llvm::interleaveComma(types, printer);
-  printer << ") -> " << getOutputType();
+  });
 }

@@ -1,4 +1,4 @@
-//===- EinsumOp.cpp - The extended einsum ------------------------------ -===//
+//===- EinsumOp.cpp - The extended einsum ---------------------------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -41,90 +41,66 @@ SmallVector<DataIndex> EinsumAccess::getDataRead() const {
 
 bool EinsumAccess::readsData() const { return !getDataRead().empty(); }
 
-static SmallVector<StringAttr> toNames(ArrayAttr names) {
+SmallVector<StringAttr> attn::detail::toNames(ArrayAttr names, size_t first) {
   return llvm::map_to_vector(
-      names, [](Attribute name) { return cast<StringAttr>(name); });
+      names.getValue().drop_front(first),
+      [](Attribute name) { return cast<StringAttr>(name); });
 }
 
-SmallVector<StringAttr> EinsumOp::getRankNames() { return toNames(getRanks()); }
-
-SmallVector<StringAttr> EinsumOp::getOutputRanks() {
-  SmallVector<StringAttr> names = getRankNames();
-  names.truncate(getOutputRank());
-  return names;
-}
-
-SmallVector<StringAttr> EinsumOp::getReduced() {
-  return toNames(getReducedRanks());
-}
-
-SmallVector<StringAttr> EinsumOp::getBoundRanks() {
-  SmallVector<StringAttr> names = getRankNames();
-  return SmallVector<StringAttr>(
-      ArrayRef(names).drop_front(getOutputRank() + getReducedRanks().size()));
-}
-
-SmallVector<StringAttr> EinsumOp::getExtentNames() {
-  return toNames(getExtents());
-}
-
-EinsumAccess EinsumOp::getAccess(unsigned index) {
-  EinsumAccess access(getInputs()[index],
-                      cast<AffineMapAttr>(getMaps()[index]).getValue(),
-                      getRankNames(), getExtentNames());
-  for (auto [number, tensor] : llvm::enumerate(getIndices())) {
-    auto name = StringAttr::get(getContext(), "%" + Twine(number));
+EinsumAccess attn::detail::getAccess(EinsumOpInterface einsum, unsigned index) {
+  EinsumAccess access(einsum.getInputs()[index],
+                      cast<AffineMapAttr>(einsum.getMaps()[index]).getValue(),
+                      einsum.getRankNames(), einsum.getExtentNames());
+  for (auto [number, tensor] : llvm::enumerate(einsum.getIndices())) {
+    auto name = StringAttr::get(einsum.getContext(), "%" + Twine(number));
     access.extents.push_back(name);
     access.data.push_back(
-        {name, tensor, cast<AffineMapAttr>(getIndexMaps()[number]).getValue()});
+        {name, tensor,
+         cast<AffineMapAttr>(einsum.getIndexMaps()[number]).getValue()});
   }
   return access;
 }
 
-EinsumAccess EinsumOp::getIndexAccess(unsigned index) {
-  return EinsumAccess(getIndices()[index],
-                      cast<AffineMapAttr>(getIndexMaps()[index]).getValue(),
-                      getRankNames(), getExtentNames());
+EinsumAccess attn::detail::getIndexAccess(EinsumOpInterface einsum,
+                                          unsigned index) {
+  return EinsumAccess(
+      einsum.getIndices()[index],
+      cast<AffineMapAttr>(einsum.getIndexMaps()[index]).getValue(),
+      einsum.getRankNames(), einsum.getExtentNames());
 }
 
-SmallVector<EinsumAccess> EinsumOp::getAccesses() {
+SmallVector<EinsumAccess> attn::detail::getAccesses(EinsumOpInterface einsum) {
   SmallVector<EinsumAccess> accesses;
-  for (unsigned index = 0; index < getInputs().size(); ++index)
-    accesses.push_back(getAccess(index));
-  for (unsigned index = 0; index < getIndices().size(); ++index)
-    accesses.push_back(getIndexAccess(index));
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
+    accesses.push_back(getAccess(einsum, index));
+  for (unsigned index = 0; index < einsum.getIndices().size(); ++index)
+    accesses.push_back(getIndexAccess(einsum, index));
   return accesses;
 }
 
-std::optional<EinsumReduction> EinsumOp::getEinsumReduction() {
-  if (!getReduction())
+std::optional<EinsumReduction>
+attn::detail::getEinsumReduction(EinsumOpInterface einsum) {
+  if (!einsum.getReduction())
     return std::nullopt;
-  return EinsumReduction{*getReduction(), getReduced(),
-                         getCombiner().empty() ? nullptr
-                                               : &getCombiner().front(),
-                         getIdentityAttr(), getCommutative()};
+  return EinsumReduction{
+      *einsum.getReduction(), einsum.getReduced(),
+      einsum.getCombiner().empty() ? nullptr : &einsum.getCombiner().front(),
+      einsum.getIdentityAttr(), einsum.getCommutative()};
 }
 
-Block *EinsumOp::getCombinerBlock() {
-  return getCombiner().empty() ? nullptr : &getCombiner().front().front();
-}
-
-bool EinsumOp::isOrdered() {
-  return getReduction() == ReductionKind::Associative && !getCommutative();
-}
-
-int64_t EinsumOp::findRank(StringAttr rank) {
-  for (auto [index, name] : llvm::enumerate(getRanks()))
+int64_t attn::detail::findRank(ArrayAttr ranks, StringAttr rank) {
+  for (auto [index, name] : llvm::enumerate(ranks))
     if (name == rank)
       return index;
   return -1;
 }
 
-bool EinsumOp::inputUsesRank(unsigned index, StringAttr rank) {
-  int64_t position = findRank(rank);
+bool attn::detail::inputUsesRank(EinsumOpInterface einsum, unsigned index,
+                                 StringAttr rank) {
+  int64_t position = einsum.findRank(rank);
   if (position < 0)
     return false;
-  EinsumAccess access = getAccess(index);
+  EinsumAccess access = einsum.getAccess(index);
   if (access.map.isFunctionOfDim(position))
     return true;
   for (unsigned symbol = 0; symbol < access.extents.size(); ++symbol)
@@ -135,22 +111,12 @@ bool EinsumOp::inputUsesRank(unsigned index, StringAttr rank) {
   return false;
 }
 
-ShapedType EinsumOp::getOutputType() {
-  if (getInit())
-    return cast<ShapedType>(getInit().getType());
-  return cast<ShapedType>(getResult().getType());
-}
-
-Value EinsumOp::getMapResult() {
-  return getMap()->getTerminator()->getOperand(0);
-}
-
-Operation *EinsumOp::getSingleMapOp() {
-  Block *map = getMap();
+Operation *attn::detail::getSingleOp(Block *map) {
   if (!llvm::hasNItems(map->without_terminator(), 1))
     return nullptr;
   Operation &op = map->front();
-  if (op.getNumResults() != 1 || op.getResult(0) != getMapResult() ||
+  if (op.getNumResults() != 1 ||
+      op.getResult(0) != map->getTerminator()->getOperand(0) ||
       op.getNumOperands() != map->getNumArguments())
     return nullptr;
   for (auto [operand, argument] :
@@ -160,33 +126,35 @@ Operation *EinsumOp::getSingleMapOp() {
   return &op;
 }
 
-bool EinsumOp::isIdentityMap() {
-  return getMap()->getNumArguments() == 1 &&
-         getMap()->without_terminator().empty() &&
-         getMapResult() == getMap()->getArgument(0);
+bool attn::detail::isIdentity(Block *map) {
+  return map->getNumArguments() == 1 && map->without_terminator().empty() &&
+         map->getTerminator()->getOperand(0) == map->getArgument(0);
 }
 
-void EinsumOp::getEffects(
+ShapedType EinsumOp::getOutputType() { return getResult().getType(); }
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+ShapedType TileEinsumOp::getOutputType() {
+  return cast<ShapedType>(getInit().getType());
+}
+
+void TileEinsumOp::getEffects(
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects) {
-  // On tensors an einsum is a function of its operands, `outs` among them.
-  if (!isTileForm() || !isa<BaseMemRefType>(getInit().getType()))
-    return;
-  for (OpOperand &input : getInputsMutable())
-    if (isa<BaseMemRefType>(input.get().getType()))
-      effects.emplace_back(MemoryEffects::Read::get(), &input);
-  for (OpOperand &index : getIndicesMutable())
-    effects.emplace_back(MemoryEffects::Read::get(), &index);
-  OpOperand &init = getInitMutable()[0];
-  if (getAccumulate())
-    effects.emplace_back(MemoryEffects::Read::get(), &init);
-  effects.emplace_back(MemoryEffects::Write::get(), &init);
+  for (OpOperand &operand : (*this)->getOpOperands())
+    if (isa<BaseMemRefType>(operand.get().getType()) &&
+        (!isDpsInit(&operand) || getAccumulate()))
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+  if (writesMemory())
+    effects.emplace_back(MemoryEffects::Write::get(), &getInitMutable());
 }
 
-Speculation::Speculatability EinsumOp::getSpeculatability() {
-  return isTileForm() && isa<BaseMemRefType>(getInit().getType())
-             ? Speculation::NotSpeculatable
-             : Speculation::Speculatable;
+Speculation::Speculatability TileEinsumOp::getSpeculatability() {
+  return hasPureTensorSemantics() ? Speculation::Speculatable
+                                  : Speculation::NotSpeculatable;
 }
 
 //===----------------------------------------------------------------------===//
@@ -207,12 +175,13 @@ static void copyCombiner(OpBuilder &builder, Region &from, Region &to) {
             builder.clone(*operand.get().getDefiningOp())->getResult(0));
 }
 
-static void
+/// Adds what both einsums have: inputs and indices, the properties of the
+/// iteration space, the regions. Returns the numbers of inputs and indices.
+template <typename OpT>
+static std::pair<int32_t, int32_t>
 buildEinsum(OpBuilder &builder, OperationState &state, Type outputType,
-            Value init, ArrayRef<StringAttr> outputRanks,
-            ArrayRef<EinsumAccess> accesses,
-            std::optional<EinsumReduction> reduction, bool accumulate,
-            ArrayRef<StringAttr> clamped,
+            ArrayRef<StringAttr> outputRanks, ArrayRef<EinsumAccess> accesses,
+            const std::optional<EinsumReduction> &reduction,
             function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
   MLIRContext *context = builder.getContext();
   SmallVector<StringAttr> ranks(outputRanks);
@@ -300,12 +269,7 @@ buildEinsum(OpBuilder &builder, OperationState &state, Type outputType,
   };
   state.addOperands(inputs);
   state.addOperands(indices);
-  if (init)
-    state.addOperands(init);
-  auto &properties = state.getOrAddProperties<EinsumOp::Properties>();
-  properties.operandSegmentSizes = {static_cast<int32_t>(inputs.size()),
-                                    static_cast<int32_t>(indices.size()),
-                                    init ? 1 : 0};
+  auto &properties = state.getOrAddProperties<typename OpT::Properties>();
   properties.ranks = toArray(ranks);
   properties.outputRank = builder.getI64IntegerAttr(outputRanks.size());
   properties.maps = ArrayAttr::get(context, maps);
@@ -320,11 +284,6 @@ buildEinsum(OpBuilder &builder, OperationState &state, Type outputType,
   properties.reducedRanks =
       toArray(reduction ? ArrayRef<StringAttr>(reduction->ranks)
                         : ArrayRef<StringAttr>());
-  if (accumulate)
-    properties.accumulate = builder.getUnitAttr();
-  properties.clampedRanks = toArray(clamped);
-  if (!init || isa<RankedTensorType>(outputType))
-    state.addTypes(outputType);
 
   Region *region = state.addRegion();
   OpBuilder::InsertionGuard guard(builder);
@@ -335,6 +294,7 @@ buildEinsum(OpBuilder &builder, OperationState &state, Type outputType,
   YieldOp::create(builder, state.location, result);
   if (reduction && reduction->combiner)
     copyCombiner(builder, *reduction->combiner, *state.addRegion());
+  return {inputs.size(), indices.size()};
 }
 
 void EinsumOp::build(
@@ -342,16 +302,29 @@ void EinsumOp::build(
     ArrayRef<StringAttr> outputRanks, ArrayRef<EinsumAccess> accesses,
     std::optional<EinsumReduction> reduction,
     function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
-  buildEinsum(builder, state, result, /*init=*/{}, outputRanks, accesses,
-              std::move(reduction), /*accumulate=*/false, /*clamped=*/{}, body);
+  auto [numInputs, numIndices] = buildEinsum<EinsumOp>(
+      builder, state, result, outputRanks, accesses, reduction, body);
+  auto &properties = state.getOrAddProperties<Properties>();
+  properties.operandSegmentSizes = {numInputs, numIndices};
+  state.addTypes(result);
 }
 
-void EinsumOp::build(
+void TileEinsumOp::build(
     OpBuilder &builder, OperationState &state, Value init,
     ArrayRef<StringAttr> outputRanks, ArrayRef<EinsumAccess> accesses,
     std::optional<EinsumReduction> reduction, bool accumulate,
     ArrayRef<StringAttr> clampedRanks,
     function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
-  buildEinsum(builder, state, init.getType(), init, outputRanks, accesses,
-              std::move(reduction), accumulate, clampedRanks, body);
+  Type type = init.getType();
+  auto [numInputs, numIndices] = buildEinsum<TileEinsumOp>(
+      builder, state, type, outputRanks, accesses, reduction, body);
+  state.addOperands(init);
+  auto &properties = state.getOrAddProperties<Properties>();
+  properties.operandSegmentSizes = {numInputs, numIndices, 1};
+  if (accumulate)
+    properties.accumulate = builder.getUnitAttr();
+  properties.clampedRanks = builder.getArrayAttr(
+      SmallVector<Attribute>(clampedRanks.begin(), clampedRanks.end()));
+  if (isa<RankedTensorType>(type))
+    state.addTypes(type);
 }

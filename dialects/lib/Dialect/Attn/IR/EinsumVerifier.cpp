@@ -83,13 +83,14 @@ Type attn::getMapArgumentType(Type type, Type output) {
 
 /// Diagnoses expressions that the assembly cannot say: other divisions than by
 /// a positive constant.
-static LogicalResult verifyIndexExpression(EinsumOp einsum, StringRef what,
-                                           unsigned number, AffineExpr expr) {
+static LogicalResult verifyIndexExpression(EinsumOpInterface einsum,
+                                           StringRef what, unsigned number,
+                                           AffineExpr expr) {
   // spec: EI-10
   // MLIR prints the least integer in an affine map and does not read it back.
   auto constant = dyn_cast<AffineConstantExpr>(expr);
   if (constant && constant.getValue() == std::numeric_limits<int64_t>::min())
-    return einsum.emitOpError(what)
+    return einsum->emitOpError(what)
            << " #" << number
            << " is indexed with -2^63; integers in an index are greater";
   auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
@@ -97,14 +98,14 @@ static LogicalResult verifyIndexExpression(EinsumOp einsum, StringRef what,
     return success();
   switch (expr.getKind()) {
   case AffineExprKind::CeilDiv:
-    return einsum.emitOpError(what)
+    return einsum->emitOpError(what)
            << " #" << number
            << " is indexed by a ceiling division; write it with floordiv";
   case AffineExprKind::Mod:
   case AffineExprKind::FloorDiv: {
     auto divisor = dyn_cast<AffineConstantExpr>(binary.getRHS());
     if (!divisor || divisor.getValue() <= 0)
-      return einsum.emitOpError(what)
+      return einsum->emitOpError(what)
              << " #" << number
              << ": 'mod' and 'floordiv' take a positive constant";
     break;
@@ -118,7 +119,7 @@ static LogicalResult verifyIndexExpression(EinsumOp einsum, StringRef what,
 }
 
 /// The index tensors that `expr` reads, by number.
-static llvm::SmallDenseSet<unsigned> getDataOf(EinsumOp einsum,
+static llvm::SmallDenseSet<unsigned> getDataOf(EinsumOpInterface einsum,
                                                AffineExpr expr) {
   llvm::SmallDenseSet<unsigned> numbers;
   unsigned first = einsum.getExtents().size();
@@ -131,7 +132,7 @@ static llvm::SmallDenseSet<unsigned> getDataOf(EinsumOp einsum,
 }
 
 /// Whether data is a factor beside something else that varies.
-static bool multipliesData(EinsumOp einsum, AffineExpr expr) {
+static bool multipliesData(EinsumOpInterface einsum, AffineExpr expr) {
   bool found = false;
   expr.walk([&](AffineExpr inner) {
     auto product = dyn_cast<AffineBinaryOpExpr>(inner);
@@ -147,22 +148,12 @@ static bool multipliesData(EinsumOp einsum, AffineExpr expr) {
 }
 
 /// Checks the index tensors and how index expressions use them.
-static LogicalResult verifyData(EinsumOp einsum) {
+static LogicalResult verifyData(EinsumOpInterface einsum) {
   // spec: EI-13
   OperandRange indices = einsum.getIndices();
-  bool isTile =
-      einsum.isTileForm() && isa<MemRefType>(einsum.getInit().getType());
-  if (einsum.isTileForm() && !isTile && !indices.empty())
-    return einsum.emitOpError("has 'outs' of a tensor and an index that is "
-                              "data; such tiles are read at ranks");
-  for (auto [number, tensor] : llvm::enumerate(indices))
-    if (isa<MemRefType>(tensor.getType()) != isTile)
-      return einsum.emitOpError("index tensor #")
-             << number << " is " << tensor.getType()
-             << "; it is a memref where the einsum writes to one, else a "
-                "tensor";
+  bool isTile = isa<MemRefType>(einsum.getOutputType());
   if (einsum.getIndexMaps().size() != indices.size())
-    return einsum.emitOpError("has ")
+    return einsum->emitOpError("has ")
            << einsum.getIndexMaps().size() << " maps for " << indices.size()
            << " index tensors";
   for (auto [number, tensor] : llvm::enumerate(indices)) {
@@ -172,16 +163,17 @@ static LogicalResult verifyData(EinsumOp einsum) {
     Type element = type.getElementType();
     if (!element.isSignlessInteger(32) && !element.isSignlessInteger(64) &&
         !element.isIndex())
-      return einsum.emitOpError("an index that is data is an i32, an i64 or an "
-                                "index; got ")
+      return einsum->emitOpError(
+                 "an index that is data is an i32, an i64 or an "
+                 "index; got ")
              << type;
     if (static_cast<int64_t>(map.getNumResults()) != type.getRank())
-      return einsum.emitOpError("index tensor #")
+      return einsum->emitOpError("index tensor #")
              << number << " of rank " << type.getRank() << " is indexed by "
              << map.getNumResults() << " expressions";
     if (map.getNumDims() != einsum.getRanks().size() ||
         map.getNumSymbols() != einsum.getExtents().size())
-      return einsum.emitOpError("index tensor #")
+      return einsum->emitOpError("index tensor #")
              << number
              << " is indexed over other ranks and extents than the einsum's";
     for (AffineExpr expr : map.getResults())
@@ -195,54 +187,55 @@ static LogicalResult verifyData(EinsumOp einsum) {
          cast<AffineMapAttr>(attribute).getValue().getResults()) {
       own.insert_range(getDataOf(einsum, expr));
       if (multipliesData(einsum, expr))
-        return einsum.emitOpError("operand #")
+        return einsum->emitOpError("operand #")
                << operand
                << ": data is multiplied by a constant or an extent alone";
     }
     if (own.size() > 1 && !isTile)
-      return einsum.emitOpError("operand #")
+      return einsum->emitOpError("operand #")
              << operand << " reads " << own.size()
              << " index tensors; allowed is one";
     read.insert_range(own);
   }
   if (read.size() != indices.size())
-    return einsum.emitOpError("has an index tensor that indexes no operand");
+    return einsum->emitOpError("has an index tensor that indexes no operand");
   return success();
 }
 
 /// Checks what an associative reduction has, and that no other has it.
-static LogicalResult verifyCombiner(EinsumOp einsum) {
+static LogicalResult verifyCombiner(EinsumOpInterface einsum) {
   // spec: EI-12
   bool isRegion = einsum.getReduction() == ReductionKind::Associative;
   Block *combiner = einsum.getCombinerBlock();
   if (einsum.getCombiner().size() > 1)
-    return einsum.emitOpError("reduces by one region; got ")
+    return einsum->emitOpError("reduces by one region; got ")
            << einsum.getCombiner().size();
   if (!isRegion) {
     if (combiner || einsum.getIdentityAttr() || einsum.getCommutative())
-      return einsum.emitOpError("a region, an identity and 'commutative' "
-                                "belong to an 'associative' reduction");
+      return einsum->emitOpError("a region, an identity and 'commutative' "
+                                 "belong to an 'associative' reduction");
     return success();
   }
   if (!combiner || !einsum.getIdentityAttr())
-    return einsum.emitOpError(
+    return einsum->emitOpError(
         "an 'associative' reduction has an identity and a region");
   Type type = einsum.getMapResult().getType();
   if (einsum.getIdentityAttr().getType() != type ||
       !isa<FloatAttr, IntegerAttr>(einsum.getIdentityAttr()))
-    return einsum.emitOpError("the identity must be a ")
+    return einsum->emitOpError("the identity must be a ")
            << type << ", which the map yields; got "
            << einsum.getIdentityAttr();
   if (combiner->getNumArguments() != 2 ||
       llvm::any_of(combiner->getArgumentTypes(),
                    [&](Type argument) { return argument != type; }))
-    return einsum.emitOpError("the region of the reduction takes two values of "
-                              "type ")
+    return einsum->emitOpError(
+               "the region of the reduction takes two values of "
+               "type ")
            << type;
   auto yield = dyn_cast<YieldOp>(combiner->getTerminator());
   if (!yield || yield.getValues().size() != 1 ||
       yield.getValues()[0].getType() != type)
-    return einsum.emitOpError("the region of the reduction must yield one ")
+    return einsum->emitOpError("the region of the reduction must yield one ")
            << type;
   for (Operation &op : *combiner) {
     if (&op != yield && failed(verifyScalarOp(&op, "a reduction")))
@@ -258,14 +251,14 @@ static LogicalResult verifyCombiner(EinsumOp einsum) {
 }
 
 /// Diagnoses ranks that neither the result nor a reduction nor a loop walks.
-static LogicalResult verifyBoundRanks(EinsumOp einsum) {
+static LogicalResult verifyBoundRanks(EinsumOpInterface einsum) {
   // spec: EI-11
   for (StringAttr rank : einsum.getBoundRanks()) {
     auto loop = einsum->getParentOfType<IterateOp>();
     while (loop && loop.getRankAttr() != rank)
       loop = loop->getParentOfType<IterateOp>();
     if (!loop)
-      return einsum.emitOpError("rank '")
+      return einsum->emitOpError("rank '")
              << rank.getValue()
              << "' is neither in the result nor reduced, and no enclosing "
                 "attn.iterate runs over it";
@@ -273,140 +266,152 @@ static LogicalResult verifyBoundRanks(EinsumOp einsum) {
   return success();
 }
 
-LogicalResult EinsumOp::verify() {
-  // spec: EI-6
-  if (!getInit() && !getResult())
-    return emitOpError("needs a result, or 'outs' to write to");
-  if (getInit() && isa<RankedTensorType>(getInit().getType()) && !getResult())
-    return emitOpError("'outs' of a tensor needs a result");
-  if (getInit() && getResult() && getInit().getType() != getResult().getType())
-    return emitOpError("'outs' has type ")
-           << getInit().getType() << " but the result is "
-           << getResult().getType();
-  SmallVector<StringAttr> ranks = getRankNames();
-  SmallVector<StringAttr> reduced = getReduced();
-  ShapedType output = getOutputType();
+/// Checks what einsums of tensors and of tiles have in common.
+static LogicalResult verifyEinsum(EinsumOpInterface einsum) {
+  SmallVector<StringAttr> ranks = einsum.getRankNames();
+  SmallVector<StringAttr> reduced = einsum.getReduced();
+  ShapedType output = einsum.getOutputType();
 
   // spec: EI-1
   llvm::SmallDenseSet<StringAttr> seen;
   for (StringAttr rank : ranks) {
-    if (failed(verifyRankName(*this, rank)))
+    if (failed(verifyRankName(einsum, rank)))
       return failure();
     if (!seen.insert(rank).second)
-      return emitOpError("rank '") << rank.getValue() << "' is listed twice";
+      return einsum->emitOpError("rank '")
+             << rank.getValue() << "' is listed twice";
   }
-  for (StringAttr extent : getExtentNames())
-    if (failed(verifyRankName(*this, extent)))
+  for (StringAttr extent : einsum.getExtentNames())
+    if (failed(verifyRankName(einsum, extent)))
       return failure();
   // spec: EI-2
-  if (static_cast<int64_t>(getOutputRank()) != output.getRank())
-    return emitOpError("has ")
-           << getOutputRank() << " result ranks for a result of rank "
+  if (static_cast<int64_t>(einsum.getOutputRank()) != output.getRank())
+    return einsum->emitOpError("has ")
+           << einsum.getOutputRank() << " result ranks for a result of rank "
            << output.getRank();
-  if (getOutputRank() + reduced.size() > ranks.size())
-    return emitOpError("has ")
-           << getOutputRank() << " result ranks and " << reduced.size()
+  if (einsum.getOutputRank() + reduced.size() > ranks.size())
+    return einsum->emitOpError("has ")
+           << einsum.getOutputRank() << " result ranks and " << reduced.size()
            << " reduced ranks but lists " << ranks.size();
   for (auto [position, rank] : llvm::enumerate(reduced))
-    if (ranks[getOutputRank() + position] != rank)
-      return emitOpError("lists the reduced rank '")
+    if (ranks[einsum.getOutputRank() + position] != rank)
+      return einsum->emitOpError("lists the reduced rank '")
              << rank.getValue() << "' out of place";
   // spec: EI-3
-  if (getReduction().has_value() != !reduced.empty())
-    return emitOpError("a reduction and its ranks come together");
+  if (einsum.getReduction().has_value() != !reduced.empty())
+    return einsum->emitOpError("a reduction and its ranks come together");
 
   // spec: EI-4
-  if (getMaps().size() != getInputs().size())
-    return emitOpError("has ") << getMaps().size() << " index maps for "
-                               << getInputs().size() << " operands";
+  if (einsum.getMaps().size() != einsum.getInputs().size())
+    return einsum->emitOpError("has ")
+           << einsum.getMaps().size() << " index maps for "
+           << einsum.getInputs().size() << " operands";
   llvm::SmallVector<bool> used(ranks.size(), false);
-  for (auto [index, input] : llvm::enumerate(getInputs())) {
-    AffineMap map = cast<AffineMapAttr>(getMaps()[index]).getValue();
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+    AffineMap map = cast<AffineMapAttr>(einsum.getMaps()[index]).getValue();
     auto type = cast<ShapedType>(input.getType());
     if (static_cast<int64_t>(map.getNumResults()) != type.getRank())
-      return emitOpError("operand #")
+      return einsum->emitOpError("operand #")
              << index << " of rank " << type.getRank() << " is indexed by "
              << map.getNumResults() << " expressions";
     if (map.getNumDims() != ranks.size() ||
-        map.getNumSymbols() != getExtents().size() + getIndices().size())
-      return emitOpError("operand #")
+        map.getNumSymbols() !=
+            einsum.getExtents().size() + einsum.getIndices().size())
+      return einsum->emitOpError("operand #")
              << index << " is indexed over other ranks than the einsum's";
     for (AffineExpr expr : map.getResults())
-      if (failed(verifyIndexExpression(*this, "operand", index, expr)))
+      if (failed(verifyIndexExpression(einsum, "operand", index, expr)))
         return failure();
     for (unsigned dim = 0; dim < ranks.size(); ++dim)
       used[dim] |= map.isFunctionOfDim(dim);
   }
-  if (failed(verifyData(*this)))
+  if (failed(verifyData(einsum)))
     return failure();
-  for (Attribute map : getIndexMaps())
+  for (Attribute map : einsum.getIndexMaps())
     for (unsigned dim = 0; dim < ranks.size(); ++dim)
       used[dim] |= cast<AffineMapAttr>(map).getValue().isFunctionOfDim(dim);
   // spec: EI-5
-  for (unsigned dim = getOutputRank(), end = getOutputRank() + reduced.size();
+  for (unsigned dim = einsum.getOutputRank(),
+                end = einsum.getOutputRank() + reduced.size();
        dim < end; ++dim)
     if (!used[dim])
-      return emitOpError("reduced rank '")
+      return einsum->emitOpError("reduced rank '")
              << ranks[dim].getValue() << "' indexes no operand";
 
-  // spec: EI-6
-  if (getAccumulate() && (!getReduction() || !getInit()))
-    return emitOpError("'accumulate' needs a reduction and 'outs'");
-  for (Attribute rank : getClampedRanks())
-    if (!llvm::is_contained(ranks, cast<StringAttr>(rank)))
-      return emitOpError("clamps '") << cast<StringAttr>(rank).getValue()
-                                     << "', which is no rank of the einsum";
-
-  // spec: MP-6
-  if (getResidency() && getInit())
-    return emitOpError("is kept in '")
-           << stringifyResidency(*getResidency())
-           << "', but 'outs' says already where its result is";
-
   // spec: EI-7
-  for (auto [index, input] : llvm::enumerate(getInputs()))
-    if (failed(verifyElementType(*this, "operand #" + Twine(index),
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs()))
+    if (failed(verifyElementType(einsum, "operand #" + Twine(index),
                                  getElementTypeOrSelf(input))))
       return failure();
-  if (failed(verifyElementType(*this, "the result", output.getElementType())))
+  if (failed(verifyElementType(einsum, "the result", output.getElementType())))
     return failure();
-  if (getReduction()) {
-    bool logical = *getReduction() == ReductionKind::And ||
-                   *getReduction() == ReductionKind::Or;
+  if (einsum.getReduction()) {
+    bool logical = *einsum.getReduction() == ReductionKind::And ||
+                   *einsum.getReduction() == ReductionKind::Or;
     if (logical && !isa<IntegerType>(output.getElementType()))
-      return emitOpError("'")
-             << stringifyReductionKind(*getReduction())
+      return einsum->emitOpError("'")
+             << stringifyReductionKind(*einsum.getReduction())
              << "' reduces integers; got " << output.getElementType();
   }
-  return verifyBoundRanks(*this);
+  return verifyBoundRanks(einsum);
 }
 
-LogicalResult EinsumOp::verifyRegions() {
+/// Checks the regions of an einsum.
+static LogicalResult verifyEinsumRegions(EinsumOpInterface einsum) {
   // spec: EI-8
-  Block *map = getMap();
-  if (map->getNumArguments() != getInputs().size())
-    return emitOpError("the map takes ")
-           << map->getNumArguments() << " values for " << getInputs().size()
-           << " operands";
+  Block *map = einsum.getMap();
+  if (map->getNumArguments() != einsum.getInputs().size())
+    return einsum->emitOpError("the map takes ")
+           << map->getNumArguments() << " values for "
+           << einsum.getInputs().size() << " operands";
   for (auto [index, argument] : llvm::enumerate(map->getArguments())) {
-    Type expected =
-        getMapArgumentType(getInputs()[index].getType(), getOutputType());
+    Type expected = getMapArgumentType(einsum.getInputs()[index].getType(),
+                                       einsum.getOutputType());
     if (argument.getType() != expected)
-      return emitOpError("map argument #") << index << " must be " << expected
-                                           << "; got " << argument.getType();
+      return einsum->emitOpError("map argument #")
+             << index << " must be " << expected << "; got "
+             << argument.getType();
   }
   auto yield = dyn_cast<YieldOp>(map->getTerminator());
   if (!yield || yield.getValues().size() != 1)
-    return emitOpError("the map must yield one value");
-  Type element = getOutputType().getElementType();
+    return einsum->emitOpError("the map must yield one value");
+  Type element = einsum.getOutputType().getElementType();
   Type expected = isa<FloatType>(element) ? getComputeType(element) : element;
   if (yield.getValues()[0].getType() != expected)
-    return emitOpError("the map must yield ")
+    return einsum->emitOpError("the map must yield ")
            << expected << "; got " << yield.getValues()[0].getType();
 
   // spec: EI-9
   for (Operation &op : map->without_terminator())
     if (!isa<IndexOp>(op) && failed(verifyScalarOp(&op, "a map")))
       return failure();
-  return verifyCombiner(*this);
+  return verifyCombiner(einsum);
+}
+
+LogicalResult EinsumOp::verify() { return verifyEinsum(*this); }
+LogicalResult EinsumOp::verifyRegions() { return verifyEinsumRegions(*this); }
+
+LogicalResult TileEinsumOp::verify() {
+  // spec: EI-6
+  // Results and destinations are those of DestinationStyleOpInterface.
+  if (getAccumulate() && !getReduction())
+    return emitOpError("'accumulate' needs a reduction");
+  for (auto rank : getClampedRanks().getAsRange<StringAttr>())
+    if (!hasRank(rank))
+      return emitOpError("clamps '")
+             << rank.getValue() << "', which is no rank of the einsum";
+  // spec: EI-13
+  if (!writesMemory() && !getIndices().empty())
+    return emitOpError("has 'outs' of a tensor and an index that is data; such "
+                       "tiles are read at ranks");
+  for (auto [number, tensor] : llvm::enumerate(getIndices()))
+    if (!isa<MemRefType>(tensor.getType()))
+      return emitOpError("index tensor #")
+             << number << " is " << tensor.getType()
+             << "; it is a memref where the einsum writes to one";
+  return verifyEinsum(*this);
+}
+
+LogicalResult TileEinsumOp::verifyRegions() {
+  return verifyEinsumRegions(*this);
 }

@@ -169,7 +169,7 @@ LogicalResult IterateOp::verifyRegions() {
 
 LogicalResult IndexOp::verify() {
   // spec: IX-1
-  auto einsum = (*this)->getParentOfType<EinsumOp>();
+  auto einsum = (*this)->getParentOfType<EinsumOpInterface>();
   if (!einsum)
     return emitOpError("stands in the map of an attn.einsum");
   if (einsum.hasRank(getRankAttr()))

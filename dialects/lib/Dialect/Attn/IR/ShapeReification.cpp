@@ -178,17 +178,26 @@ struct EinsumShapes
   LogicalResult reifyResultShapes(Operation *op, OpBuilder &builder,
                                   ReifiedRankedShapedTypeDims &shapes) const {
     auto einsum = cast<EinsumOp>(op);
-    if (!einsum.getResult())
-      return success();
-    auto getSource = [&](int64_t dim) -> Source {
-      if (Value init = einsum.getInit())
-        return {init, dim};
-      return findInEinsum(
-          einsum, einsum.getOutputRanks()[dim], [](Value input) {
-            return isa<RankedTensorType>(input.getType()) ? input : Value();
-          });
+    auto getSource = [&](int64_t dim) {
+      return findInEinsum(einsum, einsum.getOutputRanks()[dim],
+                          [](Value input) { return input; });
     };
     return reify(builder, einsum.getResult(), getSource, shapes);
+  }
+};
+
+struct TileEinsumShapes
+    : ReifyRankedShapedTypeOpInterface::ExternalModel<TileEinsumShapes,
+                                                      TileEinsumOp> {
+  LogicalResult reifyResultShapes(Operation *op, OpBuilder &builder,
+                                  ReifiedRankedShapedTypeDims &shapes) const {
+    auto einsum = cast<TileEinsumOp>(op);
+    if (!einsum.getResult())
+      return success();
+    Value init = einsum.getInit();
+    return reify(
+        builder, einsum.getResult(),
+        [&](int64_t dim) { return Source{init, dim}; }, shapes);
   }
 };
 
@@ -217,5 +226,6 @@ void attn::attachShapeReification(MLIRContext *context) {
   MixOp::attachInterface<MixShapes>(*context);
   CascadeOp::attachInterface<CascadeShapes>(*context);
   EinsumOp::attachInterface<EinsumShapes>(*context);
+  TileEinsumOp::attachInterface<TileEinsumShapes>(*context);
   IterateOp::attachInterface<IterateShapes>(*context);
 }

@@ -21,6 +21,7 @@
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/MapVector.h"
@@ -151,7 +152,24 @@ struct CascadeSpace {
 /// f64 for f64, f32 for every other type.
 Type getComputeType(Type element);
 
+class EinsumOpInterface;
+
+/// What the methods of EinsumOpInterface do.
+namespace detail {
+SmallVector<StringAttr> toNames(ArrayAttr names, size_t first = 0);
+EinsumAccess getAccess(EinsumOpInterface einsum, unsigned index);
+EinsumAccess getIndexAccess(EinsumOpInterface einsum, unsigned index);
+SmallVector<EinsumAccess> getAccesses(EinsumOpInterface einsum);
+std::optional<EinsumReduction> getEinsumReduction(EinsumOpInterface einsum);
+int64_t findRank(ArrayAttr ranks, StringAttr rank);
+bool inputUsesRank(EinsumOpInterface einsum, unsigned index, StringAttr rank);
+Operation *getSingleOp(Block *map);
+bool isIdentity(Block *map);
+} // namespace detail
+
 } // namespace mlir::attn
+
+#include "attn/Dialect/Attn/IR/AttnInterfaces.h.inc"
 
 #define GET_OP_CLASSES
 #include "attn/Dialect/Attn/IR/AttnOps.h.inc"

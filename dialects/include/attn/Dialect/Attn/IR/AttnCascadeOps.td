@@ -14,8 +14,7 @@ include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "attn/Dialect/Attn/IR/AttnAttributes.td"
-
-def Attn_Tile : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
+include "attn/Dialect/Attn/IR/AttnInterfaces.td"
 
 //===----------------------------------------------------------------------===//
 // attn.cascade
@@ -119,8 +118,7 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
 //===----------------------------------------------------------------------===//
 
 def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
-    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
-    DeclareOpInterfaceMethods<ConditionallySpeculatable>]> {
+    Pure, DeclareOpInterfaceMethods<Attn_EinsumOpInterface>]> {
   let summary = "an extended einsum: map, then reduce";
   let description = [{
     For every point of the iteration space, loads each operand at its index
@@ -167,30 +165,17 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
     An index may be data, an element of an integer tensor: `%K[%table[b,j],e]`.
     The types of these tensors follow those of the operands.
 
-    With `outs` the einsum works on tiles: it writes its result into a memref,
-    or, with `accumulate`, combines it with what is there by the reduction.
-    `clamp [m]` lists ranks whose tile may be larger than the operands: reads
-    past the end repeat the last element.
-
     `in register`, `in cache`, `in shared` and `in global` say where a mapped
-    cascade keeps the result; without it the cost model decides.
+    cascade keeps the result; without it the cost model decides. The einsum of a
+    tile, in loops, is `attn.tile_einsum`.
 
     Rules EI-1 to EI-11 of `docs/spec.md` are verified: each operand has an index
     expression per dimension, over ranks of the einsum; a map is pure, works on
     scalars and is defined for all operands.
-
-    ```mlir test
-    func.func @tile(%q: memref<48x64xf32>, %k: memref<128x64xf32>, %s: memref<128x48xf32>) {
-      attn.einsum [n0,m] = mul(%q[m,e], %k[n0,e]) reduce add(e) outs(%s) accumulate
-          : (memref<48x64xf32>, memref<128x64xf32>) -> memref<128x48xf32>
-      return
-    }
-    ```
   }];
   let arguments = (ins
-    Variadic<Attn_Tile>:$inputs,
-    Variadic<Attn_Tile>:$indices,
-    Optional<Attn_Tile>:$init,
+    Variadic<AnyRankedTensor>:$inputs,
+    Variadic<AnyRankedTensor>:$indices,
     StrArrayAttr:$ranks,
     I64Attr:$outputRank,
     AffineMapArrayAttr:$maps,
@@ -200,10 +185,8 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
     StrArrayAttr:$reducedRanks,
     OptionalAttr<TypedAttrInterface>:$identity,
     UnitAttr:$commutative,
-    UnitAttr:$accumulate,
-    StrArrayAttr:$clampedRanks,
     OptionalAttr<Attn_ResidencyAttr>:$residency);
-  let results = (outs Optional<AnyRankedTensor>:$result);
+  let results = (outs AnyRankedTensor:$result);
   let regions = (region SizedRegion<1>:$body,
                         VariadicRegion<SizedRegion<1>>:$combiner);
   let hasCustomAssemblyFormat = 1;
@@ -217,55 +200,8 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
       "::llvm::ArrayRef<::mlir::StringAttr>":$outputRanks,
       "::llvm::ArrayRef<::mlir::attn::EinsumAccess>":$accesses,
       "std::optional<::mlir::attn::EinsumReduction>":$reduction,
-      "::llvm::function_ref<::mlir::Value(::mlir::OpBuilder &, ::mlir::Location, ::mlir::ValueRange)>":$body)>,
-    // Tile form: `init` is a memref that receives the result.
-    OpBuilder<(ins "::mlir::Value":$init,
-      "::llvm::ArrayRef<::mlir::StringAttr>":$outputRanks,
-      "::llvm::ArrayRef<::mlir::attn::EinsumAccess>":$accesses,
-      "std::optional<::mlir::attn::EinsumReduction>":$reduction,
-      "bool":$accumulate,
-      "::llvm::ArrayRef<::mlir::StringAttr>":$clampedRanks,
       "::llvm::function_ref<::mlir::Value(::mlir::OpBuilder &, ::mlir::Location, ::mlir::ValueRange)>":$body)>
   ];
-  let extraClassDeclaration = [{
-    /// Names of the ranks: of the result, then reduced, then those that an
-    /// enclosing attn.iterate binds.
-    ::llvm::SmallVector<::mlir::StringAttr> getRankNames();
-    ::llvm::SmallVector<::mlir::StringAttr> getOutputRanks();
-    ::llvm::SmallVector<::mlir::StringAttr> getReduced();
-    /// Ranks that are neither in the result nor reduced.
-    ::llvm::SmallVector<::mlir::StringAttr> getBoundRanks();
-    ::llvm::SmallVector<::mlir::StringAttr> getExtentNames();
-    /// The access of input `index`, over this op's ranks and extents, and the
-    /// data that its indices are.
-    ::mlir::attn::EinsumAccess getAccess(unsigned index);
-    /// The access of index tensor `index`.
-    ::mlir::attn::EinsumAccess getIndexAccess(unsigned index);
-    /// Those of the inputs, then those of the index tensors.
-    ::llvm::SmallVector<::mlir::attn::EinsumAccess> getAccesses();
-    ::std::optional<::mlir::attn::EinsumReduction> getEinsumReduction();
-    /// Position of `rank` among the ranks, or -1.
-    int64_t findRank(::mlir::StringAttr rank);
-    /// Whether input `index` mentions `rank` in an index expression.
-    bool inputUsesRank(unsigned index, ::mlir::StringAttr rank);
-    /// Whether the iteration space holds `rank`.
-    bool hasRank(::mlir::StringAttr rank) { return findRank(rank) >= 0; }
-    bool isTileForm() { return getInit() != nullptr; }
-    /// The shaped type that the einsum produces.
-    ::mlir::ShapedType getOutputType();
-    ::mlir::Block *getMap() { return &getBody().front(); }
-    /// The region that an associative reduction combines with, or null.
-    ::mlir::Block *getCombinerBlock();
-    /// Whether values are combined in the order of the reduced ranks.
-    bool isOrdered();
-    /// The value that the map yields.
-    ::mlir::Value getMapResult();
-    /// The single operation of a map that is one operation on the arguments in
-    /// order, or null.
-    ::mlir::Operation *getSingleMapOp();
-    /// Whether the map returns its first argument unchanged.
-    bool isIdentityMap();
-  }];
 }
 
 //===----------------------------------------------------------------------===//
@@ -390,7 +326,8 @@ def Attn_IndexOp : Attn_Op<"index", [Pure]> {
 }
 
 def Attn_YieldOp : Attn_Op<"yield", [Pure, ReturnLike, Terminator,
-    ParentOneOf<["AttentionOp", "CascadeOp", "EinsumOp", "IterateOp"]>]> {
+    ParentOneOf<["AttentionOp", "CascadeOp", "EinsumOp", "IterateOp",
+                 "TileEinsumOp"]>]> {
   let summary = "ends a region of the dialect";
   let description = [{
     Hands values to the operation around it: the results of a cascade, the carried

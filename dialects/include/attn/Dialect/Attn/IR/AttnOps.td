@@ -12,6 +12,7 @@
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "attn/Dialect/Attn/IR/AttnAttributes.td"
 include "attn/Dialect/Attn/IR/AttnCascadeOps.td"
+include "attn/Dialect/Attn/IR/AttnTileOps.td"
 
 def Attn_FloatTensor : RankedTensorOf<[AnyFloat]>;
 def Attn_LengthTensor : TensorRankOf<[I32, I64], [1]>;
