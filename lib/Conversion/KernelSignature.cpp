@@ -45,13 +45,15 @@ static FailureOr<RankedTensorType> checkTensorType(func::FuncOp function,
            failure();
   // Masks are read; what is written has a type that einsums compute with.
   Type element = tensor.getElementType();
-  bool isMask = element.isSignlessInteger(8) && what == "argument";
+  bool isMask =
+      (element.isSignlessInteger(1) || element.isSignlessInteger(8)) &&
+      what == "argument";
   if (!isSupportedElement(element) && !isMask)
     return emitNotSupported(function)
                << "kernel '" << function.getName() << "': " << what << " #"
                << index << " holds " << element
                << "; kernels take f32, bf16, f16, f64, i32, i64 and, as "
-                  "arguments, i8",
+                  "arguments, i1 and i8",
            failure();
   if (tensor.getEncoding())
     return emitNotSupported(function)
@@ -252,8 +254,9 @@ FailureOr<KernelSignature> KernelSignature::getFromModule(ModuleOp module,
       SmallVector<std::string> dimNames;
       for (Attribute dim : dims)
         dimNames.push_back(cast<StringAttr>(dim).str());
-      signature.tensors.push_back(
-          {tensorName.str(), ranked, std::move(dimNames), output.getValue()});
+      signature.tensors.push_back({tensorName.str(), ranked,
+                                   std::move(dimNames), output.getValue(),
+                                   tensor.contains("boolean")});
     }
     auto checks = kernel.getAs<ArrayAttr>("checks");
     for (Attribute attr : checks ? checks.getValue() : ArrayRef<Attribute>()) {
@@ -294,6 +297,13 @@ KernelSignature::getForLowering(func::FuncOp function) {
 unsigned KernelSignature::getNumInputs() const {
   return llvm::count_if(
       tensors, [](const KernelTensor &tensor) { return !tensor.isOutput; });
+}
+
+void KernelSignature::setBoolean(unsigned index) {
+  KernelTensor &tensor = tensors[index];
+  tensor.type =
+      tensor.type.clone(IntegerType::get(tensor.type.getContext(), 8));
+  tensor.isBoolean = true;
 }
 
 //===----------------------------------------------------------------------===//
@@ -425,6 +435,8 @@ DictionaryAttr KernelSignature::getAttr(MLIRContext *context, int64_t phases,
         builder.getNamedAttr("type", TypeAttr::get(tensor.type)),
         builder.getNamedAttr("dims", builder.getArrayAttr(dims)),
         builder.getNamedAttr("output", builder.getBoolAttr(tensor.isOutput))};
+    if (tensor.isBoolean)
+      entries.push_back(builder.getNamedAttr("boolean", builder.getUnitAttr()));
     tensorAttrs.push_back(builder.getDictionaryAttr(entries));
   }
   SmallVector<NamedAttribute> entries{

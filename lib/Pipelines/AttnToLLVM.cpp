@@ -200,6 +200,7 @@ void attn::buildDescribeKernel(OpPassManager &manager,
   if (options.precision == "f64")
     manager.addPass(createAttnPromotePrecision());
   manager.addPass(createAttnDescribeKernel());
+  manager.addPass(createAttnWidenBooleans());
 }
 
 void attn::buildAttnToLLVMPipeline(OpPassManager &manager,

@@ -7,7 +7,7 @@ func.func @scalar(%x: tensor<?xf32>, %s: f32) -> tensor<?xf32> {
 
 // -----
 
-// expected-error@+1 {{kernel 'element': result #0 holds 'i8'; kernels take f32, bf16, f16, f64, i32, i64 and, as arguments, i8}}
+// expected-error@+1 {{kernel 'element': result #0 holds 'i8'; kernels take f32, bf16, f16, f64, i32, i64 and, as arguments, i1 and i8}}
 func.func @element(%x: tensor<?xf32>) -> tensor<4xi8> {
   %c = arith.constant dense<0> : tensor<4xi8>
   return %c : tensor<4xi8>

@@ -65,6 +65,7 @@ SPECS = {
     "tokens": Spec(16, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 16, "h"),)),
     "sigmoid": Spec(16, 16, normaliser="sigmoid", where=(("causal",),)),
     "mask": Spec(16, 24, heads=4, key_heads=2, lse=True, where=(("mask", "bmn"), ("causal",))),
+    "mask_booleans": Spec(16, 24, heads=2, key_heads=1, where=(("mask", "mn"),), mask_dtype="i1"),
     "either": Spec(
         16, 24, heads=4, key_heads=2, lse=True, key_lengths=True,
         where=(

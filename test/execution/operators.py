@@ -71,6 +71,8 @@ class Spec:
     permute: tuple = ()
     # The ranks that index the offsets of segments in front: as of `permute`.
     segments: tuple = ()
+    # What masks hold, "i8" or "i1".
+    mask_dtype: str = "i8"
     # How many queries there are, where the type of the operator says so.
     queries: int | None = None
 
@@ -275,7 +277,7 @@ def text(spec: Spec, name: str = "attention") -> str:
         name, ranks = atom[0], atom[{"mask": 1, "indices": 2, "blocks": 3}[atom[0]]]
         tails = {f"%list{i}": (ranks, "sl", "i32")}
         if name == "mask":
-            tails = {f"%list{i}": (ranks, "", "i8")}
+            tails = {f"%list{i}": (ranks, "", spec.mask_dtype)}
         if name == "blocks":
             tails = {
                 f"%list{i}_offsets": (ranks, "s", "i32"),
@@ -419,7 +421,8 @@ def operands(spec: Spec, batch: int, queries: int, keys: int, rng) -> Operands:
                 arrays[f"list{i}_x{number}"] = draw_elements(rng, shape, element)
             continue
         if atom[0] == "mask":
-            arrays[f"list{i}"] = draw_mask(rng, tuple(extents[rank] for rank in atom[1]))
+            drawn = draw_mask(rng, tuple(extents[rank] for rank in atom[1]))
+            arrays[f"list{i}"] = drawn != 0 if spec.mask_dtype == "i1" else drawn
             continue
         begins, entries = draw_blocks(rng, extents, *atom[1:])
         arrays[f"list{i}_offsets"] = begins.astype(np.int32)

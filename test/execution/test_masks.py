@@ -44,11 +44,14 @@ FORMS = {
     "f64": replace(BASE, where=(("mask", "bhmn"),), dtype="f64"),
     "sigmoid": replace(BASE, where=(("mask", "bmn"),), normaliser="sigmoid", lse=False),
     "decode": replace(BASE, queries=1, where=(("mask", "bhn"),)),
+    "booleans": replace(BASE, where=(("mask", "bhmn"), ("causal",)), mask_dtype="i1"),
+    "booleans_turned": replace(BASE, where=(("mask", "nm"),), mask_dtype="i1", dtype="bf16"),
 }  # fmt: skip
 WINDOWS = ("per_head", *(("window", left, 0) for left in (3, 30, 9, 70)))
 # Whose masks stand elsewhere than in the outermost 'and'.
 ELSEWHERE = {
     "or": replace(BASE, where=(("or", ("window", 9, 0), ("mask", "bmn")), ("causal",))),
+    "booleans": replace(BASE, where=(("not", ("mask", "bmn")), ("mask", "hn")), mask_dtype="i1"),
     "not": replace(BASE, where=(("not", ("mask", "hmn")),)),
     "neither": replace(
         BASE, where=(("not", ("or", ("mask", "bn"), ("window", 3, 5))), ("mask", "hmn"))
@@ -96,7 +99,7 @@ def test_fused(kernels, name, seed):
     check_shapes(kernels, FORMS[name], "fused", SHAPES, seed)
 
 
-@pytest.mark.parametrize("name", ["all_ranks", "turned", "lengths", "origins"])
+@pytest.mark.parametrize("name", ["all_ranks", "turned", "lengths", "origins", "booleans"])
 def test_unfused(kernels, name, seed):
     check_shapes(kernels, FORMS[name], "unfused", [(23, 39), (39, 23), (2, 3), (5, 0)], seed)
 
@@ -109,7 +112,7 @@ def test_elsewhere(kernels, name, form, seed):
 
 
 @pytest.mark.parametrize("guard", ["begin", "end"])
-@pytest.mark.parametrize("name", ["all_ranks", "keys"])
+@pytest.mark.parametrize("name", ["all_ranks", "keys", "booleans"])
 def test_at_page_borders(kernels, name, guard, seed):
     spec = FORMS[name]
     data = operands(spec, 1, 150, 171, np.random.default_rng(seed))

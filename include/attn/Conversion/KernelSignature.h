@@ -65,6 +65,8 @@ struct KernelTensor {
   /// extents.
   SmallVector<std::string> dims;
   bool isOutput;
+  /// Whether the caller's elements are booleans, which are read as bytes.
+  bool isBoolean = false;
 };
 
 /// What a call has to find in an input before anything is written.
@@ -123,6 +125,8 @@ public:
   ArrayRef<KernelTensor> getTensors() const { return tensors; }
   ArrayRef<KernelCheck> getChecks() const { return checks; }
   unsigned getNumInputs() const;
+  /// Says that tensor `index`, of i1 so far, is one of i8 to the function.
+  void setBoolean(unsigned index);
 
   /// memref<..., strided<[?, ..., 1], offset: ?>> of tensor `index`.
   MemRefType getMemRefType(unsigned index) const;

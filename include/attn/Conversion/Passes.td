@@ -19,8 +19,7 @@ def AttnDescribeKernel : Pass<"attn-describe-kernel", "::mlir::ModuleOp"> {
     `attn.kernels`. It runs before the cascades are lowered, because the names
     of the ranks become the symbols of the extents. A function that is no kernel is
     refused: a second public one, an argument that is no ranked tensor, an element
-    type other than f64, f32, bf16, f16, i32 or i64, a result whose extent no
-    argument has. Tensors are named by the
+    type that the C ABI does not have, a result whose extent no argument has. Tensors are named by the
     argument and result attribute `attn.name`. Arguments without it have the
     name that their location holds (`loc("q")`), which is how attn-compile keeps
     the names of the text. A name that is no C identifier or is taken, and what
@@ -32,6 +31,23 @@ def AttnDescribeKernel : Pass<"attn-describe-kernel", "::mlir::ModuleOp"> {
                     dims = ["b", "8", "m", "64"], output = false }, ... ] }
     ```
   }];
+}
+
+def AttnWidenBooleans : Pass<"attn-widen-booleans", "::mlir::ModuleOp"> {
+  let summary = "Read booleans of the caller as bytes";
+  let description = [{
+    An i1 is a byte in a tensor of a caller and a bit in a vector, so that vectors
+    of them are loaded element by element. Arguments of the kernel that only masks
+    of operators and inputs of cascades read become tensors of i8, of which maps
+    test whether they are 0. `attn.kernels` says `boolean` of them: what a call
+    hands over is still DLPack's boolean. Other tensors of i1 stay as they are.
+
+    ```mlir
+    // From: where mask(%mask[b, n] : tensor<?x?xi1>)
+    where mask(%mask[b, n] : tensor<?x?xi8>)
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
 def AttnSplitPhases : Pass<"attn-split-phases", "::mlir::ModuleOp"> {

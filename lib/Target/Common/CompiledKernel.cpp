@@ -238,7 +238,11 @@ LogicalResult Reader::readTensor(Attribute attribute, CompiledKernel &kernel) {
     return error() << "tensor '" << name.getValue()
                    << "' must have a ranked tensor type with one of 'dims' per "
                       "dimension";
-  std::optional<ElementCode> element = ElementCode::get(type.getElementType());
+  // Booleans that the kernel reads as bytes are booleans to its caller.
+  Type elementType = type.getElementType();
+  if (elementType.isInteger(8) && dictionary.contains("boolean"))
+    elementType = IntegerType::get(type.getContext(), 1);
+  std::optional<ElementCode> element = ElementCode::get(elementType);
   if (!element)
     return error() << "tensor '" << name.getValue() << "' has element type "
                    << type.getElementType()

@@ -37,9 +37,9 @@ func.func @extent(%q: tensor<1x4x16x32xf32>, %m: tensor<15xi8>) -> tensor<1x4x16
 // -----
 
 // SP-21
-func.func @element(%q: tensor<1x4x16x32xf32>, %m: tensor<16xi1>) -> tensor<1x4x16x32xf32> {
-  // expected-error @+1 {{the mask must hold i8; got 'i1'}}
-  %r = attn.attention(%q, %q, %q) where mask(%m[m] : tensor<16xi1>)
+func.func @element(%q: tensor<1x4x16x32xf32>, %m: tensor<16xi16>) -> tensor<1x4x16x32xf32> {
+  // expected-error @+1 {{the mask must hold i1 or i8; got 'i16'}}
+  %r = attn.attention(%q, %q, %q) where mask(%m[m] : tensor<16xi16>)
       : (tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>, tensor<1x4x16x32xf32>) -> tensor<1x4x16x32xf32>
   return %r : tensor<1x4x16x32xf32>
 }
@@ -48,7 +48,7 @@ func.func @element(%q: tensor<1x4x16x32xf32>, %m: tensor<16xi1>) -> tensor<1x4x1
 
 // SP-21
 func.func @cascade_type(%s: tensor<2x?x?xf32>, %m: tensor<2x?x?xi32>) -> tensor<2x?xf32> {
-  // expected-error @+1 {{reads 'tensor<2x?x?xi32>' as a mask with 3 ranks; allowed are i8, and a dimension for each rank}}
+  // expected-error @+1 {{reads 'tensor<2x?x?xi32>' as a mask with 3 ranks; allowed are i1 or i8, and a dimension for each rank}}
   %r = attn.cascade (%S = %s, %M = %m) where mask(%M[b,m,n]) over (m, n) align top_left
       : (tensor<2x?x?xf32>, tensor<2x?x?xi32>) -> tensor<2x?xf32> {
     %x = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
@@ -61,7 +61,7 @@ func.func @cascade_type(%s: tensor<2x?x?xf32>, %m: tensor<2x?x?xi32>) -> tensor<
 
 // SP-21
 func.func @cascade_rank(%s: tensor<2x?x?xf32>, %m: tensor<2x?x?xi8>) -> tensor<2x?xf32> {
-  // expected-error @+1 {{reads 'tensor<2x?x?xi8>' as a mask with 2 ranks; allowed are i8, and a dimension for each rank}}
+  // expected-error @+1 {{reads 'tensor<2x?x?xi8>' as a mask with 2 ranks; allowed are i1 or i8, and a dimension for each rank}}
   %r = attn.cascade (%S = %s, %M = %m) where mask(%M[b,m]) over (m, n) align top_left
       : (tensor<2x?x?xf32>, tensor<2x?x?xi8>) -> tensor<2x?xf32> {
     %x = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>

@@ -13,6 +13,11 @@
 using namespace mlir;
 using namespace mlir::attn;
 
+static bool isMaskElement(Type element) {
+  // spec: SP-21
+  return element.isSignlessInteger(1) || element.isSignlessInteger(8);
+}
+
 static LogicalResult verifyPredicateElement(Operation *op, Type element) {
   // spec: SP-23
   if (element.isF64() || element.isF32() || element.isBF16() ||
@@ -40,8 +45,8 @@ static LogicalResult verifyMask(AttentionOp op, MaskAttr mask,
                          getScoreRanks(op), nextSlot)))
     return failure();
   Type element = getExtraType(op, operand).getElementType();
-  if (!element.isSignlessInteger(8))
-    return op.emitOpError("the mask must hold i8; got ") << element;
+  if (!isMaskElement(element))
+    return op.emitOpError("the mask must hold i1 or i8; got ") << element;
   return success();
 }
 
@@ -125,10 +130,10 @@ LogicalResult attn::verifyPointAtoms(CascadeOp cascade,
         return failure();
       bool hasRanks =
           type->getRank() == static_cast<int64_t>(access.getRanks().size());
-      if (isMask && (!hasRanks || !type->getElementType().isSignlessInteger(8)))
+      if (isMask && (!hasRanks || !isMaskElement(type->getElementType())))
         return cascade.emitOpError("reads ")
                << *type << " as a mask with " << access.getRanks().size()
-               << " ranks; allowed are i8, and a dimension for each rank";
+               << " ranks; allowed are i1 or i8, and a dimension for each rank";
       if (isMask)
         continue;
       if (!hasRanks)
