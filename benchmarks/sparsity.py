@@ -60,8 +60,12 @@ def live_pairs(where, tokens):
                 live &= (rows - numbers[0] <= n) & (n <= rows + numbers[1])
             elif name == "prefix":
                 live &= n < numbers[0]
+            elif name == "dilated":
+                distance = np.abs(rows - n)
+                live &= (distance <= numbers[0]) & (distance % numbers[1] == 0)
             else:
-                raise SystemExit(f"{name}: known are causal, window, prefix and neighborhood")
+                known = "causal, window, prefix, dilated and neighborhood"
+                raise SystemExit(f"{name}: known are {known}")
         total += int(live.sum())
     return total
 

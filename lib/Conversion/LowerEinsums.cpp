@@ -100,15 +100,17 @@ void EinsumLowering::chooseLane() {
 void EinsumLowering::chooseRows(int64_t rowTileOption) {
   // Most vectors that a register tile has along the lanes.
   constexpr int64_t kMostVectors = 8;
+  auto widenBlock = [&] {
+    if (outType.isDynamicDim(outType.getRank() - 1))
+      return;
+    int64_t vectors = llvm::divideCeil(outType.getShape().back(), vectorWidth);
+    blockVectors =
+        llvm::divideCeil(vectors, llvm::divideCeil(vectors, kMostVectors));
+  };
   if (looped.empty()) {
     // Each vector waits for its own sum: the more of them, the less.
-    if (lane && !reducesLanes && !reduced.empty() &&
-        !outType.isDynamicDim(outType.getRank() - 1)) {
-      int64_t vectors =
-          llvm::divideCeil(outType.getShape().back(), vectorWidth);
-      blockVectors =
-          llvm::divideCeil(vectors, llvm::divideCeil(vectors, kMostVectors));
-    }
+    if (lane && !reducesLanes && !reduced.empty())
+      widenBlock();
     return;
   }
   if (reducesLanes) {
@@ -134,6 +136,9 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
     rowTile = vectorWidth;
     return;
   }
+  // A copy leaves the registers free: addresses are computed once for a row.
+  if (lane && reduced.empty() && einsum.isIdentityMap())
+    widenBlock();
   if (reduced.empty() ||
       !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
     return;

@@ -38,10 +38,13 @@ func.func @blocks(%q: memref<64x112xf32>, %k: memref<32x64xf32>, %s: memref<32x1
 
 // -----
 
-// A copy is written out.
+// A copy moves a whole row at a time.
 // CHECK-LABEL: func @copy
-// CHECK-NOT: step %c48
+// CHECK: scf.for
+// CHECK-NOT: scf.for
 // CHECK-COUNT-7: vector.store
+// CHECK-NOT: scf.for
+// CHECK: return
 func.func @copy(%a: memref<32x112xbf16>, %s: memref<32x112xf32>) {
   attn.tile_einsum [n,m] = %a[n,m] outs(%s) : (memref<32x112xbf16>) -> memref<32x112xf32>
   return
