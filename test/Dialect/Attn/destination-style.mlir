@@ -1,5 +1,6 @@
 // RUN: attn-opt %s --eliminate-empty-tensors --one-shot-bufferize="bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map" --cse --canonicalize | FileCheck %s
 // RUN: attn-opt %s --cse | FileCheck %s --check-prefix=CSE
+// RUN: attn-opt %s --canonicalize | FileCheck %s --check-prefix=CAST
 
 // Upstream finds the destination of an einsum by its interface: the tile is
 // computed where it is wanted, and its buffer of its own is gone.
@@ -35,4 +36,17 @@ func.func @memory(%x: memref<16x32xf32>, %y: memref<16x32xf32>, %t: tensor<16xf3
   memref.copy %y, %x : memref<16x32xf32> to memref<16x32xf32>
   %b = attn.tile_einsum [m] = %x[m,n] reduce add(n) outs(%t) : (memref<16x32xf32>) -> tensor<16xf32>
   return %a, %b : tensor<16xf32>, tensor<16xf32>
+}
+
+// Upstream folds casts of what an operation in destination style reads and
+// writes.
+// CAST-LABEL: func @cast
+// CAST-SAME: (%[[X:.*]]: tensor<16x32xf32>, %[[T:.*]]: tensor<16xf32>)
+// CAST-NEXT: %[[R:.*]] = attn.tile_einsum [m] = %[[X]][m,n] reduce add(n) outs(%[[T]]) accumulate : (tensor<16x32xf32>) -> tensor<16xf32>
+// CAST-NEXT: tensor.cast %[[R]] : tensor<16xf32> to tensor<?xf32>
+func.func @cast(%x: tensor<16x32xf32>, %t: tensor<16xf32>) -> tensor<?xf32> {
+  %a = tensor.cast %x : tensor<16x32xf32> to tensor<?x32xf32>
+  %u = tensor.cast %t : tensor<16xf32> to tensor<?xf32>
+  %r = attn.tile_einsum [m] = %a[m,n] reduce add(n) outs(%u) accumulate : (tensor<?x32xf32>) -> tensor<?xf32>
+  return %r : tensor<?xf32>
 }
