@@ -28,6 +28,15 @@ from pathlib import Path
 import numpy as np
 from floor import compile_kernel, seconds
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python"))
+from attn import sparsity
+
+ATOMS = {
+    "causal": sparsity.Causal,
+    "window": sparsity.Window,
+    "prefix": sparsity.Prefix,
+    "dilated": sparsity.Dilated,
+}
 DEFAULT = ["causal", "causal and window(255, 0)", "window(128, 127)"]
 
 
@@ -54,18 +63,9 @@ def live_pairs(where, tokens):
         for term in where.split(" and "):
             name, _, arguments = term.strip().partition("(")
             numbers = [int(text) for text in arguments.rstrip(")").split(",") if text]
-            if name == "causal":
-                live &= n <= rows
-            elif name == "window":
-                live &= (rows - numbers[0] <= n) & (n <= rows + numbers[1])
-            elif name == "prefix":
-                live &= n < numbers[0]
-            elif name == "dilated":
-                distance = np.abs(rows - n)
-                live &= (distance <= numbers[0]) & (distance % numbers[1] == 0)
-            else:
-                known = "causal, window, prefix, dilated and neighborhood"
-                raise SystemExit(f"{name}: known are {known}")
+            if name not in ATOMS:
+                raise SystemExit(f"{name}: known are {', '.join(ATOMS)} and neighborhood")
+            live &= ATOMS[name](*numbers)(rows, n)
         total += int(live.sum())
     return total
 

@@ -219,8 +219,13 @@ class Mutator:
         """Copies, configures, builds, and runs every test without a fault."""
         self.log("").mkdir(parents=True, exist_ok=True)
         targets = sorted({t for fault in faults for test in fault.tests for t in test.targets()})
+        # All of them in front of the first build: the tree may change meanwhile.
+        digests = {copy.update() for copy in self.copies}
+        if len(digests) > 1:
+            self.fail("the tree changed while it was copied")
+            return None
+        [digest] = digests
         for copy in self.copies:
-            digest = copy.update()
             self.say(f"building copy {copy.number} ...")
             configured = copy.configure(self.log(f"configure-{copy.number}.log"))
             log = self.log(f"build-{copy.number}.log")

@@ -19,8 +19,8 @@ def AttnDescribeKernel : Pass<"attn-describe-kernel", "::mlir::ModuleOp"> {
     `attn.kernels`. It runs before the cascades are lowered, because the names
     of the ranks become the symbols of the extents. A function that is no kernel is
     refused: a second public one, an argument that is no ranked tensor, an element
-    type that the C ABI does not have, a result whose extent no argument has. Tensors are named by the
-    argument and result attribute `attn.name`. Arguments without it have the
+    type that the C ABI does not have, a result whose extent no argument has.
+    Tensors are named by the argument and result attribute `attn.name`. Arguments without it have the
     name that their location holds (`loc("q")`), which is how attn-compile keeps
     the names of the text. A name that is no C identifier or is taken, and what
     has none, becomes `arg0`, ..., `out0`, ....

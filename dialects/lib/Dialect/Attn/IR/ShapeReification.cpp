@@ -105,6 +105,14 @@ static Source findInCascade(CascadeOp cascade, StringAttr rank) {
   return found;
 }
 
+/// The tensor that each result starts from.
+static OperandRange getInits(IterateOp iterate) { return iterate.getInits(); }
+static OperandRange getInits(TileEinsumOp einsum) {
+  // A tile in memory has a destination and no result.
+  return OperandRange(einsum.getDpsInitsMutable())
+      .take_front(einsum->getNumResults());
+}
+
 namespace {
 struct AttentionShapes
     : ReifyRankedShapedTypeOpInterface::ExternalModel<AttentionShapes,
@@ -186,29 +194,14 @@ struct EinsumShapes
   }
 };
 
-struct TileEinsumShapes
-    : ReifyRankedShapedTypeOpInterface::ExternalModel<TileEinsumShapes,
-                                                      TileEinsumOp> {
+/// Results with the shapes of what they start from.
+template <typename OpT>
+struct InitShapes
+    : ReifyRankedShapedTypeOpInterface::ExternalModel<InitShapes<OpT>, OpT> {
   LogicalResult reifyResultShapes(Operation *op, OpBuilder &builder,
                                   ReifiedRankedShapedTypeDims &shapes) const {
-    auto einsum = cast<TileEinsumOp>(op);
-    if (!einsum.getResult())
-      return success();
-    Value init = einsum.getInit();
-    return reify(
-        builder, einsum.getResult(),
-        [&](int64_t dim) { return Source{init, dim}; }, shapes);
-  }
-};
-
-struct IterateShapes
-    : ReifyRankedShapedTypeOpInterface::ExternalModel<IterateShapes,
-                                                      IterateOp> {
-  LogicalResult reifyResultShapes(Operation *op, OpBuilder &builder,
-                                  ReifiedRankedShapedTypeDims &shapes) const {
-    auto iterate = cast<IterateOp>(op);
     for (auto [result, init] :
-         llvm::zip_equal(iterate.getResults(), iterate.getInits())) {
+         llvm::zip_equal(op->getResults(), getInits(cast<OpT>(op)))) {
       Value from = init;
       if (failed(reify(
               builder, result, [&](int64_t dim) { return Source{from, dim}; },
@@ -226,6 +219,6 @@ void attn::attachShapeReification(MLIRContext *context) {
   MixOp::attachInterface<MixShapes>(*context);
   CascadeOp::attachInterface<CascadeShapes>(*context);
   EinsumOp::attachInterface<EinsumShapes>(*context);
-  TileEinsumOp::attachInterface<TileEinsumShapes>(*context);
-  IterateOp::attachInterface<IterateShapes>(*context);
+  TileEinsumOp::attachInterface<InitShapes<TileEinsumOp>>(*context);
+  IterateOp::attachInterface<InitShapes<IterateOp>>(*context);
 }

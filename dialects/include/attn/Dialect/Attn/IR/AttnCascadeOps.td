@@ -169,7 +169,7 @@ def Attn_EinsumOp : Attn_Op<"einsum", [AttrSizedOperandSegments, SingleBlock,
     cascade keeps the result; without it the cost model decides. The einsum of a
     tile, in loops, is `attn.tile_einsum`.
 
-    Rules EI-1 to EI-11 of `docs/spec.md` are verified: each operand has an index
+    Rules EI-1 to EI-13 of `docs/spec.md` are verified: each operand has an index
     expression per dimension, over ranks of the einsum; a map is pure, works on
     scalars and is defined for all operands.
   }];
