@@ -280,13 +280,10 @@ static SmallVector<int64_t> chooseLaneTiles(int64_t lanes, int64_t elementBits,
   return {isNarrow ? kNarrow : 16};
 }
 
-/// The atom whose lists of keys the cascade walks, or null.
-static Attribute getWalkedList(CascadeOp cascade) {
-  if (!cascade.getSparsity())
-    return {};
-  FailureOr<TermRoles> roles =
-      assignTermRoles(cascade.getSparsity()->getExpression());
-  return succeeded(roles) ? roles->list : Attribute();
+/// What the cascade's sparsity says to a tile.
+static TermRoles getTermRoles(CascadeOp cascade) {
+  std::optional<SparsityAttr> sparsity = cascade.getSparsity();
+  return assignTermRoles(sparsity ? sparsity->getExpression() : Attribute());
 }
 
 /// Keys that a tile of rows visits where rows are cut as they lie, on average
@@ -361,13 +358,6 @@ static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
   return best;
 }
 
-/// How many rows share a list.
-static int64_t getListRows(Attribute list) {
-  if (auto blocks = dyn_cast<BlocksAttr>(list))
-    return blocks.getRows();
-  return cast<IndicesAttr>(list).getGroup();
-}
-
 /// Lanes of the widest tile: enough of them for every vector of a register
 /// tile.
 static constexpr int64_t kWidestLanes = 128;
@@ -389,7 +379,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     roles = assignFewRows(cascade).value_or(roles);
   SmallVector<int64_t> laneTiles = overrides.laneTiles;
   SmallVector<int64_t> gridTile;
-  Attribute list = getWalkedList(cascade);
+  TermRoles terms = getTermRoles(cascade);
+  int64_t listRows = terms.getListRows();
   bool usesMatrixUnit = machine.hasMatrixUnit && multipliesBf16(cascade);
   std::optional<BlockTiles> block;
   if (machine.sharedBytes > 0) {
@@ -399,7 +390,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   }
   if (laneTiles.empty() && block) {
     // More lanes than share a list would be idle.
-    while (list && block->lanes >= 2 * std::max<int64_t>(getListRows(list), 16))
+    while (terms.hasLists() &&
+           block->lanes >= 2 * std::max<int64_t>(listRows, 16))
       block->lanes /= 2;
     laneTiles = {block->lanes};
   } else if (roles.innerLanes) {
@@ -408,8 +400,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     laneTiles = {48, 32, 16};
   } else if (laneTiles.empty()) {
     laneTiles =
-        list
-            ? chooseListTiles(getListRows(list))
+        terms.hasLists()
+            ? chooseListTiles(listRows)
             : chooseLaneTiles(getExtent(cascade.getRankExtents(), roles.lanes),
                               getComputeBits(cascade), machine, usesMatrixUnit);
     if (std::optional<GridTile> tile = chooseGridTile(cascade)) {
@@ -447,7 +439,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     streamTile =
         chooseStreamTile(getWorkingSet(cascade, roles, laneTiles.front()),
                          machine, roles.innerLanes, usesMatrixUnit);
-  if (!overrides.streamTile && !fixedStep && isa_and_nonnull<IndicesAttr>(list))
+  if (!overrides.streamTile && !fixedStep &&
+      isa_and_nonnull<IndicesAttr>(terms.list))
     streamTile = std::min(streamTile, kListedPoints);
   // A step lies in one split.
   std::optional<int64_t> split = getSplitSize(cascade);

@@ -96,7 +96,7 @@ void attn::removeRedundant(unsigned numVariables, ArrayRef<Row> context,
 //===----------------------------------------------------------------------===//
 
 Plane::Plane(const PlaneRestriction &restriction, unsigned numLocals)
-    : FunctionSpace(0) {
+    : FunctionSpace(0), cuts(restriction.cuts) {
   auto add = [&](StringRef name) { names.push_back(name.str()); };
   add(PlanSymbols::rowExtent);
   add(PlanSymbols::keyExtent);
@@ -108,9 +108,8 @@ Plane::Plane(const PlaneRestriction &restriction, unsigned numLocals)
     add(PlanSymbols::diagonal);
   if (restriction.hasKeyOrigin)
     add(PlanSymbols::keyOrigin);
-  bool readsHead = false, readsList = false;
+  bool readsHead = false;
   if (Attribute expression = restriction.expression) {
-    expression.walk([&](BlocksAttr) { readsList = true; });
     expression.walk([&](PerHeadAttr atom) {
       std::optional<AtomDefinition> definition = getAtomDefinition(atom);
       readsHead |= definition->readsHead();
@@ -121,13 +120,18 @@ Plane::Plane(const PlaneRestriction &restriction, unsigned numLocals)
   }
   // Expressions that differ in the order of terms have one plan.
   llvm::sort(tables);
-  if (readsList)
-    add(PlanSymbols::listed);
+  for (size_t index = 0; index < cuts.size(); ++index)
+    add(PlanSymbols::getListed(index));
   if (readsHead)
     add(PlanSymbols::head);
   for (size_t index = 0; index < tables.size(); ++index)
     add(PlanSymbols::getTable(index));
   numVariables = kFirstSymbol + names.size() + numLocals;
+}
+
+Row Plane::getListed(Attribute list) const {
+  const auto *found = llvm::find(cuts, list);
+  return getSymbol(PlanSymbols::getListed(found - cuts.begin()));
 }
 
 Row Plane::getTable(ArrayRef<int64_t> numbers) const {
@@ -137,8 +141,8 @@ Row Plane::getTable(ArrayRef<int64_t> numbers) const {
 
 SmallVector<Row> Plane::getSymbolContext() const {
   SmallVector<Row> rows;
-  if (llvm::is_contained(names, PlanSymbols::listed.str())) {
-    Row isListed = getSymbol(PlanSymbols::listed);
+  for (Attribute list : cuts) {
+    Row isListed = getListed(list);
     rows.push_back(lessOrEqual(getConstant(0), isListed));
     rows.push_back(lessOrEqual(isListed, getConstant(1)));
   }
@@ -430,10 +434,9 @@ LogicalResult LiveSetBuilder::readAtoms(Attribute term) {
     return readAtoms(negation.getTerm());
   if (atoms.contains(term))
     return success();
-  // Walks take blocks that are listed, and what is between, one at a time.
-  if (isa<BlocksAttr>(term)) {
-    Row isListed = plane.getSymbol(PlanSymbols::listed);
-    atoms[term] = {{less(plane.getConstant(0), isListed)}};
+  // A list names all keys of a part that is walked, or none.
+  if (isa<BlocksAttr, IndicesAttr>(term)) {
+    atoms[term] = {{less(plane.getConstant(0), plane.getListed(term))}};
     return success();
   }
   std::optional<AtomDefinition> definition = getAtomDefinition(term);

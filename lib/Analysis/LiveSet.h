@@ -106,6 +106,8 @@ public:
   /// What heads have numbers in; the last symbols are those of the tables.
   ArrayRef<SmallVector<int64_t>> getTables() const { return tables; }
   Row getTable(ArrayRef<int64_t> numbers) const;
+  /// Whether a list names the keys of the part at hand, 1 or 0.
+  Row getListed(Attribute list) const;
   /// What is known of symbols that are no extents, lengths or positions.
   SmallVector<Row> getSymbolContext() const;
 
@@ -128,6 +130,7 @@ private:
   getRange(const Row &row) const;
 
   SmallVector<std::string, 4> names;
+  SmallVector<Attribute> cuts;
   SmallVector<SmallVector<int64_t>> tables;
   SmallVector<Local> locals;
   unsigned numValues = 0;

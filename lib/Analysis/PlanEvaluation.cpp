@@ -15,6 +15,14 @@
 using namespace mlir;
 using namespace mlir::attn;
 
+std::optional<unsigned> attn::getListNumber(StringAttr symbol) {
+  StringRef digits = symbol.getValue();
+  unsigned number;
+  if (!digits.consume_front("L") || digits.getAsInteger(10, number))
+    return std::nullopt;
+  return number;
+}
+
 DenseI64ArrayAttr attn::getTable(PlanAttr plan, StringAttr symbol) {
   for (auto [index, table] : llvm::enumerate(plan.getTables()))
     if (symbol.getValue() == PlanSymbols::getTable(index))

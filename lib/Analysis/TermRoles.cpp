@@ -9,7 +9,9 @@
 #include "attn/Analysis/TermRoles.h"
 #include "LiveSet.h"
 #include "llvm/ADT/Sequence.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallBitVector.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -73,9 +75,12 @@ bool attn::mixesOrders(Attribute term) {
   return findReaders(term) == std::pair(true, true);
 }
 
-/// The lists that `term` names.
+/// The lists that `term` names, each once.
 static SmallVector<Attribute> getLists(Attribute term) {
-  return SparsityAttr::get(term.getContext(), term).getListAtoms();
+  SmallVector<Attribute> atoms =
+      SparsityAttr::get(term.getContext(), term).getListAtoms();
+  return llvm::to_vector(
+      llvm::SmallSetVector<Attribute, 4>(atoms.begin(), atoms.end()));
 }
 
 /// The terms of the outermost `and`.
@@ -148,6 +153,8 @@ static bool fitsPlan(Attribute expression) {
   return llvm::all_of(ArrayRef{slots, tokens}, [](Attribute part) {
     PlaneRestriction restriction;
     restriction.expression = part;
+    if (part)
+      restriction.cuts = getLists(part);
     restriction.hasDiagonal = restriction.hasKeyOrigin = true;
     restriction.hasKeyLengths = true;
     return !part || succeeded(buildLiveSet(restriction));
@@ -231,45 +238,67 @@ static bool isMonotone(Attribute term, bool isNegated) {
       terms, [&](Attribute inner) { return isMonotone(inner, isNegated); });
 }
 
-/// Finds out where the list is walked, and what is left of `expression` for the
-/// other roles.
-static FailureOr<Attribute> assignList(Attribute expression, TermRoles &roles) {
-  for (Attribute list : getLists(expression)) {
-    if (roles.list && roles.list != list)
-      return failure();
+/// Whether `list`, which is the only one of `expression`, is walked by itself;
+/// then its roles are given, and `rest` is what is left of `expression` for the
+/// others.
+static bool walksAlone(Attribute expression, Attribute list, TermRoles &roles,
+                       Attribute &rest) {
+  Known inside = assume(expression, list, /*isListed=*/true);
+  Known outside = assume(expression, list, /*isListed=*/false);
+  if (inside && !outside) {
     roles.list = list;
+    rest = *inside;
+    return true;
   }
-  if (!roles.list)
-    return expression;
-  Known inside = assume(expression, roles.list, /*isListed=*/true);
-  Known outside = assume(expression, roles.list, /*isListed=*/false);
-  if (inside && !outside)
-    return *inside;
-  roles.visitsGaps = true;
-  if (isa<BlocksAttr>(roles.list))
-    return expression;
   // A listed token is visited by itself, and may be in a range that is walked.
-  if (!outside || !*outside || !isMonotone(expression, /*isNegated=*/false) ||
-      hasPointAtoms(expression))
-    return failure();
-  roles.listed = NotAttr::get(expression.getContext(), *outside);
+  if (!isa<IndicesAttr>(list) || !outside || !*outside ||
+      !isMonotone(expression, /*isNegated=*/false) || hasPointAtoms(expression))
+    return false;
+  Attribute listed = NotAttr::get(expression.getContext(), *outside);
   if (*inside)
-    roles.listed = join({*inside, roles.listed});
-  if (!fitsPlan(*outside) || !fitsPlan(roles.listed))
-    return failure();
-  return *outside;
+    listed = join({*inside, listed});
+  if (!fitsPlan(*outside) || !fitsPlan(listed))
+    return false;
+  roles.list = list;
+  roles.visitsRanges = true;
+  roles.listed = listed;
+  rest = *outside;
+  return true;
 }
 
-FailureOr<TermRoles> attn::assignTermRoles(Attribute expression) {
+/// Finds out how the lists are walked, and what is left of `expression` for the
+/// other roles.
+static Attribute assignLists(Attribute expression, TermRoles &roles) {
+  SmallVector<Attribute> lists = getLists(expression);
+  Attribute rest = expression;
+  if (lists.empty() ||
+      (lists.size() == 1 && walksAlone(expression, lists.front(), roles, rest)))
+    return rest;
+  roles.cuts = lists;
+  return expression;
+}
+
+int64_t TermRoles::getListRows() const {
+  SmallVector<Attribute> lists(cuts);
+  if (list)
+    lists.push_back(list);
+  int64_t rows = 0;
+  for (Attribute atom : lists) {
+    auto blocks = dyn_cast<BlocksAttr>(atom);
+    rows = std::gcd(rows, blocks ? blocks.getRows()
+                                 : cast<IndicesAttr>(atom).getGroup());
+  }
+  return rows;
+}
+
+TermRoles attn::assignTermRoles(Attribute expression) {
   TermRoles roles;
   if (!expression)
     return roles;
-  FailureOr<Attribute> rest = assignList(expression, roles);
-  if (failed(rest))
-    return failure();
-  if (!*rest)
+  Attribute rest = assignLists(expression, roles);
+  if (!rest)
     return roles;
-  SmallVector<Attribute> terms = getTerms(*rest);
+  SmallVector<Attribute> terms = getTerms(rest);
   // Null where a term says nothing about ranges.
   SmallVector<Attribute> planned, known;
   for (Attribute term : terms) {

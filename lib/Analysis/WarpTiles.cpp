@@ -112,11 +112,9 @@ bool attn::multipliesMatrices(CascadeOp cascade) {
 
 /// Whether some term of the sparsity is tested as it stands.
 static bool testsPoints(CascadeOp cascade) {
-  if (!cascade.getSparsity())
-    return false;
-  FailureOr<TermRoles> roles =
-      assignTermRoles(cascade.getSparsity()->getExpression());
-  return succeeded(roles) && !roles->tested.empty();
+  return cascade.getSparsity() &&
+         !assignTermRoles(cascade.getSparsity()->getExpression())
+              .tested.empty();
 }
 
 std::optional<BlockTiles> attn::chooseWarpTiles(CascadeOp cascade,

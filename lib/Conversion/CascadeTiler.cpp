@@ -37,13 +37,14 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
       extents(cascade.getRankExtents()) {
   for (auto op : cascade.getBody().front().getOps<IterateOp>())
     iterate = op;
-  if (space.sparsity)
-    if (auto roles = assignTermRoles(space.sparsity.getExpression());
-        succeeded(roles)) {
-      listAtom = roles->list;
-      visitsGaps = roles->visitsGaps;
-      testedTerms = roles->tested;
-    }
+  if (space.sparsity) {
+    TermRoles roles = assignTermRoles(space.sparsity.getExpression());
+    listAtom = roles.list;
+    visitsRanges = roles.visitsRanges;
+    listRows = roles.getListRows();
+    cuts = roles.cuts;
+    testedTerms = roles.tested;
+  }
   if (iterate && iterate.getPlan())
     residues = iterate.getPlan()->getResidues();
   ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();

@@ -40,11 +40,11 @@ struct TileBuffer {
 /// Where the rows of a work item lie: `rows` of them from `first`, in a plane
 /// that begins at row `rowBase` and at key `keyBase` of the tensors. A plane
 /// without bases is that of the tensors. Where lists say which keys are seen,
-/// the item's list is number `list`, and holds the blocks of keys that stand at
-/// `listBegin` to `listEnd` or, without these, the `keyExtent` keys themselves.
-/// Where the item is a tile of a grid, `grid` holds its tokens. Where a plane
-/// has the tokens of one remainder, they lie so far apart, and `diagonal` is
-/// the key on which the position of its row 0 falls.
+/// `lists` has the item's entries of each; the tokens of a list that is walked
+/// by itself are the `keyExtent` keys. Where the item is a tile of a grid,
+/// `grid` holds its tokens. Where a plane has the tokens of one remainder, they
+/// lie so far apart, and `diagonal` is the key on which the position of its row
+/// 0 falls.
 struct TilePlace {
   /// Tables in scratch, memref<?xi32>, of a tile of a grid.
   struct GridTables {
@@ -57,15 +57,20 @@ struct TilePlace {
     Value isFull;
   };
 
+  /// Entries `begin` to `end` of a list. Tokens count in list `number`.
+  struct List {
+    Value number, begin, end;
+  };
+
   Value first, rows;
   Value rowBase, rowExtent;
   Value keyBase, keyExtent;
-  Value list, listBegin, listEnd;
+  SmallVector<List, 1> lists;
   Value diagonal;
   std::optional<GridTables> grid;
 
   /// Whether an item may be without rows.
-  bool mayBeEmpty() const { return rowBase || list || grid; }
+  bool mayBeEmpty() const { return rowBase || !lists.empty() || grid; }
 };
 
 /// Emits the code that computes one work item of a mapped cascade, a tile of
@@ -286,7 +291,6 @@ private:
                      Value otherwise);
   TilePlace findSegment(OpBuilder &builder, Location loc, Value tile,
                         Value size, Value rows);
-  int64_t getListRows() const;
   Value countGridTiles(OpBuilder &builder, Location loc);
   TilePlace findGridTile(OpBuilder &builder, Location loc, Value tile);
   Value allocateTable(OpBuilder &builder, Location loc, int64_t entries);
@@ -296,15 +300,16 @@ private:
                         ArrayRef<Value> windows);
   TilePlace findList(OpBuilder &builder, Location loc, Value tile, Value size,
                      Value rows);
+  TilePlace::List findEntries(OpBuilder &builder, Location loc, Attribute list,
+                              Value row);
   Value countListed(OpBuilder &builder, Location loc, IndicesAttr indices,
                     Value number);
-  KeyInterval loadBlock(OpBuilder &builder, Location loc, BlocksAttr blocks,
-                        Value entry);
-  KeyInterval loadBlockIf(OpBuilder &builder, Location loc, Value condition,
-                          BlocksAttr blocks, Value entry, Value otherwise);
+  KeyInterval loadNamedKeys(OpBuilder &builder, Location loc, Attribute list,
+                            const TilePlace::List &place, Value entry);
+  KeyInterval loadNextKeys(OpBuilder &builder, Location loc, Attribute list,
+                           const TilePlace::List &place, Value entry);
   KeyInterval walkBlocks(OpBuilder &builder, Location loc, BlocksAttr blocks);
-  KeyInterval walkBlocksAndGaps(OpBuilder &builder, Location loc,
-                                BlocksAttr blocks);
+  KeyInterval walkParts(OpBuilder &builder, Location loc);
 
   // Requests for keys ahead of time.
   bool asksForKeys(EinsumOp einsum) const;
@@ -315,6 +320,9 @@ private:
   void emitPrefetchRows(OpBuilder &builder, Location loc, Value token);
   void emitPrefetchRow(OpBuilder &builder, Location loc,
                        const EinsumAccess &read, Value token);
+
+  /// Whether lists say which keys a tile visits.
+  bool walksLists() const { return listAtom || !cuts.empty(); }
 
   // What the plan says to an item.
   Value getItemRow() const;
@@ -369,10 +377,14 @@ private:
 
   CascadeOp cascade;
   CascadeSpace space;
-  /// The atom whose lists tiles walk, or null, and whether they visit keys that
-  /// the list does not name, too.
+  /// The atom of the list that tiles walk by itself, or null, and whether they
+  /// visit ranges of keys, too.
   Attribute listAtom;
-  bool visitsGaps = false;
+  bool visitsRanges = false;
+  /// The atoms of the lists that cut all keys into parts.
+  SmallVector<Attribute> cuts;
+  /// How many rows share the entries of every list.
+  int64_t listRows = 0;
   /// The terms of the sparsity that the plan knows in part, those with masks or
   /// predicates in them or with atoms of slots and of tokens.
   SmallVector<Attribute> testedTerms;
@@ -402,9 +414,8 @@ private:
   Value firstRow, rowCount;
   /// First point and number of points of the step, first point of its tile.
   Value stepFirst, stepCount, tileFirst;
-  /// Whether the points are those of a listed block, 1 or 0, where what is
-  /// between blocks is visited, too.
-  Value isListed;
+  /// Whether each of the lists that cut the keys names the points, 1 or 0.
+  SmallVector<Value> isListed;
   /// Where the points begin in buffers; null is 0. Nonzero in a part of a step.
   Value stepOffset;
   /// Whether the slots of the points at hand are live for every row.

@@ -369,10 +369,6 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
            << "its mapping has a 'tile' in place of 'lanes', which "
               "segments, lists, permutations and remainders do "
               "not have yet";
-  if (!space.getLists().empty() && !listAtom)
-    return emit(cascade)
-           << "tiles walk one list, and one of tokens neither under "
-              "'not' nor beside masks and predicates under 'or'";
   ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();
   if (!gridTile.empty() &&
       (!grid || !iterate || grid->axes.size() != gridTile.size()))
@@ -389,20 +385,20 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
     return emit(cascade) << "its plan is of planes of one remainder, and its "
                             "mapping cuts a grid into tiles; there is one or "
                             "the other";
-  if (!space.isPacked() && !listAtom && !grid && residues == 1)
+  if (!space.isPacked() && !walksLists() && !grid && residues == 1)
     return success();
   if (lane != space.queryRank ||
       (iterate && iterate.getParentAttr() != space.keyRank))
     return emit(cascade) << "its "
                          << (grid           ? "grid's tiles"
-                             : listAtom     ? "lists"
+                             : walksLists() ? "lists"
                              : residues > 1 ? "remainders"
                                             : "segments")
                          << " are of (" << space.queryRank.getValue() << ", "
                          << space.keyRank.getValue()
                          << "), which are not the lanes and the streamed rank";
   if (iterate && iterate.getSplitRank() &&
-      (grid || listAtom || residues > 1 || space.isPacked() ||
+      (grid || walksLists() || residues > 1 || space.isPacked() ||
        !space.permutations.empty()))
     return emit(iterate) << "splits its points, but segments, lists, orders, "
                             "remainders or boxes say which follow each other";
@@ -452,7 +448,7 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
   ranks.push_back(lane);
   if (iterate)
     ranks.push_back(iterate.getParentAttr());
-  if (space.isPacked() || listAtom ||
+  if (space.isPacked() || walksLists() ||
       (iterate && iterate.getPlan() && cascade.hasSpace()))
     ranks.append({space.queryRank, space.keyRank});
   for (StringAttr rank : ranks)

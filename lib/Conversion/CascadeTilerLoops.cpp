@@ -157,15 +157,12 @@ void CascadeTiler::emitWalk(OpBuilder &builder, IterateOp op) {
   Location loc = op.getLoc();
   OpBuilder::InsertionGuard guard(builder);
   // The blocks of a list, one after the other, each as far as the plan's
-  // intervals reach into it. Where gaps have others, they are found in there.
-  auto blocks = dyn_cast_or_null<BlocksAttr>(listAtom);
+  // intervals reach into it. Those of a part are found in there.
   std::optional<KeyInterval> block;
-  if (blocks && visitsGaps)
-    block = walkBlocksAndGaps(builder, loc, blocks);
-  else if (blocks)
-    isListed = arith::ConstantIndexOp::create(builder, loc, 1);
+  if (!cuts.empty())
+    block = walkParts(builder, loc);
   SmallVector<KeyInterval> intervals = buildIntervals(builder, loc, op);
-  if (blocks && !visitsGaps)
+  if (auto blocks = dyn_cast_or_null<BlocksAttr>(listAtom))
     block = walkBlocks(builder, loc, blocks);
   KeyInterval interval = intervals.front();
   if (intervals.size() > 1) {
@@ -194,7 +191,8 @@ void CascadeTiler::emitWalk(OpBuilder &builder, IterateOp op) {
         arith::MinSIOp::create(builder, loc, interval.end, block->end);
   }
   emitInterval(builder, op, cutToSplit(builder, op, interval));
-  stepFirst = stepCount = tileFirst = isListed = {};
+  stepFirst = stepCount = tileFirst = {};
+  isListed.clear();
 }
 
 /// What lies of an interval of keys in the item's split.
@@ -387,8 +385,8 @@ void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
       planSymbols.push_back(place.diagonal);
     else if (symbol == PlanSymbols::diagonal)
       planSymbols.push_back(getDiagonal(builder, loc));
-    else if (symbol == PlanSymbols::listed)
-      planSymbols.push_back(isListed);
+    else if (std::optional<unsigned> list = getListNumber(symbol))
+      planSymbols.push_back(isListed[*list]);
     else if (symbol == PlanSymbols::head)
       planSymbols.push_back(getHead(builder, loc));
     else if (DenseI64ArrayAttr table = getTable(plan, symbol))

@@ -24,25 +24,6 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// A binary search: `step` narrows bounds until they meet, and they meet at the
-/// result.
-static Value
-searchBetween(OpBuilder &builder, Location loc, Value low, Value high,
-              function_ref<SmallVector<Value>(OpBuilder &, ValueRange)> step) {
-  Type type = builder.getIndexType();
-  auto search = scf::WhileOp::create(
-      builder, loc, TypeRange{type, type}, ValueRange{low, high},
-      [&](OpBuilder &body, Location, ValueRange bounds) {
-        Value isOpen = IndexBuilder{body, loc}.compare(
-            arith::CmpIPredicate::slt, bounds[0], bounds[1]);
-        scf::ConditionOp::create(body, loc, isOpen, bounds);
-      },
-      [&](OpBuilder &body, Location, ValueRange bounds) {
-        scf::YieldOp::create(body, loc, step(body, bounds));
-      });
-  return search.getResult(0);
-}
-
 /// The token of a coordinate in the item's plane.
 Value CascadeTiler::toTensor(OpBuilder &builder, Location loc, Value coordinate,
                              Value base) {
@@ -108,13 +89,6 @@ Value CascadeTiler::loadOffsetIf(OpBuilder &builder, Location loc,
   return branch.getResult(0);
 }
 
-/// How many rows share a list.
-int64_t CascadeTiler::getListRows() const {
-  if (auto blocks = dyn_cast<BlocksAttr>(listAtom))
-    return blocks.getRows();
-  return cast<IndicesAttr>(listAtom).getGroup();
-}
-
 /// How many tiles the lanes are cut into. Some of them may be empty: a count of
 /// the tiles of segments that is exact would be a sum over these.
 Value CascadeTiler::getTileCount(OpBuilder &builder, Location loc) {
@@ -137,9 +111,8 @@ Value CascadeTiler::getTileCount(OpBuilder &builder, Location loc) {
         builder, loc, arith::CeilDivUIOp::create(builder, loc, each, size),
         index.constant(residues));
   }
-  if (!listAtom)
+  if (!walksLists())
     return arith::CeilDivUIOp::create(builder, loc, rows, size);
-  int64_t listRows = getListRows();
   Value lists =
       arith::CeilDivUIOp::create(builder, loc, rows, index.constant(listRows));
   return arith::MulIOp::create(
@@ -159,7 +132,7 @@ TilePlace CascadeTiler::getPlace(OpBuilder &builder, Location loc, Value tile,
     return findSegment(builder, loc, tile, size, rows);
   if (residues > 1)
     return findResidue(builder, loc, tile, size, rows);
-  if (listAtom)
+  if (walksLists())
     return findList(builder, loc, tile, size, rows);
   TilePlace found;
   found.first = arith::MulIOp::create(builder, loc, tile, size);
@@ -184,8 +157,8 @@ TilePlace CascadeTiler::findSegment(OpBuilder &builder, Location loc,
     IndexBuilder inner{at, loc};
     return inner.add(inner.divide(begin, size), segment);
   };
-  Value segment = searchBetween(
-      builder, loc, zero, count,
+  Value segment = index.search(
+      zero, count,
       [&](OpBuilder &body, ValueRange bounds) -> SmallVector<Value> {
         IndexBuilder inner{body, loc};
         Value sum = inner.add(inner.add(bounds[0], bounds[1]), one);
@@ -252,143 +225,4 @@ TilePlace CascadeTiler::findResidue(OpBuilder &builder, Location loc,
   found.first = arith::MulIOp::create(builder, loc, part, size);
   found.rows = index.clamp(index.subtract(found.rowExtent, found.first), size);
   return found;
-}
-
-/// The tile among the rows that share a list. Rows that have none, in a call
-/// whose operands are not checked, see no key.
-TilePlace CascadeTiler::findList(OpBuilder &builder, Location loc, Value tile,
-                                 Value size, Value rows) {
-  IndexBuilder index{builder, loc};
-  int64_t laneTile = cascade.getMapping()->getLaneTiles().front();
-  int64_t listRows = getListRows();
-  Value zero = index.constant(0), one = index.constant(1);
-  Value shared = index.constant(listRows);
-  Value perList = index.constant(llvm::divideCeil(listRows, laneTile));
-  TilePlace found;
-  found.list = index.divide(tile, perList);
-  Value part = arith::RemUIOp::create(builder, loc, tile, perList);
-  Value begin = arith::MulIOp::create(builder, loc, found.list, shared);
-  Value end =
-      arith::MinSIOp::create(builder, loc, index.add(begin, shared), rows);
-  found.first =
-      index.add(begin, arith::MulIOp::create(builder, loc, part, size));
-  found.rows = index.clamp(index.subtract(end, found.first), size);
-  auto blocks = dyn_cast<BlocksAttr>(listAtom);
-  if (!blocks) {
-    found.keyExtent =
-        countListed(builder, loc, cast<IndicesAttr>(listAtom), found.list);
-    return found;
-  }
-  AccessAttr offsets = blocks.getOffsets();
-  Value next = index.add(found.list, one);
-  Value hasList = index.compare(arith::CmpIPredicate::slt, next,
-                                getOffsetCount(builder, loc, offsets));
-  Value entries = getOffsetCount(builder, loc, blocks.getIndices());
-  found.listBegin =
-      loadOffsetIf(builder, loc, hasList, offsets, found.list, entries, zero);
-  found.listEnd =
-      loadOffsetIf(builder, loc, hasList, offsets, next, entries, zero);
-  return found;
-}
-
-/// How many tokens list `number` holds: those in front of the first negative
-/// one, which a search finds, since all behind it are negative, too.
-Value CascadeTiler::countListed(OpBuilder &builder, Location loc,
-                                IndicesAttr indices, Value number) {
-  IndexBuilder index{builder, loc};
-  AccessAttr access = indices.getIndices();
-  Value table = inputs[access.getInput()];
-  Value zero = index.constant(0);
-  Value lists =
-      memref::DimOp::create(builder, loc, table, access.getRanks().size());
-  Value most = getOffsetCount(builder, loc, access);
-  Value hasList = index.compare(arith::CmpIPredicate::slt, number, lists);
-  Value length = index.select(hasList, most, zero);
-  return searchBetween(
-      builder, loc, zero, length,
-      [&](OpBuilder &body, ValueRange bounds) -> SmallVector<Value> {
-        IndexBuilder inner{body, loc};
-        Value middle =
-            inner.divide(inner.add(bounds[0], bounds[1]), inner.constant(2));
-        Value token = loadEntry(body, loc, access, {number, middle});
-        Value isListed = inner.compare(arith::CmpIPredicate::sge, token, zero);
-        Value next = inner.add(middle, inner.constant(1));
-        return {inner.select(isListed, next, bounds[0]),
-                inner.select(isListed, bounds[1], middle)};
-      });
-}
-
-/// The keys of the block that entry `entry` of the lists names.
-CascadeTiler::KeyInterval CascadeTiler::loadBlock(OpBuilder &builder,
-                                                  Location loc,
-                                                  BlocksAttr blocks,
-                                                  Value entry) {
-  IndexBuilder index{builder, loc};
-  Value keys = getExtent(builder, loc, space.keyRank);
-  Value size = index.constant(blocks.getKeys());
-  Value count = arith::CeilDivUIOp::create(builder, loc, keys, size);
-  Value number =
-      index.clamp(loadEntry(builder, loc, blocks.getIndices(), entry), count);
-  Value begin = arith::MulIOp::create(builder, loc, number, size);
-  begin = arith::MinSIOp::create(builder, loc, begin, keys);
-  Value end =
-      arith::MinSIOp::create(builder, loc, index.add(begin, size), keys);
-  return {begin, end};
-}
-
-/// The same where `condition` holds, and no keys at `otherwise` elsewhere.
-CascadeTiler::KeyInterval
-CascadeTiler::loadBlockIf(OpBuilder &builder, Location loc, Value condition,
-                          BlocksAttr blocks, Value entry, Value otherwise) {
-  auto branch = scf::IfOp::create(
-      builder, loc, condition,
-      [&](OpBuilder &body, Location) {
-        KeyInterval block = loadBlock(body, loc, blocks, entry);
-        scf::YieldOp::create(body, loc, ValueRange{block.begin, block.end});
-      },
-      [&](OpBuilder &body, Location) {
-        scf::YieldOp::create(body, loc, ValueRange{otherwise, otherwise});
-      });
-  return {branch.getResult(0), branch.getResult(1)};
-}
-
-/// Opens a loop over the blocks of the item's list, and returns the keys of
-/// one.
-CascadeTiler::KeyInterval
-CascadeTiler::walkBlocks(OpBuilder &builder, Location loc, BlocksAttr blocks) {
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  auto walk =
-      scf::ForOp::create(builder, loc, place.listBegin, place.listEnd, one);
-  builder.setInsertionPointToStart(walk.getBody());
-  return loadBlock(builder, loc, blocks, walk.getInductionVar());
-}
-
-/// Opens a loop over the parts that the blocks of the item's list cut all keys
-/// into, in ascending order. Part 2i is the gap in front of block i, or behind
-/// the last one, and part 2i + 1 the block.
-CascadeTiler::KeyInterval CascadeTiler::walkBlocksAndGaps(OpBuilder &builder,
-                                                          Location loc,
-                                                          BlocksAttr blocks) {
-  IndexBuilder index{builder, loc};
-  Value zero = index.constant(0), one = index.constant(1);
-  Value two = index.constant(2);
-  Value keys = getExtent(builder, loc, space.keyRank);
-  Value count = index.subtract(place.listEnd, place.listBegin);
-  Value parts = index.add(index.times(count, 2), one);
-  auto walk = scf::ForOp::create(builder, loc, zero, parts, one);
-  builder.setInsertionPointToStart(walk.getBody());
-  Value part = walk.getInductionVar();
-  isListed = arith::RemUIOp::create(builder, loc, part, two);
-  Value entry = index.add(place.listBegin, index.divide(part, two));
-  KeyInterval before = loadBlockIf(
-      builder, loc,
-      index.compare(arith::CmpIPredicate::sgt, entry, place.listBegin), blocks,
-      index.subtract(entry, one), zero);
-  KeyInterval next = loadBlockIf(
-      builder, loc,
-      index.compare(arith::CmpIPredicate::slt, entry, place.listEnd), blocks,
-      entry, keys);
-  Value inBlock = index.equal(isListed, one);
-  return {index.select(inBlock, next.begin, before.end),
-          index.select(inBlock, next.end, next.begin)};
 }

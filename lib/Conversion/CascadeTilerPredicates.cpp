@@ -156,11 +156,12 @@ Value CascadeTiler::buildPointTest(OpBuilder &builder, Location loc,
       });
   }
   test.buildData = [&](Attribute atom) -> Value {
-    if (atom != listAtom)
+    auto *list = llvm::find(cuts, atom);
+    if (list == cuts.end())
       return data.lookup(atom);
     Value none = arith::ConstantIndexOp::create(builder, loc, 0);
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
-                                 isListed, none);
+                                 isListed[list - cuts.begin()], none);
   };
   test.lookUp = [&](ArrayRef<int64_t> table) {
     return pointNumbers.tables.lookup(builder.getDenseI64ArrayAttr(table));

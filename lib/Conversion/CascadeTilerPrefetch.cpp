@@ -127,8 +127,9 @@ void CascadeTiler::emitPrefetchListed(OpBuilder &builder, Location loc,
     Value chosen = arith::SelectOp::create(builder, loc, isNext, next, same);
     return arith::MinSIOp::create(builder, loc, chosen, last);
   };
-  Value list = choose(arith::AddIOp::create(builder, loc, place.list, one),
-                      place.list, getLast(table, type.getRank() - 2));
+  Value number = place.lists.front().number;
+  Value list = choose(arith::AddIOp::create(builder, loc, number, one), number,
+                      getLast(table, type.getRank() - 2));
   entry = choose(arith::SubIOp::create(builder, loc, entry, place.keyExtent),
                  entry, getLast(table, type.getRank() - 1));
   emitPrefetchRows(builder, loc,

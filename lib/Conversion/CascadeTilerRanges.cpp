@@ -187,14 +187,12 @@ bool CascadeTiler::isUntested(IterateOp op) {
 
 /// Whether the walk at hand is over a list of tokens beside ranges of keys,
 /// which the plan is made for.
-bool CascadeTiler::walksTokensApart() const {
-  return visitsGaps && isa_and_nonnull<IndicesAttr>(listAtom);
-}
+bool CascadeTiler::walksTokensApart() const { return visitsRanges && listAtom; }
 
 /// The plan whose element test takes tokens, if there is one.
 std::optional<PlanAttr> CascadeTiler::getTokenTest() {
   // Ranges beside a list have no slots.
-  if (visitsGaps && !listAtom)
+  if (visitsRanges && !listAtom)
     return std::nullopt;
   if (!grid)
     return iterate.getTokenPlan();

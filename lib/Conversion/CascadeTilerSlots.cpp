@@ -109,7 +109,7 @@ Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
     offsets.push_back(
         coordinates[llvm::find(parallel, name) - parallel.begin()]);
   if (indices)
-    offsets.push_back(place.list);
+    offsets.push_back(place.lists.front().number);
   sizes.assign(offsets.size(), builder.getIndexAttr(1));
   SmallVector<OpFoldResult> strides(offsets.size() + 1,
                                     builder.getIndexAttr(1));

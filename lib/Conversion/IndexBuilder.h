@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace mlir::attn {
 
@@ -63,6 +64,24 @@ struct IndexBuilder {
   }
   Value select(Value condition, Value yes, Value no) const {
     return arith::SelectOp::create(builder, loc, condition, yes, no);
+  }
+  /// A binary search: `step` narrows bounds until they meet, and they meet at
+  /// the result.
+  Value
+  search(Value low, Value high,
+         function_ref<SmallVector<Value>(OpBuilder &, ValueRange)> step) const {
+    Type type = builder.getIndexType();
+    auto loop = scf::WhileOp::create(
+        builder, loc, TypeRange{type, type}, ValueRange{low, high},
+        [&](OpBuilder &body, Location, ValueRange bounds) {
+          Value isOpen = IndexBuilder{body, loc}.compare(
+              arith::CmpIPredicate::slt, bounds[0], bounds[1]);
+          scf::ConditionOp::create(body, loc, isOpen, bounds);
+        },
+        [&](OpBuilder &body, Location, ValueRange bounds) {
+          scf::YieldOp::create(body, loc, step(body, bounds));
+        });
+    return loop.getResult(0);
   }
 };
 

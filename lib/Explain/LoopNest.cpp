@@ -167,11 +167,15 @@ static bool isCovering(CascadeOp cascade, IterateOp iterate) {
          points->second == all->second;
 }
 
-/// Whether what is between the blocks of a list is walked, too.
-static bool visitsGaps(CascadeOp cascade) {
-  FailureOr<TermRoles> roles =
-      assignTermRoles(cascade.getSparsity()->getExpression());
-  return succeeded(roles) && roles->visitsGaps;
+/// Which keys the lists of a cascade let a tile visit.
+static StringRef getListWalk(CascadeOp cascade) {
+  TermRoles roles = assignTermRoles(cascade.getSparsity()->getExpression());
+  if (roles.cuts.size() > 1)
+    return ", in the parts that lists cut";
+  if (!roles.cuts.empty())
+    return ", those of a list and between them";
+  return roles.visitsRanges ? ", those of a list, and then ranges"
+                            : ", those of a list";
 }
 
 void LoopNestPrinter::print() {
@@ -210,9 +214,7 @@ void LoopNestPrinter::print() {
       loop += " in split " + iterate.getSplitRank()->str() + " of " +
               std::to_string(*iterate.getSplitSize());
     if (!cascade.getSpace().getLists().empty())
-      loop += visitsGaps(cascade)
-                  ? ", those of a list's blocks and between them"
-                  : ", those of a list";
+      loop += getListWalk(cascade);
     else if (!mapping.getGridTile().empty())
       loop += ", those in the windows of a box";
     else if (iterate.getPlan())

@@ -123,9 +123,7 @@ void attn::buildMapCascades(OpPassManager &manager,
                          ? "none"
                          : options.split.getValue();
   function.addPass(createDeriveSinglePass(derivation));
-  AttnPlanSparsityOptions plan;
-  plan.optional = options.form == "auto";
-  function.addPass(createAttnPlanSparsity(plan));
+  function.addPass(createAttnPlanSparsity());
   AttnChooseMappingOptions mapping;
   setMapping(mapping, options);
   function.addPass(createAttnChooseMapping(mapping));

@@ -27,8 +27,8 @@ namespace {
 struct PlanSparsityPass : attn::impl::AttnPlanSparsityBase<PlanSparsityPass> {
   void runOnOperation() override {
     WalkResult result = getOperation()->walk([&](CascadeOp cascade) {
-      return failed(attachPlan(cascade, optional)) ? WalkResult::interrupt()
-                                                   : WalkResult::advance();
+      return failed(attachPlan(cascade)) ? WalkResult::interrupt()
+                                         : WalkResult::advance();
     });
     if (result.wasInterrupted())
       signalPassFailure();
@@ -84,10 +84,14 @@ static void remarkTested(CascadeOp cascade, const TermRoles &roles) {
              << " they would be a union of more than " << kMaxPieces
              << " parts, and a plan has no more";
   }
+  if (llvm::any_of(roles.cuts, llvm::IsaPred<IndicesAttr>))
+    cascade.emitRemark("visits each token of a list in a step of its own: the "
+                       "list stands beside another one, or under 'not', or "
+                       "with masks and predicates under 'or'");
   if (llvm::any_of(roles.tested, mixesOrders))
     cascade.emitRemark("tests every point that the other terms leave: 'or' or "
                        "'not' joins atoms 'in permuted' with atoms of tokens");
-  else if (space.hasPointAtoms() && !roles.planned && !roles.list &&
+  else if (space.hasPointAtoms() && !roles.planned && !roles.hasLists() &&
            !space.isPacked() && !space.keyLengths && !space.queryLengths)
     cascade.emitRemark("visits every tile: its points are those of a ")
         << (isa<MaskAttr>(space.getPointAtoms().front()) ? "mask" : "predicate")
@@ -99,6 +103,7 @@ static PlaneRestriction getRestriction(const CascadeSpace &space,
                                        const TermRoles &roles) {
   PlaneRestriction restriction;
   restriction.expression = roles.planned;
+  restriction.cuts = roles.cuts;
   if (space.alignment)
     restriction.alignment = space.alignment.getValue();
   restriction.hasKeyOrigin = space.getOrigin(space.keyRank) != nullptr;
@@ -106,11 +111,12 @@ static PlaneRestriction getRestriction(const CascadeSpace &space,
                             restriction.hasKeyOrigin;
   restriction.hasKeyLengths = space.keyLengths != nullptr;
   restriction.hasQueryLengths = space.queryLengths != nullptr;
-  restriction.isPart = space.isPacked() || roles.list || !roles.tested.empty();
+  restriction.isPart =
+      space.isPacked() || roles.hasLists() || !roles.tested.empty();
   return restriction;
 }
 
-LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
+LogicalResult attn::attachPlan(CascadeOp cascade) {
   if (!cascade.hasSpace())
     return success();
   // Einsums outside of an iteration test every point; only loops need ranges.
@@ -122,53 +128,49 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
   if (iterations.empty())
     return success();
 
-  auto refuse = [&](const Twine &why) {
-    (optional ? cascade.emitRemark("cannot be planned: ")
-              : cascade.emitOpError("cannot be planned: "))
-        << why;
-    return success(optional);
+  // Roles leave to a plan what has a place in it.
+  auto planOf = [&](const PlaneRestriction &restriction) {
+    FailureOr<PlanAttr> plan = planSparsity(cascade.getContext(), restriction);
+    if (failed(plan))
+      cascade.emitOpError("cannot be planned: its live points are a union of "
+                          "more parts than a plan has");
+    return plan;
   };
   CascadeSpace space = cascade.getSpace();
-  FailureOr<TermRoles> roles = assignTermRoles(
+  TermRoles roles = assignTermRoles(
       space.sparsity ? space.sparsity.getExpression() : Attribute());
-  if (failed(roles))
-    return refuse("tiles walk one list, and one of tokens neither under 'not' "
-                  "nor beside masks and predicates under 'or'");
-  remarkTested(cascade, *roles);
+  remarkTested(cascade, roles);
 
-  PlaneRestriction restriction = getRestriction(space, *roles);
+  PlaneRestriction restriction = getRestriction(space, roles);
   // Where tokens are permuted, slots are planned, and tokens tested. The slots
   // of a list of tokens are their numbers in it; ranges beside it are planned.
   std::optional<PlaneRestriction> ofTokens;
-  if (roles->listed) {
+  if (roles.listed) {
     ofTokens = restriction;
-    ofTokens->expression = roles->listed;
-  } else if (isa_and_nonnull<IndicesAttr>(roles->list)) {
+    ofTokens->expression = roles.listed;
+  } else if (isa_and_nonnull<IndicesAttr>(roles.list)) {
     ofTokens = restriction;
     restriction = PlaneRestriction();
     restriction.isPart = true;
   } else if (space.readsSlots()) {
     ofTokens = restriction;
     std::tie(restriction.expression, ofTokens->expression) =
-        splitOrders(roles->planned);
+        splitOrders(roles.planned);
     bool hasLengths = restriction.hasKeyLengths || restriction.hasQueryLengths;
     restriction.hasDiagonal |=
         hasLengths && restriction.alignment == Alignment::BottomRight;
     restriction.hasKeyLengths = restriction.hasQueryLengths = false;
   }
-  // spec: PL-5
-  constexpr llvm::StringLiteral kTooMany =
-      "its live points are a union of more parts than a plan has";
   PlanAttr tokenPlan;
   if (ofTokens) {
     ofTokens->isPart = false;
-    FailureOr<PlanAttr> test = planSparsity(cascade.getContext(), *ofTokens);
+    FailureOr<PlanAttr> test = planOf(*ofTokens);
     if (failed(test))
-      return refuse(kTooMany);
+      return failure();
     tokenPlan = *test;
   }
   std::optional<ResidueClasses> classes;
-  if (roles->tested.empty())
+  if (roles.tested.empty())
     classes = findResidueClasses(cascade);
   if (classes) {
     // Where the position of a plane's row 0 falls is another number for each.
@@ -177,14 +179,14 @@ LogicalResult attn::attachPlan(CascadeOp cascade, bool optional) {
     restriction.hasKeyOrigin = false;
     restriction.isPart = true;
   }
-  FailureOr<PlanAttr> plan = planSparsity(cascade.getContext(), restriction);
+  FailureOr<PlanAttr> plan = planOf(restriction);
   if (failed(plan))
-    return refuse(kTooMany);
+    return failure();
   if (classes)
     plan = PlanAttr::get(cascade.getContext(), plan->getSymbols(),
                          plan->getPieces(), plan->getValues(),
                          plan->getTables(), classes->residues);
-  if (tokenPlan && roles->list)
+  if (tokenPlan && roles.list)
     cascade.emitRemark("tests every key of the lists, which lengths and other "
                        "atoms do not shorten");
   else if (tokenPlan)

@@ -35,7 +35,6 @@ it is, at the operation in the way; with `--form=fused` it is an error. `docs/ra
 describes that form.
 """,
         (
-            ("lib/Transforms/PlanSparsity.cpp", r"\brefuse\("),
             ("lib/Conversion/TileCascade.cpp", r"\bemit\((?!cascades|function\))[^()]+\)"),
             ("lib/Conversion/CascadeTilerCheck.cpp", r"\bemit\([^()]+\)"),
             ("lib/Conversion/CascadeTilerPredicates.cpp", r"\bemit\([^()]+\)"),

@@ -45,20 +45,22 @@ func.func @weights(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?x?xf32> 
 
 // -----
 
-// Each cascade has its own form: what cannot be planned costs the other
+// Each cascade has its own form: what does not fit tiles costs the other
 // nothing.
 // RUN: attn-opt %s --attn-to-llvm -split-input-file --attn-debug=form -o /dev/null 2>&1 | FileCheck %s
 // CHECK: [attn-form] cascade0 of two_passes is compiled fused
 // CHECK: [attn-form] cascade0 of weights is compiled unfused
 // CHECK: [attn-form] cascade0 of two_forms is compiled fused
 // CHECK: [attn-form] cascade1 of two_forms is compiled unfused
-func.func @two_forms(%q: tensor<1x1x?x8xf32>, %k: tensor<1x1x?x8xf32>, %l: tensor<?x?xi32>) -> tensor<1x1x?x8xf32> {
+func.func @two_forms(%q: tensor<1x1x?x8xf32>, %k: tensor<1x1x?x8xf32>, %s: tensor<?x?xf32>) -> (tensor<1x1x?x8xf32>, tensor<?x?xf32>) {
   %a = attn.attention(%q, %k, %k) where causal : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
-  // expected-remark @below {{cannot be planned: tiles walk one list}}
-  // expected-remark @below {{the cascade is compiled unfused: its sparsity has no plan}}
   // expected-remark @below {{compiled einsum by einsum}}
-  %b = attn.attention(%a, %k, %k) where not indices(16, %l[] : tensor<?x?xi32>) : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
-  return %b : tensor<1x1x?x8xf32>
+  %b = attn.cascade (%S = %s) where causal over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    // expected-remark @below {{the cascade is compiled unfused: runs over the restricted plane outside of an iteration}}
+    %r = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  return %a, %b : tensor<1x1x?x8xf32>, tensor<?x?xf32>
 }
 
 // -----

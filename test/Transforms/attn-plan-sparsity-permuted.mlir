@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --attn-plan-sparsity=optional --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: attn-opt %s --attn-plan-sparsity --split-input-file --verify-diagnostics | FileCheck %s
 
 // Slots are planned by what reads them; tokens are tested. Lengths cut tokens and
 // align slots, whose plan has their difference as D.

@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --attn-plan-sparsity=optional --split-input-file --verify-diagnostics | FileCheck %s
+// RUN: attn-opt %s --attn-plan-sparsity --split-input-file --verify-diagnostics | FileCheck %s
 
 // The other terms make the plan.
 // CHECK-LABEL: @beside

@@ -86,6 +86,14 @@ SPECS = {
         16, 16, heads=2, key_heads=1, lse=True,
         where=(("indices", 16, "h"), ("mask", "bmn"), ("predicate", "every_third")),
     ),
+    "parts": Spec(
+        16, 24, heads=4, key_heads=2, lse=True,
+        where=(("or", ("and", ("blocks", 32, 16, "h"), ("causal",)), ("blocks", 48, 20, "b")),),
+    ),
+    "parts_tokens": Spec(
+        16, 16, heads=2, key_heads=1, lse=True,
+        where=(("or", ("indices", 16, "h"), ("mask", "bmn")), ("not", ("blocks", 32, 16, ""))),
+    ),
     "predicate": Spec(
         16, 24, heads=4, key_heads=2, lse=True,
         where=(("predicate", "distance"), ("predicate", "reach"), ("causal",)),

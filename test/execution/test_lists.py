@@ -116,8 +116,59 @@ SPECS = {
     "tokens_bf16": replace(BASE, dtype="bf16", where=(TOKENS,)),
     "tokens_f16": replace(BASE, dtype="f16", where=(TOKENS, ("causal",))),
     "tokens_f64": replace(BASE, dtype="f64", where=(TOKENS,), lse=False),
+    # Lists cut the keys into parts.
+    "parts_or": replace(BASE, where=(("or", BLOCKS, ("blocks", 64, 33, "b")),)),
+    "parts_and": replace(BASE, where=(BLOCKS, ("blocks", 48, 20, "bh", "flat"), ("causal",))),
+    "parts_but": replace(
+        BASE, where=(BLOCKS, ("not", ("blocks", 32, 7, "b")), ("window", 90, 40)),
+        align="top_left", sinks=True,
+    ),
+    "parts_each": replace(
+        BASE,
+        where=(("or", ("and", BLOCKS, ("causal",)),
+                ("and", ("blocks", 40, 64, ""), ("window", 30, 60))),),
+        offset="row", align="offset", region="every_third",
+    ),
+    "parts_three": replace(
+        BASE,
+        where=(("or", BLOCKS, ("and", ("blocks", 128, 7, "bh"), ("not", ("blocks", 20, 9, "b"))),
+                ("prefix", 4)), ("causal",)),
+    ),
+    "parts_of_one": replace(BASE, where=(("or", ("blocks", 3, 64, "h"), ("blocks", 4, 9, "")),)),
+    "parts_mask": replace(
+        BASE, where=(("or", BLOCKS, ("and", ("mask", "mn"), ("blocks", 64, 33, "b"))),),
+    ),
+    "parts_lengths": replace(
+        BASE, where=(("or", BLOCKS, ("not", ("blocks", 64, 33, "b"))), ("causal",)),
+        key_lengths=True, query_lengths=True, bias="bhmn",
+    ),
+    "parts_heads": replace(
+        BASE,
+        where=(("or", BLOCKS, ("blocks", 64, 33, "b"),
+                ("per_head", *(("window", n, 2) for n in (0, 90, 10, 40)))),),
+    ),
+    "parts_gates": replace(
+        BASE, where=(BLOCKS, ("blocks", 64, 33, "b")), normaliser="l1", lse=False,
+        gates=(("value", "sigmoid", "bkn", False), ("weight", "sigmoid", "bmn", True)),
+    ),
+    "parts_bf16": replace(BASE, dtype="bf16", where=(("or", BLOCKS, ("blocks", 64, 33, "b")),)),
+    "parts_f64": replace(BASE, dtype="f64", where=(BLOCKS, ("blocks", 64, 33, "b")), softcap=9.0),
+    "parts_not_tokens": replace(BASE, where=(("not", TOKENS), ("causal",))),
+    "parts_tokens_mask": replace(BASE, where=(("or", TOKENS, ("mask", "mn")),), sinks=True),
+    "parts_tokens_predicate": replace(
+        BASE, where=(("or", ("indices", 50, "bh"), ("predicate", "every_third")), ("causal",)),
+    ),
+    "parts_blocks_and_tokens": replace(BASE, where=(BLOCKS, TOKENS)),
+    "parts_blocks_or_tokens": replace(
+        BASE, where=(("or", BLOCKS, ("indices", 48, "b")), ("window", 90, 40)),
+    ),
+    "parts_tokens_and_tokens": replace(BASE, where=(TOKENS, ("not", ("indices", 24, "b")))),
+    "parts_tokens_bf16": replace(
+        BASE, dtype="bf16", where=(("or", TOKENS, ("indices", 64, "")), ("causal",)),
+    ),
+    "parts_tokens_f16": replace(BASE, dtype="f16", where=(BLOCKS, ("not", TOKENS))),
 }  # fmt: skip
-QUICK = ["blocks_causal", "gaps_big_bird", "beside_slash", "tokens_causal"]
+QUICK = ["blocks_causal", "gaps_big_bird", "beside_slash", "tokens_causal", "parts_three"]
 LENGTHS = [(113, 239), (300, 257), (49, 16), (1, 64), (64, 1), (160, 320)]
 
 
@@ -145,6 +196,10 @@ def test_lists(kernels, name, seed):
         "beside_limits",
         "beside_lengths",
         "gaps_mask",
+        "parts_and",
+        "parts_three",
+        "parts_tokens_mask",
+        "parts_blocks_and_tokens",
         "tokens_causal",
         "tokens_by_row",
     ],
@@ -303,22 +358,6 @@ def test_unchecked_lists_stay_in_bounds(kernels, listed, form):
             case.arrays["list0"] = rng.integers(-400, 400, (4, 5, 9)).astype(np.int32)
         run_guarded(kernel, case, "bhmd", guard, 1)
         case = Operands(case.spec, {x: np.array(a) for x, a in case.arrays.items()})
-
-
-def test_elsewhere_unfused(kernels):
-    """Two lists, and tokens under `not` or beside masks, are compiled einsum by einsum, and
-    are right."""
-    for where in (
-        (("not", TOKENS), ("causal",)),
-        (("or", TOKENS, ("mask", "mn")),),
-        (("or", BLOCKS, ("blocks", 32, 16, "h")),),
-        (BLOCKS, TOKENS),
-    ):
-        spec = replace(BASE, where=where)
-        with pytest.raises(CompileError, match="tiles walk one list"):
-            kernels.get(spec)
-        case = operands(spec, 2, 65, 90, np.random.default_rng(13))
-        judge(case, run(kernels.get(spec, "--form=auto"), case))
 
 
 CASCADE = softmax_cascade(

@@ -24,6 +24,9 @@ namespace mlir::attn {
 struct PlaneRestriction {
   /// A sparsity expression (the contents of a SparsityAttr), or null.
   Attribute expression;
+  /// The lists that the expression reads: walks cut the keys where one of them
+  /// begins or ends to name keys, so that each is a symbol.
+  SmallVector<Attribute> cuts;
   Alignment alignment = Alignment::BottomRight;
   /// Whether each batch row has its own number of keys or of queries.
   bool hasKeyLengths = false;
@@ -47,11 +50,11 @@ struct PlaneRestriction {
 /// The names of a plan's symbols: the extent of the row rank and of the key
 /// rank, or of one segment of them, this batch row's number of keys and of
 /// queries among them, the key that the position of row 0 falls on, the origin
-/// of the keys, and whether the keys that are walked are those of a block that
-/// a list names, 1 or 0. A plan lists the extents always and the others where
-/// there is such, in this order. Lengths count from the part's first token and
-/// lie within the extents. Behind them are the number of the head and what each
-/// of the plan's tables has for it.
+/// of the keys, and for each list that cuts the keys whether it names those
+/// that are walked, 1 or 0. A plan lists the extents always and the others
+/// where there is such, in this order. Lengths count from the part's first
+/// token and lie within the extents. Behind them are the number of the head and
+/// what each of the plan's tables has for it.
 struct PlanSymbols {
   static constexpr llvm::StringLiteral rowExtent = "M";
   static constexpr llvm::StringLiteral keyExtent = "N";
@@ -59,13 +62,19 @@ struct PlanSymbols {
   static constexpr llvm::StringLiteral rowLength = "QL";
   static constexpr llvm::StringLiteral diagonal = "D";
   static constexpr llvm::StringLiteral keyOrigin = "ON";
-  static constexpr llvm::StringLiteral listed = "L";
   static constexpr llvm::StringLiteral head = "H";
+  /// The symbol of list `index`.
+  static std::string getListed(size_t index) {
+    return "L" + std::to_string(index);
+  }
   /// The symbol of table `index`.
   static std::string getTable(size_t index) {
     return "T" + std::to_string(index);
   }
 };
+
+/// The number of the list that `symbol` is about; nothing if it is another.
+std::optional<unsigned> getListNumber(StringAttr symbol);
 
 /// The table that a symbol of `plan` reads; null if it is another symbol.
 DenseI64ArrayAttr getTable(PlanAttr plan, StringAttr symbol);

@@ -21,16 +21,19 @@ namespace mlir::attn {
 
 /// The roles of a sparsity's terms.
 struct TermRoles {
-  /// The atom that names the list which tiles walk, or null.
+  /// The atom of the list that tiles walk by itself, or null.
   Attribute list;
-  /// Whether tiles visit keys that the list does not name, too. Where it is one
-  /// of blocks, `planned` and `tested` then read it: it holds in all of a block
-  /// and nowhere between. One of tokens is walked by itself, and ranges like
-  /// those of a sparsity without it.
-  bool visitsGaps = false;
-  /// What the terms say about ranges, but for the list, which is left out where
-  /// it is not read. In the place of a mask or a predicate, which may hold and
-  /// may not, stands whatever makes most points live. Null if there is nothing.
+  /// Whether tiles then visit ranges of keys, too, like those of a sparsity
+  /// without the list.
+  bool visitsRanges = false;
+  /// The atoms of lists that cut all keys into parts, where each begins or ends
+  /// to name keys: one that does not say alone where a key may be live, or
+  /// several. In a part each of them is a constant, which `planned` and
+  /// `tested` read.
+  SmallVector<Attribute> cuts;
+  /// What the terms say about ranges, but for `list`. In the place of a mask or
+  /// a predicate, which may hold and may not, stands whatever makes most points
+  /// live. Null if there is nothing.
   Attribute planned;
   /// What listed tokens are tested for where ranges are walked, too: those that
   /// are live, and in no range.
@@ -42,6 +45,11 @@ struct TermRoles {
   /// The terms that `planned` is without because it would have more parts than
   /// a plan has.
   SmallVector<Attribute> unplanned;
+
+  /// Whether tiles walk lists.
+  bool hasLists() const { return list || !cuts.empty(); }
+  /// How many neighbouring rows see the same entries of every list.
+  int64_t getListRows() const;
 };
 
 /// Whether some atom of `term` reads slots, and another tokens.
@@ -52,10 +60,8 @@ bool mixesOrders(Attribute term);
 /// such.
 std::pair<Attribute, Attribute> splitOrders(Attribute expression);
 
-/// Gives each term of `expression`, which may be null, its roles. Fails where
-/// it names several lists; where tokens are listed that are dead because they
-/// are, or whether they are is asked beside masks or predicates.
-FailureOr<TermRoles> assignTermRoles(Attribute expression);
+/// Gives each term of `expression`, which may be null, its roles.
+TermRoles assignTermRoles(Attribute expression);
 
 } // namespace mlir::attn
 

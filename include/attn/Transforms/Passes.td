@@ -325,16 +325,13 @@ def AttnPlanSparsity : Pass<"attn-plan-sparsity"> {
     [0, min(last + 1, N)) and tests those from min(first + 1, N) on.
     `docs/rationale/sparsity-planning.md` derives plans.
 
-    Planned are `causal`, `window` and `prefix` under `and`, `or` and `not`, with
-    lengths, origins and any alignment, as a union of up to eight conjunctions
-    (PL-5). More are an error, or with `optional` a remark. A sparsity without a
+    Atoms that are closed forms, and lists, which are symbols, are planned under
+    `and`, `or` and `not` as a union of up to eight conjunctions, with lengths,
+    origins and any alignment. Terms of the outermost `and` with which there would
+    be more are tested at every point, with a remark (PL-5). A sparsity without a
     live point is warned about (SP-10). A cascade without an `attn.iterate` over its key rank is
     left alone: its einsums test every point.
   }];
-  let options = [
-    Option<"optional", "optional", "bool", "false",
-           "Leave what cannot be planned without a plan, with a remark">,
-  ];
 }
 
 def AttnChooseMapping : Pass<"attn-choose-mapping"> {

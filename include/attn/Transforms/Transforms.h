@@ -61,9 +61,8 @@ struct SinglePassDerivation {
 
 SinglePassDerivation deriveSinglePass(CascadeOp cascade);
 
-/// Attaches the plan of the cascade's sparsity to its iterations. What cannot
-/// be planned is an error, or, where a plan is optional, a remark.
-LogicalResult attachPlan(CascadeOp cascade, bool optional = false);
+/// Attaches the plan of the cascade's sparsity to its iterations.
+LogicalResult attachPlan(CascadeOp cascade);
 
 /// What fusing the einsums of a cascade has saved.
 struct FusionCounts {

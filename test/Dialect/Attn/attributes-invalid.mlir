@@ -235,7 +235,7 @@ func.func private @map_names() attributes { a = #attn.score_map<0, [0], [[7]]> }
 // -----
 
 // PL-1
-// expected-error @+1 {{a plan's symbols are M, N, KL, QL, D, ON, L, H and, for its tables, T0 and so on; got "X"}}
+// expected-error @+1 {{a plan's symbols are M, N, KL, QL, D, ON, H and, for lists, L0 and so on and, for its tables, T0 and so on; got "X"}}
 func.func private @plan_symbol() attributes { a = #attn.plan<symbols = [M, X],
     live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
     full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
@@ -251,7 +251,7 @@ func.func private @plan_table() attributes { a = #attn.plan<symbols = [M, N], ta
 // -----
 
 // PL-1
-// expected-error @+1 {{a plan's symbols are M, N, KL, QL, D, ON, L, H and, for its tables, T0 and so on; got "T1"}}
+// expected-error @+1 {{a plan's symbols are M, N, KL, QL, D, ON, H and, for lists, L0 and so on and, for its tables, T0 and so on; got "T1"}}
 func.func private @plan_no_table() attributes { a = #attn.plan<symbols = [M, T1], tables = [[3]],
     live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
     full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }

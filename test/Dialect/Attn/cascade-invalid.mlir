@@ -671,8 +671,8 @@ func.func @f(%s: tensor<?x?xf32>, %x: tensor<?x?xi32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s, %X = %x) where indices(16, %X[]) over (m, n) : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
     %z = arith.constant 0.0 : f32
     %i = attn.einsum [m] = map() { attn.yield %z : f32 } : () -> tensor<?xf32>
-    // expected-error @+1 {{has a plan over "L", but the cascade has no lists of blocks}}
-    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) plan <symbols = [M, N, L], live = affine_map<(a, b)[M, N, L] -> (0)> to affine_map<(a, b)[M, N, L] -> (N * L)>, full = affine_map<(a, b)[M, N, L] -> (0)> to affine_map<(a, b)[M, N, L] -> (N * L)>, nonnegative = affine_map<(a, b)[M, N, L] -> (L - 1)>> {
+    // expected-error @+1 {{has a plan over "L1", but the cascade has no list of that number}}
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) plan <symbols = [M, N, L1], live = affine_map<(a, b)[M, N, L1] -> (0)> to affine_map<(a, b)[M, N, L1] -> (N * L1)>, full = affine_map<(a, b)[M, N, L1] -> (0)> to affine_map<(a, b)[M, N, L1] -> (N * L1)>, nonnegative = affine_map<(a, b)[M, N, L1] -> (L1 - 1)>> {
     ^bb0(%A: tensor<?xf32>):
       %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
       %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>

@@ -255,14 +255,17 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   llvm::SmallDenseSet<StringAttr> seen;
   for (StringAttr symbol : symbols) {
     StringRef number = symbol.getValue();
-    unsigned table;
+    unsigned table, list;
     bool isTable = number.consume_front("T") &&
                    !number.getAsInteger(10, table) && table < tables.size();
-    if (!isTable &&
-        !llvm::is_contained({"M", "N", "KL", "QL", "D", "ON", "L", "H"},
+    bool isList =
+        !isTable && number.consume_front("L") && !number.getAsInteger(10, list);
+    if (!isTable && !isList &&
+        !llvm::is_contained({"M", "N", "KL", "QL", "D", "ON", "H"},
                             symbol.getValue()))
-      return emitError() << "a plan's symbols are M, N, KL, QL, D, ON, L, H "
-                            "and, for its tables, T0 and so on; got "
+      return emitError() << "a plan's symbols are M, N, KL, QL, D, ON, H and, "
+                            "for lists, L0 and so on and, for its tables, T0 "
+                            "and so on; got "
                          << symbol;
     if (!seen.insert(symbol).second)
       return emitError() << "a plan lists symbol " << symbol << " twice";

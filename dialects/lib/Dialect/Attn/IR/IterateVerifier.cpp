@@ -9,6 +9,7 @@
 #include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -110,9 +111,9 @@ LogicalResult IterateOp::verify() {
   if (!cascade || cascade.getKeyRankAttr() != getParentAttr())
     return emitOpError("has a plan, but its parent is not the key rank of the "
                        "cascade's 'over'");
-  SmallVector<Attribute> lists;
+  llvm::SmallSetVector<Attribute, 4> lists;
   if (SparsityAttr sparsity = cascade.getSparsityAttr())
-    lists = sparsity.getListAtoms();
+    lists.insert_range(sparsity.getListAtoms());
   SmallVector<StringAttr> symbols(getPlan()->getSymbols());
   if (getTokenPlan())
     llvm::append_range(symbols, getTokenPlan()->getSymbols());
@@ -121,9 +122,12 @@ LogicalResult IterateOp::verify() {
         (symbol == "QL" && !cascade.getQueryLengths()))
       return emitOpError("has a plan over ")
              << symbol << ", but the cascade has no such lengths";
-    else if (symbol == "L" && !llvm::any_of(lists, llvm::IsaPred<BlocksAttr>))
-      return emitOpError("has a plan over ")
-             << symbol << ", but the cascade has no lists of blocks";
+    else if (StringRef number = symbol.getValue(); number.consume_front("L")) {
+      unsigned list;
+      if (number.getAsInteger(10, list) || list >= lists.size())
+        return emitOpError("has a plan over ")
+               << symbol << ", but the cascade has no list of that number";
+    }
   CascadeSpace space = cascade.getSpace();
   // spec: PL-7
   bool hasResidues = getPlan()->getResidues() > 1;

@@ -171,8 +171,8 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     them, then, where there are
     such, `KL` and `QL`, this batch row's numbers of keys and queries among them,
     `D`, the key that the position of row 0 falls on, `ON`, the origin of the
-    key rank, and `L`, which is 1 for the keys of a block that a list names and 0
-    for those between. In each piece
+    key rank, and for each list that cuts the keys into parts `L0` and so on, 1
+    in a part whose keys the list names and 0 in others. In each piece
 
     - keys in [max of `liveLower`, min of `liveUpper`) may be live for some row;
       no key outside is live in this piece,
