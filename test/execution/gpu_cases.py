@@ -86,11 +86,11 @@ SPECS = {
         16, 16, heads=2, key_heads=1, lse=True,
         where=(("indices", 16, "h"), ("mask", "bmn"), ("predicate", "every_third")),
     ),
-    "parts": Spec(
+    "two_lists": Spec(
         16, 24, heads=4, key_heads=2, lse=True,
         where=(("or", ("and", ("blocks", 32, 16, "h"), ("causal",)), ("blocks", 48, 20, "b")),),
     ),
-    "parts_tokens": Spec(
+    "tokens_apart": Spec(
         16, 16, heads=2, key_heads=1, lse=True,
         where=(("or", ("indices", 16, "h"), ("mask", "bmn")), ("not", ("blocks", 32, 16, ""))),
     ),
@@ -145,6 +145,10 @@ TENSOR_CORES = {
     "cores_gaps": Spec(
         16, 32, heads=2, key_heads=1, dtype="bf16", lse=True,
         where=(("causal",), ("or", ("blocks", 32, 16, "h"), ("window", 20, 0))),
+    ),
+    "cores_two_lists": Spec(
+        16, 32, heads=2, key_heads=1, dtype="bf16", lse=True,
+        where=(("or", ("blocks", 32, 16, "h"), ("blocks", 64, 20, "b")), ("causal",)),
     ),
     "cores_parts": Spec(
         16, 32, heads=2, key_heads=1, dtype="bf16", lse=True, where=(STRIPES, ("causal",)),

@@ -212,6 +212,30 @@ def test_unfused_agrees(kernels, listed, seed):
         judge(case, run_guarded(kernel, case, "bhmd", "end", 1))
 
 
+def draw_expression(rng, depth):
+    """An expression of lists, data and positions; a connective joins two or three terms."""
+    atoms = (
+        BLOCKS, ("blocks", 64, 33, "b"), ("blocks", 20, 9, ""), TOKENS, ("indices", 48, "b"),
+        ("causal",), ("window", 40, 9), ("prefix", 30), ("mask", "mn"), ("predicate", "every_third"),
+    )  # fmt: skip
+    kind = rng.choice(["and", "or", "not", "atom"]) if depth else "atom"
+    if kind == "atom":
+        return atoms[rng.integers(len(atoms))]
+    if kind == "not":
+        return ("not", draw_expression(rng, depth - 1))
+    return (str(kind), *(draw_expression(rng, depth - 1) for _ in range(rng.integers(2, 4))))
+
+
+def test_random_expressions(kernels, seed):
+    """Whatever joins lists, tiles walk them."""
+    for number in range(6):
+        rng = np.random.default_rng([seed, number, 99])
+        spec = replace(BASE, where=(draw_expression(rng, 3), draw_expression(rng, 2)))
+        print(f"expression {number}: {spec.where}")
+        case = operands(spec, 2, 113, 239, rng)
+        judge(case, run_guarded(kernels.get(spec), case, "bhmd", ("end", "begin")[number % 2], 1))
+
+
 @pytest.mark.parametrize("form", ["fused", "unfused"])
 @pytest.mark.parametrize("listed", ["blocks", "tokens"])
 def test_empty_lists(kernels, listed, form):
@@ -280,6 +304,18 @@ def test_bits_do_not_depend_on_other_lists(kernels):
             assert got.tobytes() == part.tobytes()
 
 
+def test_an_empty_list_changes_no_bit(kernels):
+    """Parts of one list are its blocks and what is between."""
+    one, two = (BLOCKS, ("causal",)), (BLOCKS, ("or", ("causal",), ("indices", 48, "b")))
+    case = operands(replace(BASE, where=two), 1, 160, 256, np.random.default_rng(17))
+    case.arrays["list2"][...] = -1
+    got = run(kernels.get(case.spec), case)
+    arrays = {name: array for name, array in case.arrays.items() if name != "list2"}
+    expected = run(kernels.get(replace(BASE, where=one)), Operands(replace(BASE, where=one), arrays))
+    for first, second in zip(got, expected, strict=True):
+        assert first.tobytes() == second.tobytes()
+
+
 def refused(kernels, name, change, message):
     """A status, and the outputs are as they were."""
     spec = SPECS[name]
@@ -340,7 +376,7 @@ def test_too_few_lists(kernels):
 
 
 @pytest.mark.parametrize("form", ["fused", "unfused"])
-@pytest.mark.parametrize("listed", ["blocks", "tokens"])
+@pytest.mark.parametrize("listed", ["blocks", "tokens", "parts_blocks_and_tokens"])
 def test_unchecked_lists_stay_in_bounds(kernels, listed, form):
     """Without the check wrong lists give wrong numbers, and nothing else."""
     spec = SPECS[listed]
@@ -349,13 +385,13 @@ def test_unchecked_lists_stay_in_bounds(kernels, listed, form):
     judge(case, run(kernel, case))
     rng = np.random.default_rng(13)
     for guard in ("end", "begin"):
-        if listed == "blocks":
+        if "list0_offsets" in case.arrays:
             case.arrays["list0_offsets"] = rng.integers(-9, 30, (4, 3)).astype(np.int32)
             entries = rng.integers(-(1 << 50), 1 << 50, (4, 12))
             entries[:, ::2] %= 20
             case.arrays["list0_entries"] = entries
-        else:
-            case.arrays["list0"] = rng.integers(-400, 400, (4, 5, 9)).astype(np.int32)
+        for tokens in {"list0", "list2"} & set(case.arrays):
+            case.arrays[tokens] = rng.integers(-400, 400, (4, 5, 9)).astype(np.int32)
         run_guarded(kernel, case, "bhmd", guard, 1)
         case = Operands(case.spec, {x: np.array(a) for x, a in case.arrays.items()})
 
