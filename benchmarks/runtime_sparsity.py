@@ -6,7 +6,8 @@
 #
 # ===----------------------------------------------------------------------===//
 """Compares f32 kernels whose sparsity is data with the unmasked one, per live pair:
-packed documents, lists of key blocks, lists of tokens, and lists beside a window.
+packed documents, lists of key blocks, lists of tokens, lists beside a window, and lists
+that cut the keys into parts.
 
 One thread, pinned; the kernels take turns, and the least times are compared. A
 ratio of 1 means that the time follows the work that is left.
@@ -29,6 +30,7 @@ from floor import BIN, Kernel, seconds
 OFFSETS = "%s: tensor<?xi32>"
 SEGMENTS = "segments(%s : tensor<?xi32>)"
 BLOCKS = "blocks(64, 64, %p[] : tensor<?xi32>, %i[] : tensor<?xi32>)"
+OTHERS = "blocks(64, 64, %r[] : tensor<?xi32>, %j[] : tensor<?xi32>)"
 TOKENS = "indices(16, %l[] : tensor<?x?xi32>)"
 WINDOW = 256
 
@@ -56,6 +58,12 @@ def documents(rng, tokens: int) -> np.ndarray:
     return np.array(offsets, np.int32)
 
 
+def block_lists(chosen) -> list[np.ndarray]:
+    """The offsets and entries of lists of blocks."""
+    ends = np.concatenate([[0], chosen.sum(1).cumsum()])
+    return [ends.astype(np.int32), np.nonzero(chosen)[1].astype(np.int32)]
+
+
 def beside_window(tokens: int, listed) -> int:
     """Live pairs of a causal window and of keys that `listed` gives for a row."""
     count = 0
@@ -70,9 +78,9 @@ def rows(rng, tokens: int):
     """Label, arguments, clauses, their values and the live pairs of each."""
     offsets = documents(rng, tokens)
     sizes = np.diff(offsets.astype(np.int64))
-    chosen = rng.random((tokens // 64, tokens // 64)) < 0.1
-    ends = np.concatenate([[0], chosen.sum(1).cumsum()]).astype(np.int32)
-    entries = np.nonzero(chosen)[1].astype(np.int32)
+    chosen, others = rng.random((2, tokens // 64, tokens // 64)) < 0.1
+    blocks, two = block_lists(chosen), "%p: tensor<?xi32>, %i: tensor<?xi32>"
+    four = f"{two}, %r: tensor<?xi32>, %j: tensor<?xi32>"
     lists = np.stack([
         np.sort(rng.choice(tokens, 512, replace=False)) for _ in range(tokens // 16)
     ]).astype(np.int32)  # fmt: skip
@@ -86,13 +94,21 @@ def rows(rng, tokens: int):
         ("documents", OFFSETS, SEGMENTS, [offsets], (sizes**2).sum()),
         ("causal documents", OFFSETS, f"where causal {SEGMENTS}", [offsets], triangle),
         (
-            "blocks of 64 by 64, 10 %", "%p: tensor<?xi32>, %i: tensor<?xi32>",
-            f"where {BLOCKS}", [ends, entries], chosen.sum() * 64 * 64,
+            "blocks of 64 by 64, 10 %", two, f"where {BLOCKS}", blocks,
+            chosen.sum() * 64 * 64,
         ),
         (
             f"the same or window({WINDOW - 1}, 0), causal",
-            "%p: tensor<?xi32>, %i: tensor<?xi32>", beside.format(BLOCKS), [ends, entries],
+            two, beside.format(BLOCKS), blocks,
             beside_window(tokens, lambda row: in_blocks[row // 64]),
+        ),
+        (
+            "blocks of either of two lists", four, f"where {BLOCKS} or {OTHERS}",
+            [*blocks, *block_lists(others)], (chosen | others).sum() * 64 * 64,
+        ),
+        (
+            "blocks of one and not the other", four, f"where {BLOCKS} and not {OTHERS}",
+            [*blocks, *block_lists(others)], (chosen & ~others).sum() * 64 * 64,
         ),
         (
             "512 keys for 16 queries", "%l: tensor<?x?xi32>", f"where {TOKENS}", [lists],
@@ -102,6 +118,15 @@ def rows(rng, tokens: int):
             f"the same or window({WINDOW - 1}, 0), causal", "%l: tensor<?x?xi32>",
             beside.format(TOKENS), [lists],
             beside_window(tokens, lambda row: in_lists[row // 16]),
+        ),
+        (
+            "all but 512 keys for 16 queries", "%l: tensor<?x?xi32>", f"where not {TOKENS}",
+            [lists], tokens * (tokens - 512),
+        ),
+        (
+            "512 keys in these blocks", f"{two}, %l: tensor<?x?xi32>",
+            f"where {BLOCKS} and {TOKENS}", [*blocks, lists],
+            sum(int((in_lists[i] & in_blocks[i // 4]).sum()) for i in range(tokens // 16)) * 16,
         ),
     ]  # fmt: skip
 

@@ -216,7 +216,8 @@ def draw_expression(rng, depth):
     """An expression of lists, data and positions; a connective joins two or three terms."""
     atoms = (
         BLOCKS, ("blocks", 64, 33, "b"), ("blocks", 20, 9, ""), TOKENS, ("indices", 48, "b"),
-        ("causal",), ("window", 40, 9), ("prefix", 30), ("mask", "mn"), ("predicate", "every_third"),
+        ("causal",), ("window", 40, 9), ("prefix", 30), ("mask", "mn"),
+        ("predicate", "every_third"),
     )  # fmt: skip
     kind = rng.choice(["and", "or", "not", "atom"]) if depth else "atom"
     if kind == "atom":
@@ -311,7 +312,9 @@ def test_an_empty_list_changes_no_bit(kernels):
     case.arrays["list2"][...] = -1
     got = run(kernels.get(case.spec), case)
     arrays = {name: array for name, array in case.arrays.items() if name != "list2"}
-    expected = run(kernels.get(replace(BASE, where=one)), Operands(replace(BASE, where=one), arrays))
+    expected = run(
+        kernels.get(replace(BASE, where=one)), Operands(replace(BASE, where=one), arrays)
+    )
     for first, second in zip(got, expected, strict=True):
         assert first.tobytes() == second.tobytes()
 
