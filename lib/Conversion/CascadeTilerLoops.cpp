@@ -385,7 +385,11 @@ void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
       planSymbols.push_back(place.diagonal);
     else if (symbol == PlanSymbols::diagonal)
       planSymbols.push_back(getDiagonal(builder, loc));
-    else if (std::optional<unsigned> list = getListNumber(symbol))
+    else if (std::optional<unsigned> list = getListNumber(symbol);
+             list && cuts.empty())
+      // All that is walked of a list by itself is listed.
+      planSymbols.push_back(arith::ConstantIndexOp::create(builder, loc, 1));
+    else if (list)
       planSymbols.push_back(isListed[*list]);
     else if (symbol == PlanSymbols::head)
       planSymbols.push_back(getHead(builder, loc));

@@ -65,6 +65,32 @@ func.func @tokens(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>,
 
 // -----
 
+// A plan of the user's own may ask for a list that is walked by itself, which
+// names all keys that are visited.
+// CHECK-LABEL: func.func @own_plan_run0
+// CHECK: scf.for %{{.*}} = %{{.*}}#0 to %{{.*}}#1 step %c1
+// CHECK: %[[FIRST:.*]] = arith.divui %{{.*}}, %c32
+// CHECK: scf.for %{{.*}} step %c32
+func.func @own_plan(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %x: tensor<?xi32>, %y: tensor<?xi32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %X = %x, %Y = %y) where blocks(64, 32, %X[], %Y[]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
+      : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?x8xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>)
+        plan <symbols = [M, N, L0], live = affine_map<(first, last)[M, N, L] -> (0)> to affine_map<(first, last)[M, N, L] -> (N, N * L)>, full = affine_map<(first, last)[M, N, L] -> (0)> to affine_map<(first, last)[M, N, L] -> (N, N * L)>, nonnegative = affine_map<(m, n)[M, N, L] -> (L - 1)>> {
+    ^bb0(%A: tensor<?x8xf32>):
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m,f] = mul(%s[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
 // Two lists cut the keys into parts: a part ends where the next entry of one of
 // them begins or ends, and a tile lies among rows that share the entries of
 // both.
