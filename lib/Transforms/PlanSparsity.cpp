@@ -91,7 +91,7 @@ static void remarkTested(CascadeOp cascade, const TermRoles &roles) {
   if (llvm::any_of(roles.tested, mixesOrders))
     cascade.emitRemark("tests every point that the other terms leave: 'or' or "
                        "'not' joins atoms 'in permuted' with atoms of tokens");
-  else if (space.hasPointAtoms() && !roles.planned && !roles.hasLists() &&
+  else if (space.hasPointAtoms() && !roles.planned && !roles.list &&
            !space.isPacked() && !space.keyLengths && !space.queryLengths)
     cascade.emitRemark("visits every tile: its points are those of a ")
         << (isa<MaskAttr>(space.getPointAtoms().front()) ? "mask" : "predicate")
