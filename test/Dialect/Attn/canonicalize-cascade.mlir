@@ -115,3 +115,26 @@ func.func @copies(%s: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?x?xf32>, tenso
   }
   return %a, %b, %x, %y : tensor<?xf32>, tensor<?x?xf32>, tensor<?xf32>, tensor<?x?xf32>
 }
+
+// -----
+
+// A copy stays where it alone says how long a result is: the caller knows the
+// input.
+// CHECK-LABEL: func @extent_of_a_copy
+// CHECK: %[[C:.*]] = attn.einsum [m] = %{{.*}}[m] :
+// CHECK-NEXT: attn.einsum [m] = %[[C]][m+2] :
+// CHECK: attn.cascade
+// CHECK-NEXT: attn.einsum [m] = add(%[[S:.*]][m+2], %[[S]][m])
+func.func @extent_of_a_copy(%s: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %a = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    %c = attn.einsum [m] = %S[m] : (tensor<?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m] = %c[m+2] : (tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  %b = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    %c = attn.einsum [m] = %S[m] : (tensor<?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m] = add(%c[m+2], %c[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %a, %b : tensor<?xf32>, tensor<?xf32>
+}

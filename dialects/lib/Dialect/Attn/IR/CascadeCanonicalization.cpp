@@ -30,8 +30,9 @@ static bool isMapped(CascadeOp cascade) {
   return mapped;
 }
 
-/// Whether the cascade still verifies without the einsums of `dead`: the ranks
-/// of the others keep an extent, and those of its plane a use.
+/// Whether the cascade still verifies without the einsums of `dead`, and its
+/// caller still knows the sizes of its results: the ranks of the others keep an
+/// extent, a constant or that of an input, and those of its plane a use.
 static bool mayLose(CascadeOp cascade,
                     const llvm::SmallPtrSetImpl<Operation *> &dead) {
   llvm::SmallDenseSet<StringAttr> used, stated;
@@ -53,10 +54,11 @@ static bool mayLose(CascadeOp cascade,
       stated.insert(iterate.getPointAttr());
     }
   });
-  forEachStatedExtent(cascade, [&](StringAttr rank, int64_t, Operation *op) {
-    if (!isDead(op))
-      stated.insert(rank);
-  });
+  forEachStatedExtent(
+      cascade, [&](StringAttr rank, int64_t size, Operation *op, bool isGiven) {
+        if (!isDead(op) && (isGiven || !ShapedType::isDynamic(size)))
+          stated.insert(rank);
+      });
   for (OriginAttr origin : cascade.getSpace().origins)
     if (!used.contains(origin.getRank()))
       return false;

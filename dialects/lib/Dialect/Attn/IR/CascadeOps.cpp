@@ -63,18 +63,28 @@ StringAttr attn::getWalkedRank(EinsumOp einsum, AffineExpr expr) {
 
 void attn::forEachStatedExtent(
     CascadeOp cascade,
-    function_ref<void(StringAttr, int64_t, Operation *)> fn) {
+    function_ref<void(StringAttr, int64_t, Operation *, bool)> fn) {
+  auto isGiven = [&](Value tensor) {
+    // A copy of an input may give way to it.
+    while (auto einsum = tensor.getDefiningOp<EinsumOp>()) {
+      if (einsum.getReduction() || !einsum.isIdentityMap() ||
+          !einsum.getAccess(0).map.isIdentity())
+        return false;
+      tensor = einsum.getInputs()[0];
+    }
+    return llvm::is_contained(cascade.getBody().getArguments(), tensor);
+  };
   cascade.getBody().walk([&](EinsumOp einsum) {
     for (auto [rank, size] :
          llvm::zip(einsum.getOutputRanks(), einsum.getOutputType().getShape()))
-      fn(rank, size, einsum);
+      fn(rank, size, einsum, /*isGiven=*/false);
     auto visit = [&](OperandRange tensors, ArrayAttr maps) {
       for (auto [tensor, attribute] : llvm::zip(tensors, maps)) {
         AffineMap map = cast<AffineMapAttr>(attribute).getValue();
         auto type = cast<ShapedType>(tensor.getType());
         for (auto [expr, size] : llvm::zip(map.getResults(), type.getShape()))
           if (StringAttr rank = getWalkedRank(einsum, expr))
-            fn(rank, size, einsum);
+            fn(rank, size, einsum, isGiven(tensor));
       }
     };
     visit(einsum.getInputs(), einsum.getMaps());
@@ -87,7 +97,7 @@ void attn::forEachStatedExtent(
     auto type =
         cast<ShapedType>(cascade.getInputs()[access->getInput()].getType());
     for (auto [rank, size] : llvm::zip(access->getRanks(), type.getShape()))
-      fn(rank, size, cascade);
+      fn(rank, size, cascade, /*isGiven=*/true);
   };
   for (AccessAttr access : cascade.getSpace().getAccesses())
     fromAccess(access);
@@ -95,11 +105,12 @@ void attn::forEachStatedExtent(
 
 llvm::MapVector<StringAttr, int64_t> CascadeOp::getRankExtents() {
   llvm::MapVector<StringAttr, int64_t> extents;
-  forEachStatedExtent(*this, [&](StringAttr rank, int64_t size, Operation *) {
-    auto [it, inserted] = extents.insert({rank, size});
-    if (!inserted && ShapedType::isDynamic(it->second))
-      it->second = size;
-  });
+  forEachStatedExtent(*this,
+                      [&](StringAttr rank, int64_t size, Operation *, bool) {
+                        auto [it, inserted] = extents.insert({rank, size});
+                        if (!inserted && ShapedType::isDynamic(it->second))
+                          it->second = size;
+                      });
   return extents;
 }
 

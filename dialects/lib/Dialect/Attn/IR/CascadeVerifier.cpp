@@ -187,7 +187,7 @@ static FailureOr<ExtentMap> collectExtents(CascadeOp cascade) {
   ExtentMap extents;
   LogicalResult status = success();
   forEachStatedExtent(
-      cascade, [&](StringAttr rank, int64_t size, Operation *where) {
+      cascade, [&](StringAttr rank, int64_t size, Operation *where, bool) {
         auto [it, inserted] = extents.insert({rank, size});
         if (inserted || failed(status))
           return;

@@ -136,10 +136,12 @@ bool isPartition(EinsumOp einsum, AffineExpr expr, StringAttr &step,
 StringAttr getWalkedRank(EinsumOp einsum, AffineExpr expr);
 
 /// Calls `fn` with every (rank, extent) that the dimensions of the cascade's
-/// tensors state; dimensions indexed by more than one rank name state nothing,
-/// unless they walk the parent of an iterative rank.
+/// tensors state, the operation that does, and whether the tensor is an input
+/// of the cascade or a copy of one; dimensions indexed by more than one rank
+/// name state nothing, unless they walk the parent of an iterative rank.
 void forEachStatedExtent(
-    CascadeOp cascade, function_ref<void(StringAttr, int64_t, Operation *)> fn);
+    CascadeOp cascade,
+    function_ref<void(StringAttr, int64_t, Operation *, bool isGiven)> fn);
 
 } // namespace mlir::attn
 
