@@ -15,19 +15,9 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-std::optional<unsigned> attn::getListNumber(StringAttr symbol) {
-  StringRef digits = symbol.getValue();
-  unsigned number;
-  if (!digits.consume_front("L") || digits.getAsInteger(10, number))
-    return std::nullopt;
-  return number;
-}
-
 DenseI64ArrayAttr attn::getTable(PlanAttr plan, StringAttr symbol) {
-  for (auto [index, table] : llvm::enumerate(plan.getTables()))
-    if (symbol.getValue() == PlanSymbols::getTable(index))
-      return table;
-  return {};
+  std::optional<unsigned> number = PlanAttr::getTableNumber(symbol);
+  return number ? plan.getTables()[*number] : DenseI64ArrayAttr();
 }
 
 std::optional<int64_t> attn::getHeadSymbol(PlanAttr plan, StringAttr symbol,

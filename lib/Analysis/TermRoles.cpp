@@ -9,7 +9,6 @@
 #include "attn/Analysis/TermRoles.h"
 #include "LiveSet.h"
 #include "llvm/ADT/Sequence.h"
-#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include <numeric>
 
@@ -75,12 +74,9 @@ bool attn::mixesOrders(Attribute term) {
   return findReaders(term) == std::pair(true, true);
 }
 
-/// The lists that `term` names, each once.
+/// The lists that `term` names.
 static SmallVector<Attribute> getLists(Attribute term) {
-  SmallVector<Attribute> atoms =
-      SparsityAttr::get(term.getContext(), term).getListAtoms();
-  return llvm::to_vector(
-      llvm::SmallSetVector<Attribute, 4>(atoms.begin(), atoms.end()));
+  return SparsityAttr::get(term.getContext(), term).getListAtoms();
 }
 
 /// The terms of the outermost `and`.

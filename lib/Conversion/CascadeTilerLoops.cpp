@@ -385,7 +385,7 @@ void CascadeTiler::buildPlanSymbols(OpBuilder &builder, Location loc,
       planSymbols.push_back(place.diagonal);
     else if (symbol == PlanSymbols::diagonal)
       planSymbols.push_back(getDiagonal(builder, loc));
-    else if (std::optional<unsigned> list = getListNumber(symbol);
+    else if (std::optional<unsigned> list = PlanAttr::getListNumber(symbol);
              list && cuts.empty())
       // All that is walked of a list by itself is listed.
       planSymbols.push_back(arith::ConstantIndexOp::create(builder, loc, 1));

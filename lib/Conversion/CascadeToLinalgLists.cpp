@@ -49,7 +49,7 @@ LogicalResult CascadeToLinalg::buildLists() {
   if (!space.sparsity)
     return success();
   for (Attribute atom : space.sparsity.getListAtoms())
-    if (!marks.contains(atom) && failed(buildList(atom)))
+    if (failed(buildList(atom)))
       return failure();
   return success();
 }

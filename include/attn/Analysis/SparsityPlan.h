@@ -73,9 +73,6 @@ struct PlanSymbols {
   }
 };
 
-/// The number of the list that `symbol` is about; nothing if it is another.
-std::optional<unsigned> getListNumber(StringAttr symbol);
-
 /// The table that a symbol of `plan` reads; null if it is another symbol.
 DenseI64ArrayAttr getTable(PlanAttr plan, StringAttr symbol);
 

@@ -259,6 +259,22 @@ func.func private @plan_no_table() attributes { a = #attn.plan<symbols = [M, T1]
 // -----
 
 // PL-1
+// expected-error @+1 {{a plan's symbols are M, N, KL, QL, D, ON, H and, for lists, L0 and so on and, for its tables, T0 and so on; got "T00"}}
+func.func private @plan_table_name() attributes { a = #attn.plan<symbols = [M, T00], tables = [[3]],
+    live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
+
+// -----
+
+// PL-1
+// expected-error @+1 {{a plan's symbols are M, N, KL, QL, D, ON, H and, for lists, L0 and so on and, for its tables, T0 and so on; got "L01"}}
+func.func private @plan_list_name() attributes { a = #attn.plan<symbols = [M, L01], tables = [[3]],
+    live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,
+    full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> }
+
+// -----
+
+// PL-1
 // expected-error @+1 {{a plan lists symbol "M" twice}}
 func.func private @plan_symbol_twice() attributes { a = #attn.plan<symbols = [M, M],
     live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>,

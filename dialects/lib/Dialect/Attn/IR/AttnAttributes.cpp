@@ -245,6 +245,26 @@ static LogicalResult verifyPiece(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+/// The number behind the letter in the name of a symbol, written without
+/// leading zeros.
+static std::optional<unsigned> getSymbolNumber(StringAttr symbol,
+                                               char letter) {
+  StringRef digits = symbol.getValue();
+  unsigned number;
+  if (!digits.consume_front(StringRef(&letter, 1)) ||
+      digits.getAsInteger(10, number) || digits != std::to_string(number))
+    return std::nullopt;
+  return number;
+}
+
+std::optional<unsigned> PlanAttr::getListNumber(StringAttr symbol) {
+  return getSymbolNumber(symbol, 'L');
+}
+
+std::optional<unsigned> PlanAttr::getTableNumber(StringAttr symbol) {
+  return getSymbolNumber(symbol, 'T');
+}
+
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                ArrayRef<StringAttr> symbols,
                                ArrayRef<PlanPiece> pieces,
@@ -254,13 +274,9 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // spec: PL-1
   llvm::SmallDenseSet<StringAttr> seen;
   for (StringAttr symbol : symbols) {
-    StringRef number = symbol.getValue();
-    unsigned table, list;
-    bool isTable = number.consume_front("T") &&
-                   !number.getAsInteger(10, table) && table < tables.size();
-    bool isList =
-        !isTable && number.consume_front("L") && !number.getAsInteger(10, list);
-    if (!isTable && !isList &&
+    std::optional<unsigned> table = getTableNumber(symbol);
+    bool isTable = table && *table < tables.size();
+    if (!isTable && !getListNumber(symbol) &&
         !llvm::is_contained({"M", "N", "KL", "QL", "D", "ON", "H"},
                             symbol.getValue()))
       return emitError() << "a plan's symbols are M, N, KL, QL, D, ON, H and, "

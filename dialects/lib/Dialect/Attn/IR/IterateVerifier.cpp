@@ -9,7 +9,6 @@
 #include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -111,9 +110,9 @@ LogicalResult IterateOp::verify() {
   if (!cascade || cascade.getKeyRankAttr() != getParentAttr())
     return emitOpError("has a plan, but its parent is not the key rank of the "
                        "cascade's 'over'");
-  llvm::SmallSetVector<Attribute, 4> lists;
+  SmallVector<Attribute> lists;
   if (SparsityAttr sparsity = cascade.getSparsityAttr())
-    lists.insert_range(sparsity.getListAtoms());
+    lists = sparsity.getListAtoms();
   SmallVector<StringAttr> symbols(getPlan()->getSymbols());
   if (getTokenPlan())
     llvm::append_range(symbols, getTokenPlan()->getSymbols());
@@ -122,12 +121,10 @@ LogicalResult IterateOp::verify() {
         (symbol == "QL" && !cascade.getQueryLengths()))
       return emitOpError("has a plan over ")
              << symbol << ", but the cascade has no such lengths";
-    else if (StringRef number = symbol.getValue(); number.consume_front("L")) {
-      unsigned list;
-      if (number.getAsInteger(10, list) || list >= lists.size())
-        return emitOpError("has a plan over ")
-               << symbol << ", but the cascade has no list of that number";
-    }
+    else if (std::optional<unsigned> list = PlanAttr::getListNumber(symbol);
+             list && *list >= lists.size())
+      return emitOpError("has a plan over ")
+             << symbol << ", but the cascade has no list of that number";
   CascadeSpace space = cascade.getSpace();
   // spec: PL-7
   bool hasResidues = getPlan()->getResidues() > 1;

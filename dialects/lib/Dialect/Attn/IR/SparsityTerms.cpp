@@ -50,10 +50,12 @@ SmallVector<Attribute> SparsityAttr::getOperandAtoms() const {
 }
 
 SmallVector<Attribute> SparsityAttr::getListAtoms() const {
-  SmallVector<Attribute> atoms = getOperandAtoms();
-  llvm::erase_if(
-      atoms, [](Attribute atom) { return isa<MaskAttr, PredicateAttr>(atom); });
-  return atoms;
+  SmallVector<Attribute> lists;
+  for (Attribute atom : getOperandAtoms())
+    if (!isa<MaskAttr, PredicateAttr>(atom) &&
+        !llvm::is_contained(lists, atom))
+      lists.push_back(atom);
+  return lists;
 }
 
 SmallVector<Attribute> SparsityAttr::getPointAtoms() const {

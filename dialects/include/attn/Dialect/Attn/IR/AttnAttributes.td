@@ -207,6 +207,13 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
                         DefaultValuedParameter<"int64_t", "1">:$residues);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The number of the list that a symbol is about, 3 for `L3`; nothing if it
+    /// is about another thing.
+    static ::std::optional<unsigned> getListNumber(::mlir::StringAttr symbol);
+    /// The number of the table that a symbol reads, 3 for `T3`, likewise.
+    static ::std::optional<unsigned> getTableNumber(::mlir::StringAttr symbol);
+  }];
 }
 
 def Attn_MappingAttr : Attn_Attr<"Mapping", "mapping"> {

@@ -437,7 +437,8 @@ def Attn_SparsityAttr : Attn_Attr<"Sparsity", "sparsity"> {
     static bool isTerm(::mlir::Attribute attribute);
     /// Whether some atom reads slots of permuted ranks.
     bool readsSlots() const;
-    /// The atoms whose points lists of the call name, in the order of the text.
+    /// The atoms whose points lists of the call name, in the order of the text,
+    /// each once.
     ::llvm::SmallVector<::mlir::Attribute> getListAtoms() const;
     /// The operands that they name, likewise.
     ::llvm::SmallVector<::mlir::attn::AccessAttr> getLists() const;
