@@ -29,7 +29,7 @@ std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {
     return std::nullopt;
   // Terms are tested in ranges of keys alone.
   Attribute expression = space.sparsity.getExpression();
-  if (!assignTermRoles(expression).tested.empty())
+  if (!assignTermRoles(expression).terms.tested.empty())
     return std::nullopt;
   SmallVector<Attribute> terms{expression};
   if (auto conjunction = dyn_cast<AndAttr>(expression))

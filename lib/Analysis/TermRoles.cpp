@@ -9,7 +9,6 @@
 #include "attn/Analysis/TermRoles.h"
 #include "LiveSet.h"
 #include "llvm/ADT/Sequence.h"
-#include "llvm/ADT/SmallBitVector.h"
 #include <numeric>
 
 using namespace mlir;
@@ -157,21 +156,23 @@ static bool fitsPlan(Attribute expression) {
   });
 }
 
-/// Which of `terms` a plan has room for: all, or those with the fewest parts.
-static llvm::SmallBitVector chooseFitting(ArrayRef<Attribute> terms) {
-  llvm::SmallBitVector fitting(terms.size(), true);
-  if (terms.empty() || fitsPlan(join(terms)))
-    return fitting;
+/// Those of `terms` that a plan has room for, by number: all, or those with the
+/// fewest parts. In another order a conjunction of them may have more parts
+/// than a plan has before the last of them leaves few.
+static SmallVector<size_t> chooseFitting(ArrayRef<Attribute> terms) {
   auto order = llvm::to_vector(llvm::seq<size_t>(0, terms.size()));
+  if (terms.empty() || fitsPlan(join(terms)))
+    return order;
   llvm::stable_sort(order, [&](size_t a, size_t b) {
     return countParts(terms[a], false) < countParts(terms[b], false);
   });
+  SmallVector<size_t> fitting;
   SmallVector<Attribute> kept;
-  fitting.reset();
   for (size_t index : order) {
     kept.push_back(terms[index]);
-    fitting[index] = fitsPlan(join(kept));
-    if (!fitting[index])
+    if (fitsPlan(join(kept)))
+      fitting.push_back(index);
+    else
       kept.pop_back();
   }
   return fitting;
@@ -181,6 +182,11 @@ static llvm::SmallBitVector chooseFitting(ArrayRef<Attribute> terms) {
 // Roles
 //===----------------------------------------------------------------------===//
 
+/// Whether `term` names `list`.
+static bool names(Attribute term, Attribute list) {
+  return llvm::is_contained(getLists(term), list);
+}
+
 /// A term where it is known whether keys are listed: nothing if it holds
 /// nowhere, and null if it holds everywhere.
 using Known = std::optional<Attribute>;
@@ -188,7 +194,7 @@ using Known = std::optional<Attribute>;
 static Known assume(Attribute term, Attribute list, bool isListed) {
   if (term == list)
     return isListed ? Known(Attribute()) : std::nullopt;
-  if (getLists(term).empty())
+  if (!names(term, list))
     return term;
   MLIRContext *context = term.getContext();
   if (auto negation = dyn_cast<NotAttr>(term)) {
@@ -216,13 +222,13 @@ static Known assume(Attribute term, Attribute list, bool isListed) {
                : OrAttr::get(context, left);
 }
 
-/// Whether no key is dead because it is listed: the list stands under no odd
+/// Whether no key is dead because `list` names it: the list stands under no odd
 /// number of negations.
-static bool isMonotone(Attribute term, bool isNegated) {
-  if (getLists(term).empty())
+static bool isMonotone(Attribute term, Attribute list, bool isNegated) {
+  if (!names(term, list))
     return true;
   if (auto negation = dyn_cast<NotAttr>(term))
-    return isMonotone(negation.getTerm(), !isNegated);
+    return isMonotone(negation.getTerm(), list, !isNegated);
   ArrayRef<Attribute> terms;
   if (auto conjunction = dyn_cast<AndAttr>(term))
     terms = conjunction.getTerms();
@@ -230,48 +236,56 @@ static bool isMonotone(Attribute term, bool isNegated) {
     terms = disjunction.getTerms();
   else
     return !isNegated;
-  return llvm::all_of(
-      terms, [&](Attribute inner) { return isMonotone(inner, isNegated); });
+  return llvm::all_of(terms, [&](Attribute inner) {
+    return isMonotone(inner, list, isNegated);
+  });
 }
 
-/// Whether `list`, which is the only one of `expression`, is walked by itself;
-/// then its roles are given, and `rest` is what is left of `expression` for the
-/// others.
-static bool walksAlone(Attribute expression, Attribute list, TermRoles &roles,
-                       Attribute &rest) {
-  Known inside = assume(expression, list, /*isListed=*/true);
-  Known outside = assume(expression, list, /*isListed=*/false);
-  if (inside && !outside) {
-    roles.list = list;
-    rest = *inside;
-    return true;
-  }
-  // A listed token is visited by itself, and may be in a range that is walked.
-  if (!isa<IndicesAttr>(list) || !outside || !*outside ||
-      !isMonotone(expression, /*isNegated=*/false) || hasPointAtoms(expression))
-    return false;
-  Attribute listed = NotAttr::get(expression.getContext(), *outside);
+/// Appends the terms of a conjunction that holds where `term` does not.
+static void appendNegated(Attribute term, SmallVectorImpl<Attribute> &terms) {
+  if (auto negation = dyn_cast<NotAttr>(term))
+    llvm::append_range(terms, getTerms(negation.getTerm()));
+  else if (auto disjunction = dyn_cast<OrAttr>(term))
+    for (Attribute inner : disjunction.getTerms())
+      appendNegated(inner, terms);
+  else
+    terms.push_back(NotAttr::get(term.getContext(), term));
+}
+
+namespace {
+/// What keys of a list are live for, null if all are, and what keys of ranges
+/// are, null if there are no ranges.
+struct WalkedKeys {
+  Attribute listed, ranges;
+};
+} // namespace
+
+/// The keys of a walk over `list` and of one over ranges, where the former
+/// finds what is live for being listed. Nothing if there is no such walk.
+static std::optional<WalkedKeys> splitByList(Attribute expression,
+                                             Attribute list) {
+  // What does not name the list holds for its keys and for others.
+  SmallVector<Attribute> common, own;
+  for (Attribute term : getTerms(expression))
+    (names(term, list) ? own : common).push_back(term);
+  Attribute term = join(own);
+  Known inside = assume(term, list, /*isListed=*/true);
+  Known outside = assume(term, list, /*isListed=*/false);
+  if (!inside || (outside && !*outside))
+    return std::nullopt;
+  SmallVector<Attribute> listed(common);
   if (*inside)
-    listed = join({*inside, listed});
-  if (!fitsPlan(*outside) || !fitsPlan(listed))
-    return false;
-  roles.list = list;
-  roles.visitsRanges = true;
-  roles.listed = listed;
-  rest = *outside;
-  return true;
-}
-
-/// Finds out how the lists are walked, and what is left of `expression` for the
-/// other roles.
-static Attribute assignLists(Attribute expression, TermRoles &roles) {
-  SmallVector<Attribute> lists = getLists(expression);
-  Attribute rest = expression;
-  if (lists.empty() ||
-      (lists.size() == 1 && walksAlone(expression, lists.front(), roles, rest)))
-    return rest;
-  roles.cuts = lists;
-  return expression;
+    llvm::append_range(listed, getTerms(*inside));
+  if (!outside)
+    return WalkedKeys{join(listed), {}};
+  // A block is a range; and a key that is dead for being listed would have to
+  // be left out of ranges.
+  if (!isa<IndicesAttr>(list) || !isMonotone(term, list, /*isNegated=*/false))
+    return std::nullopt;
+  appendNegated(*outside, listed);
+  SmallVector<Attribute> ranges(common);
+  llvm::append_range(ranges, getTerms(*outside));
+  return WalkedKeys{join(listed), join(ranges)};
 }
 
 int64_t TermRoles::getListRows() const {
@@ -287,19 +301,16 @@ int64_t TermRoles::getListRows() const {
   return rows;
 }
 
-TermRoles attn::assignTermRoles(Attribute expression) {
-  TermRoles roles;
+/// What the terms of `expression`, which may be null, say to a walk.
+static WalkTerms assignTerms(Attribute expression) {
+  WalkTerms roles;
   if (!expression)
     return roles;
-  Attribute rest = assignLists(expression, roles);
-  if (!rest)
-    return roles;
-  SmallVector<Attribute> terms = getTerms(rest);
-  // Null where a term says nothing about ranges.
-  SmallVector<Attribute> planned, known;
+  SmallVector<Attribute> terms = getTerms(expression);
+  // What terms say about ranges, and which they are.
+  SmallVector<Attribute> planned, plannedOf;
   for (Attribute term : terms) {
-    Attribute &part = known.emplace_back();
-    part = term;
+    Attribute part = term;
     if (hasPointAtoms(term) || mixesOrders(term)) {
       roles.tested.push_back(term);
       part = relax(term, /*isNegated=*/false);
@@ -307,23 +318,48 @@ TermRoles attn::assignTermRoles(Attribute expression) {
       if (part && mixesOrders(part))
         part = {};
     }
-    if (part)
-      planned.push_back(part);
-  }
-  llvm::SmallBitVector fitting = chooseFitting(planned);
-  unsigned index = 0;
-  SmallVector<Attribute> kept;
-  for (auto [term, part] : llvm::zip_equal(terms, known)) {
     if (!part)
       continue;
-    if (fitting[index++]) {
-      kept.push_back(part);
+    planned.push_back(part);
+    plannedOf.push_back(term);
+  }
+  SmallVector<size_t> fitting = chooseFitting(planned);
+  for (auto [index, term] : llvm::enumerate(plannedOf)) {
+    if (llvm::is_contained(fitting, index))
       continue;
-    }
     roles.unplanned.push_back(term);
     if (!llvm::is_contained(roles.tested, term))
       roles.tested.push_back(term);
   }
-  roles.planned = join(kept);
+  roles.planned = join(llvm::map_to_vector(
+      fitting, [&](size_t index) { return planned[index]; }));
+  return roles;
+}
+
+TermRoles attn::assignTermRoles(Attribute expression) {
+  TermRoles roles;
+  if (!expression)
+    return roles;
+  // The keys of one list, and ranges that all others cut. One of tokens serves
+  // best, which are steps of one key between cuts.
+  SmallVector<Attribute> lists = getLists(expression);
+  for (Attribute list : lists) {
+    if (lists.size() > 1 && isa<BlocksAttr>(list))
+      continue;
+    std::optional<WalkedKeys> keys = splitByList(expression, list);
+    if (!keys)
+      continue;
+    roles.list = list;
+    roles.terms = assignTerms(keys->ranges ? keys->ranges : keys->listed);
+    if (keys->ranges)
+      roles.listed = assignTerms(keys->listed);
+    llvm::copy_if(lists, std::back_inserter(roles.cuts), [&](Attribute other) {
+      return (keys->listed && names(keys->listed, other)) ||
+             (keys->ranges && names(keys->ranges, other));
+    });
+    return roles;
+  }
+  roles.cuts = lists;
+  roles.terms = assignTerms(expression);
   return roles;
 }

@@ -112,9 +112,11 @@ bool attn::multipliesMatrices(CascadeOp cascade) {
 
 /// Whether some term of the sparsity is tested as it stands.
 static bool testsPoints(CascadeOp cascade) {
-  return cascade.getSparsity() &&
-         !assignTermRoles(cascade.getSparsity()->getExpression())
-              .tested.empty();
+  if (!cascade.getSparsity())
+    return false;
+  TermRoles roles = assignTermRoles(cascade.getSparsity()->getExpression());
+  return !roles.terms.tested.empty() ||
+         (roles.listed && !roles.listed->tested.empty());
 }
 
 std::optional<BlockTiles> attn::chooseWarpTiles(CascadeOp cascade,

@@ -40,10 +40,12 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
   if (space.sparsity) {
     TermRoles roles = assignTermRoles(space.sparsity.getExpression());
     listAtom = roles.list;
-    visitsRanges = roles.visitsRanges;
     listRows = roles.getListRows();
     cuts = roles.cuts;
-    testedTerms = roles.tested;
+    testedTerms = roles.terms.tested;
+    if (roles.listed)
+      listedTerms = roles.listed->tested;
+    visitsRanges = roles.listed.has_value();
   }
   if (iterate && iterate.getPlan())
     residues = iterate.getPlan()->getResidues();

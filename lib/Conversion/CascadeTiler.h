@@ -40,11 +40,11 @@ struct TileBuffer {
 /// Where the rows of a work item lie: `rows` of them from `first`, in a plane
 /// that begins at row `rowBase` and at key `keyBase` of the tensors. A plane
 /// without bases is that of the tensors. Where lists say which keys are seen,
-/// `lists` has the item's entries of each; the tokens of a list that is walked
-/// by itself are the `keyExtent` keys. Where the item is a tile of a grid,
-/// `grid` holds its tokens. Where a plane has the tokens of one remainder, they
-/// lie so far apart, and `diagonal` is the key on which the position of its row
-/// 0 falls.
+/// `list` has the item's entries of the one that is walked by itself, and
+/// `cuts` those of the others; the tokens of the former are the `keyExtent`
+/// keys. Where the item is a tile of a grid, `grid` holds its tokens. Where a
+/// plane has the tokens of one remainder, they lie so far apart, and `diagonal`
+/// is the key on which the position of its row 0 falls.
 struct TilePlace {
   /// Tables in scratch, memref<?xi32>, of a tile of a grid.
   struct GridTables {
@@ -65,12 +65,13 @@ struct TilePlace {
   Value first, rows;
   Value rowBase, rowExtent;
   Value keyBase, keyExtent;
-  SmallVector<List, 1> lists;
+  std::optional<List> list;
+  SmallVector<List, 1> cuts;
   Value diagonal;
   std::optional<GridTables> grid;
 
   /// Whether an item may be without rows.
-  bool mayBeEmpty() const { return rowBase || !lists.empty() || grid; }
+  bool mayBeEmpty() const { return rowBase || list || !cuts.empty() || grid; }
 };
 
 /// Emits the code that computes one work item of a mapped cascade, a tile of
@@ -310,6 +311,8 @@ private:
                            const TilePlace::List &place, Value entry);
   KeyInterval walkBlocks(OpBuilder &builder, Location loc, BlocksAttr blocks);
   KeyInterval walkParts(OpBuilder &builder, Location loc);
+  KeyInterval findSlots(OpBuilder &builder, Location loc, KeyInterval keys,
+                        KeyInterval among);
 
   // Requests for keys ahead of time.
   bool asksForKeys(EinsumOp einsum) const;
@@ -323,11 +326,17 @@ private:
 
   /// Whether lists say which keys a tile visits.
   bool walksLists() const { return listAtom || !cuts.empty(); }
+  /// Whether the keys of the walk at hand are the tokens of a list.
+  bool walksTokens() const { return isa_and_nonnull<IndicesAttr>(listAtom); }
+  /// Whether what is asked of tokens is tested in all slots that are visited.
+  bool testsTokensOfSlots() { return getTokenTest() && !walksTokens(); }
 
   // What the plan says to an item.
   Value getItemRow() const;
   SmallVector<KeyInterval> buildIntervals(OpBuilder &builder, Location loc,
                                           IterateOp op);
+  SmallVector<KeyInterval> buildLiveRanges(OpBuilder &builder, Location loc,
+                                           PlanAttr plan);
   SmallVector<KeyInterval> mergeIntervals(OpBuilder &builder, Location loc,
                                           SmallVector<KeyInterval> intervals);
   SmallVector<Value> buildRowValues(OpBuilder &builder, Location loc,
@@ -335,8 +344,8 @@ private:
   static Value roundDown(OpBuilder &builder, Location loc, Value value,
                          Value unit);
   bool isUntested(IterateOp op);
-  bool walksTokensApart() const;
   std::optional<PlanAttr> getTokenTest();
+  PlanAttr getRangePlan();
   static bool isNeverFull(PlanAttr plan);
   Value buildIsFull(OpBuilder &builder, Location loc, Value stepEnd);
   void buildFullPart(OpBuilder &builder, Location loc, Value stepEnd);
@@ -377,8 +386,8 @@ private:
 
   CascadeOp cascade;
   CascadeSpace space;
-  /// The atom of the list that tiles walk by itself, or null, and whether they
-  /// visit ranges of keys, too.
+  /// The atom of the list that tiles walk by itself, or null: of the walk at
+  /// hand where they visit ranges of keys, too.
   Attribute listAtom;
   bool visitsRanges = false;
   /// The atoms of the lists that cut all keys into parts.
@@ -386,8 +395,9 @@ private:
   /// How many rows share the entries of every list.
   int64_t listRows = 0;
   /// The terms of the sparsity that the plan knows in part, those with masks or
-  /// predicates in them or with atoms of slots and of tokens.
-  SmallVector<Attribute> testedTerms;
+  /// predicates in them or with atoms of slots and of tokens; and those of a
+  /// list that is walked beside ranges.
+  SmallVector<Attribute> testedTerms, listedTerms;
   /// Tokens of a plane, from one to the next.
   int64_t residues = 1;
   /// The grid whose tiles are the items, and the work of these.
@@ -414,6 +424,8 @@ private:
   Value firstRow, rowCount;
   /// First point and number of points of the step, first point of its tile.
   Value stepFirst, stepCount, tileFirst;
+  /// The slots of a list of tokens that lie in the part of the keys at hand.
+  KeyInterval listedSlots;
   /// Whether each of the lists that cut the keys names the points, 1 or 0.
   SmallVector<Value> isListed;
   /// Where the points begin in buffers; null is 0. Nonzero in a part of a step.

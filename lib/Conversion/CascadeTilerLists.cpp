@@ -39,11 +39,11 @@ TilePlace CascadeTiler::findList(OpBuilder &builder, Location loc, Value tile,
       index.add(begin, arith::MulIOp::create(builder, loc, part, size));
   found.rows = index.clamp(index.subtract(end, found.first), size);
   if (listAtom)
-    found.lists.push_back(findEntries(builder, loc, listAtom, begin));
+    found.list = findEntries(builder, loc, listAtom, begin);
   for (Attribute list : cuts)
-    found.lists.push_back(findEntries(builder, loc, list, begin));
-  if (isa_and_nonnull<IndicesAttr>(listAtom))
-    found.keyExtent = found.lists.front().end;
+    found.cuts.push_back(findEntries(builder, loc, list, begin));
+  if (walksTokens())
+    found.keyExtent = found.list->end;
   return found;
 }
 
@@ -137,11 +137,39 @@ CascadeTiler::loadNextKeys(OpBuilder &builder, Location loc, Attribute list,
   return {branch.getResult(0), branch.getResult(1)};
 }
 
+/// The slots, of those of the list at hand that are `among`, whose tokens lie
+/// in `keys`: a list ascends.
+CascadeTiler::KeyInterval CascadeTiler::findSlots(OpBuilder &builder,
+                                                  Location loc,
+                                                  KeyInterval keys,
+                                                  KeyInterval among) {
+  IndexBuilder index{builder, loc};
+  AccessAttr access = cast<IndicesAttr>(listAtom).getIndices();
+  auto findFirst = [&](Value token, Value from) {
+    return index.search(
+        from, among.end,
+        [&](OpBuilder &body, ValueRange bounds) -> SmallVector<Value> {
+          IndexBuilder inner{body, loc};
+          Value middle =
+              inner.divide(inner.add(bounds[0], bounds[1]), inner.constant(2));
+          Value listed =
+              loadEntry(body, loc, access, {place.list->number, middle});
+          Value isBefore =
+              inner.compare(arith::CmpIPredicate::slt, listed, token);
+          Value next = inner.add(middle, inner.constant(1));
+          return {inner.select(isBefore, next, bounds[0]),
+                  inner.select(isBefore, bounds[1], middle)};
+        });
+  };
+  Value begin = findFirst(keys.begin, among.begin);
+  return {begin, findFirst(keys.end, begin)};
+}
+
 /// Opens a loop over the blocks of the item's list, and returns the keys of
 /// one.
 CascadeTiler::KeyInterval
 CascadeTiler::walkBlocks(OpBuilder &builder, Location loc, BlocksAttr blocks) {
-  const TilePlace::List &list = place.lists.front();
+  const TilePlace::List &list = *place.list;
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   auto walk = scf::ForOp::create(builder, loc, list.begin, list.end, one);
   builder.setInsertionPointToStart(walk.getBody());
@@ -161,7 +189,7 @@ CascadeTiler::KeyInterval CascadeTiler::walkParts(OpBuilder &builder,
   Value parts = one;
   // The first key of the part, and the next entry of each list.
   SmallVector<Value> starts{zero};
-  for (const TilePlace::List &list : place.lists) {
+  for (const TilePlace::List &list : place.cuts) {
     Value count = index.most(index.subtract(list.end, list.begin), zero);
     parts = index.add(parts, index.times(count, 2));
     starts.push_back(list.begin);
@@ -172,7 +200,7 @@ CascadeTiler::KeyInterval CascadeTiler::walkParts(OpBuilder &builder,
   SmallVector<Value> ends;
   isListed.clear();
   for (auto [list, entries, entry] : llvm::zip_equal(
-           cuts, place.lists, walk.getRegionIterArgs().drop_front())) {
+           cuts, place.cuts, walk.getRegionIterArgs().drop_front())) {
     KeyInterval named = loadNextKeys(builder, loc, list, entries, entry);
     Value isNamed =
         index.compare(arith::CmpIPredicate::sle, named.begin, begin);

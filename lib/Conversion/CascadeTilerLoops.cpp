@@ -138,16 +138,18 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
   }
   absorbAccumulations(body);
   packInputs(builder, op);
-  if (op.getParentAttr() == space.keyRank)
-    preparePointTest(builder, loc);
-  emitWalk(builder, op);
-  if (walksTokensApart()) {
+  if (visitsRanges && op.getParentAttr() == space.keyRank) {
+    std::swap(testedTerms, listedTerms);
+    emitWalk(builder, op);
+    std::swap(testedTerms, listedTerms);
     // Then the ranges, as if there were no list.
     Attribute list = std::exchange(listAtom, Attribute());
     Value count = std::exchange(place.keyExtent, Value());
     emitWalk(builder, op);
     listAtom = list;
     place.keyExtent = count;
+  } else {
+    emitWalk(builder, op);
   }
   workspaceBytes = std::max(workspaceBytes, stepBytes);
 }
@@ -156,11 +158,19 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
 void CascadeTiler::emitWalk(OpBuilder &builder, IterateOp op) {
   Location loc = op.getLoc();
   OpBuilder::InsertionGuard guard(builder);
+  if (op.getParentAttr() == space.keyRank)
+    preparePointTest(builder, loc);
   // The blocks of a list, one after the other, each as far as the plan's
   // intervals reach into it. Those of a part are found in there.
   std::optional<KeyInterval> block;
   if (!cuts.empty())
     block = walkParts(builder, loc);
+  if (walksTokens()) {
+    listedSlots = {place.list->begin, place.list->end};
+    if (block)
+      listedSlots = findSlots(builder, loc, *block, listedSlots);
+    block = listedSlots;
+  }
   SmallVector<KeyInterval> intervals = buildIntervals(builder, loc, op);
   if (auto blocks = dyn_cast_or_null<BlocksAttr>(listAtom))
     block = walkBlocks(builder, loc, blocks);
@@ -238,8 +248,7 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
     emitStep(builder, op, /*masked=*/false);
     return;
   }
-  if (grid ? !testsWindows()
-           : walksTokensApart() || isNeverFull(*op.getPlan())) {
+  if (grid ? !testsWindows() : isNeverFull(getRangePlan())) {
     emitStep(builder, op, /*masked=*/true);
     return;
   }

@@ -313,7 +313,7 @@ Value CascadeTiler::buildPositionTest(OpBuilder &builder, Location loc,
   if (!getTokenTest())
     return buildPlanTest(builder, loc, *iterate.getPlan(), dims);
   Value live = buildTokensLive(builder, loc, dims, point.tokens);
-  if (slotsAreFull || grid || walksTokensApart())
+  if (slotsAreFull || grid || walksTokens())
     return live;
   return arith::AndIOp::create(
       builder, loc, buildPlanTest(builder, loc, *iterate.getPlan(), dims),
@@ -448,8 +448,8 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
 /// Steps for warps have no parts.
 void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
                               function_ref<void(bool isFull)> emit) {
-  if (grid || takesWholeSteps || walksTokensApart() || !testedTerms.empty() ||
-      isNeverFull(*iterate.getPlan())) {
+  if (grid || takesWholeSteps || !testedTerms.empty() ||
+      isNeverFull(getRangePlan())) {
     emit(/*isFull=*/false);
     return;
   }
@@ -466,7 +466,7 @@ void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
     stepOffset = arith::SubIOp::create(builder, loc, stepFirst, first);
     // Of full slots the tokens may still be dead.
     slotsAreFull = part == 1;
-    emit(/*isFull=*/slotsAreFull && !getTokenTest());
+    emit(/*isFull=*/slotsAreFull && !testsTokensOfSlots());
   }
   slotsAreFull = false;
   staged = std::move(stagedForStep);

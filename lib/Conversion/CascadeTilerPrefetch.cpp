@@ -39,8 +39,7 @@ static constexpr int64_t kStepsNearby = 16;
 
 /// Whether keys are asked for while `einsum` computes scores, a sum for each.
 bool CascadeTiler::asksForKeys(EinsumOp einsum) const {
-  bool isListed = isa_and_nonnull<IndicesAttr>(listAtom);
-  return hasCaches && (isListed || innerLanes) && isInSpace(einsum) &&
+  return hasCaches && (walksTokens() || innerLanes) && isInSpace(einsum) &&
          einsum.getReduction() && !reducesPoints(einsum) && !stepOffset;
 }
 
@@ -58,9 +57,8 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   Value first = stepFirst, count = stepCount;
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   // As many as one row's register tile holds, where it has lanes of its own.
-  bool isListed = isa_and_nonnull<IndicesAttr>(listAtom);
-  Value chunk = arith::ConstantIndexOp::create(builder, loc,
-                                               isListed ? kChunk : kKeysAhead);
+  Value chunk = arith::ConstantIndexOp::create(
+      builder, loc, walksTokens() ? kChunk : kKeysAhead);
   auto loop = scf::ForOp::create(builder, loc, zero, count, chunk);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
@@ -69,7 +67,7 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   stepCount = arith::MinSIOp::create(
       builder, loc, arith::SubIOp::create(builder, loc, count, stepOffset),
       chunk);
-  if (isListed)
+  if (walksTokens())
     emitPrefetchListed(builder, loc, chunk);
   else
     emitPrefetch(builder, loc, chunk);
@@ -127,7 +125,7 @@ void CascadeTiler::emitPrefetchListed(OpBuilder &builder, Location loc,
     Value chosen = arith::SelectOp::create(builder, loc, isNext, next, same);
     return arith::MinSIOp::create(builder, loc, chosen, last);
   };
-  Value number = place.lists.front().number;
+  Value number = place.list->number;
   Value list = choose(arith::AddIOp::create(builder, loc, number, one), number,
                       getLast(table, type.getRank() - 2));
   entry = choose(arith::SubIOp::create(builder, loc, entry, place.keyExtent),

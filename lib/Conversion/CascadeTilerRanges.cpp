@@ -44,49 +44,31 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   Value extent = getPlaneExtent(builder, loc, op.getParentAttr());
   if (isUntested(op) || testsWindows())
     return {{zero, extent}};
-  std::optional<PlanAttr> plan = op.getPlan();
-  std::optional<PlanAttr> tokenPlan = getTokenTest();
-  if (grid || walksTokensApart()) {
-    // The slots of the keys are all walked, and their tokens tested.
-    testType = chooseTestType(builder);
-    withTokenPlan([&] {
-      buildPlanSymbols(builder, loc, *tokenPlan);
-      buildTestTerms(builder, loc, *tokenPlan);
-    });
-    return {{zero, extent}};
-  }
-
-  Value first = getItemRow(), last = first;
-  if (!first) {
-    first = firstRow;
-    last = arith::AddIOp::create(
-        builder, loc, firstRow,
-        arith::SubIOp::create(builder, loc, rowCount,
-                              arith::ConstantIndexOp::create(builder, loc, 1)));
-  }
-  SmallVector<Value> operands{first, last};
-  buildPlanSymbols(builder, loc, *plan);
   testType = chooseTestType(builder);
-  buildTestTerms(builder, loc, *plan);
-  if (tokenPlan)
-    withTokenPlan([&] {
-      buildPlanSymbols(builder, loc, *tokenPlan);
-      buildTestTerms(builder, loc, *tokenPlan);
-    });
-  llvm::append_range(operands, planSymbols);
-  SmallVector<Value> atFirst = buildRowValues(builder, loc, *plan, first);
-  SmallVector<Value> atLast = buildRowValues(builder, loc, *plan, last);
-  for (auto [low, high] : llvm::zip_equal(atFirst, atLast))
-    llvm::append_range(operands, ArrayRef{low, high});
-  auto bound = [&](AffineMap map, bool isLower) -> Value {
-    Value value = isLower
-                      ? affine::AffineMaxOp::create(builder, loc, map, operands)
-                            .getResult()
-                      : affine::AffineMinOp::create(builder, loc, map, operands)
-                            .getResult();
-    value = arith::MaxSIOp::create(builder, loc, value, zero);
-    return arith::MinSIOp::create(builder, loc, value, extent);
+  auto readPlan = [&](PlanAttr plan) {
+    buildPlanSymbols(builder, loc, plan);
+    buildTestTerms(builder, loc, plan);
   };
+  if (std::optional<PlanAttr> tokenPlan = getTokenTest())
+    withTokenPlan([&] { readPlan(*tokenPlan); });
+  // The slots of the keys are all walked, and their tokens tested.
+  if (grid)
+    return {{zero, extent}};
+
+  PlanAttr plan = getRangePlan();
+  SmallVector<KeyInterval> live;
+  auto findRanges = [&] { live = buildLiveRanges(builder, loc, plan); };
+  if (walksTokens()) {
+    withTokenPlan(findRanges);
+  } else {
+    readPlan(plan);
+    findRanges();
+  }
+  auto toSlots = [&](KeyInterval keys) {
+    return walksTokens() ? findSlots(builder, loc, keys, listedSlots) : keys;
+  };
+  for (KeyInterval &range : fullRanges)
+    range = toSlots(range);
   // Steps begin and end on whole register tiles: a contraction over a few
   // dead keys is cheaper than one that takes the live ones row by row.
   // Points that are lanes begin on whole vectors: which partial sum a key falls
@@ -98,12 +80,8 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   Value unit = arith::ConstantIndexOp::create(builder, loc, rows);
   Value rest = arith::ConstantIndexOp::create(builder, loc, rows - 1);
   SmallVector<KeyInterval> intervals;
-  fullRanges.clear();
-  for (const PlanPiece &piece : plan->getPieces()) {
-    Value lower = bound(piece.liveLower, true);
-    Value upper = bound(piece.liveUpper, false);
-    fullRanges.push_back(
-        {bound(piece.fullLower, true), bound(piece.fullUpper, false)});
+  for (KeyInterval range : live) {
+    auto [lower, upper] = toSlots(range);
     Value isEmpty = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::sge, lower, upper);
     lower = roundDown(builder, loc, lower, unit);
@@ -115,6 +93,46 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
     intervals.push_back({lower, upper});
   }
   return mergeIntervals(builder, loc, std::move(intervals));
+}
+
+/// The keys of each piece of `plan` that may be live for some row of the item;
+/// fullRanges become those that are for every row.
+SmallVector<CascadeTiler::KeyInterval>
+CascadeTiler::buildLiveRanges(OpBuilder &builder, Location loc, PlanAttr plan) {
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value extent = getPlaneExtent(builder, loc, space.keyRank);
+  Value first = getItemRow(), last = first;
+  if (!first) {
+    first = firstRow;
+    last = arith::AddIOp::create(
+        builder, loc, firstRow,
+        arith::SubIOp::create(builder, loc, rowCount,
+                              arith::ConstantIndexOp::create(builder, loc, 1)));
+  }
+  SmallVector<Value> operands{first, last};
+  llvm::append_range(operands, planSymbols);
+  SmallVector<Value> atFirst = buildRowValues(builder, loc, plan, first);
+  SmallVector<Value> atLast = buildRowValues(builder, loc, plan, last);
+  for (auto [low, high] : llvm::zip_equal(atFirst, atLast))
+    llvm::append_range(operands, ArrayRef{low, high});
+  auto bound = [&](AffineMap map, bool isLower) -> Value {
+    Value value = isLower
+                      ? affine::AffineMaxOp::create(builder, loc, map, operands)
+                            .getResult()
+                      : affine::AffineMinOp::create(builder, loc, map, operands)
+                            .getResult();
+    value = arith::MaxSIOp::create(builder, loc, value, zero);
+    return arith::MinSIOp::create(builder, loc, value, extent);
+  };
+  SmallVector<KeyInterval> live;
+  fullRanges.clear();
+  for (const PlanPiece &piece : plan.getPieces()) {
+    live.push_back(
+        {bound(piece.liveLower, true), bound(piece.liveUpper, false)});
+    fullRanges.push_back(
+        {bound(piece.fullLower, true), bound(piece.fullUpper, false)});
+  }
+  return live;
 }
 
 /// The values of a plan at one row. Those that read the key are in no bound,
@@ -178,16 +196,15 @@ CascadeTiler::mergeIntervals(OpBuilder &builder, Location loc,
 bool CascadeTiler::isUntested(IterateOp op) {
   if (grid)
     return isAlwaysFull();
-  if (walksTokensApart())
-    return !getTokenTest();
-  std::optional<PlanAttr> plan = op.getPlan();
+  std::optional<PlanAttr> plan = walksTokens() ? getTokenTest() : op.getPlan();
   return !plan ||
-         (isWholePlan(*plan) && !getTokenTest() && testedTerms.empty());
+         (isWholePlan(*plan) && !testsTokensOfSlots() && testedTerms.empty());
 }
 
-/// Whether the walk at hand is over a list of tokens beside ranges of keys,
-/// which the plan is made for.
-bool CascadeTiler::walksTokensApart() const { return visitsRanges && listAtom; }
+/// The plan whose ranges are walked, that of tokens where lists name these.
+PlanAttr CascadeTiler::getRangePlan() {
+  return walksTokens() ? *getTokenTest() : *iterate.getPlan();
+}
 
 /// The plan whose element test takes tokens, if there is one.
 std::optional<PlanAttr> CascadeTiler::getTokenTest() {
@@ -215,7 +232,7 @@ Value CascadeTiler::buildIsFull(OpBuilder &builder, Location loc,
   if (testsWindows())
     return place.grid->isFull;
   // What reads tokens, a mask or a predicate may fail at any slot.
-  if (getTokenTest() || !testedTerms.empty())
+  if (testsTokensOfSlots() || !testedTerms.empty())
     return arith::ConstantIntOp::create(builder, loc, 0, /*width=*/1);
   Value isFull;
   for (KeyInterval range : fullRanges) {

@@ -24,7 +24,7 @@ using namespace mlir::attn;
 
 bool CascadeTiler::isPermuted(StringAttr rank) const {
   return (space.readsSlots() && space.getPermutation(rank)) ||
-         (rank == space.keyRank && isa_and_nonnull<IndicesAttr>(listAtom)) ||
+         (rank == space.keyRank && walksTokens()) ||
          (grid && (rank == space.queryRank || rank == space.keyRank));
 }
 
@@ -109,7 +109,7 @@ Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
     offsets.push_back(
         coordinates[llvm::find(parallel, name) - parallel.begin()]);
   if (indices)
-    offsets.push_back(place.lists.front().number);
+    offsets.push_back(place.list->number);
   sizes.assign(offsets.size(), builder.getIndexAttr(1));
   SmallVector<OpFoldResult> strides(offsets.size() + 1,
                                     builder.getIndexAttr(1));

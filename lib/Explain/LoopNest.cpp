@@ -170,12 +170,16 @@ static bool isCovering(CascadeOp cascade, IterateOp iterate) {
 /// Which keys the lists of a cascade let a tile visit.
 static StringRef getListWalk(CascadeOp cascade) {
   TermRoles roles = assignTermRoles(cascade.getSparsity()->getExpression());
+  if (roles.list && !roles.cuts.empty())
+    return roles.listed ? ", those of a list, and then ranges, in the parts "
+                          "that other lists cut"
+                        : ", those of a list, in the parts that others cut";
   if (roles.cuts.size() > 1)
     return ", in the parts that lists cut";
   if (!roles.cuts.empty())
     return ", those of a list and between them";
-  return roles.visitsRanges ? ", those of a list, and then ranges"
-                            : ", those of a list";
+  return roles.listed ? ", those of a list, and then ranges"
+                      : ", those of a list";
 }
 
 void LoopNestPrinter::print() {

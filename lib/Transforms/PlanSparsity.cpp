@@ -70,10 +70,11 @@ static void remarkRemainders(CascadeOp cascade) {
   });
 }
 
-/// Says which terms every point is tested against that the others leave.
-static void remarkTested(CascadeOp cascade, const TermRoles &roles) {
+/// Says which terms every point of a walk is tested against that the others
+/// leave.
+static void remarkTested(CascadeOp cascade, const WalkTerms &terms) {
   CascadeSpace space = cascade.getSpace();
-  for (Attribute term : roles.unplanned) {
+  for (Attribute term : terms.unplanned) {
     InFlightDiagnostic remark = cascade.emitRemark("tests every point");
     if (term == space.sparsity.getExpression())
       remark << ": its live points are a union of more than " << kMaxPieces
@@ -84,25 +85,35 @@ static void remarkTested(CascadeOp cascade, const TermRoles &roles) {
              << " they would be a union of more than " << kMaxPieces
              << " parts, and a plan has no more";
   }
+}
+
+/// Says what of a sparsity takes longer than its live points would.
+static void remarkRoles(CascadeOp cascade, const TermRoles &roles) {
+  CascadeSpace space = cascade.getSpace();
+  remarkTested(cascade, roles.terms);
+  if (roles.listed)
+    remarkTested(cascade, *roles.listed);
   if (llvm::any_of(roles.cuts, llvm::IsaPred<IndicesAttr>))
     cascade.emitRemark("visits each token of a list in a step of its own: the "
-                       "list stands beside another one, or under 'not', or "
-                       "with masks and predicates under 'or'");
-  if (llvm::any_of(roles.tested, mixesOrders))
+                       "list stands under 'not', or beside another list of "
+                       "tokens");
+  if (llvm::any_of(roles.terms.tested, mixesOrders))
     cascade.emitRemark("tests every point that the other terms leave: 'or' or "
                        "'not' joins atoms 'in permuted' with atoms of tokens");
-  else if (space.hasPointAtoms() && !roles.planned && !roles.list &&
-           !space.isPacked() && !space.keyLengths && !space.queryLengths)
+  else if (space.hasPointAtoms() && !roles.terms.planned &&
+           (!roles.list || roles.listed) && !space.isPacked() &&
+           !space.keyLengths && !space.queryLengths)
     cascade.emitRemark("visits every tile: its points are those of a ")
         << (isa<MaskAttr>(space.getPointAtoms().front()) ? "mask" : "predicate")
         << ", and nothing else says where there are none";
 }
 
-/// What a plan knows of the cascade's points.
+/// What a plan knows of the cascade's points, of which it has `terms`.
 static PlaneRestriction getRestriction(const CascadeSpace &space,
-                                       const TermRoles &roles) {
+                                       const TermRoles &roles,
+                                       const WalkTerms &terms) {
   PlaneRestriction restriction;
-  restriction.expression = roles.planned;
+  restriction.expression = terms.planned;
   restriction.cuts = roles.cuts;
   if (space.alignment)
     restriction.alignment = space.alignment.getValue();
@@ -112,7 +123,7 @@ static PlaneRestriction getRestriction(const CascadeSpace &space,
   restriction.hasKeyLengths = space.keyLengths != nullptr;
   restriction.hasQueryLengths = space.queryLengths != nullptr;
   restriction.isPart =
-      space.isPacked() || roles.hasLists() || !roles.tested.empty();
+      space.isPacked() || roles.hasLists() || !terms.tested.empty();
   return restriction;
 }
 
@@ -139,38 +150,40 @@ LogicalResult attn::attachPlan(CascadeOp cascade) {
   CascadeSpace space = cascade.getSpace();
   TermRoles roles = assignTermRoles(
       space.sparsity ? space.sparsity.getExpression() : Attribute());
-  remarkTested(cascade, roles);
+  remarkRoles(cascade, roles);
 
-  PlaneRestriction restriction = getRestriction(space, roles);
+  PlaneRestriction restriction = getRestriction(space, roles, roles.terms);
   // Where tokens are permuted, slots are planned, and tokens tested. The slots
-  // of a list of tokens are their numbers in it; ranges beside it are planned.
+  // of a list of tokens are their numbers in it: those of planned tokens are
+  // searched. Ranges beside it are planned.
   std::optional<PlaneRestriction> ofTokens;
   if (roles.listed) {
-    ofTokens = restriction;
-    ofTokens->expression = roles.listed;
+    ofTokens = getRestriction(space, roles, *roles.listed);
+    ofTokens->isPart = !roles.listed->tested.empty();
   } else if (isa_and_nonnull<IndicesAttr>(roles.list)) {
     ofTokens = restriction;
+    ofTokens->isPart = !roles.terms.tested.empty();
     restriction = PlaneRestriction();
     restriction.isPart = true;
   } else if (space.readsSlots()) {
     ofTokens = restriction;
     std::tie(restriction.expression, ofTokens->expression) =
-        splitOrders(roles.planned);
+        splitOrders(roles.terms.planned);
     bool hasLengths = restriction.hasKeyLengths || restriction.hasQueryLengths;
     restriction.hasDiagonal |=
         hasLengths && restriction.alignment == Alignment::BottomRight;
     restriction.hasKeyLengths = restriction.hasQueryLengths = false;
+    ofTokens->isPart = false;
   }
   PlanAttr tokenPlan;
   if (ofTokens) {
-    ofTokens->isPart = false;
     FailureOr<PlanAttr> test = planOf(*ofTokens);
     if (failed(test))
       return failure();
     tokenPlan = *test;
   }
   std::optional<ResidueClasses> classes;
-  if (roles.tested.empty())
+  if (roles.terms.tested.empty())
     classes = findResidueClasses(cascade);
   if (classes) {
     // Where the position of a plane's row 0 falls is another number for each.
@@ -186,16 +199,16 @@ LogicalResult attn::attachPlan(CascadeOp cascade) {
     plan = PlanAttr::get(cascade.getContext(), plan->getSymbols(),
                          plan->getPieces(), plan->getValues(),
                          plan->getTables(), classes->residues);
-  if (tokenPlan && roles.list)
-    cascade.emitRemark("tests every key of the lists, which lengths and other "
-                       "atoms do not shorten");
-  else if (tokenPlan)
+  if (tokenPlan && !roles.list)
     cascade.emitRemark("tests every point that it visits: '")
         << *cascade.getQueryRank() << "' and '" << *cascade.getKeyRank()
         << "' are walked in permuted order, which lengths and atoms without "
            "'in "
            "permuted' do not read";
-  if ((*plan && isEmptyPlan(*plan)) || (tokenPlan && isEmptyPlan(tokenPlan)))
+  // Two walks are both without a point, or two tests of one are not passed.
+  bool isEmpty = *plan && isEmptyPlan(*plan);
+  bool hasNoTokens = tokenPlan && isEmptyPlan(tokenPlan);
+  if (roles.listed ? isEmpty && hasNoTokens : isEmpty || hasNoTokens)
     cascade.emitWarning("no point (")
         << *cascade.getQueryRank() << ", " << *cascade.getKeyRank()
         << ") is live, whatever the sizes; reductions over '"

@@ -32,7 +32,6 @@ func.func @tokens(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
   // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (0)>>
   // CHECK-SAME: tokens <symbols = [M, N],
   // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1)>>
-  // expected-remark @+1 {{tests every key of the lists, which lengths and other atoms do not shorten}}
   %r = attn.cascade (%S = %s, %L = %l) where indices(16, %L[]) and causal over (m, n) align top_left
       : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
@@ -127,7 +126,6 @@ func.func @union(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
   // CHECK-SAME: plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>
   // CHECK-SAME: tokens <symbols = [M, N],
   // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (-d0 + d1 - 1)>>
-  // expected-remark @+1 {{tests every key of the lists}}
   %r = attn.cascade (%S = %s, %L = %l) where indices(16, %L[]) or causal over (m, n) align top_left
       : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
@@ -152,7 +150,7 @@ func.func @negation(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
   // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (s1, (-s2 + 1) * s1)>
   // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (-s2)>>
   // CHECK-NOT: tokens
-  // expected-remark @+1 {{visits each token of a list in a step of its own: the list stands beside another one, or under 'not', or with masks and predicates under 'or'}}
+  // expected-remark @+1 {{visits each token of a list in a step of its own: the list stands under 'not', or beside another list of tokens}}
   %r = attn.cascade (%S = %s, %L = %l) where not indices(16, %L[]) over (m, n) align top_left
       : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
@@ -193,14 +191,88 @@ func.func @two_lists(%s: tensor<?x?xf32>, %o: tensor<?xi32>, %i: tensor<?xi32>, 
 
 // -----
 
-// Data at a point and a list are tested there.
+// A mask is tested at the tokens of a list, which are those where it does not
+// hold, and in ranges.
 // CHECK-LABEL: @tokens_or_mask
 func.func @tokens_or_mask(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>, %k: tensor<?x?xi8>) -> tensor<?xf32> {
-  // CHECK: plan <symbols = [M, N, L0],
-  // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1, s2] -> (0)> to affine_map<(d0, d1)[s0, s1, s2] -> (d1 + 1, s1)>
-  // expected-remark @+1 {{visits each token of a list in a step of its own: the list stands beside another one, or under 'not', or with masks and predicates under 'or'}}
+  // CHECK: plan <symbols = [M, N],
+  // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>
+  // CHECK-SAME: tokens <symbols = [M, N],
+  // CHECK-SAME: live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>
   %r = attn.cascade (%S = %s, %L = %l, %K = %k) where causal and (indices(16, %L[]) or mask(%K[m, n])) over (m, n) align top_left
       : (tensor<?x?xf32>, tensor<?x?xi32>, tensor<?x?xi8>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+// -----
+
+// A list of tokens is walked by itself beside blocks, which cut its slots: a
+// token in a block of a range is in none of the list.
+// CHECK-LABEL: @tokens_or_blocks
+func.func @tokens_or_blocks(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>, %o: tensor<?xi32>, %i: tensor<?xi32>) -> tensor<?xf32> {
+  // CHECK: plan <symbols = [M, N, L0],
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (s2 - 1, d0 - d1)>>
+  // CHECK-SAME: tokens <symbols = [M, N, L0],
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (-s2, d0 - d1)>>
+  %r = attn.cascade (%S = %s, %L = %l, %O = %o, %I = %i) where causal and (indices(16, %L[]) or blocks(64, 64, %O[], %I[])) over (m, n) align top_left
+      : (tensor<?x?xf32>, tensor<?x?xi32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+// -----
+
+// Of two lists of tokens the second cuts the keys.
+// CHECK-LABEL: @two_lists_of_tokens
+func.func @two_lists_of_tokens(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>, %k: tensor<?x?xi32>) -> tensor<?xf32> {
+  // CHECK: plan <symbols = [M, N],
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (0)>>
+  // CHECK-SAME: tokens <symbols = [M, N, L0],
+  // CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (s2 - 1)>>
+  // expected-remark @+1 {{visits each token of a list in a step of its own: the list stands under 'not', or beside another list of tokens}}
+  %r = attn.cascade (%S = %s, %L = %l, %K = %k) where indices(16, %L[]) and indices(8, %K[]) over (m, n) align top_left
+      : (tensor<?x?xf32>, tensor<?x?xi32>, tensor<?x?xi32>) -> tensor<?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {
+    ^bb0(%R: tensor<?xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rm = attn.einsum [m] = max(%R[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rm : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
+
+// -----
+
+// Nothing is left to the list, which is no reason to warn.
+// CHECK-LABEL: @nothing_listed
+func.func @nothing_listed(%s: tensor<?x?xf32>, %l: tensor<?x?xi32>) -> tensor<?xf32> {
+  // CHECK: plan <symbols = [M, N],
+  // CHECK-SAME: tokens <symbols = [M, N],
+  %r = attn.cascade (%S = %s, %L = %l) where (indices(16, %L[]) and prefix(4)) or prefix(8) over (m, n) align top_left
+      : (tensor<?x?xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
     %init = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
     %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>) {

@@ -493,6 +493,30 @@ func.func @many(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // -----
 
+// Terms that make many parts come behind one that leaves few of them.
+// CHECK-LABEL: func @another_order
+// CHECK: plan <symbols = [M, N],
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (
+// CHECK-COUNT-2: or live
+// CHECK-NOT: or live
+func.func @another_order(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where (prefix(5) or (not prefix(10) and prefix(15)) or (not prefix(20) and prefix(25))) and (window(0, 0) or (window(2, 2) and not window(1, 1))) and prefix(3) and not prefix(2) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
 // CHECK-LABEL: func @many_causal
 // CHECK: plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>,
 // expected-remark @+2 {{tests every point that the other terms leave: with #attn.sparsity<prefix(5) or}}

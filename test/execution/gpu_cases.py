@@ -90,6 +90,13 @@ SPECS = {
         16, 24, heads=4, key_heads=2, lse=True,
         where=(("or", ("and", ("blocks", 32, 16, "h"), ("causal",)), ("blocks", 48, 20, "b")),),
     ),
+    "tokens_causal": Spec(
+        16, 24, heads=2, key_heads=1, lse=True, where=(("indices", 16, "h"), ("causal",)),
+    ),
+    "vertical_slash": Spec(
+        16, 16, heads=2, key_heads=1, lse=True,
+        where=(("causal",), ("or", ("indices", 32, "b"), ("blocks", 32, 16, "h"))),
+    ),
     "tokens_apart": Spec(
         16, 16, heads=2, key_heads=1, lse=True,
         where=(("or", ("indices", 16, "h"), ("mask", "bmn")), ("not", ("blocks", 32, 16, ""))),

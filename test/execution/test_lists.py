@@ -96,10 +96,48 @@ SPECS = {
         BASE, where=(("or", ("indices", 1, "bh"), ("causal",)),), normaliser="l1", lse=False,
         gates=(("value", "sigmoid", "bknf", False), ("weight", "sigmoid", "bmn", True)),
     ),
+    "beside_mask": replace(
+        BASE, where=(("or", TOKENS, ("window", 20, 5)), ("mask", "mn"), ("causal",)), sinks=True,
+    ),
+    "beside_data": replace(
+        BASE,
+        where=(("or", ("and", TOKENS, ("predicate", "every_third")),
+                ("and", ("mask", "mn"), ("window", 60, 9))),),
+        align="top_left",
+    ),
+    "beside_many": replace(
+        BASE, where=(("or", TOKENS, *(("and", ("not", ("prefix", 20 * n)), ("prefix", 20 * n + 6))
+                                      for n in range(1, 12))),),
+    ),
+    "beside_blocks": replace(
+        BASE, where=(("causal",), ("or", BLOCKS, ("indices", 48, "b"))), region="every_third",
+    ),
+    "beside_blocks_lengths": replace(
+        BASE, where=(("or", TOKENS, ("and", BLOCKS, ("not", ("blocks", 64, 33, "b")))),
+                     ("causal",)),
+        key_lengths=True, query_lengths=True, bias="bhmn",
+    ),
+    "beside_blocks_heads": replace(
+        BASE,
+        where=(("or", TOKENS, BLOCKS, ("per_head", *(("window", n, 2) for n in (0, 90, 10, 40)))),),
+        offset="row", align="offset",
+    ),
+    "beside_blocks_bf16": replace(
+        BASE, dtype="bf16", where=(("causal",), ("or", TOKENS, ("blocks", 64, 33, "b"))),
+    ),
     "beside_bf16": replace(BASE, dtype="bf16", where=(("or", TOKENS, ("window", 20, 5)),)),
     "beside_f64": replace(BASE, dtype="f64", where=(("or", TOKENS, ("window", 20, 5)),)),
     "tokens": replace(BASE, where=(TOKENS,)),
     "tokens_causal": replace(BASE, where=(TOKENS, ("causal",)), region="alibi"),
+    "tokens_near": replace(BASE, where=(("window", 30, 20), ("indices", 48, "b")), sinks=True),
+    "tokens_heads": replace(
+        BASE, where=(TOKENS, ("per_head", *(("window", n, 2) for n in (0, 90, 10, 40)))),
+        offset="row", align="offset",
+    ),
+    "tokens_two_ranges": replace(
+        BASE, where=(TOKENS, ("or", ("window", 20, 5), ("not", ("window", 90, 60)))),
+        region="every_third",
+    ),
     "tokens_shared": replace(BASE, where=(("indices", 48, ""),), sinks=True, bias="bhmn"),
     "tokens_by_row": replace(BASE, where=(("indices", 1, "b"),), softcap=9.0),
     "tokens_by_both": replace(BASE, where=(("indices", 50, "bh"),), region="every_third"),
@@ -168,7 +206,14 @@ SPECS = {
     ),
     "parts_tokens_f16": replace(BASE, dtype="f16", where=(BLOCKS, ("not", TOKENS))),
 }  # fmt: skip
-QUICK = ["blocks_causal", "gaps_big_bird", "beside_slash", "tokens_causal", "parts_three"]
+QUICK = [
+    "blocks_causal",
+    "gaps_big_bird",
+    "beside_slash",
+    "beside_blocks",
+    "tokens_causal",
+    "parts_three",
+]
 LENGTHS = [(113, 239), (300, 257), (49, 16), (1, 64), (64, 1), (160, 320)]
 
 
@@ -195,6 +240,8 @@ def test_lists(kernels, name, seed):
         "gaps_big_bird",
         "beside_limits",
         "beside_lengths",
+        "beside_data",
+        "beside_blocks_lengths",
         "gaps_mask",
         "parts_and",
         "parts_three",

@@ -98,6 +98,18 @@ DRAWN = [sorted({5 * b * b % 11, (3 * b + 7) % 11}) for b in range(11)]
 ROUTED = [sorted({r, (5 * r + 1) % 12, (7 * r + 2) % 12}) for r in range(12)]
 
 
+# Of each block of queries the blocks that lines at these distances cross, and tokens.
+CROSSED = [
+    sorted({(row - d) // 32 for d in (0, 37, 150) for row in (32 * b, 32 * b + 31) if row >= d})
+    for b in range(12)
+]
+COLUMNS = [sorted({0, 1, 7, 33, 40, 90, 91, 200, (b * b * 17) % 370}) for b in range(12)]
+
+
+def vertical_slash(i, j):
+    return j <= i and (j // 32 in CROSSED[i // 32] or j in COLUMNS[i // 32])
+
+
 def moba(i, j):
     return j <= i and j // 32 in SELECTED[i]
 
@@ -165,6 +177,7 @@ OPERATORS = {
     "moba": (moba, 300),
     "block-lists": (block_lists, 256),
     "big-bird": (big_bird, 340),
+    "vertical-slash": (vertical_slash, 370),
     "biformer": (biformer, 16 * 24),
     "routing-transformer": (routing_transformer, 260),
 }
@@ -177,6 +190,7 @@ OPERANDS = {
     "moba": [np.stack([x, x]) for x in joined(SELECTED)],
     "big-bird": joined(DRAWN),
     "block-lists": joined([[b for b in row if b < 4] for row in LISTED]),
+    "vertical-slash": [*joined(CROSSED), stacked(COLUMNS)],
     "biformer": [stacked([
         [j for j in range(384) if region(j) in ROUTED[region(8 * g)]] for g in range(48)
     ])],

@@ -19,32 +19,35 @@
 
 namespace mlir::attn {
 
+/// What terms say about the keys of a walk.
+struct WalkTerms {
+  /// What they say about ranges. In the place of a mask or a predicate, which
+  /// may hold and may not, stands whatever makes most points live. Null if
+  /// there is nothing.
+  Attribute planned;
+  /// Those that `planned` does not know or knows in part: those with masks or
+  /// predicates in them, those with atoms of slots and of tokens, and
+  /// `unplanned`.
+  SmallVector<Attribute> tested;
+  /// Those that `planned` is without because it would have more parts than a
+  /// plan has.
+  SmallVector<Attribute> unplanned;
+};
+
 /// The roles of a sparsity's terms.
 struct TermRoles {
   /// The atom of the list that tiles walk by itself, or null.
   Attribute list;
-  /// Whether tiles then visit ranges of keys, too, like those of a sparsity
-  /// without the list.
-  bool visitsRanges = false;
   /// The atoms of lists that cut all keys into parts, where each begins or ends
-  /// to name keys: one that does not say alone where a key may be live, or
-  /// several. In a part each of them is a constant, which `planned` and
-  /// `tested` read.
+  /// to name keys: those beside `list`, and those that do not say alone where a
+  /// key may be live. In a part each of them is a constant, which terms read.
   SmallVector<Attribute> cuts;
-  /// What the terms say about ranges, but for `list`. In the place of a mask or
-  /// a predicate, which may hold and may not, stands whatever makes most points
-  /// live. Null if there is nothing.
-  Attribute planned;
-  /// What listed tokens are tested for where ranges are walked, too: those that
-  /// are live, and in no range.
-  Attribute listed;
-  /// The terms of the outermost `and` that `planned` does not know or knows in
-  /// part: those with masks or predicates in them, those with atoms of slots
-  /// and of tokens, and `unplanned`.
-  SmallVector<Attribute> tested;
-  /// The terms that `planned` is without because it would have more parts than
-  /// a plan has.
-  SmallVector<Attribute> unplanned;
+  /// What is left of the terms of the outermost `and` for the keys that tiles
+  /// visit: those of `list`, or ranges of keys.
+  WalkTerms terms;
+  /// Where tiles walk `list` and ranges, too, `terms` are those of ranges, and
+  /// these say which keys of the list are live and in no range.
+  std::optional<WalkTerms> listed;
 
   /// Whether tiles walk lists.
   bool hasLists() const { return list || !cuts.empty(); }

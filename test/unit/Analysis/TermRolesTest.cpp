@@ -24,6 +24,7 @@ protected:
   Attribute disjunction(ArrayRef<Attribute> terms) {
     return OrAttr::get(&context, terms);
   }
+  Attribute negate(Attribute term) { return NotAttr::get(&context, term); }
 
   MLIRContext context;
   // Loaded before the attributes below are made.
@@ -40,16 +41,16 @@ TEST_F(TermRolesTest, AListIsATermOfTheOutermostAnd) {
   for (Attribute list : {tokens, blocks}) {
     TermRoles roles = assignTermRoles(conjunction({causal, list}));
     EXPECT_EQ(roles.list, list);
-    EXPECT_EQ(roles.planned, causal);
-    EXPECT_FALSE(roles.visitsRanges);
+    EXPECT_EQ(roles.terms.planned, causal);
+    EXPECT_FALSE(roles.listed);
     EXPECT_TRUE(roles.cuts.empty());
     roles = assignTermRoles(list);
     EXPECT_EQ(roles.list, list);
-    EXPECT_FALSE(roles.planned);
+    EXPECT_FALSE(roles.terms.planned);
   }
   TermRoles roles = assignTermRoles(causal);
   EXPECT_FALSE(roles.list);
-  EXPECT_EQ(roles.planned, causal);
+  EXPECT_EQ(roles.terms.planned, causal);
 }
 
 TEST_F(TermRolesTest, BlocksStandAnywhere) {
@@ -59,7 +60,7 @@ TEST_F(TermRolesTest, BlocksStandAnywhere) {
     TermRoles roles = assignTermRoles(conjunction({causal, term}));
     EXPECT_FALSE(roles.list);
     EXPECT_EQ(ArrayRef(roles.cuts), ArrayRef(blocks));
-    EXPECT_EQ(roles.planned, conjunction({causal, term}));
+    EXPECT_EQ(roles.terms.planned, conjunction({causal, term}));
   }
 }
 
@@ -74,9 +75,9 @@ TEST_F(TermRolesTest, NothingBetweenBlocks) {
   for (auto [expression, planned] : cases) {
     TermRoles roles = assignTermRoles(expression);
     EXPECT_EQ(roles.list, blocks);
-    EXPECT_FALSE(roles.visitsRanges);
+    EXPECT_FALSE(roles.listed);
     EXPECT_TRUE(roles.cuts.empty());
-    EXPECT_EQ(roles.planned, planned);
+    EXPECT_EQ(roles.terms.planned, planned);
   }
 }
 
@@ -84,33 +85,72 @@ TEST_F(TermRolesTest, TokensBesideRanges) {
   // Without the list, and what it adds.
   TermRoles roles =
       assignTermRoles(conjunction({causal, disjunction({tokens, prefix})}));
-  EXPECT_TRUE(roles.visitsRanges);
-  Attribute between = conjunction({causal, prefix});
-  EXPECT_EQ(roles.planned, between);
-  EXPECT_EQ(roles.listed,
-            conjunction({causal, NotAttr::get(&context, between)}));
+  EXPECT_EQ(roles.list, tokens);
+  ASSERT_TRUE(roles.listed);
+  EXPECT_EQ(roles.terms.planned, conjunction({causal, prefix}));
+  EXPECT_EQ(roles.listed->planned, conjunction({causal, negate(prefix)}));
+  EXPECT_TRUE(roles.cuts.empty());
   roles = assignTermRoles(disjunction({tokens, causal}));
-  EXPECT_EQ(roles.planned, causal);
-  EXPECT_EQ(roles.listed, NotAttr::get(&context, causal));
+  EXPECT_EQ(roles.terms.planned, causal);
+  EXPECT_EQ(roles.listed->planned, negate(causal));
   // An even number of negations is none.
-  Attribute twice =
-      NotAttr::get(&context, conjunction({NotAttr::get(&context, tokens),
-                                          NotAttr::get(&context, causal)}));
+  Attribute twice = negate(conjunction({negate(tokens), negate(causal)}));
   EXPECT_EQ(assignTermRoles(twice).list, tokens);
 }
 
-TEST_F(TermRolesTest, ListsCutKeys) {
+TEST_F(TermRolesTest, ListedTokensAreTestedForThemselves) {
+  TermRoles roles = assignTermRoles(disjunction({mask, tokens, causal}));
+  EXPECT_EQ(roles.list, tokens);
+  EXPECT_FALSE(roles.terms.planned);
+  EXPECT_EQ(ArrayRef(roles.terms.tested),
+            ArrayRef(disjunction({mask, causal})));
+  ASSERT_TRUE(roles.listed);
+  EXPECT_EQ(roles.listed->planned, negate(causal));
+  EXPECT_EQ(ArrayRef(roles.listed->tested), ArrayRef(negate(mask)));
+  // A mask of both walks.
+  roles = assignTermRoles(conjunction({mask, disjunction({tokens, causal})}));
+  ASSERT_TRUE(roles.listed);
+  EXPECT_EQ(roles.terms.planned, causal);
+  EXPECT_EQ(roles.listed->planned, negate(causal));
+  EXPECT_EQ(ArrayRef(roles.terms.tested), ArrayRef(mask));
+  EXPECT_EQ(ArrayRef(roles.listed->tested), ArrayRef(mask));
+}
+
+TEST_F(TermRolesTest, TokensBesideOtherLists) {
   Attribute other = IndicesAttr::get(&context, 8, access(4));
-  Attribute negation = NotAttr::get(&context, tokens);
+  // What leaves nothing outside of the list is one walk.
+  TermRoles roles = assignTermRoles(conjunction({blocks, tokens, causal}));
+  EXPECT_EQ(roles.list, tokens);
+  EXPECT_FALSE(roles.listed);
+  EXPECT_EQ(ArrayRef(roles.cuts), ArrayRef(blocks));
+  EXPECT_EQ(roles.terms.planned, conjunction({blocks, causal}));
+  roles = assignTermRoles(disjunction({blocks, tokens}));
+  EXPECT_EQ(roles.list, tokens);
+  ASSERT_TRUE(roles.listed);
+  EXPECT_EQ(ArrayRef(roles.cuts), ArrayRef(blocks));
+  EXPECT_EQ(roles.terms.planned, blocks);
+  EXPECT_EQ(roles.listed->planned, negate(blocks));
+  // The first that can be is walked by itself.
+  roles = assignTermRoles(conjunction({negate(tokens), other}));
+  EXPECT_EQ(roles.list, other);
+  EXPECT_EQ(ArrayRef(roles.cuts), ArrayRef(tokens));
+  // A list that is out of the question once the other is known cuts nothing.
+  roles = assignTermRoles(conjunction({tokens, disjunction({tokens, blocks})}));
+  EXPECT_EQ(roles.list, tokens);
+  EXPECT_FALSE(roles.listed);
+  EXPECT_TRUE(roles.cuts.empty());
+  EXPECT_FALSE(roles.terms.planned);
+}
+
+TEST_F(TermRolesTest, ListsCutKeys) {
+  Attribute others = BlocksAttr::get(&context, 8, 32, access(1), access(4));
   std::pair<Attribute, SmallVector<Attribute>> cases[] = {
-      {conjunction({tokens, other}), {tokens, other}},
-      {conjunction({blocks, tokens}), {blocks, tokens}},
-      {disjunction({blocks, other}), {blocks, other}},
-      {disjunction({other, conjunction({blocks, other})}), {other, blocks}},
-      {negation, {tokens}},
-      {disjunction({mask, tokens}), {tokens}},
-      {disjunction(
-           {conjunction({tokens, causal}), conjunction({negation, prefix})}),
+      {conjunction({blocks, others}), {blocks, others}},
+      {disjunction({others, conjunction({blocks, others})}), {others, blocks}},
+      {conjunction({blocks, negate(tokens)}), {blocks, tokens}},
+      {negate(tokens), {tokens}},
+      {disjunction({conjunction({tokens, causal}),
+                    conjunction({negate(tokens), prefix})}),
        {tokens}}};
   for (auto &[expression, cuts] : cases) {
     TermRoles roles = assignTermRoles(expression);
@@ -119,11 +159,8 @@ TEST_F(TermRolesTest, ListsCutKeys) {
     EXPECT_EQ(ArrayRef(roles.cuts), ArrayRef(cuts));
     EXPECT_TRUE(roles.hasLists());
   }
-  TermRoles roles = assignTermRoles(disjunction({mask, tokens}));
-  EXPECT_FALSE(roles.planned);
-  EXPECT_EQ(ArrayRef(roles.tested), ArrayRef(disjunction({mask, tokens})));
   // Dead for being listed, it would be in the ranges beside the list.
-  EXPECT_EQ(assignTermRoles(negation).planned, negation);
+  EXPECT_EQ(assignTermRoles(negate(tokens)).terms.planned, negate(tokens));
 }
 
 TEST_F(TermRolesTest, RowsShareTheEntriesOfEveryList) {
@@ -142,8 +179,8 @@ TEST_F(TermRolesTest, RowsShareTheEntriesOfEveryList) {
 TEST_F(TermRolesTest, MasksAreTested) {
   TermRoles roles =
       assignTermRoles(conjunction({causal, disjunction({mask, blocks}), mask}));
-  EXPECT_EQ(roles.planned, causal);
-  EXPECT_EQ(ArrayRef(roles.tested),
+  EXPECT_EQ(roles.terms.planned, causal);
+  EXPECT_EQ(ArrayRef(roles.terms.tested),
             ArrayRef({disjunction({mask, blocks}), mask}));
   EXPECT_EQ(ArrayRef(roles.cuts), ArrayRef(blocks));
 }
@@ -161,16 +198,16 @@ static Attribute getBands(MLIRContext *context, int64_t count) {
 TEST_F(TermRolesTest, WhatHasTooManyPartsIsTested) {
   Attribute eight = getBands(&context, 8), nine = getBands(&context, 9);
   TermRoles roles = assignTermRoles(eight);
-  EXPECT_EQ(roles.planned, eight);
-  EXPECT_TRUE(roles.tested.empty());
+  EXPECT_EQ(roles.terms.planned, eight);
+  EXPECT_TRUE(roles.terms.tested.empty());
   roles = assignTermRoles(nine);
-  EXPECT_FALSE(roles.planned);
-  EXPECT_EQ(ArrayRef(roles.tested), ArrayRef(nine));
-  EXPECT_EQ(ArrayRef(roles.unplanned), ArrayRef(nine));
+  EXPECT_FALSE(roles.terms.planned);
+  EXPECT_EQ(ArrayRef(roles.terms.tested), ArrayRef(nine));
+  EXPECT_EQ(ArrayRef(roles.terms.unplanned), ArrayRef(nine));
   // The others keep their places.
   roles = assignTermRoles(conjunction({prefix, nine, causal}));
-  EXPECT_EQ(roles.planned, conjunction({prefix, causal}));
-  EXPECT_EQ(ArrayRef(roles.tested), ArrayRef(nine));
+  EXPECT_EQ(roles.terms.planned, conjunction({prefix, causal}));
+  EXPECT_EQ(ArrayRef(roles.terms.tested), ArrayRef(nine));
 }
 
 TEST_F(TermRolesTest, TermsThatDoNotFitTogether) {
@@ -180,20 +217,34 @@ TEST_F(TermRolesTest, TermsThatDoNotFitTogether) {
       {window, NotAttr::get(&context, WindowAttr::get(&context, 30, 30))});
   Attribute five = getBands(&context, 5);
   TermRoles roles = assignTermRoles(conjunction({five, three}));
-  EXPECT_EQ(roles.planned, three);
-  EXPECT_EQ(ArrayRef(roles.tested), ArrayRef(five));
+  EXPECT_EQ(roles.terms.planned, three);
+  EXPECT_EQ(ArrayRef(roles.terms.tested), ArrayRef(five));
   // Parts that do not meet are none.
   Attribute low = getBands(&context, 4);
   Attribute halves = disjunction({prefix, NotAttr::get(&context, prefix)});
   roles = assignTermRoles(conjunction({low, halves}));
-  EXPECT_EQ(roles.planned, conjunction({low, halves}));
+  EXPECT_EQ(roles.terms.planned, conjunction({low, halves}));
+}
+
+TEST_F(TermRolesTest, TermsThatFitInAnotherOrder) {
+  // Bands of keys by bands of distances, of which one key leaves three.
+  Attribute three = getBands(&context, 3),
+            distances = disjunction(
+                {WindowAttr::get(&context, 0, 0),
+                 conjunction({WindowAttr::get(&context, 2, 2),
+                              negate(WindowAttr::get(&context, 1, 1))})});
+  Attribute one = conjunction(
+      {PrefixAttr::get(&context, 3), negate(PrefixAttr::get(&context, 2))});
+  TermRoles roles = assignTermRoles(conjunction({three, distances, one}));
+  EXPECT_EQ(roles.terms.planned, conjunction({one, three, distances}));
+  EXPECT_TRUE(roles.terms.tested.empty());
 }
 
 TEST_F(TermRolesTest, RelaxedTermsThatDoNotFit) {
   Attribute nine = getBands(&context, 9);
   Attribute term = conjunction({mask, nine});
   TermRoles roles = assignTermRoles(disjunction({term, causal}));
-  EXPECT_FALSE(roles.planned);
-  ASSERT_EQ(roles.tested.size(), 1u);
-  EXPECT_EQ(roles.unplanned.size(), 1u);
+  EXPECT_FALSE(roles.terms.planned);
+  ASSERT_EQ(roles.terms.tested.size(), 1u);
+  EXPECT_EQ(roles.terms.unplanned.size(), 1u);
 }

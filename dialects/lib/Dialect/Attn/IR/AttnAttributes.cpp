@@ -247,8 +247,7 @@ static LogicalResult verifyPiece(function_ref<InFlightDiagnostic()> emitError,
 
 /// The number behind the letter in the name of a symbol, written without
 /// leading zeros.
-static std::optional<unsigned> getSymbolNumber(StringAttr symbol,
-                                               char letter) {
+static std::optional<unsigned> getSymbolNumber(StringAttr symbol, char letter) {
   StringRef digits = symbol.getValue();
   unsigned number;
   if (!digits.consume_front(StringRef(&letter, 1)) ||

@@ -52,8 +52,7 @@ SmallVector<Attribute> SparsityAttr::getOperandAtoms() const {
 SmallVector<Attribute> SparsityAttr::getListAtoms() const {
   SmallVector<Attribute> lists;
   for (Attribute atom : getOperandAtoms())
-    if (!isa<MaskAttr, PredicateAttr>(atom) &&
-        !llvm::is_contained(lists, atom))
+    if (!isa<MaskAttr, PredicateAttr>(atom) && !llvm::is_contained(lists, atom))
       lists.push_back(atom);
   return lists;
 }
