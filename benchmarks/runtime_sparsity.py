@@ -32,6 +32,7 @@ SEGMENTS = "segments(%s : tensor<?xi32>)"
 BLOCKS = "blocks(64, 64, %p[] : tensor<?xi32>, %i[] : tensor<?xi32>)"
 OTHERS = "blocks(64, 64, %r[] : tensor<?xi32>, %j[] : tensor<?xi32>)"
 TOKENS = "indices(16, %l[] : tensor<?x?xi32>)"
+COLUMNS = "indices(64, %l[] : tensor<?x?xi32>)"
 WINDOW = 256
 
 
@@ -87,6 +88,12 @@ def rows(rng, tokens: int):
     in_blocks = np.repeat(chosen, 64, axis=1)
     in_lists = np.zeros((tokens // 16, tokens), bool)
     np.put_along_axis(in_lists, lists.astype(np.int64), True, axis=1)
+    # The same tokens for all rows of a block, as of vertical lines.
+    columns = np.sort(rng.choice(tokens, 512, replace=False)).astype(np.int32)
+    columns = np.tile(columns, (tokens // 64, 1))
+    in_columns = np.zeros(tokens, bool)
+    in_columns[columns[0]] = True
+    before = np.arange(tokens)[:, None] >= np.arange(tokens)
     beside = f"where causal and (window({WINDOW - 1}, 0) or {{}})"
     triangle = (sizes * (sizes + 1) // 2).sum()
     return [
@@ -115,6 +122,10 @@ def rows(rng, tokens: int):
             tokens * 512,
         ),
         (
+            "the same, causal", "%l: tensor<?x?xi32>", f"where causal and {TOKENS}", [lists],
+            sum(int((lists[i // 16] <= i).sum()) for i in range(tokens)),
+        ),
+        (
             f"the same or window({WINDOW - 1}, 0), causal", "%l: tensor<?x?xi32>",
             beside.format(TOKENS), [lists],
             beside_window(tokens, lambda row: in_lists[row // 16]),
@@ -122,6 +133,11 @@ def rows(rng, tokens: int):
         (
             "all but 512 keys for 16 queries", "%l: tensor<?x?xi32>", f"where not {TOKENS}",
             [lists], tokens * (tokens - 512),
+        ),
+        (
+            "512 keys for all, or the blocks, causal", f"{two}, %l: tensor<?x?xi32>",
+            f"where causal and ({COLUMNS} or {BLOCKS})", [*blocks, columns],
+            int(((in_columns | in_blocks[np.arange(tokens) // 64]) & before).sum()),
         ),
         (
             "512 keys in these blocks", f"{two}, %l: tensor<?x?xi32>",
