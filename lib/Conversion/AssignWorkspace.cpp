@@ -16,6 +16,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
+#include "llvm/ADT/SmallBitVector.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNASSIGNWORKSPACE
@@ -168,12 +169,46 @@ LogicalResult WorkspacePlan::build(func::FuncOp function) {
   return success();
 }
 
+/// The size that `value` is where it is a dimension of a part of a tensor whose
+/// other ones fell away: where the part begins has no say in it.
+static Value resolveSize(Value value) {
+  auto dim = value.getDefiningOp<memref::DimOp>();
+  auto collapse = dim ? dim.getSource().getDefiningOp<memref::CollapseShapeOp>()
+                      : memref::CollapseShapeOp();
+  auto part = collapse ? collapse.getSrc().getDefiningOp<memref::SubViewOp>()
+                       : memref::SubViewOp();
+  std::optional<int64_t> index = dim ? dim.getConstantIndex() : std::nullopt;
+  if (!part || !index)
+    return value;
+  SmallVector<OpFoldResult> sizes;
+  llvm::SmallBitVector dropped = part.getDroppedDims();
+  for (auto [position, size] : llvm::enumerate(part.getMixedSizes()))
+    if (!dropped[position])
+      sizes.push_back(size);
+  Value only;
+  for (int64_t position : collapse.getReassociationIndices()[*index]) {
+    if (isConstantIntValue(sizes[position], 1))
+      continue;
+    auto size = dyn_cast<Value>(sizes[position]);
+    if (only || !size)
+      return value;
+    only = size;
+  }
+  return only ? resolveSize(only) : value;
+}
+
 /// Clones what `value` is computed from to the builder's place; only extents of
 /// the function's arguments may be at its root.
 static FailureOr<Value> cloneSize(OpBuilder &builder, IRMapping &mapping,
                                   Value value, memref::AllocOp buffer) {
   if (Value known = mapping.lookupOrNull(value))
     return known;
+  if (Value size = resolveSize(value); size != value) {
+    FailureOr<Value> cloned = cloneSize(builder, mapping, size, buffer);
+    if (succeeded(cloned))
+      mapping.map(value, *cloned);
+    return cloned;
+  }
   Operation *op = value.getDefiningOp();
   if (!op || !isPure(op) || op->getNumRegions() != 0) {
     InFlightDiagnostic error = emitNotSupported(buffer);
@@ -197,7 +232,7 @@ static FailureOr<Value> cloneBound(OpBuilder &builder, IRMapping &mapping,
   auto isInvariant = [&](Value operand) {
     SmallVector<Value> worklist{operand};
     while (!worklist.empty()) {
-      Value next = worklist.pop_back_val();
+      Value next = resolveSize(worklist.pop_back_val());
       if (mapping.contains(next))
         continue;
       Operation *op = next.getDefiningOp();

@@ -1,4 +1,4 @@
-// RUN: attn-opt %s --attn-assign-workspace --canonicalize --cse | FileCheck %s
+// RUN: attn-opt %s --split-input-file --attn-assign-workspace --canonicalize --cse | FileCheck %s
 
 // Buffers of one size take turns where their lifetimes allow it: %a and %c. The
 // sizes are those of a call, in the kernel and in the function that asks.
@@ -41,6 +41,39 @@ module attributes {attn.kernels = [{name = "f", phases = 1 : i64, worker_workspa
       memref.store %cst, %d[%i] : memref<64xbf16>
     }
     linalg.copy ins(%c : memref<?x?xf32>) outs(%y : memref<?x?xf32, #in>)
+    return
+  }
+}
+
+// -----
+
+// A size may be that of a part from which a dimension fell away; where the loop
+// has the part begin does not matter.
+// CHECK-LABEL: func.func @g_worker(
+// CHECK-SAME: %[[X:[a-z0-9]*]]: memref<1x?x?xf32, strided<[?, ?, 1], offset: ?>>
+// CHECK: %[[N:.*]] = memref.dim %[[X]], %c2
+// CHECK: arith.muli
+// CHECK: return %{{.*}} : i64
+#in = strided<[?, 1], offset: ?>
+module attributes {attn.kernels = [{name = "g", phases = 1 : i64, worker_workspace = 0 : i64, tensors = [
+    {dims = ["1", "m", "n"], name = "x", output = false, type = tensor<1x?x?xf32>},
+    {dims = ["m", "n"], name = "y", output = true, type = tensor<?x?xf32>}]}]} {
+  func.func @g_run0(%x: memref<1x?x?xf32, strided<[?, ?, 1], offset: ?>>, %y: memref<?x?xf32, #in>, %begin: i64, %end: i64, %worker: !llvm.ptr, %shared: !llvm.ptr) attributes {llvm.emit_c_interface, attn.per_worker} {
+    %c1 = arith.constant 1 : index
+    %c2 = arith.constant 2 : index
+    %first = arith.index_cast %begin : i64 to index
+    %last = arith.index_cast %end : i64 to index
+    scf.for %i = %first to %last step %c1 {
+      %n = memref.dim %x, %c2 : memref<1x?x?xf32, strided<[?, ?, 1], offset: ?>>
+      %row = memref.subview %x[0, %i, 0] [1, 1, %n] [1, 1, 1] : memref<1x?x?xf32, strided<[?, ?, 1], offset: ?>> to memref<1x1x?xf32, strided<[?, ?, 1], offset: ?>>
+      %flat = memref.collapse_shape %row [[0, 1], [2]] : memref<1x1x?xf32, strided<[?, ?, 1], offset: ?>> into memref<1x?xf32, strided<[?, 1], offset: ?>>
+      %size = memref.dim %flat, %c1 : memref<1x?xf32, strided<[?, 1], offset: ?>>
+      %a = memref.alloc(%size) : memref<?xf32>
+      %from = memref.subview %x[0, %i, 0] [1, 1, %n] [1, 1, 1] : memref<1x?x?xf32, strided<[?, ?, 1], offset: ?>> to memref<?xf32, strided<[1], offset: ?>>
+      linalg.copy ins(%from : memref<?xf32, strided<[1], offset: ?>>) outs(%a : memref<?xf32>)
+      %to = memref.subview %y[%i, 0] [1, %n] [1, 1] : memref<?x?xf32, #in> to memref<?xf32, strided<[1], offset: ?>>
+      linalg.copy ins(%a : memref<?xf32>) outs(%to : memref<?xf32, strided<[1], offset: ?>>)
+    }
     return
   }
 }
