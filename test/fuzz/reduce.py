@@ -34,6 +34,17 @@ def _pieces(parts, join, keeps, deadline):
             return parts
 
 
+def _last(parts, join, keeps, deadline):
+    """The fewest parts from the end, as long as `keeps` holds: what stands in front of
+    them may be needed as a whole, to be read at all."""
+    for at in range(len(parts) - 1, 0, -1):
+        if time.monotonic() > deadline:
+            break
+        if keeps(join(parts[at:])):
+            return parts[at:]
+    return parts
+
+
 def reduce(worker, request, what, seconds=30):
     """The smallest request found in this time that shows the same defect."""
     deadline = time.monotonic() + seconds
@@ -52,5 +63,6 @@ def reduce(worker, request, what, seconds=30):
         before = text
         text = "\n".join(_pieces(text.split("\n"), "\n".join, keeps, deadline))
         text = "".join(_pieces(TOKEN.findall(text), "".join, keeps, deadline))
+        text = "".join(_last(TOKEN.findall(text), "".join, keeps, deadline))
         if text == before or time.monotonic() > deadline:
             return replace(request, text=text)
