@@ -32,19 +32,22 @@ SEGMENTS = "segments(%s : tensor<?xi32>)"
 BLOCKS = "blocks(64, 64, %p[] : tensor<?xi32>, %i[] : tensor<?xi32>)"
 OTHERS = "blocks(64, 64, %r[] : tensor<?xi32>, %j[] : tensor<?xi32>)"
 TOKENS = "indices(16, %l[] : tensor<?x?xi32>)"
+OF_A_ROW = "indices(1, %l[] : tensor<?x?xi32>)"
 COLUMNS = "indices(64, %l[] : tensor<?x?xi32>)"
 WINDOW = 256
 
 
-def build(folder: Path, number: int, features: int, arguments: str, clauses: str) -> Kernel:
-    tensor = f"tensor<?x1x?x{features}xf32>"
+def build(
+    folder: Path, number: int, features: int, heads: int, arguments: str, clauses: str
+) -> Kernel:
+    queries, tensor = (f"tensor<?x{count}x?x{features}xf32>" for count in (heads, 1))
     source, library = folder / f"{number}.mlir", folder / f"{number}.so"
     source.write_text(
-        f"func.func @attention(%q: {tensor}, %k: {tensor}, %v: {tensor}"
-        f"{', ' * bool(arguments)}{arguments}) -> {tensor} {{\n"
+        f"func.func @attention(%q: {queries}, %k: {tensor}, %v: {tensor}"
+        f"{', ' * bool(arguments)}{arguments}) -> {queries} {{\n"
         f"  %o = attn.attention(%q, %k, %v) {clauses}\n"
-        f"      : ({tensor}, {tensor}, {tensor}) -> {tensor}\n"
-        f"  return %o : {tensor}\n}}\n"
+        f"      : ({queries}, {tensor}, {tensor}) -> {queries}\n"
+        f"  return %o : {queries}\n}}\n"
     )
     command = [BIN / "attn-compile", source, "-o", library, "--form=fused"]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
@@ -76,7 +79,8 @@ def beside_window(tokens: int, listed) -> int:
 
 
 def rows(rng, tokens: int):
-    """Label, arguments, clauses, their values and the live pairs of each."""
+    """Label, arguments, clauses, their values and the live pairs of each, in one head;
+    and how many heads there are, if more than one."""
     offsets = documents(rng, tokens)
     sizes = np.diff(offsets.astype(np.int64))
     chosen, others = rng.random((2, tokens // 64, tokens // 64)) < 0.1
@@ -88,6 +92,9 @@ def rows(rng, tokens: int):
     in_blocks = np.repeat(chosen, 64, axis=1)
     in_lists = np.zeros((tokens // 16, tokens), bool)
     np.put_along_axis(in_lists, lists.astype(np.int64), True, axis=1)
+    of_rows = np.stack([
+        np.sort(rng.choice(tokens, 512, replace=False)) for _ in range(tokens)
+    ]).astype(np.int32)  # fmt: skip
     # The same tokens for all rows of a block, as of vertical lines.
     columns = np.sort(rng.choice(tokens, 512, replace=False)).astype(np.int32)
     columns = np.tile(columns, (tokens // 64, 1))
@@ -122,11 +129,20 @@ def rows(rng, tokens: int):
             tokens * 512,
         ),
         (
-            "the same, causal", "%l: tensor<?x?xi32>", f"where causal and {TOKENS}", [lists],
+            "512 keys for each query", "%l: tensor<?x?xi32>", f"where {OF_A_ROW}", [of_rows],
+            tokens * 512,
+        ),
+        (
+            "the same, 16 heads of one key head", "%l: tensor<?x?xi32>", f"where {OF_A_ROW}",
+            [of_rows], tokens * 512, 16,
+        ),
+        (
+            "512 keys for 16 queries, causal", "%l: tensor<?x?xi32>",
+            f"where causal and {TOKENS}", [lists],
             sum(int((lists[i // 16] <= i).sum()) for i in range(tokens)),
         ),
         (
-            f"the same or window({WINDOW - 1}, 0), causal", "%l: tensor<?x?xi32>",
+            f"512 keys or window({WINDOW - 1}, 0), causal", "%l: tensor<?x?xi32>",
             beside.format(TOKENS), [lists],
             beside_window(tokens, lambda row: in_lists[row // 16]),
         ),
@@ -155,15 +171,15 @@ def main():
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     rng = np.random.default_rng(0)
-    shape = (1, 1, options.tokens, options.features)
-    tensors = [rng.standard_normal(shape, dtype=np.float32) for _ in range(3)]
-    output = np.empty(shape, np.float32)
-    table = rows(rng, options.tokens)
+    table = [(*row, 1)[:6] for row in rows(rng, options.tokens)]
+    shape = (options.tokens, options.features)
+    keys, values = (rng.standard_normal((1, 1, *shape), dtype=np.float32) for _ in range(2))
+    calls = []
     with tempfile.TemporaryDirectory() as name:
-        calls = [
-            (build(Path(name), number, options.features, *row[1:3]), [*tensors, *row[3], output])
-            for number, row in enumerate(table)
-        ]
+        for number, (_, arguments, clauses, operands, _, heads) in enumerate(table):
+            kernel = build(Path(name), number, options.features, heads, arguments, clauses)
+            queries = rng.standard_normal((1, heads, *shape), dtype=np.float32)
+            calls.append((kernel, [queries, keys, values, *operands, np.empty_like(queries)]))
         times = [[] for _ in calls]
         for _, ((kernel, arrays), samples) in itertools.product(
             range(options.rounds), list(zip(calls, times, strict=True))
@@ -172,10 +188,10 @@ def main():
     dense = min(times[0]) / options.tokens**2
     print("| sparsity | live | ms (least, median) | time of a live pair |")
     print("|---|---|---|---|")
-    for (label, *_, live), samples in zip(table, times, strict=True):
+    for (label, *_, live, heads), samples in zip(table, times, strict=True):
         print(
             f"| {label} | {live / options.tokens**2:.4f} | {min(samples) * 1e3:.2f}, "
-            f"{statistics.median(samples) * 1e3:.2f} | {min(samples) / live / dense:.3f} |"
+            f"{statistics.median(samples) * 1e3:.2f} | {min(samples) / live / heads / dense:.3f} |"
         )
 
 

@@ -381,6 +381,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   SmallVector<int64_t> gridTile;
   TermRoles terms = getTermRoles(cascade);
   int64_t listRows = terms.getListRows();
+  bool sharesLists =
+      terms.hasLists() && roles.lanes == cascade.getQueryRankAttr();
   bool usesMatrixUnit = machine.hasMatrixUnit && multipliesBf16(cascade);
   std::optional<BlockTiles> block;
   if (machine.sharedBytes > 0) {
@@ -390,17 +392,16 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   }
   if (laneTiles.empty() && block) {
     // More lanes than share a list would be idle.
-    while (terms.hasLists() &&
-           block->lanes >= 2 * std::max<int64_t>(listRows, 16))
+    while (sharesLists && block->lanes >= 2 * std::max<int64_t>(listRows, 16))
       block->lanes /= 2;
     laneTiles = {block->lanes};
   } else if (roles.innerLanes) {
-    laneTiles = {getExtent(cascade.getRankExtents(), roles.lanes)};
+    laneTiles = {roles.tileRows};
   } else if (laneTiles.empty() && !overrides.gridTile.empty()) {
     laneTiles = {48, 32, 16};
   } else if (laneTiles.empty()) {
     laneTiles =
-        terms.hasLists()
+        sharesLists
             ? chooseListTiles(listRows)
             : chooseLaneTiles(getExtent(cascade.getRankExtents(), roles.lanes),
                               getComputeBits(cascade), machine, usesMatrixUnit);

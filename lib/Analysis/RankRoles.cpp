@@ -11,6 +11,7 @@
 #include "attn/Analysis/CostModel.h"
 #include "attn/Analysis/GridWalk.h"
 #include "attn/Analysis/ResidueClasses.h"
+#include "attn/Analysis/TermRoles.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -105,11 +106,15 @@ int64_t CascadeRanks::countReuse(StringAttr rank) const {
 /// Lanes of the smallest tile of rows; fewer queries leave some of them idle.
 static constexpr int64_t kFewQueries = 16;
 
-bool attn::canBeItems(CascadeOp cascade) {
+/// Whether rows and keys are walked as they lie, but for what lists say.
+static bool isPlainPlane(CascadeOp cascade) {
   CascadeSpace space = cascade.getSpace();
   return !space.isPacked() && space.permutations.empty() &&
-         space.getLists().empty() && !findResidueClasses(cascade) &&
-         !findGridWalk(cascade);
+         !findResidueClasses(cascade) && !findGridWalk(cascade);
+}
+
+bool attn::canBeItems(CascadeOp cascade) {
+  return isPlainPlane(cascade) && cascade.getSpace().getLists().empty();
 }
 
 /// Whether `rank` counts heads with numbers of their own: a plan is that of one
@@ -119,6 +124,22 @@ static bool countsHeads(CascadeOp cascade, StringAttr rank) {
   return heads && llvm::is_contained(heads.getRanks(), rank);
 }
 
+/// How many neighbouring rows see the same entries of every list; nothing if
+/// there are no lists.
+static std::optional<int64_t> countListRows(CascadeOp cascade) {
+  CascadeSpace space = cascade.getSpace();
+  if (!space.sparsity || space.getLists().empty())
+    return std::nullopt;
+  return assignTermRoles(space.sparsity.getExpression()).getListRows();
+}
+
+/// Whether the points of `rank` have lists of their own.
+static bool hasOwnLists(CascadeOp cascade, StringAttr rank) {
+  return llvm::any_of(cascade.getSpace().getLists(), [&](AccessAttr list) {
+    return llvm::is_contained(list.getRanks(), rank);
+  });
+}
+
 RankRoles attn::assignRankRoles(CascadeOp cascade, StringAttr stream) {
   CascadeRanks ranks(cascade, stream);
   llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
@@ -126,12 +147,18 @@ RankRoles attn::assignRankRoles(CascadeOp cascade, StringAttr stream) {
 
   // The more operands are loaded once for all points of a rank, the better the
   // rank fills lanes. Then the rows of the sparsity's plane, whose tiles a plan
-  // is made for, unless they are known to be few; then the longest rank; of
-  // equals the innermost.
+  // is made for, unless they are known to be few, or few of them see the same
+  // entries of lists; then the longest rank; of equals the innermost.
   StringAttr rows = cascade.getQueryRankAttr();
+  std::optional<int64_t> listRows = countListRows(cascade);
+  if (listRows && isPlainPlane(cascade) && extents.contains(rows)) {
+    int64_t &extent = extents[rows];
+    if (ShapedType::isDynamic(extent) || extent > *listRows)
+      extent = *listRows;
+  }
   int64_t numRows = getExtent(extents, rows);
   if (rows && !ShapedType::isDynamic(numRows) && numRows < kFewQueries &&
-      canBeItems(cascade))
+      isPlainPlane(cascade))
     rows = nullptr;
   auto getScore = [&](StringAttr rank) {
     int64_t extent = extents.lookup(rank);
@@ -142,6 +169,7 @@ RankRoles attn::assignRankRoles(CascadeOp cascade, StringAttr stream) {
   for (StringAttr rank : common)
     if (!ranks.isReduced(rank) && !ranks.isStreaming(rank) &&
         !ranks.isSplit(rank) && !countsHeads(cascade, rank) &&
+        !hasOwnLists(cascade, rank) &&
         (!roles.lanes || getScore(rank) >= getScore(roles.lanes)))
       roles.lanes = rank;
   if (!roles.lanes)
@@ -191,6 +219,23 @@ static bool canBeWhole(CascadeOp cascade, StringAttr rank) {
   return !walk.wasInterrupted();
 }
 
+/// How many points of `rank` an item can hold: all, or the rows that see the
+/// same entries of every list. Nothing if some items would have fewer.
+static std::optional<int64_t> countItemPoints(CascadeOp cascade,
+                                              StringAttr rank) {
+  int64_t extent = getExtent(cascade.getRankExtents(), rank);
+  std::optional<int64_t> rows = countListRows(cascade);
+  if (rank == cascade.getQueryRankAttr() && rows) {
+    if (*rows == 1)
+      return 1;
+    if (extent > *rows)
+      return std::nullopt;
+  }
+  if (ShapedType::isDynamic(extent) || extent < 1)
+    return std::nullopt;
+  return extent;
+}
+
 std::optional<RankRoles> attn::assignFewRows(CascadeOp cascade) {
   // Accumulators of more rows than this take their turns in the registers, and
   // what is streamed comes from the cache again each time.
@@ -200,19 +245,19 @@ std::optional<RankRoles> attn::assignFewRows(CascadeOp cascade) {
   constexpr int64_t kMostPoints = 12;
   CascadeRanks ranks(cascade);
   RankRoles roles = assignRankRoles(cascade);
-  if (ranks.getLoops().size() != 1 || !roles.lanes || !canBeItems(cascade) ||
-      cascade.getSpace().hasPointAtoms())
+  CascadeSpace space = cascade.getSpace();
+  if (ranks.getLoops().size() != 1 || !roles.lanes || !isPlainPlane(cascade) ||
+      space.hasPointAtoms())
     return std::nullopt;
-  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
   int64_t reuse = ranks.countReuse(roles.lanes);
   SmallVector<StringAttr> shared;
   for (StringAttr rank : ranks.getCommonRanks(cascade)) {
     if (ranks.isReduced(rank) || ranks.isStreaming(rank) ||
         ranks.isSplit(rank) || ranks.countReuse(rank) != reuse)
       continue;
-    int64_t extent = getExtent(extents, rank);
     // Many rows fill the lanes.
-    if (ShapedType::isDynamic(extent) || extent < 1 || extent > kMostPoints)
+    std::optional<int64_t> extent = countItemPoints(cascade, rank);
+    if (!extent || *extent > kMostPoints)
       return std::nullopt;
     shared.push_back(rank);
   }
@@ -220,12 +265,14 @@ std::optional<RankRoles> attn::assignFewRows(CascadeOp cascade) {
     return std::nullopt;
   // Plans are made for tiles of the plane's rows.
   StringAttr tile = roles.lanes;
-  if (llvm::is_contained(shared, cascade.getQueryRankAttr()))
-    tile = cascade.getQueryRankAttr();
-  int64_t rows = getExtent(extents, tile);
+  if (llvm::is_contained(shared, space.queryRank))
+    tile = space.queryRank;
+  else if (!space.getLists().empty())
+    return std::nullopt;
+  int64_t rows = *countItemPoints(cascade, tile);
   SmallVector<StringAttr> whole;
   for (StringAttr rank : llvm::reverse(shared)) {
-    int64_t extent = getExtent(extents, rank);
+    int64_t extent = *countItemPoints(cascade, rank);
     if (rank == tile || !canBeWhole(cascade, rank) || rows * extent > kMostRows)
       continue;
     rows *= extent;
@@ -234,6 +281,7 @@ std::optional<RankRoles> attn::assignFewRows(CascadeOp cascade) {
   RankRoles few;
   few.lanes = tile;
   few.innerLanes = true;
+  few.tileRows = *countItemPoints(cascade, tile);
   for (StringAttr rank : ranks.getCommonRanks(cascade)) {
     bool isItem =
         rank == roles.lanes || llvm::is_contained(roles.parallel, rank);

@@ -301,8 +301,10 @@ private:
                         ArrayRef<Value> windows);
   TilePlace findList(OpBuilder &builder, Location loc, Value tile, Value size,
                      Value rows);
-  TilePlace::List findEntries(OpBuilder &builder, Location loc, Attribute list,
-                              Value row);
+  void findEntries(OpBuilder &builder, Location loc, Value row,
+                   TilePlace &found);
+  TilePlace::List findEntriesOf(OpBuilder &builder, Location loc,
+                                Attribute list, Value row);
   Value countListed(OpBuilder &builder, Location loc, IndicesAttr indices,
                     Value number);
   KeyInterval loadNamedKeys(OpBuilder &builder, Location loc, Attribute list,
@@ -326,6 +328,10 @@ private:
 
   /// Whether lists say which keys a tile visits.
   bool walksLists() const { return listAtom || !cuts.empty(); }
+  /// Whether tiles lie among the rows that share the entries of every list.
+  bool tilesShareLists() const {
+    return walksLists() && lane == space.queryRank;
+  }
   /// Whether the keys of the walk at hand are the tokens of a list.
   bool walksTokens() const { return isa_and_nonnull<IndicesAttr>(listAtom); }
   /// Whether what is asked of tokens is tested in all slots that are visited.

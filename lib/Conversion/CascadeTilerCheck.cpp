@@ -362,13 +362,12 @@ LogicalResult CascadeTiler::checkIterate(ErrorFn emit) {
 /// Items are tiles of segments, or of the rows that share a list.
 LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
   // Steps that begin anywhere would give a row other partial sums beside other
-  // rows.
-  if (innerLanes && (space.isPacked() || !space.getLists().empty() ||
-                     !space.permutations.empty() || residues > 1))
+  // rows. Those of an item that share lists are the same in every call.
+  if (innerLanes &&
+      (space.isPacked() || !space.permutations.empty() || residues > 1))
     return emit(cascade)
-           << "its mapping has a 'tile' in place of 'lanes', which "
-              "segments, lists, permutations and remainders do "
-              "not have yet";
+           << "its mapping has a 'tile' in place of 'lanes', which segments, "
+              "permutations and remainders do not have yet";
   ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();
   if (!gridTile.empty() &&
       (!grid || !iterate || grid->axes.size() != gridTile.size()))
@@ -387,8 +386,10 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
                             "the other";
   if (!space.isPacked() && !walksLists() && !grid && residues == 1)
     return success();
-  if (lane != space.queryRank ||
-      (iterate && iterate.getParentAttr() != space.keyRank))
+  // A row that is an item has lists of its own.
+  bool isPlaced =
+      lane == space.queryRank || (walksLists() && isParallel(space.queryRank));
+  if (!isPlaced || (iterate && iterate.getParentAttr() != space.keyRank))
     return emit(cascade) << "its "
                          << (grid           ? "grid's tiles"
                              : walksLists() ? "lists"

@@ -38,19 +38,25 @@ TilePlace CascadeTiler::findList(OpBuilder &builder, Location loc, Value tile,
   found.first =
       index.add(begin, arith::MulIOp::create(builder, loc, part, size));
   found.rows = index.clamp(index.subtract(end, found.first), size);
-  if (listAtom)
-    found.list = findEntries(builder, loc, listAtom, begin);
-  for (Attribute list : cuts)
-    found.cuts.push_back(findEntries(builder, loc, list, begin));
-  if (walksTokens())
-    found.keyExtent = found.list->end;
+  findEntries(builder, loc, begin, found);
   return found;
 }
 
-/// The entries of `list` for the rows from `row` on. Rows that have none, in a
-/// call whose operands are not checked, see no key of it.
-TilePlace::List CascadeTiler::findEntries(OpBuilder &builder, Location loc,
-                                          Attribute list, Value row) {
+/// The entries of every list for the rows from `row` on.
+void CascadeTiler::findEntries(OpBuilder &builder, Location loc, Value row,
+                               TilePlace &found) {
+  if (listAtom)
+    found.list = findEntriesOf(builder, loc, listAtom, row);
+  for (Attribute list : cuts)
+    found.cuts.push_back(findEntriesOf(builder, loc, list, row));
+  if (walksTokens())
+    found.keyExtent = found.list->end;
+}
+
+/// Those of `list`. Rows that have none, in a call whose operands are not
+/// checked, see no key of it.
+TilePlace::List CascadeTiler::findEntriesOf(OpBuilder &builder, Location loc,
+                                            Attribute list, Value row) {
   IndexBuilder index{builder, loc};
   Value zero = index.constant(0), one = index.constant(1);
   if (auto indices = dyn_cast<IndicesAttr>(list)) {

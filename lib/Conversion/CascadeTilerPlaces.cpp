@@ -111,7 +111,7 @@ Value CascadeTiler::getTileCount(OpBuilder &builder, Location loc) {
         builder, loc, arith::CeilDivUIOp::create(builder, loc, each, size),
         index.constant(residues));
   }
-  if (!walksLists())
+  if (!tilesShareLists())
     return arith::CeilDivUIOp::create(builder, loc, rows, size);
   Value lists =
       arith::CeilDivUIOp::create(builder, loc, rows, index.constant(listRows));
@@ -132,9 +132,11 @@ TilePlace CascadeTiler::getPlace(OpBuilder &builder, Location loc, Value tile,
     return findSegment(builder, loc, tile, size, rows);
   if (residues > 1)
     return findResidue(builder, loc, tile, size, rows);
-  if (walksLists())
+  if (tilesShareLists())
     return findList(builder, loc, tile, size, rows);
   TilePlace found;
+  if (walksLists())
+    findEntries(builder, loc, getItemRow(), found);
   found.first = arith::MulIOp::create(builder, loc, tile, size);
   found.rows = arith::MinUIOp::create(builder, loc,
                                       index.subtract(rows, found.first), size);

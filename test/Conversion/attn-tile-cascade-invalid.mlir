@@ -370,7 +370,7 @@ func.func @never_alone(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
 
 // Lanes of each einsum are for rows as they lie.
 func.func @tile_of_segments(%s: tensor<4x?xf32>, %x: tensor<?xi32>) -> tensor<4xf32> {
-  // expected-error @below {{its mapping has a 'tile' in place of 'lanes', which segments, lists, permutations and remainders do not have yet}}
+  // expected-error @below {{its mapping has a 'tile' in place of 'lanes', which segments, permutations and remainders do not have yet}}
   %o = attn.cascade (%S = %s, %X = %x) over (m, n) align top_left segments query(%X[]) key(%X[]) mapping <tile = m by [4], stream = 128, rows = 8, parallel = []> : (tensor<4x?xf32>, tensor<?xi32>) -> tensor<4xf32> {
     %zero = arith.constant 0.0 : f32
     %init = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<4xf32>

@@ -93,6 +93,9 @@ SPECS = {
     "tokens_causal": Spec(
         16, 24, heads=2, key_heads=1, lse=True, where=(("indices", 16, "h"), ("causal",)),
     ),
+    "tokens_of_a_row": Spec(
+        16, 16, heads=16, key_heads=1, lse=True, where=(("indices", 1, "b"), ("causal",)),
+    ),
     "vertical_slash": Spec(
         16, 16, heads=2, key_heads=1, lse=True,
         where=(("causal",), ("or", ("indices", 32, "b"), ("blocks", 32, 16, "h"))),
@@ -156,6 +159,9 @@ TENSOR_CORES = {
     "cores_two_lists": Spec(
         16, 32, heads=2, key_heads=1, dtype="bf16", lse=True,
         where=(("or", ("blocks", 32, 16, "h"), ("blocks", 64, 20, "b")), ("causal",)),
+    ),
+    "cores_tokens_of_a_row": Spec(
+        32, 16, heads=16, key_heads=1, dtype="bf16", lse=True, where=(("indices", 1, "b"),),
     ),
     "cores_parts": Spec(
         16, 32, heads=2, key_heads=1, dtype="bf16", lse=True, where=(STRIPES, ("causal",)),

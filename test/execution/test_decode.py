@@ -74,6 +74,48 @@ FORMS = {
     "no_group": (replace(BASE, heads=2, queries=1, where=(("window", 9, 0),)), TILE),
     "as_many": (replace(BASE, queries=4, where=(("causal",),)), TILE),
     "most_of_a_vector": (replace(BASE, queries=13, where=(("causal",),)), QUERIES),
+    # Rows with lists of their own.
+    "tokens": (replace(BASE, queries=1, where=(("indices", 1, "b"),)), TILE),
+    "tokens_causal": (replace(BASE, queries=2, where=(("causal",), ("indices", 1, "b"))), TILE),
+    "tokens_of_both": (replace(BASE, queries=2, where=(("causal",), ("indices", 4, "b"))), TILE),
+    "tokens_of_heads": (
+        replace(BASE, queries=1, where=(("indices", 16, "h"),), key_lengths=True), TILE,
+    ),
+    "tokens_bf16": (
+        replace(BASE, queries=1, where=(("indices", 1, "b"),), dtype="bf16", softcap=20.0), TILE,
+    ),
+    "tokens_beside": (
+        replace(
+            BASE, queries=2, where=(("causal",), ("or", ("indices", 1, "b"), ("window", 9, 0))),
+        ),
+        TILE,
+    ),
+    "tokens_many_heads": (
+        replace(BASE, heads=50, key_heads=1, queries=2, where=(("indices", 1, "b"), ("causal",))),
+        "<lanes = g",
+    ),
+    "tokens_mask": (
+        replace(
+            BASE, heads=16, key_heads=1, queries=2, where=(("indices", 1, "b"), ("mask", "mn")),
+        ),
+        "<lanes = g",
+    ),
+    "tokens_of_more": (replace(BASE, queries=3, where=(("indices", 2, "b"),)), "<lanes = g"),
+    "blocks": (
+        replace(BASE, queries=2, where=(("causal",), ("blocks", 1, 32, "b")), bias="hmn"), TILE,
+    ),
+    "blocks_f16": (replace(BASE, queries=1, where=(("blocks", 64, 7, ""),), dtype="f16"), TILE),
+    "blocks_two_lists": (
+        replace(BASE, queries=2, where=(("or", ("blocks", 1, 32, "b"), ("blocks", 3, 20, "")),)),
+        TILE,
+    ),
+    "tokens_or_blocks": (
+        replace(
+            BASE, queries=3,
+            where=(("or", ("indices", 3, "b"), ("blocks", 4, 20, "h")), ("causal",)),
+        ),
+        TILE,
+    ),
     # These walk their rows in tiles.
     "dilated": (replace(BASE, queries=2, where=(("dilated", 60, 4),)), QUERIES),
     "permuted": (

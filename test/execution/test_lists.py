@@ -141,6 +141,37 @@ SPECS = {
     "tokens_shared": replace(BASE, where=(("indices", 48, ""),), sinks=True, bias="bhmn"),
     "tokens_by_row": replace(BASE, where=(("indices", 1, "b"),), softcap=9.0),
     "tokens_by_both": replace(BASE, where=(("indices", 50, "bh"),), region="every_third"),
+    # Heads of a group fill the lanes, or few rows are an item.
+    "tokens_of_a_row": replace(
+        BASE, heads=16, key_heads=1, where=(("indices", 1, "b"), ("causal",)), sinks=True,
+    ),
+    "tokens_of_a_row_or": replace(
+        BASE, heads=32, where=(("or", ("indices", 1, "b"), ("window", 20, 5)), ("mask", "mn")),
+    ),
+    "tokens_of_a_head": replace(BASE, heads=16, key_heads=1, where=(("indices", 1, "h"),)),
+    "tokens_of_a_row_gates": replace(
+        BASE, heads=16, key_heads=1, where=(("indices", 1, "b"), ("window", 90, 40)),
+        bias="bhmn", key_lengths=True,
+        gates=(("value", "sigmoid", "bkn", False), ("weight", "sigmoid", "bmn", True)),
+    ),
+    "tokens_of_a_row_bf16": replace(
+        BASE, heads=16, key_heads=1, dtype="bf16", where=(("indices", 1, "b"), ("causal",)),
+    ),
+    "tokens_of_few": replace(
+        BASE, where=(("indices", 1, "h"), ("causal",)), region="every_third", bias="bhmn",
+    ),
+    "tokens_of_few_f16": replace(BASE, dtype="f16", where=(("indices", 1, "b"), ("causal",))),
+    "blocks_of_a_row": replace(
+        BASE, heads=16, key_heads=1, where=(("blocks", 1, 33, "b"), ("causal",)),
+    ),
+    "parts_of_a_row": replace(
+        BASE, heads=16, key_heads=1,
+        where=(("or", ("indices", 1, "b"), ("blocks", 4, 33, "")), ("window", 90, 40)),
+    ),
+    "parts_of_few": replace(
+        BASE, where=(("or", ("indices", 1, "b"), ("blocks", 4, 33, "h")), ("window", 90, 40)),
+        align="top_left", softcap=9.0,
+    ),
     "tokens_lengths": replace(
         BASE, where=(TOKENS, ("window", 90, 40)), key_lengths=True, query_lengths=True,
     ),

@@ -65,6 +65,8 @@ struct RankRoles {
   /// Whether `lanes` is a rank of few points that is cut into tiles, and each
   /// einsum has lanes of its own.
   bool innerLanes = false;
+  /// How many points such a tile has.
+  int64_t tileRows = 0;
 };
 
 /// `stream` is the rank over which a plain cascade will iterate, if it is
