@@ -186,7 +186,8 @@ static Value resolveSize(Value value) {
     if (!dropped[position])
       sizes.push_back(size);
   Value only;
-  for (int64_t position : collapse.getReassociationIndices()[*index]) {
+  auto groups = collapse.getReassociationIndices();
+  for (int64_t position : groups[*index]) {
     if (isConstantIntValue(sizes[position], 1))
       continue;
     auto size = dyn_cast<Value>(sizes[position]);

@@ -418,6 +418,8 @@ CascadeOp CascadeEmitter::run() {
   for (unsigned index : results)
     yielded.push_back(emit(source.getYielded()[index], &scope));
   YieldOp::create(scope.builder, source.getLoc(), yielded);
+  // An einsum that went may have been the only one over a rank of the plane.
+  dropUnusedSpace(created);
   dropUnusedInputs(created);
   for (auto [index, result] : llvm::zip_equal(results, created.getResults()))
     source.getResult(index).replaceAllUsesWith(result);

@@ -234,3 +234,26 @@ func.func @regions(%x: tensor<?x?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tens
   }
   return %o#0, %o#1, %o#2 : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>
 }
+
+// -----
+
+// An operand that no map uses goes, and with it the only einsum over a rank of
+// the plane: no point is restricted then.
+// CHECK-LABEL: func.func @rank_of_nothing
+// CHECK: attn.cascade
+// CHECK-NOT: where
+// CHECK-NOT: over (
+// CHECK: reduce add
+func.func @rank_of_nothing(%s: tensor<?xf32>, %t: tensor<?x4xf32>) -> tensor<4xf32> {
+  %r = attn.cascade (%S = %s, %T = %t) where causal over (m, n) align top_left
+      : (tensor<?xf32>, tensor<?x4xf32>) -> tensor<4xf32> {
+    %a = attn.einsum [] = %S[m] reduce max(m) : (tensor<?xf32>) -> tensor<f32>
+    %b = attn.einsum [f] = map(%T[n,f], %a[]) {
+    ^bb0(%x: f32, %y: f32):
+      %n = arith.negf %x : f32
+      attn.yield %n : f32
+    } reduce add(n) : (tensor<?x4xf32>, tensor<f32>) -> tensor<4xf32>
+    attn.yield %b : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
