@@ -23,6 +23,42 @@
 
 using namespace mlir;
 using namespace mlir::attn;
+
+/// What reads as `expr` prints, summand by summand.
+static AffineExpr reread(AffineExpr expr) {
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return expr;
+  if (expr.getKind() != AffineExprKind::Add)
+    return getAffineBinaryOpExpr(expr.getKind(), reread(binary.getLHS()),
+                                 reread(binary.getRHS()));
+  SmallVector<AffineExpr> summands, worklist{expr};
+  while (!worklist.empty()) {
+    AffineExpr next = worklist.pop_back_val();
+    auto sum = dyn_cast<AffineBinaryOpExpr>(next);
+    if (sum && next.getKind() == AffineExprKind::Add)
+      worklist.append({sum.getRHS(), sum.getLHS()});
+    else
+      summands.push_back(reread(next));
+  }
+  AffineExpr total = summands.front();
+  for (AffineExpr summand : ArrayRef(summands).drop_front())
+    total = total + summand;
+  return total;
+}
+
+/// MLIR orders the summands of an expression by how it was put together: puts
+/// `expr` together so that a plan reads back as it was printed.
+static AffineExpr settleOrder(AffineExpr expr) {
+  constexpr int kMostRounds = 8;
+  for (int round = 0; round < kMostRounds; ++round) {
+    AffineExpr again = reread(expr);
+    if (again == expr)
+      break;
+    expr = again;
+  }
+  return expr;
+}
 using llvm::DynamicAPInt;
 using mlir::presburger::IntegerPolyhedron;
 
@@ -346,7 +382,8 @@ TileSpace::getBounds(SmallVector<Row> rows) const {
   unsigned numSymbols =
       plane.getSymbolNames().size() + 2 * plane.getNumValues();
   auto getMap = [&](ArrayRef<AffineExpr> exprs) {
-    return AffineMap::get(/*dimCount=*/2, numSymbols, exprs, context);
+    return AffineMap::get(/*dimCount=*/2, numSymbols,
+                          llvm::map_to_vector(exprs, settleOrder), context);
   };
   AffineExpr zero = getAffineConstantExpr(0, context);
   if (isEmptySet(getNumVariables(), known, rows,
@@ -487,7 +524,7 @@ static IntegerSet getElementTest(const Plane &plane, Piece piece,
   removeRedundant(plane.getNumVariables(), known, piece);
   SmallVector<AffineExpr> exprs;
   for (const Row &row : piece)
-    exprs.push_back(getPointExpr(plane, row, context));
+    exprs.push_back(settleOrder(getPointExpr(plane, row, context)));
   // A set of MLIR has at least one constraint.
   if (exprs.empty())
     exprs.push_back(getAffineConstantExpr(0, context));
@@ -505,7 +542,7 @@ static SmallVector<PointValue> getValues(const Plane &plane,
       continue;
     SmallVector<AffineExpr> exprs;
     for (const Row &operand : local.operands)
-      exprs.push_back(getPointExpr(plane, operand, context));
+      exprs.push_back(settleOrder(getPointExpr(plane, operand, context)));
     values.push_back(
         {local.kind, AffineMap::get(/*dimCount=*/2, numSymbols + local.value,
                                     exprs, context)});

@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -69,9 +70,12 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
   struct {
     StringRef name;
     int64_t value, least;
+    int64_t most = std::numeric_limits<int64_t>::max();
   } numbers[] = {
-      {"vector-bits", options.vectorBits, 1},
-      {"vector-registers", options.vectorRegisters, 1},
+      // No machine has longer vectors, or more registers; loops are unrolled
+      // over both.
+      {"vector-bits", options.vectorBits, 1, 2048},
+      {"vector-registers", options.vectorRegisters, 1, 256},
       {"l1-bytes", options.l1Bytes, 1},
       {"l2-bytes", options.l2Bytes, 1},
       {"max-footprint", options.maxFootprint, 0},
@@ -84,6 +88,11 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
       return WrongOption{option.name, "is " + std::to_string(option.value) +
                                           ", but must be at least " +
                                           std::to_string(option.least)};
+  for (const auto &option : numbers)
+    if (option.value > option.most)
+      return WrongOption{option.name, "is " + std::to_string(option.value) +
+                                          ", but must be at most " +
+                                          std::to_string(option.most)};
   if (!parseSplit(options.split))
     return WrongOption{"split", "is '" + options.split.getValue() +
                                     "', but must be " + kSplitValues.str()};

@@ -28,6 +28,7 @@
 #include "attn/Target/CPU/Compile.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -79,19 +80,27 @@ public:
     StringRef pipeline = request.getString("pipeline").value_or("");
     if (pipeline.empty())
       return "accepted";
-    PassManager manager(&context);
     std::string message;
     llvm::raw_string_ostream stream(message);
-    if (failed(parsePassPipeline(pipeline, manager, stream))) {
+    FailureOr<OpPassManager> passes = parsePassPipeline(pipeline, stream);
+    if (failed(passes)) {
       // Pipelines refuse values that their passes could not mean, by name.
       bool isOption = StringRef(message).contains("option '") &&
                       StringRef(message).contains(", but must be ");
       return (isOption ? "refused: " : "defect: no pipeline: ") + message;
     }
+    // The text names the module itself, not one in it.
+    PassManager manager(&context, passes->getOpAnchorName());
+    static_cast<OpPassManager &>(manager) = std::move(*passes);
     if (failed(manager.run(*module)))
       return refusal("the pipeline");
     if (errors)
       return "defect: an error does not make the pipeline fail: " + last;
+    // Functions of MLIR's own read back with a default that they print without.
+    module->walk([](LLVM::LLVMFuncOp function) {
+      if (!function.getUnnamedAddr())
+        function.setUnnamedAddr(LLVM::UnnamedAddr::None);
+    });
     if (std::string defect = roundTrip(*module); !defect.empty())
       return defect + " (after the pipeline)";
     StringRef cpu = request.getString("cpu").value_or("");

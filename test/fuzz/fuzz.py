@@ -169,6 +169,13 @@ class Fuzzer:
     def run(self):
         options = self.options
         self.say(f"seed {options.seed}, {len(self.corpus)} modules to mutate, {options.jobs} jobs")
+        # What a pipeline alone refuses says whether pipelines run at all.
+        answer = self.worker().run(
+            Request("func.func private @f()", "builtin.module(attn-to-llvm)")
+        )
+        if answer.outcome != "refused":
+            print("  failed: no pipeline runs\n0 passed, 1 failed")
+            return 1
         with ThreadPoolExecutor(options.jobs) as pool:
             for job in [pool.submit(self.loop, job) for job in range(options.jobs)]:
                 job.result()
