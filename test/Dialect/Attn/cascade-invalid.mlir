@@ -124,6 +124,18 @@ func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
 
 // -----
 
+// CA-3: what has no location, as a folded constant, is reported at the cascade.
+func.func @f(%s: tensor<?xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{'llvm.mlir.constant' op may not stand in a cascade; cascades hold attn.einsum and attn.iterate}}
+  %o = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    %r = llvm.mlir.constant(0.0 : f32) : f32 loc(unknown)
+    attn.yield %S : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
 // CA-3
 func.func @f(%s: tensor<?xf32>, %b: tensor<?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s, %B = %b) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32> {

@@ -412,8 +412,8 @@ LogicalResult CascadeOp::verifyRegions() {
            << getResultTypes();
   for (Operation &op : body.without_terminator())
     if (!isa<EinsumOp, IterateOp, arith::ConstantOp>(op))
-      return op.emitOpError("may not stand in a cascade; cascades hold "
-                            "attn.einsum and attn.iterate");
+      return emitMisplaced(&op)
+             << "a cascade; cascades hold attn.einsum and attn.iterate";
 
   FailureOr<ExtentMap> extents = collectExtents(*this);
   if (failed(extents) || failed(verifyRanks(*this, *extents)) ||

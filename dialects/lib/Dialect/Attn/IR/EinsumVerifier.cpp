@@ -52,22 +52,30 @@ static bool mayTrap(Operation *op) {
          divisor.isZero() || (isSigned && divisor.isAllOnes());
 }
 
+InFlightDiagnostic attn::emitMisplaced(Operation *op) {
+  Operation *located = op;
+  while (isa<UnknownLoc>(located->getLoc()) && located->getParentOp())
+    located = located->getParentOp();
+  if (located == op)
+    return op->emitOpError("may not stand in ");
+  return emitError(located->getLoc())
+         << "'" << op->getName() << "' op may not stand in ";
+}
+
 LogicalResult attn::verifyScalarOp(Operation *op, StringRef where) {
   bool known =
       isa_and_nonnull<arith::ArithDialect, math::MathDialect>(op->getDialect());
   if (!known || op->getNumRegions() != 0)
-    return op->emitOpError("may not stand in ")
-           << where << "; it holds arith and math operations";
+    return emitMisplaced(op) << where << "; it holds arith and math operations";
   // Maps run at points that do not exist, too, and must survive it.
   if (!isPure(op) || mayTrap(op))
-    return op->emitOpError("may not stand in ")
+    return emitMisplaced(op)
            << where
            << "; it is evaluated at dead points too, where this operation has "
               "no defined result";
   for (Type type : op->getResultTypes())
     if (!type.isSignlessIntOrIndexOrFloat())
-      return op->emitOpError("may not stand in ")
-             << where << "; it computes scalars";
+      return emitMisplaced(op) << where << "; it computes scalars";
   return success();
 }
 

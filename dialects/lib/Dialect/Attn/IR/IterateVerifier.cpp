@@ -159,8 +159,8 @@ LogicalResult IterateOp::verifyRegions() {
   // spec: IT-3
   for (Operation &op : getBody().front().without_terminator())
     if (!isa<EinsumOp, IterateOp, arith::ConstantOp>(op))
-      return op.emitOpError("may not stand in attn.iterate; it holds "
-                            "attn.einsum and attn.iterate");
+      return emitMisplaced(&op)
+             << "attn.iterate; it holds attn.einsum and attn.iterate";
   return verifySplitTensors(*this);
 }
 

@@ -118,6 +118,10 @@ verifyPerHead(Operation *op, SparsityAttr sparsity, StringRef allowed,
 /// tensor.
 LogicalResult verifyElementType(Operation *op, const Twine &what, Type type);
 
+/// Starts the error that `op` may not stand in what the caller names next. It
+/// is at what is around `op` where that has no location, as a folded constant.
+InFlightDiagnostic emitMisplaced(Operation *op);
+
 /// Diagnoses an operation that may not stand in a region of scalar code, called
 /// `where` in the message.
 LogicalResult verifyScalarOp(Operation *op, StringRef where);
