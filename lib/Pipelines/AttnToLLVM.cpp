@@ -83,16 +83,14 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
       {"stream-tile", options.streamTile, 0},
       {"row-tile", options.rowTile, 0},
   };
-  for (const auto &option : numbers)
-    if (option.value < option.least)
-      return WrongOption{option.name, "is " + std::to_string(option.value) +
-                                          ", but must be at least " +
-                                          std::to_string(option.least)};
-  for (const auto &option : numbers)
-    if (option.value > option.most)
-      return WrongOption{option.name, "is " + std::to_string(option.value) +
-                                          ", but must be at most " +
-                                          std::to_string(option.most)};
+  for (const auto &option : numbers) {
+    bool isLess = option.value < option.least;
+    if (isLess || option.value > option.most)
+      return WrongOption{
+          option.name, "is " + std::to_string(option.value) +
+                           ", but must be at " + (isLess ? "least " : "most ") +
+                           std::to_string(isLess ? option.least : option.most)};
+  }
   if (!parseSplit(options.split))
     return WrongOption{"split", "is '" + options.split.getValue() +
                                     "', but must be " + kSplitValues.str()};
