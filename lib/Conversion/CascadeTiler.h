@@ -17,6 +17,8 @@
 
 namespace mlir::attn {
 
+struct IndexBuilder;
+
 /// What becomes of one dimension of a tensor when its einsum works on a tile.
 enum class IndexRole {
   Parallel, ///< Fixed by the work item: an offset, and the dimension is gone.
@@ -305,6 +307,10 @@ private:
                    TilePlace &found);
   TilePlace::List findEntriesOf(OpBuilder &builder, Location loc,
                                 Attribute list, Value row);
+  Value findFirstSlot(
+      OpBuilder &builder, Location loc, AccessAttr indices, Value number,
+      KeyInterval slots,
+      function_ref<Value(IndexBuilder &inner, Value token)> isInFront);
   Value countListed(OpBuilder &builder, Location loc, IndicesAttr indices,
                     Value number);
   KeyInterval loadNamedKeys(OpBuilder &builder, Location loc, Attribute list,
@@ -392,9 +398,10 @@ private:
 
   CascadeOp cascade;
   CascadeSpace space;
-  /// The atom of the list that tiles walk by itself, or null: of the walk at
-  /// hand where they visit ranges of keys, too.
+  /// The atom of the list that tiles walk by itself, or null; null, too, during
+  /// the walk over the ranges of keys that are visited beside it.
   Attribute listAtom;
+  /// Whether there are such ranges.
   bool visitsRanges = false;
   /// The atoms of the lists that cut all keys into parts.
   SmallVector<Attribute> cuts;

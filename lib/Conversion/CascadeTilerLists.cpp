@@ -75,8 +75,28 @@ TilePlace::List CascadeTiler::findEntriesOf(OpBuilder &builder, Location loc,
           loadOffsetIf(builder, loc, hasList, offsets, next, entries, zero)};
 }
 
+/// The first of the `slots` of list `number` whose token is not in front; the
+/// slots of those that are come first. Where all are, it is the slots' end.
+Value CascadeTiler::findFirstSlot(
+    OpBuilder &builder, Location loc, AccessAttr indices, Value number,
+    KeyInterval slots,
+    function_ref<Value(IndexBuilder &inner, Value token)> isInFront) {
+  return IndexBuilder{builder, loc}.search(
+      slots.begin, slots.end,
+      [&](OpBuilder &body, ValueRange bounds) -> SmallVector<Value> {
+        IndexBuilder inner{body, loc};
+        Value middle =
+            inner.divide(inner.add(bounds[0], bounds[1]), inner.constant(2));
+        Value front =
+            isInFront(inner, loadEntry(body, loc, indices, {number, middle}));
+        Value next = inner.add(middle, inner.constant(1));
+        return {inner.select(front, next, bounds[0]),
+                inner.select(front, bounds[1], middle)};
+      });
+}
+
 /// How many tokens list `number` holds: those in front of the first negative
-/// one, which a search finds, since all behind it are negative, too.
+/// one, since all behind it are negative, too.
 Value CascadeTiler::countListed(OpBuilder &builder, Location loc,
                                 IndicesAttr indices, Value number) {
   IndexBuilder index{builder, loc};
@@ -88,18 +108,10 @@ Value CascadeTiler::countListed(OpBuilder &builder, Location loc,
   Value most = getOffsetCount(builder, loc, access);
   Value hasList = index.compare(arith::CmpIPredicate::slt, number, lists);
   Value length = index.select(hasList, most, zero);
-  return index.search(
-      zero, length,
-      [&](OpBuilder &body, ValueRange bounds) -> SmallVector<Value> {
-        IndexBuilder inner{body, loc};
-        Value middle =
-            inner.divide(inner.add(bounds[0], bounds[1]), inner.constant(2));
-        Value token = loadEntry(body, loc, access, {number, middle});
-        Value isListed = inner.compare(arith::CmpIPredicate::sge, token, zero);
-        Value next = inner.add(middle, inner.constant(1));
-        return {inner.select(isListed, next, bounds[0]),
-                inner.select(isListed, bounds[1], middle)};
-      });
+  auto isListed = [&](IndexBuilder &inner, Value token) {
+    return inner.compare(arith::CmpIPredicate::sge, token, zero);
+  };
+  return findFirstSlot(builder, loc, access, number, {zero, length}, isListed);
 }
 
 /// The keys that entry `entry` of `list`, at hand as `place`, names.
@@ -149,23 +161,13 @@ CascadeTiler::KeyInterval CascadeTiler::findSlots(OpBuilder &builder,
                                                   Location loc,
                                                   KeyInterval keys,
                                                   KeyInterval among) {
-  IndexBuilder index{builder, loc};
   AccessAttr access = cast<IndicesAttr>(listAtom).getIndices();
-  auto findFirst = [&](Value token, Value from) {
-    return index.search(
-        from, among.end,
-        [&](OpBuilder &body, ValueRange bounds) -> SmallVector<Value> {
-          IndexBuilder inner{body, loc};
-          Value middle =
-              inner.divide(inner.add(bounds[0], bounds[1]), inner.constant(2));
-          Value listed =
-              loadEntry(body, loc, access, {place.list->number, middle});
-          Value isBefore =
-              inner.compare(arith::CmpIPredicate::slt, listed, token);
-          Value next = inner.add(middle, inner.constant(1));
-          return {inner.select(isBefore, next, bounds[0]),
-                  inner.select(isBefore, bounds[1], middle)};
-        });
+  auto findFirst = [&](Value key, Value from) {
+    auto isBefore = [&](IndexBuilder &inner, Value token) {
+      return inner.compare(arith::CmpIPredicate::slt, token, key);
+    };
+    return findFirstSlot(builder, loc, access, place.list->number,
+                         {from, among.end}, isBefore);
   };
   Value begin = findFirst(keys.begin, among.begin);
   return {begin, findFirst(keys.end, begin)};
