@@ -1014,3 +1014,27 @@ func.func @f(%s: tensor<?x?xf32>) -> tensor<?x?xf32> {
   }
   return %o : tensor<?x?xf32>
 }
+
+// -----
+
+// TS-1
+func.func @f(%s: tensor<?x9223372036854775807xf32>) -> tensor<?xf32> {
+  // expected-error @+1 {{operand #0 has too many elements: its extents, apart from those that are 0, make more than 2^56; got 'tensor<?x9223372036854775807xf32>'}}
+  %o = attn.cascade (%S = %s) : (tensor<?x9223372036854775807xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce add(n) : (tensor<?x9223372036854775807xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// TS-1: 2^28 times 2^28, and a result of twice as many.
+func.func @f(%s: tensor<268435456x268435456xf32>, %t: tensor<2x0xf32>) -> tensor<268435456x2x268435456xf32> {
+  // expected-error @+1 {{result #0 has too many elements}}
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<268435456x268435456xf32>, tensor<2x0xf32>) -> tensor<268435456x2x268435456xf32> {
+    %r = attn.einsum [m,a,n] = mul(%S[m,n], %T[a,b]) reduce add(b) : (tensor<268435456x268435456xf32>, tensor<2x0xf32>) -> tensor<268435456x2x268435456xf32>
+    attn.yield %r : tensor<268435456x2x268435456xf32>
+  }
+  return %o : tensor<268435456x2x268435456xf32>
+}

@@ -404,6 +404,9 @@ LogicalResult AttentionOp::verify() {
     return emitOpError("the result must be [batch, query head, query token, "
                        "value feature]; got ")
            << output;
+  // spec: TS-1
+  if (failed(verifySizes(*this)))
+    return failure();
   // spec: AT-6
   if (getLse()) {
     auto lse = cast<RankedTensorType>(getLse().getType());
@@ -517,6 +520,9 @@ LogicalResult MixOp::verify() {
   // spec: MX-1
   if (getBranches().empty())
     return emitOpError("needs at least one branch");
+  // spec: TS-1
+  if (failed(verifySizes(*this)))
+    return failure();
   // spec: MX-2
   auto result = cast<RankedTensorType>(getResult().getType());
   for (auto [index, branch] : llvm::enumerate(getBranches())) {

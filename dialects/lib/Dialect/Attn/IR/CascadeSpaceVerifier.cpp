@@ -175,6 +175,9 @@ LogicalResult CascadeOp::verify() {
   Block &body = getBody().front();
   if (body.getArgumentTypes() != getInputs().getTypes())
     return emitOpError("the body's arguments must have the inputs' types");
+  // spec: TS-1
+  if (failed(verifySizes(*this)))
+    return failure();
   // spec: CA-2
   if ((getQueryRankAttr() == nullptr) != (getKeyRankAttr() == nullptr))
     return emitOpError("names a query rank and a key rank together");

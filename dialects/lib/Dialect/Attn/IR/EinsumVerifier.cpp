@@ -52,6 +52,33 @@ static bool mayTrap(Operation *op) {
          divisor.isZero() || (isSigned && divisor.isAllOnes());
 }
 
+/// Diagnoses a tensor of more than the most elements.
+static LogicalResult verifySize(Operation *op, StringRef what, unsigned number,
+                                Type type) {
+  auto shaped = dyn_cast<ShapedType>(type);
+  int64_t least = 1;
+  for (int64_t extent : shaped ? shaped.getShape() : ArrayRef<int64_t>()) {
+    if (ShapedType::isDynamic(extent) || extent == 0)
+      continue;
+    if (extent > kMostElements / least)
+      return op->emitOpError(what)
+             << " #" << number << " has too many elements: its extents, apart "
+             << "from those that are 0, make more than 2^56; got " << type;
+    least *= extent;
+  }
+  return success();
+}
+
+LogicalResult attn::verifySizes(Operation *op) {
+  for (auto [number, type] : llvm::enumerate(op->getOperandTypes()))
+    if (failed(verifySize(op, "operand", number, type)))
+      return failure();
+  for (auto [number, type] : llvm::enumerate(op->getResultTypes()))
+    if (failed(verifySize(op, "result", number, type)))
+      return failure();
+  return success();
+}
+
 InFlightDiagnostic attn::emitMisplaced(Operation *op) {
   Operation *located = op;
   while (isa<UnknownLoc>(located->getLoc()) && located->getParentOp())

@@ -118,6 +118,14 @@ verifyPerHead(Operation *op, SparsityAttr sparsity, StringRef allowed,
 /// tensor.
 LogicalResult verifyElementType(Operation *op, const Twine &what, Type type);
 
+/// The most elements that a tensor of an operator or a cascade has: so many
+/// that bytes of several, and of what is made of them, still fit 64 bits.
+inline constexpr int64_t kMostElements = int64_t(1) << 56;
+
+/// Diagnoses an operand or a result of `op` whose static extents alone make
+/// more elements than that.
+LogicalResult verifySizes(Operation *op);
+
 /// Starts the error that `op` may not stand in what the caller names next. It
 /// is at what is around `op` where that has no location, as a folded constant.
 InFlightDiagnostic emitMisplaced(Operation *op);
