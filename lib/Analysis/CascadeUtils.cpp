@@ -143,28 +143,31 @@ bool attn::readsAtOwnPoint(EinsumOp producer, const EinsumAccess &access) {
 bool attn::isSameAccess(const EinsumAccess &a, const EinsumAccess &b) {
   if (a.tensor != b.tensor)
     return false;
-  // Data has no name outside of its einsum.
-  if (a.readsData() || b.readsData()) {
-    auto isSame = [](const DataIndex &one, const DataIndex &other) {
-      return one.name == other.name && one.tensor == other.tensor &&
-             one.map == other.map;
-    };
-    return a.map == b.map && a.ranks == b.ranks && a.extents == b.extents &&
-           llvm::equal(a.data, b.data, isSame);
-  }
-  // Compare over one common list of names.
+  // Compare over one common list of names. Data has none outside of its einsum:
+  // it is what it reads, and has the odd symbols.
+  using Read = std::pair<Value, SmallVector<AffineExpr>>;
   SmallVector<StringAttr> ranks, extents;
+  SmallVector<Read> reads;
   auto rewrite = [&](const EinsumAccess &access) {
     MLIRContext *context = access.map.getContext();
-    SmallVector<AffineExpr> dims, symbols, exprs;
+    SmallVector<AffineExpr> dims, symbols;
     for (StringAttr rank : access.ranks)
       dims.push_back(getAffineDimExpr(findOrAdd(ranks, rank), context));
     for (StringAttr extent : access.extents)
       symbols.push_back(
-          getAffineSymbolExpr(findOrAdd(extents, extent), context));
-    for (AffineExpr expr : access.map.getResults())
-      exprs.push_back(expr.replaceDimsAndSymbols(dims, symbols));
-    return exprs;
+          getAffineSymbolExpr(2 * findOrAdd(extents, extent), context));
+    auto rewriteMap = [&](AffineMap map) {
+      return llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) {
+        return expr.replaceDimsAndSymbols(dims, symbols);
+      });
+    };
+    for (unsigned position = 0; position < access.extents.size(); ++position)
+      if (const DataIndex *data = access.getData(position)) {
+        Read read(data->tensor, rewriteMap(data->map));
+        symbols[position] =
+            getAffineSymbolExpr(2 * findOrAdd(reads, read) + 1, context);
+      }
+    return rewriteMap(access.map);
   };
   return rewrite(a) == rewrite(b);
 }

@@ -319,7 +319,12 @@ bool SumRewriter::complete() {
     }
     if (findSumOfProduct(sum, rest))
       continue;
-    createSum(rest, 1.0, getSumRanks(sum, rest));
+    EinsumOp companion = createSum(rest, 1.0, getSumRanks(sum, rest));
+    // One that is not found again would be created again.
+    if (!findSumOfProduct(sum, rest)) {
+      companion.erase();
+      return changed;
+    }
     changed = true;
   }
   if (isProduct)

@@ -1,4 +1,5 @@
 // RUN: attn-opt %s --attn-defer-division --attn-derive-single-pass | FileCheck %s
+// RUN: attn-opt %s --attn-derive-single-pass | FileCheck %s --check-prefix=ALONE
 
 // Softmax: the 3-pass cascade becomes FuseMax's Einsums 39-56.
 // CHECK-LABEL: func @softmax
@@ -272,4 +273,22 @@ func.func @summands(%s: tensor<?x?xf32>) -> tensor<?xf32> {
     attn.yield %r : tensor<?xf32>
   }
   return %o : tensor<?xf32>
+}
+
+// A sum of a product with a tensor that is read at data is found again by what
+// the data reads: its symbols have other numbers in each einsum.
+// ALONE-LABEL: func @companion_at_data
+// ALONE: attn.iterate
+// ALONE: %[[SUM:.*]] = attn.einsum [f] = mul(%{{.*}}[%{{.*}}[]*2+1,n1*N0+n0], %{{.*}}[n1*N0+n0,f]) reduce add(n0)
+// ALONE-NEXT: attn.einsum [f] = add(%{{.*}}[f], %[[SUM]][f])
+// ALONE-NOT: attn.einsum [f]
+// ALONE: attn.yield %{{.*}}, %{{.*}}, %{{.*}} : tensor<8xf32>, tensor<4xf32>, tensor<8x4xf32>
+func.func @companion_at_data(%s: tensor<8x?xf32>, %v: tensor<?x4xf32>, %i: tensor<i64>) -> tensor<8x4xf32> {
+  %o = attn.cascade (%S = %s, %V = %v, %I = %i) : (tensor<8x?xf32>, tensor<?x4xf32>, tensor<i64>) -> tensor<8x4xf32> {
+    %d = attn.einsum [m] = %S[m,n] reduce add(n) : (tensor<8x?xf32>) -> tensor<8xf32>
+    %w = attn.einsum [m,n] = mul(%S[2*%I[]+1,n], %d[m]) : (tensor<8x?xf32>, tensor<8xf32>, tensor<i64>) -> tensor<8x?xf32>
+    %r = attn.einsum [m,f] = mul(%w[m,n], %V[n,f]) reduce add(n) : (tensor<8x?xf32>, tensor<?x4xf32>) -> tensor<8x4xf32>
+    attn.yield %r : tensor<8x4xf32>
+  }
+  return %o : tensor<8x4xf32>
 }

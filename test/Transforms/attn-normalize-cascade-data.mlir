@@ -36,7 +36,9 @@ func.func @twice(%k: tensor<?x8xf32>, %t: tensor<?xi32>, %u: tensor<?xi32>) -> t
 // of an index tensor among it. Equal reads at equal data are one.
 // CHECK-LABEL: func @computed_table
 // CHECK: %[[J:.*]] = attn.einsum [m,b] = map(
-// CHECK: add(%{{.*}}[%[[J]][m,b],e], %{{.*}}[%[[J]][m,b],e])
+// CHECK: map(%{{.*}}[%[[J]][m,b],e]) {
+// CHECK-NEXT: ^bb0(%[[K:.*]]: f32):
+// CHECK-NEXT: arith.addf %[[K]], %[[K]]
 // CHECK-NOT: map(
 func.func @computed_table(%k: tensor<?x8xf32>, %t: tensor<?xi32>, %u: tensor<?xi32>) -> tensor<?x?x8xf32> {
   %o = attn.cascade (%K = %k, %T = %t, %U = %u) : (tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?x?x8xf32> {
