@@ -57,12 +57,19 @@ attn::getPlainRanks(const EinsumAccess &access) {
   return ranks;
 }
 
-static unsigned findOrAdd(SmallVectorImpl<StringAttr> &names, StringAttr name) {
-  auto *found = llvm::find(names, name);
-  if (found != names.end())
-    return found - names.begin();
-  names.push_back(name);
-  return names.size() - 1;
+int64_t attn::multiplyExtents(int64_t a, int64_t b) {
+  constexpr int64_t kMost = int64_t(1) << 58;
+  return b != 0 && a > kMost / b ? kMost : a * b;
+}
+
+/// Position of `value` in `list`, added if new.
+template <typename T>
+static unsigned findOrAdd(SmallVectorImpl<T> &list, const T &value) {
+  auto *found = llvm::find(list, value);
+  if (found != list.end())
+    return found - list.begin();
+  list.push_back(value);
+  return list.size() - 1;
 }
 
 EinsumAccess

@@ -37,7 +37,8 @@ static Carried getCarried(CascadeOp cascade, const StreamingAnalysis &analysis,
     int64_t elements = 1;
     for (StringAttr rank : einsum.getOutputRanks())
       if (rank != roles.lanes && !llvm::is_contained(roles.parallel, rank))
-        elements *= std::max<int64_t>(1, getExtent(extents, rank));
+        elements = multiplyExtents(
+            elements, std::max<int64_t>(1, getExtent(extents, rank)));
     carried.elements += elements;
     const Change &change = analysis.getChange(einsum);
     if (change.isFixed())

@@ -273,7 +273,8 @@ std::optional<RankRoles> attn::assignFewRows(CascadeOp cascade) {
   SmallVector<StringAttr> whole;
   for (StringAttr rank : llvm::reverse(shared)) {
     int64_t extent = *countItemPoints(cascade, rank);
-    if (rank == tile || !canBeWhole(cascade, rank) || rows * extent > kMostRows)
+    if (rank == tile || !canBeWhole(cascade, rank) ||
+        multiplyExtents(rows, extent) > kMostRows)
       continue;
     rows *= extent;
     whole.push_back(rank);

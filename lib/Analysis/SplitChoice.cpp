@@ -64,7 +64,8 @@ SplitChoice attn::chooseSplit(CascadeOp cascade, const MachineModel &machine,
       std::optional<RankRoles> few = assignFewRows(cascade);
       int64_t items = 1;
       for (StringAttr rank : few ? few->parallel : SmallVector<StringAttr>())
-        items *= std::max<int64_t>(getExtent(extents, rank), 1);
+        items = multiplyExtents(items,
+                                std::max<int64_t>(getExtent(extents, rank), 1));
       if (!few || items >= kFewItems)
         return {};
       wanted = kCorePoints;

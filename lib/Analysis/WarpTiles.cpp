@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/CostModel.h"
 #include "attn/Analysis/TermRoles.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -45,6 +46,9 @@ static bool isMatrixInput(CascadeOp cascade, Value input) {
          (element.isBF16() || element.isF16());
 }
 
+/// More than registers and shared memory hold.
+static constexpr int64_t kMostColumns = int64_t(1) << 30;
+
 /// The product of the extents of `ranks` without lanes, 0 if one is unknown.
 static int64_t
 countColumns(ArrayRef<StringAttr> ranks, const RankRoles &roles,
@@ -52,8 +56,9 @@ countColumns(ArrayRef<StringAttr> ranks, const RankRoles &roles,
   int64_t columns = 1;
   for (StringAttr rank : ranks)
     if (rank != roles.lanes && !llvm::is_contained(roles.parallel, rank))
-      columns *= std::max<int64_t>(extents.lookup(rank), 0);
-  return columns;
+      columns =
+          multiplyExtents(columns, std::max<int64_t>(extents.lookup(rank), 0));
+  return std::min(columns, kMostColumns);
 }
 
 static std::optional<ProductColumns> getColumns(CascadeOp cascade,
@@ -92,6 +97,7 @@ static std::optional<ProductColumns> getColumns(CascadeOp cascade,
     }
     int64_t depth = extents.lookup(reduced.front());
     isFit &= depth > 0 && depth % kDepth == 0;
+    depth = std::min(depth, kMostColumns);
     count(einsum.getInputs()[right], columns.streamed, depth);
     count(einsum.getInputs()[1 - right], columns.lanes, depth);
   });

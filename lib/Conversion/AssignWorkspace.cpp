@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "WorkspaceBytes.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
 #include "attn/Support/NotSupported.h"
@@ -148,7 +149,7 @@ LogicalResult WorkspacePlan::build(func::FuncOp function) {
     int64_t staticBytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
     for (int64_t size : type.getShape())
       if (!ShapedType::isDynamic(size))
-        staticBytes *= size;
+        staticBytes = multiplyExtents(staticBytes, size);
     SmallVector<Value> dynamicSizes(buffer.getDynamicSizes());
     unsigned firstUse = getPosition(buffer, 0);
     auto *slot = llvm::find_if(slots, [&](const Slot &slot) {

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/Residency.h"
 #include "attn/Analysis/TermRoles.h"
 
@@ -229,6 +230,16 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
                           << "', which has no static extent and is not "
                              "streamed";
   }
+  // The sizes of buffers are numbers of 64 bits.
+  constexpr int64_t kMostPoints = int64_t(1) << 40;
+  int64_t points = 1;
+  for (StringAttr rank : einsum.getRankNames())
+    if (!isParallel(rank) && rank != lane && !isPoint(rank))
+      points =
+          multiplyExtents(points, std::max<int64_t>(extents.lookup(rank), 1));
+  if (points > kMostPoints)
+    return emit(einsum) << "has more than 2^40 points for each row and key of "
+                           "a tile";
   // The loops of a tile take their extents from its operands.
   for (StringAttr rank : einsum.getReduced())
     if (llvm::none_of(einsum.getAccesses(), [&](const EinsumAccess &access) {

@@ -116,7 +116,7 @@ bool CascadeTiler::isConvertedByLoads(const EinsumAccess &access) const {
           return expr.isFunctionOfDim(position);
         }))
       continue;
-    rows *= rank == lane ? laneTile : found->second;
+    rows = multiplyExtents(rows, rank == lane ? laneTile : found->second);
   }
   return rows <= kMostRows;
 }

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeToLinalg.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -506,7 +507,9 @@ LogicalResult CascadeToLinalg::lowerIterate(IterateOp iterate) {
 /// The bytes of a tensor over `ranks` as a formula: 32*B*M*N.
 static std::string getByteFormula(ArrayRef<StringAttr> ranks,
                                   RankedTensorType type) {
-  int64_t factor = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+  // Products of extents need not fit 64 bits.
+  APInt factor(64 * (type.getRank() + 1),
+               llvm::divideCeil(type.getElementTypeBitWidth(), 8));
   std::string symbols;
   for (auto [rank, size] : llvm::zip_equal(ranks, type.getShape())) {
     if (!ShapedType::isDynamic(size)) {
@@ -517,7 +520,7 @@ static std::string getByteFormula(ArrayRef<StringAttr> ranks,
     extent[0] = llvm::toUpper(extent[0]);
     symbols += "*" + extent;
   }
-  return std::to_string(factor) + symbols;
+  return llvm::toString(factor, /*Radix=*/10, /*Signed=*/false) + symbols;
 }
 
 void CascadeToLinalg::emitMaterialisationRemark() {

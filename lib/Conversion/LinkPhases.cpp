@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "WorkspaceBytes.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
 #include "llvm/ADT/MapVector.h"
@@ -110,7 +111,7 @@ Value PhaseLinker::getBytes(const Scope &scope, OpResult value) {
       type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth(), 8);
   for (int64_t extent : type.getShape())
     if (!ShapedType::isDynamic(extent))
-      known *= extent;
+      known = multiplyExtents(known, extent);
   return createWorkspaceBytes(builder, function.getLoc(), known,
                               getDynamicExtents(scope, value));
 }

@@ -22,6 +22,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EinsumLowering.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/CostModel.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"
@@ -148,7 +149,8 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
   // A short rank is not all of the rows if there is another one.
   while (!looped.empty()) {
     int64_t extent = getStaticExtent(*rowRank);
-    if (ShapedType::isDynamic(extent) || extent * innerRows * 2 > rowTileOption)
+    if (ShapedType::isDynamic(extent) ||
+        multiplyExtents(extent, innerRows * 2) > rowTileOption)
       break;
     innerRanks.push_back({*rowRank, extent});
     innerRows *= extent;
@@ -173,7 +175,8 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
 void EinsumLowering::chooseInnerRows(int64_t most) {
   for (size_t position = looped.size(); position-- > 0;) {
     int64_t extent = getStaticExtent(looped[position]);
-    if (ShapedType::isDynamic(extent) || extent * innerRows > most)
+    if (ShapedType::isDynamic(extent) ||
+        multiplyExtents(extent, innerRows) > most)
       continue;
     innerRanks.push_back({looped[position], extent});
     innerRows *= extent;

@@ -329,3 +329,17 @@ func.func @gather(%s: tensor<?x8xf32>, %t: tensor<?xi64>) -> tensor<?x8xf32> {
   }
   return %o : tensor<?x8xf32>
 }
+
+// -----
+
+// Bytes need not fit 64 bits.
+// CHECK-LABEL: func @outer
+func.func @outer(%x: tensor<1099511627776xf64>, %y: tensor<1099511627776xf64>) -> tensor<1099511627776xf64> {
+  // expected-remark@+1 {{materialises 1 intermediate: [m,n] of 9671406556917033397649408 bytes}}
+  %a = attn.cascade (%X = %x, %Y = %y) : (tensor<1099511627776xf64>, tensor<1099511627776xf64>) -> tensor<1099511627776xf64> {
+    %p = attn.einsum [m,n] = mul(%X[m], %Y[n]) : (tensor<1099511627776xf64>, tensor<1099511627776xf64>) -> tensor<1099511627776x1099511627776xf64>
+    %r = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<1099511627776x1099511627776xf64>) -> tensor<1099511627776xf64>
+    attn.yield %r : tensor<1099511627776xf64>
+  }
+  return %a : tensor<1099511627776xf64>
+}

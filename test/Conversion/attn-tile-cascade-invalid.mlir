@@ -536,3 +536,14 @@ func.func @splits_of_segments(%s: tensor<?x128xf32>, %b: tensor<?xi32>) -> tenso
   }
   return %o : tensor<2x?xf32>
 }
+
+// -----
+
+func.func @a_huge_tile(%s: tensor<1125899906842624xf32>, %t: tensor<?x1152921504606846xf32>) -> tensor<?x1125899906842624xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) mapping <lanes = m by [16], stream = 64, rows = 8, parallel = []> : (tensor<1125899906842624xf32>, tensor<?x1152921504606846xf32>) -> tensor<?x1125899906842624xf32> {
+    // expected-error @+1 {{does not fit the fused form: has more than 2^40 points for each row and key of a tile}}
+    %r = attn.einsum [m,f] = mul(%S[f], %T[m,e]) reduce add(e) : (tensor<1125899906842624xf32>, tensor<?x1152921504606846xf32>) -> tensor<?x1125899906842624xf32>
+    attn.yield %r : tensor<?x1125899906842624xf32>
+  }
+  return %o : tensor<?x1125899906842624xf32>
+}

@@ -19,6 +19,10 @@ inline constexpr StringLiteral kFormAttrName = "attn.form";
 /// Whether the cascade asks to be compiled einsum by einsum.
 bool wantsUnfused(CascadeOp cascade);
 
+/// The product of two extents or counts, neither negative, but at most 2^58,
+/// more than any memory holds.
+int64_t multiplyExtents(int64_t a, int64_t b);
+
 /// The ranks that the index expressions of `access` mention, also those of its
 /// index tensors, in the order of their first use.
 SmallVector<StringAttr> getAccessRanks(const EinsumAccess &access);
