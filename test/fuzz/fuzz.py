@@ -81,7 +81,8 @@ def pipeline(dice):
     """Whole pipelines, and sequences of passes that nobody meant."""
     kind = dice.int(0, 9)
     if kind <= 4:
-        return f"builtin.module(attn-to-llvm{pipeline_options(dice)})"
+        route = "attn-to-nvvm" if dice.chance(0.25) else "attn-to-llvm"
+        return f"builtin.module({route}{pipeline_options(dice)})"
     if kind == 5:
         return f"builtin.module(attn-derive-cascades{pipeline_options(dice)},attn-print-passes)"
     if kind == 6:
