@@ -31,10 +31,19 @@ static bool isExpensive(Operation *op) {
               math::RoundEvenOp>(op);
 }
 
-/// Whether `value` is all that the einsum computes.
+/// Whether points of the einsum may be dead, where its result is 0.
+static bool isRestricted(EinsumOp einsum) {
+  auto cascade = einsum->getParentOfType<CascadeOp>();
+  return cascade.getSpace().restricts() &&
+         einsum.hasRank(cascade.getQueryRankAttr()) &&
+         einsum.hasRank(cascade.getKeyRankAttr());
+}
+
+/// Whether `value` is all that the einsum computes, and its result.
 static bool isWhole(EinsumOp einsum, Value value) {
   return value == einsum.getMapResult() && !einsum.getReduction() &&
-         value.getType() == einsum.getOutputType().getElementType();
+         value.getType() == einsum.getOutputType().getElementType() &&
+         !isRestricted(einsum);
 }
 
 namespace {

@@ -121,3 +121,30 @@ func.func @plane(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %b: tensor<?x?xf32>,
   }
   return %o : tensor<?x8xf32>
 }
+
+// -----
+
+// What depends on both ranks of a restricted plane moves where neither fills
+// lanes, but its dead points are 0: a copy over the plane stays.
+// CHECK-LABEL: func.func @dead_points
+// CHECK: %[[T:.*]] = attn.cascade
+// CHECK: math.tanh
+// CHECK: attn.cascade ({{.*}}%[[I:.*]] = %[[T]]) where prefix(3) over (m, n)
+// CHECK: %[[C:.*]] = attn.einsum [m,n] = %[[I]][m,n] :
+// CHECK: attn.yield %{{.*}}, %[[C]]
+func.func @dead_points(%b: tensor<?x24xf32>, %c: tensor<?x24xf32>) -> (tensor<?xf32>, tensor<?x24xf32>) {
+  %o:2 = attn.cascade (%B = %b, %C = %c) where prefix(3) over (m, n) align bottom_right
+      : (tensor<?x24xf32>, tensor<?x24xf32>) -> (tensor<?xf32>, tensor<?x24xf32>) {
+    %t = attn.einsum [m,n] = map(%B[m,n]) {
+    ^bb0(%x: f32):
+      %y = math.tanh %x : f32
+      attn.yield %y : f32
+    } : (tensor<?x24xf32>) -> tensor<?x24xf32>
+    %r = attn.einsum [n,c] = mul(%B[m,n], %C[c,n]) reduce min(m)
+        : (tensor<?x24xf32>, tensor<?x24xf32>) -> tensor<24x?xf32>
+    %s = attn.einsum [c] = mul(%r[n,c], %C[c,n]) reduce add(n)
+        : (tensor<24x?xf32>, tensor<?x24xf32>) -> tensor<?xf32>
+    attn.yield %s, %t : tensor<?xf32>, tensor<?x24xf32>
+  }
+  return %o#0, %o#1 : tensor<?xf32>, tensor<?x24xf32>
+}
