@@ -10,6 +10,7 @@
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Reducer/Reducer.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/BitVector.h"
 
 using namespace mlir;
@@ -43,18 +44,20 @@ static unsigned countInputs(EinsumOp einsum) {
   return einsum.getInputs().size();
 }
 
+/// Gives a cascade another sparsity, or none.
+static void replaceSparsity(CascadeOp cascade, SparsityAttr sparsity) {
+  CascadeSpace space = cascade.getSpace();
+  space.sparsity = sparsity;
+  IRRewriter rewriter(cascade.getContext());
+  cascade.replaceSpace(rewriter, space);
+}
+
 /// Takes all restrictions from a cascade.
-static void removePlane(CascadeOp cascade) {
-  cascade.removeSparsityAttr();
-  cascade.removeQueryRankAttr();
-  cascade.removeKeyRankAttr();
-  cascade.removeAlignmentAttr();
-  cascade.removeOffsetAttr();
-  cascade.removeKeyLengthsAttr();
-  cascade.removeQueryLengthsAttr();
-  cascade.removeQuerySegmentsAttr();
-  cascade.removeKeySegmentsAttr();
-  cascade.removePermutationsAttr();
+static CascadeOp removePlane(CascadeOp cascade) {
+  CascadeSpace space;
+  space.origins = cascade.getSpace().origins;
+  IRRewriter rewriter(cascade.getContext());
+  return cascade.replaceSpace(rewriter, space);
 }
 
 //===----------------------------------------------------------------------===//
@@ -200,7 +203,10 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
   case 1:
     return cascade.removeMappingAttr() ? Simplified::Yes : Simplified::No;
   case 2:
-    return cascade.removeSparsityAttr() ? Simplified::Yes : Simplified::No;
+    if (!cascade.getSparsity())
+      return Simplified::No;
+    replaceSparsity(cascade, SparsityAttr());
+    return Simplified::Yes;
   case 3:
     return cascade.removeKeyLengthsAttr() ? Simplified::Yes : Simplified::No;
   case 4:
@@ -230,7 +236,8 @@ static Simplified simplifyPlane(ModuleOp module, unsigned site) {
   unsigned term = site % kChoices - 9;
   if (term >= terms.size())
     return Simplified::No;
-  cascade.setSparsityAttr(SparsityAttr::get(cascade.getContext(), terms[term]));
+  replaceSparsity(cascade,
+                  SparsityAttr::get(cascade.getContext(), terms[term]));
   return Simplified::Yes;
 }
 
@@ -452,7 +459,7 @@ bool RankRemover::run() {
     einsum.erase();
   }
   if (cascade.getQueryRankAttr() == rank || cascade.getKeyRankAttr() == rank)
-    removePlane(cascade);
+    cascade = removePlane(cascade);
   for (auto [result, yielded] :
        llvm::zip_equal(cascade->getResults(), cascade.getYielded()))
     result.setType(yielded.getType());

@@ -9,6 +9,7 @@
 #include "CascadeEmitter.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -291,7 +292,7 @@ void CascadeEmitter::emitIterate(IterateOp iterate, Scope *scope) {
     emitted[iterate.getResult(index)] = result;
 }
 
-void CascadeEmitter::dropUnusedSpace(CascadeOp cascade) {
+CascadeOp CascadeEmitter::dropUnusedSpace(CascadeOp cascade) {
   // Einsums over one rank of the plane alone are not restricted.
   llvm::SmallDenseSet<StringAttr> used;
   cascade.walk([&](Operation *op) {
@@ -310,7 +311,8 @@ void CascadeEmitter::dropUnusedSpace(CascadeOp cascade) {
     space = CascadeSpace();
     space.origins = origins;
   }
-  cascade.setSpace(space);
+  IRRewriter rewriter(cascade.getContext());
+  return cascade.replaceSpace(rewriter, space);
 }
 
 void CascadeEmitter::dropUnusedInputs(CascadeOp cascade) {
@@ -419,7 +421,7 @@ CascadeOp CascadeEmitter::run() {
     yielded.push_back(emit(source.getYielded()[index], &scope));
   YieldOp::create(scope.builder, source.getLoc(), yielded);
   // An einsum that went may have been the only one over a rank of the plane.
-  dropUnusedSpace(created);
+  created = dropUnusedSpace(created);
   dropUnusedInputs(created);
   for (auto [index, result] : llvm::zip_equal(results, created.getResults()))
     source.getResult(index).replaceAllUsesWith(result);

@@ -26,7 +26,7 @@ public:
   StringAttr rename(StringAttr rank);
 
   /// Drops what the cascade says about ranks that no einsum has.
-  static void dropUnusedSpace(CascadeOp cascade);
+  static CascadeOp dropUnusedSpace(CascadeOp cascade);
   /// Drops inputs that neither an einsum nor a length reads.
   static void dropUnusedInputs(CascadeOp cascade);
 

@@ -1,5 +1,6 @@
 // RUN: attn-opt %s --attn-normalize-cascade --split-input-file | FileCheck %s
 // RUN: attn-opt %s --attn-normalize-cascade --attn-normalize-cascade --split-input-file | FileCheck %s
+// RUN: attn-opt %s --attn-normalize-cascade --split-input-file --mlir-print-op-generic | FileCheck %s --check-prefix=GENERIC
 // RUN: attn-opt %s --attn-normalize-cascade=rename-ranks --split-input-file | FileCheck %s --check-prefix=NAMES
 
 // Identity einsums are composed into their readers (FuseMax, Einsums 39-40),
@@ -246,6 +247,33 @@ func.func @regions(%x: tensor<?x?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tens
 // CHECK: reduce add
 func.func @rank_of_nothing(%s: tensor<?xf32>, %t: tensor<?x4xf32>) -> tensor<4xf32> {
   %r = attn.cascade (%S = %s, %T = %t) where causal over (m, n) align top_left
+      : (tensor<?xf32>, tensor<?x4xf32>) -> tensor<4xf32> {
+    %a = attn.einsum [] = %S[m] reduce max(m) : (tensor<?xf32>) -> tensor<f32>
+    %b = attn.einsum [f] = map(%T[n,f], %a[]) {
+    ^bb0(%x: f32, %y: f32):
+      %n = arith.negf %x : f32
+      attn.yield %n : f32
+    } reduce add(n) : (tensor<?x4xf32>, tensor<f32>) -> tensor<4xf32>
+    attn.yield %b : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}
+
+// -----
+
+// Its predicates go with the plane: no region is left without a name.
+// CHECK-LABEL: func.func @predicate_of_nothing
+// CHECK: attn.cascade
+// CHECK-NOT: cmpi
+// CHECK: reduce add
+// GENERIC-LABEL: sym_name = "predicate_of_nothing"
+// GENERIC-NOT: arith.cmpi
+func.func @predicate_of_nothing(%s: tensor<?xf32>, %t: tensor<?x4xf32>) -> tensor<4xf32> {
+  %r = attn.cascade (%S = %s, %T = %t) where predicate(m, n) {
+      ^bb0(%i: index, %j: index):
+        %c = arith.cmpi slt, %i, %j : index
+        attn.yield %c : i1
+      } over (m, n) align top_left
       : (tensor<?xf32>, tensor<?x4xf32>) -> tensor<4xf32> {
     %a = attn.einsum [] = %S[m] reduce max(m) : (tensor<?xf32>) -> tensor<f32>
     %b = attn.einsum [f] = map(%T[n,f], %a[]) {

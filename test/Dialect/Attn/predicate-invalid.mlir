@@ -249,6 +249,22 @@ func.func @cascade_index(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 // -----
 
 // SP-24
+func.func @region_of_none(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  // expected-error @+1 {{has predicate region 0, which no predicate of its sparsity names}}
+  %r = "attn.cascade"(%s) <{alignment = #attn<alignment top_left>, keyRank = "n", queryRank = "m", sparsity = #attn.sparsity<causal>}> ({
+  ^bb0(%S: tensor<2x?x?xf32>):
+    %x = attn.einsum [b,m] = %S[b,m,n] reduce max(n) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+    attn.yield %x : tensor<2x?xf32>
+  }, {
+    %t = arith.constant true
+    attn.yield %t : i1
+  }) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+  return %r : tensor<2x?xf32>
+}
+
+// -----
+
+// SP-24
 func.func @cascade_region(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
   // expected-error @+1 {{a predicate names region 0 of 0}}
   %r = "attn.cascade"(%s) <{alignment = #attn<alignment top_left>, keyRank = "n", queryRank = "m", sparsity = #attn.sparsity<predicate(0)>}> ({

@@ -118,17 +118,15 @@ struct SimplifyCascadeSparsity : OpRewritePattern<CascadeOp> {
     Attribute after = simplifySparsity(before);
     if (after == before)
       return failure();
-    rewriter.modifyOpInPlace(op, [&] {
-      if (after)
-        return op.setSparsityAttr(SparsityAttr::get(op.getContext(), after));
-      op.removeSparsityAttr();
-      if (op.getSpace().restricts())
-        return;
-      op.removeQueryRankAttr();
-      op.removeKeyRankAttr();
-      op.removeAlignmentAttr();
-      op.removeOffsetAttr();
-    });
+    CascadeSpace space = op.getSpace();
+    space.sparsity =
+        after ? SparsityAttr::get(op.getContext(), after) : SparsityAttr();
+    if (!space.restricts()) {
+      space.queryRank = space.keyRank = {};
+      space.alignment = {};
+      space.offset = {};
+    }
+    op.replaceSpace(rewriter, space);
     return success();
   }
 };

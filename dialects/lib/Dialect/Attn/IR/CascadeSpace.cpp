@@ -8,6 +8,7 @@
 
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -191,6 +192,25 @@ static void setSpace(CascadeOp::Properties &properties, MLIRContext *context,
 
 void CascadeOp::setSpace(const CascadeSpace &space) {
   ::setSpace(getProperties(), getContext(), space);
+}
+
+CascadeOp CascadeOp::replaceSpace(RewriterBase &rewriter,
+                                  const CascadeSpace &space) {
+  CascadeSpace named = space.withNamedPredicates();
+  if (named.sparsity == space.sparsity &&
+      named.predicates.size() == getPredicates().size()) {
+    rewriter.modifyOpInPlace(*this, [&] { setSpace(space); });
+    return *this;
+  }
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(*this);
+  auto created = CascadeOp::create(rewriter, getLoc(), getResultTypes(),
+                                   getInputs(), space, getMappingAttr());
+  created->setDiscardableAttrs((*this)->getDiscardableAttrDictionary());
+  rewriter.inlineRegionBefore(getBody(), created.getBody(),
+                              created.getBody().end());
+  rewriter.replaceOp(*this, created.getResults());
+  return created;
 }
 
 bool CascadeOp::readsOrigin(StringAttr rank) {

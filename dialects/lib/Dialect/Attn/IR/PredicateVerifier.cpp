@@ -120,6 +120,15 @@ LogicalResult attn::verifyOperandAtoms(AttentionOp op, int64_t &nextSlot,
 
 LogicalResult attn::verifyPointAtoms(CascadeOp cascade,
                                      const CascadeSpace &space) {
+  // spec: SP-24
+  llvm::SmallDenseSet<int64_t> named;
+  if (space.sparsity)
+    for (PredicateAttr predicate : space.sparsity.getPredicates())
+      named.insert(predicate.getNumber());
+  for (int64_t region : llvm::seq<int64_t>(0, cascade.getPredicates().size()))
+    if (!named.contains(region))
+      return cascade.emitOpError("has predicate region ")
+             << region << ", which no predicate of its sparsity names";
   for (Attribute atom : space.getPointAtoms()) {
     bool isMask = isa<MaskAttr>(atom);
     StringRef what = isMask ? "a mask" : "an operand of a predicate";

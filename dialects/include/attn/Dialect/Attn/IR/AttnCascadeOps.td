@@ -104,7 +104,13 @@ def Attn_CascadeOp : Attn_Op<"cascade", [IsolatedFromAbove, Pure,
     bool hasSpace() { return getQueryRankAttr() != nullptr; }
     /// What the cascade says about its iteration space.
     ::mlir::attn::CascadeSpace getSpace();
+    /// Gives the cascade a space that names all of its predicates.
     void setSpace(const ::mlir::attn::CascadeSpace &space);
+    /// The cascade with another space, in its place. It is another operation
+    /// where the space names fewer predicates.
+    ::mlir::attn::CascadeOp
+    replaceSpace(::mlir::RewriterBase &rewriter,
+                 const ::mlir::attn::CascadeSpace &space);
     /// Whether the origin of `rank` has an effect: an index or a positional test
     /// reads it.
     bool readsOrigin(::mlir::StringAttr rank);
