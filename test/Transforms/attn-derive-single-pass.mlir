@@ -1,5 +1,8 @@
 // RUN: attn-opt %s --attn-defer-division --attn-derive-single-pass | FileCheck %s
 // RUN: attn-opt %s --attn-derive-single-pass | FileCheck %s --check-prefix=ALONE
+// RUN: attn-opt %s --attn-derive-single-pass --mlir-print-op-generic -o %t.derived
+// RUN: FileCheck %s --check-prefix=GENERIC < %t.derived
+// RUN: attn-opt %s --attn-derive-single-pass | attn-opt --mlir-print-op-generic | diff %t.derived -
 
 // Softmax: the 3-pass cascade becomes FuseMax's Einsums 39-56.
 // CHECK-LABEL: func @softmax
@@ -291,4 +294,23 @@ func.func @companion_at_data(%s: tensor<8x?xf32>, %v: tensor<?x4xf32>, %i: tenso
     attn.yield %r : tensor<8x4xf32>
   }
   return %o : tensor<8x4xf32>
+}
+
+// The extents of an einsum are listed as the assembly says them.
+// GENERIC: sym_name = "reversed"
+// GENERIC: extents = ["n0", "e"]
+func.func @reversed(%q: tensor<?x?xf32>, %k: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?xf32> {
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,E-e-1]) reduce add(e) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %x = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    %p = attn.einsum [m,n] = map(%s[m,n], %x[m]) {
+    ^bb0(%a: f32, %b: f32):
+      %d = arith.subf %a, %b : f32
+      %y = math.exp %d : f32
+      attn.yield %y : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %d = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %d : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
 }

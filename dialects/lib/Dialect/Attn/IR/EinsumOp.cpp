@@ -175,6 +175,39 @@ static void copyCombiner(OpBuilder &builder, Region &from, Region &to) {
             builder.clone(*operand.get().getDefiningOp())->getResult(0));
 }
 
+static void collectNames(const EinsumAccess &access, AffineMap map,
+                         SmallVectorImpl<StringAttr> &ranks,
+                         SmallVectorImpl<StringAttr> &extents);
+
+/// Appends the names that `expr` has and the lists have not, in the order in
+/// which the assembly says them.
+static void collectNames(const EinsumAccess &access, AffineExpr expr,
+                         SmallVectorImpl<StringAttr> &ranks,
+                         SmallVectorImpl<StringAttr> &extents) {
+  auto append = [](SmallVectorImpl<StringAttr> &list, StringAttr name) {
+    if (!llvm::is_contained(list, name))
+      list.push_back(name);
+  };
+  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+    append(ranks, access.ranks[dim.getPosition()]);
+  } else if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
+    if (const DataIndex *data = access.getData(symbol.getPosition()))
+      collectNames(access, data->map, ranks, extents);
+    else
+      append(extents, access.extents[symbol.getPosition()]);
+  } else if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) {
+    collectNames(access, binary.getLHS(), ranks, extents);
+    collectNames(access, binary.getRHS(), ranks, extents);
+  }
+}
+
+static void collectNames(const EinsumAccess &access, AffineMap map,
+                         SmallVectorImpl<StringAttr> &ranks,
+                         SmallVectorImpl<StringAttr> &extents) {
+  for (AffineExpr expr : map.getResults())
+    collectNames(access, expr, ranks, extents);
+}
+
 /// Adds what both einsums have: inputs and indices, the properties of the
 /// iteration space, the regions. Returns the numbers of inputs and indices.
 template <typename OpT>
@@ -188,24 +221,11 @@ buildEinsum(OpBuilder &builder, OperationState &state, Type outputType,
   if (reduction)
     llvm::append_range(ranks, reduction->ranks);
   SmallVector<StringAttr> extents;
-  auto collect = [&](const EinsumAccess &access, AffineMap map) {
-    for (auto [position, rank] : llvm::enumerate(access.ranks))
-      if (map.isFunctionOfDim(position) && !llvm::is_contained(ranks, rank))
-        ranks.push_back(rank);
-    for (auto [position, extent] : llvm::enumerate(access.extents))
-      if (map.isFunctionOfSymbol(position) && !access.getData(position) &&
-          !llvm::is_contained(extents, extent))
-        extents.push_back(extent);
-  };
   auto isRead = [](const EinsumAccess &access, unsigned position) {
     return access.map.isFunctionOfSymbol(position) && access.getData(position);
   };
-  for (const EinsumAccess &access : accesses) {
-    collect(access, access.map);
-    for (unsigned position = 0; position < access.extents.size(); ++position)
-      if (isRead(access, position))
-        collect(access, access.getData(position)->map);
-  }
+  for (const EinsumAccess &access : accesses)
+    collectNames(access, access.map, ranks, extents);
 
   // Rewrite every access over the common ranks, extents and data.
   SmallVector<std::pair<Value, AffineMap>> data;
