@@ -5,13 +5,14 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------===//
-"""What is left of an input that shows a defect."""
+"""What is left of an input that shows a defect, and whose defect it is."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 
+from fuzz import is_of_mlir
 from reduce import reduce
 from worker import Answer, Request
 
@@ -44,3 +45,18 @@ def test_what_is_read_as_a_whole_goes():
         return bool(found) and front.strip() in ("", head)
 
     assert reduced(shows, f"{head} %o#2147483648 }}") == "%o#2147483648"
+
+
+def test_whose_defect():
+    """One that passes of MLIR show without us is theirs; one that only our pipeline shows, ours."""
+    ours = "builtin.module(attn-to-llvm)"
+
+    class OnePipeline(StandIn):
+        def run(self, request):
+            return super().run(request) if request.pipeline != ours else Answer("accepted")
+
+    theirs, none = StandIn(lambda text: True), OnePipeline(lambda text: False)
+    assert is_of_mlir(theirs, Request("%m = memref.dim", ours, ""), "a defect")
+    assert not is_of_mlir(none, Request("%m = memref.dim", ours, ""), "a defect")
+    assert not is_of_mlir(theirs, Request("attn.cascade", ours, ""), "a defect")
+    assert is_of_mlir(none, Request("%m = memref.dim", "", ""), "a defect")
