@@ -292,7 +292,8 @@ void CascadeEmitter::emitIterate(IterateOp iterate, Scope *scope) {
     emitted[iterate.getResult(index)] = result;
 }
 
-CascadeOp CascadeEmitter::dropUnusedSpace(CascadeOp cascade) {
+/// Drops what the cascade says about ranks that no einsum has.
+static CascadeOp dropUnusedSpace(CascadeOp cascade) {
   // Einsums over one rank of the plane alone are not restricted.
   llvm::SmallDenseSet<StringAttr> used;
   cascade.walk([&](Operation *op) {
@@ -315,7 +316,8 @@ CascadeOp CascadeEmitter::dropUnusedSpace(CascadeOp cascade) {
   return cascade.replaceSpace(rewriter, space);
 }
 
-void CascadeEmitter::dropUnusedInputs(CascadeOp cascade) {
+/// Drops inputs that neither an einsum nor a length reads.
+static void dropUnusedInputs(CascadeOp cascade) {
   Block &body = cascade.getBody().front();
   CascadeSpace space = cascade.getSpace();
   for (int64_t input = int64_t(body.getNumArguments()) - 1; input >= 0;
@@ -354,6 +356,12 @@ static void dropCausalOfLast(CascadeOp cascade, CascadeSpace &space) {
     space.sparsity = SparsityAttr::get(
         context,
         terms.size() == 1 ? terms.front() : AndAttr::get(context, terms));
+}
+
+CascadeOp CascadeEmitter::dropUnused(CascadeOp cascade) {
+  cascade = dropUnusedSpace(cascade);
+  dropUnusedInputs(cascade);
+  return cascade;
 }
 
 /// What of the cascade's space has an effect.
@@ -421,8 +429,7 @@ CascadeOp CascadeEmitter::run() {
     yielded.push_back(emit(source.getYielded()[index], &scope));
   YieldOp::create(scope.builder, source.getLoc(), yielded);
   // An einsum that went may have been the only one over a rank of the plane.
-  created = dropUnusedSpace(created);
-  dropUnusedInputs(created);
+  created = dropUnused(created);
   for (auto [index, result] : llvm::zip_equal(results, created.getResults()))
     source.getResult(index).replaceAllUsesWith(result);
   source.erase();

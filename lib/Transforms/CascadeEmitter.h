@@ -25,10 +25,10 @@ public:
   /// What a rank of the source is called.
   StringAttr rename(StringAttr rank);
 
-  /// Drops what the cascade says about ranks that no einsum has.
-  static CascadeOp dropUnusedSpace(CascadeOp cascade);
-  /// Drops inputs that neither an einsum nor a length reads.
-  static void dropUnusedInputs(CascadeOp cascade);
+  /// Drops what the cascade says about ranks that no einsum has, and then
+  /// inputs that neither an einsum nor a length reads. The cascade is made anew
+  /// where predicates go.
+  [[nodiscard]] static CascadeOp dropUnused(CascadeOp cascade);
 
 private:
   /// The einsums of one block. Those of enclosing blocks are known too.

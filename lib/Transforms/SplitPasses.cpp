@@ -126,9 +126,7 @@ CascadeOp PassSplitter::createPart(ArrayRef<Value> results,
     yielded.push_back(mapping.lookup(result));
   YieldOp::create(nested, loc, yielded);
   eraseDeadEinsums(*block);
-  CascadeEmitter::dropUnusedSpace(part);
-  CascadeEmitter::dropUnusedInputs(part);
-  return part;
+  return CascadeEmitter::dropUnused(part);
 }
 
 SmallVector<CascadeOp>

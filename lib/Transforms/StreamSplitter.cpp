@@ -266,9 +266,7 @@ CascadeOp StreamSplitter::writeRuns() {
   nested.setInsertionPointToEnd(block);
   YieldOp::create(nested, loc, loop.getResults());
   eraseDeadEinsums(*block);
-  CascadeEmitter::dropUnusedSpace(runs);
-  CascadeEmitter::dropUnusedInputs(runs);
-  return runs;
+  return CascadeEmitter::dropUnused(runs);
 }
 
 //===----------------------------------------------------------------------===//
@@ -423,8 +421,7 @@ CascadeOp StreamSplitter::writeMerge(CascadeOp runs) {
     }
   }
   YieldOp::create(inner, loc, results);
-  CascadeEmitter::dropUnusedInputs(merge);
-  return merge;
+  return CascadeEmitter::dropUnused(merge);
 }
 
 std::optional<std::string> StreamSplitter::run() {

@@ -319,12 +319,7 @@ bool SumRewriter::complete() {
     }
     if (findSumOfProduct(sum, rest))
       continue;
-    EinsumOp companion = createSum(rest, 1.0, getSumRanks(sum, rest));
-    // One that is not found again would be created again.
-    if (!findSumOfProduct(sum, rest)) {
-      companion.erase();
-      return changed;
-    }
+    createSum(rest, 1.0, getSumRanks(sum, rest));
     changed = true;
   }
   if (isProduct)

@@ -128,6 +128,28 @@ private:
     return printed;
   }
 
+  static std::string differs(StringRef form) {
+    return ("defect: the " + form + " form reads back differently").str();
+  }
+
+  /// What `check` says of the text as another process would read it, which has
+  /// loaded no dialect.
+  std::string readAgain(StringRef written, StringRef form,
+                        function_ref<std::string(ModuleOp)> check) {
+    MLIRContext fresh(registry, MLIRContext::Threading::DISABLED);
+    std::string message;
+    ScopedDiagnosticHandler reader(&fresh, [&](Diagnostic &diagnostic) {
+      message = diagnostic.str();
+      return success();
+    });
+    OwningOpRef<ModuleOp> again =
+        parseSourceString<ModuleOp>(written, &fresh, form);
+    if (!again)
+      return ("defect: the " + form + " form does not read back: " + message)
+          .str();
+    return check(*again);
+  }
+
   /// What verifies prints in three forms that read back as the same module.
   std::string roundTrip(ModuleOp module) {
     std::string expected = print(module, /*generic=*/true);
@@ -138,21 +160,13 @@ private:
     for (const auto &[form, written] :
          {std::pair("printed", print(module, /*generic=*/false)),
           std::pair("generic", expected), std::pair("bytecode", bytes)}) {
-      // As another process would read it, which has loaded no dialect.
-      MLIRContext fresh(registry, MLIRContext::Threading::DISABLED);
-      std::string message;
-      ScopedDiagnosticHandler reader(&fresh, [&](Diagnostic &diagnostic) {
-        message = diagnostic.str();
-        return success();
-      });
-      OwningOpRef<ModuleOp> again =
-          parseSourceString<ModuleOp>(written, &fresh, form);
-      if (!again)
-        return "defect: the " + std::string(form) +
-               " form does not read back: " + message;
-      if (print(*again, /*generic=*/true) != expected)
-        return "defect: the " + std::string(form) +
-               " form reads back differently";
+      std::string defect =
+          readAgain(written, form, [&](ModuleOp again) -> std::string {
+            bool isSame = print(again, /*generic=*/true) == expected;
+            return isSame ? "" : differs(form);
+          });
+      if (!defect.empty())
+        return defect;
     }
     return "";
   }
@@ -174,20 +188,11 @@ private:
   /// memref.load, so that those are as reading the printed form makes them.
   std::string roundTripResult(ModuleOp module) {
     std::string printed = print(module, /*generic=*/false);
-    MLIRContext fresh(registry, MLIRContext::Threading::DISABLED);
-    std::string message;
-    ScopedDiagnosticHandler reader(&fresh, [&](Diagnostic &diagnostic) {
-      message = diagnostic.str();
-      return success();
+    return readAgain(printed, "printed", [&](ModuleOp again) {
+      bool isSame = print(again, /*generic=*/false) == printed &&
+                    printOurs(again) == printOurs(module);
+      return isSame ? roundTrip(again) : differs("printed");
     });
-    OwningOpRef<ModuleOp> again =
-        parseSourceString<ModuleOp>(printed, &fresh, "printed");
-    if (!again)
-      return "defect: the printed form does not read back: " + message;
-    if (print(*again, /*generic=*/false) != printed ||
-        printOurs(*again) != printOurs(module))
-      return "defect: the printed form reads back differently";
-    return roundTrip(*again);
   }
 
   std::string translate(ModuleOp module, StringRef cpu) {

@@ -175,37 +175,27 @@ static void copyCombiner(OpBuilder &builder, Region &from, Region &to) {
             builder.clone(*operand.get().getDefiningOp())->getResult(0));
 }
 
-static void collectNames(const EinsumAccess &access, AffineMap map,
-                         SmallVectorImpl<StringAttr> &ranks,
-                         SmallVectorImpl<StringAttr> &extents);
-
-/// Appends the names that `expr` has and the lists have not, in the order in
+/// Appends the names that `exprs` have and the lists have not, in the order in
 /// which the assembly says them.
-static void collectNames(const EinsumAccess &access, AffineExpr expr,
+static void collectNames(const EinsumAccess &access, ArrayRef<AffineExpr> exprs,
                          SmallVectorImpl<StringAttr> &ranks,
                          SmallVectorImpl<StringAttr> &extents) {
   auto append = [](SmallVectorImpl<StringAttr> &list, StringAttr name) {
     if (!llvm::is_contained(list, name))
       list.push_back(name);
   };
-  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-    append(ranks, access.ranks[dim.getPosition()]);
-  } else if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
-    if (const DataIndex *data = access.getData(symbol.getPosition()))
-      collectNames(access, data->map, ranks, extents);
-    else
-      append(extents, access.extents[symbol.getPosition()]);
-  } else if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) {
-    collectNames(access, binary.getLHS(), ranks, extents);
-    collectNames(access, binary.getRHS(), ranks, extents);
+  for (AffineExpr expr : exprs) {
+    if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+      append(ranks, access.ranks[dim.getPosition()]);
+    } else if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
+      if (const DataIndex *data = access.getData(symbol.getPosition()))
+        collectNames(access, data->map.getResults(), ranks, extents);
+      else
+        append(extents, access.extents[symbol.getPosition()]);
+    } else if (auto binary = dyn_cast<AffineBinaryOpExpr>(expr)) {
+      collectNames(access, {binary.getLHS(), binary.getRHS()}, ranks, extents);
+    }
   }
-}
-
-static void collectNames(const EinsumAccess &access, AffineMap map,
-                         SmallVectorImpl<StringAttr> &ranks,
-                         SmallVectorImpl<StringAttr> &extents) {
-  for (AffineExpr expr : map.getResults())
-    collectNames(access, expr, ranks, extents);
 }
 
 /// Adds what both einsums have: inputs and indices, the properties of the
@@ -225,7 +215,7 @@ buildEinsum(OpBuilder &builder, OperationState &state, Type outputType,
     return access.map.isFunctionOfSymbol(position) && access.getData(position);
   };
   for (const EinsumAccess &access : accesses)
-    collectNames(access, access.map, ranks, extents);
+    collectNames(access, access.map.getResults(), ranks, extents);
 
   // Rewrite every access over the common ranks, extents and data.
   SmallVector<std::pair<Value, AffineMap>> data;
