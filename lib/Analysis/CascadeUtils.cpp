@@ -314,6 +314,14 @@ llvm::SetVector<StringAttr> attn::getExpressionRanks(EinsumOp einsum,
   return ranks;
 }
 
+std::optional<int64_t> attn::getKnownDimension(ShapedDimOpInterface dim) {
+  auto type = cast<ShapedType>(dim.getShapedValue().getType());
+  std::optional<int64_t> index = getConstantIntValue(dim.getDimension());
+  if (!index || !type.hasRank() || *index < 0 || *index >= type.getRank())
+    return std::nullopt;
+  return index;
+}
+
 int64_t attn::getExtent(const llvm::MapVector<StringAttr, int64_t> &extents,
                         StringAttr rank) {
   const auto *found = extents.find(rank);

@@ -178,7 +178,7 @@ static Value resolveSize(Value value) {
                       : memref::CollapseShapeOp();
   auto part = collapse ? collapse.getSrc().getDefiningOp<memref::SubViewOp>()
                        : memref::SubViewOp();
-  std::optional<int64_t> index = dim ? dim.getConstantIndex() : std::nullopt;
+  std::optional<int64_t> index = dim ? getKnownDimension(dim) : std::nullopt;
   if (!part || !index)
     return value;
   SmallVector<OpFoldResult> sizes;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ExtentClasses.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/Partition.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -263,12 +264,17 @@ void ExtentClasses::visitSizes(Value tensor, ValueRange dynamicSizes) {
   for (int64_t dim = 0, next = 0; dim < type.getRank(); ++dim) {
     if (!type.isDynamicDim(dim))
       continue;
-    auto source = dynamicSizes[next++].getDefiningOp<tensor::DimOp>();
-    if (!source || !isa<RankedTensorType>(source.getSource().getType()))
-      continue;
-    if (std::optional<int64_t> index = source.getConstantIndex())
-      unite(getNode(tensor, dim), getNode(source.getSource(), *index));
+    uniteExtent(tensor, dim, dynamicSizes[next++]);
   }
+}
+
+/// A dimension with the extent `size`, where that is another's.
+void ExtentClasses::uniteExtent(Value tensor, int64_t dim, Value size) {
+  auto source = size.getDefiningOp<tensor::DimOp>();
+  if (!source)
+    return;
+  if (std::optional<int64_t> index = getKnownDimension(source))
+    unite(getNode(tensor, dim), getNode(source.getSource(), *index));
 }
 
 /// What a loop carries keeps its extents.
@@ -287,12 +293,8 @@ void ExtentClasses::visit(tensor::ExtractSliceOp op) {
   for (auto [dim, size] : llvm::enumerate(op.getMixedSizes())) {
     if (dropped.test(dim))
       continue;
-    auto value = dyn_cast<Value>(size);
-    auto source = value ? value.getDefiningOp<tensor::DimOp>() : nullptr;
-    if (source && isa<RankedTensorType>(source.getSource().getType()))
-      if (std::optional<int64_t> index = source.getConstantIndex())
-        unite(getNode(op.getResult(), result),
-              getNode(source.getSource(), *index));
+    if (auto value = dyn_cast<Value>(size))
+      uniteExtent(op.getResult(), result, value);
     ++result;
   }
 }

@@ -74,6 +74,7 @@ private:
   void visit(tensor::ExtractSliceOp op);
   void visitLoop(LoopLikeOpInterface op);
   void visitSizes(Value tensor, ValueRange dynamicSizes);
+  void uniteExtent(Value tensor, int64_t dim, Value size);
 
   llvm::EquivalenceClasses<unsigned> classes;
   llvm::DenseMap<std::pair<Value, int64_t>, unsigned> nodes;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "LaunchFormula.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Support/NotSupported.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
@@ -216,7 +217,7 @@ FailureOr<std::string> FormulaWriter::write(Value value) {
   ValueRange operands = op->getOperands();
   return llvm::TypeSwitch<Operation *, FailureOr<std::string>>(op)
       .Case<memref::DimOp>([&](memref::DimOp dim) -> FailureOr<std::string> {
-        std::optional<int64_t> index = dim.getConstantIndex();
+        std::optional<int64_t> index = getKnownDimension(dim);
         if (!index)
           return refuse(op);
         FailureOr<Extents> extents = getExtents(dim.getSource());

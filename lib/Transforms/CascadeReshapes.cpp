@@ -306,8 +306,8 @@ void attn::forwardDimensions(CascadeOp cascade) {
     for (Operation *user : llvm::make_early_inc_range(result.getUsers())) {
       auto dim = dyn_cast<tensor::DimOp>(user);
       std::optional<int64_t> index =
-          dim ? dim.getConstantIndex() : std::nullopt;
-      if (!index || *index >= static_cast<int64_t>(ranks.size()))
+          dim ? getKnownDimension(dim) : std::nullopt;
+      if (!index)
         continue;
       StringAttr rank = ranks[*index];
       // Some input that the rank indexes by itself.

@@ -23,31 +23,22 @@ namespace {
 /// Writes the cascade that does what both do.
 class SiblingMerger {
 public:
-  SiblingMerger(CascadeOp producer, CascadeOp reader, unsigned result)
-      : producer(producer), reader(reader), result(result),
-        builder(reader.getContext()) {}
+  SiblingMerger(CascadeOp producer, CascadeOp reader)
+      : producer(producer), reader(reader), builder(reader.getContext()) {}
 
   bool run();
 
 private:
   bool bind(StringAttr from, StringAttr to);
-  bool bindLink();
+  bool bindLinks();
   void bindSharedInputs();
   void nameTheRest();
   bool haveSameSpace();
-  bool readsLinkAfterPass(StringAttr streamed);
+  bool readsLinksAfterPass(StringAttr streamed);
   bool mayMove();
   void create();
 
-  Value getLink() { return producer.getResult(result); }
-  Value getLinkArgument() {
-    auto inputs = reader.getInputs();
-    return reader.getBody().getArgument(
-        std::distance(inputs.begin(), llvm::find(inputs, getLink())));
-  }
-
   CascadeOp producer, reader;
-  unsigned result;
   OpBuilder builder;
   /// The reader's names of the producer's ranks.
   RankNames names;
@@ -66,30 +57,13 @@ bool SiblingMerger::bind(StringAttr from, StringAttr to) {
   return false;
 }
 
-/// The ranks of the result, as the reader indexes it, always in the same way.
-bool SiblingMerger::bindLink() {
-  auto last = producer.getYielded()[result].getDefiningOp<EinsumOp>();
-  if (!last || llvm::count(reader.getInputs(), getLink()) != 1)
-    return false;
-  SmallVector<StringAttr> outputs = last.getOutputRanks();
-  Value link = getLinkArgument();
-  for (Operation *user : link.getUsers()) {
-    auto einsum = dyn_cast<EinsumOp>(user);
-    if (!einsum)
-      return false;
-    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-      EinsumAccess access = einsum.getAccess(index);
-      if (access.tensor != link)
-        continue;
-      std::optional<SmallVector<StringAttr>> ranks = getPlainRanks(access);
-      if (!ranks)
-        return false;
-      for (auto [from, to] : llvm::zip_equal(outputs, *ranks))
-        if (!bind(from, to))
-          return false;
-    }
-  }
-  return true;
+/// The ranks of the producer's results, as the reader indexes them, always in
+/// the same way.
+bool SiblingMerger::bindLinks() {
+  return forEachLinkRank(producer, reader,
+                         [&](StringAttr produced, StringAttr read) {
+                           return bind(produced, read);
+                         });
 }
 
 /// A dimension of a tensor that both read has one extent: the ranks that index
@@ -147,10 +121,14 @@ bool SiblingMerger::haveSameSpace() {
   return producer.getSpace().map(getInput, getName).isSameAs(reader.getSpace());
 }
 
-/// Whether nothing that depends on the link is computed in the pass: it would
-/// wait for a whole pass of the producer.
-bool SiblingMerger::readsLinkAfterPass(StringAttr streamed) {
-  llvm::SmallDenseSet<Value> later{getLinkArgument()};
+/// Whether nothing that depends on the producer's results is computed in the
+/// pass: it would wait for a whole pass of the producer.
+bool SiblingMerger::readsLinksAfterPass(StringAttr streamed) {
+  llvm::SmallDenseSet<Value> later;
+  for (auto [input, argument] :
+       llvm::zip_equal(reader.getInputs(), reader.getBody().getArguments()))
+    if (input.getDefiningOp() == producer)
+      later.insert(argument);
   for (auto einsum : reader.getBody().getOps<EinsumOp>()) {
     if (llvm::none_of(einsum.getInputs(),
                       [&](Value input) { return later.contains(input); }))
@@ -180,17 +158,14 @@ void SiblingMerger::create() {
   };
   SmallVector<int64_t> ofReader, ofProducer;
   for (Value input : reader.getInputs())
-    ofReader.push_back(input == getLink() ? -1 : add(input));
+    ofReader.push_back(input.getDefiningOp() == producer ? -1 : add(input));
   for (Value input : producer.getInputs())
     ofProducer.push_back(add(input));
 
   SmallVector<Type> types(reader.getResultTypes());
-  SmallVector<unsigned> others;
-  for (OpResult other : producer.getResults())
-    if (other != getLink() && !other.use_empty()) {
-      others.push_back(other.getResultNumber());
-      types.push_back(other.getType());
-    }
+  SmallVector<unsigned> others = getResultsReadElsewhere(producer, reader);
+  for (unsigned other : others)
+    types.push_back(producer.getResult(other).getType());
   CascadeSpace space =
       reader.getSpace().map([&](int64_t input) { return ofReader[input]; },
                             [](StringAttr rank) { return rank; });
@@ -214,10 +189,58 @@ void SiblingMerger::create() {
   };
   mapInputs(producer, ofProducer);
   cloneBody(builder, producer, tensors, names);
-  tensors.map(getLinkArgument(), tensors.lookup(producer.getYielded()[result]));
+  mapLinks(producer, reader, tensors);
   mapInputs(reader, ofReader);
   cloneBody(builder, reader, tensors, RankNames());
   replaceByMerged(builder, merged, reader, producer, others, tensors);
+}
+
+bool attn::forEachLinkRank(
+    CascadeOp producer, CascadeOp reader,
+    llvm::function_ref<bool(StringAttr produced, StringAttr read)> visit) {
+  for (auto [input, argument] :
+       llvm::zip_equal(reader.getInputs(), reader.getBody().getArguments())) {
+    if (input.getDefiningOp() != producer)
+      continue;
+    unsigned result = cast<OpResult>(input).getResultNumber();
+    auto last = producer.getYielded()[result].getDefiningOp<EinsumOp>();
+    if (!last)
+      return false;
+    SmallVector<StringAttr> produced = last.getOutputRanks();
+    for (OpOperand &use : argument.getUses()) {
+      auto einsum = dyn_cast<EinsumOp>(use.getOwner());
+      if (!einsum || use.getOperandNumber() >= einsum.getInputs().size())
+        return false;
+      std::optional<SmallVector<StringAttr>> read =
+          getPlainRanks(einsum.getAccess(use.getOperandNumber()));
+      if (!read)
+        return false;
+      for (auto [from, to] : llvm::zip_equal(produced, *read))
+        if (!visit(from, to))
+          return false;
+    }
+  }
+  return true;
+}
+
+void attn::mapLinks(CascadeOp producer, CascadeOp reader, IRMapping &tensors) {
+  for (auto [input, argument] :
+       llvm::zip_equal(reader.getInputs(), reader.getBody().getArguments()))
+    if (input.getDefiningOp() == producer)
+      tensors.map(
+          argument,
+          tensors.lookup(
+              producer.getYielded()[cast<OpResult>(input).getResultNumber()]));
+}
+
+SmallVector<unsigned> attn::getResultsReadElsewhere(CascadeOp producer,
+                                                    CascadeOp reader) {
+  SmallVector<unsigned> results;
+  for (OpResult result : producer.getResults())
+    if (llvm::any_of(result.getUsers(),
+                     [&](Operation *user) { return user != reader; }))
+      results.push_back(result.getResultNumber());
+  return results;
 }
 
 void attn::replaceByMerged(OpBuilder &builder, CascadeOp merged,
@@ -241,20 +264,19 @@ void attn::replaceByMerged(OpBuilder &builder, CascadeOp merged,
 }
 
 bool SiblingMerger::run() {
-  if (!isPlain(producer) || !isPlain(reader) || !mayMove() || !bindLink())
+  if (!isPlain(producer) || !isPlain(reader) || !mayMove() || !bindLinks())
     return false;
   bindSharedInputs();
   StringAttr mine = StreamingAnalysis::findRank(producer);
   StringAttr streamed = StreamingAnalysis::findRank(reader);
   if (!mine || !streamed || names.lookup(mine) != streamed ||
-      !readsLinkAfterPass(streamed) || !haveSameSpace())
+      !readsLinksAfterPass(streamed) || !haveSameSpace())
     return false;
   nameTheRest();
   create();
   return true;
 }
 
-bool attn::mergeSiblings(CascadeOp producer, CascadeOp reader,
-                         unsigned result) {
-  return SiblingMerger(producer, reader, result).run();
+bool attn::mergeSiblings(CascadeOp producer, CascadeOp reader) {
+  return SiblingMerger(producer, reader).run();
 }

@@ -60,7 +60,11 @@ private:
                    ArrayRef<int64_t> moved);
   RankNames getNames(CascadeOp cascade, ArrayRef<StringAttr> from,
                      ArrayRef<StringAttr> to, const RankNames &taken);
+  bool bindLinks();
 
+  /// The reader's ranks that index results of the producer, and the producer's
+  /// ranks that they are.
+  SmallVector<StringAttr> readRanks, producedRanks;
   CascadeOp producer, reader;
   unsigned result;
   OpBuilder builder;
@@ -228,18 +232,33 @@ bool CascadeMerger::isPrologue() {
   return true;
 }
 
+/// The reader may read more than one result, all in one way: a rank of one
+/// cascade is one rank of the other.
+bool CascadeMerger::bindLinks() {
+  return forEachLinkRank(
+      producer, reader, [&](StringAttr produced, StringAttr read) {
+        auto *ofRead = llvm::find(readRanks, read);
+        auto *ofProduced = llvm::find(producedRanks, produced);
+        if (ofRead - readRanks.begin() != ofProduced - producedRanks.begin())
+          return false;
+        if (ofRead == readRanks.end()) {
+          readRanks.push_back(read);
+          producedRanks.push_back(produced);
+        }
+        return true;
+      });
+}
+
 bool CascadeMerger::isEpilogue() {
   if (restrictsSpace(reader) || !isPlain(producer) || !isPlain(reader))
-    return false;
-  auto last = producer.getYielded()[result].getDefiningOp<EinsumOp>();
-  SmallVector<std::optional<Tuple>> tuples = getLinkTuples();
-  if (!last || tuples.size() != 1 || !tuples.front())
     return false;
   for (Operation *user : getLink().getUsers())
     if (user != reader)
       return false;
-  RankNames names = getNames(reader, *tuples.front(), last.getOutputRanks(),
-                             getRanks(producer));
+  if (!bindLinks())
+    return false;
+  RankNames names =
+      getNames(reader, readRanks, producedRanks, getRanks(producer));
   SmallVector<EinsumOp> moved(reader.getBody().front().getOps<EinsumOp>());
   for (EinsumOp einsum : moved)
     if (einsum.getReduction() || isInSpace(einsum, names, producer))
@@ -376,21 +395,16 @@ void CascadeMerger::inlineEpilogue() {
   SmallVector<int64_t> movedReader;
   for (Value input : reader.getInputs()) {
     movedReader.push_back(inputs.size());
-    if (input != getLink())
+    if (input.getDefiningOp() != producer)
       inputs.push_back(input);
   }
   // The reader's results, then what else of the producer is used.
   SmallVector<Type> types(reader.getResultTypes());
-  SmallVector<unsigned> others;
-  for (OpResult other : producer.getResults())
-    if (other != getLink() && !other.use_empty()) {
-      others.push_back(other.getResultNumber());
-      types.push_back(other.getType());
-    }
-  auto last = producer.getYielded()[result].getDefiningOp<EinsumOp>();
+  SmallVector<unsigned> others = getResultsReadElsewhere(producer, reader);
+  for (unsigned other : others)
+    types.push_back(producer.getResult(other).getType());
   RankNames ranks = getRanks(producer);
-  RankNames names =
-      getNames(reader, *getLinkTuples().front(), last.getOutputRanks(), ranks);
+  RankNames names = getNames(reader, readRanks, producedRanks, ranks);
   CascadeOp created = create(producer, types, inputs, ranks, moved);
   Block *body = &created.getBody().front();
   IRMapping tensors;
@@ -398,11 +412,11 @@ void CascadeMerger::inlineEpilogue() {
        llvm::enumerate(producer.getBody().getArguments()))
     tensors.map(argument, body->getArgument(index));
   cloneBody(builder, producer, tensors, RankNames());
-  for (auto [index, argument] :
-       llvm::enumerate(reader.getBody().getArguments()))
-    tensors.map(argument, isLink(argument)
-                              ? tensors.lookup(producer.getYielded()[result])
-                              : body->getArgument(movedReader[index]));
+  for (auto [input, argument, position] : llvm::zip_equal(
+           reader.getInputs(), reader.getBody().getArguments(), movedReader))
+    if (input.getDefiningOp() != producer)
+      tensors.map(argument, body->getArgument(position));
+  mapLinks(producer, reader, tensors);
   cloneBody(builder, reader, tensors, names);
   replaceByMerged(builder, created, reader, producer, others, tensors);
   for (Operation *user : llvm::make_early_inc_range(created->getUsers()))
@@ -513,8 +527,7 @@ private:
       ++counts.epilogues;
       return true;
     }
-    if (mergeSiblings(cast<CascadeOp>(link.getOwner()), reader,
-                      link.getResultNumber())) {
+    if (mergeSiblings(cast<CascadeOp>(link.getOwner()), reader)) {
       ++counts.siblings;
       return true;
     }

@@ -73,3 +73,27 @@ func.func @computed(%q: tensor<1x8x?x64xf32>, %x: tensor<?xi32>) -> tensor<1x8x?
       : (tensor<1x8x?x64xf32>, tensor<1x8x?x64xf32>, tensor<1x8x?x64xf32>) -> tensor<1x8x?x64xf32>
   return %o : tensor<1x8x?x64xf32>
 }
+
+// -----
+
+// A dimension that a tensor does not have is wrong only where the program runs:
+// it is not an extent that the caller knows.
+func.func @no_such_dimension(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %far = arith.constant 9223372036854775807 : index
+  %m = tensor.dim %x, %far : tensor<?x8xf32>
+  %zero = arith.constant 0.0 : f32
+  %y = tensor.splat %zero[%m] : tensor<?x8xf32>
+  // expected-error @below {{dimension 0 of result #0 is not the extent of an argument; the caller could not know the size of the output}}
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// Nor is it in a slice.
+func.func @slice_of_no_such_dimension(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %before = arith.constant -1 : index
+  %m = tensor.dim %x, %before : tensor<?x8xf32>
+  %y = tensor.extract_slice %x[0, 0] [%m, 8] [1, 1] : tensor<?x8xf32> to tensor<?x8xf32>
+  // expected-error @below {{dimension 0 of result #0 is not the extent of an argument; the caller could not know the size of the output}}
+  return %y : tensor<?x8xf32>
+}

@@ -223,3 +223,106 @@ func.func @attention_of_attention(%q: tensor<?x4x?x32xf32>, %k: tensor<?x4x?x32x
   %b = attn.attention(%a, %k, %k) where causal : (tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>, tensor<?x4x?x32xf32>) -> tensor<?x4x?x32xf32>
   return %b : tensor<?x4x?x32xf32>
 }
+
+// -----
+
+// What follows may read several results, which go on to others, too.
+// CHECK-LABEL: func @gate_by_lse
+// CHECK: %[[R:.*]]:2 = attn.cascade ({{.*}}) where causal over (m, n)
+// CHECK: %[[O:.*]] = attn.einsum [b,k,g,m,f] = mul({{.*}} reduce add(n)
+// CHECK: %[[L:.*]] = attn.einsum [b,k,g,m] = map(
+// CHECK: %[[G:.*]] = attn.einsum [b,k,g,m,f] = mul(%[[O]][b,k,g,m,f], %[[L]][b,k,g,m])
+// CHECK: attn.yield %[[G]], %[[L]]
+// CHECK-NOT: attn.cascade
+func.func @gate_by_lse(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>) {
+  %o, %l = attn.attention(%q, %k, %k) where causal : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>)
+  %r = attn.cascade (%O = %o, %L = %l) : (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>) -> tensor<?x8x?x64xf32> {
+    %z = attn.einsum [b,h,m,f] = mul(%O[b,h,m,f], %L[b,h,m]) : (tensor<?x8x?x64xf32>, tensor<?x8x?xf32>) -> tensor<?x8x?x64xf32>
+    attn.yield %z : tensor<?x8x?x64xf32>
+  }
+  return %r, %l : tensor<?x8x?x64xf32>, tensor<?x8x?xf32>
+}
+
+// -----
+
+// The keys of one result are the queries of the other: no names fit both.
+// CHECK-LABEL: func @read_crosswise
+// CHECK-COUNT-2: attn.cascade
+// CHECK-NOT: attn.cascade
+func.func @read_crosswise(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x?x8xf32> {
+  %a:2 = attn.cascade (%X = %x, %W = %w) : (tensor<?x8xf32>, tensor<8x8xf32>) -> (tensor<?x?xf32>, tensor<?x8xf32>) {
+    %s = attn.einsum [m,n] = mul(%X[m,e], %X[n,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+    %p = attn.einsum [m,f] = mul(%X[m,e], %W[e,f]) reduce add(e) : (tensor<?x8xf32>, tensor<8x8xf32>) -> tensor<?x8xf32>
+    attn.yield %s, %p : tensor<?x?xf32>, tensor<?x8xf32>
+  }
+  %r = attn.cascade (%S = %a#0, %P = %a#1) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x?x8xf32> {
+    %z = attn.einsum [i,j,f] = mul(%S[i,j], %P[j,f]) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x?x8xf32>
+    attn.yield %z : tensor<?x?x8xf32>
+  }
+  return %r : tensor<?x?x8xf32>
+}
+
+// -----
+
+// An attention that weighs another's result by its own needs both results of it,
+// behind its own pass.
+// CHECK-LABEL: func @weighed_by_lse
+// CHECK: attn.cascade {{.*}} where causal over (m, n)
+// CHECK: reduce max(n)
+// CHECK: reduce max(n)
+// CHECK-NOT: attn.cascade
+func.func @weighed_by_lse(%q: tensor<?x?x32xf32>, %p: tensor<?x?x32xf32>, %k: tensor<?x?x32xf32>) -> tensor<?x?x32xf32> {
+  %a:2 = attn.cascade (%Q = %q, %K = %k) where causal over (m, n) align bottom_right : (tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> (tensor<?x?x32xf32>, tensor<?x?xf32>) {
+    %s = attn.einsum [h,m,n] = mul(%Q[h,m,e], %K[h,n,e]) reduce add(e) : (tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x?xf32>
+    %t = attn.einsum [h,m] = %s[h,m,n] reduce max(n) : (tensor<?x?x?xf32>) -> tensor<?x?xf32>
+    %o = attn.einsum [h,m,f] = mul(%s[h,m,n], %K[h,n,f]) reduce add(n) : (tensor<?x?x?xf32>, tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+    attn.yield %o, %t : tensor<?x?x32xf32>, tensor<?x?xf32>
+  }
+  %b = attn.cascade (%Q = %p, %K = %k, %O = %a#0, %T = %a#1) where causal over (m, n) align bottom_right : (tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?xf32>) -> tensor<?x?x32xf32> {
+    %s = attn.einsum [h,m,n] = mul(%Q[h,m,e], %K[h,n,e]) reduce add(e) : (tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x?xf32>
+    %t = attn.einsum [h,m] = %s[h,m,n] reduce max(n) : (tensor<?x?x?xf32>) -> tensor<?x?xf32>
+    %w = attn.einsum [h,m] = sub(%t[h,m], %T[h,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %o = attn.einsum [h,m,f] = mul(%w[h,m], %O[h,m,f]) : (tensor<?x?xf32>, tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+    attn.yield %o : tensor<?x?x32xf32>
+  }
+  return %b : tensor<?x?x32xf32>
+}
+
+// -----
+
+// One that needs the second of them in its scores has to wait for it.
+// CHECK-LABEL: func @scored_by_second
+// CHECK-COUNT-2: attn.cascade
+// CHECK-NOT: attn.cascade
+func.func @scored_by_second(%q: tensor<?x?x32xf32>, %k: tensor<?x?x32xf32>) -> tensor<?x?x32xf32> {
+  %a:2 = attn.cascade (%Q = %q, %K = %k) where causal over (m, n) align bottom_right : (tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> (tensor<?x?x32xf32>, tensor<?x?xf32>) {
+    %s = attn.einsum [h,m,n] = mul(%Q[h,m,e], %K[h,n,e]) reduce add(e) : (tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x?xf32>
+    %t = attn.einsum [h,m] = %s[h,m,n] reduce max(n) : (tensor<?x?x?xf32>) -> tensor<?x?xf32>
+    %o = attn.einsum [h,m,f] = mul(%s[h,m,n], %K[h,n,f]) reduce add(n) : (tensor<?x?x?xf32>, tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+    attn.yield %o, %t : tensor<?x?x32xf32>, tensor<?x?xf32>
+  }
+  %b = attn.cascade (%Q = %q, %K = %k, %O = %a#0, %T = %a#1) where causal over (m, n) align bottom_right : (tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?xf32>) -> tensor<?x?x32xf32> {
+    %s = attn.einsum [h,m,n] = mul(%Q[h,m,e], %K[h,n,e]) reduce add(e) : (tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x?xf32>
+    %u = attn.einsum [h,m,n] = mul(%s[h,m,n], %T[h,m]) : (tensor<?x?x?xf32>, tensor<?x?xf32>) -> tensor<?x?x?xf32>
+    %t = attn.einsum [h,m] = %u[h,m,n] reduce max(n) : (tensor<?x?x?xf32>) -> tensor<?x?xf32>
+    %o = attn.einsum [h,m,f] = mul(%t[h,m], %O[h,m,f]) : (tensor<?x?xf32>, tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+    attn.yield %o : tensor<?x?x32xf32>
+  }
+  return %b : tensor<?x?x32xf32>
+}
+
+// -----
+
+// An extent that no dimension has is not looked for among the ranks.
+// CHECK-LABEL: func @no_such_dimension
+// CHECK: %[[R:.*]] = attn.cascade
+// CHECK: tensor.dim %[[R]]
+func.func @no_such_dimension(%x: tensor<?x8xf32>) -> index {
+  %r = attn.cascade (%X = %x) : (tensor<?x8xf32>) -> tensor<?xf32> {
+    %z = attn.einsum [m] = %X[m,e] reduce max(e) : (tensor<?x8xf32>) -> tensor<?xf32>
+    attn.yield %z : tensor<?xf32>
+  }
+  %before = arith.constant -1 : index
+  %m = tensor.dim %r, %before : tensor<?xf32>
+  return %m : index
+}

@@ -97,6 +97,50 @@ def test_one_attention_reads_another(kernels):
         assert out.tobytes() == again.tobytes()
 
 
+# A sink for each head, applied behind the attention: with the log-sum-exp l of a
+# row, the sink s takes the part 1 - sigmoid(l - s) of its weights.
+SINK_BEHIND = """
+func.func @attention(%q: tensor<?x8x?x40xf32>, %k: tensor<?x2x?x40xf32>, %v: tensor<?x2x?x24xf32>,
+                     %s: tensor<8xf32>) -> (tensor<?x8x?x24xf32>, tensor<?x8x?xf32>) {
+  %a, %l = attn.attention(%q, %k, %v) where causal
+      : (tensor<?x8x?x40xf32>, tensor<?x2x?x40xf32>, tensor<?x2x?x24xf32>)
+      -> (tensor<?x8x?x24xf32>, tensor<?x8x?xf32>)
+  %o = attn.cascade (%A = %a, %L = %l, %S = %s)
+      : (tensor<?x8x?x24xf32>, tensor<?x8x?xf32>, tensor<8xf32>) -> tensor<?x8x?x24xf32> {
+    %r = attn.einsum [b,h,m,f] = map(%A[b,h,m,f], %L[b,h,m], %S[h]) {
+    ^bb0(%x: f32, %y: f32, %z: f32):
+      %one = arith.constant 1.0 : f32
+      %d = arith.subf %z, %y : f32
+      %e = math.exp %d : f32
+      %t = arith.addf %one, %e : f32
+      %w = arith.divf %x, %t : f32
+      attn.yield %w : f32
+    } : (tensor<?x8x?x24xf32>, tensor<?x8x?xf32>, tensor<8xf32>) -> tensor<?x8x?x24xf32>
+    attn.yield %r : tensor<?x8x?x24xf32>
+  }
+  return %o, %l : tensor<?x8x?x24xf32>, tensor<?x8x?xf32>
+}
+"""
+
+
+def test_what_follows_reads_both_results(kernels):
+    """It joins the attention's own loop, which keeps the result that others read."""
+    kernel = kernels.compile(SINK_BEHIND, "sink_behind")
+    assert kernel.phases() <= 1
+    rng = np.random.default_rng(6)
+    for batch, m, n, _ in SIZES:
+        q = rng.standard_normal((batch, 8, m, 40)).astype("f")
+        k = rng.standard_normal((batch, 2, n, 40)).astype("f")
+        v = rng.standard_normal((batch, 2, n, 24)).astype("f")
+        s = rng.standard_normal(8).astype("f")
+        first, lse = attend(q.astype(float), k, v, causal(m, n))
+        with np.errstate(over="ignore"):
+            expected = first / (1 + np.exp(s[:, None, None] - lse[..., None]))
+        out, rows = run(kernel, [q, k, v, s], [expected.shape, lse.shape])
+        close(out, expected)
+        close(rows, lse)
+
+
 MIXED = """
 func.func @attention(%q: tensor<?x4x?x32xf32>, %k: tensor<?x2x?x32xf32>,
                      %v: tensor<?x2x?x32xf32>)

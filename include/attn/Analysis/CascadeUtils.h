@@ -11,6 +11,7 @@
 
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/ShapedOpInterfaces.h"
 
 namespace mlir::attn {
 
@@ -102,6 +103,10 @@ void walkExpression(Value value, Block *map,
 
 /// The ranks on which `value`, computed in the map of `einsum`, depends.
 llvm::SetVector<StringAttr> getExpressionRanks(EinsumOp einsum, Value value);
+
+/// The dimension whose extent `dim` takes, where it is a constant that the
+/// shape has: that another one is wrong shows only when the program runs.
+std::optional<int64_t> getKnownDimension(ShapedDimOpInterface dim);
 
 /// The extent of `rank` among those that a cascade knows, dynamic if it is not.
 int64_t getExtent(const llvm::MapVector<StringAttr, int64_t> &extents,

@@ -6,7 +6,8 @@
 #
 # ===----------------------------------------------------------------------===//
 """Generates cascades, compiles each fused (where the compiler can) and unfused,
-and compares both with the interpreter. All in one process:
+and compares both with the interpreter; so also the function that has several
+cascades in the place of one. All in one process:
 
     python -m attn.generator.campaign --count 200 --seed 7
 
@@ -31,6 +32,7 @@ from ..compiler import CompileError
 from ..in_process import Library
 from ..kernel import Kernel, KernelError
 from . import graphs, skeletons
+from .cuts import cut
 from .ir import Cascade, is_float
 from .laws import used_laws
 from .reduction import reduce_failure, signature
@@ -89,6 +91,7 @@ class Totals:
     cascades: int = 0
     fused: int = 0
     unfused: int = 0
+    cut: int = 0
     executions: int = 0
     sharp: int = 0
     elements: int = 0
@@ -102,7 +105,7 @@ class Totals:
     def text(self) -> str:
         lines = [
             f"{self.cascades} cascades: {self.fused} on the derived fused route, "
-            f"{self.cascades - self.fused} einsum by einsum alone",
+            f"{self.cascades - self.fused} einsum by einsum alone; {self.cut} also in parts",
             f"{self.executions} executions, {self.elements} elements compared, "
             f"{100 * self.sharp // max(1, self.elements)} % of them to 1e-2 or better; "
             f"{self.planted} executions with NaN or infinity at dead points",
@@ -167,6 +170,10 @@ class Campaign:
             derived, _ = self.compiler.run_passes(text, _DERIVE)
             totals.count("laws", *used_laws(cascade, derived))
             self.attempt(index, cascade, text, "unfused", trials)
+        parts = cut(cascade, random.Random(f"{self.seed}:{index}:cut"))
+        if parts:
+            totals.cut += 1
+            self.attempt(index, cascade, parts, "cut", trials)
         self.cover(cascade, fused=not (reasons or refused))
 
     def cover(self, cascade: Cascade, fused: bool):
@@ -200,9 +207,10 @@ class Campaign:
         """Compiles and runs; returns the compiler's remarks, or None on a failure."""
         self.note(index, f"compile {form}")
         output = self.folder / f"cascade-{index}-{form}.so"
+        options = {"optimization": self.level(index), "name": "cascade"}
         try:
             log = self.compiler.compile(
-                text, output, form=form, optimization=self.level(index), name="cascade"
+                text, output, form="unfused" if form == "unfused" else "auto", **options
             )
             kernel = Kernel(output, "cascade")
             output.unlink()
@@ -268,6 +276,7 @@ def main(arguments=None) -> int:
                 {
                     "cascades": totals.cascades,
                     "fused": totals.fused,
+                    "cut": totals.cut,
                     "executions": totals.executions,
                     "sharp": totals.sharp,
                     "elements": totals.elements,

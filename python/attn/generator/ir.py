@@ -419,21 +419,38 @@ class Writer:
             text += f" lengths {' '.join(lengths)}"
         return text
 
-    def text(self) -> str:
+    def operation(self, bound: str, outside: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+        """The cascade as an operation with the results `bound`, which reads the values
+        `outside`, by the names of its inputs; and the values of its results."""
         cascade = self.cascade
         names = [t.name for t in cascade.inputs]
-        outside = ", ".join(f"%in_{n}: {self.type(n)}" for n in names)
-        binding = ", ".join(f"%{n} = %in_{n}" for n in names)
+        binding = ", ".join(f"%{n} = {outside[n]}" for n in names)
         arrow = self.results(cascade.results)
         count = len(cascade.results)
-        bound = "%out" if count == 1 else f"%out:{count}"
-        values = "%out" if count == 1 else ", ".join(f"%out#{i}" for i in range(count))
-        result_types = self.types(cascade.results)
-        head = f"func.func @cascade({outside}) -> {arrow} {{"
+        values = [bound] if count == 1 else [f"{bound}#{i}" for i in range(count)]
+        declared = bound if count == 1 else f"{bound}:{count}"
         mapping = f" {cascade.mapping}" if cascade.mapping else ""
-        op = f"  {bound} = attn.cascade ({binding}){self.clause()}{mapping}"
+        op = f"  {declared} = attn.cascade ({binding}){self.clause()}{mapping}"
         types = f"      : ({self.types(names)}) -> {arrow} {{"
         yields = ", ".join(f"%{n}" for n in cascade.results)
-        lines = [head, op, types, *self.block(cascade.statements, "    ")]
-        lines += [f"    attn.yield {yields} : {result_types}", "  }"]
-        return "\n".join([*lines, f"  return {values} : {result_types}", "}", ""])
+        lines = [op, types, *self.block(cascade.statements, "    ")]
+        lines += [f"    attn.yield {yields} : {self.types(cascade.results)}", "  }"]
+        return lines, dict(zip(cascade.results, values, strict=True))
+
+    def function(self, parts: list[Cascade]) -> str:
+        """The function of this cascade with `parts` of it in its place, each of which
+        reads what those before it give."""
+        outside = {t.name: f"%in_{t.name}" for t in self.cascade.inputs}
+        arguments = ", ".join(f"{outside[n]}: {self.type(n)}" for n in outside)
+        lines = [f"func.func @cascade({arguments}) -> {self.results(self.cascade.results)} {{"]
+        for i, part in enumerate(parts):
+            bound = "%out" if len(parts) == 1 else f"%out_{i}"
+            written, values = Writer(part).operation(bound, outside)
+            lines += written
+            outside |= values
+        results = self.cascade.results
+        values = ", ".join(outside[n] for n in results)
+        return "\n".join([*lines, f"  return {values} : {self.types(results)}", "}", ""])
+
+    def text(self) -> str:
+        return self.function([self.cascade])
