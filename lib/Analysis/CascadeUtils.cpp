@@ -328,6 +328,17 @@ int64_t attn::getExtent(const llvm::MapVector<StringAttr, int64_t> &extents,
   return found == extents.end() ? ShapedType::kDynamic : found->second;
 }
 
+std::optional<int64_t> attn::getFixedStep(CascadeOp cascade) {
+  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
+  std::optional<int64_t> points;
+  cascade.getBody().walk([&](IterateOp iterate) {
+    int64_t extent = getExtent(extents, iterate.getPointAttr());
+    if (!ShapedType::isDynamic(extent) && extent > 0)
+      points = extent;
+  });
+  return points;
+}
+
 StatedExtents::StatedExtents(CascadeOp cascade)
     : extents(cascade.getRankExtents()) {
   Block &body = cascade.getBody().front();

@@ -200,19 +200,6 @@ int64_t attn::chooseRowTile(int64_t laneTile, int64_t elementBits,
   return std::min<int64_t>(8, llvm::bit_floor(static_cast<uint64_t>(rows)));
 }
 
-/// The points of a step where a tensor states them.
-static std::optional<int64_t> getFixedStep(CascadeOp cascade) {
-  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
-  std::optional<int64_t> points;
-  cascade.getBody().walk([&](IterateOp iterate) {
-    auto *found = extents.find(iterate.getPointAttr());
-    if (found != extents.end() && !ShapedType::isDynamic(found->second) &&
-        found->second > 0)
-      points = found->second;
-  });
-  return points;
-}
-
 /// The points of a split of the stream, if it has splits.
 static std::optional<int64_t> getSplitSize(CascadeOp cascade) {
   std::optional<int64_t> size;

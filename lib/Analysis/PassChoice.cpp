@@ -89,6 +89,13 @@ PassChoice attn::comparePassForms(CascadeOp cascade,
                       std::to_string(choice.streamTile) + " points of " + rank;
     return choice;
   }
+  CascadeSpace space = cascade.getSpace();
+  if (space.keyRank == analysis.getRank() && !space.getLists().empty()) {
+    choice.obstacle = "steps over " + rank +
+                      " begin where the entries of its lists do, so that "
+                      "there may be several";
+    return choice;
+  }
   RankRoles roles = assignRankRoles(single);
   if (!roles.lanes) {
     choice.obstacle = "no rank of the cascade can be lanes";

@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/TermRoles.h"
 #include "attn/Support/Debug.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -34,7 +35,7 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
       innerLanes(cascade.getMapping()->getInnerLanes()),
       lane(cascade.getMapping()->getLanes()),
       parallel(cascade.getMapping()->getParallel()),
-      extents(cascade.getRankExtents()) {
+      extents(cascade.getRankExtents()), fixedStep(getFixedStep(cascade)) {
   for (auto op : cascade.getBody().front().getOps<IterateOp>())
     iterate = op;
   if (space.sparsity) {

@@ -184,6 +184,7 @@ private:
   LogicalResult checkPlane(EinsumOp einsum, ErrorFn emit);
   LogicalResult checkSteps(ErrorFn emit);
   LogicalResult checkIterate(ErrorFn emit);
+  LogicalResult checkFixedSteps(ErrorFn emit);
   LogicalResult checkWalk(ErrorFn emit);
   LogicalResult checkPointAtoms(ErrorFn emit);
   LogicalResult checkResult(Value result, ErrorFn emit);
@@ -430,6 +431,8 @@ private:
   SmallVector<StringAttr> parallel;
   IterateOp iterate;
   llvm::MapVector<StringAttr, int64_t> extents;
+  /// The points of a step, where the cascade's tensors state them.
+  std::optional<int64_t> fixedStep;
 
   // The item being emitted. Rows and points are those of the item's plane.
   SmallVector<Value> coordinates;

@@ -370,6 +370,30 @@ LogicalResult CascadeTiler::checkIterate(ErrorFn emit) {
   return success();
 }
 
+/// A step whose points are fixed is not made of others: lists begin steps
+/// where their entries do, and a walk in another order than that of the keys
+/// has the same steps only where there is one.
+LogicalResult CascadeTiler::checkFixedSteps(ErrorFn emit) {
+  if (!fixedStep || iterate.getParentAttr() != space.keyRank)
+    return success();
+  int64_t keys = attn::getExtent(extents, space.keyRank);
+  bool isOnlyStep = !ShapedType::isDynamic(keys) && keys <= *fixedStep;
+  bool walksPieces =
+      isa_and_nonnull<BlocksAttr>(listAtom) || !cuts.empty() || visitsRanges;
+  bool reorders = walksLists() || space.isPacked() || grid || residues > 1 ||
+                  isPermuted(space.keyRank);
+  if (!walksPieces && (isOnlyStep || !reorders))
+    return success();
+  return emit(iterate) << "has steps of " << *fixedStep
+                       << " points, which its tensors state, but "
+                       << (walksLists()       ? "lists"
+                           : space.isPacked() ? "segments"
+                           : grid             ? "boxes"
+                           : residues > 1     ? "remainders"
+                                              : "orders")
+                       << " say where steps begin";
+}
+
 /// Items are tiles of segments, or of the rows that share a list.
 LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
   // Steps that begin anywhere would give a row other partial sums beside other
@@ -427,6 +451,8 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
       1)
     return emit(cascade) << "more than one streamed pass";
   if (iterate && failed(checkIterate(emit)))
+    return failure();
+  if (iterate && failed(checkFixedSteps(emit)))
     return failure();
   if (failed(checkPermutations(emit)) || failed(checkWalk(emit)) ||
       failed(checkPointAtoms(emit)))

@@ -72,11 +72,12 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   // Steps begin and end on whole register tiles: a contraction over a few
   // dead keys is cheaper than one that takes the live ones row by row.
   // Points that are lanes begin on whole vectors: which partial sum a key falls
-  // into then does not depend on the other rows of the tile.
-  int64_t rows = takesWholeSteps ? cascade.getMapping()->getStreamTile()
-                 : innerLanes
-                     ? kMostLanes
-                     : std::max(cascade.getMapping()->getRowTile(), keyUnit);
+  // into then does not depend on the other rows of the tile. A step whose
+  // points are fixed is one step, whichever pieces of the plan reach into it.
+  int64_t rows =
+      takesWholeSteps || fixedStep ? cascade.getMapping()->getStreamTile()
+      : innerLanes                 ? kMostLanes
+                   : std::max(cascade.getMapping()->getRowTile(), keyUnit);
   Value unit = arith::ConstantIndexOp::create(builder, loc, rows);
   Value rest = arith::ConstantIndexOp::create(builder, loc, rows - 1);
   SmallVector<KeyInterval> intervals;

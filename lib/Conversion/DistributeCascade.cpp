@@ -45,6 +45,10 @@ private:
     SmallVector<OpFoldResult> offsets, sizes, strides;
   };
   Slice getSlice(OpBuilder &at, Value tensor, Value whole, ValueRange point);
+  bool isAmbiguous(Value tensor);
+  Value extract(Value argument, Value input, ValueRange point);
+  void insert(Value yielded, Value result, Value output, ValueRange point,
+              scf::ForallOp forall);
   void clone(Block &from, OpBuilder &to);
 
   CascadeOp cascade;
@@ -210,6 +214,80 @@ CascadeDistributor::Slice CascadeDistributor::getSlice(OpBuilder &at,
   return slice;
 }
 
+/// Whether a dimension of a point is one behind another that stays. A slice
+/// that drops dimensions says only of which type it is, and upstream takes the
+/// first of extent 1 for those that it drops.
+bool CascadeDistributor::isAmbiguous(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  bool staysUnit = false;
+  for (auto [rank, size] : llvm::zip(getDimensions(tensor), type.getShape())) {
+    bool isPoint = rank && isDistributed(rank);
+    if (isPoint && staysUnit)
+      return true;
+    staysUnit |= !isPoint && size == 1;
+  }
+  return false;
+}
+
+/// The dimensions of `type` in groups of one that is not of extent 1 each, if
+/// there is any.
+static SmallVector<ReassociationIndices> groupUnits(RankedTensorType type) {
+  SmallVector<ReassociationIndices> groups;
+  ReassociationIndices leading;
+  for (auto [dim, size] : llvm::enumerate(type.getShape())) {
+    if (size != 1) {
+      leading.push_back(dim);
+      groups.push_back(std::exchange(leading, {}));
+    } else if (groups.empty()) {
+      leading.push_back(dim);
+    } else {
+      groups.back().push_back(dim);
+    }
+  }
+  return groups;
+}
+
+static RankedTensorType dropUnits(RankedTensorType type) {
+  SmallVector<int64_t> shape(type.getShape());
+  llvm::erase(shape, 1);
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
+/// What belongs to the point of `input`, which is `argument` for all points.
+Value CascadeDistributor::extract(Value argument, Value input,
+                                  ValueRange point) {
+  Location loc = cascade.getLoc();
+  Slice slice = getSlice(builder, argument, input, point);
+  RankedTensorType type = getPointType(argument);
+  if (!isAmbiguous(argument))
+    return tensor::ExtractSliceOp::create(
+        builder, loc, type, input, slice.offsets, slice.sizes, slice.strides);
+  Value part =
+      tensor::ExtractSliceOp::create(builder, loc, dropUnits(type), input,
+                                     slice.offsets, slice.sizes, slice.strides);
+  SmallVector<OpFoldResult> sizes;
+  for (auto [rank, size] : llvm::zip(getDimensions(argument), slice.sizes))
+    if (!rank || !isDistributed(rank))
+      sizes.push_back(size);
+  return tensor::ExpandShapeOp::create(builder, loc, type, part,
+                                       groupUnits(type), sizes);
+}
+
+/// Puts `result`, which is `yielded` for one point, into `output`.
+void CascadeDistributor::insert(Value yielded, Value result, Value output,
+                                ValueRange point, scf::ForallOp forall) {
+  Location loc = cascade.getLoc();
+  OpBuilder before(forall.getTerminator());
+  Slice slice = getSlice(before, yielded, output, point);
+  if (isAmbiguous(yielded)) {
+    auto type = cast<RankedTensorType>(result.getType());
+    result = tensor::CollapseShapeOp::create(before, loc, dropUnits(type),
+                                             result, groupUnits(type));
+  }
+  tensor::ParallelInsertSliceOp::create(
+      builder, loc, result, output, slice.offsets, slice.sizes, slice.strides);
+}
+
 void CascadeDistributor::clone(Block &from, OpBuilder &to) {
   for (Operation &op : from.without_terminator()) {
     auto einsum = dyn_cast<EinsumOp>(op);
@@ -285,12 +363,8 @@ void CascadeDistributor::run() {
   SmallVector<Value> inputs;
   SmallVector<Type> types;
   for (auto [argument, input] :
-       llvm::zip(body.getArguments(), cascade.getInputs())) {
-    Slice slice = getSlice(builder, argument, input, point);
-    inputs.push_back(tensor::ExtractSliceOp::create(
-        builder, loc, getPointType(argument), input, slice.offsets, slice.sizes,
-        slice.strides));
-  }
+       llvm::zip(body.getArguments(), cascade.getInputs()))
+    inputs.push_back(extract(argument, input, point));
   for (Value yielded : cascade.getYielded())
     types.push_back(getPointType(yielded));
   CascadeSpace space = cascade.getSpace();
@@ -331,13 +405,8 @@ void CascadeDistributor::run() {
   builder.setInsertionPointToEnd(forall.getTerminator().getBody());
   for (auto [old, result, output] :
        llvm::zip(cascade.getYielded(), created.getResults(),
-                 forall.getRegionOutArgs())) {
-    OpBuilder before(forall.getTerminator());
-    Slice slice = getSlice(before, old, output, point);
-    tensor::ParallelInsertSliceOp::create(builder, loc, result, output,
-                                          slice.offsets, slice.sizes,
-                                          slice.strides);
-  }
+                 forall.getRegionOutArgs()))
+    insert(old, result, output, point, forall);
   for (auto [result, output, old] :
        llvm::zip(forall.getResults(), outputs, cascade.getResults())) {
     Value value = result;

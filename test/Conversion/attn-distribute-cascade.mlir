@@ -75,3 +75,24 @@ func.func @segments(%s: tensor<2x?x?xf32>, %x: tensor<2x?xi32>) -> tensor<2x?xf3
   }
   return %o : tensor<2x?xf32>
 }
+
+// -----
+
+// Where a dimension of extent 1 stays in front of one that falls away, all of
+// them fall away, and those that stay come back: upstream folds slices to the
+// type whose first dimensions of extent 1 fell away.
+// CHECK-LABEL: func.func private @units_phase0(
+// CHECK: scf.forall (%[[B:.*]]) in (5)
+// CHECK: %[[P:.*]] = tensor.extract_slice %{{.*}}[0, 0, 0, %[[B]]] [%[[N:.*]], 1, %[[M:.*]], 1] [1, 1, 1, 1] : tensor<?x1x?x5xf32> to tensor<?x?xf32>
+// CHECK: tensor.expand_shape %[[P]] {{\[}}[0, 1], [2]] output_shape [%[[N]], 1, %[[M]]] : tensor<?x?xf32> into tensor<?x1x?xf32>
+// CHECK: %[[R:.*]] = attn.cascade
+// CHECK: %[[C:.*]] = tensor.collapse_shape %[[R]] {{\[}}[0, 1]] : tensor<1x?xf32> into tensor<?xf32>
+// CHECK: tensor.parallel_insert_slice %[[C]] into %{{.*}}[0, %[[B]], 0] [1, 1, %{{.*}}] [1, 1, 1] : tensor<?xf32> into tensor<1x5x?xf32>
+func.func @units(%x: tensor<?x1x?x5xf32>, %y: tensor<5x?xf32>) -> tensor<1x5x?xf32> {
+  %o = attn.cascade (%X = %x, %Y = %y) : (tensor<?x1x?x5xf32>, tensor<5x?xf32>) -> tensor<1x5x?xf32> {
+    %z = attn.einsum [b,n] = mul(%Y[b,n], %Y[b,n]) : (tensor<5x?xf32>, tensor<5x?xf32>) -> tensor<5x?xf32>
+    %r = attn.einsum [g,b,m] = mul(%X[n,g,m,b], %z[b,n]) reduce add(n) : (tensor<?x1x?x5xf32>, tensor<5x?xf32>) -> tensor<1x5x?xf32>
+    attn.yield %r : tensor<1x5x?xf32>
+  }
+  return %o : tensor<1x5x?xf32>
+}

@@ -547,3 +547,30 @@ func.func @a_huge_tile(%s: tensor<1125899906842624xf32>, %t: tensor<?x1152921504
   }
   return %o : tensor<?x1125899906842624xf32>
 }
+
+// -----
+
+// Blocks of a list are steps of their own.
+func.func @stated_steps_of_lists(%s: tensor<?x64xf32>, %x: tensor<?xi32>, %i: tensor<?xi32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %X = %x, %I = %i) where blocks(32, 32, %X[], %I[]) over (m, n) align bottom_right
+      mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
+      : (tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?xf32> {
+    %z = attn.einsum [m] = map() {
+      %c = arith.constant 0.0 : f32
+      attn.yield %c : f32
+    } : () -> tensor<?xf32>
+    // expected-error @below {{has steps of 32 points, which its tensors state, but lists say where steps begin}}
+    %r = attn.iterate n1 of n by n0 init(%z : tensor<?xf32>) {
+    ^bb0(%c: tensor<?xf32>):
+      %t = attn.einsum [m,n0] = map(%S[m,n1*N0+n0]) {
+      ^bb0(%a: f32):
+        attn.yield %a : f32
+      } : (tensor<?x64xf32>) -> tensor<?x32xf32>
+      %x1 = attn.einsum [m] = %t[m,n0] reduce add(n0) : (tensor<?x32xf32>) -> tensor<?xf32>
+      %y = attn.einsum [m] = add(%x1[m], %c[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %y : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

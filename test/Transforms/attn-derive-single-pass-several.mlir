@@ -19,6 +19,8 @@
 // DYNAMIC: dynamic.mlir:{{.*}}: error: 'attn.cascade' op cannot make several passes over one resident tile: the extent of 'n' is not known when the kernel is compiled, so no step is sure to cover it
 // RUN: not attn-opt %t/long.mlir --attn-derive-single-pass=passes=several 2>&1 | FileCheck %s --check-prefix=LONG
 // LONG: error: 'attn.cascade' op cannot make several passes over one resident tile: the tile of every point of 'n' takes 12582912 bytes, more than half of the second level of cache (1048576 bytes)
+// RUN: not attn-opt %t/lists.mlir --attn-derive-single-pass=passes=several 2>&1 | FileCheck %s --check-prefix=LISTS
+// LISTS: error: 'attn.cascade' op cannot make several passes over one resident tile: steps over 'n' begin where the entries of its lists do, so that there may be several
 // RUN: not attn-opt %t/softmax.mlir --attn-derive-single-pass=passes=several "--attn-choose-mapping=stream-tile=64" 2>&1 | FileCheck %s --check-prefix=TILE
 // TILE: error: 'attn.cascade' op cannot be mapped: the stream tile is 64, but the cascade's tensors fix steps of 96 points
 
@@ -84,6 +86,22 @@ func.func @sum(%s: tensor<?x96xf32>, %v: tensor<96x8xf32>) -> tensor<?x8xf32> {
     attn.yield %r : tensor<?x8xf32>
   }
   return %o : tensor<?x8xf32>
+}
+
+//--- lists.mlir
+func.func @softmax(%s: tensor<?x96xf32>, %i: tensor<?x?xi32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %I = %i) where indices(16, %I[]) over (m, n) align bottom_right : (tensor<?x96xf32>, tensor<?x?xi32>) -> tensor<?xf32> {
+    %x = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x96xf32>) -> tensor<?xf32>
+    %w = attn.einsum [m,n] = map(%S[m,n], %x[m]) {
+    ^bb0(%a: f32, %b: f32):
+      %c = arith.subf %a, %b : f32
+      %e = math.exp %c : f32
+      attn.yield %e : f32
+    } : (tensor<?x96xf32>, tensor<?xf32>) -> tensor<?x96xf32>
+    %r = attn.einsum [m] = %w[m,n] reduce add(n) : (tensor<?x96xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
 }
 
 //--- invalid.mlir

@@ -27,6 +27,34 @@ def call(kernel, inputs, *outputs):
     return arrays[0] if len(arrays) == 1 else arrays
 
 
+# Of the gate of weights one dimension of extent 1 stays for a point of batch and
+# heads, behind it one falls away.
+GATED = """
+func.func @attention(%q: tensor<3x1x?x8xf32>, %k: tensor<3x1x?x8xf32>, %v: tensor<3x1x?x5xf32>,
+                     %g: tensor<?x1x?x3xf32>, %w: tensor<3x1x?x8xf32>) -> tensor<3x1x?x5xf32> {
+  %o = attn.attention(%q, %k, %v)
+      gate score sigmoid(%g[n, h, m, b] : tensor<?x1x?x3xf32>)
+      gate key tanh(%w[b, k, n, e] : tensor<3x1x?x8xf32>)
+      : (tensor<3x1x?x8xf32>, tensor<3x1x?x8xf32>, tensor<3x1x?x5xf32>) -> tensor<3x1x?x5xf32>
+  return %o : tensor<3x1x?x5xf32>
+}
+"""
+
+
+def test_a_point_keeps_dimensions_of_one(kernels, seed):
+    kernel = kernels.compile(GATED, "gated", UNFUSED)
+    rng = np.random.default_rng([seed, 7])
+    for m, n in ((1, 1), (2, 3), (17, 65)):
+        shapes = (3, 1, m, 8), (3, 1, n, 8), (3, 1, n, 5), (n, 1, m, 3), (3, 1, n, 8)
+        q, k, v, g, w = (rng.standard_normal(shape).astype("f") for shape in shapes)
+        s = np.einsum("bhme,bhne->bhmn", q.astype(float), k * np.tanh(w)) / np.sqrt(8)
+        s /= 1 + np.exp(-np.transpose(g, (3, 1, 2, 0)).astype(float))
+        p = np.exp(s)
+        expected = p / p.sum(axis=-1, keepdims=True) @ v
+        out = call(kernel, [q, k, v, g, w], (expected.shape, "f"))
+        assert np.abs(out - expected).max() < 2e-5
+
+
 # The running maximum and sum of a row in one pass, as an iteration.
 ITERATION = """
 func.func @attention(%s: tensor<?x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {

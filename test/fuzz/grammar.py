@@ -427,6 +427,58 @@ def chain(function):
     return [*second.results, *dice.some(first.results)]
 
 
+def follow(function):
+    """A merge or a cascade reads what one attention gives, and others may, too."""
+    dice = function.dice
+    first = Attention(function)
+    (out, out_type), *sums = first.results
+    bound = function.fresh()
+    if sums and dice.chance(0.4):
+        lse, lse_type = sums[0]
+        count = dice.int(1, 2)
+        types = ", ".join([out_type] * count + [lse_type] * count)
+        function.lines.append(
+            f"{bound} = attn.merge({', '.join([out] * count)}) lse({', '.join([lse] * count)})\n"
+            f"      : ({types}) -> {out_type}"
+        )
+        return [(bound, out_type), *dice.some(first.results)]
+    extents = [first.extents[rank] for rank in "bhmf"]
+    gate = tensor(extents, first.element)
+    inputs = [("%O", out, out_type), *(("%L", *one) for one in sums)]
+    if dice.chance(0.4):
+        inputs.append(("%G", function.argument(gate), gate))
+    names = dice.pick("bhmf", "bhmf", "xyzw", "mhbn", "bhnm")
+    types = {name: kind for name, _, kind in inputs}
+
+    def access(name):
+        ranks = names[:3] if name == "%L" else names
+        return f"{name}[{','.join(dice.some(ranks) if dice.errs() else ranks)}]"
+
+    last, lines = inputs[0][0], []
+    for i, (name, _, kind) in enumerate(inputs[1:]):
+        types[f"%z{i}"] = gate
+        operation = dice.pick("mul", "add", "max")
+        lines.append(
+            f"%z{i} = attn.einsum [{','.join(names)}] = {operation}({access(last)}, {access(name)})"
+            f" : ({types[last]}, {kind}) -> {gate}"
+        )
+        last = f"%z{i}"
+    if not lines or dice.chance(0.3):
+        types["%t"] = tensor(extents[:3], first.compute)
+        lines.append(
+            f"%t = attn.einsum [{','.join(names[:3])}] = {access(last)}"
+            f" reduce {dice.pick('add', 'max')}({names[3]}) : ({types[last]}) -> {types['%t']}"
+        )
+        last = "%t"
+    bindings = ", ".join(f"{name} = {value}" for name, value, _ in inputs)
+    body = "".join(f"    {line}\n" for line in lines)
+    function.lines.append(
+        f"{bound} = attn.cascade ({bindings}) : ({', '.join(kind for _, _, kind in inputs)})"
+        f" -> {types[last]} {{\n{body}    attn.yield {last} : {types[last]}\n  }}"
+    )
+    return [(bound, types[last]), *dice.some(first.results)]
+
+
 def module(seed):
     """A module and whether it was meant to be well typed."""
     dice = Dice(seed)
@@ -440,7 +492,7 @@ def module(seed):
         elif kind == 5:
             results = merge(function)
         elif kind == 6:
-            results = chain(function) if dice.chance(0.5) else mix(function)
+            results = dice.pick(chain, mix, follow)(function)
         else:
             results = cascades.emit(function, sparsity)
         functions.append(function.text(results))

@@ -112,6 +112,10 @@ std::optional<int64_t> getKnownDimension(ShapedDimOpInterface dim);
 int64_t getExtent(const llvm::MapVector<StringAttr, int64_t> &extents,
                   StringAttr rank);
 
+/// The points of a step where a tensor states them: no other partition of the
+/// rank need give the same (CL-4).
+std::optional<int64_t> getFixedStep(CascadeOp cascade);
+
 /// What a cascade says about the extents of its ranks: a rewriting must not
 /// lose what the ranks that are left need to be known.
 struct StatedExtents {
