@@ -560,7 +560,7 @@ func.func @stated_steps_of_lists(%s: tensor<?x64xf32>, %x: tensor<?xi32>, %i: te
       attn.yield %c : f32
     } : () -> tensor<?xf32>
     // expected-error @below {{has steps of 32 points, which its tensors state, but lists say where steps begin}}
-    %r = attn.iterate n1 of n by n0 init(%z : tensor<?xf32>) {
+    %r = attn.iterate n1 of n by n0 init(%z : tensor<?xf32>) plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (s1)>, full = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (s1)>, nonnegative = affine_map<(d0, d1)[s0, s1] -> (0)>> {
     ^bb0(%c: tensor<?xf32>):
       %t = attn.einsum [m,n0] = map(%S[m,n1*N0+n0]) {
       ^bb0(%a: f32):
