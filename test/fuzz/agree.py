@@ -65,6 +65,12 @@ def rounding(text: str) -> float:
     return max(ALLOWED[kind] for kind in kinds)
 
 
+def may_overflow(text: str) -> bool:
+    """Whether numbers are so large or small that the order of operations decides
+    (NU-6), or an operation may assume that there is no infinity."""
+    return "fastmath" in text or re.search(r"e[+-]?[34]\d\b", text) is not None
+
+
 class Operands:
     """Extents and inputs of a kernel: permutations and offsets as its checks want
     them, other integers small."""
@@ -151,7 +157,7 @@ class Campaign:
                 operands = Operands(kernels["auto"], checks, f"{self.seed}.{index}.{trial}")
             except MemoryError:
                 continue
-            reason = self.judge(kernels, operands, rounding(text), "fastmath" in text)
+            reason = self.judge(kernels, operands, rounding(text), may_overflow(text))
             if reason:
                 path = self.folder / f"failure-{self.seed}-{index}.mlir"
                 path.write_text(text)
@@ -167,9 +173,9 @@ class Campaign:
         output.unlink()
         return kernel
 
-    def judge(self, kernels: dict[str, Kernel], operands: Operands, relative, may_assume):
+    def judge(self, kernels: dict[str, Kernel], operands: Operands, relative, may_overflow):
         """Why the two disagree by more than the `relative` error of their roundings, or
-        None. They `may_assume` that nothing is infinite."""
+        None. Where they `may_overflow`, the fused form may where the other does not."""
         results, errors = {}, {}
         for form, kernel in kernels.items():
             try:
@@ -184,17 +190,17 @@ class Campaign:
         moved = operands.run(kernels["unfused"], operands.moved())
         self.counts["executions"] += 3
         for i, arrays in enumerate(zip(results["auto"], results["unfused"], moved, strict=True)):
-            reason = self.compare(*arrays, relative, may_assume)
+            reason = self.compare(*arrays, relative, may_overflow)
             if reason:
                 return f"result {i}: {reason}; extents {operands.extents}"
         return None
 
-    def compare(self, fused, unfused, moved, relative, may_assume) -> str | None:
+    def compare(self, fused, unfused, moved, relative, may_overflow) -> str | None:
         fused, unfused, moved = (x.astype(np.float64) for x in (fused, unfused, moved))
         with np.errstate(all="ignore"):
             change = np.abs(moved - unfused)
             judged = np.isfinite(unfused) & np.isfinite(moved) & (np.abs(unfused) < 1e6)
-            if may_assume:
+            if may_overflow:
                 judged &= np.isfinite(fused)
             typical = np.median(np.abs(unfused[judged])) if judged.any() else 0
             most = change[judged].max(initial=0)
