@@ -8,22 +8,20 @@
 
 #include "RankReduction.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/SmallBitVector.h"
 
 using namespace mlir;
 using namespace mlir::attn;
 
 /// The dimensions that the shape of the result lacks. Between two of size 1
-/// with nothing else between them the choice is free.
+/// with nothing else between them the choice is free. A size that is a value is
+/// dynamic in the type, even if it is a constant.
 static llvm::SmallBitVector getDroppedByShape(memref::SubViewOp view) {
   ArrayRef<int64_t> left = view.getType().getShape();
-  SmallVector<OpFoldResult> sizes = view.getMixedSizes();
+  ArrayRef<int64_t> sizes = view.getStaticSizes();
   llvm::SmallBitVector dropped(sizes.size());
   for (auto [dim, size] : llvm::enumerate(sizes)) {
-    int64_t known =
-        getConstantIntValue(size).value_or(int64_t(ShapedType::kDynamic));
-    if (!left.empty() && left.front() == known)
+    if (!left.empty() && left.front() == size)
       left = left.drop_front();
     else
       dropped.set(dim);

@@ -49,6 +49,7 @@ struct ChooseFormPass : attn::impl::AttnChooseFormBase<ChooseFormPass> {
       function.walk([](CascadeOp cascade) { cascade.removeMappingAttr(); });
       return;
     }
+    eraseDeadOps(function);
     // Every cascade is tried in a function of its own, so that it can be left
     // as it is: it may become several, one for each pass.
     SmallVector<CascadeOp> cascades(function.getOps<CascadeOp>());
@@ -77,9 +78,19 @@ struct ChooseFormPass : attn::impl::AttnChooseFormBase<ChooseFormPass> {
     scratch.erase();
     if (failedToMap)
       signalPassFailure();
+    // Those of which a cascade has dropped the last input that they gave.
+    eraseDeadOps(function);
   }
 
 private:
+  /// Erases what nobody reads: a cascade without a result is no phase.
+  static void eraseDeadOps(func::FuncOp function) {
+    for (Operation &op :
+         llvm::make_early_inc_range(llvm::reverse(function.front())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+
   /// What maps the cascades takes the options of the whole route.
   void setOptions(AttnToLLVMOptions &options) const {
     options.form = form;

@@ -20,18 +20,22 @@ import pytest
 from runner import Counter
 
 ROOT = Path(__file__).resolve().parents[2]
-COUNTS = {"quick": 15, "default": 120, "full": 1200}
+COUNTS = {
+    "cpu": {"quick": 15, "default": 120, "full": 1200},
+    "gpu": {"quick": 5, "default": 60, "full": 600},
+}
 # Continuous integration tries the same ones in every run.
 PINNED = {"default": 5}
 
 
 @pytest.mark.long
-def test_forms_of_random_operators_agree(tier, seed, tmp_path):
-    count, seed = COUNTS[tier], PINNED.get(tier, seed)
+@pytest.mark.parametrize("target", COUNTS)
+def test_forms_of_random_operators_agree(target, tier, seed, tmp_path):
+    count, seed = COUNTS[target][tier], PINNED.get(tier, seed)
     environment = dict(os.environ, PYTHONPATH=str(ROOT / "python"), OPENBLAS_NUM_THREADS="1")
     command = [
         sys.executable, str(ROOT / "test" / "fuzz" / "agree.py"), "--count", str(count),
-        "--seed", str(seed), "--folder", str(tmp_path),
+        "--seed", str(seed), "--folder", str(tmp_path), *(["--gpu"] if target == "gpu" else []),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=3600)
     journal = tmp_path / "journal.json"

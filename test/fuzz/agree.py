@@ -7,13 +7,14 @@
 # ===----------------------------------------------------------------------===//
 """Compiles random operators of grammar.py fused and einsum by einsum, runs both on
 the same random operands, and compares what they give. The two share nothing behind
-the expansion of an operator to a cascade.
+the expansion of an operator to a cascade. With --gpu the first is a kernel of a GPU,
+which the simulator runs.
 
 How far they may be apart is measured: the unfused kernel runs again on operands that
 are moved by more than a rounding, and a result may differ by a multiple of what that
 changes. Results that are no number, or huge, say nothing and are not judged.
 
-    PYTHONPATH=python python test/fuzz/agree.py --count 100 --seed 7
+    PYTHONPATH=python python test/fuzz/agree.py --count 100 --seed 7 [--gpu]
 """
 
 from __future__ import annotations
@@ -29,14 +30,16 @@ from pathlib import Path
 
 import ml_dtypes
 import numpy as np
-from attn.compiler import CompileError
+from attn.compiler import CompileError, compile_file
 from attn.in_process import Library
 from attn.kernel import Kernel, KernelError
+from attn.simulator import SimulatedKernel, SimulatorError
 from grammar import Attention, Function, chain, follow, merge, mix
 from scalars import Dice
 
-EXTENTS = (1, 2, 3, 5, 16, 17, 33, 40, 63, 64, 65, 70, 100)
-MOST_ELEMENTS = 3_000_000
+# Extents of dynamic ranks, and elements of a tensor: a simulated GPU is slow.
+EXTENTS = {False: (1, 2, 3, 5, 16, 17, 33, 40, 63, 64, 65, 70, 100), True: (1, 2, 5, 16, 20, 33)}
+MOST_ELEMENTS = {False: 3_000_000, True: 30_000}
 # By how much operands are moved, and what is allowed beside the change.
 MOVED = {ml_dtypes.bfloat16: 2e-2, np.float16: 3e-3, np.float32: 1e-4, np.float64: 1e-6}
 ALLOWED = {"bf16": 2e-2, "f16": 4e-3, "f32": 1e-4, "f64": 1e-7}
@@ -69,22 +72,23 @@ def is_wild(text: str) -> bool:
     """Whether numbers are so large or small that the order of operations decides
     (NU-6), or an operation may assume that there is no infinity: such operators run,
     and what they give is not compared."""
-    return "fastmath" in text or re.search(r"e[+-]?[34]\d\b", text) is not None
+    return re.search(r"fastmath|0x7F[8F]|e[+-]?[34]\d\b", text) is not None
 
 
 class Operands:
     """Extents and inputs of a kernel: permutations and offsets as its checks want
     them, other integers small."""
 
-    def __init__(self, kernel: Kernel, checks: dict[int, tuple[str, str]], seed: str):
+    def __init__(self, kernel: Kernel, checks: dict[int, tuple[str, str]], seed: str, gpu: bool):
         self.choices = random.Random(seed)
         self.rng = np.random.default_rng([*seed.encode()])
-        self.extents = {name: self.choices.choice(EXTENTS) for name in kernel.symbols}
+        self.extents = {name: self.choices.choice(EXTENTS[gpu]) for name in kernel.symbols}
         self.inputs = []
+        for tensor in kernel.tensors:
+            if np.prod(tensor.shape(self.extents), dtype=np.int64) > MOST_ELEMENTS[gpu]:
+                raise MemoryError
         for i, tensor in enumerate(kernel.inputs):
             shape = tensor.shape(self.extents)
-            if np.prod(shape, dtype=np.int64) > MOST_ELEMENTS:
-                raise MemoryError
             values = self.draw(shape, np.dtype(tensor.dtype), *checks.get(i, ("", "")))
             self.inputs.append(np.asarray(values, dtype=tensor.dtype).reshape(shape))
 
@@ -127,8 +131,8 @@ class Operands:
 
 
 class Campaign:
-    def __init__(self, seed: str, folder: Path):
-        self.seed, self.folder = seed, folder
+    def __init__(self, seed: str, folder: Path, gpu: bool = False):
+        self.seed, self.folder, self.gpu = seed, folder, gpu
         self.folder.mkdir(parents=True, exist_ok=True)
         self.compiler = Library()
         self.counts, self.failures = Counter(), []
@@ -147,24 +151,49 @@ class Campaign:
             described, _ = self.compiler.run_passes(
                 text, "builtin.module(attn-describe-kernel)"
             )  # fmt: skip
-            kernels = {form: self.compile(index, text, form) for form in ("auto", "unfused")}
+            unfused = self.compile(index, text, "unfused")
         except CompileError:
             # The grammar makes some that verify and that no kernel can be of.
             self.counts["refused"] += 1
             return
-        wild = is_wild(text)
+        try:
+            fused = self.compile_gpu(index, text) if self.gpu else self.compile(index, text, "auto")
+        except CompileError as error:
+            if "which have no libm" in str(error):
+                self.counts["refused"] += 1
+            else:
+                self.fail(index, text, f"only one form compiles: {error}")
+            return
+        relative = None if is_wild(text) else rounding(text)
         checks = {int(n): (kind, extent) for extent, kind, n in _CHECK.findall(described)}
-        for trial in range(2):
+        for trial in range(1 if self.gpu else 2):
+            seed = f"{self.seed}.{index}.{trial}"
             try:
-                operands = Operands(kernels["auto"], checks, f"{self.seed}.{index}.{trial}")
+                operands = Operands(unfused, checks, seed, self.gpu)
             except MemoryError:
                 continue
-            reason = self.judge(kernels, operands, None if wild else rounding(text))
+            reason = self.judge({"fused": fused, "unfused": unfused}, operands, relative)
             if reason:
-                path = self.folder / f"failure-{self.seed}-{index}.mlir"
-                path.write_text(text)
-                self.failures.append(f"{path}, trial {trial}: {reason}")
+                self.fail(index, text, f"trial {trial}: {reason}")
                 return
+
+    def fail(self, index: int, text: str, reason: str):
+        path = self.folder / f"failure-{self.seed}-{index}.mlir"
+        path.write_text(text)
+        self.failures.append(f"{path}: {reason}")
+
+    def compile_gpu(self, index: int, text: str) -> SimulatedKernel:
+        source = self.folder / f"operator-{index}.mlir"
+        source.write_text(text)
+        ptx = source.with_suffix(".ptx")
+        log = compile_file(source, ptx, "kernel", ["--target=nvvm", "--chip=sm_80"])
+        self.counts["fused"] += "compiled unfused" not in log
+        self.counts["on tensor cores"] += "mma.sync" in ptx.read_text()
+        kernel = SimulatedKernel(ptx, ptx.with_suffix(".json"))
+        kernel.seed = index
+        for file in (source, ptx, ptx.with_suffix(".json")):
+            file.unlink()
+        return kernel
 
     def compile(self, index: int, text: str, form: str) -> Kernel:
         output = self.folder / f"operator-{index}-{form}.so"
@@ -182,6 +211,8 @@ class Campaign:
         for form, kernel in kernels.items():
             try:
                 results[form] = operands.run(kernel, operands.inputs)
+            except SimulatorError as error:
+                return f"the simulator found: {error}; extents {operands.extents}"
             except KernelError as error:
                 errors[form] = str(error)
         if len(errors) == 1:
@@ -191,7 +222,7 @@ class Campaign:
             return None
         moved = operands.run(kernels["unfused"], operands.moved())
         self.counts["executions"] += 3
-        for i, arrays in enumerate(zip(results["auto"], results["unfused"], moved, strict=True)):
+        for i, arrays in enumerate(zip(results["fused"], results["unfused"], moved, strict=True)):
             reason = self.compare(*arrays, relative) if relative else None
             if reason:
                 return f"result {i}: {reason}; extents {operands.extents}"
@@ -225,12 +256,13 @@ def main(arguments=None) -> int:
     parser.add_argument("--seed", default="0")
     parser.add_argument("--folder", type=Path, default=Path("operators"))
     parser.add_argument("--print", action="store_true", help="print the first one, run nothing")
+    parser.add_argument("--gpu", action="store_true", help="kernels of a simulated GPU")
     options = parser.parse_args(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if options.print:
         print(generate(f"{options.seed}.{options.first}"), end="")
         return 0
-    campaign = Campaign(options.seed, options.folder)
+    campaign = Campaign(options.seed, options.folder, options.gpu)
     campaign.run(options.count, options.first)
     print(json.dumps({"counts": campaign.counts, "failures": campaign.failures}))
     return 1 if campaign.failures else 0

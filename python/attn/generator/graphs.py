@@ -30,7 +30,9 @@ from .ir import (
     split,
 )  # fmt: skip
 
-PARTITIONS = ("running", "softmax", "recurrence", "prefix", "nested", "tiles", "weighted")
+PARTITIONS = (
+    "running", "softmax", "recurrence", "prefix", "nested", "tiles", "weighted", "stated",
+)  # fmt: skip
 _INTEGER_TYPES = ("i32", "i32", "i64")
 
 
@@ -402,6 +404,27 @@ class Partition:
                 self.rows, [self.tile(self.s), weight], body, ("add", [self.n0]), self.type
             )
             return [b.simple("addf", self.rows, [old, new], None, self.type)]
+
+        return self.loop([self.start(self.rows, 0.0)], step)
+
+    def make_stated(self):
+        """What a step makes states its points: the squares of their sums are summed."""
+        b = self.b
+        b.extents[self.n0] = self.rng.choice((4, 7, 16, 24, 32, 40, 64))
+
+        def step(old):
+            points = b.apply(
+                [*self.rows, self.n0], [self.tile(self.s)], lambda w, x: b.tame(w, x, 1), None,
+                self.type,
+            )  # fmt: skip
+            new = b.simple("", self.rows, [points], ("add", [self.n0]), self.type)
+            return [
+                b.apply(
+                    self.rows, [old, new],
+                    lambda w, x, y: w.op("addf", x, w.op("tanh", w.op("mulf", y, y))),
+                    None, self.type,
+                )
+            ]  # fmt: skip
 
         return self.loop([self.start(self.rows, 0.0)], step)
 

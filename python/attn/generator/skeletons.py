@@ -19,6 +19,7 @@ import random
 from .builder import STATIC, Builder, MapWriter
 from .ir import Access, Cascade, Plane, binary, const, rank
 
+KEYS = (5, 16, 33, 64, 96)
 OBSTACLES = (
     "weights as result", "column statistic", "unequal corrections", "sum of differences",
     "product of weights", "quotient", "neighbour", "diagonal", "entropy", "centred",
@@ -40,7 +41,9 @@ class Skeleton:
         b, rng = self.b, self.rng
         self.batch = [b.new_rank() for _ in range(rng.choice((0, 1, 1, 2)))]
         self.shared = [r for r in self.batch if rng.random() < 0.3]
-        self.m, self.n = b.new_rank(), b.new_rank()
+        # Of a static number of keys one step may hold all.
+        static = rng.choice(KEYS) if rng.random() < 0.3 else None
+        self.m, self.n = b.new_rank(), b.new_rank(static)
         self.e, self.f = (b.new_rank(rng.choice(STATIC)) for _ in range(2))
         self.rows = [*self.batch, self.m]
         self.points = [*self.batch, self.m, self.n]
@@ -58,7 +61,7 @@ class Skeleton:
         rng.shuffle(self.results)
         cascade = b.finish(b.boundary(self.results))
         cascade.small = set(self.batch)
-        if rng.random() < 0.7:
+        if rng.random() < (0.3 if static else 0.7):
             cascade.mapping = self.mapping()
         return cascade
 
@@ -75,7 +78,8 @@ class Skeleton:
         b, rng = self.b, self.rng
         if rng.random() < 0.25:
             return
-        where = b.conjunction() if rng.random() < 0.8 else None
+        draw = rng.choice((b.conjunction, b.conjunction, b.sparsity, lambda: None))
+        where = draw()
         align = rng.choice(("top_left", "bottom_right"))
         plane = Plane(self.m, self.n, align, where)
         if self.batch and rng.random() < 0.35:
@@ -395,7 +399,10 @@ class Skeleton:
         self.add(self.b.simple("divf", self.points, [score, total]), "max")
 
     def spoil_neighbour(self, score, weights):
-        at = [*map(rank, self.points[:-1]), binary("add", rank(self.n), 1)]
+        following = binary("add", rank(self.n), 1)
+        if self.n in self.b.extents:
+            following = binary("mod", following, self.b.extents[self.n])
+        at = [*map(rank, self.points[:-1]), following]
         gap = self.b.simple("subf", self.points, [score, Access(score, at)])
         self.add(gap)
 

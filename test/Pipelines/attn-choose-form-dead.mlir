@@ -1,0 +1,38 @@
+// RUN: attn-opt %s --split-input-file --attn-expand-attention --attn-normalize-cascade --attn-choose-form | FileCheck %s
+
+// Nobody reads the first cascade: it is no phase, and nor is what it alone reads.
+// CHECK-LABEL: func.func @unread
+// CHECK-COUNT-1: attn.cascade
+// CHECK-NOT: attn.cascade
+func.func @unread(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %z = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    %r = attn.einsum [m,n] = add(%S[m,n], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %r : tensor<?x?xf32>
+  }
+  %a = attn.cascade (%S = %z) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  %b = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %S[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %b : tensor<?xf32>
+}
+
+// -----
+
+// The scores of the second attention are a constant, so that it does not read
+// the first one.
+// CHECK-LABEL: func.func @unread_scores
+// CHECK-COUNT-1: attn.cascade
+// CHECK-NOT: attn.cascade
+func.func @unread_scores(%q: tensor<4x2x8x16xf32>, %k: tensor<4x2x?x16xf32>) -> tensor<4x2x8x16xf32> {
+  %a = attn.attention(%q, %k, %k) where causal : (tensor<4x2x8x16xf32>, tensor<4x2x?x16xf32>, tensor<4x2x?x16xf32>) -> tensor<4x2x8x16xf32>
+  %b = attn.attention(%a, %k, %k) score [map() {
+    ^bb0(%s: f32, %ib: index, %ih: index, %im: index, %in: index):
+      %c = arith.constant 0.5 : f32
+      attn.yield %c : f32
+    }] : (tensor<4x2x8x16xf32>, tensor<4x2x?x16xf32>, tensor<4x2x?x16xf32>) -> tensor<4x2x8x16xf32>
+  return %b : tensor<4x2x8x16xf32>
+}
