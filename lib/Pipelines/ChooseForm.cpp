@@ -14,6 +14,8 @@
 #include "attn/Support/Debug.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/ScopeExit.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNCHOOSEFORM
@@ -49,46 +51,79 @@ struct ChooseFormPass : attn::impl::AttnChooseFormBase<ChooseFormPass> {
       function.walk([](CascadeOp cascade) { cascade.removeMappingAttr(); });
       return;
     }
-    eraseDeadOps(function);
-    // Every cascade is tried in a function of its own, so that it can be left
-    // as it is: it may become several, one for each pass.
-    SmallVector<CascadeOp> cascades(function.getOps<CascadeOp>());
-    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    auto scratch = ModuleOp::create(builder, function.getLoc());
-    SmallVector<func::FuncOp> trials;
-    for (auto [index, cascade] : llvm::enumerate(cascades))
-      trials.push_back(createTrial(scratch, cascade, index));
-    OpPassManager map(ModuleOp::getOperationName());
-    buildMapCascades(map, options);
-    bool failedToMap = failed(runPipeline(map, scratch));
-    for (auto [cascade, trial] : llvm::zip_equal(cascades, trials)) {
-      if (failedToMap)
-        break;
-      bool fits = isFused(trial);
-      ATTN_DEBUG("form") << trial.getName() << " of " << function.getName()
-                         << " is compiled " << (fits ? "fused" : "unfused")
-                         << "\n";
-      if (fits)
-        inlineTrial(trial, cascade);
-      else if (form == "fused")
-        failedToMap = true;
-      else
-        cascade.removeMappingAttr();
+    // Readers first: mapping one may find that it does not depend on what
+    // another gives, which then need not be computed.
+    Operation *tried = function.front().getTerminator();
+    while (CascadeOp cascade = findUntried(tried)) {
+      FailureOr<Operation *> first = tryForm(cascade, options);
+      if (failed(first))
+        return signalPassFailure();
+      tried = *first;
     }
-    scratch.erase();
-    if (failedToMap)
-      signalPassFailure();
-    // Those of which a cascade has dropped the last input that they gave.
-    eraseDeadOps(function);
   }
 
 private:
-  /// Erases what nobody reads: a cascade without a result is no phase.
-  static void eraseDeadOps(func::FuncOp function) {
-    for (Operation &op :
-         llvm::make_early_inc_range(llvm::reverse(function.front())))
-      if (isOpTriviallyDead(&op))
-        op.erase();
+  /// The last cascade in front of `tried`, without the results that nobody
+  /// reads; null where there is none.
+  static CascadeOp findUntried(Operation *tried) {
+    Operation *op = tried->getPrevNode();
+    while (op) {
+      Operation *before = op->getPrevNode();
+      auto cascade = dyn_cast<CascadeOp>(op);
+      if (isOpTriviallyDead(op))
+        op->erase();
+      else if (cascade)
+        return dropUnreadResults(cascade);
+      op = before;
+    }
+    return {};
+  }
+
+  static CascadeOp dropUnreadResults(CascadeOp cascade) {
+    if (llvm::none_of(cascade.getResults(),
+                      [](Value result) { return result.use_empty(); }))
+      return cascade;
+    Operation *next = cascade->getNextNode();
+    RewritePatternSet patterns(cascade.getContext());
+    CascadeOp::getCanonicalizationPatterns(patterns, cascade.getContext());
+    (void)applyOpPatternsGreedily(cascade.getOperation(), std::move(patterns));
+    while (!isa<CascadeOp>(next->getPrevNode()))
+      next = next->getPrevNode();
+    return cast<CascadeOp>(next->getPrevNode());
+  }
+
+  /// Maps a cascade, in a function of its own so that it can be left as it is:
+  /// it may become several, one for each pass. Returns the first operation of
+  /// what has become of it.
+  FailureOr<Operation *> tryForm(CascadeOp cascade,
+                                 const AttnToLLVMOptions &options) {
+    ModuleOp module = getOperation();
+    auto function = cascade->getParentOfType<func::FuncOp>();
+    auto above =
+        llvm::count_if(function.getOps<CascadeOp>(), [&](CascadeOp op) {
+          return op->isBeforeInBlock(cascade);
+        });
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    auto scratch = ModuleOp::create(builder, function.getLoc());
+    auto erase = llvm::make_scope_exit([&] { scratch.erase(); });
+    func::FuncOp trial = createTrial(scratch, cascade, above);
+    OpPassManager map(ModuleOp::getOperationName());
+    buildMapCascades(map, options);
+    if (failed(runPipeline(map, scratch)))
+      return failure();
+    bool fits = isFused(trial);
+    ATTN_DEBUG("form") << trial.getName() << " of " << function.getName()
+                       << " is compiled " << (fits ? "fused" : "unfused")
+                       << "\n";
+    if (fits) {
+      Operation *before = cascade->getPrevNode();
+      inlineTrial(trial, cascade);
+      return before ? before->getNextNode() : &function.front().front();
+    }
+    if (form == "fused")
+      return failure();
+    cascade.removeMappingAttr();
+    return cascade.getOperation();
   }
 
   /// What maps the cascades takes the options of the whole route.

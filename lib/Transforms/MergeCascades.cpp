@@ -42,7 +42,7 @@ public:
 
   bool isPrologue();
   bool isEpilogue();
-  void inlinePrologue();
+  bool inlinePrologue();
   void inlineEpilogue();
 
 private:
@@ -304,7 +304,8 @@ CascadeOp CascadeMerger::create(CascadeOp attributes, ArrayRef<Type> results,
   return created;
 }
 
-void CascadeMerger::inlinePrologue() {
+/// Fails where the reader's access to the link alone said how long a rank is.
+bool CascadeMerger::inlinePrologue() {
   // The reader's inputs without the link, then the producer's.
   SmallVector<Value> inputs;
   SmallVector<int64_t> moved;
@@ -382,10 +383,16 @@ void CascadeMerger::inlinePrologue() {
   for (Value value : reader.getYielded())
     results.push_back(tensors.lookup(value));
   YieldOp::create(builder, reader.getLoc(), results);
+  if (!StatedExtents(reader).areKept(created,
+                                     [](StringAttr rank) { return rank; })) {
+    created.erase();
+    return false;
+  }
   reader->replaceAllUsesWith(created.getResults());
   reader.erase();
   if (producer->use_empty())
     producer.erase();
+  return true;
 }
 
 void CascadeMerger::inlineEpilogue() {
@@ -517,8 +524,7 @@ private:
       return removeReshape(operand);
     CascadeMerger merger(cast<CascadeOp>(link.getOwner()), reader,
                          link.getResultNumber());
-    if (merger.isPrologue()) {
-      merger.inlinePrologue();
+    if (merger.isPrologue() && merger.inlinePrologue()) {
       ++counts.prologues;
       return true;
     }

@@ -36,3 +36,20 @@ func.func @unread_scores(%q: tensor<4x2x8x16xf32>, %k: tensor<4x2x?x16xf32>) -> 
     }] : (tensor<4x2x8x16xf32>, tensor<4x2x?x16xf32>, tensor<4x2x?x16xf32>) -> tensor<4x2x8x16xf32>
   return %b : tensor<4x2x8x16xf32>
 }
+
+// -----
+
+// Weights that do not depend on the scores: the second one does not read the
+// result of the first, of which the log-sum-exp is left.
+// CHECK-LABEL: func.func @unread_result
+// CHECK: attn.cascade {{.*}} -> tensor<4x1x1x?xf32> {
+// CHECK: attn.cascade {{.*}} -> tensor<4x1x1x?x2xf32> {
+// CHECK-NOT: attn.cascade
+func.func @unread_result(%q: tensor<4x1x?x2xf32>, %k: tensor<4x1x16x2xf32>, %k2: tensor<4x1x?x2xf32>, %w: tensor<?x1x?x4xf32>) -> (tensor<4x1x?x2xf32>, tensor<4x1x?xf32>) {
+  %a, %l = attn.attention(%q, %k, %k) : (tensor<4x1x?x2xf32>, tensor<4x1x16x2xf32>, tensor<4x1x16x2xf32>) -> (tensor<4x1x?x2xf32>, tensor<4x1x?xf32>)
+  %b = attn.attention(%a, %k2, %k2) weights(%w[n, h, m, b] : tensor<?x1x?x4xf32>) {
+    ^bb0(%s: f32, %x: f32, %ib: index, %ih: index, %im: index, %in: index):
+      attn.yield %x : f32
+    } : (tensor<4x1x?x2xf32>, tensor<4x1x?x2xf32>, tensor<4x1x?x2xf32>) -> tensor<4x1x?x2xf32>
+  return %b, %l : tensor<4x1x?x2xf32>, tensor<4x1x?xf32>
+}

@@ -18,9 +18,9 @@
 // The first cascade is fused. The second makes a tensor over both ranks of its
 // plane, whose points only an iteration tests: it stays as it is, but for the
 // mapping, which says that a cascade is tiled.
-// CHECK: [attn-form] cascade0 of forms is compiled fused
 // CHECK: remark: the cascade is compiled unfused: runs over the restricted plane outside of an iteration
 // CHECK: [attn-form] cascade1 of forms is compiled unfused
+// CHECK: [attn-form] cascade0 of forms is compiled fused
 // CHECK-LABEL: func.func @forms
 // CHECK: attn.cascade
 // CHECK-SAME: mapping <lanes = m by [48, 32, 16]

@@ -50,8 +50,8 @@ func.func @weights(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>) -> tensor<?x?xf32> 
 // RUN: attn-opt %s --attn-to-llvm -split-input-file --attn-debug=form -o /dev/null 2>&1 | FileCheck %s
 // CHECK: [attn-form] cascade0 of two_passes is compiled fused
 // CHECK: [attn-form] cascade0 of weights is compiled unfused
-// CHECK: [attn-form] cascade0 of two_forms is compiled fused
 // CHECK: [attn-form] cascade1 of two_forms is compiled unfused
+// CHECK: [attn-form] cascade0 of two_forms is compiled fused
 func.func @two_forms(%q: tensor<1x1x?x8xf32>, %k: tensor<1x1x?x8xf32>, %s: tensor<?x?xf32>) -> (tensor<1x1x?x8xf32>, tensor<?x?xf32>) {
   %a = attn.attention(%q, %k, %k) where causal : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
   // expected-remark @below {{compiled einsum by einsum}}

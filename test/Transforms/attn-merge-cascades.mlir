@@ -326,3 +326,22 @@ func.func @no_such_dimension(%x: tensor<?x8xf32>) -> index {
   %m = tensor.dim %r, %before : tensor<?xf32>
   return %m : index
 }
+
+// -----
+
+// The read of the first one's result alone says how long q is in the second.
+// CHECK-LABEL: func @extent_of_link
+// CHECK-COUNT-2: attn.cascade
+// CHECK-NOT: attn.cascade
+func.func @extent_of_link(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<f32>) {
+  %a:2 = attn.cascade (%X = %x) : (tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+    %r = attn.einsum [q] = %X[(Q-q)-1] : (tensor<?xf32>) -> tensor<?xf32>
+    %c = attn.einsum [q] = mul(%X[q], %X[q]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r, %c : tensor<?xf32>, tensor<?xf32>
+  }
+  %b = attn.cascade (%R = %a#0) : (tensor<?xf32>) -> tensor<f32> {
+    %s = attn.einsum [] = %R[q] reduce max(q) : (tensor<?xf32>) -> tensor<f32>
+    attn.yield %s : tensor<f32>
+  }
+  return %a#1, %b : tensor<?xf32>, tensor<f32>
+}
