@@ -22,6 +22,9 @@ def AttnChooseForm : Pass<"attn-choose-form", "::mlir::ModuleOp"> {
     compiled einsum by einsum, with a remark that names the operation in the way;
     `fused` is an error there; `unfused` tries nothing, and drops mappings.
 
+    Readers come before what they read: mapping one may find that it does not
+    depend on a result of another cascade, which then is not computed.
+
     The cascades are expected as attn-defer-division leaves them. The other
     options are those of attn-derive-single-pass and attn-choose-mapping.
     `--attn-debug=form` shows the decisions.
