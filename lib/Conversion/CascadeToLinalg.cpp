@@ -273,8 +273,8 @@ SmallVector<unsigned> CascadeToLinalg::chooseLoopOrder(EinsumOp einsum) {
   for (unsigned loop = einsum.getOutputRank(); loop + 1 < numLoops; ++loop)
     if (einsum.isOrdered())
       contiguous[loop] = 0;
-  if (!order.empty()) {
-    auto *innermost = llvm::max_element(contiguous);
+  auto *innermost = llvm::max_element(contiguous);
+  if (!order.empty() && *innermost > 0) {
     unsigned loop = innermost - contiguous.begin();
     order.erase(order.begin() + loop);
     order.push_back(loop);

@@ -308,6 +308,27 @@ func.func @ordered(%s: tensor<?x?x?xf32>) -> tensor<?xf32> {
 
 // -----
 
+// So they are where none but the first of them lies contiguously.
+// CHECK-DAG: #[[$SWAPPED:.*]] = affine_map<(d0, d1) -> (d1, d0)>
+// CHECK-LABEL: func @ordered_whole
+// CHECK: linalg.generic {indexing_maps = [#[[$SWAPPED]], {{.*}}iterator_types = ["reduction", "reduction"]
+func.func @ordered_whole(%s: tensor<?x?xf32>) -> tensor<f32> {
+  // expected-remark@+1 {{materialises 0 intermediates}}
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<f32> {
+    %r = attn.einsum [] = %S[i,j] reduce associative(j, i) identity(0.0 : f32) {
+    ^bb0(%a: f32, %b: f32):
+      %zero = arith.constant 0.0 : f32
+      %c = arith.cmpf one, %b, %zero : f32
+      %d = arith.select %c, %b, %a : f32
+      attn.yield %d : f32
+    } : (tensor<?x?xf32>) -> tensor<f32>
+    attn.yield %r : tensor<f32>
+  }
+  return %o : tensor<f32>
+}
+
+// -----
+
 // Data is brought into reach first, and then into the dimension that it indexes.
 // CHECK-LABEL: func @gather
 // CHECK-DAG: %[[FAR:.*]] = arith.constant 1099511627776 : index
