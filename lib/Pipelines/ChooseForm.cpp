@@ -86,7 +86,11 @@ private:
     Operation *next = cascade->getNextNode();
     RewritePatternSet patterns(cascade.getContext());
     CascadeOp::getCanonicalizationPatterns(patterns, cascade.getContext());
-    (void)applyOpPatternsGreedily(cascade.getOperation(), std::move(patterns));
+    // What stands behind it stays: its first operation is known by address.
+    GreedyRewriteConfig config;
+    config.setStrictness(GreedyRewriteStrictness::ExistingAndNewOps);
+    (void)applyOpPatternsGreedily(cascade.getOperation(), std::move(patterns),
+                                  config);
     while (!isa<CascadeOp>(next->getPrevNode()))
       next = next->getPrevNode();
     return cast<CascadeOp>(next->getPrevNode());
