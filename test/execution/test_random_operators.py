@@ -46,6 +46,9 @@ def test_forms_of_random_operators_agree(target, tier, seed, tmp_path):
     Counter.executions += counts["executions"]
     assert not totals["failures"], "\n".join(totals["failures"])
     assert counts["operators"] == count
+    if tier == "quick":
+        return
+    # A few operators say nothing about shares.
     assert 2 * counts["fused"] >= count, counts
     # Bounds that say nothing would pass anything.
     assert 2 * counts["sharp"] >= counts["elements"], counts
