@@ -167,6 +167,11 @@ private:
   bool isParallel(StringAttr rank) const;
   bool isPoint(StringAttr rank) const;
   bool isInput(Value value) const;
+  /// The ranks over which the tile of an intermediate is laid out: those of the
+  /// einsum that makes it or, if it is carried, the one that starts it.
+  SmallVector<StringAttr> getTileRanks(Value tensor) const;
+  bool holdsIndex(const EinsumAccess &access, unsigned position,
+                  IndexRole role) const;
   std::optional<IndexRole> classify(const EinsumAccess &access,
                                     AffineExpr expr) const;
   std::optional<IndexRole> classifyData(const EinsumAccess &access,

@@ -37,6 +37,15 @@ bool CascadeTiler::isInput(Value value) const {
                          &const_cast<CascadeOp &>(cascade).getBody().front();
 }
 
+SmallVector<StringAttr> CascadeTiler::getTileRanks(Value tensor) const {
+  auto op = const_cast<IterateOp &>(iterate);
+  if (auto argument = dyn_cast<BlockArgument>(tensor))
+    tensor = op.getInits()[argument.getArgNumber()];
+  else if (tensor.getDefiningOp() == op)
+    tensor = op.getInits()[cast<OpResult>(tensor).getResultNumber()];
+  return tensor.getDefiningOp<EinsumOp>().getOutputRanks();
+}
+
 std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
                                                 AffineExpr expr) const {
   SmallVector<StringAttr> used;
@@ -161,6 +170,18 @@ LogicalResult CascadeTiler::checkResidency(EinsumOp einsum, ErrorFn emit) {
                          "global";
 }
 
+/// Whether the tile of an intermediate holds what is read of it at an index: of
+/// ranks that are tiled a tile has the points of its own item or step, which
+/// are those of no other rank.
+bool CascadeTiler::holdsIndex(const EinsumAccess &access, unsigned position,
+                              IndexRole role) const {
+  StringAttr made = getTileRanks(access.tensor)[position];
+  if (!isParallel(made) && made != lane && !isPoint(made))
+    return role == IndexRole::Local;
+  auto dim = dyn_cast<AffineDimExpr>(access.map.getResult(position));
+  return dim && access.ranks[dim.getPosition()] == made;
+}
+
 /// Whether every index of an operand is one that a tile can read.
 LogicalResult CascadeTiler::checkOperand(EinsumOp einsum, unsigned index,
                                          ErrorFn emit) {
@@ -185,10 +206,12 @@ LogicalResult CascadeTiler::checkOperand(EinsumOp einsum, unsigned index,
       return emit(einsum)
              << "operand #" << index
              << " is indexed by an expression that mixes tiled ranks";
-    if (!isInput(access.tensor) && *role == IndexRole::Parallel &&
-        !isa<AffineDimExpr>(expr))
-      return emit(einsum) << "operand #" << index
-                          << " reads an intermediate of another work item";
+    if (!isInput(access.tensor) && !holdsIndex(access, position, *role))
+      return emit(einsum) << "operand #" << index << ": index #" << position
+                          << " reads rank '"
+                          << getTileRanks(access.tensor)[position].getValue()
+                          << "' of an intermediate at other points than those "
+                             "of its tile";
   }
   // A copy of what one step reads would hold as much for every row.
   Reach reach = getReach(access);
@@ -266,16 +289,9 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
 
 /// Every result belongs to one work item, and the item's lanes to the result.
 LogicalResult CascadeTiler::checkResult(Value result, ErrorFn emit) {
-  SmallVector<StringAttr> ranks;
-  if (auto einsum = result.getDefiningOp<EinsumOp>()) {
-    ranks = einsum.getOutputRanks();
-  } else if (auto op = result.getDefiningOp<IterateOp>()) {
-    ranks = op.getInits()[cast<OpResult>(result).getResultNumber()]
-                .getDefiningOp<EinsumOp>()
-                .getOutputRanks();
-  } else {
+  if (isInput(result))
     return emit(cascade) << "it returns an input";
-  }
+  SmallVector<StringAttr> ranks = getTileRanks(result);
   SmallVector<StringAttr> wanted(parallel);
   wanted.push_back(lane);
   for (StringAttr rank : wanted)
@@ -450,6 +466,13 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
   if (llvm::count_if(body, [](Operation &op) { return isa<IterateOp>(op); }) >
       1)
     return emit(cascade) << "more than one streamed pass";
+  IterateOp nested;
+  cascade.getBody().walk([&](IterateOp op) {
+    if (op != iterate)
+      nested = op;
+  });
+  if (nested)
+    return emit(nested) << "nested iteration";
   if (iterate && failed(checkIterate(emit)))
     return failure();
   if (iterate && failed(checkFixedSteps(emit)))
@@ -496,13 +519,9 @@ LogicalResult CascadeTiler::check(ErrorFn emit) {
                               "must have the rank, or what an einsum returns";
 
   LogicalResult status = success();
-  cascade.getBody().walk([&](Operation *op) {
-    if (failed(status))
-      return;
-    if (auto einsum = dyn_cast<EinsumOp>(op))
+  cascade.getBody().walk([&](EinsumOp einsum) {
+    if (succeeded(status))
       status = checkEinsum(einsum, emit);
-    else if (auto nested = dyn_cast<IterateOp>(op); nested && nested != iterate)
-      status = emit(nested) << "nested iteration";
   });
   return status;
 }

@@ -414,16 +414,7 @@ void CascadeTiler::emitOutputs(OpBuilder &builder, Location loc) {
   for (auto [result, output] : llvm::zip(cascade.getYielded(), outputs)) {
     auto einsum = result.getDefiningOp<EinsumOp>();
     auto type = cast<MemRefType>(output.getType());
-    SmallVector<StringAttr> tensorRanks, ranks;
-    if (einsum) {
-      tensorRanks = einsum.getOutputRanks();
-    } else {
-      auto carried = cast<OpResult>(result);
-      auto op = cast<IterateOp>(carried.getOwner());
-      tensorRanks = op.getInits()[carried.getResultNumber()]
-                        .getDefiningOp<EinsumOp>()
-                        .getOutputRanks();
-    }
+    SmallVector<StringAttr> tensorRanks = getTileRanks(result), ranks;
     if (isPermuted(lane)) {
       emitPermutedOutput(builder, loc, result, output, tensorRanks);
       continue;

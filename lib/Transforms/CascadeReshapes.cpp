@@ -327,7 +327,6 @@ void attn::forwardDimensions(CascadeOp cascade) {
                 builder, dim.getLoc(),
                 cascade.getInputs()[argument.getArgNumber()], position);
             dim.getResult().replaceAllUsesWith(forwarded);
-            dim.erase();
             return WalkResult::interrupt();
           }
         }

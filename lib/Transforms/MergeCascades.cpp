@@ -442,7 +442,6 @@ public:
   explicit CascadesMerger(Operation *root) : root(root) {}
 
   MergedCascades run() {
-    root->walk([](CascadeOp cascade) { forwardDimensions(cascade); });
     // Every merge removes a reader or a producer, so this ends.
     while (mergeOne()) {
     }

@@ -574,3 +574,77 @@ func.func @stated_steps_of_lists(%s: tensor<?x64xf32>, %x: tensor<?xi32>, %i: te
   }
   return %o : tensor<?xf32>
 }
+
+// -----
+
+// The tile of an intermediate holds the rows of its own item alone.
+func.func @rows_of_other_items(%x: tensor<64x8xf32>) -> tensor<64xf32> {
+  %o = attn.cascade (%X = %x) mapping <lanes = m by [16], stream = 64, rows = 8, parallel = []> : (tensor<64x8xf32>) -> tensor<64xf32> {
+    %a = attn.einsum [m] = %X[m,e] reduce max(e) : (tensor<64x8xf32>) -> tensor<64xf32>
+    // expected-error @below {{does not fit the fused form: operand #0: index #0 reads rank 'm' of an intermediate at other points than those of its tile}}
+    %t = attn.einsum [] = %a[j] reduce max(j) : (tensor<64xf32>) -> tensor<f32>
+    %r = attn.einsum [m] = sub(%a[m], %t[]) : (tensor<64xf32>, tensor<f32>) -> tensor<64xf32>
+    attn.yield %r : tensor<64xf32>
+  }
+  return %o : tensor<64xf32>
+}
+
+// -----
+
+func.func @the_first_row(%x: tensor<64x8xf32>) -> tensor<64xf32> {
+  %o = attn.cascade (%X = %x) mapping <lanes = m by [16], stream = 64, rows = 8, parallel = []> : (tensor<64x8xf32>) -> tensor<64xf32> {
+    %a = attn.einsum [m] = %X[m,e] reduce max(e) : (tensor<64x8xf32>) -> tensor<64xf32>
+    // expected-error @below {{operand #1: index #0 reads rank 'm' of an intermediate at other points than those of its tile}}
+    %r = attn.einsum [m] = sub(%a[m], %a[0]) : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+    attn.yield %r : tensor<64xf32>
+  }
+  return %o : tensor<64xf32>
+}
+
+// -----
+
+func.func @another_work_item(%x: tensor<4x?x8xf32>) -> tensor<4x?xf32> {
+  %o = attn.cascade (%X = %x) mapping <lanes = m by [16], stream = 64, rows = 8, parallel = [h]> : (tensor<4x?x8xf32>) -> tensor<4x?xf32> {
+    %a = attn.einsum [h,m] = %X[h,m,e] reduce max(e) : (tensor<4x?x8xf32>) -> tensor<4x?xf32>
+    // expected-error @below {{operand #0: index #0 reads rank 'h' of an intermediate at other points than those of its tile}}
+    %t = attn.einsum [m] = %a[i,m] reduce max(i) : (tensor<4x?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [h,m] = sub(%a[h,m], %t[m]) : (tensor<4x?xf32>, tensor<?xf32>) -> tensor<4x?xf32>
+    attn.yield %r : tensor<4x?xf32>
+  }
+  return %o : tensor<4x?xf32>
+}
+
+// -----
+
+// What is whole in a tile has no steps.
+func.func @steps_of_an_intermediate(%x: tensor<16xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x, %Y = %y) mapping <lanes = m by [16], stream = 64, rows = 8, parallel = []> : (tensor<16xf32>, tensor<?xf32>) -> tensor<?xf32> {
+    %z = attn.einsum [m] = map() {
+      %c = arith.constant 0.0 : f32
+      attn.yield %c : f32
+    } : () -> tensor<?xf32>
+    %a = attn.einsum [m,n] = min(%X[n], %Y[m]) : (tensor<16xf32>, tensor<?xf32>) -> tensor<?x16xf32>
+    %r = attn.iterate n1 of n by n0 init(%z : tensor<?xf32>) {
+    ^bb0(%c: tensor<?xf32>):
+      // expected-error @below {{operand #0: index #1 reads rank 'n' of an intermediate at other points than those of its tile}}
+      %t = attn.einsum [m] = %a[m,n1*N0+n0] reduce add(n0) : (tensor<?x16xf32>) -> tensor<?xf32>
+      %s = attn.einsum [m] = add(%t[m], %c[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %s : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// A rank that is whole in the tile, read at the lanes of one item.
+func.func @lanes_of_a_whole(%x: tensor<64x8xf32>, %y: tensor<64xf32>) -> tensor<64xf32> {
+  %o = attn.cascade (%X = %x, %Y = %y) mapping <lanes = m by [16], stream = 64, rows = 8, parallel = []> : (tensor<64x8xf32>, tensor<64xf32>) -> tensor<64xf32> {
+    %a = attn.einsum [j] = %X[j,e] reduce max(e) : (tensor<64x8xf32>) -> tensor<64xf32>
+    // expected-error @below {{operand #0: index #0 reads rank 'j' of an intermediate at other points than those of its tile}}
+    %r = attn.einsum [m] = sub(%a[m], %Y[m]) : (tensor<64xf32>, tensor<64xf32>) -> tensor<64xf32>
+    attn.yield %r : tensor<64xf32>
+  }
+  return %o : tensor<64xf32>
+}

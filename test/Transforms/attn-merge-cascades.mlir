@@ -345,3 +345,22 @@ func.func @extent_of_link(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<f32>) {
   }
   return %a#1, %b : tensor<?xf32>, tensor<f32>
 }
+
+// -----
+
+// The extent follows the cascade at once, and both are answered from an input.
+// CHECK-LABEL: func @an_extent_behind_it
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x8xf32>
+// CHECK: %[[D:.*]] = tensor.dim %[[X]]
+// CHECK: %[[R:.*]] = attn.cascade
+// CHECK-NOT: tensor.dim
+// CHECK: return %[[R]], %[[D]]
+func.func @an_extent_behind_it(%x: tensor<?x8xf32>) -> (tensor<?xf32>, index) {
+  %zero = arith.constant 0 : index
+  %r = attn.cascade (%X = %x) : (tensor<?x8xf32>) -> tensor<?xf32> {
+    %z = attn.einsum [m] = %X[m,e] reduce max(e) : (tensor<?x8xf32>) -> tensor<?xf32>
+    attn.yield %z : tensor<?xf32>
+  }
+  %m = tensor.dim %r, %zero : tensor<?xf32>
+  return %r, %m : tensor<?xf32>, index
+}

@@ -217,3 +217,43 @@ def test_strided_and_repeated_results(kernels):
     first, second = call(kernel, [x], (x.shape, np.float32), (x.shape, np.float32))
     np.testing.assert_array_equal(first, x)
     np.testing.assert_array_equal(second, x)
+
+
+# A tile holds the rows of one item. The largest of all, and the row that is paired with
+# one, are rows of others.
+LARGEST = """
+func.func @attention(%x: tensor<?x8xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x8xf32>) -> tensor<?xf32> {
+    %a = attn.einsum [m] = %X[m,e] reduce add(e) : (tensor<?x8xf32>) -> tensor<?xf32>
+    %t = attn.einsum [] = %a[j] reduce max(j) : (tensor<?xf32>) -> tensor<f32>
+    %o = attn.einsum [m] = sub(%a[m], %t[]) : (tensor<?xf32>, tensor<f32>) -> tensor<?xf32>
+    attn.yield %o : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+"""
+PAIRS = """
+func.func @attention(%x: tensor<96x8xf32>) -> tensor<96x96xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<96x8xf32>) -> tensor<96x96xf32> {
+    %a = attn.einsum [m] = %X[m,e] reduce add(e) : (tensor<96x8xf32>) -> tensor<96xf32>
+    %o = attn.einsum [m,s] = sub(%a[m], %a[s])
+        : (tensor<96xf32>, tensor<96xf32>) -> tensor<96x96xf32>
+    attn.yield %o : tensor<96x96xf32>
+  }
+  return %o : tensor<96x96xf32>
+}
+"""
+
+
+def test_rows_of_other_items(kernels, seed):
+    largest = kernels.compile(LARGEST, "largest", "--form=auto")
+    pairs = kernels.compile(PAIRS, "pairs", "--form=auto")
+    rng = np.random.default_rng([seed, 11])
+    for m in (1, 17, 96, 200):
+        x = rng.standard_normal((m, 8)).astype("f")
+        a = x.sum(axis=1, dtype=float)
+        out = call(largest, [x], ((m,), "f"))
+        assert np.abs(out - (a - a.max())).max() < 1e-5
+        if m == 96:
+            out = call(pairs, [x], ((96, 96), "f"))
+            assert np.abs(out - (a[:, None] - a)).max() < 1e-5

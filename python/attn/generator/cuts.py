@@ -45,6 +45,8 @@ def _part(cascade: Cascade, statements: list[Einsum], wanted: set[str]) -> Casca
     results = [name for name in made if name in wanted]
     if not results or not _extents_are_known(statements, made):
         return None
+    if _reads_results_of_nothing(cascade, statements, made):
+        return None
     plane = _plane(cascade, statements)
     reads = [name for x in statements for name in x.reads()]
     if plane:
@@ -52,6 +54,24 @@ def _part(cascade: Cascade, statements: list[Einsum], wanted: set[str]) -> Casca
         reads += [lengths[0] for lengths in given if lengths]
     inputs = [tensors[name] for name in dict.fromkeys(reads) if name not in made]
     return Cascade(inputs, statements, results, cascade.extents, plane)
+
+
+def _reads_results_of_nothing(cascade: Cascade, statements: list[Einsum], made) -> bool:
+    """Whether a map reads an extremum of another part where that may be over nothing: it is
+    infinite as a result, and finite as an operand of its own cascade. spec: MR-3"""
+    extrema: dict[str, set[str]] = {}
+    for x in cascade.einsums():
+        source = x.accesses[0].tensor if x.accesses else ""
+        if x.reduction and x.reduction[0] in ("max", "min"):
+            extrema[x.result] = set(x.reduction[1])
+        elif not x.reduction and x.map.is_identity() and source in extrema:
+            extrema[x.result] = extrema[source]
+    return any(
+        name in extrema and name not in made and not extrema[name] <= _ranks(x)
+        for x in statements
+        if not x.map.is_identity()
+        for name in x.reads()
+    )
 
 
 def _plane(cascade: Cascade, statements: list[Einsum]) -> Plane | None:

@@ -50,6 +50,13 @@ class Graph:
         self.ranks = [
             b.new_rank(rng.choice(STATIC) if rng.random() < 0.4 else None) for _ in range(count)
         ]
+        # A dimension may be read at one rank here and at another there.
+        self.twins: dict[str, str] = {}
+        if rng.random() < 0.35:
+            r = rng.choice(self.ranks)
+            twin = b.new_rank(b.extents.get(r))
+            self.ranks.append(twin)
+            self.twins = {r: twin, twin: r}
         # Every rank is stated by an input.
         pools = [
             [r for r in self.ranks if rng.random() < 0.6] for _ in range(rng.choice((1, 2, 3)))
@@ -79,22 +86,23 @@ class Graph:
 
     def statement(self) -> str:
         b, rng = self.b, self.rng
-        names = list(b.known)
-        operands = [rng.choice(names[-4:] if rng.random() < 0.6 else names) for _ in range(
+        known = list(b.known)
+        operands = [rng.choice(known[-4:] if rng.random() < 0.6 else known) for _ in range(
             rng.choice((1, 1, 2, 2, 3)))]  # fmt: skip
         kinds = {is_float(b.known[x].dtype) for x in operands}
         if len(kinds) == 2:
             operands = [x for x in operands if is_float(b.known[x].dtype)]
-        space = []
+        space, names = [], {}
         for x in operands:
-            space += [r for r in b.known[x].ranks if r not in space]
+            names[x] = [self.read_at(r) for r in b.known[x].ranks]
+            space += [r for r in dict.fromkeys(names[x]) if r not in space]
         if rng.random() < 0.2:
             extra = rng.choice(self.ranks)
             space += [extra] if extra not in space else []
         reduced = [r for r in space if rng.random() < 0.4]
         out = [r for r in space if r not in reduced]
         rng.shuffle(out)
-        accesses = [self.access(x, space) for x in operands]
+        accesses = [self.access(x, names[x], space) for x in operands]
         indexed = set().union(*(e.ranks() for a in accesses for e in a.exprs), set())
         out += [r for r in reduced if r not in indexed]
         reduced = [r for r in reduced if r in indexed]
@@ -130,10 +138,17 @@ class Graph:
             return b.simple("", out, accesses, reduction, dtype)
         return b.apply(out, accesses, body, reduction, dtype)
 
-    def access(self, x: str, space) -> Access:
+    def read_at(self, r: str) -> str:
+        """The rank that reads a dimension of rank `r`."""
+        if r in self.twins and self.rng.random() < 0.4:
+            self.b.tags.add("other rank")
+            return self.twins[r]
+        return r
+
+    def access(self, x: str, names, space) -> Access:
         b, rng = self.b, self.rng
         exprs = []
-        for r in b.known[x].ranks:
+        for r in names:
             other = b.within(r, space) if rng.random() < 0.15 else None
             if other is None and rng.random() < 0.05 and r not in b.extents:
                 # Past the end the nearest element is read.

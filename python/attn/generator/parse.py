@@ -221,6 +221,10 @@ class Parser:
         parent = self.next()
         self.expect("by")
         point = self.next()
+        if self.take("split"):
+            self.next()
+            self.expect("by")
+            self.next()
         self.expect("init")
         self.expect("(")
         inits = []

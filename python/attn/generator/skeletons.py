@@ -23,7 +23,7 @@ KEYS = (5, 16, 33, 64, 96)
 OBSTACLES = (
     "weights as result", "column statistic", "unequal corrections", "sum of differences",
     "product of weights", "quotient", "neighbour", "diagonal", "entropy", "centred",
-    "row total", "input as result", "negated sparsity", "order", "gather",
+    "row total", "other row", "input as result", "negated sparsity", "order", "gather",
 )  # fmt: skip
 
 
@@ -425,6 +425,16 @@ class Skeleton:
         """A result without the rank that is worked on in parallel."""
         rest = self.batch
         self.results.append(self.b.simple("", rest, [weights], ("add", [self.m, self.n])))
+
+    def spoil_other_row(self, score, weights):
+        """A statistic of all rows, read at a rank of its own, that each row takes part of."""
+        b, t = self.b, self.b.new_rank()
+        batch = [r for r in self.batch if self.rng.random() < 0.7]
+        top = b.simple("", self.rows, [score], ("max", [self.n]))
+        other = Access(top, [*map(rank, self.batch), rank(t)])
+        reduced = [t, *(r for r in self.batch if r not in batch)]
+        most = b.simple("", batch, [other], ("max", reduced))
+        self.results.append(b.apply(self.rows, [top, most], lambda w, x, y: w.op("subf", x, y)))
 
     def spoil_input_as_result(self, score, weights):
         tensor = next(t for t in self.b.inputs if t.role == "values")

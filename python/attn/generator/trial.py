@@ -44,15 +44,34 @@ def spaces(cascade: Cascade) -> list[set[str]]:
     return found
 
 
+def find_twins(cascade: Cascade) -> dict[str, str]:
+    """For a rank that reads a dimension of another one, that other: they have one
+    extent."""
+    twins: dict[str, str] = {}
+
+    def find(r: str) -> str:
+        return find(twins[r]) if r in twins else r
+
+    tensors = cascade.tensors()
+    for x in cascade.einsums():
+        for a in x.accesses:
+            for r, e in zip(tensors[a.tensor].ranks, a.exprs, strict=True):
+                one, other = find(r), find(e.value) if e.plain else find(r)
+                if one != other:
+                    twins[other] = one
+    return {r: find(r) for r in twins}
+
+
 def draw_extents(cascade: Cascade, seed: str) -> dict[str, int]:
     """An extent for every rank that is no step or point of a partition."""
     partitions = {r for i in cascade.iterations() for r in (i.step, i.point)}
     parents = {i.point: i.parent for i in cascade.iterations()}
     all_spaces = spaces(cascade)
     ranks = sorted(set().union(*all_spaces) | set(parents.values()))
+    twins = find_twins(cascade)
     extents = dict(cascade.extents)
     for r in ranks:
-        if r in extents or r in partitions:
+        if r in extents or r in partitions or r in twins:
             continue
         rng = random.Random(f"{seed}:{r}")
         small = r in cascade.small
@@ -60,19 +79,20 @@ def draw_extents(cascade: Cascade, seed: str) -> dict[str, int]:
 
     def points(space):
         # A step has at most as many points as its parent.
+        space = [twins.get(r, r) for r in space]
         known = [extents.get(r) or extents.get(parents.get(r, ""), 1) for r in space]
         return int(np.prod([max(1, x) for x in known], dtype=np.int64))
 
     while max(map(points, all_spaces)) > _MOST_POINTS:
-        largest = max(all_spaces, key=points)
+        largest = {twins.get(r, r) for r in max(all_spaces, key=points)}
         free = [r for r in largest if r not in cascade.extents and r in extents]
         free += [parents[r] for r in largest if r in parents]
-        free = [r for r in free if r not in cascade.extents]
+        free = [r for r in free if r not in cascade.extents and extents[r] > 1]
         if not free:
             break
         r = max(free, key=lambda r: (extents[r], r))
         extents[r] = extents[r] * 2 // 3
-    return extents
+    return extents | {r: extents[of] for r, of in twins.items()}
 
 
 def draw_values(cascade: Cascade, extents, seed: str) -> dict[str, np.ndarray]:
