@@ -186,6 +186,10 @@ bool CascadeTiler::holdsIndex(const EinsumAccess &access, unsigned position,
 LogicalResult CascadeTiler::checkOperand(EinsumOp einsum, unsigned index,
                                          ErrorFn emit) {
   EinsumAccess access = einsum.getAccess(index);
+  if (access.tensor.getDefiningOp<arith::ConstantOp>())
+    return emit(einsum) << "operand #" << index
+                        << " is a constant tensor, which tiles do not read; "
+                           "an input of the cascade is read";
   for (auto [position, expr] : llvm::enumerate(access.map.getResults())) {
     EinsumAccess alone(access);
     alone.map = AffineMap::get(access.map.getNumDims(),
@@ -289,8 +293,8 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
 
 /// Every result belongs to one work item, and the item's lanes to the result.
 LogicalResult CascadeTiler::checkResult(Value result, ErrorFn emit) {
-  if (isInput(result))
-    return emit(cascade) << "it returns an input";
+  if (!result.getDefiningOp<EinsumOp>() && !result.getDefiningOp<IterateOp>())
+    return emit(cascade) << "it returns an input or a constant";
   SmallVector<StringAttr> ranks = getTileRanks(result);
   SmallVector<StringAttr> wanted(parallel);
   wanted.push_back(lane);

@@ -12,7 +12,7 @@ func.func @no_mapping(%s: tensor<?x8xf32>) -> tensor<?x8xf32> {
 // -----
 
 func.func @returns_an_input(%s: tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
-  // expected-error @below {{does not fit the fused form: it returns an input}}
+  // expected-error @below {{does not fit the fused form: it returns an input or a constant}}
   %o, %p = attn.cascade (%S = %s) mapping <lanes = m by [16], stream = 128, rows = 8, parallel = []> : (tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
     %r = attn.einsum [m,f] = add(%S[m,f], %S[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
     attn.yield %r, %S : tensor<?x8xf32>, tensor<?x8xf32>
@@ -647,4 +647,28 @@ func.func @lanes_of_a_whole(%x: tensor<64x8xf32>, %y: tensor<64xf32>) -> tensor<
     attn.yield %r : tensor<64xf32>
   }
   return %o : tensor<64xf32>
+}
+
+// -----
+
+func.func @a_constant_table(%x: tensor<?x2xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) mapping <lanes = m by [16], stream = 64, rows = 8, parallel = []> : (tensor<?x2xf32>) -> tensor<?xf32> {
+    %t = arith.constant dense<[3.0, 4.0]> : tensor<2xf32>
+    // expected-error @below {{operand #1 is a constant tensor, which tiles do not read; an input of the cascade is read}}
+    %r = attn.einsum [m] = mul(%X[m,e], %t[e]) reduce add(e) : (tensor<?x2xf32>, tensor<2xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+func.func @a_constant_result(%x: tensor<64x8xf32>) -> (tensor<64xf32>, tensor<2xf32>) {
+  // expected-error @below {{it returns an input or a constant}}
+  %o:2 = attn.cascade (%X = %x) mapping <lanes = m by [16], stream = 64, rows = 8, parallel = []> : (tensor<64x8xf32>) -> (tensor<64xf32>, tensor<2xf32>) {
+    %t = arith.constant dense<[3.0, 4.0]> : tensor<2xf32>
+    %a = attn.einsum [m] = %X[m,e] reduce max(e) : (tensor<64x8xf32>) -> tensor<64xf32>
+    attn.yield %a, %t : tensor<64xf32>, tensor<2xf32>
+  }
+  return %o#0, %o#1 : tensor<64xf32>, tensor<2xf32>
 }

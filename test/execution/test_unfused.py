@@ -257,3 +257,26 @@ def test_rows_of_other_items(kernels, seed):
         if m == 96:
             out = call(pairs, [x], ((96, 96), "f"))
             assert np.abs(out - (a[:, None] - a)).max() < 1e-5
+
+
+# Tiles read no table that is written into the cascade; a map reads it all the same.
+TABLE = """
+func.func @attention(%x: tensor<?x3xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%X = %x) : (tensor<?x3xf32>) -> tensor<?xf32> {
+    %t = arith.constant dense<[3.0, 4.0, -5.0]> : tensor<3xf32>
+    %o = attn.einsum [m] = mul(%X[m,e], %t[e]) reduce add(e)
+        : (tensor<?x3xf32>, tensor<3xf32>) -> tensor<?xf32>
+    attn.yield %o : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+"""
+
+
+def test_a_constant_table(kernels, seed):
+    kernel = kernels.compile(TABLE, "table", "--form=auto")
+    rng = np.random.default_rng([seed, 13])
+    for m in (1, 19, 130):
+        x = rng.standard_normal((m, 3)).astype("f")
+        out = call(kernel, [x], ((m,), "f"))
+        assert np.abs(out - x.astype(float) @ [3, 4, -5]).max() < 1e-5
