@@ -220,18 +220,15 @@ private:
                 Value to, ArrayRef<StringAttr> toRanks);
   EinsumAccess getTileAccess(OpBuilder &builder, Location loc,
                              const EinsumAccess &access, bool &readsLanes);
-  /// A copy of an input that is read at `ranks` or, through data, as `lookup`
-  /// says.
+  /// A copy of what an access reads of an input in this item or step.
   struct StagedCopy {
-    SmallVector<StringAttr> ranks;
-    std::optional<EinsumAccess> lookup;
+    EinsumAccess access;
     TileBuffer buffer;
   };
   using StagedInputs = llvm::DenseMap<Value, std::vector<StagedCopy>>;
   bool isConvertedByLoads(const EinsumAccess &access) const;
   static const StagedCopy *findCopy(const StagedInputs &copies,
-                                    const EinsumAccess &access,
-                                    ArrayRef<StringAttr> ranks);
+                                    const EinsumAccess &access);
   EinsumAccess stageInput(OpBuilder &builder, Location loc,
                           const EinsumAccess &access, const EinsumAccess &tile,
                           StagedInputs &copies, Value isEmpty = {});

@@ -23,16 +23,15 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// The copy of what `access` reads, at `ranks` where it reads no data, or null.
+/// The copy of what `access` reads, or null. A tensor may have several: at two
+/// heads of an item, say.
 const CascadeTiler::StagedCopy *
-CascadeTiler::findCopy(const StagedInputs &copies, const EinsumAccess &access,
-                       ArrayRef<StringAttr> ranks) {
+CascadeTiler::findCopy(const StagedInputs &copies, const EinsumAccess &access) {
   auto known = copies.find(access.tensor);
   if (known == copies.end())
     return nullptr;
   for (const StagedCopy &copy : known->second)
-    if (copy.lookup ? access.readsData() && isSameAccess(*copy.lookup, access)
-                    : !access.readsData() && ArrayRef(copy.ranks) == ranks)
+    if (isSameAccess(copy.access, access))
       return &copy;
   return nullptr;
 }
@@ -63,7 +62,7 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
         collect(inner);
     });
   }
-  if (const StagedCopy *copy = findCopy(copies, access, ranks))
+  if (const StagedCopy *copy = findCopy(copies, access))
     return EinsumAccess::get(sliceStep(builder, loc, copy->buffer),
                              copy->buffer.ranks);
 
@@ -93,10 +92,7 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
   } else {
     emit(builder, tile);
   }
-  std::optional<EinsumAccess> lookup;
-  if (access.readsData())
-    lookup = access;
-  copies[access.tensor].push_back({ranks, lookup, buffer});
+  copies[access.tensor].push_back({access, buffer});
   return EinsumAccess::get(sliceStep(builder, loc, buffer), buffer.ranks);
 }
 
@@ -200,7 +196,7 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
   // What data reads is copied, once for the item or the step.
   const StagedCopy *copy = nullptr;
   if (reach.data && (reach.lanes || stepCount))
-    copy = findCopy(reach.lanes ? packed : staged, access, {});
+    copy = findCopy(reach.lanes ? packed : staged, access);
   if (copy)
     return EinsumAccess::get(sliceStep(builder, loc, copy->buffer),
                              copy->buffer.ranks);

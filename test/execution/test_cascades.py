@@ -180,3 +180,49 @@ def test_qk_norm_on_load(kernels, where):
 
         out = call(kernel, inputs, (2, HEADS, queries, F), np.float32)
         judge(out, function, inputs, v)
+
+
+# Each head's rows and keys, and those of the head behind it: an item reads two tiles of
+# each tensor.
+TWO_HEADS = """
+func.func @attention(%q: tensor<3x?x16xTYPE>, %k: tensor<3x?x16xTYPE>, %v: tensor<3x?x24xTYPE>)
+    -> tensor<3x?x24xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v)
+      : (tensor<3x?x16xTYPE>, tensor<3x?x16xTYPE>, tensor<3x?x24xTYPE>) -> tensor<3x?x24xf32> {
+    %r = attn.einsum [h,m,n] = mul(%Q[h,m,e], %K[h,n,e]) reduce add(e)
+        : (tensor<3x?x16xTYPE>, tensor<3x?x16xTYPE>) -> tensor<3x?x?xf32>
+    %s = attn.einsum [h,m,n] = mul(%Q[(h + 1) mod 3,m,e], %K[(h + 1) mod 3,n,e]) reduce add(e)
+        : (tensor<3x?x16xTYPE>, tensor<3x?x16xTYPE>) -> tensor<3x?x?xf32>
+    %p = attn.einsum [h,m,n] = map(%r[h,m,n], %s[h,m,n]) {
+    ^bb0(%a: f32, %b: f32):
+      %c = arith.constant 0.3 : f32
+      %t = arith.mulf %b, %c : f32
+      %d = arith.subf %a, %t : f32
+      %w = math.tanh %d : f32
+      attn.yield %w : f32
+    } : (tensor<3x?x?xf32>, tensor<3x?x?xf32>) -> tensor<3x?x?xf32>
+    %o = attn.einsum [h,m,f] = mul(%p[h,m,n], %V[h,n,f]) reduce add(n)
+        : (tensor<3x?x?xf32>, tensor<3x?x24xTYPE>) -> tensor<3x?x24xf32>
+    attn.yield %o : tensor<3x?x24xf32>
+  }
+  return %o : tensor<3x?x24xf32>
+}
+"""
+
+
+def test_an_item_reads_two_heads(kernels, seed):
+    rng = np.random.default_rng([seed, 23])
+    # Weights may be rounded to the type of the values (NU-2).
+    for dtype, rounding in (("f32", 2**-18), ("bf16", 2**-8)):
+        kernel = kernels.compile(TWO_HEADS.replace("TYPE", dtype), f"two_heads_{dtype}")
+        for queries, keys in SHAPES:
+            inputs = [
+                rng.standard_normal((3, count, size)).astype(DTYPES[dtype])
+                for count, size in ((queries, 16), (keys, 16), (keys, 24))
+            ]
+            q, k, v = (x.astype(float) for x in inputs)
+            scores = np.einsum("hme,hne->hmn", q, k)
+            weights = np.tanh(scores - 0.3 * np.roll(scores, -1, axis=0))
+            out = call(kernel, inputs, (3, queries, 24), np.float32)
+            bound = rounding * (np.abs(weights) @ np.abs(v)) + 1e-4
+            assert (np.abs(out - weights @ v) <= bound).all()
