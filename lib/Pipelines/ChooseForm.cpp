@@ -46,7 +46,6 @@ struct ChooseFormPass : attn::impl::AttnChooseFormBase<ChooseFormPass> {
     func::FuncOp function = getKernelFunction(module);
     if (!function)
       return signalPassFailure();
-    // A mapping says that a cascade is tiled; one that stays unfused loses it.
     if (form == "unfused") {
       function.walk([](CascadeOp cascade) { cascade.removeMappingAttr(); });
       return;
@@ -102,6 +101,13 @@ private:
   FailureOr<Operation *> tryForm(CascadeOp cascade,
                                  const AttnToLLVMOptions &options) {
     ModuleOp module = getOperation();
+    for (OpResult result : cascade->getResults())
+      if (result.use_empty()) {
+        emitMisfit(cascade) << "result #" << result.getResultNumber()
+                            << " is read by nobody, and cannot be left out: it "
+                               "states an extent, or the cascade is mapped";
+        return leaveUnfused(cascade);
+      }
     auto function = cascade->getParentOfType<func::FuncOp>();
     auto above =
         llvm::count_if(function.getOps<CascadeOp>(), [&](CascadeOp op) {
@@ -109,7 +115,7 @@ private:
         });
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
     auto scratch = ModuleOp::create(builder, function.getLoc());
-    auto erase = llvm::make_scope_exit([&] { scratch.erase(); });
+    llvm::scope_exit erase([&] { scratch.erase(); });
     func::FuncOp trial = createTrial(scratch, cascade, above);
     OpPassManager map(ModuleOp::getOperationName());
     buildMapCascades(map, options);
@@ -124,10 +130,21 @@ private:
       inlineTrial(trial, cascade);
       return before ? before->getNextNode() : &function.front().front();
     }
+    return leaveUnfused(cascade);
+  }
+
+  /// A mapping says that a cascade is tiled; one that stays unfused loses it.
+  FailureOr<Operation *> leaveUnfused(CascadeOp cascade) {
     if (form == "fused")
       return failure();
     cascade.removeMappingAttr();
     return cascade.getOperation();
+  }
+
+  InFlightDiagnostic emitMisfit(Operation *op) {
+    if (form == "fused")
+      return op->emitError("does not fit the fused form: ");
+    return op->emitRemark("the cascade is compiled unfused: ");
   }
 
   /// What maps the cascades takes the options of the whole route.
@@ -171,11 +188,8 @@ private:
   bool isFused(func::FuncOp trial) {
     return llvm::all_of(trial.getOps<CascadeOp>(), [&](CascadeOp cascade) {
       return wantsUnfused(cascade) ||
-             succeeded(checkFusedCascade(cascade, [&](Operation *op) {
-               if (form == "fused")
-                 return op->emitError("does not fit the fused form: ");
-               return op->emitRemark("the cascade is compiled unfused: ");
-             }));
+             succeeded(checkFusedCascade(
+                 cascade, [&](Operation *op) { return emitMisfit(op); }));
     });
   }
 

@@ -53,3 +53,23 @@ func.func @unread_result(%q: tensor<4x1x?x2xf32>, %k: tensor<4x1x16x2xf32>, %k2:
     } : (tensor<4x1x?x2xf32>, tensor<4x1x?x2xf32>, tensor<4x1x?x2xf32>) -> tensor<4x1x?x2xf32>
   return %b, %l : tensor<4x1x?x2xf32>, tensor<4x1x?xf32>
 }
+
+// -----
+
+// The unread result alone says how long the other is: neither goes, and the
+// cascade is no kernel of tiles.
+// CHECK-LABEL: func.func @unread_extent
+// CHECK: attn.cascade (%{{[a-z0-9]+}} = %{{[a-z0-9]+}}, %{{[a-z0-9]+}} = %{{[a-z0-9]+}}) : {{.*}} -> (tensor<5x?xf32>, tensor<5x?xf32>) {
+// CHECK-NOT: attn.cascade
+func.func @unread_extent(%x: tensor<?x5xf32>, %y: tensor<5xf32>) -> tensor<5x?xf32> {
+  %a, %b = attn.cascade (%X = %x, %Y = %y) : (tensor<?x5xf32>, tensor<5xf32>) -> (tensor<5x?xf32>, tensor<5x?xf32>) {
+    %r = attn.einsum [e,n] = %X[n,e] : (tensor<?x5xf32>) -> tensor<5x?xf32>
+    %s = attn.einsum [u,n] = map(%Y[u]) {
+    ^bb0(%v: f32):
+      %w = math.tanh %v : f32
+      attn.yield %w : f32
+    } : (tensor<5xf32>) -> tensor<5x?xf32>
+    attn.yield %r, %s : tensor<5x?xf32>, tensor<5x?xf32>
+  }
+  return %b : tensor<5x?xf32>
+}
