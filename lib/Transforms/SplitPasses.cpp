@@ -9,6 +9,7 @@
 #include "CascadeEmitter.h"
 #include "SumRewriter.h"
 #include "attn/Analysis/CascadeUtils.h"
+#include "attn/Analysis/CostModel.h"
 #include "attn/Analysis/Streaming.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
@@ -46,7 +47,6 @@ private:
   void need(Value tensor);
   CascadeOp createPart(ArrayRef<Value> results,
                        const llvm::MapVector<Value, Value> &known);
-  Value read(OpBuilder &nested, EinsumOp producer, Value argument);
 
   CascadeOp cascade;
   Block &body;
@@ -72,28 +72,30 @@ void PassSplitter::need(Value tensor) {
     need(operand);
 }
 
-/// What stands in the second part for a tensor that it is given. An extremum
-/// over nothing is infinite as a result, and finite where a map reads it.
-Value PassSplitter::read(OpBuilder &nested, EinsumOp producer, Value argument) {
+/// Whether `einsum` is infinite as a result where it reduces nothing, and
+/// finite where a map reads it.
+static bool isExtremum(EinsumOp einsum) {
   // spec: MR-3
-  std::optional<ReductionKind> kind = producer.getReduction();
-  auto type = cast<RankedTensorType>(argument.getType());
-  if (!isa<FloatType>(type.getElementType()) ||
-      (kind != ReductionKind::Max && kind != ReductionKind::Min))
-    return argument;
+  std::optional<ReductionKind> kind = einsum.getReduction();
+  return isa<FloatType>(einsum.getOutputType().getElementType()) &&
+         (kind == ReductionKind::Max || kind == ReductionKind::Min);
+}
+
+/// The extremum `producer`, of which `tensor` is the value, as a map reads it.
+static EinsumOp createFinite(OpBuilder &builder, EinsumOp producer,
+                             Value tensor) {
+  ReductionKind kind = *producer.getReduction();
   SmallVector<StringAttr> ranks = producer.getOutputRanks();
   return EinsumOp::create(
-             nested, producer.getLoc(), type, ranks,
-             ArrayRef<EinsumAccess>(EinsumAccess::get(argument, ranks)),
-             std::nullopt,
-             [&](OpBuilder &inner, Location loc, ValueRange args) -> Value {
-               Value bound = arith::ConstantOp::create(
-                   inner, loc, getReductionIdentity(*kind, args[0].getType()));
-               if (kind == ReductionKind::Max)
-                 return arith::MaximumFOp::create(inner, loc, args[0], bound);
-               return arith::MinimumFOp::create(inner, loc, args[0], bound);
-             })
-      .getResult();
+      builder, producer.getLoc(), Type(producer.getOutputType()), ranks,
+      ArrayRef<EinsumAccess>(EinsumAccess::get(tensor, ranks)), std::nullopt,
+      [&](OpBuilder &inner, Location loc, ValueRange args) -> Value {
+        Value bound = arith::ConstantOp::create(
+            inner, loc, getReductionIdentity(kind, args[0].getType()));
+        if (kind == ReductionKind::Max)
+          return arith::MaximumFOp::create(inner, loc, args[0], bound);
+        return arith::MinimumFOp::create(inner, loc, args[0], bound);
+      });
 }
 
 CascadeOp PassSplitter::createPart(ArrayRef<Value> results,
@@ -115,9 +117,13 @@ CascadeOp PassSplitter::createPart(ArrayRef<Value> results,
   unsigned numInputs = body.getNumArguments();
   mapping.map(body.getArguments(), block->getArguments().take_front(numInputs));
   for (auto [tensor, argument] :
-       llvm::zip(known, block->getArguments().drop_front(numInputs)))
+       llvm::zip(known, block->getArguments().drop_front(numInputs))) {
+    auto producer = tensor.first.getDefiningOp<EinsumOp>();
     mapping.map(tensor.first,
-                read(nested, tensor.first.getDefiningOp<EinsumOp>(), argument));
+                isExtremum(producer)
+                    ? createFinite(nested, producer, argument).getResult()
+                    : Value(argument));
+  }
   for (Operation &op : body.without_terminator())
     if (op.getNumResults() == 0 || !known.contains(op.getResult(0)))
       nested.clone(op, mapping);
@@ -213,6 +219,89 @@ static EinsumOp findReductionAcrossItems(CascadeOp cascade,
 }
 
 namespace {
+/// An operand whose tile does not hold what is read of it.
+struct ReadElsewhere {
+  EinsumOp reader, producer;
+  unsigned operand = 0;
+  StringAttr rank;
+};
+} // namespace
+
+/// An operand that is made at one rank and read at another, one of which is
+/// tiled: the keys of a tensor whose rows are queries, the largest of all rows.
+/// What is read belongs to other work items or steps.
+static std::optional<ReadElsewhere> findReadElsewhere(CascadeOp cascade,
+                                                      StringAttr streamed) {
+  Block &body = cascade.getBody().front();
+  if (!body.getOps<IterateOp>().empty())
+    return std::nullopt;
+  RankRoles roles = assignRankRoles(cascade, streamed);
+  auto isTiled = [&](StringAttr rank) {
+    return rank == roles.lanes || rank == streamed ||
+           llvm::is_contained(roles.parallel, rank);
+  };
+  auto readsOwnPoints = [&](const EinsumAccess &access, AffineExpr expr,
+                            StringAttr made) {
+    bool hasTiled = isTiled(made);
+    for (auto [position, rank] : llvm::enumerate(access.ranks)) {
+      if (!expr.isFunctionOfDim(position))
+        continue;
+      if (rank == made && isa<AffineDimExpr>(expr))
+        return true;
+      hasTiled |= isTiled(rank);
+    }
+    return !hasTiled;
+  };
+  for (auto einsum : body.getOps<EinsumOp>())
+    for (unsigned operand = 0; operand < einsum.getInputs().size(); ++operand) {
+      EinsumAccess access = einsum.getAccess(operand);
+      auto producer = access.tensor.getDefiningOp<EinsumOp>();
+      // Truth values stay inside of a kernel.
+      if (!producer || access.readsData() ||
+          producer.getOutputType().getElementTypeBitWidth() < 8)
+        continue;
+      for (auto [made, expr] :
+           llvm::zip(producer.getOutputRanks(), access.map.getResults()))
+        if (!readsOwnPoints(access, expr, made))
+          return ReadElsewhere{einsum, producer, operand, made};
+    }
+  return std::nullopt;
+}
+
+/// Cuts behind what is read elsewhere, which becomes an operand of the second
+/// part. Returns the parts, nothing if one of them would be empty.
+static SmallVector<CascadeOp> splitReadElsewhere(CascadeOp cascade,
+                                                 ReadElsewhere found) {
+  InFlightDiagnostic remark =
+      found.reader.emitRemark("starts another pass: reads rank '")
+      << found.rank.getValue() << "' of operand #" << found.operand
+      << " at other points than those where it is made";
+  // An extremum is handed on as maps read it: read at other points again, it
+  // would be cut off once more.
+  EinsumOp producer = found.producer;
+  EinsumOp handedOn = producer;
+  if (isExtremum(producer)) {
+    OpBuilder builder(cascade.getContext());
+    builder.setInsertionPointAfter(producer);
+    handedOn = createFinite(builder, producer, producer.getResult());
+    producer.getResult().replaceUsesWithIf(
+        handedOn.getResult(), [&](OpOperand &use) {
+          return use.getOwner() != handedOn && isa<EinsumOp>(use.getOwner());
+        });
+  }
+  SmallVector<CascadeOp> parts = PassSplitter(cascade).run(
+      found.reader, [&](EinsumOp einsum) { return einsum == handedOn; });
+  if (!parts.empty())
+    return parts;
+  remark.abandon();
+  if (handedOn != producer) {
+    handedOn.getResult().replaceAllUsesWith(producer.getResult());
+    handedOn.erase();
+  }
+  return {};
+}
+
+namespace {
 struct SplitPasses : attn::impl::AttnSplitPassesBase<SplitPasses> {
   void runOnOperation() override {
     SmallVector<CascadeOp> worklist(getOperation().getOps<CascadeOp>());
@@ -227,8 +316,15 @@ struct SplitPasses : attn::impl::AttnSplitPassesBase<SplitPasses> {
 
 private:
   static SmallVector<CascadeOp> split(CascadeOp cascade) {
+    if (cascade.getMapping())
+      return {};
     StringAttr rank = StreamingAnalysis::findRank(cascade);
-    if (!rank || cascade.getMapping())
+    if (std::optional<ReadElsewhere> found = findReadElsewhere(cascade, rank)) {
+      SmallVector<CascadeOp> parts = splitReadElsewhere(cascade, *found);
+      if (!parts.empty())
+        return parts;
+    }
+    if (!rank)
       return {};
     StreamingAnalysis analysis = rewriteSums(cascade, rank);
     if (const auto &obstacle = analysis.getObstacle()) {

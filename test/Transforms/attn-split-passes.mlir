@@ -128,3 +128,111 @@ func.func @extent(%s: tensor<7x?xf32>) -> (tensor<7xf32>, tensor<7x?xf32>) {
   }
   return %o#0, %o#1 : tensor<7xf32>, tensor<7x?xf32>
 }
+
+// -----
+
+// The norm of a token is read at the rank of the rows, too: it is handed on, and
+// what reads it makes one pass.
+// CHECK-LABEL: func.func @shared(
+// CHECK: %[[N:.*]] = attn.cascade
+// CHECK: attn.einsum [n] =
+// CHECK: reduce add(e)
+// CHECK-NOT: attn.einsum
+// CHECK: attn.cascade ({{.*}}, %[[A:.*]] = %[[N]])
+// CHECK-NOT: reduce add(e)
+// CHECK: attn.einsum [m,n] = map(%{{.*}}[m,n], %[[A]][m], %[[A]][n])
+func.func @shared(%s: tensor<?x?xf32>, %x: tensor<?x32xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %X = %x) : (tensor<?x?xf32>, tensor<?x32xf32>) -> tensor<?xf32> {
+    %q = attn.einsum [n] = mul(%X[n,e], %X[n,e]) reduce add(e) : (tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?xf32>
+    // expected-remark @below {{starts another pass: reads rank 'n' of operand #1 at other points than those where it is made}}
+    %t = attn.einsum [m,n] = map(%S[m,n], %q[n], %q[m]) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %d = arith.addf %b, %c : f32
+      %e = arith.divf %a, %d : f32
+      attn.yield %e : f32
+    } : (tensor<?x?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %t[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+// An extremum is handed on as maps read it, once; as a result it stays as it is.
+// CHECK-LABEL: func.func @largest_of_all(
+// CHECK: %[[F:.*]] = attn.cascade
+// CHECK: %[[X:.*]] = attn.einsum [m] = {{.*}} reduce max(e)
+// CHECK: %[[Y:.*]] = attn.einsum [m] = map(%[[X]][m])
+// CHECK: arith.maximumf
+// CHECK: attn.yield %[[Y]]
+// CHECK: %[[O:.*]]:2 = attn.cascade ({{.*}}, %[[A:.*]] = %[[F]])
+// CHECK-DAG: attn.einsum [] = %[[A]][j] reduce max(j)
+// CHECK-DAG: attn.einsum [m] = {{.*}} reduce max(e)
+// CHECK-NOT: arith.maximumf
+// CHECK: return %[[O]]#0, %[[O]]#1
+func.func @largest_of_all(%x: tensor<?x8xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %o:2 = attn.cascade (%X = %x) : (tensor<?x8xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+    %a = attn.einsum [m] = %X[m,e] reduce max(e) : (tensor<?x8xf32>) -> tensor<?xf32>
+    // expected-remark @below {{starts another pass: reads rank 'm' of operand #0 at other points than those where it is made}}
+    %t = attn.einsum [] = %a[j] reduce max(j) : (tensor<?xf32>) -> tensor<f32>
+    %r = attn.einsum [m] = sub(%a[m], %t[]) : (tensor<?xf32>, tensor<f32>) -> tensor<?xf32>
+    attn.yield %r, %a : tensor<?xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1 : tensor<?xf32>, tensor<?xf32>
+}
+
+// -----
+
+// Heads of keys are shared: none is that of an item.
+// CHECK-LABEL: func.func @groups(
+// CHECK: attn.cascade
+// CHECK: attn.einsum [n,g] =
+// CHECK: reduce add(e)
+// CHECK: attn.cascade
+// CHECK: [n,h floordiv 2]
+func.func @groups(%s: tensor<4x?x?xf32>, %k: tensor<2x?x32xf32>) -> tensor<4x?xf32> {
+  %o = attn.cascade (%S = %s, %K = %k) : (tensor<4x?x?xf32>, tensor<2x?x32xf32>) -> tensor<4x?xf32> {
+    %q = attn.einsum [g,n] = mul(%K[g,n,e], %K[g,n,e]) reduce add(e) : (tensor<2x?x32xf32>, tensor<2x?x32xf32>) -> tensor<2x?xf32>
+    // expected-remark @below {{starts another pass: reads rank 'g' of operand #1 at other points than those where it is made}}
+    %t = attn.einsum [h,m,n] = sub(%S[h,m,n], %q[h floordiv 2,n]) : (tensor<4x?x?xf32>, tensor<2x?xf32>) -> tensor<4x?x?xf32>
+    %r = attn.einsum [h,m] = %t[h,m,n] reduce max(n) : (tensor<4x?x?xf32>) -> tensor<4x?xf32>
+    attn.yield %r : tensor<4x?xf32>
+  }
+  return %o : tensor<4x?xf32>
+}
+
+// -----
+
+// What a tile holds whole is read where anybody likes; truth values are not
+// handed on.
+// CHECK-LABEL: func.func @within_a_tile(
+// CHECK-COUNT-1: attn.cascade
+// CHECK-NOT: attn.cascade
+// CHECK: return
+func.func @within_a_tile(%x: tensor<?x8xf32>, %y: tensor<?xf32>) -> (tensor<?x8xf32>, tensor<?xi32>) {
+  %o:2 = attn.cascade (%X = %x, %Y = %y) : (tensor<?x8xf32>, tensor<?xf32>) -> (tensor<?x8xf32>, tensor<?xi32>) {
+    %q = attn.einsum [m,e] = map(%X[m,e]) {
+    ^bb0(%a: f32):
+      %t = math.tanh %a : f32
+      attn.yield %t : f32
+    } : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    %s = attn.einsum [m] = %q[m,e] reduce add(e) : (tensor<?x8xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m,f] = div(%q[m,(f + 4) mod 8], %s[m]) : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+    %b = attn.einsum [m] = map(%Y[m]) {
+    ^bb0(%a: f32):
+      %z = arith.constant 0.0 : f32
+      %t = arith.cmpf ogt, %a, %z : f32
+      attn.yield %t : i1
+    } : (tensor<?xf32>) -> tensor<?xi1>
+    %all = attn.einsum [] = %b[j] reduce and(j) : (tensor<?xi1>) -> tensor<i1>
+    %c = attn.einsum [m] = map(%b[m], %all[]) {
+    ^bb0(%a: i1, %d: i1):
+      %z = arith.xori %a, %d : i1
+      %t = arith.extui %z : i1 to i32
+      attn.yield %t : i32
+    } : (tensor<?xi1>, tensor<i1>) -> tensor<?xi32>
+    attn.yield %r, %c : tensor<?x8xf32>, tensor<?xi32>
+  }
+  return %o#0, %o#1 : tensor<?x8xf32>, tensor<?xi32>
+}

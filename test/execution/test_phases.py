@@ -472,3 +472,93 @@ def test_elementwise_operations_join_where_they_may(kernels, how):
         expected *= np.tanh(g.astype(float))
         (out,) = run(kernel, [q, k, v, w, g], [expected.shape])
         close(out, expected)
+
+
+# Queries and keys are the same tensor, and both are normalised: the norm of a token is
+# read at the rank of the rows and at that of the keys.
+SHARED = """
+func.func @attention(%x: tensor<?x32xf32>, %v: tensor<?x24xf32>) -> tensor<?x24xf32> {
+  %o = attn.cascade (%X = %x, %V = %v) : (tensor<?x32xf32>, tensor<?x24xf32>) -> tensor<?x24xf32> {
+    %q = attn.einsum [n] = mul(%X[n,e], %X[n,e]) reduce add(e)
+        : (tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?xf32>
+    %r = attn.einsum [n] = map(%q[n]) {
+    ^bb0(%a: f32):
+      %y = math.rsqrt %a : f32
+      attn.yield %y : f32
+    } : (tensor<?xf32>) -> tensor<?xf32>
+    %h = attn.einsum [n,e] = mul(%X[n,e], %r[n])
+        : (tensor<?x32xf32>, tensor<?xf32>) -> tensor<?x32xf32>
+    %s = attn.einsum [m,n] = mul(%h[m,e], %h[n,e]) reduce add(e)
+        : (tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<?x?xf32>
+SOFTMAX
+    attn.yield %o : tensor<?x24xf32>
+  }
+  return %o : tensor<?x24xf32>
+}
+"""
+
+# Keys are normalised where four heads of queries share one of keys.
+GROUPED = """
+func.func @attention(%q: tensor<8x?x32xf32>, %k: tensor<2x?x32xf32>, %v: tensor<2x?x24xf32>)
+    -> tensor<8x?x24xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where causal over (m, n) align bottom_right
+      : (tensor<8x?x32xf32>, tensor<2x?x32xf32>, tensor<2x?x24xf32>) -> tensor<8x?x24xf32> {
+    %c = attn.einsum [g,n] = mul(%K[g,n,e], %K[g,n,e]) reduce add(e)
+        : (tensor<2x?x32xf32>, tensor<2x?x32xf32>) -> tensor<2x?xf32>
+    %r = attn.einsum [g,n] = map(%c[g,n]) {
+    ^bb0(%a: f32):
+      %y = math.rsqrt %a : f32
+      attn.yield %y : f32
+    } : (tensor<2x?xf32>) -> tensor<2x?xf32>
+    %h = attn.einsum [g,n,e] = mul(%K[g,n,e], %r[g,n])
+        : (tensor<2x?x32xf32>, tensor<2x?xf32>) -> tensor<2x?x32xf32>
+    %s = attn.einsum [i,m,n] = mul(%Q[i,m,e], %h[i floordiv 4,n,e]) reduce add(e)
+        : (tensor<8x?x32xf32>, tensor<2x?x32xf32>) -> tensor<8x?x?xf32>
+SOFTMAX
+    attn.yield %o : tensor<8x?x24xf32>
+  }
+  return %o : tensor<8x?x24xf32>
+}
+"""
+
+
+def with_softmax(source, heads, group):
+    """The weighted mean of the values behind the scores %s[heads m, n]."""
+    size, key = ("8x", "2x") if heads else ("", "")
+    matrix, row, out = f"tensor<{size}?x?xf32>", f"tensor<{size}?xf32>", f"tensor<{size}?x24xf32>"
+    softmax = f"""
+    %t = attn.einsum [{heads}m] = %s[{heads}m,n] reduce max(n) : ({matrix}) -> {row}
+    %p = attn.einsum [{heads}m,n] = map(%s[{heads}m,n], %t[{heads}m]) {{
+    ^bb0(%a: f32, %b: f32):
+      %y = arith.subf %a, %b : f32
+      %z = math.exp %y : f32
+      attn.yield %z : f32
+    }} : ({matrix}, {row}) -> {matrix}
+    %d = attn.einsum [{heads}m] = %p[{heads}m,n] reduce add(n) : ({matrix}) -> {row}
+    %w = attn.einsum [{heads}m,f] = mul(%p[{heads}m,n], %V[{group}n,f]) reduce add(n)
+        : ({matrix}, tensor<{key}?x24xf32>) -> {out}
+    %o = attn.einsum [{heads}m,f] = div(%w[{heads}m,f], %d[{heads}m]) : ({out}, {row}) -> {out}
+"""
+    return source.replace("SOFTMAX\n", softmax.lstrip("\n"))
+
+
+def test_norms_that_are_read_at_other_ranks(kernels, seed):
+    shared = kernels.compile(with_softmax(SHARED, "", ""), "shared", "--form=fused")
+    grouped = kernels.compile(
+        with_softmax(GROUPED, "i,", "i floordiv 4,"), "grouped", "--form=fused"
+    )
+    rng = np.random.default_rng([seed, 17])
+    for m, n in ((1, 1), (17, 17), (50, 131), (200, 200)):
+        x, v = rng.standard_normal((n, 32)).astype("f"), rng.standard_normal((n, 24)).astype("f")
+        h = x / np.linalg.norm(x.astype(float), axis=1, keepdims=True)
+        p = np.exp(h @ h.T)
+        (out,) = run(shared, [x, v], [(n, 24)])
+        close(out, p @ v / p.sum(axis=1, keepdims=True))
+
+        q = rng.standard_normal((8, m, 32)).astype("f")
+        k, v = (rng.standard_normal((2, n, size)).astype("f") for size in (32, 24))
+        h = k / np.linalg.norm(k.astype(float), axis=2, keepdims=True)
+        # attend divides the scores by the root of the head size.
+        expected, _ = attend(q[None] * np.sqrt(32), h[None], v[None], causal(m, n))
+        (out,) = run(grouped, [q, k, v], [(8, m, 24)])
+        close(out, expected[0])

@@ -211,7 +211,9 @@ def AttnSplitPasses : Pass<"attn-split-passes", "::mlir::func::FuncOp"> {
     so that as many passes are left as the laws require, and no tensor over the
     streaming rank goes from one to the next. The same is done for a tensor
     that is reduced along a rank of all results, such as a statistic of the
-    columns of the scores.
+    columns of the scores; and for one that is made at one rank and read at
+    another where work items or steps divide one of them, such as the norms of
+    tokens that are both queries and keys, or of keys that several heads share.
 
         X[m] = max_n S[m,n]                             first:   S, X
         P[m,n] = tanh(S[m,n] - X[m])            =>
