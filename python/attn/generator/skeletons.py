@@ -48,6 +48,12 @@ class Skeleton:
         self.rows = [*self.batch, self.m]
         self.points = [*self.batch, self.m, self.n]
         self.key_batch = [r for r in self.batch if r not in self.shared]
+        # Several heads of rows may share one of keys: its rank, and how many do.
+        self.groups: dict[str, tuple[str, int]] = {}
+        if self.key_batch and rng.random() < 0.3:
+            heads, size = rng.choice(((4, 2), (6, 3), (6, 2)))
+            b.extents[self.key_batch[-1]] = heads
+            self.groups[self.key_batch[-1]] = b.new_rank(heads // size), size
         self.make_plane()
         score = self.make_scores()
         score = self.edit_scores(score)
@@ -101,12 +107,19 @@ class Skeleton:
         x = b.input(ranks, self.in_type)
         token, e = ranks[-2], ranks[-1]
         kind = rng.choice(
-            ("plain", "plain", "plain", "map", "partner", "table", "factor", "listed")
+            ("plain", "plain", "plain", "map", "partner", "table", "factor", "listed", "norm")
         )
         if kind == "listed":
             return self.listed(ranks)
         if kind == "map":
             return b.apply(ranks, [x], b.tame)
+        if kind == "norm":
+            total = b.simple("mulf", ranks[:-1], [x, x], ("add", [e]))
+
+            def root(w, y):
+                return w.op("divf", w.const(1.0), w.op("sqrt", w.op("addf", y, w.const(0.5))))
+
+            return b.simple("mulf", ranks, [x, b.apply(ranks[:-1], [total], root)])
         if kind == "partner":
             other = b.within(e, [e])
             if other is None:
@@ -135,8 +148,26 @@ class Skeleton:
 
     def contraction(self) -> str:
         b = self.b
-        q = self.prepared([*self.rows, self.e])
-        k = self.prepared([*self.key_batch, self.n, self.e])
+        heads = [self.groups.get(r, (r, 1)) for r in self.key_batch]
+        keys = self.prepared([*(r for r, _ in heads), self.n, self.e])
+
+        def read(tokens: str) -> Access:
+            exprs = [
+                rank(h) if size == 1 else binary("floordiv", rank(h), size)
+                for h, (_, size) in zip(self.key_batch, heads, strict=True)
+            ]
+            return Access(keys, [*exprs, rank(tokens), rank(self.e)])
+
+        k = read(self.n)
+        if self.n not in b.extents and self.rng.random() < 0.1:
+            # An input says how many there are of each rank (CA-6).
+            factor = b.input(self.rows, "f32")
+            q = b.simple("mulf", [*self.rows, self.e], [read(self.m), factor])
+            b.tags.add("one tensor for queries and keys")
+        else:
+            q = self.prepared([*self.rows, self.e])
+        if self.groups:
+            b.tags.add("grouped heads")
         order = [q, k] if self.rng.random() < 0.7 else [k, q]
         return b.simple("mulf", self.points, order, ("add", [self.e]))
 
