@@ -157,13 +157,13 @@ private:
     llvm::raw_string_ostream stream(bytes);
     if (failed(writeBytecodeToFile(module, stream)))
       return "defect: no bytecode can be written";
-    for (const auto &[form, written] :
+    for (const auto &text :
          {std::pair("printed", print(module, /*generic=*/false)),
           std::pair("generic", expected), std::pair("bytecode", bytes)}) {
-      std::string defect =
-          readAgain(written, form, [&](ModuleOp again) -> std::string {
+      std::string defect = readAgain(
+          text.second, text.first, [&](ModuleOp again) -> std::string {
             bool isSame = print(again, /*generic=*/true) == expected;
-            return isSame ? "" : differs(form);
+            return isSame ? "" : differs(text.first);
           });
       if (!defect.empty())
         return defect;
