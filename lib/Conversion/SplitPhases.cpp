@@ -323,10 +323,15 @@ LogicalResult PhaseSplitter::run() {
       while (!worklist.empty() && !isRead)
         for (Operation *user : worklist.pop_back_val().getUsers()) {
           Operation *top = body.findAncestorOpInBlock(*user);
-          if (isCopied(top))
+          if (isCopied(top)) {
             llvm::append_range(worklist, top->getResults());
-          else
-            isRead |= !members.contains(top);
+            continue;
+          }
+          isRead |= !members.contains(top);
+          // What is no tensor is computed again where it is read.
+          for (Value result : top->getResults())
+            if (!isa<RankedTensorType>(result.getType()))
+              worklist.push_back(result);
         }
       if (isRead)
         returned.push_back(storage.getStored());
@@ -362,6 +367,23 @@ LogicalResult PhaseSplitter::run() {
   return success();
 }
 
+/// The extents of what phases hand on are looked for among those of the
+/// kernel's tensors.
+static LogicalResult checkTensors(func::FuncOp function) {
+  auto check = [&](StringRef what, TypeRange types) {
+    for (auto [index, type] : llvm::enumerate(types))
+      if (!isa<RankedTensorType>(type))
+        return emitNotSupported(function)
+                   << "kernel '" << function.getName() << "': " << what << " #"
+                   << index << " is " << type
+                   << "; kernels take and return ranked tensors",
+               failure();
+    return success();
+  };
+  return success(succeeded(check("argument", function.getArgumentTypes())) &&
+                 succeeded(check("result", function.getResultTypes())));
+}
+
 namespace {
 struct SplitPhasesPass
     : public attn::impl::AttnSplitPhasesBase<SplitPhasesPass> {
@@ -374,7 +396,8 @@ struct SplitPhasesPass
                              << call.getCallee() << "' first";
       return WalkResult::interrupt();
     });
-    if (walk.wasInterrupted() || failed(PhaseSplitter(function).run()))
+    if (walk.wasInterrupted() || failed(checkTensors(function)) ||
+        failed(PhaseSplitter(function).run()))
       signalPassFailure();
   }
 };

@@ -24,3 +24,18 @@ func.func @calls(%x: tensor<?xf32>) -> tensor<?xf32> {
   %a = call @other(%x) : (tensor<?xf32>) -> tensor<?xf32>
   return %a : tensor<?xf32>
 }
+
+// -----
+
+// expected-error @below {{kernel 'vectors': argument #1 is 'vector<8xf32>'; kernels take and return ranked tensors}}
+func.func @vectors(%x: tensor<?xf32>, %y: vector<8xf32>) -> tensor<?xf32> {
+  return %x : tensor<?xf32>
+}
+
+// -----
+
+// expected-error @below {{kernel 'returns_number': result #1 is 'f32'; kernels take and return ranked tensors}}
+func.func @returns_number(%x: tensor<?xf32>) -> (tensor<?xf32>, f32) {
+  %c = arith.constant 1.0 : f32
+  return %x, %c : tensor<?xf32>, f32
+}

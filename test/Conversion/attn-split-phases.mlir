@@ -98,3 +98,30 @@ func.func @runs(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   }
   return %t : tensor<?xf32>
 }
+
+// -----
+
+// A vector is computed again in the phase that reads it, which takes the tensor
+// that it was read from.
+// CHECK-LABEL: func.func @hands_on_vector
+// CHECK: %[[Y:.*]] = call @hands_on_vector_phase0
+// CHECK: call @hands_on_vector_phase2(%[[Y]])
+// CHECK: func.func private @hands_on_vector_phase2(%[[A:.*]]: tensor<1xf32>)
+// CHECK: vector.transfer_read %[[A]]
+func.func @hands_on_vector(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %y = tensor.empty() : tensor<1xf32>
+  %zero = arith.constant 0 : index
+  %f0 = arith.constant 0.0 : f32
+  %e = vector.transfer_read %y[%zero], %f0 {in_bounds = [true]} : tensor<1xf32>, vector<1xf32>
+  %a = attn.cascade (%X = %x) : (tensor<?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = add(%X[m], %X[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  %f = vector.extract %e[0] : f32 from vector<1xf32>
+  %t = tensor.from_elements %f : tensor<1xf32>
+  %b = attn.cascade (%X = %a, %T = %t) : (tensor<?xf32>, tensor<1xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = add(%X[m], %T[0]) : (tensor<?xf32>, tensor<1xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %b : tensor<?xf32>
+}
