@@ -23,7 +23,9 @@ def AttnChooseForm : Pass<"attn-choose-form", "::mlir::ModuleOp"> {
     `fused` is an error there; `unfused` tries nothing, and drops mappings.
 
     Readers come before what they read: mapping one may find that it does not
-    depend on a result of another cascade, which then is not computed.
+    depend on a result of another cascade, which then is not computed. A result
+    that nobody reads but that alone states an extent stays, and its cascade does
+    not fit.
 
     The cascades are expected as attn-defer-division leaves them. The other
     options are those of attn-derive-single-pass and attn-choose-mapping.
