@@ -45,6 +45,10 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
                                       const EinsumAccess &access,
                                       const EinsumAccess &tile,
                                       StagedInputs &copies, Value isEmpty) {
+  if (const StagedCopy *copy = findCopy(copies, access))
+    return EinsumAccess::get(sliceStep(builder, loc, copy->buffer),
+                             copy->buffer.ranks);
+
   SmallVector<StringAttr> ranks;
   auto collect = [&](AffineExpr expr) {
     if (auto dim = dyn_cast<AffineDimExpr>(expr))
@@ -62,10 +66,6 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
         collect(inner);
     });
   }
-  if (const StagedCopy *copy = findCopy(copies, access))
-    return EinsumAccess::get(sliceStep(builder, loc, copy->buffer),
-                             copy->buffer.ranks);
-
   TileBuffer buffer = allocate(builder, loc, ranks,
                                getElementTypeOrSelf(tile.tensor.getType()));
   SmallVector<StringAttr> clamped;

@@ -32,17 +32,24 @@ static bool isSupportedElement(Type type) {
          type.isSignlessInteger(32) || type.isSignlessInteger(64);
 }
 
+LogicalResult attn::checkRankedTensor(func::FuncOp function, StringRef what,
+                                      unsigned index, Type type) {
+  if (isa<RankedTensorType>(type))
+    return success();
+  return emitNotSupported(function)
+             << "kernel '" << function.getName() << "': " << what << " #"
+             << index << " is " << type
+             << "; kernels take and return ranked tensors",
+         failure();
+}
+
 /// Checks the type of a tensor that crosses the C ABI.
 static FailureOr<RankedTensorType> checkTensorType(func::FuncOp function,
                                                    StringRef what,
                                                    unsigned index, Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  if (!tensor)
-    return emitNotSupported(function)
-               << "kernel '" << function.getName() << "': " << what << " #"
-               << index << " is " << type
-               << "; kernels take and return ranked tensors",
-           failure();
+  if (failed(checkRankedTensor(function, what, index, type)))
+    return failure();
+  auto tensor = cast<RankedTensorType>(type);
   // Masks are read; what is written has a type that einsums compute with.
   Type element = tensor.getElementType();
   bool isMask =

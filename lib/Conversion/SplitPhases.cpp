@@ -372,12 +372,8 @@ LogicalResult PhaseSplitter::run() {
 static LogicalResult checkTensors(func::FuncOp function) {
   auto check = [&](StringRef what, TypeRange types) {
     for (auto [index, type] : llvm::enumerate(types))
-      if (!isa<RankedTensorType>(type))
-        return emitNotSupported(function)
-                   << "kernel '" << function.getName() << "': " << what << " #"
-                   << index << " is " << type
-                   << "; kernels take and return ranked tensors",
-               failure();
+      if (failed(checkRankedTensor(function, what, index, type)))
+        return failure();
     return success();
   };
   return success(succeeded(check("argument", function.getArgumentTypes())) &&

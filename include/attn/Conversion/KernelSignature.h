@@ -180,6 +180,11 @@ FailureOr<SmallVector<func::FuncOp>> getPhaseFunctions(ModuleOp module);
 /// calls, the declaration stays for attn-link-phases.
 void eraseLowered(func::FuncOp function);
 
+/// Checks that `what`, an argument or a result of the kernel, is a ranked
+/// tensor.
+LogicalResult checkRankedTensor(func::FuncOp function, StringRef what,
+                                unsigned index, Type type);
+
 /// The only public function of the module that has a body and takes or returns
 /// tensors, or null with a diagnostic.
 func::FuncOp getKernelFunction(ModuleOp module);
