@@ -367,7 +367,6 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
   Location loc = einsum.getLoc();
   bool readsLanes = false;
   SmallVector<EinsumAccess> accesses;
-  readsRowsOnce = hasCaches && einsum.getReduction() && !reducesPoints(einsum);
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
     if (accumulation && index == accumulation->operand)
       continue;
@@ -376,7 +375,6 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
         getTileAccess(builder, loc, einsum.getAccess(index), reads));
     readsLanes |= reads;
   }
-  readsRowsOnce = false;
   // The map's own operands, then the tokens that it needs.
   size_t numOperands = accesses.size();
   SmallVector<StringAttr> tokenRanks =

@@ -452,8 +452,6 @@ private:
   bool slotsAreFull = false;
   bool takesWholeSteps = false, hasCaches = false;
   int64_t keyUnit = 0;
-  /// Whether operands are of an einsum that sums along the rows of a step.
-  bool readsRowsOnce = false;
   /// The tokens of a permuted tile's rows, in scratch.
   Value rowTokens;
   /// Where one row of a permuted tile is stored: its number in the tile and its

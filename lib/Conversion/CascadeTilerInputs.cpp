@@ -316,9 +316,9 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
     return tile;
   Type element = type.getElementType();
   bool isPacked = hasLanes && !isStreamed;
-  // Rows from all over the tensor are gathered by the load of the tile, too,
-  // but for sums along them, which read each row once.
-  bool isGathered = !tables.empty() && !readsRowsOnce;
+  // Rows from all over the tensor are gathered by the load of the tile, too;
+  // where there are caches, each is read where it lies.
+  bool isGathered = !tables.empty() && !hasCaches;
   bool isConverted = isStreamed && !hasLanes && isa<FloatType>(element) &&
                      (getComputeType(element) != element || isGathered) &&
                      !(tables.empty() && isConvertedByLoads(access));

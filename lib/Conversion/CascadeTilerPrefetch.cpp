@@ -48,12 +48,10 @@ bool CascadeTiler::asksForKeys(EinsumOp einsum) const {
 void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
                                 EinsumOp einsum, function_ref<void()> emit) {
   // What the load of the tile converts is converted once, for all chunks.
-  readsRowsOnce = true;
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
     bool readsLanes = false;
     getTileAccess(builder, loc, einsum.getAccess(index), readsLanes);
   }
-  readsRowsOnce = false;
   Value first = stepFirst, count = stepCount;
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   // As many as one row's register tile holds, where it has lanes of its own.

@@ -110,10 +110,19 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
   rowTile = std::max<int64_t>(rowTileOption / innerRows, 1);
   // Few rows leave registers for more vectors of lanes.
   int64_t extent = getStaticExtent(*rowRank), lanes = outType.getShape().back();
+  if (ShapedType::isDynamic(lanes))
+    return;
+  // One vector leaves registers for twice the rows, where these lie side by
+  // side: one address serves them all.
+  if (innerRows == 1 && lanes <= vectorWidth && extent >= 2 * rowTile &&
+      operands.readsSideBySide(*rowRank)) {
+    rowTile *= 2;
+    return;
+  }
   int64_t rows =
       ShapedType::isDynamic(extent) ? rowTile : std::min(extent, rowTile);
   rows *= innerRows;
-  if (rows * 2 > rowTileOption || ShapedType::isDynamic(lanes))
+  if (rows * 2 > rowTileOption)
     return;
   int64_t most =
       std::min(kRegisterTileVectors * rowTileOption / rows, kMostVectors);

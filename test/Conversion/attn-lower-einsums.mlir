@@ -39,6 +39,37 @@ func.func @blocks(%q: memref<64x112xf32>, %k: memref<32x64xf32>, %s: memref<32x1
 
 // -----
 
+// One vector of lanes leaves registers for sixteen rows, where these lie side by
+// side; eight are left of 24.
+// CHECK-LABEL: func @tall
+// CHECK: scf.for %{{.*}} = %{{.*}} to %c16{{.*}} step %c16
+// CHECK: %{{.*}}:16 = scf.for
+// CHECK-COUNT-16: vector.fma
+// CHECK: %{{.*}}:8 = scf.for
+// CHECK-COUNT-8: vector.fma
+// CHECK-NOT: vector.fma
+func.func @tall(%w: memref<?x16xf32>, %v: memref<?x24xf32>, %o: memref<24x16xf32>) {
+  attn.tile_einsum [f,m] = mul(%w[n,m], %v[n,f]) reduce add(n) outs(%o) accumulate
+      : (memref<?x16xf32>, memref<?x24xf32>) -> memref<24x16xf32>
+  return
+}
+
+// -----
+
+// Rows that lie apart have an address each: eight of them.
+// CHECK-LABEL: func @apart
+// CHECK: scf.for %{{.*}} step %c8
+// CHECK: %{{.*}}:8 = scf.for
+// CHECK-COUNT-8: vector.fma
+// CHECK-NOT: vector.fma
+func.func @apart(%q: memref<64x16xf32>, %k: memref<32x64xf32>, %s: memref<32x16xf32>) {
+  attn.tile_einsum [n,m] = mul(%q[e,m], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<64x16xf32>, memref<32x64xf32>) -> memref<32x16xf32>
+  return
+}
+
+// -----
+
 // A copy moves a whole row at a time.
 // CHECK-LABEL: func @copy
 // CHECK-NOT: step %c48

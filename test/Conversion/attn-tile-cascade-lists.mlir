@@ -34,7 +34,7 @@ func.func @blocks(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>,
 // -----
 
 // Keys are read where the list says, eight at a time, and those of the next step
-// asked for; values are gathered by the load of the step.
+// asked for; values are read where it says, too.
 // CHECK-LABEL: func.func @tokens_run0
 // CHECK: %[[COUNT:.*]]:2 = scf.while
 // CHECK: scf.for %{{.*}} step %c32
@@ -44,7 +44,7 @@ func.func @blocks(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>,
 // CHECK-DAG: memref.prefetch %arg1[
 // CHECK-DAG: memref.prefetch %arg2[
 // CHECK: attn.tile_einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[%{{.*}}[n0],e]) reduce add(e)
-// CHECK: attn.tile_einsum [n0,f] = %{{.*}}[%{{.*}}[n0],f] outs(
+// CHECK: attn.tile_einsum [f,m] = mul(%{{.*}}[n0,m], %{{.*}}[%{{.*}}[n0],f]) reduce add(n0)
 func.func @tokens(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %x: tensor<?x?xi32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %X = %x) where indices(16, %X[]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
       : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x?xi32>) -> tensor<?x8xf32> {

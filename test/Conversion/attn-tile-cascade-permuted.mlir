@@ -25,9 +25,8 @@
 // CHECK-NOT: attn.index
 // CHECK: arith.select
 // CHECK: attn.yield
-// Values are gathered by the load of the tile; then each row is stored where its
-// token lies.
-// CHECK: attn.tile_einsum [n0,f] = %{{.*}}[%{{.*}}[n0],f] outs(
+// Values are read in place, too; then each row is stored where its token lies.
+// CHECK: attn.tile_einsum [f,m] = mul(%{{.*}}[n0,m], %{{.*}}[%{{.*}}[n0],f]) reduce add(n0)
 // CHECK: scf.for %[[ROW:.*]] = %c0 to
 // CHECK: %[[LOADED:.*]] = memref.load %[[ROWS]][%[[ROW]]] : memref<16xi32>
 // CHECK: %[[CAST:.*]] = arith.index_cast %[[LOADED]]

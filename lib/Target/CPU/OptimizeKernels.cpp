@@ -21,10 +21,13 @@ using namespace mlir::attn;
 /// something (docs/rationale/machine-code.md has the figures).
 ///
 /// Constants are propagated into the code of the C ABI first: most of it is for
-/// what this kernel has not. Unswitching takes masks out of element loops.
+/// what this kernel has not. In addresses they go last, before anything leaves
+/// a loop: else each row of a register tile is a pointer of its own in front of
+/// it. Unswitching takes masks out of element loops.
 static constexpr llvm::StringLiteral kSimplify =
     "inferattrs,ipsccp,globalopt,cgscc(inline,function("
-    "sroa<modify-cfg>,early-cse<memssa>,simplifycfg,"
+    "sroa<modify-cfg>,early-cse<memssa>,separate-const-offset-from-gep,"
+    "early-cse,simplifycfg,"
     "instcombine<max-iterations=1;no-verify-fixpoint>,"
     "loop-mssa(licm<no-allowspeculation>,loop-rotate<header-duplication>,"
     "licm<allowspeculation>,simple-loop-unswitch<nontrivial;trivial>),"
