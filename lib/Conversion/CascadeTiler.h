@@ -99,6 +99,12 @@ public:
   /// that a tile gathers.
   void readThroughCaches() { hasCaches = true; }
 
+  /// Whether the sums of an item show factors of dead points that are not
+  /// finite. Where they do, a flag of the worker, memref<i1>, says whether
+  /// factors are looked at first.
+  bool trustFactors();
+  void setCareful(Value flag) { isCareful = flag; }
+
   /// Checks that every einsum of the cascade fits the tiled form; says which
   /// does not and why.
   LogicalResult check(function_ref<InFlightDiagnostic(Operation *)> emit);
@@ -398,6 +404,11 @@ private:
   Value buildPlanTest(OpBuilder &builder, Location loc, PlanAttr plan,
                       ArrayRef<Value> point);
   Value buildAllFinite(OpBuilder &builder, Location loc, EinsumAccess tile);
+  bool showsNaN(EinsumOp contraction) const;
+  SmallVector<EinsumOp> findTrustedSums();
+  Value buildFactorsFinite(OpBuilder &builder, EinsumOp einsum);
+  void emitTrusting(OpBuilder &builder, Location loc,
+                    function_ref<void(OpBuilder &)> emit);
 
   CascadeOp cascade;
   CascadeSpace space;
@@ -452,6 +463,10 @@ private:
   bool slotsAreFull = false;
   bool takesWholeSteps = false, hasCaches = false;
   int64_t keyUnit = 0;
+  /// The contractions whose sums show factors that are not finite, and the flag
+  /// that says whether the worker has met one.
+  SmallVector<EinsumOp> trustedSums;
+  Value isCareful;
   /// The tokens of a permuted tile's rows, in scratch.
   Value rowTokens;
   /// Where one row of a permuted tile is stored: its number in the tile and its

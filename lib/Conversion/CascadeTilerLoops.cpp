@@ -35,7 +35,8 @@ void CascadeTiler::absorbAccumulations(Block &block) {
     EinsumOp reader = getOnlyReader(contraction);
     unsigned operand = 0;
     Operation *sum = nullptr;
-    if (!reader || accumulations.contains(reader) ||
+    if (!reader || absorbed.contains(contraction) ||
+        accumulations.contains(reader) ||
         getResidency(contraction) != Residency::Register ||
         !canAddIntoReader(contraction, reader, operand, sum))
       continue;
@@ -469,26 +470,25 @@ void CascadeTiler::emitItem(OpBuilder &builder, Location loc,
   buffers.clear();
   staged.clear();
   packed.clear();
-  absorbed.clear();
-  accumulations.clear();
   origins.clear();
   // Read in front of everything, where every map can see them.
   for (OriginAttr origin : space.origins)
     getOrigin(builder, loc, origin.getRank());
   loadRowTokens(builder, loc);
-  Block &body = cascade.getBody().front();
   cascade.getBody().walk([&](arith::ConstantOp constant) {
     if (!constant->getParentOfType<EinsumOp>())
       constants.map(constant.getResult(),
                     builder.clone(*constant)->getResult(0));
   });
-  for (Operation &op : body.without_terminator()) {
-    if (auto einsum = dyn_cast<EinsumOp>(op)) {
-      if (getResidency(einsum) != Residency::Global)
-        emitEinsum(builder, einsum, /*masked=*/false);
-    } else if (auto nested = dyn_cast<IterateOp>(op)) {
-      emitIterate(builder, nested);
+  emitTrusting(builder, loc, [&](OpBuilder &nested) {
+    for (Operation &op : cascade.getBody().front().without_terminator()) {
+      if (auto einsum = dyn_cast<EinsumOp>(op)) {
+        if (getResidency(einsum) != Residency::Global)
+          emitEinsum(nested, einsum, /*masked=*/false);
+      } else if (auto iterateOp = dyn_cast<IterateOp>(op)) {
+        emitIterate(nested, iterateOp);
+      }
     }
-  }
-  emitOutputs(builder, loc);
+    emitOutputs(nested, loc);
+  });
 }

@@ -357,49 +357,6 @@ Value CascadeTiler::buildPlanTest(OpBuilder &builder, Location loc,
   return live;
 }
 
-/// Whether every value of the tile is finite: x * 0 is NaN for all others.
-Value CascadeTiler::buildAllFinite(OpBuilder &builder, Location loc,
-                                   EinsumAccess tile) {
-  SmallVector<StringAttr> ranks;
-  for (AffineExpr expr : tile.map.getResults()) {
-    auto symbol = dyn_cast<AffineSymbolExpr>(expr);
-    if (symbol)
-      expr = tile.getData(symbol.getPosition())->map.getResult(0);
-    for (auto [position, rank] : llvm::enumerate(tile.ranks))
-      if (expr.isFunctionOfDim(position) && !llvm::is_contained(ranks, rank))
-        ranks.push_back(rank);
-  }
-  Type element = getComputeType(getElementTypeOrSelf(tile.tensor.getType()));
-  auto timesZero = [&](OpBuilder &nested, Location, ValueRange args) -> Value {
-    Value zero =
-        arith::ConstantOp::create(nested, loc, FloatAttr::get(element, 0.0));
-    return arith::MulFOp::create(nested, loc, args[0], zero);
-  };
-  // The last rank stays as lanes until the rest is summed; the threads of warps
-  // share out all points of the tile.
-  SmallVector<StringAttr> last(ArrayRef(ranks).take_back(1));
-  if (ranks.size() > 1 && !isPoint(last[0]) && !takesWholeSteps) {
-    TileBuffer sums = allocate(builder, loc, last, element);
-    ranks.pop_back();
-    TileEinsumOp::create(
-        builder, loc, sums.memref, last, ArrayRef<EinsumAccess>(tile),
-        EinsumReduction{ReductionKind::Add, ranks},
-        /*accumulate=*/false, ArrayRef<StringAttr>(), timesZero);
-    tile = EinsumAccess::get(sums.memref, last);
-    ranks = last;
-  }
-  TileBuffer total = allocate(builder, loc, {}, element);
-  TileEinsumOp::create(builder, loc, total.memref, ArrayRef<StringAttr>(),
-                       ArrayRef<EinsumAccess>(tile),
-                       EinsumReduction{ReductionKind::Add, ranks},
-                       /*accumulate=*/false, ArrayRef<StringAttr>(), timesZero);
-  Value sum = memref::LoadOp::create(builder, loc, total.memref);
-  Value zero =
-      arith::ConstantOp::create(builder, loc, FloatAttr::get(element, 0.0));
-  return arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ, sum,
-                               zero);
-}
-
 //===----------------------------------------------------------------------===//
 // Einsums with masks
 //===----------------------------------------------------------------------===//
@@ -422,20 +379,7 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
   }
   // Dead points hold 0, which annihilates every finite factor; a tile with an
   // infinity or a NaN is masked point by point.
-  Value allFinite;
-  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-    auto producer = einsum.getInputs()[index].getDefiningOp<EinsumOp>();
-    if (producer && getProducerMask(producer))
-      continue;
-    bool readsLanes = false;
-    Value finite = buildAllFinite(
-        builder, loc,
-        getTileAccess(builder, loc, einsum.getAccess(index), readsLanes));
-    allFinite =
-        allFinite
-            ? arith::AndIOp::create(builder, loc, allFinite, finite).getResult()
-            : finite;
-  }
+  Value allFinite = buildFactorsFinite(builder, einsum);
   auto branch = scf::IfOp::create(builder, loc, allFinite, /*withElse=*/true);
   OpBuilder thenBuilder = branch.getThenBodyBuilder();
   emitMap(thenBuilder, einsum, target, ranks, accumulate, std::nullopt);

@@ -147,6 +147,17 @@ void TileCascadePass::runOnOperation() {
   separateRankReductions(module);
 }
 
+/// A flag in front of `loop`, false.
+static Value createFlag(scf::ForOp loop) {
+  OpBuilder builder(loop);
+  Location loc = loop.getLoc();
+  Value flag = memref::AllocaOp::create(
+      builder, loc, MemRefType::get({}, builder.getI1Type()));
+  Value no = arith::ConstantIntOp::create(builder, loc, 0, 1);
+  memref::StoreOp::create(builder, loc, no, flag);
+  return flag;
+}
+
 LogicalResult TileCascadePass::tile(func::FuncOp function) {
   ModuleOp module = getOperation();
   FailureOr<KernelSignature> signature =
@@ -265,6 +276,7 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
     // The smallest lane tile that holds the rows: each tile size is a branch,
     // and what it does not need goes into its else.
     ArrayRef<int64_t> tiles = mapping.getLaneTiles();
+    Value isCareful;
     for (auto [position, laneTile] : llvm::enumerate(tiles)) {
       OpBuilder body = builder;
       if (position + 1 < tiles.size()) {
@@ -281,6 +293,11 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
         tiler.takeWholeSteps();
       if (!warps)
         tiler.readThroughCaches();
+      if (tiler.trustFactors()) {
+        if (!isCareful)
+          isCareful = createFlag(loop);
+        tiler.setCareful(isCareful);
+      }
       if (multipliesBf16(cascade))
         tiler.alignKeys(keyUnit);
       tiler.reserve(places.getWorkspaceBytes());
