@@ -164,21 +164,23 @@ BlockTiles attn::chooseBlockTiles(CascadeOp cascade, const RankRoles &roles,
 int64_t attn::chooseStreamTile(const WorkingSet &set,
                                const MachineModel &machine, bool innerLanes,
                                bool usesMatrixUnit) {
-  constexpr int64_t kSmallest = 16, kLargest = 512;
+  // What a step does once, the repair of its sums, costs about as much as one
+  // key. With more points rows of keys and values leave the first level before
+  // the last block of features has read them. A matrix unit reads its sums from
+  // memory and writes them in every step, so that its steps are longer.
+  constexpr int64_t kSmallest = 16, kLargest = 512, kRegisterPoints = 64,
+                    kTilePoints = 320;
   int64_t tile = kLargest, unit = usesMatrixUnit ? kMatrixTilePoints : 16;
-  // A matrix unit reads its sums from memory and writes them in every step:
-  // steps are as long as what stays is large. Scores lie in an eighth of the
-  // second level.
-  constexpr int64_t kLeast = 128;
-  if (usesMatrixUnit && !innerLanes && set.scorePerPoint > 0)
-    tile = std::min<int64_t>(
-        llvm::alignTo(std::max<int64_t>(set.resident / set.scorePerPoint, 1),
-                      kLeast),
-        machine.l2Bytes / 8 / set.scorePerPoint);
-  // A quarter of the first level is left to the rows that pass through it, half
-  // of the second to what the next step brings.
-  else if (set.scorePerPoint > 0)
-    tile = std::min(tile, machine.l1Bytes / 4 * 3 / set.scorePerPoint);
+  bool multipliesTiles = usesMatrixUnit && !innerLanes;
+  if (!innerLanes && set.scorePerPoint > 0)
+    tile = multipliesTiles ? kTilePoints : kRegisterPoints;
+  // Its scores lie in an eighth of the second level. Elsewhere a quarter of the
+  // first is left to the rows that pass through it, half of the second to what
+  // the next step brings.
+  int64_t scoreBytes =
+      multipliesTiles ? machine.l2Bytes / 8 : machine.l1Bytes / 4 * 3;
+  if (set.scorePerPoint > 0)
+    tile = std::min(tile, scoreBytes / set.scorePerPoint);
   // Blocks of features walk the same points one after the other.
   if (innerLanes && set.inputPerPoint > 0)
     tile = std::min(tile, machine.l1Bytes / set.inputPerPoint);
@@ -213,7 +215,9 @@ static std::optional<int64_t> getSplitSize(CascadeOp cascade) {
 /// Lane tiles and the time that a key takes in each. A tile of few registers
 /// keeps fewer sums in flight.
 static constexpr std::pair<int64_t, double> kLaneTileTimes[] = {
-    {48, 48}, {32, 34}, {16, 20}};
+    {64, 66}, {48, 48}, {32, 34}, {16, 20}};
+/// Lanes of the widest tile of rows as they lie.
+static constexpr int64_t kLinearLanes = 48;
 
 /// Lane tiles that cut the `rows` that share a list with as little left over as
 /// there can be.
@@ -226,16 +230,18 @@ static SmallVector<int64_t> chooseListTiles(int64_t rows) {
     if (index + 1 < known.size() && known[index + 1].first >= rows)
       continue;
     double time = rows / first.first * first.second;
-    if (int64_t rest = rows % first.first)
-      time +=
-          llvm::find_if(llvm::reverse(known.drop_front(index)), [&](auto tile) {
-            return tile.first >= rest;
-          })->second;
+    SmallVector<int64_t> tiles{first.first};
+    if (int64_t rest = rows % first.first) {
+      auto last = *llvm::find_if(llvm::reverse(known.drop_front(index)),
+                                 [&](auto tile) { return tile.first >= rest; });
+      time += last.second;
+      if (last.first != first.first)
+        tiles.push_back(last.first);
+    }
     if (!best.empty() && time >= least)
       continue;
     least = time;
-    best = llvm::map_to_vector(known.drop_front(index),
-                               [](auto tile) { return tile.first; });
+    best = tiles;
   }
   return best;
 }
@@ -325,11 +331,12 @@ static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
       return std::nullopt;
   // A key is copied where it is gathered, and found at its place otherwise.
   constexpr double kGather = 2;
-  auto [widest, itsTime] = kLaneTileTimes[0];
-  double least = countLinearKeys(*walk, *plan, widest) * itsTime / widest;
+  // Rows as they lie take as long as they are.
+  double least = countLinearKeys(*walk, *plan, kLinearLanes);
   std::optional<GridTile> best;
   forEachGridTile(
-      *walk, widest, [&](ArrayRef<int64_t> sizes, const GridWork &work) {
+      *walk, kLaneTileTimes[0].first,
+      [&](ArrayRef<int64_t> sizes, const GridWork &work) {
         int64_t rows = llvm::product_of(sizes);
         const auto *lanes =
             llvm::find_if(llvm::reverse(ArrayRef(kLaneTileTimes)),

@@ -119,6 +119,10 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
     rowTile *= 2;
     return;
   }
+  // Four vectors are two and two, not three and one.
+  int64_t vectors = llvm::divideCeil(lanes, vectorWidth);
+  blockVectors = llvm::divideCeil(
+      vectors, llvm::divideCeil(vectors, int64_t(kRegisterTileVectors)));
   int64_t rows =
       ShapedType::isDynamic(extent) ? rowTile : std::min(extent, rowTile);
   rows *= innerRows;

@@ -35,8 +35,8 @@
 // CHECK-DAG:    running sd[m] reduce add(n): multiplied by a correction whenever gm moves
 // CHECK:      loop nest
 // CHECK-NEXT:   parallel for tiles of 48 m (at the end 32 or 16)
-// CHECK:          for n1: steps of 128 n
-// CHECK-NEXT:       qk[m,n0] = Q[m,e] * K[n1*N0+n0,e] :: add(e) first-level cache 24576 (24.0 KiB)
+// CHECK:          for n1: steps of 64 n
+// CHECK-NEXT:       qk[m,n0] = Q[m,e] * K[n1*N0+n0,e] :: add(e) first-level cache 12288 (12.0 KiB)
 // CHECK:            gm[n1+1,m] = max(gm[n1,m], gm_step[m])
 // CHECK:          av'[m,f] = av[N1,m,f] / sd[N1,m] memory
 
@@ -61,7 +61,7 @@
 // ATTENTION-NEXT:     removed by deferral
 // ATTENTION:      live points of (m, n) {{ *}}2080 of 4096, 50.78%
 // ATTENTION:        parallel for b, k, g, tiles of 48 m
-// ATTENTION:          for n1: steps of 128 n, those with a live point
+// ATTENTION:          for n1: steps of 64 n, those with a live point
 // ATTENTION:        for the rows first to last of a tile
 // ATTENTION-NEXT:     live: 0 <= n < last-M+N+1
 // ATTENTION-NEXT:     without a test: 0 <= n < first-M+N+1

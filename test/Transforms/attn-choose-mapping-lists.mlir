@@ -2,9 +2,19 @@
 
 // Rows that share a list fill the lanes.
 // CHECK-LABEL: func.func @shared
-// CHECK: mapping <lanes = m by [48, 32, 16], {{.*}} parallel = [b, k, g]>
+// CHECK: mapping <lanes = m by [64], {{.*}} parallel = [b, k, g]>
 func.func @shared(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>, %o: tensor<?xi32>, %i: tensor<?xi32>) -> tensor<?x8x?x64xf32> {
   %r = attn.attention(%q, %k, %v) where blocks(64, 64, %o[] : tensor<?xi32>, %i[] : tensor<?xi32>) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %r : tensor<?x8x?x64xf32>
+}
+
+// -----
+
+// What is left of them has a tile of its own.
+// CHECK-LABEL: func.func @with_rest
+// CHECK: mapping <lanes = m by [48, 32], {{.*}} parallel = [b, k, g]>
+func.func @with_rest(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>, %o: tensor<?xi32>, %i: tensor<?xi32>) -> tensor<?x8x?x64xf32> {
+  %r = attn.attention(%q, %k, %v) where blocks(80, 64, %o[] : tensor<?xi32>, %i[] : tensor<?xi32>) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
   return %r : tensor<?x8x?x64xf32>
 }
 

@@ -2,11 +2,11 @@
 // RUN: attn-opt %s --attn-derive-cascades="bf16-products=pairs" -split-input-file | FileCheck %s --check-prefix=PAIRS
 
 // A matrix unit keeps no sums of a step in registers: tiles of lanes are wide, and
-// a step is as long as what stays is large, in multiples of 128.
+// a step is long, as far as its scores fit an eighth of the second level.
 // CHECK-LABEL: func.func @any_rows
-// CHECK: mapping <lanes = m by [128, 32], stream = 128,
+// CHECK: mapping <lanes = m by [128, 32], stream = 256,
 // PAIRS-LABEL: func.func @any_rows
-// PAIRS: mapping <lanes = m by [48, 32, 16], stream = 128,
+// PAIRS: mapping <lanes = m by [48, 32, 16], stream = 64,
 func.func @any_rows(%q: tensor<?x8x?x64xbf16>, %k: tensor<?x8x?x64xbf16>, %v: tensor<?x8x?x64xbf16>) -> tensor<?x8x?x64xbf16> {
   %o = attn.attention(%q, %k, %v) : (tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>) -> tensor<?x8x?x64xbf16>
   return %o : tensor<?x8x?x64xbf16>
@@ -25,7 +25,7 @@ func.func @known_rows(%q: tensor<?x8x300x128xbf16>, %k: tensor<?x8x?x128xbf16>, 
 // -----
 
 // CHECK-LABEL: func.func @few_rows
-// CHECK: mapping <lanes = m by [32], stream = 128,
+// CHECK: mapping <lanes = m by [32], stream = 320,
 func.func @few_rows(%q: tensor<?x8x20x64xbf16>, %k: tensor<?x8x?x64xbf16>, %v: tensor<?x8x?x64xbf16>) -> tensor<?x8x20x64xbf16> {
   %o = attn.attention(%q, %k, %v) : (tensor<?x8x20x64xbf16>, tensor<?x8x?x64xbf16>, tensor<?x8x?x64xbf16>) -> tensor<?x8x20x64xbf16>
   return %o : tensor<?x8x20x64xbf16>
@@ -35,7 +35,7 @@ func.func @few_rows(%q: tensor<?x8x20x64xbf16>, %k: tensor<?x8x?x64xbf16>, %v: t
 
 // Products of f32 are none of the unit's.
 // CHECK-LABEL: func.func @single
-// CHECK: mapping <lanes = m by [48, 32, 16], stream = 128,
+// CHECK: mapping <lanes = m by [48, 32, 16], stream = 64,
 func.func @single(%q: tensor<?x8x?x64xf32>, %k: tensor<?x8x?x64xf32>, %v: tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32> {
   %o = attn.attention(%q, %k, %v) : (tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>, tensor<?x8x?x64xf32>) -> tensor<?x8x?x64xf32>
   return %o : tensor<?x8x?x64xf32>

@@ -1,16 +1,16 @@
 // RUN: attn-opt --attn-choose-mapping --split-input-file --verify-diagnostics %s | FileCheck %s
 // RUN: attn-opt --attn-choose-mapping="vector-registers=16 vector-bits=256" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=AVX2
-// RUN: attn-opt --attn-choose-mapping="l1-bytes=49152" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=L1
+// RUN: attn-opt --attn-choose-mapping="l1-bytes=8192" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=L1
 // RUN: attn-opt --attn-choose-mapping="lane-tiles=32,16 stream-tile=64 row-tile=4" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=GIVEN
 
 // Single-pass attention over grouped heads. K and V know nothing of m and g; m
 // is the longer of the two. b and k index K; f would repeat the scores.
 // CHECK-LABEL: func @attention
-// CHECK: attn.cascade {{.*}} mapping <lanes = m by [48, 32, 16], stream = 128, rows = 8, parallel = [b, k, g]>
+// CHECK: attn.cascade {{.*}} mapping <lanes = m by [48, 32, 16], stream = 64, rows = 8, parallel = [b, k, g]>
 // AVX2-LABEL: func @attention
-// AVX2: mapping <lanes = m by [48, 32, 16], stream = 128, rows = 4,
+// AVX2: mapping <lanes = m by [48, 32, 16], stream = 64, rows = 4,
 // L1-LABEL: func @attention
-// L1: stream = 192, rows = 8,
+// L1: stream = 32, rows = 8,
 // GIVEN-LABEL: func @attention
 // GIVEN: mapping <lanes = m by [32, 16], stream = 64, rows = 4, parallel = [b, k, g]>
 func.func @attention(%q: tensor<?x2x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x32xf32>) -> tensor<?x2x4x?x32xf32> {
@@ -66,7 +66,7 @@ func.func @attention(%q: tensor<?x2x4x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: t
 // does not have them: an item per feature would repeat it. A bias over the keys
 // is no operand of a contraction and has no say. Heads may come after rows.
 // CHECK-LABEL: func @sum_of_weights
-// CHECK: mapping <lanes = q by [48, 32, 16], stream = 128, rows = 8, parallel = [h]>
+// CHECK: mapping <lanes = q by [48, 32, 16], stream = 64, rows = 8, parallel = [h]>
 func.func @sum_of_weights(%q: tensor<?x8x64xf32>, %k: tensor<?x8x64xf32>, %v: tensor<?x8x64xf32>, %bias: tensor<?x?xf32>) -> tensor<?x8x64xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %B = %bias)
       : (tensor<?x8x64xf32>, tensor<?x8x64xf32>, tensor<?x8x64xf32>, tensor<?x?xf32>) -> tensor<?x8x64xf32> {

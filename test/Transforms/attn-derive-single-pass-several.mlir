@@ -32,7 +32,7 @@
 // SEVERAL:      math.exp
 // SEVERAL-NOT:  math.exp
 
-// SINGLE:     stream = 128
+// SINGLE:     stream = 64
 // SINGLE:     attn.iterate
 // SINGLE:       -> tensor<?x?xf32>
 // SINGLE:       math.exp

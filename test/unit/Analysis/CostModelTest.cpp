@@ -111,9 +111,12 @@ TEST_F(CostModelTest, StreamTileFollowsTheCaches) {
   WorkingSet set{/*scorePerPoint=*/192, /*perPoint=*/192 + 512,
                  /*resident=*/24576};
   MachineModel machine;
-  EXPECT_EQ(chooseStreamTile(set, machine), 128);
+  EXPECT_EQ(chooseStreamTile(set, machine), 64);
   machine.l1Bytes = 48 * 1024;
-  EXPECT_EQ(chooseStreamTile(set, machine), 192);
+  EXPECT_EQ(chooseStreamTile(set, machine), 64);
+  machine.l1Bytes = 8 * 1024;
+  EXPECT_EQ(chooseStreamTile(set, machine), 32);
+  machine.l1Bytes = 32 * 1024;
   // The second level may bound it, too.
   machine.l2Bytes = 128 * 1024;
   EXPECT_EQ(chooseStreamTile(set, machine), 48);
@@ -123,10 +126,10 @@ TEST_F(CostModelTest, StreamTileFollowsTheCaches) {
   machine = MachineModel();
   set = {/*scorePerPoint=*/64, /*perPoint=*/64 + 1024, /*resident=*/8192,
          /*inputPerPoint=*/512};
-  EXPECT_EQ(chooseStreamTile(set, machine), 384);
+  EXPECT_EQ(chooseStreamTile(set, machine), 64);
   EXPECT_EQ(chooseStreamTile(set, machine, /*innerLanes=*/true), 64);
   machine = {32, 512, int64_t(1) << 40, int64_t(1) << 40};
-  EXPECT_EQ(chooseStreamTile(set, machine), 512);
+  EXPECT_EQ(chooseStreamTile(set, machine), 64);
   EXPECT_EQ(chooseStreamTile(WorkingSet(), machine), 512);
 }
 
@@ -140,12 +143,10 @@ TEST_F(CostModelTest, StepsOfAMatrixUnitAreLong) {
                             /*usesMatrixUnit=*/true);
   };
   int64_t l2Bytes = 1 << 20;
-  EXPECT_EQ(choose(128, 0, l2Bytes), 128);
-  EXPECT_EQ(choose(128, 128 * 6 * 64, l2Bytes), 128);
-  EXPECT_EQ(choose(128, 128 * 6 * 128, l2Bytes), 256);
-  // An eighth of the second level, in whole tiles.
-  EXPECT_EQ(choose(128, 128 * 6 * 256, l2Bytes), 256);
-  EXPECT_EQ(choose(128, 128 * 6 * 256, 2 * l2Bytes), 384);
+  // Scores take an eighth of the second level, in whole tiles.
+  EXPECT_EQ(choose(128, 0, l2Bytes), 256);
+  EXPECT_EQ(choose(128, 128 * 6 * 64, l2Bytes), 256);
+  EXPECT_EQ(choose(128, 128 * 6 * 64, 2 * l2Bytes), 320);
   EXPECT_EQ(choose(128, 128 * 6 * 64, l2Bytes / 4), 64);
   // What the next step brings takes half of it.
   EXPECT_EQ(choose(128, 128 * 6 * 512, l2Bytes), 128);
