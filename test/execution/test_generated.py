@@ -86,8 +86,10 @@ def test_random_cascades_agree(tier, seed, tmp_path, capsys):
         print(f"\n{printed}")
     assert not totals["failures"], printed
     assert totals["cascades"] == count
-    assert 3 * totals["fused"] >= count, printed
-    assert 5 * totals["cut"] >= count, printed
+    # Ten cascades have no shares to speak of.
+    if tier != "quick":
+        assert 3 * totals["fused"] >= count, printed
+        assert 5 * totals["cut"] >= count, printed
     # Bounds that say nothing would pass anything.
     assert totals["sharp"] >= 0.8 * totals["elements"], printed
     least = LEAST[tier]
