@@ -329,7 +329,7 @@ static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
     if (llvm::MulOverflow(window, axis.kernel, window) ||
         window > kMostGridKeys)
       return std::nullopt;
-  // A key is copied where it is gathered, and found at its place otherwise.
+  // Where a key lies is written down and looked up, but for rows as they lie.
   constexpr double kGather = 2;
   // Rows as they lie take as long as they are.
   double least = countLinearKeys(*walk, *plan, kLinearLanes);

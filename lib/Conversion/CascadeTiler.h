@@ -95,7 +95,7 @@ public:
   void alignKeys(int64_t unit) { keyUnit = unit; }
 
   /// Leaves rows of keys to caches: they are asked for ahead of time, and read
-  /// in place, wherever they lie, by sums along them. What has none copies all
+  /// in place, wherever they lie. What has none copies all
   /// that a tile gathers.
   void readThroughCaches() { hasCaches = true; }
 
@@ -403,9 +403,10 @@ private:
                           const PointData &point);
   Value buildPlanTest(OpBuilder &builder, Location loc, PlanAttr plan,
                       ArrayRef<Value> point);
-  Value buildAllFinite(OpBuilder &builder, Location loc, EinsumAccess tile);
+  Value buildTileFinite(OpBuilder &builder, Location loc, EinsumAccess tile);
+  Value buildAllFinite(OpBuilder &builder, Location loc,
+                       ArrayRef<EinsumAccess> tiles);
   bool showsNaN(EinsumOp contraction) const;
-  SmallVector<EinsumOp> findTrustedSums();
   Value buildFactorsFinite(OpBuilder &builder, EinsumOp einsum);
   void emitTrusting(OpBuilder &builder, Location loc,
                     function_ref<void(OpBuilder &)> emit);

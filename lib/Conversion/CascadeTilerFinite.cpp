@@ -26,8 +26,8 @@ using namespace mlir;
 using namespace mlir::attn;
 
 /// Whether every value of the tile is finite: x * 0 is NaN for all others.
-Value CascadeTiler::buildAllFinite(OpBuilder &builder, Location loc,
-                                   EinsumAccess tile) {
+Value CascadeTiler::buildTileFinite(OpBuilder &builder, Location loc,
+                                    EinsumAccess tile) {
   SmallVector<StringAttr> ranks;
   for (AffineExpr expr : tile.map.getResults()) {
     auto symbol = dyn_cast<AffineSymbolExpr>(expr);
@@ -68,6 +68,19 @@ Value CascadeTiler::buildAllFinite(OpBuilder &builder, Location loc,
                                zero);
 }
 
+Value CascadeTiler::buildAllFinite(OpBuilder &builder, Location loc,
+                                   ArrayRef<EinsumAccess> tiles) {
+  Value allFinite;
+  for (const EinsumAccess &tile : tiles) {
+    Value finite = buildTileFinite(builder, loc, tile);
+    allFinite =
+        allFinite
+            ? arith::AndIOp::create(builder, loc, allFinite, finite).getResult()
+            : finite;
+  }
+  return allFinite;
+}
+
 /// Whether `value` is NaN where `part` is.
 static bool keepsNaN(Value value, Value part) {
   if (value == part)
@@ -98,23 +111,15 @@ bool CascadeTiler::showsNaN(EinsumOp contraction) const {
                   accumulations.lookup(reader).sum->getResult(0));
 }
 
-/// The contractions whose factors are looked at only where their sums are not
-/// finite.
-SmallVector<EinsumOp> CascadeTiler::findTrustedSums() {
-  SmallVector<EinsumOp> sums;
+bool CascadeTiler::trustFactors() {
   if (!hasCaches || !iterate || (isUntested(iterate) && !visitsRanges))
-    return sums;
+    return false;
   absorbAccumulations(iterate.getBody().front());
   for (auto einsum : iterate.getBody().front().getOps<EinsumOp>())
     if (einsum.getReduction() && reducesPoints(einsum) && isInSpace(einsum) &&
         getDeadPoints(einsum) == DeadPoints::AbsorbedIfFinite &&
         showsNaN(einsum))
-      sums.push_back(einsum);
-  return sums;
-}
-
-bool CascadeTiler::trustFactors() {
-  trustedSums = findTrustedSums();
+      trustedSums.push_back(einsum);
   return !trustedSums.empty();
 }
 
@@ -131,24 +136,14 @@ Value CascadeTiler::buildFactorsFinite(OpBuilder &builder, EinsumOp einsum) {
       factors.push_back(
           getTileAccess(builder, loc, einsum.getAccess(index), readsLanes));
   }
-  auto build = [&](OpBuilder &nested) {
-    Value allFinite;
-    for (const EinsumAccess &factor : factors) {
-      Value finite = buildAllFinite(nested, loc, factor);
-      allFinite = allFinite
-                      ? arith::AndIOp::create(nested, loc, allFinite, finite)
-                            .getResult()
-                      : finite;
-    }
-    return allFinite;
-  };
   if (!isCareful || !llvm::is_contained(trustedSums, einsum))
-    return build(builder);
+    return buildAllFinite(builder, loc, factors);
   Value careful = memref::LoadOp::create(builder, loc, isCareful);
   auto branch = scf::IfOp::create(builder, loc, builder.getI1Type(), careful,
                                   /*withElse=*/true);
   OpBuilder thenBuilder = branch.getThenBodyBuilder();
-  scf::YieldOp::create(thenBuilder, loc, build(thenBuilder));
+  scf::YieldOp::create(thenBuilder, loc,
+                       buildAllFinite(thenBuilder, loc, factors));
   OpBuilder elseBuilder = branch.getElseBodyBuilder();
   Value trusted = arith::ConstantIntOp::create(elseBuilder, loc, 1, 1);
   scf::YieldOp::create(elseBuilder, loc, trusted);
@@ -169,16 +164,12 @@ void CascadeTiler::emitTrusting(OpBuilder &builder, Location loc,
       [&](OpBuilder &nested, Location, ValueRange) {
         Value wasCareful = memref::LoadOp::create(nested, loc, isCareful);
         emit(nested);
-        Value isFinite;
+        SmallVector<EinsumAccess> sums;
         for (EinsumOp sum : trustedSums) {
           TileBuffer buffer = buffers.lookup(absorbed.lookup(sum).getResult());
-          Value finite = buildAllFinite(
-              nested, loc, EinsumAccess::get(buffer.memref, buffer.ranks));
-          isFinite = isFinite
-                         ? arith::AndIOp::create(nested, loc, isFinite, finite)
-                               .getResult()
-                         : finite;
+          sums.push_back(EinsumAccess::get(buffer.memref, buffer.ranks));
         }
+        Value isFinite = buildAllFinite(nested, loc, sums);
         Value isWanted =
             arith::OrIOp::create(nested, loc, wasCareful, isFinite);
         Value yes = arith::ConstantIntOp::create(nested, loc, 1, 1);
