@@ -384,6 +384,7 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
   SmallVector<StringAttr> clamped;
   if (readsLanes && llvm::is_contained(outRanks, lane))
     clamped.push_back(lane);
+  emitRequests(builder, einsum);
   TileEinsumOp::create(
       builder, loc, out, outRanks, accesses, einsum.getEinsumReduction(),
       accumulate, clamped,

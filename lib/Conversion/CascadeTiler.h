@@ -261,6 +261,9 @@ private:
   bool isPermuted(StringAttr rank) const;
   Value getSlotTable(OpBuilder &builder, Location loc, StringAttr rank);
   Value sliceTable(OpBuilder &builder, Location loc, StringAttr rank);
+  Value sliceTable(OpBuilder &builder, Location loc, StringAttr rank,
+                   Value first, Value count);
+  Value loadToken(OpBuilder &builder, Location loc, Value slot);
   void loadRowTokens(OpBuilder &builder, Location loc);
   LogicalResult checkPermutations(ErrorFn emit);
   LogicalResult checkStepIndices(StringRef why, ErrorFn emit);
@@ -336,8 +339,14 @@ private:
   void emitInChunks(OpBuilder &builder, Location loc, EinsumOp einsum,
                     function_ref<void()> emit);
   void emitPrefetch(OpBuilder &builder, Location loc, Value chunk);
-  void emitPrefetchListed(OpBuilder &builder, Location loc, Value chunk);
-  void emitPrefetchRows(OpBuilder &builder, Location loc, Value token);
+  void emitPrefetchListed(OpBuilder &builder, Location loc, Value count,
+                          EinsumOp einsum);
+  void emitPrefetchRows(OpBuilder &builder, Location loc, Value token,
+                        EinsumOp einsum = {});
+  Value isFarAway(OpBuilder &builder, Location loc);
+  bool yieldsPoints(EinsumOp einsum) const;
+  void emitRequests(OpBuilder &builder, EinsumOp einsum);
+  void emitPrefetchOfStep(OpBuilder &builder, Location loc, EinsumOp einsum);
   void emitPrefetchRow(OpBuilder &builder, Location loc,
                        const EinsumAccess &read, Value token);
 

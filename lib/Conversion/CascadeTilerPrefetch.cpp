@@ -7,8 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Tokens of a list lie anywhere, where no hardware looks for them. While the
-// scores of a step are computed, a few keys at a time, the rows of the next
-// step are asked for; behind the end of a list those of the next list.
+// scores of a step are computed, a few keys at a time, the rows of keys of the
+// next step are asked for, and while its points are summed up those of values;
+// behind the end of a list those of the next list.
 //
 // Where few rows share a key, memory is the limit, and phases of a step that
 // compute would leave it idle. Rows that lie in order are asked for there, too,
@@ -17,6 +18,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -66,7 +68,7 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
       builder, loc, arith::SubIOp::create(builder, loc, count, stepOffset),
       chunk);
   if (walksTokens())
-    emitPrefetchListed(builder, loc, chunk);
+    emitPrefetchListed(builder, loc, stepCount, einsum);
   else
     emitPrefetch(builder, loc, chunk);
   emit();
@@ -75,17 +77,22 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   stepOffset = {};
 }
 
+/// Whether the keys are too many for caches: else requests only take the place
+/// of loads.
+Value CascadeTiler::isFarAway(OpBuilder &builder, Location loc) {
+  Value nearby = arith::ConstantIndexOp::create(
+      builder, loc, kStepsNearby * cascade.getMapping()->getStreamTile());
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt,
+                               getExtent(builder, loc, iterate.getParentAttr()),
+                               nearby);
+}
+
 /// Asks for the rows of `chunk` keys, kKeysAhead behind those at hand.
 void CascadeTiler::emitPrefetch(OpBuilder &builder, Location loc, Value chunk) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  // Where caches hold the keys, requests only take the place of loads.
-  Value nearby = arith::ConstantIndexOp::create(
-      builder, loc, kStepsNearby * cascade.getMapping()->getStreamTile());
-  Value isFar = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::sgt,
-      getExtent(builder, loc, iterate.getParentAttr()), nearby);
-  Value count = arith::SelectOp::create(builder, loc, isFar, chunk, zero);
+  Value count = arith::SelectOp::create(builder, loc, isFarAway(builder, loc),
+                                        chunk, zero);
   Value first = arith::AddIOp::create(
       builder, loc, toTensor(builder, loc, stepFirst, place.keyBase),
       arith::ConstantIndexOp::create(builder, loc, kKeysAhead));
@@ -96,9 +103,10 @@ void CascadeTiler::emitPrefetch(OpBuilder &builder, Location loc, Value chunk) {
       arith::AddIOp::create(body, loc, first, loop.getInductionVar()));
 }
 
-/// Asks for the rows of `chunk` listed keys, one step behind those at hand.
+/// Asks for the rows of `count` listed keys, one step behind those at hand, of
+/// the inputs that `einsum` asks for.
 void CascadeTiler::emitPrefetchListed(OpBuilder &builder, Location loc,
-                                      Value chunk) {
+                                      Value count, EinsumOp einsum) {
   AccessAttr access = cast<IndicesAttr>(listAtom).getIndices();
   Value table = inputs[access.getInput()];
   auto type = cast<MemRefType>(table.getType());
@@ -112,7 +120,8 @@ void CascadeTiler::emitPrefetchListed(OpBuilder &builder, Location loc,
       builder, loc, stepFirst,
       arith::ConstantIndexOp::create(builder, loc,
                                      cascade.getMapping()->getStreamTile()));
-  auto loop = scf::ForOp::create(builder, loc, zero, chunk, one);
+  auto loop = scf::ForOp::create(builder, loc, zero, count, one);
+  loop->setAttr(kRequestsAttrName, builder.getUnitAttr());
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   Value entry =
@@ -128,20 +137,108 @@ void CascadeTiler::emitPrefetchListed(OpBuilder &builder, Location loc,
                       getLast(table, type.getRank() - 2));
   entry = choose(arith::SubIOp::create(builder, loc, entry, place.keyExtent),
                  entry, getLast(table, type.getRank() - 1));
-  emitPrefetchRows(builder, loc,
-                   loadEntry(builder, loc, access, {list, entry}));
+  emitPrefetchRows(builder, loc, loadEntry(builder, loc, access, {list, entry}),
+                   einsum);
 }
 
-/// Asks for the rows at `token` of all that steps read.
+/// Asks for the rows at `token` of all that steps read, or for those alone that
+/// `einsum` asks for: a sum of points for what it is the first to read, and
+/// einsums in front of them for all else.
 void CascadeTiler::emitPrefetchRows(OpBuilder &builder, Location loc,
-                                    Value token) {
+                                    Value token, EinsumOp einsum) {
   llvm::SmallDenseSet<Value> asked;
-  for (auto einsum : iterate.getBody().front().getOps<EinsumOp>())
-    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
-      EinsumAccess read = einsum.getAccess(index);
-      if (isInput(read.tensor) && asked.insert(read.tensor).second)
+  for (auto reader : iterate.getBody().front().getOps<EinsumOp>())
+    for (unsigned index = 0; index < reader.getInputs().size(); ++index) {
+      EinsumAccess read = reader.getAccess(index);
+      if (!isInput(read.tensor) || !asked.insert(read.tensor).second)
+        continue;
+      bool asksItself = reader.getReduction() && reducesPoints(reader);
+      if (!einsum || (asksItself ? reader == einsum : !reducesPoints(einsum)))
         emitPrefetchRow(builder, loc, read, token);
     }
+}
+
+/// Emits what asks memory for rows that are read later, in front of `einsum`.
+void CascadeTiler::emitRequests(OpBuilder &builder, EinsumOp einsum) {
+  if (!hasCaches || !isInSpace(einsum) || !einsum.getReduction())
+    return;
+  Location loc = einsum.getLoc();
+  if (!walksTokens()) {
+    emitPrefetchOfStep(builder, loc, einsum);
+  } else if (reducesPoints(einsum)) {
+    Value count = arith::ConstantIndexOp::create(
+        builder, loc, cascade.getMapping()->getStreamTile());
+    emitPrefetchListed(builder, loc, count, einsum);
+  }
+}
+
+/// Whether `einsum` computes scores, a sum for each point of a step.
+bool CascadeTiler::yieldsPoints(EinsumOp einsum) const {
+  return isInSpace(einsum) && einsum.getReduction() && !reducesPoints(einsum);
+}
+
+/// Asks, in front of a step's first scores, for the rows that are summed up
+/// over its points: those sums take a few features of each row at a time, and
+/// hardware follows no such strides. Where tokens lie all over, it does not
+/// find the keys of the next step either.
+void CascadeTiler::emitPrefetchOfStep(OpBuilder &builder, Location loc,
+                                      EinsumOp einsum) {
+  auto einsums = iterate.getBody().front().getOps<EinsumOp>();
+  auto isFirst = [&](EinsumOp other) { return yieldsPoints(other); };
+  if (innerLanes || !isFirst(einsum) ||
+      *llvm::find_if(einsums, isFirst) != einsum)
+    return;
+  SmallVector<EinsumAccess> now, next;
+  llvm::SmallDenseSet<Value> asked;
+  StringAttr keys = iterate.getParentAttr();
+  for (EinsumOp reader : einsums)
+    for (unsigned index = 0; index < reader.getInputs().size(); ++index) {
+      EinsumAccess read = reader.getAccess(index);
+      Type element = getElementTypeOrSelf(read.tensor.getType());
+      // What is converted is copied first, row by row.
+      if (!isInput(read.tensor) || getComputeType(element) != element ||
+          !asked.insert(read.tensor).second)
+        continue;
+      if (reader.getReduction() && reducesPoints(reader))
+        now.push_back(read);
+      else if (isPermuted(keys))
+        next.push_back(read);
+    }
+  if (now.empty() && next.empty())
+    return;
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value isFar;
+  if (!isPermuted(keys))
+    isFar = isFarAway(builder, loc);
+  auto loop = scf::ForOp::create(builder, loc, zero, stepCount, one);
+  loop->setAttr(kRequestsAttrName, builder.getUnitAttr());
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Value slot =
+      arith::AddIOp::create(builder, loc, stepFirst, loop.getInductionVar());
+  if (!isPermuted(keys)) {
+    auto branch = scf::IfOp::create(builder, loc, isFar);
+    builder.setInsertionPointToStart(branch.thenBlock());
+    Value token = toTensor(builder, loc, slot, place.keyBase);
+    for (const EinsumAccess &read : now)
+      emitPrefetchRow(builder, loc, read, token);
+    return;
+  }
+  Value step = arith::ConstantIndexOp::create(
+      builder, loc, cascade.getMapping()->getStreamTile());
+  Value last = arith::SubIOp::create(builder, loc,
+                                     getPlaneExtent(builder, loc, keys), one);
+  auto ask = [&](ArrayRef<EinsumAccess> reads, Value which) {
+    if (reads.empty())
+      return;
+    Value token = loadToken(builder, loc, which);
+    for (const EinsumAccess &read : reads)
+      emitPrefetchRow(builder, loc, read, token);
+  };
+  ask(now, slot);
+  Value later = arith::AddIOp::create(builder, loc, slot, step);
+  ask(next, arith::MinSIOp::create(builder, loc, later, last));
 }
 
 /// Asks for the row at `token` of what `read` reads along the streamed rank.

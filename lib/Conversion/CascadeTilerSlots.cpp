@@ -89,12 +89,29 @@ void CascadeTiler::loadRowTokens(OpBuilder &builder, Location loc) {
 Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
                                StringAttr rank) {
   bool isRow = rank == lane;
+  return sliceTable(builder, loc, rank, isRow ? firstRow : stepFirst,
+                    isRow ? rowCount : stepCount);
+}
+
+/// The token in slot `slot` of the streamed rank.
+Value CascadeTiler::loadToken(OpBuilder &builder, Location loc, Value slot) {
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value table = sliceTable(builder, loc, iterate.getParentAttr(), slot, one);
+  Value token = memref::LoadOp::create(builder, loc, table, zero);
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                    token);
+}
+
+/// The tokens of `count` slots of `rank`, from `first` on.
+Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
+                               StringAttr rank, Value first, Value count) {
+  bool isRow = rank == lane;
   if (grid) {
     OpFoldResult unit = builder.getIndexAttr(1);
     return memref::SubViewOp::create(
         builder, loc, isRow ? place.grid->rows : place.grid->keys,
-        ArrayRef<OpFoldResult>(isRow ? firstRow : stepFirst),
-        ArrayRef<OpFoldResult>(isRow ? rowCount : stepCount), unit);
+        ArrayRef<OpFoldResult>(first), ArrayRef<OpFoldResult>(count), unit);
   }
   // Behind the ranks of their own, an order has its slots, and lists have their
   // numbers and then slots.
@@ -113,8 +130,8 @@ Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
   sizes.assign(offsets.size(), builder.getIndexAttr(1));
   SmallVector<OpFoldResult> strides(offsets.size() + 1,
                                     builder.getIndexAttr(1));
-  offsets.push_back(isRow ? firstRow : stepFirst);
-  sizes.push_back(isRow ? rowCount : stepCount);
+  offsets.push_back(first);
+  sizes.push_back(count);
   auto type = memref::SubViewOp::inferRankReducedResultType(
       {ShapedType::kDynamic}, cast<MemRefType>(table.getType()), offsets, sizes,
       strides);

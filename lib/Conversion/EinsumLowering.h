@@ -10,6 +10,7 @@
 #define ATTN_LIB_CONVERSION_EINSUMLOWERING_H
 
 #include "EinsumBody.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace mlir::attn {
 
@@ -37,6 +38,9 @@ public:
   void join(TileEinsumOp epilogue, TileEinsumOp fold, TileEinsumOp pack);
   /// Why `einsum` cannot be lowered as `attn.pairs` asks for, if it cannot.
   static std::optional<StringRef> checkPairs(TileEinsumOp einsum);
+  /// Runs the loop in front of the einsum that asks for what is read later, if
+  /// there is one, a part at a time between its sums.
+  void takeRequests();
   void run();
 
 private:
@@ -109,6 +113,14 @@ private:
                                Value firstRow, unsigned index);
   void emitPairs(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
                  int64_t rows, SmallVectorImpl<Value> &accumulators);
+  void emitReductionWithRequests(OpBuilder &builder, const LaneBlock &lanes,
+                                 Value firstRow, int64_t rows,
+                                 SmallVectorImpl<Value> &accumulators);
+  Value getFirstRequest(OpBuilder &builder, const LaneBlock &lanes,
+                        Value firstRow);
+  void emitRequestsOfRest(OpBuilder &builder, Value first, Value rest);
+  bool canWeave() const;
+  int64_t countParts();
   int64_t getLoadedRow(unsigned index, int64_t row);
   Value getExtent(OpBuilder &builder, StringAttr rank);
   TileCoordinates getCoordinates(OpBuilder &builder, const LaneBlock &lanes,
@@ -154,6 +166,10 @@ private:
   std::optional<EinsumBody> computation;
   std::optional<Joined> epilogue, fold;
   TileEinsumOp pack;
+  /// The loop of requests that runs along, if there is one.
+  scf::ForOp requests;
+  /// How many of them a register tile makes.
+  int64_t tileRequests = 0;
   /// Values of the ranks whose loops are open.
   llvm::DenseMap<StringAttr, Value> point;
 };

@@ -97,6 +97,8 @@ void EinsumLowering::run() {
       (*joined)->einsum.erase();
   if (pack)
     pack.erase();
+  if (requests)
+    requests.erase();
   einsum.erase();
 }
 
@@ -239,6 +241,7 @@ void EinsumLowering::emitRowTiles(OpBuilder &builder, const LaneBlock &lanes,
   Value rest = arith::RemUIOp::create(builder, loc, size, tile);
   Value whole = arith::SubIOp::create(builder, loc, size, rest);
   emitLoop(zero, whole, rowTile);
+  emitRequestsOfRest(builder, whole, rest);
   emitLoop(whole, size, 1);
 }
 
@@ -339,6 +342,10 @@ void EinsumLowering::emitReduction(OpBuilder &builder, unsigned position,
   }
   if (reduced[position] == pairs) {
     emitPairs(builder, lanes, firstRow, rows, accumulators);
+    return;
+  }
+  if (requests && rows == rowTile) {
+    emitReductionWithRequests(builder, lanes, firstRow, rows, accumulators);
     return;
   }
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -472,6 +479,7 @@ struct LowerEinsumsPass
             joined.insert(other);
         lowering.join(epilogue, fold, pack);
       }
+      lowering.takeRequests();
       lowering.run();
     }
   }

@@ -12,7 +12,7 @@
 // CHECK: scf.for %[[ENTRY:.*]] = %{{.*}}#0 to %{{.*}}#1 step %c1
 // CHECK: memref.load %arg4[%[[ENTRY]]]
 // CHECK: scf.for %{{.*}} step %c32
-// CHECK-NOT: memref.prefetch
+// CHECK-NOT: memref.prefetch %arg1
 func.func @blocks(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %x: tensor<?xi32>, %y: tensor<?xi32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %X = %x, %Y = %y) where blocks(64, 32, %X[], %Y[]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
       : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?x8xf32> {
@@ -34,16 +34,21 @@ func.func @blocks(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>,
 // -----
 
 // Keys are read where the list says, eight at a time, and those of the next step
-// asked for; values are read where it says, too.
+// asked for; values are read where it says, too, and asked for with their sums.
 // CHECK-LABEL: func.func @tokens_run0
 // CHECK: %[[COUNT:.*]]:2 = scf.while
 // CHECK: scf.for %{{.*}} step %c32
 // CHECK: scf.for %{{.*}} step %c8
 // CHECK: scf.for
 // CHECK: memref.load %arg3[
-// CHECK-DAG: memref.prefetch %arg1[
-// CHECK-DAG: memref.prefetch %arg2[
+// CHECK: memref.prefetch %arg1[
+// CHECK-NOT: memref.prefetch
+// CHECK: } {attn.requests}
 // CHECK: attn.tile_einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[%{{.*}}[n0],e]) reduce add(e)
+// CHECK: scf.for %{{.*}} = %c0 to %c32 step %c1
+// CHECK-NOT: memref.prefetch %arg1
+// CHECK: memref.prefetch %arg2[
+// CHECK: } {attn.requests}
 // CHECK: attn.tile_einsum [f,m] = mul(%{{.*}}[n0,m], %{{.*}}[%{{.*}}[n0],f]) reduce add(n0)
 func.func @tokens(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %x: tensor<?x?xi32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %X = %x) where indices(16, %X[]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
@@ -103,7 +108,7 @@ func.func @own_plan(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32
 // CHECK: memref.load %arg4[%[[FIRST]]]
 // CHECK: memref.load %arg6[%[[SECOND]]]
 // CHECK: scf.for %{{.*}} step %c32
-// CHECK-NOT: memref.prefetch
+// CHECK-NOT: memref.prefetch %arg1
 // CHECK: scf.yield %{{.*}}, %{{.*}}, %{{.*}} : index, index, index
 func.func @parts(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>, %x: tensor<?xi32>, %y: tensor<?xi32>, %z: tensor<?xi32>, %w: tensor<?xi32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %X = %x, %Y = %y, %Z = %z, %W = %w) where blocks(48, 32, %X[], %Y[]) and not blocks(64, 16, %Z[], %W[]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>

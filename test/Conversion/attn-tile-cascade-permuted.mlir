@@ -10,6 +10,16 @@
 // No step is free of tests, as tokens may be dead in any slot.
 // CHECK: scf.for
 // CHECK-NOT: scf.if
+// Values of this step and keys of the next are asked for, by the table.
+// CHECK: scf.for %[[POINT:.*]] = %c0 to
+// CHECK: %[[SLOT:.*]] = arith.addi %{{.*}}, %[[POINT]]
+// CHECK: memref.subview %arg3[%[[SLOT]]] [1]
+// CHECK: memref.prefetch %arg2[
+// CHECK: %[[STEP:.*]] = arith.addi %[[SLOT]], %c32
+// CHECK: %[[LATER:.*]] = arith.minsi %[[STEP]], %{{.*}}
+// CHECK: memref.subview %arg3[%[[LATER]]] [1]
+// CHECK: memref.prefetch %arg1[
+// CHECK: } {attn.requests}
 // Keys are read in place, each row once.
 // CHECK: attn.tile_einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[%{{.*}}[n0],e]) reduce add(e)
 // Before the full slots: slots and tokens are tested. The index of n is the token.

@@ -36,6 +36,10 @@ inline constexpr StringLiteral kLayoutAttrName = "attn.layout";
 /// Unit attribute of an einsum that copies a tile to shared memory: the copy is
 /// under way until the block waits for it.
 inline constexpr StringLiteral kAsyncAttrName = "attn.async";
+/// Unit attribute of a loop in front of an einsum, from attn-tile-cascade for
+/// attn-lower-einsums: it asks memory for what is read later, and may run a
+/// part at a time, while the einsum sums.
+inline constexpr StringLiteral kRequestsAttrName = "attn.requests";
 
 /// Attribute of an einsum that sums products of pairs, from attn-pair-products
 /// for attn-lower-einsums: the rank of the two points of a pair.

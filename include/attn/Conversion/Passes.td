@@ -105,6 +105,9 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
     which is how attn-choose-form decides. `docs/rationale/tiling.md` explains the
     nest, `--attn-debug=tile` shows the buffers.
 
+    On a CPU, a loop with `attn.requests` in front of an einsum asks memory for rows that
+    are read later, where hardware does not find them by itself.
+
     With `warps`, steps of cascades that tensor cores may take are masked as a whole,
     and begin and end on whole tiles of the stream: registers are written out, and
     have no use for parts of a step.
@@ -151,7 +154,8 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
     of arithmetic on sums, in place, a reduction over the rows, in their order, or a copy
     of the rows in pairs. An operand that has the rows side by side is transposed in
     registers; such a copy of whole matrix tiles that stands in several places becomes a
-    function.
+    function. A loop with `attn.requests` in front of products, which asks memory for rows
+    that are read later, runs a part at a time between their sums.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",

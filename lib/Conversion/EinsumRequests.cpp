@@ -1,0 +1,158 @@
+//===- EinsumRequests.cpp - Requests between the sums of an einsum --------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A core waits for few lines of memory at a time, some 16, and whatever asks
+// for more waits for the first of them. So the requests in front of an einsum
+// are not made all at once: each row of a register tile's sums has a few of
+// them, and multiplies while they are under way.
+//
+//===----------------------------------------------------------------------===//
+
+#include "EinsumLowering.h"
+#include "attn/Conversion/FusedForm.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// Which loop of requests stands in front of `einsum`, with nothing but
+/// addresses in between.
+static scf::ForOp findRequests(TileEinsumOp einsum) {
+  Operation *op = einsum->getPrevNode();
+  while (op && isPure(op) && op->getNumRegions() == 0)
+    op = op->getPrevNode();
+  auto loop = dyn_cast_or_null<scf::ForOp>(op);
+  return loop && loop->hasAttr(kRequestsAttrName) ? loop : scf::ForOp();
+}
+
+bool EinsumLowering::canWeave() const {
+  return lane && rowRank && !threadRanks && !reducesLanes && !interleaved &&
+         !pairs && looped.empty() && innerRanks.empty() &&
+         reduced.size() == 1 && rowTile > 1;
+}
+
+/// Requests that are as many as the rows of the einsum are made with their
+/// rows; a constant number of others is dealt out to all register tiles.
+void EinsumLowering::takeRequests() {
+  scf::ForOp loop = findRequests(einsum);
+  if (!loop || !canWeave() || getConstantIntValue(loop.getLowerBound()) != 0 ||
+      getConstantIntValue(loop.getStep()) != 1)
+    return;
+  std::optional<int64_t> count = getConstantIntValue(loop.getUpperBound());
+  int64_t lanes = outType.getShape().back();
+  if (ShapedType::isDynamic(lanes))
+    return;
+  // Each block of lanes makes its part of them, all alike.
+  int64_t blockLanes = std::min(lanes, blockVectors * vectorWidth);
+  int64_t blocks = lanes / blockLanes;
+  if (lanes % blockLanes != 0 ||
+      (blockLanes > vectorWidth && blockLanes % vectorWidth != 0))
+    return;
+  int64_t rows = getStaticExtent(*rowRank);
+  if (ShapedType::isDynamic(rows))
+    rows = rowTile;
+  // A rest of static rows would ask for nothing.
+  int64_t tiles = count ? rows / rowTile * blocks : blocks;
+  int64_t all = count.value_or(rowTile);
+  if (rows % rowTile != 0 || all <= 0 || all % tiles != 0)
+    return;
+  tileRequests = all / tiles;
+  requests = loop;
+}
+
+/// The first request of a register tile, as a number of the loop's.
+Value EinsumLowering::getFirstRequest(OpBuilder &builder,
+                                      const LaneBlock &lanes, Value firstRow) {
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  int64_t blockLanes =
+      std::min(outType.getShape().back(), blockVectors * vectorWidth);
+  int64_t blocks = outType.getShape().back() / blockLanes;
+  // Per row tile, each block has its part.
+  Value tile =
+      builder.createOrFold<arith::DivUIOp>(loc, firstRow, constant(rowTile));
+  Value first = builder.createOrFold<arith::MulIOp>(
+      loc, tile, constant(tileRequests * blocks));
+  Value block = builder.createOrFold<arith::DivUIOp>(loc, lanes.first,
+                                                     constant(blockLanes));
+  return builder.createOrFold<arith::AddIOp>(
+      loc, first,
+      builder.createOrFold<arith::MulIOp>(loc, block, constant(tileRequests)));
+}
+
+/// In how many parts the sums of a register tile are cut: one for each request,
+/// unless a loop over what is left between two of them would be too short.
+int64_t EinsumLowering::countParts() {
+  constexpr int64_t kLeastSums = 8;
+  int64_t extent = getStaticExtent(reduced.front()), parts = tileRequests;
+  while (!ShapedType::isDynamic(extent) && parts % 2 == 0 &&
+         extent < parts * kLeastSums)
+    parts /= 2;
+  return parts;
+}
+
+/// Nests the sums of a register tile in a loop over its share of the requests.
+void EinsumLowering::emitReductionWithRequests(
+    OpBuilder &builder, const LaneBlock &lanes, Value firstRow, int64_t rows,
+    SmallVectorImpl<Value> &accumulators) {
+  StringAttr rank = reduced.front();
+  int64_t parts = countParts(), perPart = tileRequests / parts;
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value count = arith::ConstantIndexOp::create(builder, loc, parts);
+  Value extent = getExtent(builder, rank);
+  Value sums = builder.createOrFold<arith::CeilDivUIOp>(loc, extent, count);
+  Value firstRequest = getFirstRequest(builder, lanes, firstRow);
+  auto outer = scf::ForOp::create(builder, loc, zero, count, one, accumulators);
+  OpBuilder body = OpBuilder::atBlockBegin(outer.getBody());
+  Value number = outer.getInductionVar();
+  Value done = arith::MulIOp::create(
+      body, loc, number, arith::ConstantIndexOp::create(body, loc, perPart));
+  Value firstOfPart = arith::AddIOp::create(body, loc, firstRequest, done);
+  for (int64_t index = 0; index < perPart; ++index) {
+    IRMapping mapping;
+    mapping.map(requests.getInductionVar(),
+                arith::AddIOp::create(
+                    body, loc, firstOfPart,
+                    arith::ConstantIndexOp::create(body, loc, index)));
+    for (Operation &op : requests.getBody()->without_terminator())
+      body.clone(op, mapping);
+  }
+  Value first = arith::MulIOp::create(body, loc, number, sums);
+  Value end = arith::MinSIOp::create(
+      body, loc, arith::AddIOp::create(body, loc, first, sums), extent);
+  auto inner = scf::ForOp::create(body, loc, first, end, one,
+                                  ValueRange(outer.getRegionIterArgs()));
+  OpBuilder nested = OpBuilder::atBlockBegin(inner.getBody());
+  point[rank] = inner.getInductionVar();
+  SmallVector<Value> carried(inner.getRegionIterArgs());
+  emitReduction(nested, /*position=*/1, lanes, firstRow, rows, carried);
+  scf::YieldOp::create(nested, loc, carried);
+  scf::YieldOp::create(body, loc, inner.getResults());
+  accumulators.assign(outer.getResults().begin(), outer.getResults().end());
+}
+
+/// Makes the requests of rows that fill no register tile, from `first` on. Of
+/// requests that are no rows' none has been made then.
+void EinsumLowering::emitRequestsOfRest(OpBuilder &builder, Value first,
+                                        Value rest) {
+  if (!requests)
+    return;
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value hasRest =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, rest, zero);
+  auto branch = scf::IfOp::create(builder, loc, hasRest);
+  OpBuilder then = branch.getThenBodyBuilder();
+  auto loop = cast<scf::ForOp>(then.clone(*requests));
+  loop->removeAttr(kRequestsAttrName);
+  if (!getConstantIntValue(requests.getUpperBound()))
+    loop.setLowerBound(first);
+}
