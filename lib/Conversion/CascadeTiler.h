@@ -221,7 +221,8 @@ private:
                std::optional<TypedAttr> maskWith,
                const Accumulation *accumulation = nullptr);
   void emitReducing(OpBuilder &builder, EinsumOp einsum, const TileBuffer &out,
-                    bool accumulate, bool masked);
+                    bool accumulate, bool masked,
+                    function_ref<void(OpBuilder &)> start);
   void emitCopy(OpBuilder &builder, Location loc, const TileBuffer &from,
                 Value to, ArrayRef<StringAttr> toRanks);
   EinsumAccess getTileAccess(OpBuilder &builder, Location loc,

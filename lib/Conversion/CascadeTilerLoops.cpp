@@ -58,12 +58,22 @@ void CascadeTiler::emitEinsum(OpBuilder &builder, EinsumOp einsum,
   SmallVector<StringAttr> ranks = getOutRanks(einsum, buffer);
   auto accumulation = accumulations.find(einsum);
   if (accumulation != accumulations.end()) {
-    emitMap(builder, einsum, buffer.memref, ranks, /*accumulate=*/false,
-            std::nullopt, &accumulation->second);
-    emitReducing(builder, accumulation->second.contraction, buffer,
-                 /*accumulate=*/true, masked);
+    // What loads convert is converted in front of both, and of their branches.
+    const Accumulation &parts = accumulation->second;
+    for (EinsumOp part : {einsum, parts.contraction})
+      for (unsigned index = 0; index < part.getInputs().size(); ++index) {
+        bool readsLanes = false;
+        if (part != einsum || index != parts.operand)
+          getTileAccess(builder, loc, part.getAccess(index), readsLanes);
+      }
+    emitReducing(builder, parts.contraction, buffer,
+                 /*accumulate=*/true, masked, [&](OpBuilder &branch) {
+                   emitMap(branch, einsum, buffer.memref, ranks,
+                           /*accumulate=*/false, std::nullopt, &parts);
+                 });
   } else if (einsum.getReduction() && reducesPoints(einsum)) {
-    emitReducing(builder, einsum, buffer, /*accumulate=*/false, masked);
+    emitReducing(builder, einsum, buffer, /*accumulate=*/false, masked,
+                 [](OpBuilder &) {});
   } else {
     std::optional<TypedAttr> mask;
     if (masked)

@@ -361,29 +361,40 @@ Value CascadeTiler::buildPlanTest(OpBuilder &builder, Location loc,
 // Einsums with masks
 //===----------------------------------------------------------------------===//
 
+/// Emits a sum over the points of a step, right behind what `start` emits,
+/// which gives it its accumulators: attn-lower-einsums makes one loop of both.
 void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
                                 const TileBuffer &out, bool accumulate,
-                                bool masked) {
+                                bool masked,
+                                function_ref<void(OpBuilder &)> start) {
   Location loc = einsum.getLoc();
   SmallVector<StringAttr> ranks = getOutRanks(einsum, out);
   Value target = sliceStep(builder, loc, out);
   TypedAttr identity = getIdentity(einsum, einsum.getMapResult().getType());
   if (!masked || !isInSpace(einsum) ||
       getDeadPoints(einsum) == DeadPoints::Absorbed) {
+    start(builder);
     emitMap(builder, einsum, target, ranks, accumulate, std::nullopt);
     return;
   }
   if (getDeadPoints(einsum) == DeadPoints::Masked) {
+    start(builder);
     emitMap(builder, einsum, target, ranks, accumulate, identity);
     return;
   }
   // Dead points hold 0, which annihilates every finite factor; a tile with an
   // infinity or a NaN is masked point by point.
+  if (!hasCaches)
+    start(builder);
   Value allFinite = buildFactorsFinite(builder, einsum);
   auto branch = scf::IfOp::create(builder, loc, allFinite, /*withElse=*/true);
   OpBuilder thenBuilder = branch.getThenBodyBuilder();
+  if (hasCaches)
+    start(thenBuilder);
   emitMap(thenBuilder, einsum, target, ranks, accumulate, std::nullopt);
   OpBuilder elseBuilder = branch.getElseBodyBuilder();
+  if (hasCaches)
+    start(elseBuilder);
   emitMap(elseBuilder, einsum, target, ranks, accumulate, identity);
 }
 

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
+// A product of accumulators in place is done as the sum behind it loads them.
 // What the next einsum does with values that one has in registers is done
 // before they are stored: one operation of arithmetic on a sum, a reduction of
 // the tile over its rows, and a copy of it in pairs of rows. The reduction
@@ -16,6 +17,7 @@
 
 #include "Contractions.h"
 #include "EinsumLowering.h"
+#include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -164,6 +166,74 @@ TileEinsumOp EinsumLowering::findPack(TileEinsumOp epilogue,
     return {};
   moveAddresses(einsum, next);
   return next;
+}
+
+TileEinsumOp EinsumLowering::findAccumulation(TileEinsumOp einsum) {
+  TileEinsumOp next = findNext(einsum);
+  if (!next || !next.getAccumulate() || next.getInit() != einsum.getInit() ||
+      next.getOutputRanks() != einsum.getOutputRanks() ||
+      einsum.getOutputRanks().empty() || einsum.getReduction() ||
+      !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()) ||
+      !einsum.getClampedRanks().empty() || !keepsValues(einsum) ||
+      !keepsValues(next) || einsum->hasAttr(kThreadRanksAttrName) ||
+      next->hasAttr(kThreadRanksAttrName))
+    return {};
+  bool readsOwn = false;
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    EinsumAccess access = einsum.getAccess(index);
+    if (access.tensor != einsum.getInit()) {
+      if (!liesApart(einsum.getInit(), access.tensor))
+        return {};
+      continue;
+    }
+    for (auto [dim, rank] : llvm::enumerate(einsum.getOutputRanks()))
+      if (getPlainRank(access, dim) != rank)
+        return {};
+    readsOwn = true;
+  }
+  return readsOwn ? next : TileEinsumOp();
+}
+
+void EinsumLowering::joinProduct(TileEinsumOp einsumOfProduct) {
+  product.emplace(einsumOfProduct, vectorWidth);
+}
+
+/// What a register tile adds to, multiplied first where a product has joined.
+SmallVector<Value> EinsumLowering::loadAccumulators(OpBuilder &builder,
+                                                    const LaneBlock &lanes,
+                                                    Value firstRow,
+                                                    int64_t rows) {
+  int64_t vectors = std::max<int64_t>(lanes.vectors, 1);
+  SmallVector<Value> values;
+  // What all rows multiply with is loaded for the first of them.
+  SmallVector<SmallVector<Value>> shared(vectors);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t vector = 0; vector < vectors; ++vector) {
+      TileCoordinates at =
+          getCoordinates(builder, lanes, vector, firstRow, row);
+      Value value = operands.loadResult(builder, at, outRanks,
+                                        einsum.getMapResult().getType());
+      if (product) {
+        TileEinsumOp other = product->einsum;
+        SmallVector<Value> factors;
+        for (unsigned index = 0; index < other.getInputs().size(); ++index) {
+          bool isOwn = other.getInputs()[index] == other.getInit();
+          bool isShared =
+              rowRank && row > 0 && !other.inputUsesRank(index, *rowRank);
+          factors.push_back(
+              isOwn      ? value
+              : isShared ? shared[vector][index]
+                         : product->operands.load(
+                               builder, index, at,
+                               other.getMap()->getArgument(index).getType()));
+        }
+        shared[vector] = factors;
+        value = product->computation.emitMap(builder, at, factors,
+                                             /*accumulator=*/{});
+      }
+      values.push_back(value);
+    }
+  return values;
 }
 
 /// What the reduction starts from, for each vector of a block of lanes.

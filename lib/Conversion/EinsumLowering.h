@@ -26,6 +26,13 @@ public:
   /// the tile over its rows, or null. What computes its addresses then stands
   /// in front.
   static TileEinsumOp findFold(TileEinsumOp einsum, TileEinsumOp epilogue);
+  /// The sum behind this einsum, a product of the sum's accumulators in place
+  /// with something else, that can multiply what it accumulates to as it loads
+  /// it, or null.
+  static TileEinsumOp findAccumulation(TileEinsumOp einsum);
+  /// Multiplies what the einsum accumulates to as `product` does, which is
+  /// erased with the einsum.
+  void joinProduct(TileEinsumOp product);
   /// Whether others can: rows and lanes are ranks of the result.
   bool canJoin() const {
     return lane && !threadRanks && !reducesLanes && !interleaved &&
@@ -73,6 +80,9 @@ private:
                     SmallVectorImpl<Value> &folded);
   void emitTile(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
                 int64_t rows, MutableArrayRef<Value> folded);
+  SmallVector<Value> loadAccumulators(OpBuilder &builder,
+                                      const LaneBlock &lanes, Value firstRow,
+                                      int64_t rows);
   SmallVector<Value> startFold(OpBuilder &builder, const LaneBlock &lanes);
   void storePack(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
                  ArrayRef<Value> values);
@@ -164,7 +174,7 @@ private:
   bool hasDots;
   TileOperands operands;
   std::optional<EinsumBody> computation;
-  std::optional<Joined> epilogue, fold;
+  std::optional<Joined> product, epilogue, fold;
   TileEinsumOp pack;
   /// The loop of requests that runs along, if there is one.
   scf::ForOp requests;

@@ -92,7 +92,7 @@ void EinsumLowering::run() {
     emitReducedLanes(builder);
   else
     emitLoops(builder, 0, [&](OpBuilder &body) { emitLanes(body); });
-  for (std::optional<Joined> *joined : {&fold, &epilogue})
+  for (std::optional<Joined> *joined : {&fold, &epilogue, &product})
     if (*joined)
       (*joined)->einsum.erase();
   if (pack)
@@ -294,16 +294,11 @@ void EinsumLowering::emitTile(OpBuilder &builder, const LaneBlock &lanes,
   if (reduced.empty()) {
     values = emitPoint(builder, lanes, firstRow, rows, {});
   } else {
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t vector = 0; vector < vectors; ++vector) {
-        if (!einsum.getAccumulate()) {
-          values.push_back(computation->getIdentity(builder, type));
-          continue;
-        }
-        TileCoordinates at =
-            getCoordinates(builder, lanes, vector, firstRow, row);
-        values.push_back(operands.loadResult(builder, at, outRanks, scalar));
-      }
+    if (einsum.getAccumulate())
+      values = loadAccumulators(builder, lanes, firstRow, rows);
+    else
+      for (int64_t position = 0; position < rows * vectors; ++position)
+        values.push_back(computation->getIdentity(builder, type));
     emitReduction(builder, 0, lanes, firstRow, rows, values);
   }
   if (epilogue)
@@ -435,9 +430,20 @@ struct LowerEinsumsPass
         einsums.push_back(einsum);
     });
     llvm::SmallPtrSet<Operation *, 8> joined;
+    // What waits for the sum behind it.
+    llvm::DenseMap<Operation *, TileEinsumOp> products;
+    auto lowerAlone = [&](TileEinsumOp product) {
+      if (product)
+        EinsumLowering(product, vectorBits, getRowTile(product), bf16Dots)
+            .run();
+    };
     for (TileEinsumOp einsum : einsums) {
       if (joined.contains(einsum))
         continue;
+      if (TileEinsumOp sum = EinsumLowering::findAccumulation(einsum)) {
+        products[sum] = einsum;
+        continue;
+      }
       if (einsum.isOrdered()) {
         einsum.emitOpError("reduces by a region that is not declared "
                            "commutative; tiles keep no order");
@@ -465,7 +471,9 @@ struct LowerEinsumsPass
               << kMatrixTilesAttrName << "', but " << *reason;
           return signalPassFailure();
         }
+      TileEinsumOp product = products.lookup(einsum);
       if (amx && isTiled) {
+        lowerAlone(product);
         lowerMatrixTiles(einsum);
         continue;
       }
@@ -478,6 +486,10 @@ struct LowerEinsumsPass
           if (other)
             joined.insert(other);
         lowering.join(epilogue, fold, pack);
+        if (product)
+          lowering.joinProduct(product);
+      } else {
+        lowerAlone(product);
       }
       lowering.takeRequests();
       lowering.run();

@@ -346,3 +346,46 @@ func.func @another_tile(%q: memref<64x48xf32>, %k: memref<8x64xf32>, %s: memref<
   } outs(%s) : (memref<8x48xf32>) -> memref<8x48xf32>
   return
 }
+
+// -----
+
+// What multiplies the accumulators of a sum, in place, does so as they are
+// loaded: three factors for a register tile of 24.
+// CHECK-LABEL: func @product
+// CHECK: scf.for %{{.*}} = %{{.*}} to %c64{{.*}} step %c8
+// CHECK-COUNT-3: vector.load %{{.*}} : memref<48xf32>, vector<16xf32>
+// CHECK-NOT: memref<48xf32>
+// CHECK: %{{.*}}:24 = scf.for
+// CHECK-COUNT-24: vector.fma
+// CHECK-COUNT-24: vector.store
+// CHECK-NOT: vector.store
+func.func @product(%p: memref<?x48xf32>, %v: memref<?x64xf32>, %scratch: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %c12288 = arith.constant 12288 : index
+  %o = memref.view %scratch[%c0][] : memref<?xi8> to memref<64x48xf32>
+  %x = memref.view %scratch[%c12288][] : memref<?xi8> to memref<48xf32>
+  attn.tile_einsum [f,m] = mul(%o[f,m], %x[m]) outs(%o)
+      : (memref<64x48xf32>, memref<48xf32>) -> memref<64x48xf32>
+  attn.tile_einsum [f,m] = mul(%p[n,m], %v[n,f]) reduce add(n) outs(%o) accumulate
+      : (memref<?x48xf32>, memref<?x64xf32>) -> memref<64x48xf32>
+  return
+}
+
+// -----
+
+// It stays in front where it reads what the sum may write.
+// CHECK-LABEL: func @product_alone
+// CHECK: scf.for
+// CHECK: arith.mulf
+// CHECK-NOT: vector.fma
+// CHECK: vector.store
+// CHECK: scf.for
+// CHECK-NOT: arith.mulf
+// CHECK: vector.fma
+func.func @product_alone(%p: memref<?x48xf32>, %v: memref<?x64xf32>, %o: memref<64x48xf32>, %x: memref<48xf32>) {
+  attn.tile_einsum [f,m] = mul(%o[f,m], %x[m]) outs(%o)
+      : (memref<64x48xf32>, memref<48xf32>) -> memref<64x48xf32>
+  attn.tile_einsum [f,m] = mul(%p[n,m], %v[n,f]) reduce add(n) outs(%o) accumulate
+      : (memref<?x48xf32>, memref<?x64xf32>) -> memref<64x48xf32>
+  return
+}

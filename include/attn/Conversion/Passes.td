@@ -152,7 +152,7 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
 
     What the next einsum does with a tile joins its loops where that is one operation
     of arithmetic on sums, in place, a reduction over the rows, in their order, or a copy
-    of the rows in pairs. An operand that has the rows side by side is transposed in
+    of the rows in pairs. A product of accumulators in place joins the sum behind it. An operand that has the rows side by side is transposed in
     registers; such a copy of whole matrix tiles that stands in several places becomes a
     function. A loop with `attn.requests` in front of products, which asks memory for rows
     that are read later, runs a part at a time between their sums.
