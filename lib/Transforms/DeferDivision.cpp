@@ -13,6 +13,7 @@
 #include "attn/Transforms/Passes.h"
 #include "attn/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Matchers.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_DEFERDIVISION
@@ -216,7 +217,13 @@ void FactorSplitter::split(EinsumOp einsum, Value value, const RankSet &ranks,
   bool hasIndex = false;
   walkExpression(value, einsum.getMap(), visited,
                  [&](Operation *inner) { hasIndex |= isa<IndexOp>(inner); });
+  // Of a sum over no live point an infinite factor would make a NaN.
+  // spec: NF-3
+  APFloat number(0.0f);
+  bool isInfinite = matchPattern(value, m_ConstantFloat(&number)) &&
+                    !number.isFinite() && !isDivisor;
   bool depends =
+      isInfinite ||
       intersects(ranks, getExpressionRanks(einsum, value).getArrayRef()) ||
       (hasIndex && einsum != reduction);
   (depends ? result.kept : result.deferred).push_back(factor);

@@ -121,3 +121,24 @@ func.func @coordinate(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// An infinite factor stays: times the sum over no live point it would be NaN.
+// CHECK-LABEL: func @infinite
+// CHECK: %[[TERMS:.*]] = attn.einsum [m,n] = map(%{{.*}}[m,n]) {
+// CHECK: arith.constant 0x7F800000 : f32
+// CHECK: arith.mulf
+// CHECK: %[[SUM:.*]] = attn.einsum [m] = %[[TERMS]][m,n] reduce add(n)
+// CHECK-NEXT: attn.yield %[[SUM]]
+func.func @infinite(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where window(1, 1) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %w = attn.einsum [m,n] = map(%S[m,n]) {
+    ^bb0(%x: f32):
+      %inf = arith.constant 0x7F800000 : f32
+      %r = arith.mulf %x, %inf : f32
+      attn.yield %r : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %w[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

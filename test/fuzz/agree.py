@@ -72,7 +72,7 @@ def is_wild(text: str) -> bool:
     """Whether numbers are so large or small that the order of operations decides
     (NU-6), or an operation may assume that there is no infinity: such operators run,
     and what they give is not compared."""
-    return re.search(r"fastmath|0x7F[8F]|e[+-]?[34]\d\b", text) is not None
+    return re.search(r"fastmath|e[+-]?[34]\d\b", text) is not None
 
 
 class Operands:

@@ -159,6 +159,7 @@ def DeferDivision : Pass<"attn-defer-division", "::mlir::func::FuncOp"> {
     quotient whose divisor is 0 is 0 in a map, so before the rewrite every term
     of a sum with divisor 0 is 0, and so is the sum; after it the sum is divided
     by that same 0 and is 0 again. A sum over nothing is 0, divided or not.
+    An infinite constant stays where it is: times that sum it would be NaN.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect"];
