@@ -3,7 +3,7 @@
 // Each row of a register tile is asked for between an eighth of its sums and the
 // next; rows that fill no tile, before their own.
 // CHECK-LABEL: func @rows
-// CHECK: scf.for %[[ROW:.*]] = %c0 to %{{.*}} step %c8
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %[[WHOLE:.*]] step %c8
 // CHECK: scf.for %[[PART:.*]] = %c0 to %c8 step %c1 iter_args
 // CHECK: %[[NEXT:.*]] = arith.addi %{{.*}}, %[[PART]]
 // CHECK: memref.prefetch %arg3[%[[NEXT]], %c0], read
@@ -14,7 +14,7 @@
 // CHECK-COUNT-24: vector.fma
 // CHECK: %[[HAS_REST:.*]] = arith.cmpi ne, %{{.*}}, %c0
 // CHECK: scf.if %[[HAS_REST]] {
-// CHECK: scf.for %[[REST:.*]] = %{{.*}} to %arg4 step %c1
+// CHECK: scf.for %[[REST:.*]] = %[[WHOLE]] to %arg4 step %c1
 // CHECK: memref.prefetch %arg3[%[[REST]], %c0], read
 // CHECK-NOT: memref.prefetch
 // CHECK-NOT: attn.requests
