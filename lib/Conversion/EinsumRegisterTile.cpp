@@ -53,7 +53,8 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
   // Most vectors that a register tile has along the lanes.
   constexpr int64_t kMostVectors = 8;
   auto widenBlock = [&] {
-    if (outType.isDynamicDim(outType.getRank() - 1))
+    if (outType.isDynamicDim(outType.getRank() - 1) ||
+        outType.getShape().back() == 0)
       return;
     int64_t vectors = llvm::divideCeil(outType.getShape().back(), vectorWidth);
     blockVectors =
@@ -110,7 +111,7 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
   rowTile = std::max<int64_t>(rowTileOption / innerRows, 1);
   // Few rows leave registers for more vectors of lanes.
   int64_t extent = getStaticExtent(*rowRank), lanes = outType.getShape().back();
-  if (ShapedType::isDynamic(lanes))
+  if (ShapedType::isDynamic(lanes) || lanes == 0 || extent == 0)
     return;
   // One vector leaves registers for twice the rows, where these lie side by
   // side: one address serves them all.

@@ -47,7 +47,7 @@ void EinsumLowering::takeRequests() {
     return;
   std::optional<int64_t> count = getConstantIntValue(loop.getUpperBound());
   int64_t lanes = outType.getShape().back();
-  if (ShapedType::isDynamic(lanes))
+  if (ShapedType::isDynamic(lanes) || lanes == 0)
     return;
   // Each block of lanes makes its part of them, all alike.
   int64_t blockLanes = std::min(lanes, blockVectors * vectorWidth);
@@ -61,7 +61,7 @@ void EinsumLowering::takeRequests() {
   // A rest of static rows would ask for nothing.
   int64_t tiles = count ? rows / rowTile * blocks : blocks;
   int64_t all = count.value_or(rowTile);
-  if (rows % rowTile != 0 || all <= 0 || all % tiles != 0)
+  if (rows % rowTile != 0 || tiles == 0 || all <= 0 || all % tiles != 0)
     return;
   tileRequests = all / tiles;
   requests = loop;

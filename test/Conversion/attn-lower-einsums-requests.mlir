@@ -98,3 +98,25 @@ func.func @alone(%q: memref<64x56xf32>, %k: memref<?x64xf32>, %s: memref<?x56xf3
       : (memref<64x56xf32>, memref<?x64xf32>) -> memref<?x56xf32>
   return
 }
+
+// -----
+
+// There may be neither rows nor lanes.
+// CHECK-LABEL: func @nothing
+// CHECK: memref.prefetch
+func.func @nothing(%p: memref<?x48xf32>, %v: memref<?x0xf32>, %o: memref<0x48xf32>, %w: memref<?x0xf32>, %x: memref<?x8xf32>, %z: memref<8x0xf32>, %next: memref<?x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c32 = arith.constant 32 : index
+  scf.for %i = %c0 to %c32 step %c1 {
+    memref.prefetch %next[%i, %c0], read, locality<3>, data : memref<?x16xf32>
+  } {attn.requests}
+  attn.tile_einsum [f,m] = mul(%p[n,m], %v[n,f]) reduce add(n) outs(%o) accumulate
+      : (memref<?x48xf32>, memref<?x0xf32>) -> memref<0x48xf32>
+  scf.for %i = %c0 to %c32 step %c1 {
+    memref.prefetch %next[%i, %c0], read, locality<3>, data : memref<?x16xf32>
+  } {attn.requests}
+  attn.tile_einsum [f,m] = mul(%w[n,m], %x[n,f]) reduce add(n) outs(%z) accumulate
+      : (memref<?x0xf32>, memref<?x8xf32>) -> memref<8x0xf32>
+  return
+}
