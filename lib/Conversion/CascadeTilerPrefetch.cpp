@@ -41,8 +41,8 @@ static constexpr int64_t kStepsNearby = 16;
 
 /// Whether keys are asked for while `einsum` computes scores, a sum for each.
 bool CascadeTiler::asksForKeys(EinsumOp einsum) const {
-  return hasCaches && (walksTokens() || innerLanes) && isInSpace(einsum) &&
-         einsum.getReduction() && !reducesPoints(einsum) && !stepOffset;
+  return hasCaches && (walksTokens() || innerLanes) && yieldsPoints(einsum) &&
+         !stepOffset;
 }
 
 /// Emits a contraction over the points of a step in chunks, with requests for

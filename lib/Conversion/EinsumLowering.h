@@ -130,6 +130,10 @@ private:
                         Value firstRow);
   void emitRequestsOfRest(OpBuilder &builder, Value first, Value rest);
   bool canWeave() const;
+  /// The lanes of a whole block.
+  int64_t getBlockLanes() const {
+    return std::min(outType.getShape().back(), blockVectors * vectorWidth);
+  }
   int64_t countParts();
   int64_t getLoadedRow(unsigned index, int64_t row);
   Value getExtent(OpBuilder &builder, StringAttr rank);

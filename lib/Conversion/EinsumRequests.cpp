@@ -33,8 +33,7 @@ static scf::ForOp findRequests(TileEinsumOp einsum) {
 }
 
 bool EinsumLowering::canWeave() const {
-  return lane && rowRank && !threadRanks && !reducesLanes && !interleaved &&
-         !pairs && looped.empty() && innerRanks.empty() &&
+  return canJoin() && rowRank && !pairs && looped.empty() &&
          reduced.size() == 1 && rowTile > 1;
 }
 
@@ -50,8 +49,7 @@ void EinsumLowering::takeRequests() {
   if (ShapedType::isDynamic(lanes) || lanes == 0)
     return;
   // Each block of lanes makes its part of them, all alike.
-  int64_t blockLanes = std::min(lanes, blockVectors * vectorWidth);
-  int64_t blocks = lanes / blockLanes;
+  int64_t blockLanes = getBlockLanes(), blocks = lanes / blockLanes;
   if (lanes % blockLanes != 0 ||
       (blockLanes > vectorWidth && blockLanes % vectorWidth != 0))
     return;
@@ -73,8 +71,7 @@ Value EinsumLowering::getFirstRequest(OpBuilder &builder,
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
-  int64_t blockLanes =
-      std::min(outType.getShape().back(), blockVectors * vectorWidth);
+  int64_t blockLanes = getBlockLanes();
   int64_t blocks = outType.getShape().back() / blockLanes;
   // Per row tile, each block has its part.
   Value tile =
