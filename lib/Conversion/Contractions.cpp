@@ -34,19 +34,41 @@ bool mlir::attn::usesRank(const EinsumAccess &access, StringAttr rank) {
          access.map.isFunctionOfDim(found - access.ranks.begin());
 }
 
+/// The two inputs that are multiplied: all that there are, or, where a map reads
+/// more than two, those of its only product of inputs.
+static std::optional<std::pair<unsigned, unsigned>>
+findFactors(TileEinsumOp einsum) {
+  if (einsum.getInputs().size() == 2)
+    return std::pair(0u, 1u);
+  std::optional<std::pair<unsigned, unsigned>> found;
+  for (auto product : einsum.getMap()->getOps<arith::MulFOp>()) {
+    auto left = dyn_cast<BlockArgument>(product.getLhs());
+    auto right = dyn_cast<BlockArgument>(product.getRhs());
+    if (!left || !right)
+      continue;
+    if (found)
+      return std::nullopt;
+    found = {left.getArgNumber(), right.getArgNumber()};
+  }
+  return found;
+}
+
 std::optional<Contraction> Contraction::match(TileEinsumOp einsum,
                                               StringAttr lane) {
   SmallVector<StringAttr> reduced = einsum.getReduced();
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   if (einsum.getReduction() != ReductionKind::Add || reduced.size() != 1 ||
-      ranks.size() != 2 || einsum.getInputs().size() != 2 ||
-      !llvm::is_contained(ranks, lane))
+      ranks.size() != 2 || !llvm::is_contained(ranks, lane))
+    return std::nullopt;
+  std::optional<std::pair<unsigned, unsigned>> factors = findFactors(einsum);
+  if (!factors)
     return std::nullopt;
   Contraction product;
   product.depth = reduced.front();
   product.column = ranks[0] == lane ? ranks[1] : ranks[0];
-  product.left = einsum.inputUsesRank(0, lane) ? 0 : 1;
-  product.right = 1 - product.left;
+  std::tie(product.left, product.right) = *factors;
+  if (!einsum.inputUsesRank(product.left, lane))
+    std::swap(product.left, product.right);
   auto isTile = [&](unsigned index, StringAttr first, StringAttr second) {
     EinsumAccess access = einsum.getAccess(index);
     if (access.map.getNumResults() != 2)
@@ -57,7 +79,8 @@ std::optional<Contraction> Contraction::match(TileEinsumOp einsum,
   if (!isTile(product.left, product.depth, lane) ||
       !isTile(product.right, product.depth, product.column))
     return std::nullopt;
-  product.isPlain = isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
+  product.isPlain = einsum.getInputs().size() == 2 &&
+                    isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
   return product;
 }
 

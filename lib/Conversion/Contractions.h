@@ -16,6 +16,8 @@ namespace mlir::attn {
 
 /// A sum of products over one rank, of a tile over the lanes and one without.
 struct Contraction {
+  /// The operands that are multiplied. A map that is more than the product may
+  /// read others, as a mask does.
   unsigned left, right;
   /// The ranks of the sum and of the result's columns.
   StringAttr depth, column;

@@ -231,11 +231,13 @@ Value FragmentLowering::storesRow(OpBuilder &builder, int64_t row) {
                                        thread.lanes[row], extent);
   if (ranks.size() > 1)
     return exists;
-  // Of the threads that hold a row one stores its number.
-  Value isFirst =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                            thread.firstColumn, constant(builder, loc, 0));
-  return arith::AndIOp::create(builder, loc, exists, isFirst);
+  return arith::AndIOp::create(builder, loc, exists, isFirstOfRow(builder));
+}
+
+/// Of the threads that hold a row one stores its number.
+Value FragmentLowering::isFirstOfRow(OpBuilder &builder) {
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                               thread.firstColumn, constant(builder, loc, 0));
 }
 
 Value FragmentLowering::shuffle(OpBuilder &builder, Value value, Value from,
@@ -345,31 +347,36 @@ void FragmentLowering::lowerRepair() {
   lowerMap();
 }
 
-/// Row by row, so that the columns of a row share its address.
-void FragmentLowering::lowerStore() {
-  OpBuilder builder(einsum);
+/// Stores the numbers that the thread has of `row`.
+void FragmentLowering::storeColumns(OpBuilder builder, int64_t row) {
   StringAttr rank = getColumnRank();
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   std::optional<TilePart> part = getPart();
   int64_t columns = rank ? countColumns() : 1;
-  for (int64_t row = 0; row < thread.getRows(); ++row) {
-    auto branch = scf::IfOp::create(builder, loc, storesRow(builder, row));
-    loaded.clear();
-    for (int64_t number = 0; number < columns; ++number) {
-      OpBuilder inside = branch.getThenBodyBuilder();
-      Column column;
-      if (rank)
-        column = getColumn(inside, part, number);
-      auto known = loaded;
-      if (column.exists)
-        inside =
-            scf::IfOp::create(inside, loc, column.exists).getThenBodyBuilder();
-      Value value = emitPoint(inside, row, rank, column, Value());
-      operands.storeResult(inside, getPoint(row, rank, column), ranks, value);
-      if (column.exists)
-        loaded = std::move(known);
-    }
+  loaded.clear();
+  for (int64_t number = 0; number < columns; ++number) {
+    OpBuilder inside = builder;
+    Column column;
+    if (rank)
+      column = getColumn(inside, part, number);
+    auto known = loaded;
+    if (column.exists)
+      inside =
+          scf::IfOp::create(inside, loc, column.exists).getThenBodyBuilder();
+    Value value = emitPoint(inside, row, rank, column, Value());
+    operands.storeResult(inside, getPoint(row, rank, column), ranks, value);
+    if (column.exists)
+      loaded = std::move(known);
   }
+}
+
+/// Row by row, so that the columns of a row share its address.
+void FragmentLowering::lowerStore() {
+  OpBuilder builder(einsum);
+  for (int64_t row = 0; row < thread.getRows(); ++row)
+    storeColumns(scf::IfOp::create(builder, loc, storesRow(builder, row))
+                     .getThenBodyBuilder(),
+                 row);
 }
 
 /// A number for each row: the thread's columns, then those of the others.
@@ -446,7 +453,8 @@ void FragmentLowering::lowerSum(const Contraction &product) {
                                      loadPair(at, left, row, own), pair);
     }
     pair = shuffle(at, pair, holder, /*isXor=*/false);
-    Value weight = unpack(at, left, pair, isUpper);
+    SmallVector<Value> ofRow(einsum.getInputs().size());
+    ofRow[product.left] = unpack(at, left, pair, isUpper);
     for (int64_t own = 0; own < count; ++own) {
       Column column = getColumn(at, columns, own);
       TileCoordinates point = getPoint(row, product.column, column);
@@ -455,16 +463,35 @@ void FragmentLowering::lowerSum(const Contraction &product) {
         point.uniform[product.column] = arith::SelectOp::create(
             at, loc, column.exists, column.coordinate, index(at, 0));
       point.uniform[product.depth] = depth;
-      SmallVector<Value> arguments(2);
-      arguments[product.left] = weight;
-      arguments[product.right] =
-          operands.load(at, product.right, point,
-                        einsum.getMap()->getArgument(product.right).getType());
+      // What a mask reads is mostly the same for all columns.
+      SmallVector<Value> arguments(ofRow);
+      for (auto [input, argument] : llvm::enumerate(arguments)) {
+        if (argument)
+          continue;
+        Value operand = einsum.getInputs()[input];
+        argument =
+            getRegisters(operand)
+                ? loadRegister(at, operand, row, 0)
+                : operands.load(at, input, point,
+                                einsum.getMap()->getArgument(input).getType());
+        if (!einsum.inputUsesRank(input, product.column))
+          ofRow[input] = argument;
+      }
       Value sum = loadRegister(at, einsum.getInit(), row, own);
       storeRegister(at, einsum.getInit(), row, own,
                     body.emitMap(at, point, arguments, sum), column.exists);
     }
   }
+}
+
+void FragmentLowering::runForRow(int64_t row) {
+  OpBuilder builder(einsum);
+  operands.prepare(builder, std::nullopt);
+  if (einsum.getOutputRanks().empty())
+    builder = scf::IfOp::create(builder, loc, isFirstOfRow(builder))
+                  .getThenBodyBuilder();
+  storeColumns(builder, row);
+  einsum.erase();
 }
 
 void FragmentLowering::run() {

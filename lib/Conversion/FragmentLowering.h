@@ -43,7 +43,8 @@ struct WarpThread {
 /// Registers of a thread by the buffers that they are its part of.
 using RegisterTiles = llvm::DenseMap<Value, Value>;
 
-/// Lowers one einsum whose result has the rank of the lanes.
+/// Lowers one einsum whose result has the rank of the lanes, or, in a loop over
+/// the lanes, is a row of a tensor.
 class FragmentLowering {
 public:
   FragmentLowering(TileEinsumOp einsum, StringAttr lane,
@@ -53,6 +54,8 @@ public:
         body(einsum, operands, /*width=*/0, /*isOnGPU=*/true) {}
 
   void run();
+  /// For the lane of row `row` alone.
+  void runForRow(int64_t row);
 
 private:
   /// One column of registers, where the einsum has columns.
@@ -88,12 +91,14 @@ private:
   Value emitGuarded(OpBuilder &builder, int64_t row, StringAttr rank,
                     const Column &column, Value accumulator, Value otherwise);
   Value storesRow(OpBuilder &builder, int64_t row);
+  Value isFirstOfRow(OpBuilder &builder);
   Value shuffle(OpBuilder &builder, Value value, Value from, bool isXor);
 
   void lowerMap();
   bool isRepair();
   void lowerRepair();
   void lowerStore();
+  void storeColumns(OpBuilder builder, int64_t row);
   void lowerReduction();
   void lowerSum(const Contraction &product);
   void lowerProduct(const Contraction &product);

@@ -21,6 +21,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNLOWERFRAGMENTS
@@ -104,6 +105,30 @@ struct LowerFragmentsPass
   }
 
 private:
+  /// A loop over the lanes, for those whose rows a thread holds: written out,
+  /// as rows are registers.
+  static void lowerRows(scf::ForOp loop, StringAttr lane, int64_t warpLanes,
+                        int64_t threads, const RegisterTiles &registers) {
+    Location loc = loop.getLoc();
+    OpBuilder builder(loop);
+    WarpThread thread = WarpThread::create(builder, loc, warpLanes, threads);
+    for (auto [row, number] : llvm::enumerate(thread.lanes)) {
+      Value exists =
+          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, number,
+                                loop.getUpperBound());
+      auto branch = scf::IfOp::create(builder, loc, exists);
+      IRMapping mapping;
+      mapping.map(loop.getInductionVar(), number);
+      OpBuilder inside = branch.getThenBodyBuilder();
+      for (Operation &op : loop.getBody()->without_terminator())
+        inside.clone(op, mapping);
+      for (auto einsum : llvm::make_early_inc_range(
+               branch.thenBlock()->getOps<TileEinsumOp>()))
+        FragmentLowering(einsum, lane, thread, registers).runForRow(row);
+    }
+    loop.erase();
+  }
+
   static void lowerFunction(func::FuncOp function) {
     auto lane = function->getAttrOfType<StringAttr>(kLanesAttrName);
     int64_t warpLanes =
@@ -165,6 +190,13 @@ private:
       });
     for (TileEinsumOp einsum : einsums)
       FragmentLowering(einsum, lane, getThread(einsum), registers).run();
+    SmallVector<scf::ForOp> loops;
+    function.walk([&](scf::ForOp loop) {
+      if (loop->hasAttr(kRowLoopAttrName))
+        loops.push_back(loop);
+    });
+    for (scf::ForOp loop : loops)
+      lowerRows(loop, lane, warpLanes, threads, registers);
     for (memref::AllocaOp tile : tiles) {
       // Parts that nothing reads any more.
       SmallVector<Operation *> parts(tile->getUsers());

@@ -139,10 +139,16 @@ void ThreadMapper::synchronize(Operation *op) {
 }
 
 void ThreadMapper::mapEinsum(TileEinsumOp einsum) {
-  // Who takes part in a copy waits for it elsewhere, and warps know their
-  // lanes.
-  if (einsum->hasAttr(kAsyncAttrName) || (hasWarps() && hasLanes(einsum)))
+  // Who takes part in a copy waits for it elsewhere.
+  if (einsum->hasAttr(kAsyncAttrName))
     return;
+  // Warps know their lanes, and all read what these leave in scratch.
+  if (hasWarps() && hasLanes(einsum)) {
+    Value buffer = getBuffer(einsum.getInit());
+    if (buffer && buffer.getDefiningOp<memref::ViewOp>())
+      synchronize(einsum);
+    return;
+  }
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   if (hasLanes(einsum))
     ranks.assign(1, lanes);
@@ -220,7 +226,7 @@ LogicalResult ThreadMapper::mapOperation(Operation *op) {
   }
   // What attn-map-to-warps and attn-stage-copies have shared out themselves.
   if (isa<gpu::BarrierOp, NVVM::CpAsyncWaitGroupOp>(op) ||
-      op->hasAttr(kLayoutAttrName))
+      op->hasAttr(kLayoutAttrName) || op->hasAttr(kRowLoopAttrName))
     return success();
   if (isa<memref::LoadOp>(op)) {
     if (readsColumn(op))

@@ -236,6 +236,8 @@ void WarpMapper::run(func::FuncOp worker) {
   }
   for (const WarpBuffer *buffer : operands)
     placeOperand(*buffer);
+  for (scf::ForOp loop : layouts.getRowLoops())
+    loop->setAttr(kRowLoopAttrName, UnitAttr::get(function.getContext()));
   roundWeights();
   setScratchBytes(function, worker, bytes);
   Builder builder(function.getContext());

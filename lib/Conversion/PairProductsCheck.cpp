@@ -15,6 +15,9 @@ using namespace mlir::attn;
 
 /// Whether `einsum` sums products of its operands, masked or not.
 static bool isSumOfProducts(TileEinsumOp einsum) {
+  // A mask that reads data is rare and sums in f32.
+  if (einsum.getInputs().size() != 2)
+    return false;
   Value result = einsum.getMapResult();
   if (auto mask = result.getDefiningOp<arith::SelectOp>();
       mask && mask->getBlock() == einsum.getMap() &&

@@ -40,6 +40,21 @@ const WarpBuffer *WarpLayouts::find(Value memref) const {
   return const_cast<WarpLayouts *>(this)->find(memref);
 }
 
+/// The loop over the lanes of whose lane `part` is, a tile or a row vector
+/// without the dimension of the lanes; null if it is none.
+static scf::ForOp getRowLoop(Operation *op) {
+  auto part = dyn_cast<memref::SubViewOp>(op);
+  if (!part || part.getSourceType().getRank() == 0 ||
+      part.getStaticSizes().back() != 1 ||
+      part.getType().getRank() != part.getSourceType().getRank() - 1)
+    return {};
+  auto number = dyn_cast<Value>(part.getMixedOffsets().back());
+  auto argument = dyn_cast_if_present<BlockArgument>(number);
+  auto loop = argument ? dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp())
+                       : scf::ForOp();
+  return loop && argument == loop.getInductionVar() ? loop : scf::ForOp();
+}
+
 /// Files a view with the buffer that it shows: views of one place, type and
 /// layout, in whichever branch they stand.
 LogicalResult WarpLayouts::addView(memref::ViewOp view) {
@@ -47,12 +62,22 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
   if (!matchPattern(view.getByteShift(), m_ConstantInt(&shift)) ||
       !view.getType().hasStaticShape())
     return emit(view) << "a buffer has a place or a size that depends on data";
+  // Tokens of the lanes: other threads find rows by them.
+  bool isIntegers = view.getType().getElementType().isInteger();
   std::optional<TileLayout> layout;
   SmallVector<TileEinsumOp> readers, writers;
-  auto addAccess = [&](TileEinsumOp einsum,
-                       const EinsumAccess &access) -> LogicalResult {
+  auto addAccess = [&](TileEinsumOp einsum, const EinsumAccess &access,
+                       bool isRow) -> LogicalResult {
     auto found = TileLayout::Shared;
-    if (usesRank(access, lane)) {
+    if (isRow) {
+      unsigned rank = access.map.getNumResults();
+      if (rank > 1 || (rank == 1 && !getPlainRank(access, 0)) ||
+          access.tensor == einsum.getInit())
+        return emit(einsum) << "a buffer is read across its lanes";
+      found = rank == 1    ? TileLayout::Accumulator
+              : isIntegers ? TileLayout::Shared
+                           : TileLayout::RowVector;
+    } else if (usesRank(access, lane)) {
       unsigned rank = access.map.getNumResults();
       bool isTile = rank <= 2 && getPlainRank(access, rank - 1) == lane;
       if (isTile && rank == 2) {
@@ -61,7 +86,9 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
       }
       if (!isTile)
         return emit(einsum) << "a tile over the lanes is not [column, lane]";
-      found = rank == 1 ? TileLayout::RowVector : TileLayout::Accumulator;
+      found = rank == 2   ? TileLayout::Accumulator
+              : isIntegers ? TileLayout::Shared
+                           : TileLayout::RowVector;
     }
     if (layout && *layout != found)
       return emit(einsum) << "a buffer is read across its lanes";
@@ -69,10 +96,17 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
     return success();
   };
   SmallVector<Value> parts(1, view);
+  llvm::SmallDenseSet<Value> rows;
   for (size_t next = 0; next < parts.size(); ++next)
     for (Operation *user : parts[next].getUsers()) {
+      bool isRow = rows.contains(parts[next]);
       if (isa<memref::SubViewOp, memref::CastOp>(user)) {
         parts.push_back(user->getResult(0));
+        scf::ForOp loop = isRow ? scf::ForOp() : getRowLoop(user);
+        if (loop)
+          rowLoops.insert(loop);
+        if (isRow || loop)
+          rows.insert(user->getResult(0));
         continue;
       }
       auto einsum = dyn_cast<TileEinsumOp>(user);
@@ -88,14 +122,14 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
       for (const EinsumAccess &access : einsum.getAccesses())
         if (access.tensor == parts[next]) {
           readers.push_back(einsum);
-          if (failed(addAccess(einsum, access)))
+          if (failed(addAccess(einsum, access, isRow)))
             return failure();
         }
       if (einsum.getInit() == parts[next]) {
         writers.push_back(einsum);
         if (failed(
                 addAccess(einsum, EinsumAccess::get(einsum.getInit(),
-                                                    einsum.getOutputRanks()))))
+                                                    einsum.getOutputRanks()), isRow)))
           return failure();
       }
     }
@@ -314,6 +348,9 @@ LogicalResult WarpLayouts::checkColumns(TileEinsumOp einsum) {
 }
 
 LogicalResult WarpLayouts::checkEinsum(TileEinsumOp einsum) {
+  if (auto loop = dyn_cast<scf::ForOp>(einsum->getParentOp());
+      loop && rowLoops.contains(loop))
+    return success();
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   bool hasLanes = llvm::is_contained(ranks, lane);
   SmallVector<StringAttr> reduced = einsum.getReduced();
@@ -327,10 +364,6 @@ LogicalResult WarpLayouts::checkEinsum(TileEinsumOp einsum) {
     if (isOwn && buffer->layout == TileLayout::Accumulator &&
         !reduced.empty() && getPlainRank(access, 0) == reduced.front())
       readsColumns = true;
-    for (const DataIndex &data : access.data)
-      if (const WarpBuffer *table = find(data.tensor);
-          table && table->layout != TileLayout::Shared)
-        return emit(einsum) << "a table of indices lies over the lanes";
   }
   if (!hasLanes)
     return success();
@@ -348,7 +381,8 @@ LogicalResult WarpLayouts::checkEinsum(TileEinsumOp einsum) {
   }
   if (isProduct(einsum))
     return success();
-  if (reduced.size() != 1 || !readsColumns || !result)
+  if (reduced.size() != 1 || !readsColumns || !result ||
+      result->layout == TileLayout::Shared)
     return emit(einsum) << "it reduces what is no tile over the lanes";
   if (ranks.size() == 1)
     return checkColumns(einsum);
@@ -360,6 +394,35 @@ LogicalResult WarpLayouts::checkEinsum(TileEinsumOp einsum) {
       failed(TilePart::get(einsum.getInputs()[sum->left])))
     return emit(einsum)
            << "it sums what is no tile and no operand of a product";
+  // Its loop over the depths names registers by rows alone.
+  for (auto [index, input] : llvm::enumerate(einsum.getInputs()))
+    if (const WarpBuffer *buffer = find(input);
+        index != sum->left && buffer &&
+        buffer->layout != TileLayout::Shared &&
+        buffer->layout != TileLayout::RowVector)
+      return emit(einsum) << "a mask of its products reads a tile over the lanes";
+  return success();
+}
+
+/// Checks a loop over the lanes: threads run it for the lanes whose rows they
+/// hold, so each iteration stores a row of a tensor and does nothing else.
+LogicalResult WarpLayouts::checkRowLoop(scf::ForOp loop) {
+  if (getConstantIntValue(loop.getLowerBound()) != 0 ||
+      getConstantIntValue(loop.getStep()) != 1 || !loop.getInitArgs().empty())
+    return emit(loop) << "a buffer is read across its lanes";
+  for (Operation &op : loop.getBody()->without_terminator()) {
+    if (op.getNumRegions() == 0 &&
+        (isa<memref::LoadOp>(op) || isMemoryEffectFree(&op)))
+      continue;
+    auto einsum = dyn_cast<TileEinsumOp>(op);
+    if (!einsum || einsum.getReduction() || find(einsum.getInit()) ||
+        einsum.getOutputRanks().size() > 1)
+      return emit(&op) << "a loop over the lanes does more than store rows";
+    if (!cast<MemRefType>(einsum.getInit().getType()).hasStaticShape())
+      return emit(einsum) << "a result has columns that depend on data";
+    if (failed(checkColumns(einsum)))
+      return failure();
+  }
   return success();
 }
 
@@ -392,6 +455,9 @@ WarpLayouts::get(func::FuncOp function,
       return emit(view) << "a tile has " << buffer.type.getDimSize(0)
                         << " columns, no multiple of " << kMatrixColumns;
   }
+  for (scf::ForOp loop : layouts.rowLoops)
+    if (failed(layouts.checkRowLoop(loop)))
+      return failure();
   WalkResult walked = function.walk([&](TileEinsumOp einsum) {
     return failed(layouts.checkEinsum(einsum)) ? WalkResult::interrupt()
                                                : WalkResult::advance();

@@ -12,6 +12,7 @@
 #include "Contractions.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace mlir::attn {
 
@@ -24,7 +25,8 @@ inline constexpr int64_t kWarpThreads = 32;
 
 /// Where a buffer of an item lies when warps take its lanes.
 enum class TileLayout {
-  /// No rank of lanes: in memory that all threads of the block see.
+  /// No rank of lanes, or [lane] of integers, as tokens that other threads find
+  /// rows by: in memory that all threads of the block see.
   Shared,
   /// [lane]: the four threads that hold a row of a product hold its number.
   RowVector,
@@ -71,6 +73,8 @@ public:
       function_ref<InFlightDiagnostic(Operation *)> emit);
 
   ArrayRef<WarpBuffer> getBuffers() const { return buffers; }
+  /// Loops over the lanes whose iterations store a row each.
+  ArrayRef<scf::ForOp> getRowLoops() const { return rowLoops.getArrayRef(); }
   /// The buffer that `memref` is a part of, or null for tensors of the kernel.
   const WarpBuffer *find(Value memref) const;
   /// Registers of a thread that hold accumulators when a warp takes
@@ -89,6 +93,7 @@ private:
   LogicalResult findMatrix(TileEinsumOp einsum, const Contraction &product);
   LogicalResult checkEinsum(TileEinsumOp einsum);
   LogicalResult checkColumns(TileEinsumOp einsum);
+  LogicalResult checkRowLoop(scf::ForOp loop);
   bool isProduct(TileEinsumOp einsum);
 
   func::FuncOp function;
@@ -96,6 +101,7 @@ private:
   StringAttr lane;
   SmallVector<WarpBuffer> buffers;
   llvm::DenseMap<Value, unsigned> positions;
+  llvm::SetVector<scf::ForOp> rowLoops;
 };
 
 } // namespace mlir::attn

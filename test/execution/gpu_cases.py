@@ -181,6 +181,44 @@ TENSOR_CORES = {
         16, 16, heads=2, key_heads=1, dtype="bf16", lse=True, segments=(("both", "b"),),
         where=(("or", ("window", 20, 0), ("predicate", "every_third")),),
     ),
+    "cores_permuted": Spec(
+        32, 16, heads=4, key_heads=2, dtype="bf16", where=(WINDOW, ("causal",)), lse=True,
+        permute=(("both", "h"),),
+    ),
+    "cores_permuted_apart": Spec(
+        16, 32, heads=2, key_heads=2, where=(WINDOW,), dtype="f16",
+        permute=(("query", ""), ("key", "")),
+    ),
+    "cores_permuted_gate": Spec(
+        16, 16, heads=4, key_heads=2, dtype="bf16", out_dtype="f32", sinks=True, lse=True,
+        where=(WINDOW, ("predicate", "documents")), permute=(("query", "bh"),),
+        gates=(("output", "sigmoid", "bhmf", False),),
+    ),
+    "cores_permuted_mask": Spec(
+        16, 32, heads=4, key_heads=2, dtype="f16", lse=True, permute=(("both", "h"),),
+        where=(("or", WINDOW, ("mask", "bn")), ("predicate", "documents"), ("causal",)),
+    ),
+    "cores_mask": Spec(
+        16, 16, heads=2, key_heads=1, dtype="f16", where=(("mask", "bhmn"), ("causal",)), lse=True,
+    ),
+    "cores_mask_booleans": Spec(
+        32, 24, heads=2, key_heads=1, dtype="bf16", where=(("mask", "mn"),), mask_dtype="i1",
+    ),
+    "cores_documents": Spec(
+        16, 16, heads=2, key_heads=1, dtype="f16", lse=True,
+        where=(("predicate", "documents"), ("causal",)),
+    ),
+    "cores_packed_mask": Spec(
+        16, 24, heads=2, key_heads=1, dtype="bf16", lse=True, segments=(("both", "b"),),
+        where=(("or", ("window", 9, 2), ("mask", "bmn")), ("predicate", "every_third")),
+    ),
+    "cores_tokens_causal": Spec(
+        32, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 48, "h"), ("causal",)),
+    ),
+    "cores_vertical_slash": Spec(
+        16, 16, heads=2, key_heads=1, dtype="bf16", lse=True,
+        where=(("causal",), ("or", ("indices", 32, "b"), ("blocks", 32, 16, "h"))),
+    ),
     "cores_either": Spec(
         16, 16, heads=2, key_heads=1, dtype="f16", lse=True,
         where=(("causal",), ("or", ("window", 20, 0), ("predicate", "every_third"))),
@@ -201,22 +239,15 @@ TENSOR_CORES = {
     "cores_grouped": Spec(32, 32, heads=8, key_heads=2, dtype="f16", queries=2, lse=True),
 }  # fmt: skip
 
+# Whose masks keep what is not finite from most queries, by positions or by data.
+MASKED_VALUES = [
+    "cores_64", "cores_documents", "cores_mask", "cores_mask_booleans", "cores_packed_mask",
+    "cores_permuted", "cores_permuted_apart", "cores_permuted_gate", "cores_permuted_mask",
+    "cores_tokens_causal",
+]  # fmt: skip
+
 # Whose tiles have 16 bits, and the remark that says why threads multiply them.
 WITHOUT_TENSOR_CORES = {
-    "threads_permuted": Spec(
-        32, 16, heads=4, key_heads=2, dtype="bf16", where=(WINDOW, ("causal",)), lse=True,
-        permute=(("both", "h"),),
-    ),
-    "threads_mask": Spec(
-        16, 16, heads=2, key_heads=1, dtype="f16", where=(("mask", "bhmn"), ("causal",)), lse=True,
-    ),
-    "threads_predicate": Spec(
-        16, 16, heads=2, key_heads=1, dtype="f16", lse=True,
-        where=(("predicate", "documents"), ("causal",)),
-    ),
-    "threads_tokens": Spec(
-        32, 16, heads=2, key_heads=1, dtype="bf16", where=(("indices", 48, "h"), ("causal",)),
-    ),
     "threads_query_gate": Spec(
         16, 32, heads=2, key_heads=1, dtype="bf16", gates=(("query", "tanh", "bhme", False),),
     ),
@@ -225,11 +256,7 @@ WITHOUT_TENSOR_CORES = {
     ),
 }  # fmt: skip
 REASONS = {
-    "apart": "a buffer is read across its lanes",
-    "threads_permuted": "a buffer is read across its lanes",
-    "threads_mask": "it sums what is no tile and no operand of a product",
-    "threads_predicate": "a tile over the lanes holds no f32",
-    "threads_tokens": "it sums what is no tile and no operand of a product",
+    "apart": "a product of matrices has a depth of 24 and 64 columns, no multiples of 16 and 8",
     "threads_query_gate": "the tile over the lanes is computed, and would be rounded to 16 bits",
     "threads_value_gate": "a product of matrices is not of tiles in scratch",
 }

@@ -16,6 +16,7 @@ from attn.compiler import compile_file
 from attn.kernel import STATUS, KernelError
 from gpu_cases import (
     LARGE_WEIGHTS,
+    MASKED_VALUES,
     ON_TENSOR_CORES,
     REASONS,
     SPECS,
@@ -103,6 +104,22 @@ def test_without_tensor_cores(tmp_path, threads):
     printed = compile_file(source, ptx, "attention", flags)
     assert f"remark: runs without tensor cores: {REASONS[threads]}\n" in printed
     assert "mma.sync" not in ptx.read_text()
+
+
+@pytest.mark.parametrize("masked", MASKED_VALUES)
+def test_masked_values(kernels, masked, seed):
+    """A value that is not finite reaches the queries that see its key, and no others."""
+    spec = SPECS[masked]
+    rng = np.random.default_rng([seed, 5])
+    case = operands(spec, 2, 70, 70, rng)
+    values = case.arrays["v"]
+    for b, head in np.ndindex(values.shape[:2]):
+        for bad in (np.inf, np.nan):
+            values[b, head, rng.integers(70), rng.integers(spec.f)] = bad
+    outputs = run(kernels.device(spec), case)
+    seen = np.isfinite(np.asarray(outputs[0], np.float32))
+    assert seen.any() and not seen.all()
+    judge(case, outputs)
 
 
 def test_all_of_16_bits():

@@ -33,6 +33,9 @@ inline constexpr StringLiteral kWarpLanesAttrName = "attn.warp_lanes";
 /// Attribute of a buffer whose numbers the threads of the block hold in
 /// registers, from attn-map-to-warps: "row_vector" or "accumulator".
 inline constexpr StringLiteral kLayoutAttrName = "attn.layout";
+/// Unit attribute of a loop over the lanes of an item, from attn-map-to-warps:
+/// each thread runs it for the lanes whose rows it holds.
+inline constexpr StringLiteral kRowLoopAttrName = "attn.row_loop";
 /// Unit attribute of an einsum that copies a tile to shared memory: the copy is
 /// under way until the block waits for it.
 inline constexpr StringLiteral kAsyncAttrName = "attn.async";
