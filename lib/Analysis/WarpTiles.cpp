@@ -39,11 +39,16 @@ struct ProductColumns {
 /// before it; fewer points, which avoid that, are slower all the same.
 static constexpr int64_t kTileRegisters = 200;
 
+/// Whether a product may multiply `input` in 16 bits: an operand of the
+/// cascade, or what a map computes in that type.
 static bool isMatrixInput(CascadeOp cascade, Value input) {
-  auto argument = dyn_cast<BlockArgument>(input);
   Type element = getElementTypeOrSelf(input.getType());
-  return argument && argument.getOwner()->getParentOp() == cascade &&
-         (element.isBF16() || element.isF16());
+  if (!element.isBF16() && !element.isF16())
+    return false;
+  if (auto argument = dyn_cast<BlockArgument>(input))
+    return argument.getOwner()->getParentOp() == cascade;
+  auto map = input.getDefiningOp<EinsumOp>();
+  return map && !map.getReduction();
 }
 
 /// More than registers and shared memory hold.
@@ -89,16 +94,18 @@ static std::optional<ProductColumns> getColumns(CascadeOp cascade,
         !einsum.inputUsesRank(1 - right, roles.lanes) ||
         !isMatrixInput(cascade, einsum.getInputs()[right]))
       return;
+    // A map reads a copy of its operand beside what it computes.
+    int64_t tiles = einsum.getInputs()[right].getDefiningOp() ? 2 : 1;
     if (streaming.contains(reduced.front())) {
       int64_t width = countColumns(einsum.getOutputRanks(), roles, extents);
       isFit &= width > 0 && width % kWidth == 0;
-      count(einsum.getInputs()[right], columns.streamed, width);
+      count(einsum.getInputs()[right], columns.streamed, tiles * width);
       return;
     }
     int64_t depth = extents.lookup(reduced.front());
     isFit &= depth > 0 && depth % kDepth == 0;
     depth = std::min(depth, kMostColumns);
-    count(einsum.getInputs()[right], columns.streamed, depth);
+    count(einsum.getInputs()[right], columns.streamed, tiles * depth);
     count(einsum.getInputs()[1 - right], columns.lanes, depth);
   });
   if (!isFit || counted.empty())

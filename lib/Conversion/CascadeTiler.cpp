@@ -15,6 +15,7 @@
 #include "CascadeTiler.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/TermRoles.h"
+#include "attn/Conversion/FusedForm.h"
 #include "attn/Support/Debug.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -385,7 +386,7 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
   if (readsLanes && llvm::is_contained(outRanks, lane))
     clamped.push_back(lane);
   emitRequests(builder, einsum);
-  TileEinsumOp::create(
+  auto tile = TileEinsumOp::create(
       builder, loc, out, outRanks, accesses, einsum.getEinsumReduction(),
       accumulate, clamped,
       [&](OpBuilder &nested, Location, ValueRange arguments) {
@@ -394,6 +395,11 @@ void CascadeTiler::emitMap(OpBuilder &builder, EinsumOp einsum, Value out,
             accumulation,
             readPointData(tokenRanks, arguments.drop_front(numOperands)));
       });
+  Type element = einsum.getOutputType().getElementType();
+  if (takesWholeSteps && !einsum.getReduction() &&
+      getElementTypeOrSelf(out.getType()).isF32() &&
+      (element.isBF16() || element.isF16()))
+    tile->setAttr(kElementAttrName, TypeAttr::get(element));
 }
 
 void CascadeTiler::emitCopy(OpBuilder &builder, Location loc,

@@ -34,8 +34,8 @@ bool mlir::attn::usesRank(const EinsumAccess &access, StringAttr rank) {
          access.map.isFunctionOfDim(found - access.ranks.begin());
 }
 
-/// The two inputs that are multiplied: all that there are, or, where a map reads
-/// more than two, those of its only product of inputs.
+/// The two inputs that are multiplied: all that there are, or, where a map
+/// reads more than two, those of its only product of inputs.
 static std::optional<std::pair<unsigned, unsigned>>
 findFactors(TileEinsumOp einsum) {
   if (einsum.getInputs().size() == 2)
@@ -84,21 +84,26 @@ std::optional<Contraction> Contraction::match(TileEinsumOp einsum,
   return product;
 }
 
+std::pair<Value, FloatAttr> mlir::attn::splitFactor(TileEinsumOp einsum) {
+  Value result = einsum.getMapResult();
+  auto product = result.getDefiningOp<arith::MulFOp>();
+  if (!product || product->getBlock() != einsum.getMap())
+    return {result, {}};
+  for (unsigned operand : {0u, 1u}) {
+    FloatAttr factor;
+    if (matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
+      return {product->getOperand(operand), factor};
+  }
+  return {result, {}};
+}
+
 std::optional<FloatAttr> mlir::attn::getCopyFactor(TileEinsumOp einsum) {
   if (einsum.getReduction() || einsum.getInputs().size() != 1)
     return std::nullopt;
-  if (einsum.isIdentityMap())
-    return FloatAttr();
-  auto product = einsum.getMapResult().getDefiningOp<arith::MulFOp>();
-  if (!product || product->getBlock() != einsum.getMap())
+  auto [value, factor] = splitFactor(einsum);
+  if (value != einsum.getMap()->getArgument(0))
     return std::nullopt;
-  for (unsigned operand : {0u, 1u}) {
-    FloatAttr factor;
-    if (product->getOperand(operand) == einsum.getMap()->getArgument(0) &&
-        matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
-      return factor;
-  }
-  return std::nullopt;
+  return factor;
 }
 
 void mlir::attn::createScale(OpBuilder &builder, Location loc, Value tile,

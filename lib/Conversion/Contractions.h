@@ -35,6 +35,10 @@ StringAttr getPlainRank(const EinsumAccess &access, unsigned dim);
 
 bool usesRank(const EinsumAccess &access, StringAttr rank);
 
+/// What the map of `einsum` yields, without the constant that it is multiplied
+/// by, and the constant, null if there is none.
+std::pair<Value, FloatAttr> splitFactor(TileEinsumOp einsum);
+
 /// The factor of a copy: `einsum` yields its only operand, or that times a
 /// constant.
 std::optional<FloatAttr> getCopyFactor(TileEinsumOp einsum);

@@ -179,7 +179,8 @@ private:
     });
     SmallVector<TileEinsumOp> einsums;
     function.walk([&](TileEinsumOp einsum) {
-      if (llvm::is_contained(einsum.getOutputRanks(), lane))
+      if (llvm::is_contained(einsum.getOutputRanks(), lane) &&
+          !einsum->hasAttr(kThreadRanksAttrName))
         einsums.push_back(einsum);
     });
     // Scores are sums of products of 16 bits, and a tanh is as exact as they

@@ -139,8 +139,9 @@ void ThreadMapper::synchronize(Operation *op) {
 }
 
 void ThreadMapper::mapEinsum(TileEinsumOp einsum) {
-  // Who takes part in a copy waits for it elsewhere.
-  if (einsum->hasAttr(kAsyncAttrName))
+  // Who takes part in a copy waits for it elsewhere, and what makes operands of
+  // it is shared out already.
+  if (einsum->hasAttr(kAsyncAttrName) || einsum->hasAttr(kThreadRanksAttrName))
     return;
   // Warps know their lanes, and all read what these leave in scratch.
   if (hasWarps() && hasLanes(einsum)) {

@@ -19,9 +19,11 @@
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 
 namespace mlir::attn {
@@ -61,6 +63,9 @@ private:
   void placeShared(const WarpBuffer &buffer);
   void placeOperand(const WarpBuffer &buffer);
   void copyRows(const WarpBuffer &buffer, TileEinsumOp writer, int64_t shift);
+  void computeRows(const WarpBuffer &buffer, TileEinsumOp writer,
+                   int64_t shift);
+  void clearRest(TileEinsumOp writer);
   void roundWeights();
   Value createWeights(Operation *place, Value left, StringAttr depth,
                       Type element);
@@ -162,7 +167,66 @@ void WarpMapper::placeShared(const WarpBuffer &buffer) {
       view.replaceAllUsesWith(createView(builder, loc, bytes, buffer.type));
     view.erase();
   }
+  if (buffer.isComputed)
+    for (TileEinsumOp writer : buffer.writers)
+      clearRest(writer);
   bytes += getBytes(buffer);
+}
+
+/// Zeros behind the rows of a tile that a step computes, as products read whole
+/// tiles; copies leave them themselves.
+void WarpMapper::clearRest(TileEinsumOp writer) {
+  Value part = writer.getInit(), whole = getWholeBuffer(part);
+  OpBuilder builder(writer);
+  Location loc = writer.getLoc();
+  OpFoldResult size = memref::getMixedSize(builder, loc, part, 0);
+  auto type = cast<MemRefType>(whole.getType());
+  if (getConstantIntValue(size) == type.getDimSize(0))
+    return;
+  Value count = getValueOrCreateConstantIndexOp(builder, loc, size);
+  Value rows = arith::ConstantIndexOp::create(builder, loc, type.getDimSize(0));
+  Value rest = arith::SubIOp::create(builder, loc, rows, count);
+  int64_t columns = cast<MemRefType>(part.getType()).getDimSize(1);
+  SmallVector<OpFoldResult> ones(2, builder.getIndexAttr(1));
+  Value behind = memref::SubViewOp::create(
+      builder, loc, whole,
+      ArrayRef<OpFoldResult>{count, builder.getIndexAttr(0)},
+      ArrayRef<OpFoldResult>{rest, builder.getIndexAttr(columns)}, ones);
+  TileEinsumOp::create(
+      builder, loc, behind, writer.getOutputRanks(), {}, std::nullopt,
+      /*accumulate=*/false, {}, [](OpBuilder &map, Location at, ValueRange) {
+        return arith::ConstantOp::create(map, at,
+                                         map.getZeroAttr(map.getF32Type()))
+            .getResult();
+      });
+}
+
+/// Rows that all threads of the block compute, without their factor.
+void WarpMapper::computeRows(const WarpBuffer &buffer, TileEinsumOp writer,
+                             int64_t shift) {
+  OpBuilder builder(writer);
+  Location loc = writer.getLoc();
+  SmallVector<StringAttr> ranks = writer.getOutputRanks();
+  std::swap(ranks[0], ranks[1]);
+  SmallVector<StringAttr> clamped(
+      writer.getClampedRanks().getAsRange<StringAttr>());
+  Value rows = createOperand(builder, loc, shift, buffer.type.getDimSize(1),
+                             buffer.type.getDimSize(0), buffer.element);
+  gpu::BarrierOp::create(builder, loc);
+  auto computed = TileEinsumOp::create(
+      builder, loc, rows, ranks, writer.getAccesses(), std::nullopt,
+      /*accumulate=*/false, clamped,
+      [&](OpBuilder &map, Location, ValueRange args) {
+        IRMapping mapping;
+        mapping.map(writer.getMap()->getArguments(), args);
+        for (Operation &op : writer.getMap()->without_terminator())
+          map.clone(op, mapping);
+        return mapping.lookupOrDefault(splitFactor(writer).first);
+      });
+  SmallVector<Attribute> names(ranks.begin(), ranks.end());
+  computed->setAttr(kThreadRanksAttrName, builder.getArrayAttr(names));
+  gpu::BarrierOp::create(builder, loc);
+  writer.erase();
 }
 
 /// The rows as they lie in their tensor; `writer` computed them with a factor.
@@ -213,7 +277,11 @@ void WarpMapper::multiplyRows(const WarpBuffer &buffer, TileEinsumOp product,
 }
 
 void WarpMapper::placeOperand(const WarpBuffer &buffer) {
-  copyRows(buffer, buffer.writers.front(), bytes);
+  TileEinsumOp writer = buffer.writers.front();
+  if (buffer.isComputed)
+    computeRows(buffer, writer, bytes);
+  else
+    copyRows(buffer, writer, bytes);
   for (TileEinsumOp product : buffer.readers)
     multiplyRows(buffer, product, bytes);
   for (memref::ViewOp view : buffer.views)

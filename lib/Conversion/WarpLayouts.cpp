@@ -50,8 +50,9 @@ static scf::ForOp getRowLoop(Operation *op) {
     return {};
   auto number = dyn_cast<Value>(part.getMixedOffsets().back());
   auto argument = dyn_cast_if_present<BlockArgument>(number);
-  auto loop = argument ? dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp())
-                       : scf::ForOp();
+  auto loop = argument
+                  ? dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp())
+                  : scf::ForOp();
   return loop && argument == loop.getInductionVar() ? loop : scf::ForOp();
 }
 
@@ -86,7 +87,7 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
       }
       if (!isTile)
         return emit(einsum) << "a tile over the lanes is not [column, lane]";
-      found = rank == 2   ? TileLayout::Accumulator
+      found = rank == 2    ? TileLayout::Accumulator
               : isIntegers ? TileLayout::Shared
                            : TileLayout::RowVector;
     }
@@ -127,9 +128,10 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
         }
       if (einsum.getInit() == parts[next]) {
         writers.push_back(einsum);
-        if (failed(
-                addAccess(einsum, EinsumAccess::get(einsum.getInit(),
-                                                    einsum.getOutputRanks()), isRow)))
+        if (failed(addAccess(
+                einsum,
+                EinsumAccess::get(einsum.getInit(), einsum.getOutputRanks()),
+                isRow)))
           return failure();
       }
     }
@@ -169,17 +171,41 @@ LogicalResult WarpLayouts::collect() {
 
 static bool isMatrixElement(Type type) { return type.isBF16() || type.isF16(); }
 
-/// Finds the tiles over the lanes that are copies of rows of a tensor and read
-/// by products alone: those go through shared memory.
+/// The type that what `einsum` computes may be rounded to, or null.
+static Type getRoundedType(TileEinsumOp einsum) {
+  auto type = einsum->getAttrOfType<TypeAttr>(kElementAttrName);
+  return type && isMatrixElement(type.getValue()) ? type.getValue() : Type();
+}
+
+/// Whether a map makes the rows of `buffer`, of what all threads see.
+bool WarpLayouts::isComputedRows(const WarpBuffer &buffer) {
+  TileEinsumOp writer = buffer.writers.front();
+  return getRoundedType(writer) &&
+         llvm::all_of(writer.getInputs(), [&](Value input) {
+           const WarpBuffer *read = find(input);
+           return !read || read->layout == TileLayout::Shared;
+         });
+}
+
+/// Finds the tiles over the lanes that are copies of rows of a tensor, or made
+/// of them by a map, and read by products alone: those go through shared
+/// memory.
 void WarpLayouts::findOperands() {
   for (WarpBuffer &buffer : buffers) {
     if (buffer.layout != TileLayout::Accumulator || buffer.writers.size() != 1)
       continue;
     TileEinsumOp writer = buffer.writers.front();
+    Type element;
     std::optional<FloatAttr> factor = getCopyFactor(writer);
-    if (!factor || find(writer.getInputs().front()))
+    bool isComputed = !factor || find(writer.getInputs().front());
+    if (!isComputed) {
+      element = getElementTypeOrSelf(writer.getInputs().front().getType());
+    } else if (isComputedRows(buffer)) {
+      element = getRoundedType(writer);
+      factor = splitFactor(writer).second;
+    } else {
       continue;
-    Type element = getElementTypeOrSelf(writer.getInputs().front().getType());
+    }
     bool isRead = llvm::all_of(buffer.readers, [&](TileEinsumOp reader) {
       std::optional<Contraction> product = Contraction::match(reader, lane);
       return product && product->isPlain &&
@@ -191,6 +217,29 @@ void WarpLayouts::findOperands() {
     buffer.layout = TileLayout::Operand;
     buffer.element = element;
     buffer.factor = *factor;
+    buffer.isComputed = isComputed;
+  }
+}
+
+/// Copies of tensors of 16 bits that maps read keep the type: they may be under
+/// way while a step computes.
+void WarpLayouts::findCopies() {
+  for (WarpBuffer &buffer : buffers) {
+    if (buffer.layout != TileLayout::Shared || buffer.element ||
+        buffer.isLoaded || buffer.type.getRank() != 2)
+      continue;
+    Type element;
+    bool isCopy = llvm::all_of(buffer.writers, [&](TileEinsumOp writer) {
+      std::optional<FloatAttr> factor = getCopyFactor(writer);
+      if (!factor || *factor || find(writer.getInputs().front()))
+        return false;
+      Type from = getElementTypeOrSelf(writer.getInputs().front().getType());
+      if (!element)
+        element = from;
+      return from == element;
+    });
+    if (isCopy && element && isMatrixElement(element))
+      buffer.element = element;
   }
 }
 
@@ -242,14 +291,20 @@ LogicalResult WarpLayouts::findMatrix(TileEinsumOp einsum,
     if (writer.getInputs().empty() && !writer.getReduction())
       continue;
     std::optional<FloatAttr> factor = getCopyFactor(writer);
-    Type from =
-        writer.getInputs().empty()
-            ? Type()
-            : getElementTypeOrSelf(writer.getInputs().front().getType());
-    if (!factor || *factor || find(writer.getInputs().front()) ||
-        !isMatrixElement(from) || (element && element != from))
+    bool isCopy = factor && !*factor && !find(writer.getInputs().front());
+    Type from = isCopy
+                    ? getElementTypeOrSelf(writer.getInputs().front().getType())
+                    : getRoundedType(writer);
+    if (!from || !isMatrixElement(from) || (element && element != from))
       return emit(writer) << "an operand of a product of matrices is computed, "
                              "and would be rounded to 16 bits";
+    if (!isCopy) {
+      FailureOr<TilePart> part = TilePart::get(writer.getInit());
+      if (failed(part) || getConstantIntValue(part->first) != 0)
+        return emit(writer)
+               << "an operand of the product begins within its tile";
+      right->isComputed = true;
+    }
     element = from;
   }
   if (!element)
@@ -397,10 +452,10 @@ LogicalResult WarpLayouts::checkEinsum(TileEinsumOp einsum) {
   // Its loop over the depths names registers by rows alone.
   for (auto [index, input] : llvm::enumerate(einsum.getInputs()))
     if (const WarpBuffer *buffer = find(input);
-        index != sum->left && buffer &&
-        buffer->layout != TileLayout::Shared &&
+        index != sum->left && buffer && buffer->layout != TileLayout::Shared &&
         buffer->layout != TileLayout::RowVector)
-      return emit(einsum) << "a mask of its products reads a tile over the lanes";
+      return emit(einsum)
+             << "a mask of its products reads a tile over the lanes";
   return success();
 }
 
@@ -443,6 +498,7 @@ WarpLayouts::get(func::FuncOp function,
   layouts.findOperands();
   if (failed(layouts.findMatrices()))
     return failure();
+  layouts.findCopies();
   for (const WarpBuffer &buffer : layouts.buffers) {
     if (buffer.layout != TileLayout::Accumulator &&
         buffer.layout != TileLayout::RowVector)

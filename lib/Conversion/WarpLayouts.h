@@ -32,8 +32,9 @@ enum class TileLayout {
   RowVector,
   /// [column, lane]: in registers, as matrix products leave their sums.
   Accumulator,
-  /// [column, lane], a copy of rows of a tensor: in shared memory, in the
-  /// tensor's type, [lane, column].
+  /// [column, lane], a copy of rows of a tensor, or what a map makes of them:
+  /// in
+  /// shared memory, in the tensor's type, [lane, column].
   Operand,
 };
 
@@ -47,9 +48,11 @@ struct WarpBuffer {
   /// Whether single numbers are loaded from it or stored to it.
   bool isLoaded = false;
   /// Of operands of matrix products: the type of the tensor they are copied
-  /// from, and what the copy is multiplied by.
+  /// from, or that a map computes, and what that is multiplied by. Copies that
+  /// maps read have the type of their tensor, too.
   Type element;
   FloatAttr factor;
+  bool isComputed = false;
 };
 
 /// The columns of a tile [column, lane] that `memref` is a part of: from
@@ -89,6 +92,8 @@ private:
   LogicalResult collect();
   LogicalResult addView(memref::ViewOp view);
   void findOperands();
+  void findCopies();
+  bool isComputedRows(const WarpBuffer &buffer);
   LogicalResult findMatrices();
   LogicalResult findMatrix(TileEinsumOp einsum, const Contraction &product);
   LogicalResult checkEinsum(TileEinsumOp einsum);

@@ -75,10 +75,14 @@ static bool foldFactor(EinsumOp einsum) {
       continue;
     OpBuilder builder(iterate);
     auto type = cast<RankedTensorType>(access.tensor.getType());
-    Type compute = contraction.getMapResult().getType();
+    // What the cascade computes keeps its type, as the factor is exact: a
+    // target that rounds to it may do so before it multiplies.
+    Type element = producer && isa<EinsumOp>(producer)
+                       ? type.getElementType()
+                       : contraction.getMapResult().getType();
     auto scaled = EinsumOp::create(
         builder, einsum.getLoc(),
-        RankedTensorType::get(type.getShape(), compute), *ranks,
+        RankedTensorType::get(type.getShape(), element), *ranks,
         ArrayRef<EinsumAccess>(access), std::nullopt,
         [&](OpBuilder &nested, Location loc, ValueRange args) -> Value {
           Value constant = arith::ConstantOp::create(nested, loc, factor);

@@ -408,3 +408,41 @@ func.func @attention(%q: tensor<?x16xf16>, %k: tensor<?x16xf16>, %v: tensor<?x8x
   return %r : tensor<?x8xf32>
 }
 """  # noqa: E501
+
+# Queries and keys are rotated by tables of their tokens, values are weighed: tensors of
+# the operator's type in front of it. WHERE is its sparsity and order, SCALE its scale.
+COMPUTED = """
+func.func @attention(%q: tensor<2x2x?x32xT>, %k: tensor<2x1x?x32xT>, %v: tensor<2x1x?x16xT>,
+                     %cq: tensor<?x32xf32>, %ck: tensor<?x32xf32>, %g: tensor<2x?xf32>,
+                     %order: tensor<?xi32>)
+    -> (tensor<2x2x?x16xT>, tensor<2x2x?xf32>) {
+  %qr = attn.cascade (%X = %q, %C = %cq) : (tensor<2x2x?x32xT>, tensor<?x32xf32>) -> tensor<2x2x?x32xT> {
+    %r = attn.einsum [b,h,m,e] = map(%X[b,h,m,e], %X[b,h,m,(e+16) mod 32], %C[m,e], %C[m,(e+16) mod 32]) {
+    ^bb0(%x: f32, %y: f32, %c: f32, %s: f32):
+      %xc = arith.mulf %x, %c : f32
+      %ys = arith.mulf %y, %s : f32
+      %z = arith.subf %xc, %ys : f32
+      attn.yield %z : f32
+    } : (tensor<2x2x?x32xT>, tensor<2x2x?x32xT>, tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<2x2x?x32xT>
+    attn.yield %r : tensor<2x2x?x32xT>
+  }
+  %kr = attn.cascade (%X = %k, %C = %ck) : (tensor<2x1x?x32xT>, tensor<?x32xf32>) -> tensor<2x1x?x32xT> {
+    %r = attn.einsum [b,h,m,e] = map(%X[b,h,m,e], %X[b,h,m,(e+16) mod 32], %C[m,e], %C[m,(e+16) mod 32]) {
+    ^bb0(%x: f32, %y: f32, %c: f32, %s: f32):
+      %xc = arith.mulf %x, %c : f32
+      %ys = arith.mulf %y, %s : f32
+      %z = arith.subf %xc, %ys : f32
+      attn.yield %z : f32
+    } : (tensor<2x1x?x32xT>, tensor<2x1x?x32xT>, tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<2x1x?x32xT>
+    attn.yield %r : tensor<2x1x?x32xT>
+  }
+  %vr = attn.cascade (%X = %v, %G = %g) : (tensor<2x1x?x16xT>, tensor<2x?xf32>) -> tensor<2x1x?x16xT> {
+    %r = attn.einsum [b,h,n,f] = mul(%X[b,h,n,f], %G[b,n])
+        : (tensor<2x1x?x16xT>, tensor<2x?xf32>) -> tensor<2x1x?x16xT>
+    attn.yield %r : tensor<2x1x?x16xT>
+  }
+  %o, %l = attn.attention(%qr, %kr, %vr) score [scale(SCALE)] WHERE
+      : (tensor<2x2x?x32xT>, tensor<2x1x?x32xT>, tensor<2x1x?x16xT>) -> (tensor<2x2x?x16xT>, tensor<2x2x?xf32>)
+  return %o, %l : tensor<2x2x?x16xT>, tensor<2x2x?xf32>
+}
+"""  # noqa: E501

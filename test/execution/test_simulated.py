@@ -15,6 +15,7 @@ import pytest
 from attn.compiler import compile_file
 from attn.kernel import STATUS, KernelError
 from gpu_cases import (
+    COMPUTED,
     LARGE_WEIGHTS,
     MASKED_VALUES,
     ON_TENSOR_CORES,
@@ -170,6 +171,58 @@ def test_two_values(kernels, seed, second):
             # Weights are rounded to bf16, their sum is not.
             error = np.abs(out - examples.weigh(weights, values)).max(initial=0)
             assert error <= 2.0**-8 * np.abs(values).max(initial=0)
+
+
+# The sparsity of COMPUTED, and the live pairs of tokens by their numbers.
+COMPUTED_WHERE = {
+    "": lambda m, n: m == m,
+    "where window(20, 3)": lambda m, n: (m - n <= 20) & (n - m <= 3),
+    "where causal permute(%order : tensor<?xi32>)": lambda m, n: n <= m,
+}
+
+
+@pytest.mark.parametrize("element, scale", [("bf16", "0.25"), ("bf16", "0.3"), ("f16", "0.125")])
+@pytest.mark.parametrize("where", COMPUTED_WHERE)
+def test_computed(kernels, seed, element, scale, where):
+    """What cascades compute in 16 bits is multiplied in 16 bits, and infinite values
+    reach the queries that see them alone."""
+    source = COMPUTED.replace("WHERE", where).replace("SCALE", scale).replace("xT", f"x{element}")
+    kernel = kernels.compile_device(source, "computed")
+    assert "mma.sync" in kernel.path.read_text()
+    rng = np.random.default_rng([seed, 6])
+    for tokens in (37, 1, 150):
+        shapes = [(2, 2, tokens, 32), (2, 1, tokens, 32), (2, 1, tokens, 16)]
+        q, k, v = (rng.standard_normal(shape).astype(DTYPES[element]) for shape in shapes)
+        v[0, 0, tokens // 2, 3] = np.inf
+        tables = [rng.standard_normal((tokens, 32)).astype(np.float32) for _ in range(2)]
+        gate = rng.uniform(0.5, 2, (2, tokens)).astype(np.float32)
+        order = rng.permutation(tokens).astype(np.int32)
+        out = np.full((2, 2, tokens, 16), np.nan, DTYPES[element])
+        lse = np.full((2, 2, tokens), np.nan, np.float32)
+        Counter.executions += 1
+        kernel.run([q, k, v, *tables, gate, order, out, lse])
+
+        def rotate(x, table):
+            x, table = x.astype(np.float64), table.astype(np.float64)
+            turned = x * table - np.roll(x, -16, -1) * np.roll(table, -16, -1)
+            return turned.astype(DTYPES[element]).astype(np.float64)
+
+        scores = rotate(q, tables[0]) @ rotate(k, tables[1]).swapaxes(-1, -2) * float(scale)
+        live = COMPUTED_WHERE[where](*np.ogrid[:tokens, :tokens])
+        scores = np.where(live, scores, -np.inf)
+        top = scores.max(-1, keepdims=True)
+        weights = np.exp(scores - top)
+        total = weights.sum(-1, keepdims=True)
+        values = (v.astype(np.float64) * gate[:, None, :, None]).astype(DTYPES[element])
+        values = values.astype(np.float64)
+        seen = np.where(np.isfinite(values), values, 0)
+        expected = weights / total @ seen
+        infinite = (weights > 0).astype(float) @ np.isinf(values) > 0
+        assert (np.isposinf(out.astype(np.float64)) == infinite).all()
+        eps = float(ml_dtypes.finfo(DTYPES[element]).eps)
+        error = np.where(infinite, 0, out.astype(np.float64) - expected)
+        assert np.abs(error).max() <= 4 * eps * np.abs(seen).max()
+        assert np.abs(lse - (top + np.log(total))[..., 0]).max() <= 8 * eps
 
 
 @pytest.mark.parametrize("scale", ["1.0e-9", "1.0", "1.0e+5"])

@@ -8,7 +8,7 @@
 """Compiles random operators of grammar.py fused and einsum by einsum, runs both on
 the same random operands, and compares what they give. The two share nothing behind
 the expansion of an operator to a cascade. With --gpu the first is a kernel of a GPU,
-which the simulator runs.
+which the simulator runs, and every other operator fits tensor cores.
 
 How far they may be apart is measured: the unfused kernel runs again on operands that
 are moved by more than a rounding, and a result may differ by a multiple of what that
@@ -46,9 +46,9 @@ ALLOWED = {"bf16": 2e-2, "f16": 4e-3, "f32": 1e-4, "f64": 1e-7}
 _CHECK = re.compile(r'\{extent = "(\w+)", kind = "(\w+)", tensor = (\d+) : i64\}')
 
 
-def generate(seed: str) -> str:
+def generate(seed: str, cores: bool = False) -> str:
     dice = Dice(seed)
-    function = Function(dice, "kernel")
+    function = Function(dice, "kernel", cores)
     kind = dice.int(0, 9)
     if kind <= 3:
         return function.text(Attention(function).results)
@@ -142,8 +142,12 @@ class Campaign:
             (self.folder / "journal.json").write_text(json.dumps([self.seed, index]))
             if index % 100 == 99:
                 self.compiler.renew()
-            self.operator(index, generate(f"{self.seed}.{index}"))
+            self.operator(index, generate(f"{self.seed}.{index}", self.takes_cores(index)))
         (self.folder / "journal.json").unlink(missing_ok=True)
+
+    def takes_cores(self, index: int) -> bool:
+        """Whether an operator is drawn such that tensor cores could multiply it."""
+        return self.gpu and index % 2 == 1
 
     def operator(self, index: int, text: str):
         self.counts["operators"] += 1
@@ -259,10 +263,11 @@ def main(arguments=None) -> int:
     parser.add_argument("--gpu", action="store_true", help="kernels of a simulated GPU")
     options = parser.parse_args(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if options.print:
-        print(generate(f"{options.seed}.{options.first}"), end="")
-        return 0
     campaign = Campaign(options.seed, options.folder, options.gpu)
+    if options.print:
+        cores = campaign.takes_cores(options.first)
+        print(generate(f"{options.seed}.{options.first}", cores), end="")
+        return 0
     campaign.run(options.count, options.first)
     print(json.dumps({"counts": campaign.counts, "failures": campaign.failures}))
     return 1 if campaign.failures else 0

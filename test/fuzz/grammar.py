@@ -92,11 +92,13 @@ def sparsity(dice, depth=0, permuted=False, heads=0):
 
 
 class Function:
-    """One function on tensors, built operation by operation."""
+    """One function on tensors, built operation by operation; with `cores` its operators
+    have the types and features that tensor cores multiply."""
 
-    def __init__(self, dice, name):
+    def __init__(self, dice, name, cores=False):
         self.dice = dice
         self.name = name
+        self.cores = cores
         self.arguments = []
         self.lines = []
         self.count = 0
@@ -127,10 +129,9 @@ class Function:
         )
 
 
-def operand_extents(dice):
+def operand_extents(dice, features=(1, 2, 3, 8, 16, 17, 32, 64, 128)):
     """Extents by rank; heads and features are static."""
     groups, key_heads = dice.pick(1, 1, 2, 4), dice.pick(1, 2, 3)
-    features = (1, 2, 3, 8, 16, 17, 32, 64, 128)
     extents = {
         "b": dice.extent(),
         "h": groups * key_heads,
@@ -152,8 +153,12 @@ class Attention:
     def __init__(self, function, query=None):
         self.function, self.dice = function, function.dice
         dice = self.dice
-        self.extents = operand_extents(dice)
-        self.element = dice.pick("f32", "f32", *FLOATS)
+        if function.cores:
+            self.extents = operand_extents(dice, features=(16, 32, 48, 64))
+            self.element = dice.pick("bf16", "f16")
+        else:
+            self.extents = operand_extents(dice)
+            self.element = dice.pick("f32", "f32", *FLOATS)
         if query:
             self.extents |= dict(zip("bhme", query[2], strict=True))
             self.extents["k"] = self.extents["h"] if dice.chance(0.5) else 1

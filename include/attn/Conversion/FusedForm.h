@@ -33,6 +33,10 @@ inline constexpr StringLiteral kWarpLanesAttrName = "attn.warp_lanes";
 /// Attribute of a buffer whose numbers the threads of the block hold in
 /// registers, from attn-map-to-warps: "row_vector" or "accumulator".
 inline constexpr StringLiteral kLayoutAttrName = "attn.layout";
+/// Attribute of an einsum on tiles, from attn-tile-cascade with `warps` for
+/// attn-map-to-warps: bf16 or f16, the type of the tensor that the map computes
+/// a tile of, which its numbers may be rounded to (spec, NU-3).
+inline constexpr StringLiteral kElementAttrName = "attn.element";
 /// Unit attribute of a loop over the lanes of an item, from attn-map-to-warps:
 /// each thread runs it for the lanes whose rows it holds.
 inline constexpr StringLiteral kRowLoopAttrName = "attn.row_loop";
