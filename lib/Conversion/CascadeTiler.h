@@ -236,6 +236,7 @@ private:
   bool isConvertedByLoads(const EinsumAccess &access) const;
   static const StagedCopy *findCopy(const StagedInputs &copies,
                                     const EinsumAccess &access);
+  const StagedCopy *findRows(const EinsumAccess &access) const;
   EinsumAccess stageInput(OpBuilder &builder, Location loc,
                           const EinsumAccess &access, const EinsumAccess &tile,
                           StagedInputs &copies, Value isEmpty = {});

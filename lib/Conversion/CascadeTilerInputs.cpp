@@ -36,6 +36,32 @@ CascadeTiler::findCopy(const StagedInputs &copies, const EinsumAccess &access) {
   return nullptr;
 }
 
+/// The copy of a step's rows that `access` reads other columns of, as a
+/// rotation does, or null.
+const CascadeTiler::StagedCopy *
+CascadeTiler::findRows(const EinsumAccess &access) const {
+  auto known = staged.find(access.tensor);
+  if (known == staged.end())
+    return nullptr;
+  for (const StagedCopy &copy : known->second) {
+    if (copy.access.ranks != access.ranks || copy.access.readsData())
+      continue;
+    EinsumAccess rows = access;
+    SmallVector<AffineExpr> exprs(access.map.getResults());
+    for (auto [expr, whole] :
+         llvm::zip_equal(exprs, copy.access.map.getResults()))
+      if (classify(access, expr) == IndexRole::Local &&
+          isa<AffineDimExpr>(whole))
+        expr = whole;
+    rows.map =
+        AffineMap::get(access.map.getNumDims(), access.map.getNumSymbols(),
+                       exprs, access.map.getContext());
+    if (isSameAccess(rows, copy.access))
+      return &copy;
+  }
+  return nullptr;
+}
+
 /// A copy of an input's tile in a scratch buffer, in the compute type and with
 /// the lanes last. A streamed tile is converted once per step; a query tile is
 /// packed once per item. In the inner loop, conversions and strided lanes would
@@ -292,6 +318,17 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
       continue;
     }
   }
+  if (isStreamed && !hasLanes && !isPlain && stepCount && !access.readsData())
+    if (const StagedCopy *rows = findRows(access);
+        rows && rows->buffer.ranks.size() == exprs.size()) {
+      // A table of tokens has found the rows of the copy.
+      for (AffineExpr &expr : exprs)
+        if (isa<AffineSymbolExpr>(expr))
+          expr = getPoint();
+      return EinsumAccess(
+          sliceStep(builder, loc, rows->buffer),
+          AffineMap::get(access.ranks.size(), 0, exprs, context), access.ranks);
+    }
   MemRefType viewType = memref::SubViewOp::inferRankReducedResultType(
       shape, type, offsets, sizes, strides);
   Value view = memref::SubViewOp::create(builder, loc, viewType, input, offsets,

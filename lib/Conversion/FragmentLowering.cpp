@@ -156,10 +156,12 @@ Value FragmentLowering::unpack(OpBuilder &builder, Value memref, Value pair,
 void FragmentLowering::storeRegister(OpBuilder &builder, Value memref,
                                      int64_t row, int64_t column, Value value,
                                      Value exists) {
+  Value place = getRegisters(memref);
+  value = TileOperands::convert(builder, loc, value,
+                                getElementTypeOrSelf(place.getType()));
   if (exists)
     value = arith::SelectOp::create(builder, loc, exists, value,
                                     loadRegister(builder, memref, row, column));
-  Value place = getRegisters(memref);
   memref::StoreOp::create(builder, loc, value, place,
                           getPlace(builder, loc, place, row, column));
 }
@@ -180,8 +182,11 @@ Value FragmentLowering::emitPoint(OpBuilder &builder, int64_t row,
   TileCoordinates at = getPoint(row, rank, column);
   SmallVector<Value> arguments;
   for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+    Type type = einsum.getMap()->getArgument(index).getType();
     if (getRegisters(input)) {
-      arguments.push_back(loadRegister(builder, input, row, column.number));
+      arguments.push_back(TileOperands::convert(
+          builder, loc, loadRegister(builder, input, row, column.number),
+          type));
       continue;
     }
     bool usesRow = einsum.inputUsesRank(index, lane);
@@ -190,8 +195,7 @@ Value FragmentLowering::emitPoint(OpBuilder &builder, int64_t row,
         loaded.try_emplace({static_cast<unsigned>(index), usesRow ? row : -1,
                             usesColumn ? column.number : -1});
     if (isNew)
-      known->second = operands.load(
-          builder, index, at, einsum.getMap()->getArgument(index).getType());
+      known->second = operands.load(builder, index, at, type);
     arguments.push_back(known->second);
   }
   return body.emitMap(builder, at, arguments, accumulator);
@@ -201,19 +205,23 @@ Value FragmentLowering::emitPoint(OpBuilder &builder, int64_t row,
 Value FragmentLowering::emitGuarded(OpBuilder &builder, int64_t row,
                                     StringAttr rank, const Column &column,
                                     Value accumulator, Value otherwise) {
+  auto emit = [&](OpBuilder &at) {
+    Value value = emitPoint(at, row, rank, column, accumulator);
+    return otherwise
+               ? TileOperands::convert(at, loc, value, otherwise.getType())
+               : value;
+  };
   if (!column.exists)
-    return emitPoint(builder, row, rank, column, accumulator);
+    return emit(builder);
   if (!readsMemoryAt(rank))
-    return arith::SelectOp::create(
-        builder, loc, column.exists,
-        emitPoint(builder, row, rank, column, accumulator), otherwise);
+    return arith::SelectOp::create(builder, loc, column.exists, emit(builder),
+                                   otherwise);
   auto branch = scf::IfOp::create(builder, loc, TypeRange(otherwise.getType()),
                                   column.exists, /*withElseRegion=*/true);
   // What is loaded in a branch is known there alone.
   auto outer = loaded;
   OpBuilder inside = branch.getThenBodyBuilder();
-  scf::YieldOp::create(inside, loc,
-                       emitPoint(inside, row, rank, column, accumulator));
+  scf::YieldOp::create(inside, loc, emit(inside));
   loaded = std::move(outer);
   OpBuilder outside = branch.getElseBodyBuilder();
   scf::YieldOp::create(outside, loc, otherwise);
@@ -469,11 +477,11 @@ void FragmentLowering::lowerSum(const Contraction &product) {
         if (argument)
           continue;
         Value operand = einsum.getInputs()[input];
-        argument =
-            getRegisters(operand)
-                ? loadRegister(at, operand, row, 0)
-                : operands.load(at, input, point,
-                                einsum.getMap()->getArgument(input).getType());
+        Type type = einsum.getMap()->getArgument(input).getType();
+        argument = getRegisters(operand)
+                       ? TileOperands::convert(
+                             at, loc, loadRegister(at, operand, row, 0), type)
+                       : operands.load(at, input, point, type);
         if (!einsum.inputUsesRank(input, product.column))
           ofRow[input] = argument;
       }

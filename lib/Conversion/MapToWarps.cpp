@@ -126,7 +126,9 @@ Value WarpMapper::createOperand(OpBuilder &builder, Location loc, int64_t shift,
 
 /// Replaces a view by one of another type, and all that are parts of it.
 void WarpMapper::replaceView(Value view, Value by) {
-  for (Operation *user : llvm::make_early_inc_range(view.getUsers())) {
+  // One that reads it twice is one of them once.
+  llvm::SetVector<Operation *> users(llvm::from_range, view.getUsers());
+  for (Operation *user : users) {
     if (auto part = dyn_cast<memref::SubViewOp>(user)) {
       OpBuilder builder(part);
       replaceView(part, memref::SubViewOp::create(

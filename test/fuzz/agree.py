@@ -90,7 +90,9 @@ class Operands:
         for i, tensor in enumerate(kernel.inputs):
             shape = tensor.shape(self.extents)
             values = self.draw(shape, np.dtype(tensor.dtype), *checks.get(i, ("", "")))
-            self.inputs.append(np.asarray(values, dtype=tensor.dtype).reshape(shape))
+            values = np.asarray(values, dtype=tensor.dtype).reshape(shape)
+            # permuted gives what broadcast_to had the strides of.
+            self.inputs.append(np.asarray(values, order="C"))
 
     def draw(self, shape, dtype, kind: str, extent: str):
         rng = self.rng
