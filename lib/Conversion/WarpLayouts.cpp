@@ -249,9 +249,26 @@ bool WarpLayouts::isProduct(TileEinsumOp einsum) {
   return product && product->isPlain;
 }
 
-/// Whether the weights that `product` multiplies are at most 1: powers of
-/// differences to a maximum (attn-rebase-exponentials), masked or not. Others
-/// may leave the range of f16 before they are divided by their sum.
+/// Whether `value` is at most 1: a power of a difference to a maximum
+/// (attn-rebase-exponentials), or a sigmoid.
+static bool isFraction(Value value) {
+  if (auto power = value.getDefiningOp<math::Exp2Op>())
+    return bitEnumContainsAll(power.getFastmath(), arith::FastMathFlags::afn);
+  auto quotient = value.getDefiningOp<arith::DivFOp>();
+  auto sum = quotient ? quotient.getRhs().getDefiningOp<arith::AddFOp>()
+                      : arith::AddFOp();
+  if (!sum || !matchPattern(quotient.getLhs(), m_OneFloat()))
+    return false;
+  for (auto [one, power] : {std::pair(sum.getLhs(), sum.getRhs()),
+                            std::pair(sum.getRhs(), sum.getLhs())})
+    if (matchPattern(one, m_OneFloat()) &&
+        isa_and_nonnull<math::ExpOp, math::Exp2Op>(power.getDefiningOp()))
+      return true;
+  return false;
+}
+
+/// Whether the weights that `product` multiplies are at most 1, masked or not.
+/// Others may leave the range of f16 before they are divided by their sum.
 static bool hasSmallWeights(TileEinsumOp product, Value tile) {
   for (Operation *at = product; !isa<LoopLikeOpInterface, func::FuncOp>(at);
        at = at->getParentOp())
@@ -267,11 +284,19 @@ static bool hasSmallWeights(TileEinsumOp product, Value tile) {
           continue;
         result = mask.getTrueValue();
       }
-      auto power = result.getDefiningOp<math::Exp2Op>();
-      return power &&
-             bitEnumContainsAll(power.getFastmath(), arith::FastMathFlags::afn);
+      return isFraction(result);
     }
   return false;
+}
+
+/// Whether `tile`, which `product` sums over a stream, is made anew by every
+/// step of it.
+static bool isMadeInStep(const WarpBuffer &tile, TileEinsumOp product) {
+  auto step = product->getParentOfType<LoopLikeOpInterface>();
+  return product.getAccumulate() &&
+         llvm::all_of(tile.writers, [&](TileEinsumOp writer) {
+           return writer->getParentOfType<LoopLikeOpInterface>() == step;
+         });
 }
 
 /// Checks the operands of a product, and gives its right side the type of the
@@ -315,10 +340,11 @@ LogicalResult WarpLayouts::findMatrix(TileEinsumOp einsum,
   bool isCopy = left->layout == TileLayout::Operand;
   if (isCopy && left->element != element)
     return emit(einsum) << "the operands of a product have different types";
-  // Weights, made of scores in their place, may be rounded before they multiply
-  // values: spec, NU-2.
-  bool isWeights = llvm::any_of(
-      left->writers, [&](TileEinsumOp writer) { return isProduct(writer); });
+  // Weights may be rounded before they multiply values: spec, NU-2.
+  bool isWeights = isMadeInStep(*left, einsum) ||
+                   llvm::any_of(left->writers, [&](TileEinsumOp writer) {
+                     return isProduct(writer);
+                   });
   if (!isCopy && !isWeights)
     return emit(einsum) << "the tile over the lanes is computed, and would be "
                            "rounded to 16 bits";
