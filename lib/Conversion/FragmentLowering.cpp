@@ -50,6 +50,17 @@ std::optional<TilePart> FragmentLowering::getPart() {
   return std::nullopt;
 }
 
+/// Whether the einsum reads a tile that threads hold, or rows that a product
+/// loads for them.
+bool FragmentLowering::readsTile() {
+  std::optional<Contraction> product = Contraction::match(einsum, lane);
+  return (product && product->isPlain) ||
+         llvm::any_of(einsum.getInputs(), [&](Value input) {
+           Value tile = getRegisters(input);
+           return tile && isTile(tile);
+         });
+}
+
 /// Columns of registers that the einsum's points take.
 int64_t FragmentLowering::countColumns() {
   int64_t columns = 0;
@@ -412,82 +423,111 @@ void FragmentLowering::lowerReduction() {
   }
 }
 
-/// A sum of what is more than a product of matrices, depth by depth: a loop, as
-/// it is rare and long.
-void FragmentLowering::lowerSum(const Contraction &product) {
+/// The extent of `rank`, that of a dimension that an operand indexes with it.
+Value FragmentLowering::getExtent(OpBuilder &builder, StringAttr rank) {
+  for (const EinsumAccess &access : einsum.getAccesses())
+    for (unsigned dim = 0; dim < access.map.getNumResults(); ++dim)
+      if (getPlainRank(access, dim) == rank)
+        return builder.createOrFold<memref::DimOp>(loc, access.tensor, dim);
+  return {};
+}
+
+/// One number of the weights that the four threads of a row hold.
+Value FragmentLowering::shuffleWeight(OpBuilder &builder, Value weights,
+                                      int64_t row, Value column) {
+  auto index = [&](int64_t value) { return constant(builder, loc, value); };
+  Value inTile =
+      arith::RemUIOp::create(builder, loc, column, index(kMatrixColumns));
+  // Which thread of the row holds it, and in which register.
+  Value holder =
+      arith::DivUIOp::create(builder, loc, inTile, index(kOwnColumns));
+  holder =
+      arith::IndexCastOp::create(builder, loc, builder.getI32Type(), holder);
+  Value number =
+      arith::DivUIOp::create(builder, loc, column, index(kMatrixColumns));
+  Value isUpper = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::ne,
+      arith::RemUIOp::create(builder, loc, inTile, index(kOwnColumns)),
+      index(0));
+  Value pair = loadPair(builder, weights, row, 0);
+  int64_t columns = TilePart::get(weights)->columns / kRowThreads;
+  for (int64_t own = kOwnColumns; own < columns; own += kOwnColumns) {
+    Value isIt = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                       number, index(own / kOwnColumns));
+    pair = arith::SelectOp::create(builder, loc, isIt,
+                                   loadPair(builder, weights, row, own), pair);
+  }
+  pair = shuffle(builder, pair, holder, /*isXor=*/false);
+  return unpack(builder, weights, pair, isUpper);
+}
+
+/// A reduction that is no product of matrices, depth by depth: of what a mask
+/// keeps of the products with the tile that is operand `weights`, or of what no
+/// thread holds. A loop, as it is rare and long.
+void FragmentLowering::lowerSum(std::optional<unsigned> weights) {
   OpBuilder builder(einsum);
-  auto index = [&](OpBuilder &at, int64_t value) {
-    return constant(at, loc, value);
-  };
-  Value left = einsum.getInputs()[product.left];
-  TilePart depths = *TilePart::get(left);
-  TilePart columns = *TilePart::get(einsum.getInit());
+  Value out = einsum.getInit();
   Type type = einsum.getMapResult().getType();
-  int64_t count = columns.columns / kRowThreads;
+  StringAttr depthRank = einsum.getReduced().front();
+  std::optional<TilePart> columns;
+  StringAttr rank;
+  if (isTile(getRegisters(out))) {
+    columns = *TilePart::get(out);
+    rank = getColumnRank();
+  }
+  int64_t count = columns ? columns->columns / kRowThreads : 1;
+  auto getOwn = [&](OpBuilder &at, int64_t own) {
+    return columns ? getColumn(at, columns, own) : Column();
+  };
   if (!einsum.getAccumulate())
     for (int64_t row = 0; row < thread.getRows(); ++row)
-      for (int64_t number = 0; number < count; ++number)
-        storeRegister(builder, einsum.getInit(), row, number,
-                      body.getIdentity(builder, type),
-                      getColumn(builder, columns, number).exists);
-  auto value = [&](OpFoldResult number) {
-    return getValueOrCreateConstantIndexOp(builder, loc, number);
-  };
-  Value firstDepth = value(depths.first);
-  auto loop = scf::ForOp::create(builder, loc, index(builder, 0),
-                                 value(depths.size), index(builder, 1));
+      for (int64_t own = 0; own < count; ++own)
+        storeRegister(builder, out, row, own, body.getIdentity(builder, type),
+                      getOwn(builder, own).exists);
+  Value firstDepth, depths;
+  if (weights) {
+    TilePart part = *TilePart::get(einsum.getInputs()[*weights]);
+    firstDepth = getValueOrCreateConstantIndexOp(builder, loc, part.first);
+    depths = getValueOrCreateConstantIndexOp(builder, loc, part.size);
+  } else {
+    depths = getExtent(builder, depthRank);
+  }
+  auto loop = scf::ForOp::create(builder, loc, constant(builder, loc, 0),
+                                 depths, constant(builder, loc, 1));
   OpBuilder at = OpBuilder::atBlockBegin(loop.getBody());
   Value depth = loop.getInductionVar();
-  // Which thread of the row holds the depth, and in which register.
-  Value place = arith::AddIOp::create(at, loc, depth, firstDepth);
-  Value inTile =
-      arith::RemUIOp::create(at, loc, place, index(at, kMatrixColumns));
-  Value holder =
-      arith::DivUIOp::create(at, loc, inTile, index(at, kOwnColumns));
-  holder = arith::IndexCastOp::create(at, loc, at.getI32Type(), holder);
-  Value number =
-      arith::DivUIOp::create(at, loc, place, index(at, kMatrixColumns));
-  Value isUpper = arith::CmpIOp::create(
-      at, loc, arith::CmpIPredicate::ne,
-      arith::RemUIOp::create(at, loc, inTile, index(at, kOwnColumns)),
-      index(at, 0));
+  Value place =
+      weights ? arith::AddIOp::create(at, loc, depth, firstDepth) : Value();
   for (int64_t row = 0; row < thread.getRows(); ++row) {
-    Value pair = loadPair(at, left, row, 0);
-    for (int64_t own = kOwnColumns; own < depths.columns / kRowThreads;
-         own += kOwnColumns) {
-      Value isIt = arith::CmpIOp::create(at, loc, arith::CmpIPredicate::eq,
-                                         number, index(at, own / kOwnColumns));
-      pair = arith::SelectOp::create(at, loc, isIt,
-                                     loadPair(at, left, row, own), pair);
-    }
-    pair = shuffle(at, pair, holder, /*isXor=*/false);
     SmallVector<Value> ofRow(einsum.getInputs().size());
-    ofRow[product.left] = unpack(at, left, pair, isUpper);
+    if (weights)
+      ofRow[*weights] =
+          shuffleWeight(at, einsum.getInputs()[*weights], row, place);
     for (int64_t own = 0; own < count; ++own) {
-      Column column = getColumn(at, columns, own);
-      TileCoordinates point = getPoint(row, product.column, column);
+      Column column = getOwn(at, own);
+      TileCoordinates point = getPoint(row, rank, column);
       // A column that does not exist reads the first one.
       if (column.exists)
-        point.uniform[product.column] = arith::SelectOp::create(
-            at, loc, column.exists, column.coordinate, index(at, 0));
-      point.uniform[product.depth] = depth;
+        point.uniform[rank] = arith::SelectOp::create(
+            at, loc, column.exists, column.coordinate, constant(at, loc, 0));
+      point.uniform[depthRank] = depth;
       // What a mask reads is mostly the same for all columns.
       SmallVector<Value> arguments(ofRow);
       for (auto [input, argument] : llvm::enumerate(arguments)) {
         if (argument)
           continue;
         Value operand = einsum.getInputs()[input];
-        Type type = einsum.getMap()->getArgument(input).getType();
+        Type taken = einsum.getMap()->getArgument(input).getType();
         argument = getRegisters(operand)
                        ? TileOperands::convert(
-                             at, loc, loadRegister(at, operand, row, 0), type)
-                       : operands.load(at, input, point, type);
-        if (!einsum.inputUsesRank(input, product.column))
+                             at, loc, loadRegister(at, operand, row, 0), taken)
+                       : operands.load(at, input, point, taken);
+        if (!rank || !einsum.inputUsesRank(input, rank))
           ofRow[input] = argument;
       }
-      Value sum = loadRegister(at, einsum.getInit(), row, own);
-      storeRegister(at, einsum.getInit(), row, own,
-                    body.emitMap(at, point, arguments, sum), column.exists);
+      Value sum = loadRegister(at, out, row, own);
+      storeRegister(at, out, row, own, body.emitMap(at, point, arguments, sum),
+                    column.exists);
     }
   }
 }
@@ -515,11 +555,13 @@ void FragmentLowering::run() {
     lowerRepair();
   else if (einsum.getReduced().empty())
     lowerMap();
+  else if (!readsTile())
+    lowerSum(std::nullopt);
   else if (einsum.getOutputRanks().size() == 1)
     lowerReduction();
   else if (product->isPlain)
     lowerProduct(*product);
   else
-    lowerSum(*product);
+    lowerSum(product->left);
   einsum.erase();
 }

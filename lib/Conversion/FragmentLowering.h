@@ -74,6 +74,7 @@ private:
   }
   StringAttr getColumnRank();
   std::optional<TilePart> getPart();
+  bool readsTile();
   int64_t countColumns();
   Column getColumn(OpBuilder &builder, const std::optional<TilePart> &part,
                    int64_t number);
@@ -100,7 +101,10 @@ private:
   void lowerStore();
   void storeColumns(OpBuilder builder, int64_t row);
   void lowerReduction();
-  void lowerSum(const Contraction &product);
+  Value getExtent(OpBuilder &builder, StringAttr rank);
+  Value shuffleWeight(OpBuilder &builder, Value weights, int64_t row,
+                      Value column);
+  void lowerSum(std::optional<unsigned> weights);
   void lowerProduct(const Contraction &product);
 
   // Products of matrices: FragmentProducts.cpp.

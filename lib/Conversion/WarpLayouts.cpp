@@ -464,9 +464,10 @@ LogicalResult WarpLayouts::checkEinsum(TileEinsumOp einsum) {
     return success();
   if (!einsum.getMapResult().getType().isF32())
     return emit(einsum) << "it reduces what is no f32";
-  if (reduced.size() != 1 || !readsColumns || !result ||
-      result->layout == TileLayout::Shared)
+  if (reduced.size() != 1 || !result || result->layout == TileLayout::Shared)
     return emit(einsum) << "it reduces what is no tile over the lanes";
+  if (!readsColumns)
+    return checkSharedSum(einsum);
   if (ranks.size() == 1)
     return checkColumns(einsum);
   // A sum with a mask reads the weights of the product beside it.
@@ -484,6 +485,24 @@ LogicalResult WarpLayouts::checkEinsum(TileEinsumOp einsum) {
         buffer->layout != TileLayout::RowVector)
       return emit(einsum)
              << "a mask of its products reads a tile over the lanes";
+  return success();
+}
+
+/// Checks a reduction of what all threads see: the extent that it walks must be
+/// that of an operand, and registers are named by rows alone.
+LogicalResult WarpLayouts::checkSharedSum(TileEinsumOp einsum) {
+  StringAttr depth = einsum.getReduced().front();
+  bool hasExtent = false;
+  for (const EinsumAccess &access : einsum.getAccesses()) {
+    const WarpBuffer *buffer = find(access.tensor);
+    if (buffer && (buffer->layout == TileLayout::Accumulator ||
+                   buffer->layout == TileLayout::Operand))
+      return emit(einsum) << "it reduces what is no tile over the lanes";
+    for (unsigned dim = 0; dim < access.map.getNumResults(); ++dim)
+      hasExtent |= getPlainRank(access, dim) == depth;
+  }
+  if (!hasExtent || failed(TilePart::get(einsum.getInit())))
+    return emit(einsum) << "it reduces what is no tile over the lanes";
   return success();
 }
 

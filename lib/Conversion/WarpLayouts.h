@@ -98,6 +98,7 @@ private:
   LogicalResult findMatrix(TileEinsumOp einsum, const Contraction &product);
   LogicalResult checkEinsum(TileEinsumOp einsum);
   LogicalResult checkColumns(TileEinsumOp einsum);
+  LogicalResult checkSharedSum(TileEinsumOp einsum);
   LogicalResult checkRowLoop(scf::ForOp loop);
   bool isProduct(TileEinsumOp einsum);
 

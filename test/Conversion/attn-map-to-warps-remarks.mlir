@@ -646,8 +646,8 @@ func.func @dynamic_worker() -> i64 {
 
 // -----
 
-// A sum for each lane over what lies in a tensor.
-func.func @reduced_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %l: memref<16x8xf32>, %w: memref<?xi8>, %workspace: !llvm.ptr)
+// A sum for each lane over two ranks of what lies in a tensor.
+func.func @reduced_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %l: memref<16x8x2xf32>, %w: memref<?xi8>, %workspace: !llvm.ptr)
     attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
   %c0 = arith.constant 0 : index
   %c1024 = arith.constant 1024 : index
@@ -662,7 +662,7 @@ func.func @reduced_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %l: memre
   %c4096 = arith.constant 4096 : index
   %sum = memref.view %w[%c4096][] : memref<?xi8> to memref<16xf32>
   // expected-remark @+1 {{runs without tensor cores: it reduces what is no tile over the lanes}}
-  attn.tile_einsum [m] = %l[m,n0] reduce add(n0) outs(%sum) : (memref<16x8xf32>) -> memref<16xf32>
+  attn.tile_einsum [m] = %l[m,n0,j] reduce add(n0,j) outs(%sum) : (memref<16x8x2xf32>) -> memref<16xf32>
   return
 }
 func.func @reduced_worker() -> i64 {

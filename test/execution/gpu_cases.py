@@ -198,6 +198,10 @@ TENSOR_CORES = {
         16, 32, heads=4, key_heads=2, dtype="f16", lse=True, permute=(("both", "h"),),
         where=(("or", WINDOW, ("mask", "bn")), ("predicate", "documents"), ("causal",)),
     ),
+    "cores_affine_weights": Spec(
+        16, 32, heads=2, key_heads=1, dtype="bf16", lse=True, where=(("window", 20, 3),),
+        weights="affine",
+    ),
     "cores_mask": Spec(
         16, 16, heads=2, key_heads=1, dtype="f16", where=(("mask", "bhmn"), ("causal",)), lse=True,
     ),
@@ -241,9 +245,9 @@ TENSOR_CORES = {
 
 # Whose masks keep what is not finite from most queries, by positions or by data.
 MASKED_VALUES = [
-    "cores_64", "cores_documents", "cores_mask", "cores_mask_booleans", "cores_packed_mask",
-    "cores_permuted", "cores_permuted_apart", "cores_permuted_gate", "cores_permuted_mask",
-    "cores_tokens_causal",
+    "cores_64", "cores_affine_weights", "cores_documents", "cores_mask", "cores_mask_booleans",
+    "cores_packed_mask", "cores_permuted", "cores_permuted_apart", "cores_permuted_gate",
+    "cores_permuted_mask", "cores_tokens_causal",
 ]  # fmt: skip
 
 # Whose tiles have 16 bits, and the remark that says why threads multiply them.
