@@ -167,12 +167,10 @@ Value FragmentLowering::unpack(OpBuilder &builder, Value memref, Value pair,
 void FragmentLowering::storeRegister(OpBuilder &builder, Value memref,
                                      int64_t row, int64_t column, Value value,
                                      Value exists) {
-  Value place = getRegisters(memref);
-  value = TileOperands::convert(builder, loc, value,
-                                getElementTypeOrSelf(place.getType()));
   if (exists)
     value = arith::SelectOp::create(builder, loc, exists, value,
                                     loadRegister(builder, memref, row, column));
+  Value place = getRegisters(memref);
   memref::StoreOp::create(builder, loc, value, place,
                           getPlace(builder, loc, place, row, column));
 }
@@ -193,6 +191,7 @@ Value FragmentLowering::emitPoint(OpBuilder &builder, int64_t row,
   TileCoordinates at = getPoint(row, rank, column);
   SmallVector<Value> arguments;
   for (auto [index, input] : llvm::enumerate(einsum.getInputs())) {
+    // A store to a tensor of f64 maps numbers of f64.
     Type type = einsum.getMap()->getArgument(index).getType();
     if (getRegisters(input)) {
       arguments.push_back(TileOperands::convert(
@@ -216,23 +215,19 @@ Value FragmentLowering::emitPoint(OpBuilder &builder, int64_t row,
 Value FragmentLowering::emitGuarded(OpBuilder &builder, int64_t row,
                                     StringAttr rank, const Column &column,
                                     Value accumulator, Value otherwise) {
-  auto emit = [&](OpBuilder &at) {
-    Value value = emitPoint(at, row, rank, column, accumulator);
-    return otherwise
-               ? TileOperands::convert(at, loc, value, otherwise.getType())
-               : value;
-  };
   if (!column.exists)
-    return emit(builder);
+    return emitPoint(builder, row, rank, column, accumulator);
   if (!readsMemoryAt(rank))
-    return arith::SelectOp::create(builder, loc, column.exists, emit(builder),
-                                   otherwise);
+    return arith::SelectOp::create(
+        builder, loc, column.exists,
+        emitPoint(builder, row, rank, column, accumulator), otherwise);
   auto branch = scf::IfOp::create(builder, loc, TypeRange(otherwise.getType()),
                                   column.exists, /*withElseRegion=*/true);
   // What is loaded in a branch is known there alone.
   auto outer = loaded;
   OpBuilder inside = branch.getThenBodyBuilder();
-  scf::YieldOp::create(inside, loc, emit(inside));
+  scf::YieldOp::create(inside, loc,
+                       emitPoint(inside, row, rank, column, accumulator));
   loaded = std::move(outer);
   OpBuilder outside = branch.getElseBodyBuilder();
   scf::YieldOp::create(outside, loc, otherwise);
@@ -519,8 +514,7 @@ void FragmentLowering::lowerSum(std::optional<unsigned> weights) {
         Value operand = einsum.getInputs()[input];
         Type taken = einsum.getMap()->getArgument(input).getType();
         argument = getRegisters(operand)
-                       ? TileOperands::convert(
-                             at, loc, loadRegister(at, operand, row, 0), taken)
+                       ? loadRegister(at, operand, row, 0)
                        : operands.load(at, input, point, taken);
         if (!rank || !einsum.inputUsesRank(input, rank))
           ofRow[input] = argument;

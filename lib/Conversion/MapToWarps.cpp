@@ -221,9 +221,11 @@ void WarpMapper::computeRows(const WarpBuffer &buffer, TileEinsumOp writer,
       [&](OpBuilder &map, Location, ValueRange args) {
         IRMapping mapping;
         mapping.map(writer.getMap()->getArguments(), args);
+        Value rows = splitFactor(writer).first, result = writer.getMapResult();
         for (Operation &op : writer.getMap()->without_terminator())
-          map.clone(op, mapping);
-        return mapping.lookupOrDefault(splitFactor(writer).first);
+          if (rows == result || &op != result.getDefiningOp())
+            map.clone(op, mapping);
+        return mapping.lookupOrDefault(rows);
       });
   SmallVector<Attribute> names(ranks.begin(), ranks.end());
   computed->setAttr(kThreadRanksAttrName, builder.getArrayAttr(names));

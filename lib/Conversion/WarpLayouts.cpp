@@ -462,8 +462,6 @@ LogicalResult WarpLayouts::checkEinsum(TileEinsumOp einsum) {
   }
   if (isProduct(einsum))
     return success();
-  if (!einsum.getMapResult().getType().isF32())
-    return emit(einsum) << "it reduces what is no f32";
   if (reduced.size() != 1 || !result || result->layout == TileLayout::Shared)
     return emit(einsum) << "it reduces what is no tile over the lanes";
   if (!readsColumns)

@@ -263,6 +263,116 @@ func.func @masked(%n: index, %w: memref<?xi8>) attributes {attn.lanes = "m", att
 
 // -----
 
+// What a mask reads beside the product is loaded once for a row, or is a number of it.
+// CHECK-LABEL: func.func @tested
+// CHECK-SAME: %[[DATA:[a-z0-9]+]]: memref<16x?xi8>
+// CHECK-DAG: %[[R:.*]] = memref.alloca() : memref<2xf32>
+// CHECK-DAG: %[[O:.*]] = memref.alloca() : memref<2x2xf32>
+// CHECK: scf.for %[[I:.*]] = %c0
+// CHECK: nvvm.shfl.sync idx
+// CHECK: memref.load %[[DATA]][%{{.*}}, %[[I]]]
+// CHECK: memref.load %[[R]][%c0]
+// CHECK: memref.store %{{.*}}, %[[O]][%c0, %c0]
+// CHECK-NOT: memref.load %[[DATA]]
+// CHECK: memref.store %{{.*}}, %[[O]][%c0, %c1]
+// CHECK: memref.load %[[DATA]][%{{.*}}, %[[I]]]
+// CHECK: memref.load %[[R]][%c1]
+// CHECK: memref.store %{{.*}}, %[[O]][%c1, %c1]
+!weights = memref<?x16xf16, strided<[16, 1]>>
+!values = memref<?x8xf16, strided<[16, 1]>>
+func.func @tested(%data: memref<16x?xi8>, %n: index, %w: memref<?xi8>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %none = arith.constant 0 : i8
+  %rounded = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf16>
+  %sum = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+  %row = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  %p = memref.subview %rounded[0, 0] [%n, 16] [1, 1] : memref<16x16xf16> to !weights
+  %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf16>
+  %values = memref.subview %padded[0, 0] [%n, 8] [1, 1] : memref<16x16xf16> to !values
+  attn.tile_einsum [f,m] = map(%p[n0,m], %values[n0,f], %data[m,n0], %row[m]) {
+  ^bb0(%x: f32, %y: f32, %d: i8, %r: f32):
+    %q = arith.mulf %x, %y : f32
+    %is = arith.cmpi ne, %d, %none : i8
+    %has = arith.cmpf ogt, %r, %zero : f32
+    %live = arith.andi %is, %has : i1
+    %z = arith.select %live, %q, %zero : f32
+    attn.yield %z : f32
+  } reduce add(n0) outs(%sum) accumulate : (!weights, !values, memref<16x?xi8>, memref<16xf32>) -> memref<8x16xf32>
+  return
+}
+
+// -----
+
+// What no thread holds is reduced by each for itself: a loop, for columns and for rows.
+// CHECK-LABEL: func.func @apart
+// CHECK-SAME: %[[V:[a-z0-9]+]]: memref<?x8xf16>, %[[T:[a-z0-9]+]]: memref<16x4xf32>
+// CHECK-DAG: %[[O:.*]] = memref.alloca() : memref<2x2xf32>
+// CHECK-DAG: %[[R:.*]] = memref.alloca() : memref<2xf32>
+// CHECK: memref.store %cst{{.*}}, %[[O]][%c0, %c0]
+// CHECK: %[[N:.*]] = memref.dim %[[V]], %c0
+// CHECK: scf.for %[[I:.*]] = %c0{{.*}} to %[[N]]
+// CHECK: memref.load %[[V]][%[[I]], %{{.*}}]
+// CHECK: memref.store %{{.*}}, %[[O]][%c1, %c1]
+// CHECK: memref.store %{{.*}}, %[[R]][%c0]
+// CHECK: memref.store %{{.*}}, %[[R]][%c1]
+// CHECK: scf.for %[[J:.*]] = %c0{{.*}} to %c4
+// CHECK: memref.load %[[T]][%{{.*}}, %[[J]]]
+// CHECK: llvm.intr.maximum
+// CHECK-NOT: nvvm.shfl
+// CHECK: return
+func.func @apart(%v: memref<?x8xf16>, %t: memref<16x4xf32>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
+  %sum = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+  %row = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  attn.tile_einsum [f,m] = %v[n0,f] reduce add(n0) outs(%sum) : (memref<?x8xf16>) -> memref<8x16xf32>
+  attn.tile_einsum [m] = %t[m,j] reduce max(j) outs(%row) : (memref<16x4xf32>) -> memref<16xf32>
+  return
+}
+
+// -----
+
+// A loop over the lanes: each thread does the rows that it holds, if the item has them,
+// and of the four threads of a row one stores its number.
+// CHECK-LABEL: func.func @row_loop
+// CHECK-SAME: %[[O:[a-z0-9]+]]: memref<?x8xbf16>, %[[L:[a-z0-9]+]]: memref<?xf32>, %[[T:[a-z0-9]+]]: memref<16xindex>, %[[N:[a-z0-9]+]]: index
+// CHECK-DAG: %[[S:.*]] = memref.alloca() : memref<2x2xf32>
+// CHECK-DAG: %[[D:.*]] = memref.alloca() : memref<2xf32>
+// CHECK: %[[HAS:.*]] = arith.cmpi ult, %[[LANE:.*]], %[[N]]
+// CHECK: scf.if %[[HAS]] {
+// CHECK: %[[TOKEN:.*]] = memref.load %[[T]][%[[LANE]]]
+// CHECK: %[[ROW:.*]] = memref.subview %[[O]][%[[TOKEN]], 0] [1, 8]
+// CHECK: memref.load %[[S]][%c0, %c0]
+// CHECK: memref.load %[[D]][%c0]
+// CHECK: memref.store %{{.*}}, %[[ROW]][%[[COLUMN:[0-9]+]]]
+// CHECK: memref.load %[[S]][%c0, %c1]
+// CHECK: memref.store %{{.*}}, %[[ROW]]
+// CHECK: %[[FIRST:.*]] = arith.cmpi eq, %{{.*}}, %c0
+// CHECK: scf.if %[[FIRST]] {
+// CHECK: memref.load %[[D]][%c0]
+// CHECK: memref.store
+// CHECK: %[[HASBELOW:.*]] = arith.cmpi ult, %{{.*}}, %[[N]]
+// CHECK: scf.if %[[HASBELOW]] {
+// CHECK: memref.load %[[S]][%c1, %c0]
+// CHECK-NOT: scf.for
+func.func @row_loop(%o: memref<?x8xbf16>, %l: memref<?xf32>, %t: memref<16xindex>, %n: index) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+  %d = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  scf.for %lane = %c0 to %n step %c1 {
+    %token = memref.load %t[%lane] : memref<16xindex>
+    %to = memref.subview %o[%token, 0] [1, 8] [1, 1] : memref<?x8xbf16> to memref<8xbf16, strided<[1], offset: ?>>
+    %lse = memref.subview %l[%token] [1] [1] : memref<?xf32> to memref<f32, strided<[], offset: ?>>
+    %row = memref.subview %s[0, %lane] [8, 1] [1, 1] : memref<8x16xf32> to memref<8xf32, strided<[16], offset: ?>>
+    %sum = memref.subview %d[%lane] [1] [1] : memref<16xf32> to memref<f32, strided<[], offset: ?>>
+    attn.tile_einsum [f] = div(%row[f], %sum[]) outs(%to) : (memref<8xf32, strided<[16], offset: ?>>, memref<f32, strided<[], offset: ?>>) -> memref<8xbf16, strided<[1], offset: ?>>
+    attn.tile_einsum [] = %sum[] outs(%lse) : (memref<f32, strided<[], offset: ?>>) -> memref<f32, strided<[], offset: ?>>
+  } {attn.row_loop}
+  return
+}
+
+// -----
+
 // The second of two warps has lanes 16 to 31. Lanes that the output has not are not
 // stored, and of the four threads of a row one stores its number.
 // CHECK-LABEL: func.func @stores
@@ -292,6 +402,19 @@ func.func @stores(%o: memref<?x8xbf16>, %l: memref<?xf32>) attributes {attn.lane
   %d = memref.alloca() {attn.layout = "row_vector"} : memref<32xf32>
   attn.tile_einsum [m,f] = div(%sum[f,m], %d[m]) outs(%o) : (memref<8x32xf32>, memref<32xf32>) -> memref<?x8xbf16>
   attn.tile_einsum [m] = %d[m] outs(%l) : (memref<32xf32>) -> memref<?xf32>
+  return
+}
+
+// -----
+
+// A tensor of f64 takes numbers of f64.
+// CHECK-LABEL: func.func @wide_store
+// CHECK: %[[X:.*]] = memref.load %{{.*}}[%c0, %c0] : memref<2x2xf32>
+// CHECK: %[[WIDE:.*]] = arith.extf %[[X]] : f32 to f64
+// CHECK: arith.addf %[[WIDE]], %{{.*}} : f64
+func.func @wide_store(%o: memref<16x8xf64>, %a: memref<16x8xf64>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
+  %sum = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+  attn.tile_einsum [m,f] = add(%sum[f,m], %a[m,f]) outs(%o) : (memref<8x16xf32>, memref<16x8xf64>) -> memref<16x8xf64>
   return
 }
 

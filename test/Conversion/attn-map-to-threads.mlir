@@ -220,3 +220,41 @@ func.func @warps(%k: memref<16x8xbf16>, %n: index, %w: memref<?xi8>)
   }
   return
 }
+
+// -----
+
+// Of warps, too, all read the tokens that some threads leave in scratch; what is shared
+// out already, and a loop over the lanes whose threads do their own, has no barriers.
+// CHECK-LABEL: func.func @tables
+// CHECK: gpu.barrier
+// CHECK-NEXT: attn.tile_einsum [m] = map(%{{.*}}[m])
+// CHECK: outs(%{{.*}}) :
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: memref.view
+// CHECK-NEXT: attn.tile_einsum [m,e] = %{{.*}}[%{{.*}}[m],e] outs(%{{.*}}) {attn.thread_ranks = ["m", "e"]}
+// CHECK-NEXT: scf.for
+// CHECK-NEXT: memref.load
+// CHECK-NOT: gpu.barrier
+// CHECK: return
+func.func @tables(%t: memref<32xi32>, %q: memref<?x16xf32>, %o: memref<?xf32>, %n: index, %w: memref<?xi8>)
+    attributes {attn.lanes = "m", attn.lane_tile = 32 : i64, attn.warp_lanes = 16 : i64, attn.block_threads = 64 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c128 = arith.constant 128 : index
+  %sum = memref.alloca() {attn.layout = "row_vector"} : memref<32xf32>
+  %tokens = memref.view %w[%c0][] : memref<?xi8> to memref<32xi32>
+  attn.tile_einsum [m] = map(%t[m]) {
+  ^bb0(%x: i32):
+    attn.yield %x : i32
+  } outs(%tokens) : (memref<32xi32>) -> memref<32xi32>
+  %rows = memref.view %w[%c128][] : memref<?xi8> to memref<32x16xbf16>
+  attn.tile_einsum [m,e] = %q[%tokens[m],e] outs(%rows) {attn.thread_ranks = ["m", "e"]} : (memref<?x16xf32>, memref<32xi32>) -> memref<32x16xbf16>
+  scf.for %i = %c0 to %n step %c1 {
+    %number = memref.load %tokens[%i] : memref<32xi32>
+    %token = arith.index_cast %number : i32 to index
+    %to = memref.subview %o[%token] [1] [1] : memref<?xf32> to memref<f32, strided<[], offset: ?>>
+    %one = memref.subview %sum[%i] [1] [1] : memref<32xf32> to memref<f32, strided<[], offset: ?>>
+    attn.tile_einsum [] = %one[] outs(%to) : (memref<f32, strided<[], offset: ?>>) -> memref<f32, strided<[], offset: ?>>
+  } {attn.row_loop}
+  return
+}

@@ -755,3 +755,164 @@ func.func @registers_worker() -> i64 {
   %bytes = arith.constant 8192 : i64
   return %bytes : i64
 }
+
+// -----
+
+// A loop over the lanes that keeps something.
+func.func @row_more_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %o: memref<16x8xf32>, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c2048 = arith.constant 2048 : index
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+      : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  %zero = arith.constant 0.0 : f32
+  scf.for %i = %c0 to %c16 step %c1 {
+    %row = memref.subview %s[0, %i] [8, 1] [1, 1] : memref<8x16xf32> to memref<8xf32, strided<[16], offset: ?>>
+    %to = memref.subview %o[%i, 0] [1, 8] [1, 1] : memref<16x8xf32> to memref<8xf32, strided<[1], offset: ?>>
+    attn.tile_einsum [n] = %row[n] outs(%to) : (memref<8xf32, strided<[16], offset: ?>>) -> memref<8xf32, strided<[1], offset: ?>>
+    // expected-remark @+1 {{runs without tensor cores: a loop over the lanes does more than store rows}}
+    memref.store %zero, %o[%c0, %c0] : memref<16x8xf32>
+  }
+  return
+}
+func.func @row_more_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// A loop over every second lane.
+func.func @row_step_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %o: memref<16x8xf32>, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c2048 = arith.constant 2048 : index
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+      : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
+  %c2 = arith.constant 2 : index
+  %c16 = arith.constant 16 : index
+  // expected-remark @+1 {{runs without tensor cores: a buffer is read across its lanes}}
+  scf.for %i = %c0 to %c16 step %c2 {
+    %row = memref.subview %s[0, %i] [8, 1] [1, 1] : memref<8x16xf32> to memref<8xf32, strided<[16], offset: ?>>
+    %to = memref.subview %o[%i, 0] [1, 8] [1, 1] : memref<16x8xf32> to memref<8xf32, strided<[1], offset: ?>>
+    attn.tile_einsum [n] = %row[n] outs(%to) : (memref<8xf32, strided<[16], offset: ?>>) -> memref<8xf32, strided<[1], offset: ?>>
+  }
+  return
+}
+func.func @row_step_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// Rows of a size that depends on data.
+func.func @row_size_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %o: memref<16x?xf32>, %n: index, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c2048 = arith.constant 2048 : index
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+      : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  scf.for %i = %c0 to %c16 step %c1 {
+    %row = memref.subview %s[0, %i] [%n, 1] [1, 1] : memref<8x16xf32> to memref<?xf32, strided<[16], offset: ?>>
+    %to = memref.subview %o[%i, 0] [1, %n] [1, 1] : memref<16x?xf32> to memref<?xf32, strided<[1], offset: ?>>
+    // expected-remark @+1 {{runs without tensor cores: a result has columns that depend on data}}
+    attn.tile_einsum [n] = %row[n] outs(%to) : (memref<?xf32, strided<[16], offset: ?>>) -> memref<?xf32, strided<[1], offset: ?>>
+  }
+  return
+}
+func.func @row_size_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// A row that a loop over the lanes writes.
+func.func @row_written_run0(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c2048 = arith.constant 2048 : index
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+      : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  scf.for %i = %c0 to %c16 step %c1 {
+    %row = memref.subview %s[0, %i] [8, 1] [1, 1] : memref<8x16xf32> to memref<8xf32, strided<[16], offset: ?>>
+    // expected-remark @+1 {{runs without tensor cores: a buffer is read across its lanes}}
+    attn.tile_einsum [n] = %row[n] outs(%row) : (memref<8xf32, strided<[16], offset: ?>>) -> memref<8xf32, strided<[16], offset: ?>>
+  }
+  return
+}
+func.func @row_written_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// A mask of products that reads another tile over the lanes.
+func.func @mask_tile_run0(%q: memref<16x16xbf16>, %k: memref<16x16xbf16>, %v: memref<16x8xbf16>, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c2048 = arith.constant 2048 : index
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %s = memref.view %w[%c2048][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s)
+      : (memref<16x16xf32>, memref<16x16xf32>) -> memref<16x16xf32>
+  %c3072 = arith.constant 3072 : index
+  %c4096 = arith.constant 4096 : index
+  %c5120 = arith.constant 5120 : index
+  %zero = arith.constant 0.0 : f32
+  %values = memref.view %w[%c3072][] : memref<?xi8> to memref<16x8xf32>
+  attn.tile_einsum [n0,f] = %v[n0,f] outs(%values) : (memref<16x8xbf16>) -> memref<16x8xf32>
+  %others = memref.view %w[%c5120][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [n0,m] = %s[n0,m] outs(%others) : (memref<16x16xf32>) -> memref<16x16xf32>
+  %sum = memref.view %w[%c4096][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [f,m] = mul(%s[n0,m], %values[n0,f]) reduce add(n0) outs(%sum) : (memref<16x16xf32>, memref<16x8xf32>) -> memref<8x16xf32>
+  // expected-remark @+1 {{runs without tensor cores: a mask of its products reads a tile over the lanes}}
+  attn.tile_einsum [f,m] = map(%s[n0,m], %values[n0,f], %others[n0,m]) {
+  ^bb0(%x: f32, %y: f32, %t: f32):
+    %p = arith.mulf %x, %y : f32
+    %live = arith.cmpf ogt, %t, %zero : f32
+    %z = arith.select %live, %p, %zero : f32
+    attn.yield %z : f32
+  } reduce add(n0) outs(%sum) : (memref<16x16xf32>, memref<16x8xf32>, memref<16x16xf32>) -> memref<8x16xf32>
+  return
+}
+func.func @mask_tile_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}

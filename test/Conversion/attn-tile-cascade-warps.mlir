@@ -91,3 +91,34 @@ func.func @wide(%q: tensor<?x16xf32>, %k: tensor<?x16xf32>) -> tensor<?x16xf32> 
   }
   return %o : tensor<?x16xf32>
 }
+
+// -----
+
+// For warps a tile says which 16 bits the map that computes it may be rounded to, and
+// what a map reads of other columns of a copied row is read from the copy.
+// CHECK-LABEL: func.func @turned_run0
+// CHECK: attn.tile_einsum [n0,e] = %{{.*}}[n0,e] outs(%[[COPY:[a-z0-9_]+]])
+// CHECK: attn.tile_einsum [n0,e] = sub(%[[COPY]][n0,e], %[[COPY]][n0,(e+8) mod 16]) outs(%{{.*}}) {attn.element = bf16}
+// CHECK: return
+// ROWS-LABEL: func.func @turned_run0
+// ROWS: attn.tile_einsum [n0,e] = sub(
+// ROWS-NOT: attn.element
+// ROWS: return
+func.func @turned(%q: tensor<?x16xbf16>, %k: tensor<?x16xbf16>) -> tensor<?x16xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k)
+      mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
+      : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x16xf32> {
+    %zero = arith.constant 0.0 : f32
+    %a0 = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x16xf32>
+    %a = attn.iterate n1 of n by n0 init(%a0 : tensor<?x16xf32>) {
+    ^bb0(%A: tensor<?x16xf32>):
+      %t = attn.einsum [n0,e] = sub(%K[n1*N0+n0,e], %K[n1*N0+n0,(e+8) mod 16]) : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x16xbf16>
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %t[n0,e]) reduce add(e) : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x?xf32>
+      %l = attn.einsum [m,f] = mul(%s[m,n0], %K[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x16xbf16>) -> tensor<?x16xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+      attn.yield %n : tensor<?x16xf32>
+    }
+    attn.yield %a : tensor<?x16xf32>
+  }
+  return %o : tensor<?x16xf32>
+}

@@ -51,3 +51,41 @@ func.func @stored(%s: tensor<?xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// An exact factor leaves what a map computes in its type, so that a target may round it;
+// a copy of the operand with a factor is in the compute type.
+// CHECK-LABEL: func @types
+// CHECK-DAG: %[[Q:.*]] = attn.einsum [m,e] = map(%{{.*}}[m,e]) {{{.*}}
+// CHECK-DAG: } : (tensor<?x16xbf16>) -> tensor<?x16xf32>
+// CHECK-DAG: } : (tensor<?x16xbf16>, tensor<?xbf16>) -> tensor<?x16xbf16>
+// CHECK: attn.iterate
+func.func @types(%q: tensor<?x16xbf16>, %g: tensor<?xbf16>, %k: tensor<?x16xbf16>) -> tensor<?xf32> {
+  %o = attn.cascade (%Q = %q, %G = %g, %K = %k) : (tensor<?x16xbf16>, tensor<?xbf16>, tensor<?x16xbf16>) -> tensor<?xf32> {
+    %lo = arith.constant 0.0 : f32
+    %t = attn.einsum [m,e] = mul(%Q[m,e], %G[m]) : (tensor<?x16xbf16>, tensor<?xbf16>) -> tensor<?x16xbf16>
+    %a0 = attn.einsum [m] = map() { attn.yield %lo : f32 } : () -> tensor<?xf32>
+    %a = attn.iterate n1 of n by n0 init(%a0 : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %s0 = attn.einsum [m,n0] = mul(%t[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x?xf32>
+      %s1 = attn.einsum [m,n0] = map(%s0[m,n0]) {
+      ^bb0(%s: f32):
+        %c = arith.constant 0.25 : f32
+        %r = arith.mulf %s, %c : f32
+        attn.yield %r : f32
+      } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+      %u0 = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x?xf32>
+      %u1 = attn.einsum [m,n0] = map(%u0[m,n0]) {
+      ^bb0(%s: f32):
+        %c = arith.constant 0.25 : f32
+        %r = arith.mulf %s, %c : f32
+        attn.yield %r : f32
+      } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+      %w = attn.einsum [m,n0] = max(%s1[m,n0], %u1[m,n0]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m] = %w[m,n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %a1 = attn.einsum [m] = max(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %a1 : tensor<?xf32>
+    }
+    attn.yield %a : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

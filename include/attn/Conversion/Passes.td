@@ -110,7 +110,8 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
 
     With `warps`, steps of cascades that tensor cores may take are masked as a whole,
     and begin and end on whole tiles of the stream: registers are written out, and
-    have no use for parts of a step.
+    have no use for parts of a step. Tiles that a map computes of a tensor of 16 bits
+    say so (`attn.element`).
   }];
   let options = [
     Option<"warps", "warps", "bool", "false",
@@ -228,11 +229,16 @@ def AttnMapToWarps : Pass<"attn-map-to-warps", "::mlir::ModuleOp"> {
       hold together.
     - A copy of rows of a tensor that is read by products alone stays in shared
       memory, [lane, column], in the tensor's type; a factor of the copy is applied
-      to the sums, as rows with a factor are not exact in 16 bits.
-    - What has no lanes stays shared. The right side of a product has the tensor's
-      type, and rows padded such that matrices are loaded without conflicts.
+      to the sums, as rows with a factor are not exact in 16 bits. So do rows that a
+      map computes in 16 bits (`attn.element`), which all threads share.
+    - What has no lanes stays shared, and so do integers of lanes, as tokens. The
+      right side of a product has the tensor's type, and rows padded such that
+      matrices are loaded without conflicts.
 
-    A function whose products are not of copies and weights, whose extents are no
+    A loop over the lanes that stores their rows one by one gets `attn.row_loop`:
+    each thread runs it for the rows that it holds.
+
+    A function whose products are not of such rows and weights, whose extents are no
     multiples of those of `mma.sync.m16n8k16`, or whose tiles take more registers or
     more than `shared-bytes` bytes is left as it is, with a remark that says which.
   }];
@@ -301,7 +307,8 @@ def AttnLowerFragments : Pass<"attn-lower-fragments", "::mlir::ModuleOp"> {
     is a `memref.alloca` of the thread's own, which LLVM keeps in registers, as all
     indices are constants. Products of matrices become `nvvm.ldmatrix` and
     `nvvm.mma.sync`; reductions over columns end with shuffles between the four
-    threads of a row; any other sum of products is a loop over its depth.
+    threads of a row; any other reduction is a loop over its depth. In a loop with
+    `attn.row_loop` a thread stores the rows that it holds.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
