@@ -212,14 +212,25 @@ def test_workloads():
         if workload.queries != 2048 and workload.keys != 8192:
             continue
         m, n = np.arange(workload.queries)[:, None], np.arange(workload.keys)[None, :]
-        live = np.ones((workload.queries, workload.keys), bool)
-        if workload.spec.where:
-            live = m >= n
-        if workload.kernel.startswith("window"):
-            live &= m - n <= 1024
-        if workload.kernel.startswith("documents"):
-            live &= m // (workload.queries // 8) == n // (workload.queries // 8)
-        assert workload.live_pairs == live.sum(), workload.name
+        order = np.random.default_rng(7).permutation(workload.keys)
+        live = 0
+        for branch in workload.branches(order):
+            every = np.ones((workload.queries, workload.keys), bool)
+            live += (every if branch.mask is None else branch.mask(0, 0, m, n)).sum()
+        assert workload.live_pairs == live, workload.name
+
+
+def test_neighborhood():
+    """A query of the grid sees the square around it, shifted where the grid ends."""
+    (workload,) = (w for w in workloads() if w.kernel == "neighborhood128")
+    (branch,) = workload.branches()
+    tokens = np.arange(256 * 256)
+    for i, j, top, left in [(0, 0, 0, 0), (255, 7, 176, 0), (100, 250, 60, 176)]:
+        seen = branch.mask(0, 0, np.array(256 * i + j), tokens).reshape(256, 256)
+        expected = np.zeros((256, 256), bool)
+        expected[top : top + 80, left : left + 80] = True
+        assert (seen == expected).all()
+    assert workload.live_pairs == 256 * 256 * 80 * 80
 
 
 def test_measurements_as_text():

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from attn.compiler import CompileError, compile_file, find_compiler
 from gpu_cases import SPECS, SPLIT, SPLIT_FLAG, UNFUSED
-from gpu_workloads import bench_specs
+from gpu_workloads import bench_specs, bench_text
 from operators import Spec, text
 
 _REGISTERS = re.compile(r"Used (\d+) registers")
@@ -94,7 +94,8 @@ def build_kernel(folder: Folder, name: str, chip: str, flags: tuple[str, ...]) -
     """Compiles and assembles one kernel; what the manifest says of it."""
     spec, form = kernels()[name]
     source = folder.file(name, ".mlir")
-    source.write_text(text(spec))
+    workload = name.removeprefix("bench-")
+    source.write_text(bench_text(workload) if workload != name else text(spec))
     ptx, cubin = folder.file(name, ".ptx"), folder.file(name, ".cubin")
     for path in (ptx, cubin, folder.file(name, ".json")):
         path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 
 import torch
-from gpu_workloads import DOCUMENTS, SOFTCAP, WINDOW, Workload
+from gpu_workloads import DOCUMENTS, SOFTCAP, WINDOW, Branch, Workload
 
 _ROWS = 32
 
@@ -45,21 +45,21 @@ def operands(workload: Workload, seed: int) -> dict[str, torch.Tensor]:
         found["segments"] = (
             m // DOCUMENTS * torch.arange(DOCUMENTS + 1, device="cuda", dtype=torch.int32)
         )
+    if workload.kernel.startswith("stochastic"):
+        order = torch.randperm(m, generator=generator, device="cuda")
+        found["order"] = order.to(torch.int32)
+    for branch in workload.branches():
+        if branch.gate == "gate":
+            found["gate"] = normal(b, spec.heads, m, spec.f)
+        elif branch.gate:
+            found[branch.gate] = normal(b, spec.heads, m)
     found["out"] = torch.zeros_like(found["q"])
     return found
 
 
-def masks(workload: Workload):
-    """Which keys a query sees, as a function of indices, or None for all."""
-    kind = workload.kernel
-    if kind.startswith(("plain", "decode")):
-        return None
-    if kind.startswith("window"):
-        return lambda b, h, m, n: (m >= n) & (m - n <= WINDOW)
-    if kind.startswith("documents"):
-        length = workload.queries // DOCUMENTS
-        return lambda b, h, m, n: (m >= n) & (m // length == n // length)
-    return lambda b, h, m, n: m >= n
+def gated(out: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
+    """What a gate of every element, or of every query, leaves of `out`."""
+    return out * torch.sigmoid(gate if gate.ndim == out.ndim else gate[..., None])
 
 
 def scores(workload: Workload, tensors):
@@ -85,12 +85,21 @@ def reference_error(workload: Workload, tensors, out) -> float:
     k, v = (tensors[name][batch, key_head].double() for name in "kv")
     s = q @ k.T * spec.e**-0.5
     m, n = rows[:, None], torch.arange(workload.keys, device="cuda")[None, :]
-    edit, mask = scores(workload, tensors), masks(workload)
+    edit = scores(workload, tensors)
     if edit is not None:
         s = edit(s, batch, head, m, n)
-    if mask is not None:
-        s = s.masked_fill(~mask(batch, head, m, n), float("-inf"))
-    exact = torch.softmax(s, -1) @ v
+    order = tensors.get("order")
+    slots = None if order is None else torch.argsort(order)
+    exact = torch.zeros(len(rows), spec.f, dtype=torch.float64, device="cuda")
+    for branch in workload.branches(order):
+        live = s
+        if branch.mask is not None:
+            at = (slots[m], slots[n]) if branch.permuted else (m, n)
+            live = s.masked_fill(~branch.mask(batch, head, *at), float("-inf"))
+        part = torch.softmax(live, -1) @ v
+        if branch.gate is not None:
+            part = gated(part, tensors[branch.gate][batch, head, rows].double())
+        exact += part
     actual = out[batch, head, rows].double()
     return float(((actual - exact).abs().amax(-1) / exact.abs().amax(-1)).max())
 
@@ -104,7 +113,7 @@ def _sdpa(backend: str, workload: Workload, tensors):
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     kind, spec = workload.kernel, workload.spec
-    if not kind.startswith(("plain", "causal", "decode")):
+    if not kind.startswith(("plain", "causal", "decode", "gated")):
         raise NotOfferedError("no such operator without a dense mask")
     q, k, v = tensors["q"], tensors["k"], tensors["v"]
     grouped = {"enable_gqa": True} if spec.heads != spec.key_heads else {}
@@ -115,29 +124,58 @@ def _sdpa(backend: str, workload: Workload, tensors):
         with sdpa_kernel(chosen):
             return attention(q, k, v, is_causal=bool(spec.where), **grouped)
 
-    return call
+    if not kind.startswith("gated"):
+        return call
+    multiply = torch.compile(gated, dynamic=False)
+    return lambda: multiply(call(), tensors["gate"])
 
 
-def _flex(workload: Workload, tensors):
-    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+def _flex_branch(workload: Workload, tensors, branch: Branch, compiled):
+    """Tokens are brought into the order of slots, and results back, by kernels apart, and
+    gates multiply in another."""
+    from torch.nn.attention.flex_attention import create_block_mask
 
     q, k, v = tensors["q"], tensors["k"], tensors["v"]
-    mask = masks(workload)
     options = {}
-    if mask is not None:
+    if branch.mask is not None:
         options["block_mask"] = create_block_mask(
-            mask, None, None, workload.queries, workload.keys, device="cuda"
+            branch.mask, None, None, workload.queries, workload.keys, device="cuda"
         )
     edit = scores(workload, tensors)
     if edit is not None:
         options["score_mod"] = edit
     if workload.spec.heads != workload.spec.key_heads:
         options["enable_gqa"] = True
+    if not branch.permuted:
+        return lambda: compiled(q, k, v, **options)
+    order = tensors["order"].long()
+    slots = torch.argsort(order)
+
+    def call():
+        turned = (x.index_select(2, order) for x in (q, k, v))
+        return compiled(*turned, **options).index_select(2, slots)
+
+    return call
+
+
+def _flex(workload: Workload, tensors):
+    from torch.nn.attention.flex_attention import flex_attention
+
     # Shapes and masks differ between workloads: after some compilations PyTorch would
     # go on without any.
     torch._dynamo.reset()
     compiled = torch.compile(flex_attention, dynamic=False, fullgraph=True)
-    return lambda: compiled(q, k, v, **options)
+    branches = workload.branches(tensors.get("order"))
+    calls = [_flex_branch(workload, tensors, branch, compiled) for branch in branches]
+    gates = [tensors[branch.gate] for branch in branches if branch.gate]
+    if not gates:
+        return calls[0]
+
+    def add(outs, gates):
+        return sum(gated(out, gate) for out, gate in zip(outs, gates, strict=True))
+
+    compiled_add = torch.compile(add, dynamic=False)
+    return lambda: compiled_add([call() for call in calls], gates)
 
 
 def _varlen(workload: Workload, tensors):

@@ -10,13 +10,39 @@ compile them and those who call them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from operators import Spec
+from operators import Spec, text
 
 DOCUMENTS = 8
 SOFTCAP = 20.0
 WINDOW = 1024
+# Of Stochastic Attention (arXiv 2604.00754): slots on each side of a query, and as many
+# tokens before it in the window that is added.
+SLOTS = 256
+# Of a neighborhood: tokens of an axis, and those of them that a query sees.
+GRID, NEIGHBORS = 256, 80
+
+# Two branches, each with a gate for every head and query, in one call.
+STOCHASTIC = """
+func.func @attention(%q: tensor<?x16x?x128xbf16>, %k: tensor<?x16x?x128xbf16>,
+                     %v: tensor<?x16x?x128xbf16>, %order: tensor<?xi32>,
+                     %far: tensor<?x16x?xbf16>, %near: tensor<?x16x?xbf16>)
+                     -> tensor<?x16x?x128xbf16> {
+  %a = attn.attention(%q, %k, %v) where window(SLOTS, SLOTS) in permuted and causal
+      permute(%order : tensor<?xi32>) gate output sigmoid(%far[b, h, m] : tensor<?x16x?xbf16>)
+      : (tensor<?x16x?x128xbf16>, tensor<?x16x?x128xbf16>, tensor<?x16x?x128xbf16>)
+        -> tensor<?x16x?x128xbf16>
+  %b = attn.attention(%q, %k, %v) where window(SLOTS, 0) and causal
+      gate output sigmoid(%near[b, h, m] : tensor<?x16x?xbf16>)
+      : (tensor<?x16x?x128xbf16>, tensor<?x16x?x128xbf16>, tensor<?x16x?x128xbf16>)
+        -> tensor<?x16x?x128xbf16>
+  %o = attn.mix %a, %b
+      : (tensor<?x16x?x128xbf16>, tensor<?x16x?x128xbf16>) -> tensor<?x16x?x128xbf16>
+  return %o : tensor<?x16x?x128xbf16>
+}
+""".replace("SLOTS", str(SLOTS))
 
 
 def _spec(e: int, **more) -> Spec:
@@ -36,7 +62,35 @@ def bench_specs() -> dict[str, Spec]:
     found["alibi128"] = _spec(128, where=causal, region="alibi")
     found["softcap128"] = _spec(128, where=causal, softcap=SOFTCAP)
     found["decode128"] = _spec(128, heads=64, key_heads=8, queries=1)
+    found["gated128"] = _spec(
+        128, where=causal, gates=(("output", "sigmoid", "bhmf", False),)
+    )  # fmt: skip
+    found["neighborhood128"] = _spec(
+        128, where=(("neighborhood", (NEIGHBORS, NEIGHBORS), (("grid", (GRID, GRID)),)),)
+    )
+    # Its shapes; the operator is STOCHASTIC.
+    found["stochastic128"] = _spec(128, where=causal)
     return found
+
+
+def bench_text(kernel: str) -> str:
+    return STOCHASTIC if kernel == "stochastic128" else text(bench_specs()[kernel])
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One attention of a workload: which keys a query sees, as a function of a batch, a
+    head, and numbers of queries and keys, of NumPy or PyTorch (None: all); the operand
+    whose sigmoid multiplies its result; and whether the numbers are slots of an order."""
+
+    mask: Callable | None
+    gate: str | None = None
+    permuted: bool = False
+
+
+def _is_near(i, j):
+    first = (i - NEIGHBORS // 2).clip(0, GRID - NEIGHBORS)
+    return (j >= first) & (j < first + NEIGHBORS)
 
 
 @dataclass(frozen=True)
@@ -56,10 +110,36 @@ class Workload:
     def spec(self) -> Spec:
         return bench_specs()[self.kernel]
 
+    def branches(self, order=None) -> list[Branch]:
+        """The attentions whose gated results are added; `order` are the tokens of slots."""
+        kind = self.kernel
+        if kind.startswith(("plain", "decode")):
+            return [Branch(None)]
+        if kind.startswith("window"):
+            return [Branch(lambda b, h, m, n: (m >= n) & (m - n <= WINDOW))]
+        if kind.startswith("documents"):
+            length = self.queries // DOCUMENTS
+            return [Branch(lambda b, h, m, n: (m >= n) & (m // length == n // length))]
+        if kind.startswith("neighborhood"):
+            return [Branch(lambda b, h, m, n: _is_near(m // GRID, n // GRID)
+                                              & _is_near(m % GRID, n % GRID))]  # fmt: skip
+        if kind.startswith("stochastic"):
+            far = Branch(
+                lambda b, h, m, n: (abs(m - n) <= SLOTS) & (order[m] >= order[n]), "far", True
+            )
+            return [far, Branch(lambda b, h, m, n: (m >= n) & (m - n <= SLOTS), "near")]
+        return [Branch(lambda b, h, m, n: m >= n, "gate" if kind.startswith("gated") else None)]
+
     @property
     def live_pairs(self) -> float:
         """Pairs of a query and a key that are not masked, of one head and row."""
         m, n = self.queries, self.keys
+        if self.kernel.startswith("neighborhood"):
+            return float(m * NEIGHBORS**2)
+        if self.kernel.startswith("stochastic"):
+            # Of two tokens in a window one sees the other, whatever the order.
+            w = min(SLOTS, m - 1)
+            return 2 * (m + m * w - w * (w + 1) / 2)
         if self.kernel.startswith("documents"):
             length = m // DOCUMENTS
             return DOCUMENTS * length * (length + 1) / 2
@@ -96,6 +176,8 @@ def workloads() -> list[Workload]:
         square(kernel, 8192)
         for kernel in ("window128", "documents128", "alibi128", "softcap128", "causal128")
     ]
+    found += [square("gated128", 8192), square("stochastic128", 8192)]
+    found.append(Workload("neighborhood128", 1, GRID * GRID, GRID * GRID))
     found += [Workload("decode128", 16, 1, keys) for keys in (8192, 32768, 2048)]
     for length in (8192, 2048, 16384):
         found += [square(k, length) for k in ("plain128", "causal128", "plain64", "causal64")]
