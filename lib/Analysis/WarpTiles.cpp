@@ -85,7 +85,7 @@ static std::optional<ProductColumns> getColumns(CascadeOp cascade,
   cascade.getBody().walk([&](EinsumOp einsum) {
     SmallVector<StringAttr> reduced = einsum.getReduced();
     if (!einsum->getParentOfType<IterateOp>() ||
-        einsum.getReduction() != ReductionKind::Add || reduced.size() != 1 ||
+        einsum.getReduction() != ReductionKind::Add || reduced.empty() ||
         einsum.getInputs().size() != 2 ||
         !isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
       return;
@@ -94,6 +94,12 @@ static std::optional<ProductColumns> getColumns(CascadeOp cascade,
         !einsum.inputUsesRank(1 - right, roles.lanes) ||
         !isMatrixInput(cascade, einsum.getInputs()[right]))
       return;
+    // Matrices have one rank for their depth and one for their columns.
+    isFit &= reduced.size() == 1 &&
+             llvm::count_if(einsum.getOutputRanks(), [&](StringAttr rank) {
+               return rank != roles.lanes &&
+                      !llvm::is_contained(roles.parallel, rank);
+             }) == 1;
     // A map reads a copy of its operand beside what it computes.
     int64_t tiles = einsum.getInputs()[right].getDefiningOp() ? 2 : 1;
     if (streaming.contains(reduced.front())) {

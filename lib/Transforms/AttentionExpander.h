@@ -52,7 +52,10 @@ private:
   Value applyMap(ScoreMapAttr map, ArrayRef<Extra> operands, Value tensor);
 
   // AttentionGates.cpp
+  EinsumAccess multiply(GateAttr gate, const Extra &extra, EinsumAccess access,
+                        StringRef name);
   EinsumAccess applyGates(GatePlace place, EinsumAccess access, StringRef name);
+  Value applyRowGates(GatePlace place, Value tensor, StringRef name);
   Value applyRenormalised(Value tensor, bool inLogForm);
   Value applyOutputGates(Value output, Value live);
 

@@ -1,5 +1,4 @@
-//===- AttentionGates.cpp - Gates of attention as einsums
-//------------------===//
+//===- AttentionGates.cpp - Gates of attention as einsums -----------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -13,30 +12,61 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// tensor * activation(gate) for every gate on `place` that is not
-/// renormalised.
+/// Whether a gate on queries, keys or values is one number for all features. It
+/// is then a factor of the scores, or of the weights, and the operand stays as
+/// it lies: sum_e (q g) k = g sum_e q k, and sum_n p (v g) = sum_n (p g) v.
+static bool isOfRows(GateAttr gate, ArrayRef<StringRef> ranks) {
+  switch (gate.getPlace()) {
+  case GatePlace::Query:
+  case GatePlace::Key:
+    return !llvm::is_contained(ranks, "e");
+  case GatePlace::Value:
+    return !llvm::is_contained(ranks, "f");
+  default:
+    return false;
+  }
+}
+
+/// tensor * activation(gate).
+EinsumAccess AttentionExpander::multiply(GateAttr gate, const Extra &extra,
+                                         EinsumAccess access, StringRef name) {
+  SmallVector<StringRef> ranks = llvm::map_to_vector(
+      access.ranks, [](StringAttr rank) { return rank.getValue(); });
+  // A gate of its own for each query head makes a key of its own for each.
+  if (llvm::is_contained(extra.ranks, "g") && !llvm::is_contained(ranks, "g"))
+    ranks.insert(llvm::find(ranks, "k") + 1, "g");
+  Activation activation = gate.getActivation();
+  Value gated = writer.einsum(
+      compute, ranks,
+      {access, writer.access(body->getArgument(extra.input), extra.ranks)},
+      [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
+        Value factor = buildActivation(builder, loc, activation, args[1]);
+        return arith::MulFOp::create(builder, loc, args[0], factor);
+      });
+  setName(gated, name);
+  return writer.access(gated, ranks);
+}
+
+/// Applies every gate on `place` that is not renormalised, and no factor of
+/// rows.
 EinsumAccess AttentionExpander::applyGates(GatePlace place, EinsumAccess access,
                                            StringRef name) {
-  for (const auto &[gate, extra] : gates) {
-    if (gate.getPlace() != place || gate.getRenormalised())
-      continue;
-    SmallVector<StringRef> ranks = llvm::map_to_vector(
-        access.ranks, [](StringAttr rank) { return rank.getValue(); });
-    // A gate of its own for each query head makes a key of its own for each.
-    if (llvm::is_contained(extra.ranks, "g") && !llvm::is_contained(ranks, "g"))
-      ranks.insert(llvm::find(ranks, "k") + 1, "g");
-    Activation activation = gate.getActivation();
-    Value gated = writer.einsum(
-        compute, ranks,
-        {access, writer.access(body->getArgument(extra.input), extra.ranks)},
-        [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-          Value factor = buildActivation(builder, loc, activation, args[1]);
-          return arith::MulFOp::create(builder, loc, args[0], factor);
-        });
-    setName(gated, name);
-    access = writer.access(gated, ranks);
-  }
+  for (const auto &[gate, extra] : gates)
+    if (gate.getPlace() == place && !gate.getRenormalised() &&
+        !isOfRows(gate, extra.ranks))
+      access = multiply(gate, extra, access, name);
   return access;
+}
+
+/// Applies the gates on `place` that are factors of the rows of its operand to
+/// `tensor`: scores, or weights.
+Value AttentionExpander::applyRowGates(GatePlace place, Value tensor,
+                                       StringRef name) {
+  for (const auto &[gate, extra] : gates)
+    if (gate.getPlace() == place && isOfRows(gate, extra.ranks))
+      tensor =
+          multiply(gate, extra, writer.access(tensor, scoreRanks), name).tensor;
+  return tensor;
 }
 
 /// The renormalised gates on the weight: those of a softmax with a positive

@@ -448,7 +448,16 @@ FailureOr<CascadeOp> AttentionExpander::run() {
   Value score = writer.einsum(compute, scoreRanks, {queryAccess, keyAccess},
                               mulBody, ReductionKind::Add, {"e"});
   setName(score, "S");
-  for (unsigned index = 0, end = op.getScore().size(); index < end; ++index) {
+  // Behind scales, which are factors, too, and may move to the query.
+  ArrayRef<Attribute> modifiers = op.getScore().getValue();
+  const Attribute *firstMap =
+      llvm::find_if_not(modifiers, llvm::IsaPred<ScaleAttr>);
+  for (unsigned index = 0, end = modifiers.size(); index <= end; ++index) {
+    if (index == firstMap - modifiers.begin())
+      for (GatePlace place : {GatePlace::Query, GatePlace::Key})
+        score = applyRowGates(place, score, "S");
+    if (index == end)
+      break;
     Value modified = applyModifier(index, score);
     if (modified != score)
       setName(modified, "S");
@@ -465,6 +474,7 @@ FailureOr<CascadeOp> AttentionExpander::run() {
     weights = applyMap(map, weightExtras, weights);
     setName(weights, "W");
   }
+  weights = applyRowGates(GatePlace::Value, weights, "W");
   EinsumAccess weightAccess =
       applyGates(GatePlace::Weight, writer.access(weights, scoreRanks), "W");
   // The sum is kept in the compute type of the operands, also where the result

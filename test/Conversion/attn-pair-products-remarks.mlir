@@ -11,16 +11,16 @@ func.func @odd(%q: tensor<1x2x?x33xbf16>, %k: tensor<1x2x?x33xbf16>, %v: tensor<
 
 // -----
 
-func.func @computed_keys(%q: tensor<1x2x?x64xbf16>, %k: tensor<1x2x?x64xbf16>, %v: tensor<1x2x?x64xbf16>, %g: tensor<2x?xbf16>) -> tensor<1x2x?x64xbf16> {
+func.func @computed_keys(%q: tensor<1x2x?x64xbf16>, %k: tensor<1x2x?x64xbf16>, %v: tensor<1x2x?x64xbf16>, %g: tensor<2x?x64xbf16>) -> tensor<1x2x?x64xbf16> {
   // expected-remark @below {{multiplies in f32, not in pairs of bf16: the operand without lanes is no copy of a tensor of bf16}}
-  %o = attn.attention(%q, %k, %v) gate key sigmoid(%g[h,n] : tensor<2x?xbf16>) : (tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>) -> tensor<1x2x?x64xbf16>
+  %o = attn.attention(%q, %k, %v) gate key sigmoid(%g[h,n,e] : tensor<2x?x64xbf16>) : (tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>) -> tensor<1x2x?x64xbf16>
   return %o : tensor<1x2x?x64xbf16>
 }
 
 // -----
 
-func.func @computed_queries(%q: tensor<1x2x?x64xbf16>, %k: tensor<1x2x?x64xbf16>, %v: tensor<1x2x?x64xbf16>, %g: tensor<2x?xbf16>) -> tensor<1x2x?x64xbf16> {
+func.func @computed_queries(%q: tensor<1x2x?x64xbf16>, %k: tensor<1x2x?x64xbf16>, %v: tensor<1x2x?x64xbf16>, %g: tensor<2x?x64xbf16>) -> tensor<1x2x?x64xbf16> {
   // expected-remark @below {{multiplies in f32, not in pairs of bf16: the operand over the lanes is computed from a tensor}}
-  %o = attn.attention(%q, %k, %v) gate query sigmoid(%g[h,m] : tensor<2x?xbf16>) : (tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>) -> tensor<1x2x?x64xbf16>
+  %o = attn.attention(%q, %k, %v) gate query sigmoid(%g[h,m,e] : tensor<2x?x64xbf16>) : (tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>) -> tensor<1x2x?x64xbf16>
   return %o : tensor<1x2x?x64xbf16>
 }

@@ -174,7 +174,7 @@ func.func @positive_gate(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %g:
 // after the quotient, features before the scores, the output with a test for
 // rows without a weight.
 // CHECK-LABEL: func @gates
-// CHECK: %[[K:.*]] = attn.einsum [b,k,g,n,e] = map(%{{.*}}[b,k,n,e], %{{.*}}[k,g])
+// CHECK: %[[K:.*]] = attn.einsum [b,k,g,n,e] = map(%{{.*}}[b,k,n,e], %{{.*}}[k,g,e])
 // CHECK: mul(%{{.*}}[b,k,g,m,e], %[[K]][b,k,g,n,e]) reduce add(e)
 // CHECK: math.exp
 // CHECK: %[[P:.*]] = attn.einsum [b,k,g,m,n] = map(%{{.*}}[b,k,g,m,n], %{{.*}}[b,n])
@@ -187,11 +187,37 @@ func.func @positive_gate(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %g:
 // CHECK: attn.einsum [b,k,g,m,f] = map(%[[O]][b,k,g,m,f], %{{.*}}[b,k,g,m,f], %[[D]][b,k,g,m])
 // CHECK: arith.cmpf oeq
 // CHECK: arith.select
-func.func @gates(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %g: tensor<?x?xf32>, %h: tensor<8xf32>) -> tensor<?x8x?x64xf32> {
-  %o = attn.attention(%q, %k, %k) score [scale(1.0)] gate key sigmoid(%h[h] : tensor<8xf32>)
+func.func @gates(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %g: tensor<?x?xf32>, %h: tensor<8xf32>, %e: tensor<8x64xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) score [scale(1.0)] gate key sigmoid(%e[h, e] : tensor<8x64xf32>)
       gate weight tanh(%g[b, n] : tensor<?x?xf32>) renormalised
       gate weight none(%h[h] : tensor<8xf32>)
       gate output sigmoid(%q[b, h, m, f] : tensor<?x8x?x64xf32>)
+      : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// Gates that are one number for all features leave queries, keys and values as they are:
+// they are factors of the scores, behind scales and before anything else, or of the weights,
+// behind the denominator.
+// CHECK-LABEL: func @row_gates
+// CHECK: %[[S:.*]] = attn.einsum [b,k,g,m,n] = mul(%{{.*}}[b,k,g,m,e], %{{.*}}[b,k,n,e]) reduce add(e)
+// CHECK: %[[SCALED:.*]] = attn.einsum [b,k,g,m,n] = map(%[[S]][b,k,g,m,n])
+// CHECK: arith.constant 2.500000e-01
+// CHECK: %[[Q:.*]] = attn.einsum [b,k,g,m,n] = map(%[[SCALED]][b,k,g,m,n], %{{.*}}[b,k,g,m])
+// CHECK: math.tanh
+// CHECK: %[[K:.*]] = attn.einsum [b,k,g,m,n] = mul(%[[Q]][b,k,g,m,n], %{{.*}}[k,g,n])
+// CHECK: %[[C:.*]] = attn.einsum [b,k,g,m,n] = map(%[[K]][b,k,g,m,n])
+// CHECK: math.tanh
+// CHECK: %[[D:.*]] = attn.einsum [b,k,g,m] = %[[P:.*]][b,k,g,m,n] reduce add(n)
+// CHECK: %[[W:.*]] = attn.einsum [b,k,g,m,n] = div(%[[P]][b,k,g,m,n], %[[D]][b,k,g,m])
+// CHECK: %[[WG:.*]] = attn.einsum [b,k,g,m,n] = map(%[[W]][b,k,g,m,n], %{{.*}}[b,n])
+// CHECK: math.exp
+// CHECK: mul(%[[WG]][b,k,g,m,n], %{{.*}}[b,k,n,f]) reduce add(n)
+func.func @row_gates(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %g: tensor<?x8x?xf32>, %h: tensor<8x?xf32>, %n: tensor<?x?xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) score [scale(0.25), softcap(30.0)]
+      gate query tanh(%g[b, h, m] : tensor<?x8x?xf32>)
+      gate key none(%h[h, n] : tensor<8x?xf32>)
+      gate value sigmoid(%n[b, n] : tensor<?x?xf32>)
       : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
   return %o : tensor<?x8x?x64xf32>
 }

@@ -144,6 +144,11 @@ TENSOR_CORES = {
         16, 32, heads=2, key_heads=1, dtype="bf16",
         gates=(("weight", "sigmoid", "bmn", True), ("output", "sigmoid", "bhmf", False)),
     ),
+    "cores_row_gates": Spec(
+        32, 16, heads=4, key_heads=2, dtype="bf16", where=(("window", 31, 3),), lse=True,
+        gates=(("query", "tanh", "bhm", False), ("key", "silu", "bhn", False),
+               ("value", "softplus", "bkn", False)),
+    ),
     "cores_segments": Spec(
         32, 16, heads=2, key_heads=1, dtype="bf16", where=(("causal",),), lse=True,
         segments=(("both", "b"),),
@@ -246,8 +251,8 @@ TENSOR_CORES = {
 # Whose masks keep what is not finite from most queries, by positions or by data.
 MASKED_VALUES = [
     "cores_64", "cores_affine_weights", "cores_documents", "cores_mask", "cores_mask_booleans",
-    "cores_packed_mask", "cores_permuted", "cores_permuted_apart", "cores_permuted_gate",
-    "cores_permuted_mask", "cores_tokens_causal",
+    "cores_row_gates", "cores_packed_mask", "cores_permuted", "cores_permuted_apart",
+    "cores_permuted_gate", "cores_permuted_mask", "cores_tokens_causal",
 ]  # fmt: skip
 
 # Whose tiles have 16 bits, and the remark that says why threads multiply them.
@@ -256,13 +261,17 @@ WITHOUT_TENSOR_CORES = {
         16, 32, heads=2, key_heads=1, dtype="bf16", gates=(("query", "tanh", "bhme", False),),
     ),
     "threads_value_gate": Spec(
-        16, 32, heads=2, key_heads=1, dtype="f16", gates=(("value", "sigmoid", "bkn", False),),
+        16, 32, heads=2, key_heads=1, dtype="f16", gates=(("value", "sigmoid", "bknf", False),),
+    ),
+    "threads_large_weights": Spec(
+        16, 32, heads=2, key_heads=1, dtype="f16", gates=(("value", "softplus", "bkn", False),),
     ),
 }  # fmt: skip
 REASONS = {
     "apart": "a product of matrices has a depth of 24 and 64 columns, no multiples of 16 and 8",
     "threads_query_gate": "the tile over the lanes is computed, and would be rounded to 16 bits",
     "threads_value_gate": "a product of matrices is not of tiles in scratch",
+    "threads_large_weights": "weights that may be larger than 1 leave the range of f16",
 }
 ON_TENSOR_CORES = ["bf16", "f16", "wide", "tokens", *TENSOR_CORES]
 SPECS |= TENSOR_CORES | WITHOUT_TENSOR_CORES
