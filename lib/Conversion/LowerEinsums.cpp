@@ -49,6 +49,7 @@ EinsumLowering::EinsumLowering(TileEinsumOp einsum, int64_t vectorBits,
       hasDots(hasDots), operands(einsum) {
   Type compute = einsum.getMapResult().getType();
   vectorWidth = vectorBits / std::max(32u, compute.getIntOrFloatBitWidth());
+  operands.setWidth(vectorWidth);
   rowTile = 1;
   blockVectors = kRegisterTileVectors;
   looped = outRanks;

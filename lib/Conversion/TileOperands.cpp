@@ -35,9 +35,29 @@ bool TileOperands::isClamped(StringAttr rank) {
 /// vector load or store would pack them.
 static bool isPackedInVectors(Type element) { return element.isInteger(1); }
 
-/// The form in which input `index` is read when `lane` is the lane rank.
+/// Whether `expr` has the points of dimension `position` side by side in every
+/// register of `width` of them that begins at a multiple of it: the point
+/// itself, a whole number of registers away, and that modulo such a number, as
+/// a rotation reads features.
+static bool isSideBySide(AffineExpr expr, unsigned position, int64_t width) {
+  auto isWhole = [&](AffineExpr value) {
+    auto constant = dyn_cast<AffineConstantExpr>(value);
+    return width > 0 && constant && constant.getValue() % width == 0;
+  };
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return dim.getPosition() == position;
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  return binary &&
+         (binary.getKind() == AffineExprKind::Add ||
+          binary.getKind() == AffineExprKind::Mod) &&
+         isWhole(binary.getRHS()) &&
+         isSideBySide(binary.getLHS(), position, width);
+}
+
+/// The form in which input `index` is read when `lane` is the lane rank, in
+/// registers of `width` lanes where that is known.
 static LaneForm getForm(TileEinsumOp einsum, unsigned index, StringAttr lane,
-                        bool isClamped) {
+                        bool isClamped, int64_t width) {
   if (!einsum.inputUsesRank(index, lane))
     return LaneForm::Uniform;
   EinsumAccess access = einsum.getAccess(index);
@@ -51,8 +71,7 @@ static LaneForm getForm(TileEinsumOp einsum, unsigned index, StringAttr lane,
       }))
     return LaneForm::Gathered;
   // The operand uses the lane rank, so it has at least one index expression.
-  auto last = dyn_cast<AffineDimExpr>(access.map.getResults().back());
-  bool isLast = last && last.getPosition() == position;
+  bool isLast = isSideBySide(access.map.getResults().back(), position, width);
   auto type = cast<MemRefType>(access.tensor.getType());
   if (uses == 1 && isLast && !isClamped && isContiguous(type) &&
       !isPackedInVectors(type.getElementType()))
@@ -62,7 +81,7 @@ static LaneForm getForm(TileEinsumOp einsum, unsigned index, StringAttr lane,
 
 bool TileOperands::readsApart(StringAttr rank) {
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
-    if (getForm(einsum, index, rank, isClamped(rank)) == LaneForm::Gathered)
+    if (getForm(einsum, index, rank, isClamped(rank), width) == LaneForm::Gathered)
       return true;
   return false;
 }
@@ -71,7 +90,7 @@ bool TileOperands::readsSideBySide(StringAttr rank) {
   bool reads = false;
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
     reads |=
-        getForm(einsum, index, rank, isClamped(rank)) == LaneForm::Contiguous;
+        getForm(einsum, index, rank, isClamped(rank), width) == LaneForm::Contiguous;
   return reads && !readsApart(rank);
 }
 
@@ -107,7 +126,7 @@ void TileOperands::prepare(OpBuilder &builder, std::optional<StringAttr> lane) {
   if (!lane)
     return;
   for (auto [index, input] : llvm::enumerate(einsum.getInputs()))
-    if (getForm(einsum, index, *lane, isClamped(*lane)) == LaneForm::Gathered)
+    if (getForm(einsum, index, *lane, isClamped(*lane), width) == LaneForm::Gathered)
       flat[index] = flatten(builder, loc, input);
   int64_t position = einsum.findRank(*lane);
   for (unsigned index = 0; index < einsum.getIndices().size(); ++index) {
@@ -344,7 +363,7 @@ Value TileOperands::load(OpBuilder &builder, unsigned index,
   EinsumAccess access = einsum.getAccess(index);
   Type element = getElementTypeOrSelf(access.tensor.getType());
   LaneForm form = at.lane
-                      ? getForm(einsum, index, *at.lane, isClamped(*at.lane))
+                      ? getForm(einsum, index, *at.lane, isClamped(*at.lane), width)
                       : LaneForm::Uniform;
   if (form == LaneForm::Gathered)
     return convert(builder, loc, loadGathered(builder, index, at, access),
@@ -356,11 +375,12 @@ Value TileOperands::load(OpBuilder &builder, unsigned index,
                                           getIndices(builder, index, at)),
                    type);
   SmallVector<Value> indices;
+  // Where the first lane reads, the others read beside it.
+  TileCoordinates first = at;
+  first.lane.reset();
+  first.uniform[*at.lane] = at.firstLane;
   for (AffineExpr expr : access.map.getResults()) {
-    auto plain = dyn_cast<AffineDimExpr>(expr);
-    bool isLane = plain && access.ranks[plain.getPosition()] == *at.lane;
-    Value position =
-        isLane ? at.firstLane : evaluate(builder, expr, access, at);
+    Value position = evaluate(builder, expr, access, first);
     if (leavesTensor(einsum, expr, access, at.lane))
       position = clampIndex(builder, position, access.tensor, indices.size(),
                             at.width);

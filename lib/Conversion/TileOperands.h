@@ -36,6 +36,10 @@ class TileOperands {
 public:
   explicit TileOperands(TileEinsumOp einsum) : einsum(einsum) {}
 
+  /// Says that all registers of lanes have `lanes` of them and begin at a
+  /// multiple of that.
+  void setWidth(int64_t lanes) { width = lanes; }
+
   /// Whether some input has the points of `rank` apart, so that a vector of
   /// them is gathered.
   bool readsApart(StringAttr rank);
@@ -88,6 +92,7 @@ private:
   bool isClamped(StringAttr rank);
 
   TileEinsumOp einsum;
+  int64_t width = 0;
   SmallVector<FlatView> flat;
   /// Of the index tensors that the lanes index.
   llvm::DenseMap<Value, FlatView> flatTables;

@@ -9,6 +9,8 @@
 #include "CascadeReshapes.h"
 #include "CascadeSiblings.h"
 #include "attn/Analysis/CascadeUtils.h"
+#include "attn/Analysis/CostModel.h"
+#include "attn/Analysis/Streaming.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
 #include "attn/Transforms/Transforms.h"
@@ -50,6 +52,7 @@ private:
 
   Value getLink() { return producer.getResult(result); }
   bool isLink(Value argument);
+  bool isMatrixOperand();
   bool keepsOrigins(CascadeOp from, CascadeOp to, ArrayRef<EinsumOp> moved,
                     const RankNames &names);
   /// Every way in which the reader indexes the link; null where an access has
@@ -191,8 +194,35 @@ bool CascadeMerger::keepsOrigins(CascadeOp from, CascadeOp to,
   return true;
 }
 
+/// Whether the reader multiplies the link, which is of 16 bits, for more than a
+/// few queries. A tensor of its own is what matrix units take: in the loads of
+/// the reader it would be computed again, in the compute type, for every tile.
+bool CascadeMerger::isMatrixOperand() {
+  constexpr int64_t kFewQueries = 16;
+  Type element = getElementTypeOrSelf(getLink().getType());
+  auto last = producer.getYielded()[result].getDefiningOp<EinsumOp>();
+  if ((!element.isBF16() && !element.isF16()) || !last || last.isIdentityMap())
+    return false;
+  StringAttr stream = StreamingAnalysis::findRank(reader);
+  if (!stream)
+    return false;
+  int64_t queries = reader.getRankExtents().lookup(
+      assignRankRoles(reader, stream).lanes);
+  if (queries > 0 && queries <= kFewQueries)
+    return false;
+  for (auto [index, input] : llvm::enumerate(reader.getInputs()))
+    if (input == getLink())
+      for (Operation *user : reader.getBody().getArgument(index).getUsers())
+        if (auto einsum = dyn_cast<EinsumOp>(user);
+            einsum && einsum.getReduction() == ReductionKind::Add &&
+            isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp()))
+          return true;
+  return false;
+}
+
 bool CascadeMerger::isPrologue() {
-  if (restrictsSpace(producer) || !isPlain(producer) || !isPlain(reader))
+  if (restrictsSpace(producer) || !isPlain(producer) || !isPlain(reader) ||
+      isMatrixOperand())
     return false;
   Value yielded = producer.getYielded()[result];
   auto last = yielded.getDefiningOp<EinsumOp>();
