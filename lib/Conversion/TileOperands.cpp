@@ -81,7 +81,8 @@ static LaneForm getForm(TileEinsumOp einsum, unsigned index, StringAttr lane,
 
 bool TileOperands::readsApart(StringAttr rank) {
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
-    if (getForm(einsum, index, rank, isClamped(rank), width) == LaneForm::Gathered)
+    if (getForm(einsum, index, rank, isClamped(rank), width) ==
+        LaneForm::Gathered)
       return true;
   return false;
 }
@@ -89,8 +90,8 @@ bool TileOperands::readsApart(StringAttr rank) {
 bool TileOperands::readsSideBySide(StringAttr rank) {
   bool reads = false;
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
-    reads |=
-        getForm(einsum, index, rank, isClamped(rank), width) == LaneForm::Contiguous;
+    reads |= getForm(einsum, index, rank, isClamped(rank), width) ==
+             LaneForm::Contiguous;
   return reads && !readsApart(rank);
 }
 
@@ -126,7 +127,8 @@ void TileOperands::prepare(OpBuilder &builder, std::optional<StringAttr> lane) {
   if (!lane)
     return;
   for (auto [index, input] : llvm::enumerate(einsum.getInputs()))
-    if (getForm(einsum, index, *lane, isClamped(*lane), width) == LaneForm::Gathered)
+    if (getForm(einsum, index, *lane, isClamped(*lane), width) ==
+        LaneForm::Gathered)
       flat[index] = flatten(builder, loc, input);
   int64_t position = einsum.findRank(*lane);
   for (unsigned index = 0; index < einsum.getIndices().size(); ++index) {
@@ -362,9 +364,9 @@ Value TileOperands::load(OpBuilder &builder, unsigned index,
   Location loc = einsum.getLoc();
   EinsumAccess access = einsum.getAccess(index);
   Type element = getElementTypeOrSelf(access.tensor.getType());
-  LaneForm form = at.lane
-                      ? getForm(einsum, index, *at.lane, isClamped(*at.lane), width)
-                      : LaneForm::Uniform;
+  LaneForm form =
+      at.lane ? getForm(einsum, index, *at.lane, isClamped(*at.lane), width)
+              : LaneForm::Uniform;
   if (form == LaneForm::Gathered)
     return convert(builder, loc, loadGathered(builder, index, at, access),
                    type);

@@ -206,8 +206,8 @@ bool CascadeMerger::isMatrixOperand() {
   StringAttr stream = StreamingAnalysis::findRank(reader);
   if (!stream)
     return false;
-  int64_t queries = reader.getRankExtents().lookup(
-      assignRankRoles(reader, stream).lanes);
+  int64_t queries =
+      reader.getRankExtents().lookup(assignRankRoles(reader, stream).lanes);
   if (queries > 0 && queries <= kFewQueries)
     return false;
   for (auto [index, input] : llvm::enumerate(reader.getInputs()))

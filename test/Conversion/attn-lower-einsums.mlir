@@ -389,3 +389,28 @@ func.func @product_alone(%p: memref<?x48xf32>, %v: memref<?x64xf32>, %o: memref<
       : (memref<?x48xf32>, memref<?x64xf32>) -> memref<64x48xf32>
   return
 }
+
+// -----
+
+// Features that a rotation reads lie side by side in every vector: half of the features
+// away, modulo all of them. What begins within a vector is gathered.
+// CHECK-LABEL: func.func @rotated
+// CHECK-NOT: vector.gather
+// CHECK: vector.load
+// CHECK: return
+// CHECK-LABEL: func.func @shifted
+// CHECK: vector.gather
+// CHECK: return
+func.func @rotated(%x: memref<8x64xf32>, %c: memref<8x32xf32>, %o: memref<8x64xf32>) {
+  attn.tile_einsum [n,e] = map(%x[n,e], %x[n,(e+32) mod 64], %c[n,e mod 32]) {
+  ^bb0(%a: f32, %b: f32, %t: f32):
+    %p = arith.mulf %b, %t : f32
+    %r = arith.subf %a, %p : f32
+    attn.yield %r : f32
+  } outs(%o) : (memref<8x64xf32>, memref<8x64xf32>, memref<8x32xf32>) -> memref<8x64xf32>
+  return
+}
+func.func @shifted(%x: memref<8x64xf32>, %o: memref<8x64xf32>) {
+  attn.tile_einsum [n,e] = sub(%x[n,e], %x[n,(e+8) mod 64]) outs(%o) : (memref<8x64xf32>, memref<8x64xf32>) -> memref<8x64xf32>
+  return
+}

@@ -364,3 +364,84 @@ func.func @an_extent_behind_it(%x: tensor<?x8xf32>) -> (tensor<?xf32>, index) {
   %m = tensor.dim %r, %zero : tensor<?xf32>
   return %r, %m : tensor<?xf32>, index
 }
+
+// -----
+
+// What matrix units multiply stays a tensor of 16 bits, unless a few queries read it once;
+// in 32 bits it is computed where it is loaded, and a copy always is.
+// CHECK-LABEL: func @matrix_operand
+// CHECK: %[[R:.*]] = attn.cascade
+// CHECK: attn.cascade ({{.*}} = %[[R]])
+// CHECK-LABEL: func @few_queries
+// CHECK-COUNT-1: attn.cascade
+// CHECK-NOT: attn.cascade
+// CHECK-LABEL: func @of_32_bits
+// CHECK-COUNT-1: attn.cascade
+// CHECK-NOT: attn.cascade
+// CHECK-LABEL: func @copied
+// CHECK-COUNT-1: attn.cascade
+// CHECK-NOT: attn.cascade
+// CHECK-LABEL: func @added
+// CHECK-COUNT-1: attn.cascade
+// CHECK-NOT: attn.cascade
+func.func @matrix_operand(%q: tensor<?x16xbf16>, %k: tensor<?x16xbf16>, %c: tensor<?xbf16>) -> tensor<?xf32> {
+  %r = attn.cascade (%K = %k, %C = %c) : (tensor<?x16xbf16>, tensor<?xbf16>) -> tensor<?x16xbf16> {
+    %z = attn.einsum [n,e] = mul(%K[n,e], %C[n]) : (tensor<?x16xbf16>, tensor<?xbf16>) -> tensor<?x16xbf16>
+    attn.yield %z : tensor<?x16xbf16>
+  }
+  %o = attn.cascade (%Q = %q, %R = %r) : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?xf32> {
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %R[n,e]) reduce add(e) : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x?xf32>
+    %x = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %x : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+func.func @few_queries(%q: tensor<16x16xbf16>, %k: tensor<?x16xbf16>, %c: tensor<?xbf16>) -> tensor<16xf32> {
+  %r = attn.cascade (%K = %k, %C = %c) : (tensor<?x16xbf16>, tensor<?xbf16>) -> tensor<?x16xbf16> {
+    %z = attn.einsum [n,e] = mul(%K[n,e], %C[n]) : (tensor<?x16xbf16>, tensor<?xbf16>) -> tensor<?x16xbf16>
+    attn.yield %z : tensor<?x16xbf16>
+  }
+  %o = attn.cascade (%Q = %q, %R = %r) : (tensor<16x16xbf16>, tensor<?x16xbf16>) -> tensor<16xf32> {
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %R[n,e]) reduce add(e) : (tensor<16x16xbf16>, tensor<?x16xbf16>) -> tensor<16x?xf32>
+    %x = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<16x?xf32>) -> tensor<16xf32>
+    attn.yield %x : tensor<16xf32>
+  }
+  return %o : tensor<16xf32>
+}
+func.func @of_32_bits(%q: tensor<?x16xf32>, %k: tensor<?x16xf32>, %c: tensor<?xf32>) -> tensor<?xf32> {
+  %r = attn.cascade (%K = %k, %C = %c) : (tensor<?x16xf32>, tensor<?xf32>) -> tensor<?x16xf32> {
+    %z = attn.einsum [n,e] = mul(%K[n,e], %C[n]) : (tensor<?x16xf32>, tensor<?xf32>) -> tensor<?x16xf32>
+    attn.yield %z : tensor<?x16xf32>
+  }
+  %o = attn.cascade (%Q = %q, %R = %r) : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?xf32> {
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %R[n,e]) reduce add(e) : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x?xf32>
+    %x = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %x : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+func.func @copied(%q: tensor<?x16xbf16>, %k: tensor<16x?xbf16>) -> tensor<?xf32> {
+  %r = attn.cascade (%K = %k) : (tensor<16x?xbf16>) -> tensor<?x16xbf16> {
+    %z = attn.einsum [n,e] = %K[e,n] : (tensor<16x?xbf16>) -> tensor<?x16xbf16>
+    attn.yield %z : tensor<?x16xbf16>
+  }
+  %o = attn.cascade (%Q = %q, %R = %r) : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?xf32> {
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %R[n,e]) reduce add(e) : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x?xf32>
+    %x = attn.einsum [m] = %s[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %x : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+func.func @added(%q: tensor<?x16xbf16>, %k: tensor<?x16xbf16>, %c: tensor<?xbf16>) -> tensor<?xf32> {
+  %r = attn.cascade (%C = %c) : (tensor<?xbf16>) -> tensor<?xbf16> {
+    %z = attn.einsum [n] = mul(%C[n], %C[n]) : (tensor<?xbf16>, tensor<?xbf16>) -> tensor<?xbf16>
+    attn.yield %z : tensor<?xbf16>
+  }
+  %o = attn.cascade (%Q = %q, %K = %k, %R = %r) : (tensor<?x16xbf16>, tensor<?x16xbf16>, tensor<?xbf16>) -> tensor<?xf32> {
+    %s = attn.einsum [m,n] = mul(%Q[m,e], %K[n,e]) reduce add(e) : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x?xf32>
+    %t = attn.einsum [m,n] = add(%s[m,n], %R[n]) : (tensor<?x?xf32>, tensor<?xbf16>) -> tensor<?x?xf32>
+    %x = attn.einsum [m] = %t[m,n] reduce max(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %x : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}

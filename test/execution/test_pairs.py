@@ -14,6 +14,7 @@ import re
 import subprocess
 from dataclasses import replace
 
+import computed
 import numpy as np
 import pytest
 from attn.compiler import find_compiler
@@ -44,7 +45,11 @@ SPECS = {
     "weights_gate": replace(
         BASE, gates=(("weight", "sigmoid", "bmn", True), ("score", "none", "bn", False))
     ),
-    "computed_keys": replace(BASE, gates=(("key", "silu", "bhn", False),)),
+    "row_gates": replace(
+        BASE, gates=(("query", "tanh", "bhm", False), ("key", "silu", "bhn", False),
+                     ("value", "softplus", "bkn", False)),
+    ),
+    "computed_keys": replace(BASE, gates=(("key", "silu", "bhne", False),)),
     "computed_queries": replace(BASE, gates=(("query", "tanh", "bhme", False),)),
     "l2": replace(BASE, normaliser="l2", lse=False),
     "result": replace(BASE, out_dtype="f32"),
@@ -172,6 +177,21 @@ def test_rows_of_tiles_do_not_depend_on_their_neighbours(kernels, how):
     (changed,), (clean,) = run(make(spec), case), expected
     assert changed[:, :, rows].tobytes() == clean[:, :, rows].tobytes()
     assert changed.tobytes() != clean.tobytes()
+
+
+@pytest.mark.parametrize("products", ["f32", "pairs", "tiles"])
+@pytest.mark.parametrize("where", computed.WHERE)
+@pytest.mark.parametrize("few", [None, 13])
+def test_computed(kernels, seed, products, where, few):
+    """What cascades compute in 16 bits: tensors that instructions multiply, unless a few
+    queries read them once."""
+    if products != "f32" and not has_instructions(products):
+        pytest.skip(f"no CPU with {FLAGS[products]}")
+    for element, scale in [("bf16", "0.25"), ("bf16", "0.3"), ("f16", "0.125")]:
+        source = computed.text(element, scale, where, few)
+        kernel = kernels.compile(source, f"computed_{products}", f"--bf16-products={products}")
+        for keys in (37, 1, 150, 300):
+            computed.check(kernel, element, scale, where, few, keys, seed)
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])

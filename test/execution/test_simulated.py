@@ -9,13 +9,13 @@
 races, accesses out of bounds and what is read before it is written."""
 
 import cascade_examples as examples
+import computed
 import ml_dtypes
 import numpy as np
 import pytest
 from attn.compiler import compile_file
 from attn.kernel import STATUS, KernelError
 from gpu_cases import (
-    COMPUTED,
     LARGE_WEIGHTS,
     MASKED_VALUES,
     ON_TENSOR_CORES,
@@ -173,57 +173,20 @@ def test_two_values(kernels, seed, second):
             assert error <= 2.0**-8 * np.abs(values).max(initial=0)
 
 
-# The sparsity of COMPUTED, and the live pairs of tokens by their numbers.
-COMPUTED_WHERE = {
-    "": lambda m, n: m == m,
-    "where window(20, 3)": lambda m, n: (m - n <= 20) & (n - m <= 3),
-    "where causal permute(%order : tensor<?xi32>)": lambda m, n: n <= m,
-}
-
-
 @pytest.mark.parametrize("element, scale", [("bf16", "0.25"), ("bf16", "0.3"), ("f16", "0.125")])
-@pytest.mark.parametrize("where", COMPUTED_WHERE)
-def test_computed(kernels, seed, element, scale, where):
-    """What cascades compute in 16 bits is multiplied in 16 bits, and infinite values
-    reach the queries that see them alone."""
-    source = COMPUTED.replace("WHERE", where).replace("SCALE", scale).replace("xT", f"x{element}")
+@pytest.mark.parametrize("where", computed.WHERE)
+@pytest.mark.parametrize("few", [None, 13])
+def test_computed(kernels, seed, element, scale, where, few):
+    """What cascades compute in 16 bits is multiplied in 16 bits, in a phase of its own or
+    in the loads."""
+    source = computed.text(element, scale, where, few)
     kernel = kernels.compile_device(source, "computed")
-    assert "mma.sync" in kernel.path.read_text()
-    rng = np.random.default_rng([seed, 6])
-    for tokens in (37, 1, 150):
-        shapes = [(2, 2, tokens, 32), (2, 1, tokens, 32), (2, 1, tokens, 16)]
-        q, k, v = (rng.standard_normal(shape).astype(DTYPES[element]) for shape in shapes)
-        v[0, 0, tokens // 2, 3] = np.inf
-        tables = [rng.standard_normal((tokens, 32)).astype(np.float32) for _ in range(2)]
-        gate = rng.uniform(0.5, 2, (2, tokens)).astype(np.float32)
-        order = rng.permutation(tokens).astype(np.int32)
-        out = np.full((2, 2, tokens, 16), np.nan, DTYPES[element])
-        lse = np.full((2, 2, tokens), np.nan, np.float32)
-        Counter.executions += 1
-        kernel.run([q, k, v, *tables, gate, order, out, lse])
-
-        def rotate(x, table):
-            x, table = x.astype(np.float64), table.astype(np.float64)
-            turned = x * table - np.roll(x, -16, -1) * np.roll(table, -16, -1)
-            return turned.astype(DTYPES[element]).astype(np.float64)
-
-        scores = rotate(q, tables[0]) @ rotate(k, tables[1]).swapaxes(-1, -2) * float(scale)
-        live = COMPUTED_WHERE[where](*np.ogrid[:tokens, :tokens])
-        scores = np.where(live, scores, -np.inf)
-        top = scores.max(-1, keepdims=True)
-        weights = np.exp(scores - top)
-        total = weights.sum(-1, keepdims=True)
-        values = (v.astype(np.float64) * gate[:, None, :, None]).astype(DTYPES[element])
-        values = values.astype(np.float64)
-        seen = np.where(np.isfinite(values), values, 0)
-        expected = weights / total @ seen
-        infinite = (weights > 0).astype(float) @ np.isinf(values) > 0
-        # A weight that is 0 in 16 bits gives NaN.
-        assert (~np.isfinite(out.astype(np.float64)) == infinite).all()
-        eps = float(ml_dtypes.finfo(DTYPES[element]).eps)
-        error = np.where(infinite, 0, out.astype(np.float64) - expected)
-        assert np.abs(error).max() <= 4 * eps * np.abs(seen).max()
-        assert np.abs(lse - (top + np.log(total))[..., 0]).max() <= 8 * eps
+    ptx = kernel.path.read_text()
+    # A kernel for each phase: of three operands, or of runs of keys and their merge.
+    checks = 2 * ("order" in where)
+    assert "mma.sync" in ptx and ptx.count(".entry") - checks == (2 if few else 4)
+    for keys in (37, 1, 150):
+        computed.check(kernel, element, scale, where, few, keys, seed)
 
 
 @pytest.mark.parametrize("scale", ["1.0e-9", "1.0", "1.0e+5"])
