@@ -66,8 +66,10 @@ def MergeCascades : Pass<"attn-merge-cascades", "::mlir::func::FuncOp"> {
     `tensor.expand_shape` or `tensor.collapse_shape` that splits or joins one
     dimension in between, as attention does with its heads, is handled by
     splitting the rank of the other cascade. Cascades stay apart where one has a
-    space that would restrict the other, and where a contraction would be
-    repeated for every tile.
+    space that would restrict the other, where a contraction would be repeated for
+    every tile, and where the reader multiplies a result of 16 bits for more than
+    16 queries: matrix units take it from a tensor, and computed in the loads it
+    would be a tile in the compute type, again for every tile of queries.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
