@@ -77,7 +77,7 @@ static bool foldFactor(EinsumOp einsum) {
     auto type = cast<RankedTensorType>(access.tensor.getType());
     // What the cascade computes keeps its type, as the factor is exact: a
     // target that rounds to it may do so before it multiplies.
-    Type element = producer && isa<EinsumOp>(producer)
+    Type element = isa_and_nonnull<EinsumOp>(producer)
                        ? type.getElementType()
                        : contraction.getMapResult().getType();
     auto scaled = EinsumOp::create(
