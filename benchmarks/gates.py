@@ -5,12 +5,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------===//
-"""Compares gated and mixed f32 kernels with the same kernels without.
+"""Compares gated and mixed kernels with the same kernels without.
 
 One thread, pinned; the kernels take turns, and medians are compared. A gate that
 is broadcast over queries or keys may cost 5 %, a mix 10 % more than its branches.
 
-    .venv/bin/python benchmarks/gates.py [--rounds N] [--tokens N]
+    .venv/bin/python benchmarks/gates.py [--rounds N] [--tokens N] [--dtype bf16]
 """
 
 import argparse
@@ -21,6 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 from floor import BIN, seconds
 
@@ -28,11 +29,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python"))
 from attn.kernel import Kernel
 
 HEADS, FEATURES = 4, 64
-TENSOR = f"tensor<?x{HEADS}x?x{FEATURES}xf32>"
+DTYPES = {"f32": np.float32, "bf16": ml_dtypes.bfloat16}
 SIZES = {"b": "?", "h": str(HEADS), "k": str(HEADS), "e": str(FEATURES), "f": str(FEATURES)}
 # What gates multiply, the activation, their ranks, and the end of the clause.
 GATES = [
+    ("query", "sigmoid", "bhm", ""),
     ("query", "sigmoid", "bhme", ""),
+    ("key", "sigmoid", "bhn", ""),
     ("key", "sigmoid", "bkne", ""),
     ("value", "sigmoid", "bkn", ""),
     ("value", "sigmoid", "bknf", ""),
@@ -47,32 +50,39 @@ GATES = [
 ]
 
 
-def tensor_type(ranks):
-    return f"tensor<{''.join(SIZES.get(rank, '?') + 'x' for rank in ranks)}f32>"
+class Writer:
+    """Compiles operators on tensors of one type."""
 
+    def __init__(self, folder, dtype):
+        self.folder, self.dtype = folder, dtype
+        self.tensor = self.type("bhme")
 
-def compile_kernel(folder, number, arguments, lines, result):
-    source = folder / f"kernel{number}.mlir"
-    listed = ", ".join([f"%q: {TENSOR}", f"%k: {TENSOR}", f"%v: {TENSOR}", *arguments])
-    body = "\n".join(f"  {line}" for line in lines)
-    source.write_text(
-        f"func.func @attention({listed}) -> {TENSOR} {{\n{body}\n  return {result} : {TENSOR}\n}}\n"
-    )
-    library = source.with_suffix(".so")
-    command = [BIN / "attn-compile", source, "-o", library, "--form=fused"]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    return Kernel(str(library), "attention")
+    def type(self, ranks):
+        return f"tensor<{''.join(SIZES.get(rank, '?') + 'x' for rank in ranks)}{self.dtype}>"
 
+    def compile(self, number, arguments, lines, result):
+        source = self.folder / f"kernel{number}.mlir"
+        listed = ", ".join([f"%{name}: {self.tensor}" for name in "qkv"] + arguments)
+        body = "\n".join(f"  {line}" for line in lines)
+        source.write_text(
+            f"func.func @attention({listed}) -> {self.tensor} {{\n{body}\n"
+            f"  return {result} : {self.tensor}\n}}\n"
+        )
+        library = source.with_suffix(".so")
+        command = [BIN / "attn-compile", source, "-o", library, "--form=fused"]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        return Kernel(str(library), "attention")
 
-def attention(name, clauses):
-    types = f"({TENSOR}, {TENSOR}, {TENSOR}) -> {TENSOR}"
-    return f"%{name} = attn.attention(%q, %k, %v) {clauses} : {types}"
+    def attention(self, name, clauses):
+        types = f"({', '.join([self.tensor] * 3)}) -> {self.tensor}"
+        return f"%{name} = attn.attention(%q, %k, %v) {clauses} : {types}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=9, help="alternating rounds (default 9)")
     parser.add_argument("--tokens", type=int, default=2048, help="queries and keys (default 2048)")
+    parser.add_argument("--dtype", choices=DTYPES, default="f32", help="of all tensors")
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     rng = np.random.default_rng(0)
@@ -80,7 +90,8 @@ def main():
     sizes |= {"m": options.tokens, "n": options.tokens}
 
     def array(ranks):
-        return rng.random(tuple(sizes[rank] for rank in ranks), np.float32) + np.float32(0.5)
+        drawn = rng.random(tuple(sizes[rank] for rank in ranks), np.float32) + np.float32(0.5)
+        return drawn.astype(DTYPES[options.dtype])
 
     qkv, out = [array(ranks) for ranks in ("bhme", "bkne", "bknf")], array("bhmf")
 
@@ -93,14 +104,14 @@ def main():
 
     failed = False
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        plain = compile_kernel(folder, 0, [], [attention("o", "")], "%o")
+        writer = Writer(Path(name), options.dtype)
+        plain = writer.compile(0, [], [writer.attention("o", "")], "%o")
         print("| gate | ms | without | ratio | |\n|---|---|---|---|---|")
         for number, (place, activation, ranks, end) in enumerate(GATES):
-            kind = tensor_type(ranks)
+            kind = writer.type(ranks)
             gate = f"gate {place} {activation}(%g[{', '.join(ranks)}] : {kind}){end}"
-            kernel = compile_kernel(
-                folder, number + 1, [f"%g: {kind}"], [attention("o", gate)], "%o"
+            kernel = writer.compile(
+                number + 1, [f"%g: {kind}"], [writer.attention("o", gate)], "%o"
             )
             base, gated = compare([(plain, []), (kernel, [array(ranks)])])
             dense = "m" in ranks and "n" in ranks
@@ -120,19 +131,20 @@ def main():
         ]
         for number, wheres in enumerate(mixes):
             clauses = [
-                f"where {where} gate output sigmoid(%g{i}[h] : tensor<{HEADS}xf32>)"
+                f"where {where} gate output sigmoid(%g{i}[h] : {writer.type('h')})"
                 for i, where in enumerate(wheres)
             ]
-            arguments = [f"%g{i}: tensor<{HEADS}xf32>" for i in range(2)]
+            arguments = [f"%g{i}: {writer.type('h')}" for i in range(2)]
             branches = [
-                compile_kernel(
-                    folder, f"b{number}{i}", arguments[i : i + 1], [attention("o", clause)], "%o"
+                writer.compile(
+                    f"b{number}{i}", arguments[i : i + 1], [writer.attention("o", clause)], "%o"
                 )
                 for i, clause in enumerate(clauses)
             ]
-            lines = [attention(f"o{i}", clause) for i, clause in enumerate(clauses)]
-            lines.append(f"%o = attn.mix %o0, %o1 : ({TENSOR}, {TENSOR}) -> {TENSOR}")
-            mix = compile_kernel(folder, f"m{number}", arguments, lines, "%o")
+            lines = [writer.attention(f"o{i}", clause) for i, clause in enumerate(clauses)]
+            types = f"({writer.tensor}, {writer.tensor}) -> {writer.tensor}"
+            lines.append(f"%o = attn.mix %o0, %o1 : {types}")
+            mix = writer.compile(f"m{number}", arguments, lines, "%o")
             gates = [array("h"), array("h")]
             first, second, mixed = compare(
                 [(branches[0], gates[:1]), (branches[1], gates[1:]), (mix, gates)]

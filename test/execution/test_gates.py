@@ -21,7 +21,12 @@ SPECS = {
         BASE, gates=(("query", "sigmoid", "bhme", False), ("query", "none", "h", False))
     ),
     "key": replace(BASE, gates=(("key", "tanh", "bkne", False), ("key", "exp", "n", False))),
-    "key_of_query_head": replace(BASE, gates=(("key", "silu", "bhn", False),)),
+    "key_of_query_head": replace(BASE, gates=(("key", "silu", "bhne", False),)),
+    "rows": replace(
+        BASE, softcap=9.0, bias="mn", sinks=True,
+        gates=(("query", "tanh", "hm", False), ("key", "silu", "bhn", False),
+               ("value", "softplus", "bhn", False), ("value", "none", "", False)),
+    ),
     "value": replace(
         BASE, gates=(("value", "softplus", "bknf", False), ("value", "none", "hf", False))
     ),
