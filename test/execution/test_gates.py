@@ -78,12 +78,17 @@ def test_gates(kernels, name):
         judge(case, run_guarded(kernel, case, "bhmd", ("end", "begin")[number % 2], number))
 
 
-def test_dead_gates_change_no_bit(kernels):
-    """A gate at a dead key, or of a dead row, never reaches a result."""
+@pytest.mark.parametrize("feature", ["", "e"])
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
+def test_dead_gates_change_no_bit(kernels, dtype, feature):
+    """A gate at a dead key, or of a dead row, never reaches a result, be it a factor of the
+    scores or of the operand."""
+    of_value = feature.replace("e", "f")
     spec = replace(
-        BASE, key_lengths=True, query_lengths=True,
-        gates=(("key", "none", "bkn", False), ("value", "tanh", "bkn", False),
-               ("weight", "sigmoid", "bhn", True), ("output", "sigmoid", "bhmf", False)),
+        BASE, dtype=dtype, key_lengths=True, query_lengths=True,
+        gates=(("key", "none", "bkn" + feature, False), ("value", "tanh", "bkn" + of_value, False),
+               ("weight", "sigmoid", "bhn", True), ("output", "sigmoid", "bhmf", False),
+               ("query", "none", "bhm" + feature, False)),
     )  # fmt: skip
     kernel = kernels.get(spec)
     case = operands(spec, 2, 65, 130, np.random.default_rng(8))
@@ -92,8 +97,9 @@ def test_dead_gates_change_no_bit(kernels):
     for bad in (np.nan, np.inf):
         for number in range(3):
             case.arrays[f"gate{number}"][0, :, 70:] = bad
-        case.arrays["gate3"][0, :, 60:] = bad
-        case.arrays["gate3"][1, :, 33:] = bad
+        for number in (3, 4):
+            case.arrays[f"gate{number}"][0, :, 60:] = bad
+            case.arrays[f"gate{number}"][1, :, 33:] = bad
         for got, expected in zip(run(kernel, case), clean, strict=True):
             assert got.tobytes() == expected.tobytes()
 
