@@ -54,6 +54,12 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
     bool readsLanes = false;
     getTileAccess(builder, loc, einsum.getAccess(index), readsLanes);
   }
+  // A matrix unit takes the keys of a step at once, from a copy of whole rows.
+  if (walksTokens() && keyUnit > 0) {
+    emitPrefetchListed(builder, loc, stepCount, einsum);
+    emit();
+    return;
+  }
   Value first = stepFirst, count = stepCount;
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   // As many as one row's register tile holds, where it has lanes of its own.
