@@ -28,6 +28,16 @@ StringAttr mlir::attn::getPlainRank(const EinsumAccess &access, unsigned dim) {
   return plain ? access.ranks[plain.getPosition()] : StringAttr();
 }
 
+Value mlir::attn::getOperandExtent(OpBuilder &builder, TileEinsumOp einsum,
+                                   StringAttr rank) {
+  for (const EinsumAccess &access : einsum.getAccesses())
+    for (unsigned dim = 0; dim < access.map.getNumResults(); ++dim)
+      if (getPlainRank(access, dim) == rank)
+        return builder.createOrFold<memref::DimOp>(einsum.getLoc(),
+                                                   access.tensor, dim);
+  return {};
+}
+
 bool mlir::attn::usesRank(const EinsumAccess &access, StringAttr rank) {
   auto *found = llvm::find(access.ranks, rank);
   return found != access.ranks.end() &&

@@ -33,6 +33,11 @@ Value getWholeBuffer(Value memref);
 /// The rank that dimension `dim` of an access is indexed by alone, or null.
 StringAttr getPlainRank(const EinsumAccess &access, unsigned dim);
 
+/// The extent of `rank`, that of a dimension that an operand of `einsum`
+/// indexes with it alone; null if there is none.
+Value getOperandExtent(OpBuilder &builder, TileEinsumOp einsum,
+                       StringAttr rank);
+
 bool usesRank(const EinsumAccess &access, StringAttr rank);
 
 /// What the map of `einsum` yields, without the constant that it is multiplied

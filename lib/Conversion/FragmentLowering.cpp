@@ -418,15 +418,6 @@ void FragmentLowering::lowerReduction() {
   }
 }
 
-/// The extent of `rank`, that of a dimension that an operand indexes with it.
-Value FragmentLowering::getExtent(OpBuilder &builder, StringAttr rank) {
-  for (const EinsumAccess &access : einsum.getAccesses())
-    for (unsigned dim = 0; dim < access.map.getNumResults(); ++dim)
-      if (getPlainRank(access, dim) == rank)
-        return builder.createOrFold<memref::DimOp>(loc, access.tensor, dim);
-  return {};
-}
-
 /// One number of the weights that the four threads of a row hold.
 Value FragmentLowering::shuffleWeight(OpBuilder &builder, Value weights,
                                       int64_t row, Value column) {
@@ -485,7 +476,7 @@ void FragmentLowering::lowerSum(std::optional<unsigned> weights) {
     firstDepth = getValueOrCreateConstantIndexOp(builder, loc, part.first);
     depths = getValueOrCreateConstantIndexOp(builder, loc, part.size);
   } else {
-    depths = getExtent(builder, depthRank);
+    depths = getOperandExtent(builder, einsum, depthRank);
   }
   auto loop = scf::ForOp::create(builder, loc, constant(builder, loc, 0),
                                  depths, constant(builder, loc, 1));

@@ -101,7 +101,6 @@ private:
   void lowerStore();
   void storeColumns(OpBuilder builder, int64_t row);
   void lowerReduction();
-  Value getExtent(OpBuilder &builder, StringAttr rank);
   Value shuffleWeight(OpBuilder &builder, Value weights, int64_t row,
                       Value column);
   void lowerSum(std::optional<unsigned> weights);

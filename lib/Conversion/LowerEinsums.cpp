@@ -21,6 +21,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Contractions.h"
 #include "EinsumLowering.h"
 #include "attn/Analysis/CostModel.h"
 #include "attn/Conversion/FusedForm.h"
@@ -72,13 +73,7 @@ Value EinsumLowering::getExtent(OpBuilder &builder, StringAttr rank) {
   for (auto [dim, name] : llvm::enumerate(outRanks))
     if (name == rank)
       return builder.createOrFold<memref::DimOp>(loc, einsum.getInit(), dim);
-  for (const EinsumAccess &access : einsum.getAccesses()) {
-    for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
-      if (auto plain = dyn_cast<AffineDimExpr>(expr);
-          plain && access.ranks[plain.getPosition()] == rank)
-        return builder.createOrFold<memref::DimOp>(loc, access.tensor, dim);
-  }
-  return {};
+  return getOperandExtent(builder, einsum, rank);
 }
 
 void EinsumLowering::run() {

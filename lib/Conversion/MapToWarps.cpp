@@ -62,9 +62,7 @@ private:
   void placeRegisters(const WarpBuffer &buffer);
   void placeShared(const WarpBuffer &buffer);
   void placeOperand(const WarpBuffer &buffer);
-  void copyRows(const WarpBuffer &buffer, TileEinsumOp writer, int64_t shift);
-  void computeRows(const WarpBuffer &buffer, TileEinsumOp writer,
-                   int64_t shift);
+  void createRows(const WarpBuffer &buffer, TileEinsumOp writer, int64_t shift);
   void clearRest(TileEinsumOp writer);
   void roundWeights();
   Value createWeights(Operation *place, Value left, StringAttr depth,
@@ -203,9 +201,10 @@ void WarpMapper::clearRest(TileEinsumOp writer) {
       });
 }
 
-/// Rows that all threads of the block compute, without their factor.
-void WarpMapper::computeRows(const WarpBuffer &buffer, TileEinsumOp writer,
-                             int64_t shift) {
+/// The rows that `writer` computed with a factor, without it and by rows: a
+/// copy that the block waits for, or a map whose points all its threads share.
+void WarpMapper::createRows(const WarpBuffer &buffer, TileEinsumOp writer,
+                            int64_t shift) {
   OpBuilder builder(writer);
   Location loc = writer.getLoc();
   SmallVector<StringAttr> ranks = writer.getOutputRanks();
@@ -214,42 +213,30 @@ void WarpMapper::computeRows(const WarpBuffer &buffer, TileEinsumOp writer,
       writer.getClampedRanks().getAsRange<StringAttr>());
   Value rows = createOperand(builder, loc, shift, buffer.type.getDimSize(1),
                              buffer.type.getDimSize(0), buffer.element);
-  gpu::BarrierOp::create(builder, loc);
-  auto computed = TileEinsumOp::create(
-      builder, loc, rows, ranks, writer.getAccesses(), std::nullopt,
+  SmallVector<EinsumAccess> accesses;
+  for (unsigned index = 0; index < writer.getInputs().size(); ++index)
+    accesses.push_back(writer.getAccess(index));
+  if (buffer.isComputed)
+    gpu::BarrierOp::create(builder, loc);
+  auto einsum = TileEinsumOp::create(
+      builder, loc, rows, ranks, accesses, std::nullopt,
       /*accumulate=*/false, clamped,
       [&](OpBuilder &map, Location, ValueRange args) {
         IRMapping mapping;
         mapping.map(writer.getMap()->getArguments(), args);
-        Value rows = splitFactor(writer).first, result = writer.getMapResult();
+        Value plain = splitFactor(writer).first, result = writer.getMapResult();
         for (Operation &op : writer.getMap()->without_terminator())
-          if (rows == result || &op != result.getDefiningOp())
+          if (plain == result || &op != result.getDefiningOp())
             map.clone(op, mapping);
-        return mapping.lookupOrDefault(rows);
+        return mapping.lookupOrDefault(plain);
       });
-  SmallVector<Attribute> names(ranks.begin(), ranks.end());
-  computed->setAttr(kThreadRanksAttrName, builder.getArrayAttr(names));
-  gpu::BarrierOp::create(builder, loc);
-  writer.erase();
-}
-
-/// The rows as they lie in their tensor; `writer` computed them with a factor.
-void WarpMapper::copyRows(const WarpBuffer &buffer, TileEinsumOp writer,
-                          int64_t shift) {
-  OpBuilder builder(writer);
-  Location loc = writer.getLoc();
-  SmallVector<StringAttr> ranks = writer.getOutputRanks();
-  SmallVector<StringAttr> clamped;
-  for (auto rank : writer.getClampedRanks().getAsRange<StringAttr>())
-    clamped.push_back(rank);
-  Value rows = createOperand(builder, loc, shift, buffer.type.getDimSize(1),
-                             buffer.type.getDimSize(0), buffer.element);
-  auto copy = TileEinsumOp::create(
-      builder, loc, rows, {ranks[1], ranks[0]}, writer.getAccess(0),
-      std::nullopt, /*accumulate=*/false, clamped,
-      [](OpBuilder &, Location, ValueRange args) { return args[0]; });
-  copy->setAttr(kAsyncAttrName, builder.getUnitAttr());
-  NVVM::CpAsyncWaitGroupOp::create(builder, loc, 0);
+  if (buffer.isComputed) {
+    SmallVector<Attribute> names(ranks.begin(), ranks.end());
+    einsum->setAttr(kThreadRanksAttrName, builder.getArrayAttr(names));
+  } else {
+    einsum->setAttr(kAsyncAttrName, builder.getUnitAttr());
+    NVVM::CpAsyncWaitGroupOp::create(builder, loc, 0);
+  }
   gpu::BarrierOp::create(builder, loc);
   writer.erase();
 }
@@ -281,11 +268,7 @@ void WarpMapper::multiplyRows(const WarpBuffer &buffer, TileEinsumOp product,
 }
 
 void WarpMapper::placeOperand(const WarpBuffer &buffer) {
-  TileEinsumOp writer = buffer.writers.front();
-  if (buffer.isComputed)
-    computeRows(buffer, writer, bytes);
-  else
-    copyRows(buffer, writer, bytes);
+  createRows(buffer, buffer.writers.front(), bytes);
   for (TileEinsumOp product : buffer.readers)
     multiplyRows(buffer, product, bytes);
   for (memref::ViewOp view : buffer.views)

@@ -69,17 +69,15 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
   SmallVector<TileEinsumOp> readers, writers;
   auto addAccess = [&](TileEinsumOp einsum, const EinsumAccess &access,
                        bool isRow) -> LogicalResult {
-    auto found = TileLayout::Shared;
+    // The dimensions beside that of the lanes, which a row has lost.
+    std::optional<unsigned> columns;
+    unsigned rank = access.map.getNumResults();
     if (isRow) {
-      unsigned rank = access.map.getNumResults();
       if (rank > 1 || (rank == 1 && !getPlainRank(access, 0)) ||
           access.tensor == einsum.getInit())
         return emit(einsum) << "a buffer is read across its lanes";
-      found = rank == 1    ? TileLayout::Accumulator
-              : isIntegers ? TileLayout::Shared
-                           : TileLayout::RowVector;
+      columns = rank;
     } else if (usesRank(access, lane)) {
-      unsigned rank = access.map.getNumResults();
       bool isTile = rank <= 2 && getPlainRank(access, rank - 1) == lane;
       if (isTile && rank == 2) {
         StringAttr other = getPlainRank(access, 0);
@@ -87,10 +85,11 @@ LogicalResult WarpLayouts::addView(memref::ViewOp view) {
       }
       if (!isTile)
         return emit(einsum) << "a tile over the lanes is not [column, lane]";
-      found = rank == 2    ? TileLayout::Accumulator
-              : isIntegers ? TileLayout::Shared
-                           : TileLayout::RowVector;
+      columns = rank - 1;
     }
+    TileLayout found = columns == 1u            ? TileLayout::Accumulator
+                       : columns && !isIntegers ? TileLayout::RowVector
+                                                : TileLayout::Shared;
     if (layout && *layout != found)
       return emit(einsum) << "a buffer is read across its lanes";
     layout = found;
@@ -177,6 +176,14 @@ static Type getRoundedType(TileEinsumOp einsum) {
   return type && isMatrixElement(type.getValue()) ? type.getValue() : Type();
 }
 
+/// The type of the tensor that `writer` copies as it is, or null.
+Type WarpLayouts::getCopiedType(TileEinsumOp writer) {
+  std::optional<FloatAttr> factor = getCopyFactor(writer);
+  return factor && !*factor && !find(writer.getInputs().front())
+             ? getElementTypeOrSelf(writer.getInputs().front().getType())
+             : Type();
+}
+
 /// Whether a map makes the rows of `buffer`, of what all threads see.
 bool WarpLayouts::isComputedRows(const WarpBuffer &buffer) {
   TileEinsumOp writer = buffer.writers.front();
@@ -228,17 +235,13 @@ void WarpLayouts::findCopies() {
     if (buffer.layout != TileLayout::Shared || buffer.element ||
         buffer.isLoaded || buffer.type.getRank() != 2)
       continue;
-    Type element;
-    bool isCopy = llvm::all_of(buffer.writers, [&](TileEinsumOp writer) {
-      std::optional<FloatAttr> factor = getCopyFactor(writer);
-      if (!factor || *factor || find(writer.getInputs().front()))
-        return false;
-      Type from = getElementTypeOrSelf(writer.getInputs().front().getType());
-      if (!element)
-        element = from;
-      return from == element;
-    });
-    if (isCopy && element && isMatrixElement(element))
+    if (buffer.writers.empty())
+      continue;
+    Type element = getCopiedType(buffer.writers.front());
+    if (element && isMatrixElement(element) &&
+        llvm::all_of(buffer.writers, [&](TileEinsumOp writer) {
+          return getCopiedType(writer) == element;
+        }))
       buffer.element = element;
   }
 }
@@ -315,15 +318,12 @@ LogicalResult WarpLayouts::findMatrix(TileEinsumOp einsum,
     // Zeros stand for a tensor without elements.
     if (writer.getInputs().empty() && !writer.getReduction())
       continue;
-    std::optional<FloatAttr> factor = getCopyFactor(writer);
-    bool isCopy = factor && !*factor && !find(writer.getInputs().front());
-    Type from = isCopy
-                    ? getElementTypeOrSelf(writer.getInputs().front().getType())
-                    : getRoundedType(writer);
+    Type copied = getCopiedType(writer);
+    Type from = copied ? copied : getRoundedType(writer);
     if (!from || !isMatrixElement(from) || (element && element != from))
       return emit(writer) << "an operand of a product of matrices is computed, "
                              "and would be rounded to 16 bits";
-    if (!isCopy) {
+    if (!copied) {
       FailureOr<TilePart> part = TilePart::get(writer.getInit());
       if (failed(part) || getConstantIntValue(part->first) != 0)
         return emit(writer)

@@ -32,9 +32,8 @@ enum class TileLayout {
   RowVector,
   /// [column, lane]: in registers, as matrix products leave their sums.
   Accumulator,
-  /// [column, lane], a copy of rows of a tensor, or what a map makes of them:
-  /// in
-  /// shared memory, in the tensor's type, [lane, column].
+  /// [column, lane], rows of a tensor, copied or made by a map: in shared
+  /// memory, in the tensor's type, [lane, column].
   Operand,
 };
 
@@ -93,6 +92,7 @@ private:
   LogicalResult addView(memref::ViewOp view);
   void findOperands();
   void findCopies();
+  Type getCopiedType(TileEinsumOp writer);
   bool isComputedRows(const WarpBuffer &buffer);
   LogicalResult findMatrices();
   LogicalResult findMatrix(TileEinsumOp einsum, const Contraction &product);

@@ -448,21 +448,22 @@ FailureOr<CascadeOp> AttentionExpander::run() {
   Value score = writer.einsum(compute, scoreRanks, {queryAccess, keyAccess},
                               mulBody, ReductionKind::Add, {"e"});
   setName(score, "S");
-  // Behind scales, which are factors, too, and may move to the query.
+  auto modify = [&](unsigned begin, unsigned end) {
+    for (unsigned index = begin; index < end; ++index) {
+      Value modified = applyModifier(index, score);
+      if (modified != score)
+        setName(modified, "S");
+      score = modified;
+    }
+  };
+  // Scales are factors, too, and may move to the query: gates stand behind.
   ArrayRef<Attribute> modifiers = op.getScore().getValue();
-  const Attribute *firstMap =
-      llvm::find_if_not(modifiers, llvm::IsaPred<ScaleAttr>);
-  for (unsigned index = 0, end = modifiers.size(); index <= end; ++index) {
-    if (index == firstMap - modifiers.begin())
-      for (GatePlace place : {GatePlace::Query, GatePlace::Key})
-        score = applyRowGates(place, score, "S");
-    if (index == end)
-      break;
-    Value modified = applyModifier(index, score);
-    if (modified != score)
-      setName(modified, "S");
-    score = modified;
-  }
+  unsigned scales = llvm::find_if_not(modifiers, llvm::IsaPred<ScaleAttr>) -
+                    modifiers.begin();
+  modify(0, scales);
+  for (GatePlace place : {GatePlace::Query, GatePlace::Key})
+    score = applyRowGates(place, score, "S");
+  modify(scales, modifiers.size());
 
   score = applyGates(GatePlace::Score, writer.access(score, scoreRanks), "S")
               .tensor;

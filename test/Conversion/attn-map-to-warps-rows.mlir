@@ -105,3 +105,26 @@ func.func @computed_worker() -> i64 {
   %bytes = arith.constant 8192 : i64
   return %bytes : i64
 }
+
+// -----
+
+// A map of rows that tokens find reads the table for their places alone.
+// CHECK-LABEL: func.func @computed_tokens_run0
+// CHECK: attn.tile_einsum [m,e] = mul(%{{.*}}[%[[T:.*]][m],e], %{{.*}}[m]) outs(%{{.*}}) {attn.thread_ranks = ["m", "e"]}
+func.func @computed_tokens_run0(%q: memref<?x16xbf16>, %g: memref<16xf32>, %k: memref<8x16xbf16>, %t: memref<16xi32>, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c4096 = arith.constant 4096 : index
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [e,m] = mul(%q[%t[m],e], %g[m]) outs(%packed) {attn.element = bf16} : (memref<?x16xbf16>, memref<16xf32>, memref<16xi32>) -> memref<16x16xf32>
+  %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  %s = memref.view %w[%c4096][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
+  return
+}
+func.func @computed_tokens_worker() -> i64 {
+  %bytes = arith.constant 8192 : i64
+  return %bytes : i64
+}

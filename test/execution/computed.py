@@ -12,6 +12,18 @@ import numpy as np
 from operators import DTYPES
 from runner import Counter
 
+_ROTATION = """
+  %NAMEr = attn.cascade (%X = %NAME, %C = %cNAME) : (tensor<HEADSx32xT>, tensor<TOKENSx32xf32>) -> tensor<HEADSx32xT> {
+    %r = attn.einsum [b,h,m,e] = map(%X[b,h,m,e], %X[b,h,m,(e+16) mod 32], %C[m,e], %C[m,(e+16) mod 32]) {
+    ^bb0(%x: f32, %y: f32, %c: f32, %s: f32):
+      %xc = arith.mulf %x, %c : f32
+      %ys = arith.mulf %y, %s : f32
+      %z = arith.subf %xc, %ys : f32
+      attn.yield %z : f32
+    } : (tensor<HEADSx32xT>, tensor<HEADSx32xT>, tensor<TOKENSx32xf32>, tensor<TOKENSx32xf32>) -> tensor<HEADSx32xT>
+    attn.yield %r : tensor<HEADSx32xT>
+  }
+"""  # noqa: E501
 # Queries and keys are rotated by tables of their tokens, values are weighed: tensors of
 # the operator's type in front of it, or, for M queries of which there are few, in its
 # loads. WHERE is its sparsity and order, SCALE its scale.
@@ -20,26 +32,7 @@ func.func @attention(%q: tensor<2x2xMx32xT>, %k: tensor<2x1x?x32xT>, %v: tensor<
                      %cq: tensor<Mx32xf32>, %ck: tensor<?x32xf32>, %g: tensor<2x?xf32>,
                      %order: tensor<?xi32>)
     -> (tensor<2x2xMx16xT>, tensor<2x2xMxf32>) {
-  %qr = attn.cascade (%X = %q, %C = %cq) : (tensor<2x2xMx32xT>, tensor<Mx32xf32>) -> tensor<2x2xMx32xT> {
-    %r = attn.einsum [b,h,m,e] = map(%X[b,h,m,e], %X[b,h,m,(e+16) mod 32], %C[m,e], %C[m,(e+16) mod 32]) {
-    ^bb0(%x: f32, %y: f32, %c: f32, %s: f32):
-      %xc = arith.mulf %x, %c : f32
-      %ys = arith.mulf %y, %s : f32
-      %z = arith.subf %xc, %ys : f32
-      attn.yield %z : f32
-    } : (tensor<2x2xMx32xT>, tensor<2x2xMx32xT>, tensor<Mx32xf32>, tensor<Mx32xf32>) -> tensor<2x2xMx32xT>
-    attn.yield %r : tensor<2x2xMx32xT>
-  }
-  %kr = attn.cascade (%X = %k, %C = %ck) : (tensor<2x1x?x32xT>, tensor<?x32xf32>) -> tensor<2x1x?x32xT> {
-    %r = attn.einsum [b,h,m,e] = map(%X[b,h,m,e], %X[b,h,m,(e+16) mod 32], %C[m,e], %C[m,(e+16) mod 32]) {
-    ^bb0(%x: f32, %y: f32, %c: f32, %s: f32):
-      %xc = arith.mulf %x, %c : f32
-      %ys = arith.mulf %y, %s : f32
-      %z = arith.subf %xc, %ys : f32
-      attn.yield %z : f32
-    } : (tensor<2x1x?x32xT>, tensor<2x1x?x32xT>, tensor<?x32xf32>, tensor<?x32xf32>) -> tensor<2x1x?x32xT>
-    attn.yield %r : tensor<2x1x?x32xT>
-  }
+ROTATIONS
   %vr = attn.cascade (%X = %v, %G = %g) : (tensor<2x1x?x16xT>, tensor<2x?xf32>) -> tensor<2x1x?x16xT> {
     %r = attn.einsum [b,h,n,f] = mul(%X[b,h,n,f], %G[b,n])
         : (tensor<2x1x?x16xT>, tensor<2x?xf32>) -> tensor<2x1x?x16xT>
@@ -64,7 +57,13 @@ def text(element: str, scale: str, where: str, few: int | None) -> str:
     if few:
         # The order is that of the keys, of which there are more.
         where = where.replace("permute(", "permute key(")
-    source = _TEXT.replace("WHERE", where).replace("SCALE", scale).replace("xT", f"x{element}")
+    rotations = "".join(
+        _ROTATION.replace("NAME", name).replace("HEADS", heads).replace("TOKENS", tokens)
+        for name, heads, tokens in [("q", "2x2xM", "M"), ("k", "2x1x?", "?")]
+    )
+    source = _TEXT.replace("ROTATIONS", rotations)
+    source = source.replace("WHERE", where).replace("SCALE", scale)
+    source = source.replace("xT", f"x{element}")
     return source.replace("xM", f"x{few or '?'}").replace("<M", f"<{few or '?'}")
 
 
