@@ -34,6 +34,8 @@ SKIP_REASONS = {
     "gpu": "no GPU",
     "avx512": "no AVX-512 CPU",
     "avx512bf16": "no AVX-512 BF16 CPU",
+    "amx": "no AMX CPU",
+    "driver": "this machine has a driver",
 }
 LIT_MISSING_FEATURES = "Missing required feature(s): "
 
