@@ -57,6 +57,16 @@ attn::getPlainRanks(const EinsumAccess &access) {
   return ranks;
 }
 
+std::pair<AffineExpr, int64_t> attn::getQuotient(AffineExpr expr) {
+  auto quotient = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!quotient || quotient.getKind() != AffineExprKind::FloorDiv)
+    return {expr, 1};
+  auto divisor = dyn_cast<AffineConstantExpr>(quotient.getRHS());
+  if (!divisor || divisor.getValue() < 1)
+    return {expr, 1};
+  return {quotient.getLHS(), divisor.getValue()};
+}
+
 int64_t attn::multiplyExtents(int64_t a, int64_t b) {
   constexpr int64_t kMost = int64_t(1) << 58;
   return b != 0 && a > kMost / b ? kMost : a * b;

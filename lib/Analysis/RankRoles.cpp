@@ -89,6 +89,11 @@ SmallVector<StringAttr> CascadeRanks::getCommonRanks(CascadeOp cascade) const {
   for (IterateOp loop : loops)
     for (Value carried : loop.getYielded())
       intersect(carried);
+  // What is reduced over the stream will be carried.
+  if (stream)
+    for (EinsumOp einsum : einsums)
+      if (llvm::is_contained(einsum.getReduced(), stream))
+        intersect(einsum.getResult());
   return common.value_or(SmallVector<StringAttr>());
 }
 

@@ -67,7 +67,7 @@ CascadeTiler::findExtent(StringAttr rank) {
   using Kind = ExtentPlace::Kind;
   auto *found = extents.find(rank);
   if (found != extents.end() && !ShapedType::isDynamic(found->second))
-    return ExtentPlace{Kind::Number, found->second, 0};
+    return ExtentPlace{Kind::Number, found->second, /*dim=*/0};
   if (iterate && rank == iterate.getSplitRankAttr()) {
     std::optional<ExtentPlace> whole = findExtent(iterate.getParentAttr());
     if (whole)
@@ -75,22 +75,31 @@ CascadeTiler::findExtent(StringAttr rank) {
     return whole;
   }
 
-  // A dynamic extent is a dimension of some input, or of an output.
+  // A dynamic extent is a dimension of some input, or of an output; of those
+  // that quotients index the one of the least divisor and the first input.
   std::optional<ExtentPlace> place;
+  bool isStream = iterate && rank == iterate.getParentAttr();
   cascade.getBody().walk([&](EinsumOp einsum) {
     for (const EinsumAccess &access : einsum.getAccesses()) {
-      if (place || !isInput(access.tensor))
+      if (!isInput(access.tensor))
         continue;
       for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
-        auto plain = dyn_cast<AffineDimExpr>(expr);
-        bool isParent = iterate && rank == iterate.getParentAttr() && !plain &&
-                        classify(access, expr) == IndexRole::Stream;
-        if ((plain && access.ranks[plain.getPosition()] == rank) || isParent) {
-          auto input = cast<BlockArgument>(access.tensor);
-          place = ExtentPlace{Kind::Input, input.getArgNumber(),
-                              static_cast<int64_t>(dim)};
-          break;
-        }
+        auto [coordinate, scale] = getQuotient(expr);
+        AffineExpr whole =
+            isStream ? getOverTokens(access, coordinate) : coordinate;
+        auto plain = dyn_cast<AffineDimExpr>(whole);
+        // A point stands for the token where it took the place of one.
+        if (!plain ||
+            (whole == coordinate && access.ranks[plain.getPosition()] != rank))
+          continue;
+        ExtentPlace found{Kind::Input,
+                          cast<BlockArgument>(access.tensor).getArgNumber(),
+                          static_cast<int64_t>(dim), scale};
+        auto getOrder = [](const ExtentPlace &at) {
+          return std::tuple(at.scale, at.number, at.dim);
+        };
+        if (!place || getOrder(found) < getOrder(*place))
+          place = found;
       }
     }
   });
@@ -119,6 +128,10 @@ Value CascadeTiler::getExtent(OpBuilder &builder, Location loc,
                                        ? inputs[place->number]
                                        : outputs[place->number],
                                    place->dim);
+  if (place->scale != 1)
+    extent = arith::MulIOp::create(
+        builder, loc, extent,
+        arith::ConstantIndexOp::create(builder, loc, place->scale));
   if (place->partSize == 1)
     return extent;
   return arith::CeilDivUIOp::create(
@@ -159,16 +172,20 @@ TileBuffer CascadeTiler::allocate(OpBuilder &builder, Location loc,
   }
   if (isa<FloatType>(element))
     element = getComputeType(element);
-  auto type = MemRefType::get(shape, element);
+  buffer.memref = allocate(builder, loc, MemRefType::get(shape, element));
+  return buffer;
+}
+
+Value CascadeTiler::allocate(OpBuilder &builder, Location loc,
+                             MemRefType type) {
   int64_t bytes = llvm::divideCeil(
-      type.getNumElements() * element.getIntOrFloatBitWidth(), 8);
+      type.getNumElements() * type.getElementTypeBitWidth(), 8);
   Value offset = arith::ConstantIndexOp::create(builder, loc, workspaceBytes);
-  buffer.memref = memref::ViewOp::create(builder, loc, type, workspace, offset,
-                                         ValueRange{});
   ATTN_DEBUG("tile") << "scratch " << type << " at byte " << workspaceBytes
                      << "\n";
   workspaceBytes += llvm::alignTo(bytes, kAlignment);
-  return buffer;
+  return memref::ViewOp::create(builder, loc, type, workspace, offset,
+                                ValueRange{});
 }
 
 /// The part of a buffer that the points of this step fill.

@@ -25,7 +25,8 @@ enum class IndexRole {
   Lane,     ///< The lane rank: a slice of the tile's rows.
   Stream,   ///< The iterated rank: a slice of this step's points.
   Local,    ///< An expression over ranks that a tile holds whole.
-  Data      ///< Looked up in index tensors, anywhere in the dimension.
+  Data,     ///< Looked up in index tensors, anywhere in the dimension.
+  Computed  ///< Computed for each point of a step, anywhere in the dimension.
 };
 
 /// A tensor of the cascade while a tile is processed: a scratch buffer that
@@ -131,12 +132,13 @@ public:
 
 private:
   /// What says how far a rank runs: a number, or dimension `dim` of input or
-  /// output number `number`, cut into parts of `partSize` points.
+  /// output number `number`, whose elements stand for `scale` points each, cut
+  /// into parts of `partSize` points.
   struct ExtentPlace {
     enum class Kind { Number, Input, Output };
     Kind kind;
     int64_t number, dim;
-    int64_t partSize = 1;
+    int64_t scale = 1, partSize = 1;
   };
   std::optional<ExtentPlace> findExtent(StringAttr rank);
 
@@ -182,9 +184,11 @@ private:
                                     AffineExpr expr) const;
   std::optional<IndexRole> classifyData(const EinsumAccess &access,
                                         AffineExpr expr) const;
+  AffineExpr getOverTokens(const EinsumAccess &access, AffineExpr expr) const;
+  bool isComputed(const EinsumAccess &access, AffineExpr expr) const;
   /// What an operand is read along, its index tensors included.
   struct Reach {
-    bool lanes = false, stream = false, data = false;
+    bool lanes = false, stream = false, data = false, computed = false;
     /// Whether every index is a rank, or data.
     bool isPlain = true;
   };
@@ -207,6 +211,7 @@ private:
   // Buffers.
   TileBuffer allocate(OpBuilder &builder, Location loc,
                       ArrayRef<StringAttr> ranks, Type element);
+  Value allocate(OpBuilder &builder, Location loc, MemRefType type);
   Value sliceStep(OpBuilder &builder, Location loc, const TileBuffer &buffer);
   TileBuffer getResultBuffer(OpBuilder &builder, EinsumOp einsum);
   static SmallVector<StringAttr> getOutRanks(EinsumOp einsum,
@@ -233,6 +238,15 @@ private:
     TileBuffer buffer;
   };
   using StagedInputs = llvm::DenseMap<Value, std::vector<StagedCopy>>;
+  /// What a step has made of its reads: copies, and tables of the indices that
+  /// it computes, each by an access of one index.
+  struct StepReads {
+    StagedInputs copies, indices;
+    void clear() {
+      copies.clear();
+      indices.clear();
+    }
+  };
   bool isConvertedByLoads(const EinsumAccess &access) const;
   static const StagedCopy *findCopy(const StagedInputs &copies,
                                     const EinsumAccess &access);
@@ -246,6 +260,11 @@ private:
                     const EinsumAccess &access, AffineExpr expr,
                     SmallVectorImpl<StringAttr> &names,
                     SmallVectorImpl<DataIndex> &tables);
+  Value computeIndices(OpBuilder &builder, Location loc,
+                       const EinsumAccess &access, AffineExpr expr,
+                       Value extent);
+  Value selectZeros(OpBuilder &builder, Location loc, Value isEmpty,
+                    Value view);
   void packInputs(OpBuilder &builder, IterateOp op);
   Value cloneMap(OpBuilder &builder, EinsumOp einsum, ValueRange arguments,
                  std::optional<TypedAttr> maskWith,
@@ -508,7 +527,8 @@ private:
   IRMapping constants;
   llvm::DenseMap<Value, TileBuffer> buffers;
   /// Inputs of this step that were converted, and of this item packed.
-  StagedInputs staged, packed;
+  StepReads staged;
+  StagedInputs packed;
   /// Einsums that are emitted as part of the einsum they map to.
   llvm::DenseMap<Operation *, EinsumOp> absorbed;
   llvm::DenseMap<Operation *, Accumulation> accumulations;

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What becomes of each dimension of a tensor on a tile, and the checks before
-// anything is emitted: each refusal names the einsum and the reason.
+// The checks before anything is emitted: each refusal names the einsum and the
+// reason.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,137 +18,6 @@
 
 using namespace mlir;
 using namespace mlir::attn;
-
-//===----------------------------------------------------------------------===//
-// Classification
-//===----------------------------------------------------------------------===//
-
-bool CascadeTiler::isParallel(StringAttr rank) const {
-  return llvm::is_contained(parallel, rank);
-}
-
-bool CascadeTiler::isPoint(StringAttr rank) const {
-  return iterate && rank == const_cast<IterateOp &>(iterate).getPointAttr();
-}
-
-bool CascadeTiler::isInput(Value value) const {
-  auto argument = dyn_cast<BlockArgument>(value);
-  return argument && argument.getOwner() ==
-                         &const_cast<CascadeOp &>(cascade).getBody().front();
-}
-
-SmallVector<StringAttr> CascadeTiler::getTileRanks(Value tensor) const {
-  auto op = const_cast<IterateOp &>(iterate);
-  if (auto argument = dyn_cast<BlockArgument>(tensor))
-    tensor = op.getInits()[argument.getArgNumber()];
-  else if (tensor.getDefiningOp() == op)
-    tensor = op.getInits()[cast<OpResult>(tensor).getResultNumber()];
-  return tensor.getDefiningOp<EinsumOp>().getOutputRanks();
-}
-
-std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
-                                                AffineExpr expr) const {
-  SmallVector<StringAttr> used;
-  for (auto [position, rank] : llvm::enumerate(access.ranks))
-    if (expr.isFunctionOfDim(position))
-      used.push_back(rank);
-  bool plain = isa<AffineDimExpr>(expr);
-  bool hasExtent = false, hasData = false;
-  for (unsigned position = 0; position < access.extents.size(); ++position)
-    if (expr.isFunctionOfSymbol(position))
-      (access.getData(position) ? hasData : hasExtent) = true;
-  if (hasData)
-    return hasExtent ? std::nullopt : classifyData(access, expr);
-
-  if (hasExtent) {
-    // The one expression with an extent is n1*N0+n0.
-    if (!iterate || used.size() != 2)
-      return std::nullopt;
-    auto op = const_cast<IterateOp &>(iterate);
-    MLIRContext *context = op.getContext();
-    auto findDim = [&](StringAttr rank) -> AffineExpr {
-      for (auto [position, name] : llvm::enumerate(access.ranks))
-        if (name == rank)
-          return getAffineDimExpr(position, context);
-      return {};
-    };
-    AffineExpr step = findDim(op.getRankAttr());
-    AffineExpr point = findDim(op.getPointAttr());
-    for (auto [position, name] : llvm::enumerate(access.extents))
-      if (name == op.getPointAttr() && step && point &&
-          expr == step * getAffineSymbolExpr(position, context) + point)
-        return IndexRole::Stream;
-    return std::nullopt;
-  }
-  if (!used.empty() &&
-      llvm::all_of(used, [&](StringAttr rank) { return isParallel(rank); }))
-    return IndexRole::Parallel;
-  if (plain && used[0] == lane)
-    return IndexRole::Lane;
-  if (plain && isPoint(used[0]))
-    return IndexRole::Stream;
-  for (StringAttr rank : used) {
-    const auto *found = extents.find(rank);
-    if (isParallel(rank) || rank == lane || isPoint(rank) ||
-        found == extents.end() || ShapedType::isDynamic(found->second))
-      return std::nullopt;
-  }
-  return IndexRole::Local;
-}
-
-/// A tile looks data up in inputs, at ranks of which it knows the coordinates,
-/// and adds nothing to it but ranks that it holds whole.
-std::optional<IndexRole> CascadeTiler::classifyData(const EinsumAccess &access,
-                                                    AffineExpr expr) const {
-  if (!isInput(access.tensor))
-    return std::nullopt;
-  for (auto [position, rank] : llvm::enumerate(access.ranks))
-    if (expr.isFunctionOfDim(position) &&
-        classify(access, getAffineDimExpr(position, expr.getContext())) !=
-            IndexRole::Local)
-      return std::nullopt;
-  for (const DataIndex &data : access.getDataRead()) {
-    if (!isInput(data.tensor))
-      return std::nullopt;
-    EinsumAccess table(data.tensor, data.map, access.ranks, access.extents);
-    for (AffineExpr index : data.map.getResults()) {
-      std::optional<IndexRole> role = classify(table, index);
-      bool isKnown = role == IndexRole::Stream || isa<AffineDimExpr>(index);
-      if (!role || !isKnown || (role == IndexRole::Lane && isPermuted(lane)) ||
-          (role == IndexRole::Stream &&
-           isPermuted(const_cast<IterateOp &>(iterate).getParentAttr())))
-        return std::nullopt;
-    }
-  }
-  return IndexRole::Data;
-}
-
-CascadeTiler::Reach CascadeTiler::getReach(const EinsumAccess &access) const {
-  Reach reach;
-  auto visit = [&](const EinsumAccess &read) {
-    for (AffineExpr expr : read.map.getResults()) {
-      std::optional<IndexRole> role = classify(read, expr);
-      reach.lanes |= role == IndexRole::Lane;
-      reach.stream |= role == IndexRole::Stream;
-      reach.data |= role == IndexRole::Data;
-      reach.isPlain &= role != IndexRole::Local || isa<AffineDimExpr>(expr);
-    }
-  };
-  visit(access);
-  for (const DataIndex &data : access.getDataRead())
-    visit(EinsumAccess(data.tensor, data.map, access.ranks, access.extents));
-  return reach;
-}
-
-bool CascadeTiler::reducesPoints(EinsumOp einsum) const {
-  return llvm::any_of(einsum.getReduced(),
-                      [&](StringAttr rank) { return isPoint(rank); });
-}
-
-bool CascadeTiler::isInSpace(EinsumOp einsum) const {
-  return einsum.hasRank(lane) && iterate &&
-         einsum.hasRank(const_cast<IterateOp &>(iterate).getPointAttr());
-}
 
 /// Whether the nest can keep the result where an attribute wants it.
 LogicalResult CascadeTiler::checkResidency(EinsumOp einsum, ErrorFn emit) {
@@ -201,8 +70,9 @@ LogicalResult CascadeTiler::checkOperand(EinsumOp einsum, unsigned index,
              << " is data that a tile cannot look up; it can in inputs, at "
                 "ranks whose tokens lie in order, and may add ranks of known "
                 "extent to it";
-    // Data is kept in its dimension where it is looked up.
-    if (role != IndexRole::Data &&
+    // Data is kept in its dimension where it is looked up, and so is what a
+    // step computes.
+    if (role != IndexRole::Data && role != IndexRole::Computed &&
         getIndexBounds(einsum, index, position, extents) != IndexBounds::Within)
       return emit(einsum) << "operand #" << index << ": index #" << position
                           << " may leave its dimension";
@@ -272,9 +142,10 @@ LogicalResult CascadeTiler::checkEinsum(EinsumOp einsum, ErrorFn emit) {
     if (llvm::none_of(einsum.getAccesses(), [&](const EinsumAccess &access) {
           return llvm::any_of(access.map.getResults(), [&](AffineExpr expr) {
             auto dim = dyn_cast<AffineDimExpr>(expr);
+            std::optional<IndexRole> role = classify(access, expr);
             return (dim && access.ranks[dim.getPosition()] == rank) ||
                    (isPoint(rank) &&
-                    classify(access, expr) == IndexRole::Stream);
+                    (role == IndexRole::Stream || role == IndexRole::Computed));
           });
         }))
       return emit(einsum) << "reduces rank '" << rank.getValue()

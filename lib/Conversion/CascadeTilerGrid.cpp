@@ -110,13 +110,8 @@ Value GridEmitter::countIfWithin(Value count, Value token, Value extent) {
 /// A table of `entries` numbers in scratch.
 Value CascadeTiler::allocateTable(OpBuilder &builder, Location loc,
                                   int64_t entries) {
-  constexpr int64_t kLine = 64;
-  Type element = builder.getI32Type();
-  Value offset = arith::ConstantIndexOp::create(builder, loc, workspaceBytes);
-  workspaceBytes += llvm::alignTo(entries * 4, kLine);
-  return memref::ViewOp::create(builder, loc,
-                                MemRefType::get({entries}, element), workspace,
-                                offset, ValueRange{});
+  return allocate(builder, loc,
+                  MemRefType::get({entries}, builder.getI32Type()));
 }
 
 /// Whether every row of every tile sees all keys of its tile.

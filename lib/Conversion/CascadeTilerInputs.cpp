@@ -15,7 +15,7 @@
 #include "CascadeTiler.h"
 #include "IndexBuilder.h"
 #include "attn/Analysis/CascadeUtils.h"
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -40,8 +40,8 @@ CascadeTiler::findCopy(const StagedInputs &copies, const EinsumAccess &access) {
 /// rotation does, or null.
 const CascadeTiler::StagedCopy *
 CascadeTiler::findRows(const EinsumAccess &access) const {
-  auto known = staged.find(access.tensor);
-  if (known == staged.end())
+  auto known = staged.copies.find(access.tensor);
+  if (known == staged.copies.end())
     return nullptr;
   for (const StagedCopy &copy : known->second) {
     if (copy.access.ranks != access.ranks || copy.access.readsData())
@@ -196,6 +196,116 @@ AffineExpr CascadeTiler::lookUp(OpBuilder &builder, Location loc,
   return expr.replaceSymbols(symbols);
 }
 
+/// Where `expr` reads a dimension of `extent` elements for each point of this
+/// step, in a table in scratch: within the dimension, whatever it computes
+/// (CL-4, CL-10).
+Value CascadeTiler::computeIndices(OpBuilder &builder, Location loc,
+                                   const EinsumAccess &access, AffineExpr expr,
+                                   Value extent) {
+  EinsumAccess alone(access);
+  alone.map =
+      AffineMap::get(access.map.getNumDims(), access.map.getNumSymbols(), expr);
+  if (const StagedCopy *known = findCopy(staged.indices, alone))
+    return sliceStep(builder, loc, known->buffer);
+  StringAttr point = iterate.getPointAttr();
+  StringAttr stream = iterate.getParentAttr();
+  SmallVector<EinsumAccess> reads;
+  bool hasTokens = isPermuted(stream);
+  if (hasTokens)
+    reads.push_back(
+        EinsumAccess::get(getSlotTable(builder, loc, stream), point));
+  SmallVector<unsigned> symbols;
+  for (unsigned position = 0; position < access.extents.size(); ++position) {
+    const DataIndex *data = access.getData(position);
+    if (!data || !expr.isFunctionOfSymbol(position))
+      continue;
+    symbols.push_back(position);
+    bool readsLanes = false;
+    reads.push_back(getTileAccess(
+        builder, loc,
+        EinsumAccess(data->tensor, data->map, access.ranks, access.extents),
+        readsLanes));
+  }
+  Value first = toTensor(builder, loc, stepFirst, place.keyBase);
+  TileBuffer table = allocate(builder, loc, point, builder.getI64Type());
+  Value out = sliceStep(builder, loc, table);
+  TileEinsumOp::create(
+      builder, loc, out, point, reads, std::nullopt, /*accumulate=*/false, {},
+      [&](OpBuilder &map, Location, ValueRange args) -> Value {
+        IndexBuilder index{map, loc};
+        auto toIndex = [&](Value value) -> Value {
+          return arith::IndexCastOp::create(map, loc, map.getIndexType(),
+                                            value);
+        };
+        Value token =
+            hasTokens
+                ? toIndex(args[0])
+                : index.add(toTensor(map, loc,
+                                     IndexOp::create(map, loc,
+                                                     map.getIndexType(), point),
+                                     /*base=*/{}),
+                            first);
+        SmallVector<Value> dims(access.ranks.size(), token),
+            values(access.extents.size(), token);
+        for (auto [position, rank] : llvm::enumerate(access.ranks))
+          if (isParallel(rank))
+            dims[position] =
+                coordinates[llvm::find(parallel, rank) - parallel.begin()];
+        constexpr int64_t kMost = int64_t(1) << 40;
+        for (auto [position, value] :
+             llvm::zip_equal(symbols, args.drop_front(hasTokens)))
+          values[position] =
+              index.most(index.least(toIndex(value), index.constant(kMost)),
+                         index.constant(-kMost));
+        Value where = affine::expandAffineExpr(
+            map, loc, getOverTokens(access, expr), dims, values);
+        where = index.clamp(where, index.subtract(extent, index.constant(1)));
+        return arith::IndexCastOp::create(map, loc, map.getI64Type(), where);
+      });
+  staged.indices[access.tensor].push_back({alone, table});
+  return out;
+}
+
+/// `view` or, where its tensor `isEmpty`, zeros of that type (CL-10): one row
+/// in the place of all. Null where the layout of the type has none.
+Value CascadeTiler::selectZeros(OpBuilder &builder, Location loc, Value isEmpty,
+                                Value view) {
+  auto type = cast<MemRefType>(view.getType());
+  auto layout = dyn_cast<StridedLayoutAttr>(type.getLayout());
+  if (!layout || !ShapedType::isDynamic(layout.getOffset()) ||
+      layout.getStrides().empty())
+    return {};
+  IndexBuilder index{builder, loc};
+  SmallVector<OpFoldResult> sizes, strides;
+  int64_t width = 1;
+  for (auto [size, stride] :
+       llvm::zip_equal(type.getShape(), layout.getStrides())) {
+    bool isRow = stride == 1 && !ShapedType::isDynamic(size) && width == 1;
+    if (!isRow && !ShapedType::isDynamic(stride))
+      return {};
+    width = isRow ? size : width;
+    sizes.push_back(ShapedType::isDynamic(size)
+                        ? OpFoldResult(index.constant(1))
+                        : builder.getIndexAttr(size));
+    strides.push_back(isRow ? OpFoldResult(builder.getIndexAttr(1))
+                            : index.constant(0));
+  }
+  Type element = type.getElementType();
+  Value row = allocate(builder, loc, MemRefType::get({width}, element));
+  auto branch =
+      scf::IfOp::create(builder, loc, isEmpty, /*withElseRegion=*/false);
+  OpBuilder inBranch = branch.getThenBodyBuilder();
+  TileEinsumOp::create(
+      inBranch, loc, row, lane, ArrayRef<EinsumAccess>(), std::nullopt,
+      /*accumulate=*/false, {},
+      [&](OpBuilder &map, Location, ValueRange) -> Value {
+        return arith::ConstantOp::create(map, loc, map.getZeroAttr(element));
+      });
+  Value zeros = memref::ReinterpretCastOp::create(
+      builder, loc, type, row, OpFoldResult(index.constant(0)), sizes, strides);
+  return arith::SelectOp::create(builder, loc, isEmpty, zeros, view);
+}
+
 EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
                                          const EinsumAccess &access,
                                          bool &readsLanes) {
@@ -221,8 +331,9 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
   Reach reach = getReach(access);
   // What data reads is copied, once for the item or the step.
   const StagedCopy *copy = nullptr;
-  if (reach.data && (reach.lanes || stepCount))
-    copy = findCopy(reach.lanes ? packed : staged, access);
+  if ((reach.data && reach.lanes) ||
+      ((reach.data || reach.computed) && stepCount))
+    copy = findCopy(reach.lanes ? packed : staged.copies, access);
   if (copy)
     return EinsumAccess::get(sliceStep(builder, loc, copy->buffer),
                              copy->buffer.ranks);
@@ -297,6 +408,7 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
       continue;
     case IndexRole::Local:
     case IndexRole::Data:
+    case IndexRole::Computed:
       offsets.push_back(builder.getIndexAttr(0));
       sizes.push_back(memref::getMixedSize(builder, loc, input, dim));
       shape.push_back(type.getDimSize(dim));
@@ -305,7 +417,18 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
         exprs.push_back(expr);
         continue;
       }
-      exprs.push_back(lookUp(builder, loc, access, expr, names, tables));
+      if (role == IndexRole::Computed) {
+        exprs.push_back(getAffineSymbolExpr(names.size(), context));
+        names.push_back(builder.getStringAttr("%" + Twine(names.size())));
+        tables.push_back({names.back(),
+                          computeIndices(builder, loc, access, expr,
+                                         getValueOrCreateConstantIndexOp(
+                                             builder, loc, sizes.back())),
+                          AffineMap::get(access.ranks.size(), 0, getPoint())});
+        isStreamed = true;
+      } else {
+        exprs.push_back(lookUp(builder, loc, access, expr, names, tables));
+      }
       if (type.getDimSize(dim) <= 0) {
         IndexBuilder index{builder, loc};
         Value size =
@@ -333,6 +456,12 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
       shape, type, offsets, sizes, strides);
   Value view = memref::SubViewOp::create(builder, loc, viewType, input, offsets,
                                          sizes, strides);
+  // What is copied tests it there.
+  if (isEmpty && hasCaches && !reach.data)
+    if (Value other = selectZeros(builder, loc, isEmpty, view)) {
+      view = other;
+      isEmpty = {};
+    }
   EinsumAccess tile(
       view, AffineMap::get(access.ranks.size(), names.size(), exprs, context),
       access.ranks, names);
@@ -342,10 +471,12 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
                                table.map.getResults(), context);
     tile.data.push_back(table);
   }
-  if (reach.data) {
+  if (reach.data || isEmpty) {
     // Outside of the steps nothing else reads the copy.
     StagedInputs once;
-    StagedInputs &copies = reach.lanes ? packed : stepCount ? staged : once;
+    StagedInputs &copies = reach.lanes ? packed
+                           : stepCount ? staged.copies
+                                       : once;
     readsLanes = false;
     return stageInput(builder, loc, access, tile, copies, isEmpty);
   }
@@ -360,8 +491,8 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
                      (getComputeType(element) != element || isGathered) &&
                      !(tables.empty() && isConvertedByLoads(access));
   if (isPacked || isConverted) {
-    EinsumAccess copy =
-        stageInput(builder, loc, access, tile, isPacked ? packed : staged);
+    EinsumAccess copy = stageInput(builder, loc, access, tile,
+                                   isPacked ? packed : staged.copies);
     readsLanes = false;
     return copy;
   }

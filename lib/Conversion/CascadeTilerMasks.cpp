@@ -411,7 +411,7 @@ void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
   Value first = stepFirst, count = stepCount;
   Value end = arith::AddIOp::create(builder, loc, first, count);
   // What is converted for a part does not serve the whole step.
-  StagedInputs stagedForStep = std::move(staged);
+  StepReads stagedForStep = std::move(staged);
   Value bounds[] = {first, fullFirst, fullEnd, end};
   for (unsigned part : {0u, 1u, 2u}) {
     staged.clear();

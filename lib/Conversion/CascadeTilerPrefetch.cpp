@@ -288,6 +288,7 @@ void CascadeTiler::emitPrefetchRow(OpBuilder &builder, Location loc,
       break;
     case IndexRole::Lane:
     case IndexRole::Data:
+    case IndexRole::Computed:
       return;
     }
   }

@@ -149,16 +149,39 @@ FailureOr<Value> CascadeToLinalg::getExtent(StringAttr rank, Operation *user) {
     extent = tensor::DimOp::create(
         builder, loc, cascade.getInputs()[argument.getArgNumber()], dim);
   };
+  // Or through a quotient, so that each element stands for as many coordinates:
+  // that of the least divisor, and of the first input.
+  // spec: CL-12
+  using Quotient = std::tuple<int64_t, unsigned, int64_t>;
+  std::optional<Quotient> least;
   cascade.getBody().walk([&](EinsumOp einsum) {
     for (const EinsumAccess &access : einsum.getAccesses())
-      for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
-        if (isCoordinateOf(einsum, access, expr, rank))
+      for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+        auto [coordinate, scale] = getQuotient(expr);
+        if (!isCoordinateOf(einsum, access, coordinate, rank))
+          continue;
+        auto argument = dyn_cast<BlockArgument>(access.tensor);
+        if (scale == 1) {
           fromInput(access.tensor, dim);
+        } else if (argument &&
+                   argument.getOwner() == &cascade.getBody().front()) {
+          Quotient found(scale, argument.getArgNumber(), dim);
+          if (!least || found < *least)
+            least = found;
+        }
+      }
   });
   for (AccessAttr access : cascade.getSpace().getAccesses())
     for (auto [dim, name] : llvm::enumerate(access.getRanks()))
       if (name == rank)
         fromInput(cascade.getBody().getArgument(access.getInput()), dim);
+  if (!extent && least) {
+    auto [scale, number, dim] = *least;
+    extent = arith::MulIOp::create(
+        builder, loc,
+        tensor::DimOp::create(builder, loc, cascade.getInputs()[number], dim),
+        arith::ConstantIndexOp::create(builder, loc, scale));
+  }
   if (extent)
     return remember(extent);
 

@@ -60,13 +60,17 @@ void ExtentClasses::uniteRank(Value tensor, int64_t dim, StringRef rank,
   auto type = dyn_cast<RankedTensorType>(tensor.getType());
   if (!type || dim >= type.getRank())
     return;
+  unite(getNode(tensor, dim), getRankNode(rank, scope));
+}
+
+unsigned ExtentClasses::getRankNode(StringRef rank, Operation *scope) {
   auto [it, inserted] = ranks.insert({{scope, rank}, numNodes});
   if (inserted) {
     classes.insert(numNodes);
     names[numNodes] = rank.str();
     ++numNodes;
   }
-  unite(getNode(tensor, dim), it->second);
+  return it->second;
 }
 
 void ExtentClasses::uniteRanks(Value tensor, ArrayRef<StringRef> ranks,
@@ -193,10 +197,18 @@ void ExtentClasses::visit(EinsumOp op) {
   uniteRanks(op.getResult(), op.getOutputRanks(), cascade);
   for (const EinsumAccess &access : op.getAccesses()) {
     Value input = access.tensor;
-    for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
+    for (auto [dim, index] : llvm::enumerate(access.map.getResults())) {
+      auto [expr, divisor] = getQuotient(index);
+      auto add = [&, dim = dim, divisor = divisor](StringAttr rank) {
+        if (divisor == 1) {
+          uniteRank(input, dim, rank.getValue(), cascade);
+          return;
+        }
+        getRankNode(rank.getValue(), cascade);
+        quotients.push_back({cascade, rank, getNode(input, dim), divisor});
+      };
       if (auto rank = dyn_cast<AffineDimExpr>(expr)) {
-        uniteRank(input, dim, access.ranks[rank.getPosition()].getValue(),
-                  cascade);
+        add(access.ranks[rank.getPosition()]);
         continue;
       }
       // Dimensions split into the same steps and points have one extent: that
@@ -210,7 +222,7 @@ void ExtentClasses::visit(EinsumOp op) {
                             : StringAttr::get(op.getContext(),
                                               partition->step.getValue() + "_" +
                                                   partition->point.getValue());
-      uniteRank(input, dim, rank.getValue(), cascade);
+      add(rank);
     }
   }
 }
@@ -236,6 +248,16 @@ ExtentClasses::findParts(unsigned leader) const {
       return Parts{*whole, static_cast<int64_t>(*split.getSplitSize())};
   }
   return std::nullopt;
+}
+
+SmallVector<ExtentClasses::Multiple>
+ExtentClasses::findMultiples(unsigned leader) const {
+  SmallVector<Multiple> multiples;
+  for (const Quotient &quotient : quotients)
+    if (findRank(quotient.scope, quotient.rank) == leader)
+      multiples.push_back(
+          {classes.getLeaderValue(quotient.node), quotient.divisor});
+  return multiples;
 }
 
 void ExtentClasses::visit(linalg::LinalgOp op) {

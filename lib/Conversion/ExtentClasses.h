@@ -40,6 +40,13 @@ public:
     int64_t size;
   };
   std::optional<Parts> findParts(unsigned leader) const;
+  /// Where a class counts the points of another whose elements stand for
+  /// `scale` points each.
+  struct Multiple {
+    unsigned of;
+    int64_t scale;
+  };
+  SmallVector<Multiple> findMultiples(unsigned leader) const;
   /// The static extent of a class, or kDynamic.
   int64_t getSize(unsigned leader) const {
     auto found = sizes.find(leader);
@@ -61,6 +68,7 @@ private:
   void uniteRanks(Value tensor, ArrayRef<StringRef> ranks, Operation *scope);
   void uniteRanks(Value tensor, ArrayRef<StringAttr> ranks, Operation *scope);
   void uniteRank(Value tensor, int64_t dim, StringRef rank, Operation *scope);
+  unsigned getRankNode(StringRef rank, Operation *scope);
   void uniteLast(Value a, Value b);
   void uniteReassociation(Value grouped, Value split,
                           ArrayRef<ReassociationIndices> groups);
@@ -81,6 +89,14 @@ private:
   llvm::DenseMap<std::pair<Operation *, StringRef>, unsigned> ranks;
   /// The iterations whose splits are counted.
   SmallVector<IterateOp> splits;
+  /// The ranks that index a dimension through a quotient, by its node.
+  struct Quotient {
+    Operation *scope;
+    StringAttr rank;
+    unsigned node;
+    int64_t divisor;
+  };
+  SmallVector<Quotient> quotients;
   llvm::DenseMap<unsigned, int64_t> sizes;
   llvm::DenseMap<unsigned, std::string> names;
   unsigned numNodes = 0;

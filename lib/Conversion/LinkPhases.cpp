@@ -93,12 +93,15 @@ SmallVector<Value> PhaseLinker::getDynamicExtents(const Scope &scope,
   auto extents = value.getOwner()->getAttrOfType<ArrayAttr>(kExtentsAttrName);
   auto places = cast<DenseI64ArrayAttr>(extents[value.getResultNumber()]);
   SmallVector<Value> sizes;
-  for (int64_t i = 0; i < places.size(); i += 3) {
+  for (int64_t i = 0; i < places.size(); i += 4) {
     Value size = memref::DimOp::create(builder, function.getLoc(),
                                        scope.tensors[places[i]], places[i + 1]);
     if (places[i + 2] != 1)
+      size = arith::MulIOp::create(builder, function.getLoc(), size,
+                                   constant(places[i + 2]));
+    if (places[i + 3] != 1)
       size = arith::CeilDivUIOp::create(builder, function.getLoc(), size,
-                                        constant(places[i + 2]));
+                                        constant(places[i + 3]));
     sizes.push_back(size);
   }
   return sizes;

@@ -209,8 +209,8 @@ Value PhaseSplitter::materialize(Value value) {
 }
 
 /// For each result, where its dynamic extents are found: tensor and dimension
-/// of the kernel, and the points in each of the parts that are counted, 1 for
-/// all.
+/// of the kernel, the points that each of its elements stands for, and the
+/// points in each of the parts that are counted, 1 for all.
 FailureOr<ArrayAttr> PhaseSplitter::getExtents(ValueRange results,
                                                Operation *user) {
   SmallVector<Value> tensors(function.getArguments());
@@ -234,7 +234,18 @@ FailureOr<ArrayAttr> PhaseSplitter::getExtents(ValueRange results,
         continue;
       unsigned leader = classes.find(result, dim);
       auto parts = classes.findParts(leader);
-      auto place = find(parts ? parts->whole : leader);
+      unsigned whole = parts ? parts->whole : leader;
+      auto place = find(whole);
+      int64_t scale = 1;
+      if (!place)
+        for (auto multiple : classes.findMultiples(whole)) {
+          auto found = find(multiple.of);
+          if (!found || (place && std::pair(scale, *place) <=
+                                      std::pair(multiple.scale, *found)))
+            continue;
+          place = found;
+          scale = multiple.scale;
+        }
       if (!place)
         return emitNotSupported(user)
                    << "dimension " << dim << " of " << type
@@ -242,8 +253,9 @@ FailureOr<ArrayAttr> PhaseSplitter::getExtents(ValueRange results,
                       "another, is not the extent of a tensor that the kernel "
                       "takes or returns",
                failure();
-      llvm::append_range(places, ArrayRef<int64_t>{place->first, place->second,
-                                                   parts ? parts->size : 1});
+      llvm::append_range(places,
+                         ArrayRef<int64_t>{place->first, place->second, scale,
+                                           parts ? parts->size : 1});
     }
     extents.push_back(builder.getDenseI64ArrayAttr(places));
   }

@@ -113,6 +113,7 @@ void attn::buildPrepareCascades(OpPassManager &manager,
 void attn::buildMapCascades(OpPassManager &manager,
                             const AttnToLLVMOptions &options) {
   OpPassManager &function = manager.nest<func::FuncOp>();
+  function.addPass(createAttnJoinRanks());
   function.addPass(createAttnSplitPasses());
   DeriveSinglePassOptions derivation;
   // A step of a given size is no step that covers the rank.

@@ -191,7 +191,8 @@ Value StreamSplitter::cloneEinsum(OpBuilder &nested, EinsumOp einsum,
                                   IRMapping &mapping, bool always) {
   SmallVector<EinsumAccess> accesses;
   bool isSplit = always;
-  for (EinsumAccess access : einsum.getAccesses()) {
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    EinsumAccess access = einsum.getAccess(index);
     access.tensor = mapping.lookup(access.tensor);
     for (DataIndex &data : access.data)
       data.tensor = mapping.lookup(data.tensor);

@@ -4,8 +4,8 @@
 // not returned: the workspace holds it, with the extents of %q and %k.
 // CHECK-LABEL: func.func @two(
 // CHECK-SAME: %[[Q:.*]]: tensor<?x8xf32>, %[[K:.*]]: tensor<?x8xf32>)
-// CHECK: %[[T:.*]] = call @two_phase0(%[[Q]], %[[K]]) {attn.extents = [array<i64: 0, 0, 1>]} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
-// CHECK: %[[R:.*]] = call @two_phase1(%[[T]], %[[Q]]) {attn.extents = [array<i64: 0, 0, 1>]}
+// CHECK: %[[T:.*]] = call @two_phase0(%[[Q]], %[[K]]) {attn.extents = [array<i64: 0, 0, 1, 1>]} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+// CHECK: %[[R:.*]] = call @two_phase1(%[[T]], %[[Q]]) {attn.extents = [array<i64: 0, 0, 1, 1>]}
 // CHECK: return %[[R]]
 // CHECK: func.func private @two_phase0(%[[Q0:.*]]: tensor<?x8xf32>, %{{.*}}: tensor<?x8xf32>) -> tensor<?x8xf32> attributes {attn.phase}
 // CHECK: tensor.expand_shape %[[Q0]]
@@ -77,7 +77,7 @@ func.func @between(%x: tensor<4x2xf32>) -> tensor<2x4xf32> {
 
 // How many runs of 64 keys there are follows from the keys.
 // CHECK-LABEL: func.func @runs(
-// CHECK: call @runs_phase0({{.*}}) {attn.extents = [array<i64: 0, 1, 64, 0, 0, 1>]} : (tensor<?x?xf32>) -> tensor<?x?xf32>
+// CHECK: call @runs_phase0({{.*}}) {attn.extents = [array<i64: 0, 1, 1, 64, 0, 0, 1, 1>]} : (tensor<?x?xf32>) -> tensor<?x?xf32>
 func.func @runs(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
     %zero = arith.constant 0.0 : f32
@@ -97,6 +97,30 @@ func.func @runs(%s: tensor<?x?xf32>) -> tensor<?xf32> {
     attn.yield %b : tensor<?xf32>
   }
   return %t : tensor<?xf32>
+}
+
+// -----
+
+// Each number of the table stands for 16 keys.
+// CHECK-LABEL: func.func @pages(
+// CHECK: call @pages_phase0({{.*}}) {attn.extents = [array<i64: 1, 0, 16, 64, 0, 0, 1, 1>]} : (tensor<?x?x16xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+func.func @pages(%s: tensor<?x?x16xf32>, %t: tensor<?xi32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<?x?x16xf32>, tensor<?xi32>) -> tensor<?x?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [s,m] = map() { attn.yield %zero : f32 } : () -> tensor<?x?xf32>
+    %r = attn.iterate n1 of n by n0 split s by 64 init(%i : tensor<?x?xf32>) {
+    ^bb0(%A: tensor<?x?xf32>):
+      %l = attn.einsum [s,m] = %S[m,%T[(n1*N0+n0) floordiv 16],(n1*N0+n0) mod 16] reduce add(n0) : (tensor<?x?x16xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+      %n = attn.einsum [s,m] = add(%A[s,m], %l[s,m]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+      attn.yield %n : tensor<?x?xf32>
+    }
+    attn.yield %r : tensor<?x?xf32>
+  }
+  %r = attn.cascade (%P = %o) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %r = attn.einsum [m] = %P[s,m] reduce add(s) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
 }
 
 // -----

@@ -78,7 +78,7 @@
 // FALLBACK:      loop nest
 // FALLBACK:          {{.*}}halves.mlir:3:10: remark: the cascade is compiled unfused: {{.*}}
 // FALLBACK-NEXT:   einsum by einsum, loops over all ranks {{ *}}kept in {{ *}}bytes
-// FALLBACK-NEXT:     p[m,n] = S[m,n floordiv 2] * S[m,n] {{ *}}memory {{ *}}4*M*N
+// FALLBACK-NEXT:     p[m,n] = S[m,(m+n) floordiv 2] * S[m,n] {{ *}}memory {{ *}}4*M*N
 
 // REFUSED:      loop nest
 // REFUSED-NEXT:   none: the operator is refused
@@ -169,7 +169,7 @@ func.func @short(%q: tensor<?x64xf32>, %k: tensor<96x64xf32>) -> tensor<?xf32> {
 //--- halves.mlir
 func.func @halves(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
-    %p = attn.einsum [m,n] = mul(%S[m,n], %S[m,n floordiv 2]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %p = attn.einsum [m,n] = mul(%S[m,n], %S[m,(m+n) floordiv 2]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
     %r = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
   }

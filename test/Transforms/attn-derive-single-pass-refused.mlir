@@ -300,16 +300,3 @@ func.func @gather(%s: tensor<?x?xf32>, %t: tensor<?xi32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
-
-// -----
-
-// A step has the part of a table that its points index, in their order.
-func.func @table_of_pairs(%s: tensor<?x?xf32>, %t: tensor<?xi32>) -> tensor<?xf32> {
-  %o = attn.cascade (%S = %s, %T = %t) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {
-    // expected-remark @below {{keeps the cascade from a single pass over 'n': reads index tensor #0 through an index expression of 'n'}}
-    %p = attn.einsum [m,n] = mul(%S[m,%T[n floordiv 2]], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
-    %r = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
-    attn.yield %r : tensor<?xf32>
-  }
-  return %o : tensor<?xf32>
-}

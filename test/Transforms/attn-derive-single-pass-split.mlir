@@ -70,3 +70,18 @@ func.func @sum(%s: tensor<?x100xf32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// What data and quotients of the stream read of an input is read by every run, and
+// the tables of data are no operands beside it.
+// CHECK-LABEL: func.func @pages
+// CPU-LABEL: func.func @pages
+// GPU-LABEL: func.func @pages
+// CHECK: attn.einsum [s,m,f] = mul(%{{.*}}[m,n1*N0+n0], %{{.*}}[%{{.*}}[(n1*N0+n0) floordiv 16],(n1*N0+n0) mod 16,f]) reduce add(n0)
+func.func @pages(%s: tensor<4x?xf32>, %v: tensor<?x16x8xf32>, %t: tensor<?xi32>) -> tensor<4x8xf32> {
+  %o = attn.cascade (%S = %s, %V = %v, %T = %t) : (tensor<4x?xf32>, tensor<?x16x8xf32>, tensor<?xi32>) -> tensor<4x8xf32> {
+    %a = attn.einsum [m,f] = mul(%S[m,n], %V[%T[n floordiv 16],n mod 16,f]) reduce add(n)
+        : (tensor<4x?xf32>, tensor<?x16x8xf32>, tensor<?xi32>) -> tensor<4x8xf32>
+    attn.yield %a : tensor<4x8xf32>
+  }
+  return %o : tensor<4x8xf32>
+}

@@ -10,6 +10,7 @@ number in it leads out of a tensor."""
 
 import ml_dtypes
 import numpy as np
+import paged
 import pytest
 from memory import GuardedArray, isolated
 from runner import Counter
@@ -324,3 +325,24 @@ def test_fused_on_a_gpu(kernels, name, seed):
         kernel.run([*inputs, out])
         Counter.executions += 1
         compare(name, out, expected)
+
+
+@pytest.mark.parametrize("case", paged.CASES)
+@pytest.mark.parametrize(
+    "element, form", [("f32", "fused"), ("bf16", "fused"), ("f16", "fused"), ("f32", "unfused")]
+)
+@pytest.mark.parametrize("queries", [None, 3])
+def test_computed_indices(kernels, case, element, form, queries, seed):
+    """Rows that a step computes are read in place or copied, and none elsewhere."""
+    source = paged.text(case, element, queries)
+    kernel = kernels.compile(source, f"pages_{case}", f"--form={form}")
+    # The last one has more keys than a run of few queries.
+    for m, keys, pool in [
+        (37, 150, 7), (1, 1, 1), (49, 64, 3), (5, 0, 2), (20, 200, 0), (2, 4500, 30),
+    ]:  # fmt: skip
+        for guard in ("begin", "end"):
+
+            def run(given, out, guard=guard):
+                return guarded_run(kernel, given, [out.shape], guard, out.dtype)[0]
+
+            paged.check(run, case, element, queries or m, keys, pool, seed)

@@ -12,6 +12,7 @@ import cascade_examples as examples
 import computed
 import ml_dtypes
 import numpy as np
+import paged
 import pytest
 from attn.compiler import compile_file
 from attn.kernel import STATUS, KernelError
@@ -204,3 +205,20 @@ def test_large_weights(kernels, seed, scale):
     weights = np.maximum(q @ k.T, 0)
     expected = weights / weights.sum(axis=1, keepdims=True) @ v
     assert np.abs(out - expected).max() <= 1e-5 * np.abs(v).max()
+
+
+@pytest.mark.parametrize("case", paged.CASES)
+@pytest.mark.parametrize("element, queries", [("f32", None), ("bf16", None), ("bf16", 3)])
+def test_computed_indices(kernels, seed, case, element, queries):
+    """Keys and values of two ranks, or at indices that a step computes, are multiplied on
+    tensor cores."""
+    source = paged.text(case, element, queries)
+    kernel = kernels.compile_device(source, f"pages_{case}")
+    assert element != "bf16" or "mma.sync" in kernel.path.read_text()
+
+    def run(given, out):
+        kernel.run([*given, out])
+        return out
+
+    for m, keys, pool in [(37, 150, 7), (1, 1, 1), (5, 0, 2), (20, 70, 0)]:
+        paged.check(run, case, element, queries or m, keys, pool, seed)

@@ -36,6 +36,11 @@ bool readsData(CascadeOp cascade);
 std::optional<SmallVector<StringAttr>>
 getPlainRanks(const EinsumAccess &access);
 
+/// `expr` as a quotient: what is divided, and the number that divides it, which
+/// is 1 for all else. Elements of a dimension indexed by it stand for as many
+/// coordinates each.
+std::pair<AffineExpr, int64_t> getQuotient(AffineExpr expr);
+
 /// Substitutes `expr`, written over `ranks` and `extents` of `with`, for rank
 /// `rank` of `access`.
 struct RankExpression {

@@ -52,7 +52,8 @@ inline constexpr StringLiteral kNameAttrName = "attn.name";
 /// Unit attribute of a private function that is one phase of the kernel.
 inline constexpr StringLiteral kPhaseAttrName = "attn.phase";
 /// Attribute of a call of a phase: for each result the places of its dynamic
-/// extents, (tensor, dimension) of the kernel one after the other.
+/// extents, (tensor, dimension, scale, part) of the kernel one after the other:
+/// parts of so many points, of which each element stands for `scale`.
 inline constexpr StringLiteral kExtentsAttrName = "attn.extents";
 /// Unit attribute of a run function that processes its items independently, so
 /// that its buffers belong to the worker.

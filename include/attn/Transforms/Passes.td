@@ -143,6 +143,32 @@ def AttnHoistMaps : Pass<"attn-hoist-maps", "::mlir::func::FuncOp"> {
   ];
 }
 
+def AttnJoinRanks : Pass<"attn-join-ranks", "::mlir::func::FuncOp"> {
+  let summary = "Make one rank of several that are reduced together";
+  let description = [{
+    A cascade over pages and their rows, or over the rows and columns of an image,
+    has two ranks where attention has one: a nest would stream over the first and
+    hold the second whole in every tile. Ranks that follow each other become one
+    where all but the first have known extents, here 32, and every intermediate has
+    all of them or none:
+
+        S[m,p,j] = sum_e Q[m,e] * K[T[p],j,e]
+        X[m] = max_(p,j) S[m,p,j]
+
+        S[m,pj] = sum_e Q[m,e] * K[T[pj floordiv 32],pj mod 32,e]
+        X[m] = max_pj S[m,pj]
+
+    so that steps are of any size, and products are those of matrices. A step then
+    computes where its points lie. Cascades whose space names one of the ranks, and
+    those that read an input at one of them beside another rank in an index, are left
+    as they are (`docs/rationale/cascade-language.md`).
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let statistics = [
+    Statistic<"numJoined", "num-joined", "ranks made of several">
+  ];
+}
+
 def DeferDivision : Pass<"attn-defer-division", "::mlir::func::FuncOp"> {
   let summary = "Move factors out of the linear reductions that follow them";
   let description = [{

@@ -48,6 +48,10 @@ CascadeOp normalizeCascade(CascadeOp cascade, bool renameRanks,
 /// this one. Returns the number of parts that moved.
 unsigned hoistMaps(CascadeOp cascade);
 
+/// Makes one rank of those that are reduced together, of which tiles would hold
+/// all but the first whole. Returns how many ranks it made.
+unsigned joinRanks(CascadeOp cascade);
+
 /// Returns the number of reductions past which factors moved.
 unsigned deferDivisions(CascadeOp cascade);
 
