@@ -145,17 +145,25 @@ void StreamingAnalysis::checkAccesses(EinsumOp einsum) {
     // A step has its own points of the rank and no others.
     auto producer = access.tensor.getDefiningOp<EinsumOp>();
     bool isTile = producer && getRole(producer) == Role::Tile;
+    // What a step reads of an input may lie anywhere in it, but steps know no
+    // extent of what they are parts of.
+    auto namesExtent = [&](AffineExpr expr) {
+      for (auto [position, name] : llvm::enumerate(access.extents))
+        if (name == rank && expr.isFunctionOfSymbol(position))
+          return true;
+      return false;
+    };
+    bool isRelative = !isa<BlockArgument>(access.tensor);
+    for (const DataIndex &data : access.getDataRead())
+      isRelative |= llvm::any_of(data.map.getResults(), namesExtent);
     for (auto [position, expr] : llvm::enumerate(access.map.getResults())) {
-      bool mentions = false;
-      expr.walk([&](AffineExpr inner) {
-        if (auto dim = dyn_cast<AffineDimExpr>(inner))
-          mentions |= access.ranks[dim.getPosition()] == rank;
-        if (auto symbol = dyn_cast<AffineSymbolExpr>(inner))
-          mentions |= access.extents[symbol.getPosition()] == rank;
-      });
-      // What a step reads of an input may lie anywhere in it.
+      bool mentions = namesExtent(expr);
+      for (auto [number, name] : llvm::enumerate(access.ranks))
+        mentions |= name == rank && expr.isFunctionOfDim(number);
+      for (const DataIndex &data : access.getDataRead())
+        mentions |= llvm::any_of(data.map.getResults(), namesExtent);
       if (mentions && !isa<AffineDimExpr>(expr) &&
-          !isa<BlockArgument>(access.tensor))
+          (isRelative || namesExtent(expr)))
         return stop(einsum, "reads operand #" + Twine(index) +
                                 " through an index expression of '" +
                                 rank.getValue() + "'");

@@ -300,3 +300,22 @@ func.func @gather(%s: tensor<?x?xf32>, %t: tensor<?xi32>) -> tensor<?xf32> {
   }
   return %o : tensor<?xf32>
 }
+
+// -----
+
+// A step knows no extent of what it is a part of.
+func.func @reversed_input(%s: tensor<?x?xf32>, %t: tensor<?xi32>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?xf32> {
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reads operand #0 through an index expression of 'n'}}
+    %p = attn.einsum [m,n] = mul(%S[m,N - n - 1], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  %u = attn.cascade (%S = %s, %T = %t) : (tensor<?x?xf32>, tensor<?xi32>) -> tensor<?xf32> {
+    // expected-remark @below {{keeps the cascade from a single pass over 'n': reads operand #0 through an index expression of 'n'}}
+    %p = attn.einsum [m,n] = mul(%S[m,%T[N - n - 1]], %S[m,n]) : (tensor<?x?xf32>, tensor<?x?xf32>, tensor<?xi32>) -> tensor<?x?xf32>
+    %r = attn.einsum [m] = %p[m,n] reduce add(n) : (tensor<?x?xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o, %u : tensor<?xf32>, tensor<?xf32>
+}
