@@ -86,8 +86,8 @@ func.func @dynamic(%s: tensor<?x?x?xf32>) -> tensor<?xf32> {
 // CHECK: [m,p,j]
 func.func @alone(%s: tensor<?x?x4xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s) : (tensor<?x?x4xf32>) -> tensor<?xf32> {
-    %c = attn.einsum [j] = %S[0,0,j] : (tensor<?x?x4xf32>) -> tensor<4xf32>
-    %a = attn.einsum [m,p,j] = add(%S[m,p,j], %c[j]) : (tensor<?x?x4xf32>, tensor<4xf32>) -> tensor<?x?x4xf32>
+    %c = attn.einsum [m] = %S[m,p,0] reduce max(p) : (tensor<?x?x4xf32>) -> tensor<?xf32>
+    %a = attn.einsum [m,p,j] = add(%S[m,p,j], %c[m]) : (tensor<?x?x4xf32>, tensor<?xf32>) -> tensor<?x?x4xf32>
     %r = attn.einsum [m] = %a[m,p,j] reduce add(p, j) : (tensor<?x?x4xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
   }
