@@ -1,5 +1,5 @@
 // Attention over a cache in pages of 32 rows: page p of the sequence is page T[p] of the cache.
-// A step of the stream copies the rows of its pages, as the table says where they are.
+// Pages and their rows become one rank of keys, whose rows a step reads where the table says.
 func.func @paged_attention(%q: tensor<?x16xf32>, %k: tensor<?x32x16xf32>, %v: tensor<?x32x8xf32>, %t: tensor<?xi32>)
     -> tensor<?x8xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v, %T = %t)

@@ -33,7 +33,10 @@ public:
     strides.assign(parts.size(), 1);
     for (size_t i = parts.size() - 1; i > 0; --i)
       strides[i - 1] = multiplyExtents(strides[i], extents.lookup(parts[i]));
-    isKnown = !ShapedType::isDynamic(getExtent(extents, parts.front()));
+    int64_t first = getExtent(extents, parts.front());
+    isKnown = !ShapedType::isDynamic(first);
+    if (isKnown)
+      points = multiplyExtents(first, strides.front());
   }
 
   /// Whether they can be joined.
@@ -45,6 +48,8 @@ private:
   bool uses(const EinsumAccess &access, AffineExpr expr) const;
   bool checkEinsum(EinsumOp einsum);
   bool checkInput(const EinsumAccess &access);
+  bool keepsExtent(const EinsumAccess &access, AffineExpr expr,
+                   int64_t size) const;
   bool checkIntermediate(const EinsumAccess &access);
   std::optional<unsigned> findParts(ArrayRef<StringAttr> ranks) const;
   int64_t getSize(unsigned part) const {
@@ -62,6 +67,8 @@ private:
   /// Points of the joined rank from one point of each part to the next.
   SmallVector<int64_t> strides;
   StringAttr joined;
+  /// Points of the joined rank, if they are known.
+  int64_t points = ShapedType::kDynamic;
   /// Whether the extent of the first part is known, or that of a dimension.
   bool isKnown;
   bool isReduced = false;
@@ -84,13 +91,30 @@ RankJoiner::findParts(ArrayRef<StringAttr> ranks) const {
   return std::nullopt;
 }
 
+/// Whether an index of a dimension of `size` elements leaves the extent of the
+/// joined rank what it is. A sum that counts the points becomes that rank,
+/// whose extent it would state, and so would a quotient of it (CL-12); the
+/// dimension may have fewer elements, or more.
+bool RankJoiner::keepsExtent(const EinsumAccess &access, AffineExpr expr,
+                             int64_t size) const {
+  AffineExpr whole = getAffineDimExpr(access.ranks.size(), expr.getContext());
+  auto [coordinate, divisor] =
+      getQuotient(countPoints(access.ranks, expr, whole));
+  if (coordinate != whole)
+    return true;
+  return !ShapedType::isDynamic(points) && (divisor != 1 || size == points);
+}
+
 /// An input is read at indices of which a step computes the rows: from the
 /// parts alone, or from data at them.
 bool RankJoiner::checkInput(const EinsumAccess &access) {
-  auto visit = [&](AffineMap map) {
-    for (AffineExpr expr : map.getResults()) {
+  auto visit = [&](Value tensor, AffineMap map) {
+    auto shape = cast<RankedTensorType>(tensor.getType()).getShape();
+    for (auto [expr, size] : llvm::zip_equal(map.getResults(), shape)) {
       if (!uses(access, expr))
         continue;
+      if (!keepsExtent(access, expr, size))
+        return false;
       auto dim = dyn_cast<AffineDimExpr>(expr);
       isKnown |= dim && access.ranks[dim.getPosition()] == parts.front();
       for (auto [position, rank] : llvm::enumerate(access.ranks))
@@ -99,10 +123,10 @@ bool RankJoiner::checkInput(const EinsumAccess &access) {
     }
     return true;
   };
-  if (!visit(access.map))
+  if (!visit(access.tensor, access.map))
     return false;
   for (const DataIndex &data : access.getDataRead())
-    if (!visit(data.map))
+    if (!visit(data.tensor, data.map))
       return false;
   // Data beside a rank that a tile holds whole is looked up, not computed.
   for (AffineExpr expr : access.map.getResults()) {

@@ -61,7 +61,8 @@ func.func @boxes(%q: tensor<?x8xf32>, %k: tensor<3x4x5x8xf32>, %v: tensor<60x2xf
 
 // What stays: a rank that a result has, an inner rank of unknown extent, one of
 // the two alone, another rank beside one of them in an index, a space that names
-// one, and an intermediate that is read at other points.
+// one, an intermediate that is read at other points, and a dimension that would
+// say how far the joined rank runs.
 // CHECK-LABEL: func.func @result
 // CHECK: [m,p,j]
 func.func @result(%s: tensor<?x?x4xf32>) -> tensor<?x?xf32> {
@@ -120,6 +121,36 @@ func.func @turned(%s: tensor<?x4x4xf32>) -> tensor<?xf32> {
     %a = attn.einsum [m,p,j] = add(%S[m,p,j], %S[m,p,j]) : (tensor<?x4x4xf32>, tensor<?x4x4xf32>) -> tensor<?x4x4xf32>
     %b = attn.einsum [m,p,j] = add(%a[m,p,j], %a[m,j,p]) : (tensor<?x4x4xf32>, tensor<?x4x4xf32>) -> tensor<?x4x4xf32>
     %r = attn.einsum [m] = %b[m,p,j] reduce add(p, j) : (tensor<?x4x4xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+// CHECK-LABEL: func.func @counted
+// CHECK: [m,p,j]
+func.func @counted(%s: tensor<?x?x4xf32>, %t: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<?x?x4xf32>, tensor<?xf32>) -> tensor<?xf32> {
+    %a = attn.einsum [m,p,j] = add(%S[m,p,j], %T[p*4+j]) : (tensor<?x?x4xf32>, tensor<?xf32>) -> tensor<?x?x4xf32>
+    %r = attn.einsum [m] = %a[m,p,j] reduce add(p, j) : (tensor<?x?x4xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+// CHECK-LABEL: func.func @quarters
+// CHECK: [m,p,j]
+func.func @quarters(%s: tensor<?x?x4xf32>, %t: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<?x?x4xf32>, tensor<?xf32>) -> tensor<?xf32> {
+    %a = attn.einsum [m,p,j] = add(%S[m,p,j], %T[(p*4+j) floordiv 8]) : (tensor<?x?x4xf32>, tensor<?xf32>) -> tensor<?x?x4xf32>
+    %r = attn.einsum [m] = %a[m,p,j] reduce add(p, j) : (tensor<?x?x4xf32>) -> tensor<?xf32>
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+// CHECK-LABEL: func.func @more
+// CHECK: [m,p,j]
+func.func @more(%s: tensor<?x3x4xf32>, %t: tensor<?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s, %T = %t) : (tensor<?x3x4xf32>, tensor<?xf32>) -> tensor<?xf32> {
+    %a = attn.einsum [m,p,j] = add(%S[m,p,j], %T[p*4+j]) : (tensor<?x3x4xf32>, tensor<?xf32>) -> tensor<?x3x4xf32>
+    %r = attn.einsum [m] = %a[m,p,j] reduce add(p, j) : (tensor<?x3x4xf32>) -> tensor<?xf32>
     attn.yield %r : tensor<?xf32>
   }
   return %o : tensor<?xf32>

@@ -159,9 +159,10 @@ def AttnJoinRanks : Pass<"attn-join-ranks", "::mlir::func::FuncOp"> {
         X[m] = max_pj S[m,pj]
 
     so that steps are of any size, and products are those of matrices. A step then
-    computes where its points lie. Cascades whose space names one of the ranks, and
-    those that read an input at one of them beside another rank in an index, are left
-    as they are (`docs/rationale/cascade-language.md`).
+    computes where its points lie. Cascades are left as they are whose space names one
+    of the ranks, and those that read an input at one of them beside another rank in an
+    index, or at a sum that counts the points, of which a dimension would say how many
+    there are (`docs/rationale/cascade-language.md`).
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let statistics = [
