@@ -85,12 +85,10 @@ CascadeTiler::findExtent(StringAttr rank) {
         continue;
       for (auto [dim, expr] : llvm::enumerate(access.map.getResults())) {
         auto [coordinate, scale] = getQuotient(expr);
-        AffineExpr whole =
-            isStream ? getOverTokens(access, coordinate) : coordinate;
-        auto plain = dyn_cast<AffineDimExpr>(whole);
-        // A point stands for the token where it took the place of one.
-        if (!plain ||
-            (whole == coordinate && access.ranks[plain.getPosition()] != rank))
+        auto plain = dyn_cast<AffineDimExpr>(coordinate);
+        bool isRank = plain && access.ranks[plain.getPosition()] == rank;
+        if (!isRank && !(isStream &&
+                         getOverTokens(access, coordinate) == getToken(access)))
           continue;
         ExtentPlace found{Kind::Input,
                           cast<BlockArgument>(access.tensor).getArgNumber(),

@@ -184,6 +184,9 @@ private:
                                     AffineExpr expr) const;
   std::optional<IndexRole> classifyData(const EinsumAccess &access,
                                         AffineExpr expr) const;
+  /// What stands for the token of the streamed rank: a dimension behind those
+  /// of the access.
+  AffineExpr getToken(const EinsumAccess &access) const;
   AffineExpr getOverTokens(const EinsumAccess &access, AffineExpr expr) const;
   bool isComputed(const EinsumAccess &access, AffineExpr expr) const;
   /// What an operand is read along, its index tensors included.

@@ -245,7 +245,8 @@ Value CascadeTiler::computeIndices(OpBuilder &builder, Location loc,
                                                      map.getIndexType(), point),
                                      /*base=*/{}),
                             first);
-        SmallVector<Value> dims(access.ranks.size(), token),
+        // The token stands behind the ranks.
+        SmallVector<Value> dims(access.ranks.size() + 1, token),
             values(access.extents.size(), token);
         for (auto [position, rank] : llvm::enumerate(access.ranks))
           if (isParallel(rank))

@@ -58,7 +58,7 @@ std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
 
   // The one expression with an extent is n1*N0+n0.
   if (hasExtent)
-    return orComputed(isa<AffineDimExpr>(getOverTokens(access, expr))
+    return orComputed(getOverTokens(access, expr) == getToken(access)
                           ? std::optional(IndexRole::Stream)
                           : std::nullopt);
   if (!used.empty() &&
@@ -77,8 +77,11 @@ std::optional<IndexRole> CascadeTiler::classify(const EinsumAccess &access,
   return IndexRole::Local;
 }
 
-/// `expr` with the point of a step for the token of the streamed rank that it
-/// stands for, n1*N0+n0.
+AffineExpr CascadeTiler::getToken(const EinsumAccess &access) const {
+  return getAffineDimExpr(access.ranks.size(), access.map.getContext());
+}
+
+/// `expr` with the token of the streamed rank in place of n1*N0+n0.
 AffineExpr CascadeTiler::getOverTokens(const EinsumAccess &access,
                                        AffineExpr expr) const {
   if (!iterate)
@@ -98,7 +101,7 @@ AffineExpr CascadeTiler::getOverTokens(const EinsumAccess &access,
   for (auto [position, name] : llvm::enumerate(access.extents))
     if (name == op.getPointAttr())
       expr = expr.replace(step * getAffineSymbolExpr(position, context) + point,
-                          point);
+                          getToken(access));
   return expr;
 }
 
@@ -108,36 +111,28 @@ bool CascadeTiler::isComputed(const EinsumAccess &access,
                               AffineExpr expr) const {
   if (!iterate || !isInput(access.tensor))
     return false;
+  bool readsTokens = false;
   auto isKnown = [&](AffineExpr index) {
     index = getOverTokens(access, index);
     for (auto [position, name] : llvm::enumerate(access.extents))
       if (!access.getData(position) && index.isFunctionOfSymbol(position))
         return false;
     for (auto [position, rank] : llvm::enumerate(access.ranks))
-      if (index.isFunctionOfDim(position) && !isParallel(rank) &&
-          !isPoint(rank))
+      if (index.isFunctionOfDim(position) && !isParallel(rank))
         return false;
+    readsTokens |= index.isFunctionOfDim(access.ranks.size());
     return true;
-  };
-  bool readsTokens = false;
-  auto addReads = [&](AffineExpr index) {
-    for (auto [position, rank] : llvm::enumerate(access.ranks))
-      readsTokens |= isPoint(rank) && index.isFunctionOfDim(position);
   };
   if (!isKnown(expr))
     return false;
-  addReads(expr);
   for (unsigned position = 0; position < access.extents.size(); ++position) {
     const DataIndex *data = access.getData(position);
     if (!data || !expr.isFunctionOfSymbol(position))
       continue;
     if (!isInput(data->tensor))
       return false;
-    for (AffineExpr index : data->map.getResults()) {
-      if (!isKnown(index))
-        return false;
-      addReads(index);
-    }
+    if (!llvm::all_of(data->map.getResults(), isKnown))
+      return false;
   }
   return readsTokens;
 }

@@ -672,3 +672,21 @@ func.func @a_constant_result(%x: tensor<64x8xf32>) -> (tensor<64xf32>, tensor<2x
   }
   return %o#0, %o#1 : tensor<64xf32>, tensor<2xf32>
 }
+
+// -----
+
+// A point of a step is no token: a step has it at the same index of every step.
+func.func @half_of_point(%s: tensor<?xf32>, %v: tensor<16x8xf32>, %x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%S = %s, %V = %v, %X = %x) mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []> : (tensor<?xf32>, tensor<16x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %i = attn.einsum [m,f] = add(%X[m,f], %X[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+    %r = attn.iterate j1 of j by j0 init(%i : tensor<?x8xf32>) {
+    ^bb0(%A: tensor<?x8xf32>):
+      // expected-error @below {{operand #0: index #0 may leave its dimension}}
+      %l = attn.einsum [m,f] = mul(%V[j0 floordiv 2,f], %S[j1*J0+j0]) reduce add(j0) : (tensor<16x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
