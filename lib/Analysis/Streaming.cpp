@@ -153,17 +153,17 @@ void StreamingAnalysis::checkAccesses(EinsumOp einsum) {
           return true;
       return false;
     };
-    bool isRelative = !isa<BlockArgument>(access.tensor);
-    for (const DataIndex &data : access.getDataRead())
-      isRelative |= llvm::any_of(data.map.getResults(), namesExtent);
+    bool dataNamesExtent =
+        llvm::any_of(access.getDataRead(), [&](const DataIndex &data) {
+          return llvm::any_of(data.map.getResults(), namesExtent);
+        });
     for (auto [position, expr] : llvm::enumerate(access.map.getResults())) {
-      bool mentions = namesExtent(expr);
+      bool isRelative = dataNamesExtent || namesExtent(expr);
+      bool mentions = isRelative;
       for (auto [number, name] : llvm::enumerate(access.ranks))
         mentions |= name == rank && expr.isFunctionOfDim(number);
-      for (const DataIndex &data : access.getDataRead())
-        mentions |= llvm::any_of(data.map.getResults(), namesExtent);
       if (mentions && !isa<AffineDimExpr>(expr) &&
-          (isRelative || namesExtent(expr)))
+          (isRelative || !isa<BlockArgument>(access.tensor)))
         return stop(einsum, "reads operand #" + Twine(index) +
                                 " through an index expression of '" +
                                 rank.getValue() + "'");

@@ -252,12 +252,11 @@ Value CascadeTiler::computeIndices(OpBuilder &builder, Location loc,
           if (isParallel(rank))
             dims[position] =
                 coordinates[llvm::find(parallel, rank) - parallel.begin()];
-        constexpr int64_t kMost = int64_t(1) << 40;
         for (auto [position, value] :
              llvm::zip_equal(symbols, args.drop_front(hasTokens)))
-          values[position] =
-              index.most(index.least(toIndex(value), index.constant(kMost)),
-                         index.constant(-kMost));
+          values[position] = index.most(
+              index.least(toIndex(value), index.constant(kFarPosition)),
+              index.constant(-kFarPosition));
         Value where = affine::expandAffineExpr(
             map, loc, getOverTokens(access, expr), dims, values);
         where = index.clamp(where, index.subtract(extent, index.constant(1)));

@@ -108,31 +108,16 @@ bool RankJoiner::keepsExtent(const EinsumAccess &access, AffineExpr expr,
 /// An input is read at indices of which a step computes the rows: from the
 /// parts alone, or from data at them.
 bool RankJoiner::checkInput(const EinsumAccess &access) {
-  auto visit = [&](Value tensor, AffineMap map) {
-    auto shape = cast<RankedTensorType>(tensor.getType()).getShape();
-    for (auto [expr, size] : llvm::zip_equal(map.getResults(), shape)) {
-      if (!uses(access, expr))
-        continue;
-      if (!keepsExtent(access, expr, size))
-        return false;
-      auto dim = dyn_cast<AffineDimExpr>(expr);
-      isKnown |= dim && access.ranks[dim.getPosition()] == parts.front();
-      for (auto [position, rank] : llvm::enumerate(access.ranks))
-        if (!isPart(rank) && expr.isFunctionOfDim(position))
-          return false;
-    }
-    return true;
-  };
-  if (!visit(access.tensor, access.map))
-    return false;
-  for (const DataIndex &data : access.getDataRead())
-    if (!visit(data.tensor, data.map))
-      return false;
-  // Data beside a rank that a tile holds whole is looked up, not computed.
-  for (AffineExpr expr : access.map.getResults()) {
+  auto shape = cast<RankedTensorType>(access.tensor.getType()).getShape();
+  for (auto [expr, size] : llvm::zip_equal(access.map.getResults(), shape)) {
     bool readsPart = uses(access, expr), readsOther = false;
+    if (readsPart && !keepsExtent(access, expr, size))
+      return false;
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    isKnown |= dim && access.ranks[dim.getPosition()] == parts.front();
     for (auto [position, rank] : llvm::enumerate(access.ranks))
       readsOther |= !isPart(rank) && expr.isFunctionOfDim(position);
+    // Data beside a rank that a tile holds whole is looked up, not computed.
     for (unsigned position = 0; position < access.extents.size(); ++position)
       if (const DataIndex *data = access.getData(position);
           data && expr.isFunctionOfSymbol(position))
@@ -182,6 +167,10 @@ bool RankJoiner::checkEinsum(EinsumOp einsum) {
 }
 
 bool RankJoiner::check() {
+  // Products of extents are numbers of 64 bits, and no tensor is so large.
+  constexpr int64_t kMostPoints = int64_t(1) << 56;
+  if (strides.front() > kMostPoints || points > kMostPoints)
+    return false;
   CascadeSpace space = cascade.getSpace();
   auto isNamed = [&](StringAttr rank) { return rank && isPart(rank); };
   if (cascade.getMappingAttr() || isNamed(cascade.getQueryRankAttr()) ||
