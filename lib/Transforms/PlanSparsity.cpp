@@ -185,6 +185,8 @@ LogicalResult attn::attachPlan(CascadeOp cascade) {
   std::optional<ResidueClasses> classes;
   if (roles.terms.tested.empty())
     classes = findResidueClasses(cascade);
+  // An expression may hold everywhere.
+  restriction.isPart |= space.restricts();
   if (classes) {
     // Where the position of a plane's row 0 falls is another number for each.
     restriction.expression = classes->expression;

@@ -382,6 +382,28 @@ func.func @plane_without_restriction(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // -----
 
+// An expression that holds everywhere is planned, too: whole ranges.
+// CHECK-LABEL: func @everywhere(
+// CHECK: attn.iterate
+// CHECK-SAME: plan
+func.func @everywhere(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where strided(1, 0) or not prefix(9) over (m, n)
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
 // CHECK-LABEL: func @no_plane(
 // CHECK: attn.iterate
 // CHECK-NOT: plan

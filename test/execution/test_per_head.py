@@ -47,6 +47,10 @@ FORMS = {
     "not": replace(
         BASE, where=(("or", ("not", windows(3, 40, 12, 7, 7, 100)), ("prefix", 5)), ("causal",))
     ),
+    # Steps of one: every key of every head.
+    "everywhere": replace(
+        BASE, where=(("or", strided(*((1, 0, 1 + h) for h in range(6))), ("not", ("prefix", 9))),)
+    ),
     "not_strides": replace(BASE, where=(("not", STRIDES), ("window", 40, 3))),
     "leading": replace(
         BASE,
@@ -98,7 +102,7 @@ def test_fused(kernels, name, seed):
         judge(data, run(kernel, data), seed + index)
 
 
-@pytest.mark.parametrize("name", ["windows", "strides", "blocks", "origins"])
+@pytest.mark.parametrize("name", ["windows", "strides", "blocks", "origins", "everywhere"])
 def test_unfused(kernels, name, seed):
     spec = FORMS[name]
     kernel = kernels.get(spec, "--form=unfused")

@@ -212,3 +212,55 @@ func.func @planned(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   }
   return %a : tensor<?xf32>
 }
+
+// Atoms that hold everywhere.
+
+// CHECK-LABEL: func @step_of_one(
+// CHECK: {{^ +}}where causal align bottom_right
+func.func @step_of_one(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) where causal and strided(1, 0, block 4) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// CHECK-LABEL: func @steps_of_one(
+// CHECK-NOT: where
+// CHECK: return
+func.func @steps_of_one(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) where strided([1, 1, 1, 1, 1, 1, 1, 1], 0) or not prefix(9) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// CHECK-LABEL: func @far_window(
+// CHECK: {{^ +}}where prefix(9) align bottom_right
+func.func @far_window(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) where window(1099511627776, 1099511627776) and prefix(9) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// CHECK-LABEL: func @far_to_the_left(
+// CHECK: {{^ +}}where window(1099511627776, 3) align bottom_right
+func.func @far_to_the_left(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) where window(1099511627776, 3) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// CHECK-LABEL: func @constant_set(
+// CHECK: {{^ +}}where causal align bottom_right
+func.func @constant_set(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) where affine_set(affine_map<(m, n) -> (m - m, 4)>) and causal : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// CHECK-LABEL: func @empty_set(
+// CHECK: {{^ +}}where affine_set({{.*}}) and causal align bottom_right
+func.func @empty_set(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) where affine_set(affine_map<(m, n) -> (-1)>) and causal : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}
+
+// CHECK-LABEL: func @step_of_one_in_permuted(
+// CHECK: {{^ +}}where causal align bottom_right permute
+func.func @step_of_one_in_permuted(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %p: tensor<?xi32>) -> tensor<?x8x?x64xf32> {
+  %o = attn.attention(%q, %k, %k) where strided(1, 0) in permuted and causal permute(%p : tensor<?xi32>) : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+  return %o : tensor<?x8x?x64xf32>
+}

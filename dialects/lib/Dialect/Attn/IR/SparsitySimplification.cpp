@@ -130,6 +130,19 @@ static Attribute simplifyConnective(AttrT expression) {
   return AttrT::get(context, terms);
 }
 
+/// Whether `atom` leaves every point, whatever the positions: a step of one, a
+/// window further than any position.
+static bool isEverywhere(Attribute atom) {
+  std::optional<AtomDefinition> definition = getAtomDefinition(atom);
+  return definition &&
+         llvm::any_of(definition->sets, [](ArrayRef<AffineExpr> set) {
+           return llvm::all_of(set, [](AffineExpr constraint) {
+             auto constant = dyn_cast<AffineConstantExpr>(constraint);
+             return constant && constant.getValue() >= 0;
+           });
+         });
+}
+
 Attribute attn::simplifySparsity(Attribute expression) {
   return llvm::TypeSwitch<Attribute, Attribute>(expression)
       .Case([](AndAttr conjunction) {
@@ -146,5 +159,10 @@ Attribute attn::simplifySparsity(Attribute expression) {
           return {};
         return negate(term);
       })
-      .Default([](Attribute atom) { return atom; });
+      .Case([](PermutedAttr permuted) {
+        return simplifySparsity(permuted.getTerm()) ? permuted : Attribute();
+      })
+      .Default([](Attribute atom) {
+        return isEverywhere(atom) ? Attribute() : atom;
+      });
 }
