@@ -7,19 +7,29 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/ResidueClasses.h"
 #include "attn/Analysis/TermRoles.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::attn;
 
-KeyRange GridAxis::getWindow(int64_t coordinate) const {
+int64_t GridAxis::countPlaces(int64_t remainder) const {
+  return (extent - remainder + dilation - 1) / dilation;
+}
+
+KeyRange GridAxis::getWindow(int64_t place, int64_t remainder) const {
+  int64_t places = countPlaces(remainder);
   int64_t start =
-      llvm::divideFloorSigned(coordinate, stride) * stride + getWindowOffset();
+      llvm::divideFloorSigned(place, stride) * stride + getWindowOffset();
   if (!isClipped)
-    start = std::max<int64_t>(std::min(start, extent - kernel), 0);
-  int64_t end = isCausal ? coordinate + 1 : start + kernel;
-  return {std::max<int64_t>(start, 0), std::min(end, extent)};
+    start = std::max<int64_t>(std::min(start, places - kernel), 0);
+  int64_t end = isCausal ? place + 1 : start + kernel;
+  return {std::max<int64_t>(start, 0), std::min(end, places)};
+}
+
+int64_t GridAxis::countTiles(int64_t size) const {
+  return dilation * llvm::divideCeil(countPlaces(/*remainder=*/0), size);
 }
 
 std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {
@@ -37,15 +47,21 @@ std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {
   NeighborhoodAttr found;
   for (Attribute term : terms) {
     auto atom = dyn_cast<NeighborhoodAttr>(term);
-    if (!atom || atom.getGrid().size() < 2)
+    if (!atom || atom.getGrid().empty() ||
+        (atom.getGrid().size() == 1 && atom.getDilation().front() == 1))
       continue;
     if (found)
       return std::nullopt;
     found = atom;
   }
-  // A dilated axis is several grids, one for each remainder.
-  if (!found ||
-      llvm::any_of(found.getDilation(), [](int64_t d) { return d > 1; }))
+  if (!found)
+    return std::nullopt;
+  // Most remainders would have no place.
+  for (auto [extent, dilation] :
+       llvm::zip_equal(found.getGrid(), found.getDilation()))
+    if (dilation > extent)
+      return std::nullopt;
+  if (found.getGrid().size() == 1 && findResidueClasses(cascade))
     return std::nullopt;
 
   GridWalk walk;
@@ -53,39 +69,52 @@ std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {
   int64_t inner = 1;
   for (size_t axis = found.getGrid().size(); axis-- > 0;) {
     walk.axes.push_back({found.getGrid()[axis], found.getKernel()[axis],
-                         found.getStride()[axis], found.getCausal()[axis] != 0,
-                         found.getClipped(), inner});
+                         found.getStride()[axis], found.getDilation()[axis],
+                         found.getCausal()[axis] != 0, found.getClipped(),
+                         inner});
     inner *= found.getGrid()[axis];
   }
   std::reverse(walk.axes.begin(), walk.axes.end());
   return walk;
 }
 
-/// What tiles of `size` coordinates are on one axis.
+/// What tiles of `size` places are on one axis.
 static GridWork getAxisWork(const GridAxis &axis, int64_t size) {
-  int64_t count = llvm::divideCeil(axis.extent, size);
+  int64_t count = axis.countTiles(size) / axis.dilation;
   GridWork work;
   work.isFull = true;
-  auto visit = [&](int64_t tile, int64_t times) {
+  auto visit = [&](int64_t tile, int64_t remainder, int64_t times) {
     int64_t first = tile * size;
-    int64_t last = std::min(first + size, axis.extent) - 1;
-    KeyRange atFirst = axis.getWindow(first), atLast = axis.getWindow(last);
-    work.isFull &= atFirst.begin == atLast.begin && atFirst.end == atLast.end;
+    int64_t last = std::min(first + size, axis.countPlaces(remainder)) - 1;
+    KeyRange atFirst = axis.getWindow(first, remainder);
+    KeyRange atLast = axis.getWindow(last, remainder);
+    // A tile without rows visits nothing, but writes its keys down.
     int64_t keys = std::max<int64_t>(atLast.end - atFirst.begin, 0);
-    work.keys += static_cast<double>(keys) * times;
     work.mostKeys = std::max(work.mostKeys, keys);
+    if (first > last)
+      return;
+    work.isFull &= atFirst.begin == atLast.begin && atFirst.end == atLast.end;
+    work.keys += static_cast<double>(keys) * times;
   };
-  // Between the borders windows repeat with the stride.
-  int64_t border = axis.stride + axis.kernel / size + 2;
-  for (int64_t tile = 0; tile < std::min(border, count); ++tile)
-    visit(tile, 1);
-  for (int64_t tile = std::max(border, count - border); tile < count; ++tile)
-    visit(tile, 1);
-  if (int64_t between = count - 2 * border; between > 0)
-    for (int64_t i = 0; i < std::min(axis.stride, between); ++i)
-      visit(border + i, (between - i + axis.stride - 1) / axis.stride);
-  work.rows = static_cast<double>(axis.extent) / count;
-  work.keys /= count;
+  auto visitAll = [&](int64_t remainder, int64_t times) {
+    // Between the borders windows repeat with the stride.
+    int64_t border = axis.stride + axis.kernel / size + 2;
+    for (int64_t tile = 0; tile < std::min(border, count); ++tile)
+      visit(tile, remainder, times);
+    for (int64_t tile = std::max(border, count - border); tile < count; ++tile)
+      visit(tile, remainder, times);
+    if (int64_t between = count - 2 * border; between > 0)
+      for (int64_t i = 0; i < std::min(axis.stride, between); ++i)
+        visit(border + i, remainder,
+              times * ((between - i + axis.stride - 1) / axis.stride));
+  };
+  // The first remainders may have one place more than the others.
+  int64_t longer = axis.extent % axis.dilation;
+  if (longer > 0)
+    visitAll(/*remainder=*/0, longer);
+  visitAll(longer, axis.dilation - longer);
+  work.rows = static_cast<double>(axis.extent) / axis.countTiles(size);
+  work.keys /= axis.countTiles(size);
   return work;
 }
 
@@ -116,7 +145,8 @@ void attn::forEachGridTile(
   SmallVector<SmallVector<GridWork>> works;
   for (const GridAxis &axis : walk.axes) {
     SmallVector<GridWork> &sizes = works.emplace_back();
-    for (int64_t size = 1; size <= std::min(mostRows, axis.extent); ++size)
+    int64_t most = std::min(mostRows, axis.countPlaces(/*remainder=*/0));
+    for (int64_t size = 1; size <= most; ++size)
       sizes.push_back(getAxisWork(axis, size));
   }
   SmallVector<int64_t> tile;

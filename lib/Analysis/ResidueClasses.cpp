@@ -45,6 +45,21 @@ static Attribute divide(Attribute term, int64_t residues) {
           return WindowAttr::get(context, window, window);
         return DilatedAttr::get(context, window, step);
       })
+      .Case([&](NeighborhoodAttr neighborhood) -> Attribute {
+        // The coordinates of one remainder are as many for each remainder, or
+        // they are the keys, which a plane counts for itself.
+        int64_t dilation = neighborhood.getDilation().front();
+        SmallVector<int64_t> grid(neighborhood.getGrid());
+        if (neighborhood.getKernel().size() > 1 || dilation % residues != 0 ||
+            (!grid.empty() && grid.front() % residues != 0))
+          return {};
+        for (int64_t &extent : grid)
+          extent /= residues;
+        return NeighborhoodAttr::get(
+            context, neighborhood.getKernel(), grid, neighborhood.getStride(),
+            {dilation / residues}, neighborhood.getCausal(),
+            neighborhood.getClipped());
+      })
       .Case([&](AndAttr conjunction) -> Attribute {
         SmallVector<Attribute> terms = divideAll(conjunction.getTerms());
         if (terms.size() != conjunction.getTerms().size())
@@ -79,7 +94,15 @@ std::optional<ResidueClasses> attn::findResidueClasses(CascadeOp cascade) {
   for (Attribute term : terms)
     if (auto dilated = dyn_cast<DilatedAttr>(term))
       residues = std::max(residues, dilated.getStep());
+    else if (auto neighborhood = dyn_cast<NeighborhoodAttr>(term);
+             neighborhood && neighborhood.getKernel().size() == 1)
+      residues = std::max(residues, neighborhood.getDilation().front());
   if (residues == 1)
+    return std::nullopt;
+  // Windows read distances alone; where a grid begins, planes do not know.
+  bool hasGrid = false;
+  space.sparsity.walk([&](NeighborhoodAttr) { hasGrid = true; });
+  if (hasGrid && space.getOrigin(space.keyRank))
     return std::nullopt;
   Attribute divided = divide(expression, residues);
   if (!divided)

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The rows of an item are a box of the grid, and so are the keys that they see.
-// An item begins by writing down the tokens of both; from then on it is an item
+// The rows of an item are a box of the grid, and so are the keys that they see;
+// with dilation, of the coordinates that have one remainder on each axis. An item begins by writing down the tokens of both; from then on it is an item
 // whose tokens lie in an order of their own (CascadeTilerSlots.cpp). Whether a
 // point is live is asked per axis: does the row's window hold the key's
 // coordinate?
@@ -39,67 +39,86 @@ struct GridEmitter : IndexBuilder {
     memref::StoreOp::create(builder, loc, number, table, place);
   }
 
+  /// GridAxis::countPlaces as code. `remainder` is null without dilation.
+  Value countPlaces(const GridAxis &axis, Value remainder);
   /// GridAxis::getWindow as code.
-  Interval getWindow(const GridAxis &axis, Value coordinate);
-  /// The token at `coordinates`, counted from `base`.
-  Value getToken(const GridWalk &grid, ArrayRef<Value> coordinates, Value base);
-  /// Calls `visit` with the coordinates of every point of a box, the last
-  /// axis fastest, and a count that begins at 0; `visit` returns the next
-  /// count.
+  Interval getWindow(const GridAxis &axis, Value place, Value remainder);
+  /// The token at the coordinates of `remainders`, counted from `base`.
+  Value getFirst(const GridWalk &grid, ArrayRef<Value> remainders, Value base);
+  /// The token at `places`, where `first` is that of the places 0.
+  Value getToken(const GridWalk &grid, ArrayRef<Value> places, Value first);
+  /// Calls `visit` with the places of every point of a box, the last axis
+  /// fastest, and a count that begins at 0; `visit` returns the next count.
   Value walk(ArrayRef<Interval> box,
              function_ref<Value(ArrayRef<Value>, Value)> visit);
   /// `count`, and one more if 0 <= token < extent.
   Value countIfWithin(Value count, Value token, Value extent);
 
 private:
-  Value walkAxis(ArrayRef<Interval> box, SmallVectorImpl<Value> &coordinates,
+  Value walkAxis(ArrayRef<Interval> box, SmallVectorImpl<Value> &places,
                  Value count,
                  function_ref<Value(ArrayRef<Value>, Value)> visit);
 };
 
 } // namespace
 
-GridEmitter::Interval GridEmitter::getWindow(const GridAxis &axis,
-                                             Value coordinate) {
-  Value zero = constant(0), extent = constant(axis.extent);
-  Value start = add(times(floorDivide(coordinate, axis.stride), axis.stride),
-                    constant(axis.getWindowOffset()));
-  if (!axis.isClipped)
-    start = most(least(start, constant(axis.extent - axis.kernel)), zero);
-  Value end = axis.isCausal ? add(coordinate, constant(1))
-                            : add(start, constant(axis.kernel));
-  return {most(start, zero), least(end, extent)};
+Value GridEmitter::countPlaces(const GridAxis &axis, Value remainder) {
+  if (!remainder)
+    return constant(axis.extent);
+  Value last = constant(axis.extent + axis.dilation - 1);
+  return floorDivide(subtract(last, remainder), axis.dilation);
 }
 
-Value GridEmitter::getToken(const GridWalk &grid, ArrayRef<Value> coordinates,
+GridEmitter::Interval
+GridEmitter::getWindow(const GridAxis &axis, Value place, Value remainder) {
+  Value zero = constant(0), places = countPlaces(axis, remainder);
+  Value start = add(times(floorDivide(place, axis.stride), axis.stride),
+                    constant(axis.getWindowOffset()));
+  if (!axis.isClipped)
+    start = most(least(start, subtract(places, constant(axis.kernel))), zero);
+  Value end = axis.isCausal ? add(place, constant(1))
+                            : add(start, constant(axis.kernel));
+  return {most(start, zero), least(end, places)};
+}
+
+Value GridEmitter::getFirst(const GridWalk &grid, ArrayRef<Value> remainders,
                             Value base) {
-  Value token = subtract(constant(0), base);
-  for (auto [axis, coordinate] : llvm::zip_equal(grid.axes, coordinates))
-    token = add(token, times(coordinate, axis.inner));
+  Value first = subtract(constant(0), base);
+  for (auto [axis, remainder] : llvm::zip_equal(grid.axes, remainders))
+    if (remainder)
+      first = add(first, times(remainder, axis.inner));
+  return first;
+}
+
+Value GridEmitter::getToken(const GridWalk &grid, ArrayRef<Value> places,
+                            Value first) {
+  Value token = first;
+  for (auto [axis, place] : llvm::zip_equal(grid.axes, places))
+    token = add(token, times(place, axis.inner * axis.dilation));
   return token;
 }
 
 Value GridEmitter::walkAxis(ArrayRef<Interval> box,
-                            SmallVectorImpl<Value> &coordinates, Value count,
+                            SmallVectorImpl<Value> &places, Value count,
                             function_ref<Value(ArrayRef<Value>, Value)> visit) {
-  if (coordinates.size() == box.size())
-    return visit(coordinates, count);
-  Interval interval = box[coordinates.size()];
+  if (places.size() == box.size())
+    return visit(places, count);
+  Interval interval = box[places.size()];
   auto loop = scf::ForOp::create(builder, loc, interval.begin, interval.end,
                                  constant(1), count);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
-  coordinates.push_back(loop.getInductionVar());
-  Value next = walkAxis(box, coordinates, loop.getRegionIterArg(0), visit);
-  coordinates.pop_back();
+  places.push_back(loop.getInductionVar());
+  Value next = walkAxis(box, places, loop.getRegionIterArg(0), visit);
+  places.pop_back();
   scf::YieldOp::create(builder, loc, next);
   return loop.getResult(0);
 }
 
 Value GridEmitter::walk(ArrayRef<Interval> box,
                         function_ref<Value(ArrayRef<Value>, Value)> visit) {
-  SmallVector<Value> coordinates;
-  return walkAxis(box, coordinates, constant(0), visit);
+  SmallVector<Value> places;
+  return walkAxis(box, places, constant(0), visit);
 }
 
 Value GridEmitter::countIfWithin(Value count, Value token, Value extent) {
@@ -129,14 +148,16 @@ bool CascadeTiler::testsWindows() const {
 Value CascadeTiler::countGridTiles(OpBuilder &builder, Location loc) {
   ArrayRef<int64_t> sizes = cascade.getMapping()->getGridTile();
   GridEmitter emit{{builder, loc}};
-  int64_t slab = sizes.front() * grid->axes.front().inner;
+  const GridAxis &outer = grid->axes.front();
+  int64_t slab = sizes.front() * outer.inner * outer.dilation;
   // M rows from anywhere touch up to (M + slab - 2) / slab + 1 slabs.
   Value rows = getExtent(builder, loc, lane);
   Value count =
       emit.add(emit.floorDivide(emit.add(rows, emit.constant(slab - 2)), slab),
                emit.constant(1));
+  count = emit.times(count, outer.dilation);
   for (auto [axis, size] : llvm::drop_begin(llvm::zip(grid->axes, sizes)))
-    count = emit.times(count, llvm::divideCeil(axis.extent, size));
+    count = emit.times(count, axis.countTiles(size));
   return count;
 }
 
@@ -154,25 +175,32 @@ TilePlace CascadeTiler::findGridTile(OpBuilder &builder, Location loc,
 
   using Interval = GridEmitter::Interval;
   SmallVector<Interval> rowBox(numAxes), keyBox(numAxes);
+  SmallVector<Value> remainders(numAxes);
   Value isFull;
   for (size_t i = numAxes; i-- > 0;) {
     const GridAxis &axis = grid->axes[i];
     Value number = tile;
-    if (i > 0) {
-      Value count = emit.constant(llvm::divideCeil(axis.extent, sizes[i]));
-      number = arith::RemUIOp::create(builder, loc, tile, count);
-      tile = arith::DivUIOp::create(builder, loc, tile, count);
-    } else {
-      number =
-          emit.add(number, emit.floorDivide(rowBase, axis.inner * sizes[i]));
-    }
+    auto split = [&](Value from, int64_t count) {
+      Value divisor = emit.constant(count);
+      return std::pair<Value, Value>(
+          arith::DivUIOp::create(builder, loc, from, divisor),
+          arith::RemUIOp::create(builder, loc, from, divisor));
+    };
+    if (i > 0)
+      std::tie(tile, number) = split(tile, axis.countTiles(sizes[i]));
+    if (axis.dilation > 1)
+      std::tie(number, remainders[i]) = split(number, axis.dilation);
+    if (i == 0)
+      number = emit.add(
+          number,
+          emit.floorDivide(rowBase, axis.inner * axis.dilation * sizes[i]));
     Value begin = emit.times(number, sizes[i]);
     Value end = emit.add(begin, emit.constant(sizes[i]));
     if (i > 0)
-      end = emit.least(end, emit.constant(axis.extent));
+      end = emit.least(end, emit.countPlaces(axis, remainders[i]));
     Value last = emit.subtract(end, emit.constant(1));
-    Interval atFirst = emit.getWindow(axis, begin);
-    Interval atLast = emit.getWindow(axis, last);
+    Interval atFirst = emit.getWindow(axis, begin, remainders[i]);
+    Interval atLast = emit.getWindow(axis, last, remainders[i]);
     rowBox[i] = {begin, end};
     keyBox[i] = {atFirst.begin, atLast.end};
     isFull = emit.both(isFull, emit.equal(atFirst.begin, atLast.begin));
@@ -195,19 +223,21 @@ TilePlace CascadeTiler::findGridTile(OpBuilder &builder, Location loc,
     }
   Value rowExtent = getExtent(builder, loc, lane);
   Value keyExtent = getExtent(builder, loc, space.keyRank);
+  Value firstRow = emit.getFirst(*grid, remainders, rowBase);
+  Value firstKey = emit.getFirst(*grid, remainders, keyBase);
   found.first = emit.constant(0);
   found.rows = emit.walk(rowBox, [&](ArrayRef<Value> at, Value count) {
-    Value token = emit.getToken(*grid, at, rowBase);
+    Value token = emit.getToken(*grid, at, firstRow);
     emit.store(token, tables.rows, count);
     for (size_t i = 0; i < tables.windowBegin.size(); ++i) {
-      Interval window = emit.getWindow(grid->axes[i], at[i]);
+      Interval window = emit.getWindow(grid->axes[i], at[i], remainders[i]);
       emit.store(window.begin, tables.windowBegin[i], count);
       emit.store(window.end, tables.windowEnd[i], count);
     }
     return emit.countIfWithin(count, token, rowExtent);
   });
   found.keyExtent = emit.walk(keyBox, [&](ArrayRef<Value> at, Value count) {
-    Value token = emit.getToken(*grid, at, keyBase);
+    Value token = emit.getToken(*grid, at, firstKey);
     emit.store(token, tables.keys, count);
     for (size_t i = 0; i < tables.keyCoordinate.size(); ++i)
       emit.store(at[i], tables.keyCoordinate[i], count);

@@ -146,28 +146,32 @@ void PlanWalk::printCounts(raw_ostream &os) const {
 
 /// The first axis is not cut: tokens before and behind the grid have
 /// coordinates there, too.
-SmallVector<int64_t> BoxWalk::getCoordinates(int64_t position) const {
-  SmallVector<int64_t> coordinates;
+SmallVector<BoxWalk::Place> BoxWalk::getPlaces(int64_t position) const {
+  SmallVector<Place> places;
   for (auto [index, axis] : llvm::enumerate(grid.axes)) {
     int64_t coordinate = llvm::divideFloorSigned(position, axis.inner);
-    coordinates.push_back(index == 0 ? coordinate
-                                     : llvm::mod(coordinate, axis.extent));
+    if (index > 0)
+      coordinate = llvm::mod(coordinate, axis.extent);
+    places.push_back({llvm::divideFloorSigned(coordinate, axis.dilation),
+                      llvm::mod(coordinate, axis.dilation)});
   }
-  return coordinates;
+  return places;
 }
 
 PointClass BoxWalk::classify(int64_t row, int64_t key) const {
   bool isVisited = true, isFull = grid.isAlone;
-  for (auto [axis, size, row, key] : llvm::zip_equal(
-           grid.axes, mapping.getGridTile(), getCoordinates(rowBase + row),
-           getCoordinates(keyBase + key))) {
-    int64_t first = llvm::divideFloorSigned(row, size) * size;
+  for (auto [axis, size, row, key] :
+       llvm::zip_equal(grid.axes, mapping.getGridTile(),
+                       getPlaces(rowBase + row), getPlaces(keyBase + key))) {
+    int64_t first = llvm::divideFloorSigned(row.number, size) * size;
     int64_t last = first + size - 1;
     // Every axis but the first one ends with the grid.
     if (&axis != &grid.axes.front())
-      last = std::min(last, axis.extent - 1);
-    KeyRange atFirst = axis.getWindow(first), atLast = axis.getWindow(last);
-    isVisited &= KeyRange{atFirst.begin, atLast.end}.contains(key);
+      last = std::min(last, axis.countPlaces(row.remainder) - 1);
+    KeyRange atFirst = axis.getWindow(first, row.remainder);
+    KeyRange atLast = axis.getWindow(last, row.remainder);
+    isVisited &= row.remainder == key.remainder &&
+                 KeyRange{atFirst.begin, atLast.end}.contains(key.number);
     isFull &= atFirst.begin == atLast.begin && atFirst.end == atLast.end;
   }
   bool isLive = passesConstraints(plan, row, key, symbols);
@@ -197,13 +201,15 @@ static void forEachPoint(ArrayRef<KeyRange> box,
   }
 }
 
-int64_t BoxWalk::countTokens(ArrayRef<KeyRange> box, int64_t base,
+int64_t BoxWalk::countTokens(ArrayRef<KeyRange> box,
+                             ArrayRef<int64_t> remainders, int64_t base,
                              int64_t extent) const {
   int64_t count = 0;
   forEachPoint(box, [&](ArrayRef<int64_t> at) {
     int64_t token = -base;
-    for (auto [axis, coordinate] : llvm::zip_equal(grid.axes, at))
-      token += coordinate * axis.inner;
+    for (auto [axis, place, remainder] :
+         llvm::zip_equal(grid.axes, at, remainders))
+      token += (place * axis.dilation + remainder) * axis.inner;
     count += token >= 0 && token < extent;
   });
   return count;
@@ -215,25 +221,33 @@ int64_t BoxWalk::countVisited() const {
   // Boxes by their number on each axis; the first axis is as long as the rows.
   SmallVector<KeyRange> numbers;
   for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile()))
-    numbers.push_back(
-        {0, static_cast<int64_t>(llvm::divideCeil(axis.extent, size))});
-  int64_t slab = grid.axes.front().inner * mapping.getGridTile().front();
-  numbers.front() = {llvm::divideFloorSigned(rowBase, slab),
-                     llvm::divideFloorSigned(rowBase + rows - 1, slab) + 1};
+    numbers.push_back({0, axis.countTiles(size)});
+  const GridAxis &outer = grid.axes.front();
+  int64_t slab =
+      outer.inner * outer.dilation * mapping.getGridTile().front();
+  numbers.front() = {
+      llvm::divideFloorSigned(rowBase, slab) * outer.dilation,
+      (llvm::divideFloorSigned(rowBase + rows - 1, slab) + 1) *
+          outer.dilation};
   int64_t visited = 0;
   forEachPoint(numbers, [&](ArrayRef<int64_t> at) {
     SmallVector<KeyRange> rowBox, keyBox;
+    SmallVector<int64_t> remainders;
     for (auto [index, axis] : llvm::enumerate(grid.axes)) {
       int64_t size = mapping.getGridTile()[index];
-      KeyRange box{at[index] * size, (at[index] + 1) * size};
+      int64_t remainder = llvm::mod(at[index], axis.dilation);
+      KeyRange box;
+      box.begin = llvm::divideFloorSigned(at[index], axis.dilation) * size;
+      box.end = box.begin + size;
       if (index > 0)
-        box.end = std::min(box.end, axis.extent);
+        box.end = std::min(box.end, axis.countPlaces(remainder));
       rowBox.push_back(box);
-      keyBox.push_back(
-          {axis.getWindow(box.begin).begin, axis.getWindow(box.end - 1).end});
+      keyBox.push_back({axis.getWindow(box.begin, remainder).begin,
+                        axis.getWindow(box.end - 1, remainder).end});
+      remainders.push_back(remainder);
     }
-    visited +=
-        countTokens(rowBox, rowBase, rows) * countTokens(keyBox, keyBase, keys);
+    visited += countTokens(rowBox, remainders, rowBase, rows) *
+               countTokens(keyBox, remainders, keyBase, keys);
   });
   return visited;
 }
@@ -242,7 +256,7 @@ void BoxWalk::printCounts(raw_ostream &os) const {
   GridWork work = getGridWork(grid, mapping.getGridTile());
   int64_t tiles = 1;
   for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile()))
-    tiles *= llvm::divideCeil(axis.extent, size);
+    tiles *= axis.countTiles(size);
   os << "  boxes of ";
   llvm::interleave(mapping.getGridTile(), os, " by ");
   os << " queries: " << tiles << " on the grid, each of which visits "

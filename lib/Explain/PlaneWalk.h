@@ -56,10 +56,16 @@ public:
   void printCounts(raw_ostream &os) const override;
 
 private:
-  SmallVector<int64_t> getCoordinates(int64_t position) const;
-  /// Tokens of the box that are `base` to `base + extent`.
-  int64_t countTokens(ArrayRef<KeyRange> box, int64_t base,
-                      int64_t extent) const;
+  /// Where a token lies on an axis.
+  struct Place {
+    int64_t number, remainder;
+  };
+
+  SmallVector<Place> getPlaces(int64_t position) const;
+  /// Tokens of the box, of coordinates with one remainder on each axis, that
+  /// are `base` to `base + extent`.
+  int64_t countTokens(ArrayRef<KeyRange> box, ArrayRef<int64_t> remainders,
+                      int64_t base, int64_t extent) const;
   int64_t countVisited() const;
 
   const GridWalk &grid;

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/EmptyStep.h"
+#include "attn/Analysis/GridWalk.h"
 #include "attn/Analysis/ResidueClasses.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "attn/Analysis/TermRoles.h"
@@ -42,11 +43,15 @@ struct PlanSparsityPass : attn::impl::AttnPlanSparsityBase<PlanSparsityPass> {
 static void remarkRemainders(CascadeOp cascade) {
   if (!cascade.getSparsity())
     return;
-  auto getStep = [](Attribute atom) -> int64_t {
+  bool mayWalkGrid = findGridWalk(cascade).has_value();
+  auto getStep = [&](Attribute atom) -> int64_t {
     if (auto dilated = dyn_cast<DilatedAttr>(atom))
       return dilated.getStep();
     if (auto strided = dyn_cast<StridedAttr>(atom))
       return strided.getStep();
+    auto neighborhood = dyn_cast<NeighborhoodAttr>(atom);
+    if (neighborhood && !mayWalkGrid)
+      return llvm::product_of(neighborhood.getDilation());
     return 1;
   };
   cascade.getSparsityAttr().walk<WalkOrder::PreOrder>([&](Attribute term) {

@@ -428,7 +428,7 @@ func.func @asks_for_a_step(%s: tensor<?x?xf32>, %x: tensor<?xi32>) -> tensor<?xf
 // -----
 
 func.func @no_grid(%s: tensor<?x?xf32>) -> tensor<?xf32> {
-  // expected-error @below {{its mapping cuts a grid of 2 axes into tiles; the outermost 'and' must hold one neighborhood on such a grid, of 2 or 3 axes without dilation, and no token may be permuted, listed or in a segment}}
+  // expected-error @below {{its mapping cuts a grid of 2 axes into tiles; the outermost 'and' must hold one neighborhood on such a grid, of 2 or 3 axes or dilated, with dilations up to the extents, and no token may be permuted, listed or in a segment}}
   %o = attn.cascade (%S = %s) where causal over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = [], grid = [4, 4]> : (tensor<?x?xf32>) -> tensor<?xf32> {
     %zero = arith.constant 0.0 : f32
     %init = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
@@ -448,7 +448,7 @@ func.func @no_grid(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 
 func.func @dilated_grid(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   // expected-error @below {{its mapping cuts a grid of 2 axes into tiles}}
-  %o = attn.cascade (%S = %s) where neighborhood([3, 3], grid [20, 20], dilation [1, 2]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = [], grid = [4, 4]> : (tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([3, 3], grid [20, 20], dilation [1, 24], clipped) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = [], grid = [4, 4]> : (tensor<?x?xf32>) -> tensor<?xf32> {
     %zero = arith.constant 0.0 : f32
     %init = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
     %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>)

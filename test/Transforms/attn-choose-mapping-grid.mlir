@@ -30,6 +30,29 @@ func.func @window(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   return %o : tensor<?xf32>
 }
 
+// With dilation, a box is one of the coordinates with one remainder on each axis:
+// a grid of 64 by 64 or 65 here.
+// CHECK-LABEL: @dilated
+// CHECK: mapping <lanes = m by [32], {{.*}}, grid = [8, 4]>
+// ROWS-LABEL: @dilated
+// ROWS-NOT: grid =
+// GIVEN-LABEL: @dilated
+// GIVEN: grid = [2, 6]>
+func.func @dilated(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([13, 13], grid [128, 129], dilation [2, 2]) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
 // Where the window covers the inner axis, rows as they lie are whole.
 // CHECK-LABEL: @covered
 // CHECK: mapping <lanes = m by [48, 32, 16],

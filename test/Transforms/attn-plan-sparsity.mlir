@@ -761,6 +761,72 @@ func.func @remainders(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // -----
 
+// The window of a plane moves inward where the keys of its remainder end.
+// CHECK-LABEL: func @remainders_of_a_neighborhood(
+// CHECK: attn.iterate {{.*}} plan <residues = 4, symbols = [M, N, D], values = [min affine_map<(d0, d1)[s0, s1, s2] -> (d0 + s2 - 4, s1 - 9)>,
+func.func @remainders_of_a_neighborhood(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([9], dilation [4]) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Some remainders have more coordinates of the grid than others, which a plane
+// does not know; a walk in boxes does.
+// CHECK-LABEL: func @uneven_grid(
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
+// CHECK-SAME: mod 4)
+func.func @uneven_grid(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([9], grid [401], dilation [4]) over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
+// Two ranges: under 'or' no walk in boxes leaves the others out.
+// CHECK-LABEL: func @dilated_beside_another(
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
+func.func @dilated_beside_another(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+  // expected-remark@+1 {{loops visit whole ranges of keys, of which #attn.sparsity<neighborhood([3, 3], grid [20, 20], dilation [2, 3])> leaves one in 6}}
+  %o = attn.cascade (%S = %s) where neighborhood([3, 3], grid [20, 20], dilation [2, 3]) or causal over (m, n) align top_left
+      : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
+    %lowest = arith.constant 0xFF800000 : f32
+    %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?xf32>) {
+    ^bb0(%RM: tensor<2x?xf32>):
+      %lm = attn.einsum [b,m] = %S[b,m,n1*N0+n0] reduce max(n0) : (tensor<2x?x?xf32>) -> tensor<2x?xf32>
+      %rm = attn.einsum [b,m] = max(%RM[b,m], %lm[b,m]) : (tensor<2x?xf32>, tensor<2x?xf32>) -> tensor<2x?xf32>
+      attn.yield %rm : tensor<2x?xf32>
+    }
+    attn.yield %r : tensor<2x?xf32>
+  }
+  return %o : tensor<2x?xf32>
+}
+
+// -----
+
 // Where another atom reads positions, remainders are tested at every key of the
 // range.
 // CHECK-LABEL: func @tested_remainders(

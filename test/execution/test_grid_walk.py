@@ -18,9 +18,10 @@ from runner import decisions, judge, run, run_guarded
 BASE = Spec(24, 40, heads=2, key_heads=1, lse=True)
 
 
-def neighborhood(kernel, grid, stride=None, causal=None, clipped=False):
+def neighborhood(kernel, grid, stride=None, causal=None, clipped=False, dilation=None):
     options = [("grid", grid)]
     options += [("stride", stride)] if stride else []
+    options += [("dilation", dilation)] if dilation else []
     options += [("causal", causal)] if causal else []
     options += [("clipped", True)] if clipped else []
     return ("neighborhood", kernel, tuple(options))
@@ -37,6 +38,27 @@ FORMS = {
     ),
     "space": replace(BASE, where=(neighborhood((3, 3, 5), (6, 11, 17), (1, 3, 1)),)),
     "whole_axis": replace(BASE, where=(neighborhood((4, 6, 3), (20, 6, 9)),)),
+    # A grid for each remainder, of which some have a coordinate less.
+    "dilated": replace(BASE, where=(neighborhood((3, 5), (19, 50), dilation=(4, 3)),)),
+    "dilated_blocks": replace(
+        BASE, where=(neighborhood((4, 4), (32, 40), (2, 2), dilation=(2, 3)),)
+    ),
+    "dilated_clipped": replace(
+        BASE,
+        where=(neighborhood((6, 6), (22, 50), causal=(0, 1), clipped=True, dilation=(5, 1)),),
+    ),
+    "dilated_and_causal": replace(
+        BASE, where=(("causal",), neighborhood((3, 4), (20, 39), dilation=(3, 7))),
+        align="top_left",
+    ),
+    "dilated_space": replace(
+        BASE, where=(neighborhood((3, 3, 5), (6, 11, 17), dilation=(2, 3, 1)),)
+    ),
+    "dilated_line": replace(BASE, where=(neighborhood((29,), (911,), (3,), dilation=(7,)),)),
+    "dilated_origins": replace(
+        BASE, where=(neighborhood((3, 5), (19, 50), dilation=(4, 3)),),
+        origins=(("m", "index"), ("n", "row")), offset="row", align="offset",
+    ),
     "and_causal": replace(BASE, where=(("causal",), PLANE)),
     "lengths": replace(BASE, where=(PLANE,), key_lengths=True, query_lengths=True),
     "origins": replace(
@@ -71,7 +93,7 @@ def test_rows_before_in_and_behind_the_grid(kernels, name, seed):
         judge(data, run(kernel, data), seed + index)
 
 
-@pytest.mark.parametrize("name", ["plane", "blocks", "space", "lengths"])
+@pytest.mark.parametrize("name", ["plane", "blocks", "space", "lengths", "dilated"])
 def test_at_page_borders(kernels, name, seed):
     spec = FORMS[name]
     for guard in ("begin", "end"):
@@ -87,8 +109,12 @@ def test_random_neighborhoods(kernels, seed, tier):
         grid = tuple(draw.randint(3, 9 if axes == 3 else 30) for _ in range(axes))
         kernel = tuple(draw.randint(1, extent) for extent in grid)
         stride = tuple(draw.randint(1, size) for size in kernel)
+        dilation = tuple(
+            draw.randint(1, extent // size) for extent, size in zip(grid, kernel, strict=True)
+        )
         atom = neighborhood(
-            kernel, grid, stride, tuple(draw.randint(0, 1) for _ in grid), draw.random() < 0.3
+            kernel, grid, stride, tuple(draw.randint(0, 1) for _ in grid), draw.random() < 0.3,
+            draw.choice([None, dilation]),
         )
         spec = replace(BASE, where=(atom,), align=draw.choice(["top_left", "bottom_right"]))
         walked += walks_grid(spec)

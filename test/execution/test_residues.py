@@ -30,6 +30,30 @@ FORMS = {
     "region": replace(BASE, where=(("dilated", 50, 3),), region="alibi", bias="hmn"),
     "bf16": replace(BASE, where=(("dilated", 64, 4),), dtype="bf16"),
     "f64": replace(BASE, where=(("causal",), ("dilated", 64, 16)), dtype="f64"),
+    # The keys of a plane are as many as have its remainder.
+    "neighborhood": replace(BASE, where=(("neighborhood", (9,), (("dilation", (4,)),)),)),
+    "neighborhood_strides": replace(
+        BASE, where=(("neighborhood", (12,), (("dilation", (5,)), ("stride", (4,)))),),
+        align="top_left",
+    ),
+    "neighborhood_causal": replace(
+        BASE,
+        where=(("neighborhood", (7,), (("dilation", (3,)), ("causal", (1,)))), ("window", 90, 0)),
+    ),
+    "neighborhood_grid": replace(
+        BASE, where=(("neighborhood", (11,), (("grid", (180,)), ("dilation", (12,)))), ("causal",)),
+    ),
+    "neighborhood_clipped": replace(
+        BASE,
+        where=(
+            ("neighborhood", (30,), (("grid", (180,)), ("dilation", (6,)), ("clipped", True))),
+        ),
+        offset="row", align="offset",
+    ),
+    "neighborhood_longer_steps": replace(
+        BASE, where=(("dilated", 150, 3), ("neighborhood", (9,), (("dilation", (3,)),)),
+                     ("dilated", 300, 3)),
+    ),
 }  # fmt: skip
 
 
@@ -58,5 +82,13 @@ def test_what_a_plane_does_not_know():
         replace(BASE, where=(("dilated", 60, 4), ("prefix", 30))),
         replace(BASE, where=(("dilated", 60, 4), ("dilated", 60, 6))),
         replace(BASE, where=(("or", ("causal",), ("dilated", 60, 4)),)),
+        # A grid of which remainders have another number of coordinates, or that
+        # begins anywhere; windows are not divided.
+        replace(BASE, where=(("neighborhood", (9,), (("grid", (181,)), ("dilation", (6,)))),)),
+        replace(
+            BASE, where=(("neighborhood", (9,), (("grid", (180,)), ("dilation", (6,)))),),
+            origins=(("n", "row"),), offset="row", align="offset",
+        ),
+        replace(BASE, where=(("neighborhood", (9,)), ("dilated", 60, 4))),
     ):
         assert "residues = " not in decisions(text(spec), "plan")

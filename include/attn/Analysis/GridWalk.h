@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Where sparsity is a neighborhood on a grid of two or three axes, the rows of
-// a tile may be a box of the grid instead of a range of tokens: the keys that
+// Where sparsity is a neighborhood on a grid of some axes, the rows of a tile may be a box of the grid instead of a range of tokens: the keys that
 // they see are then a box, too, little larger than one row's window.
 // docs/rationale/grid-walk.md has the figures.
 //
@@ -20,19 +19,27 @@
 
 namespace mlir::attn {
 
-/// One axis of a neighborhood without dilation (SP-15).
+/// One axis of a neighborhood (SP-15). A dilated one is a grid for each
+/// remainder by the dilation: places are the quotients of the coordinates that
+/// have it, and are all coordinates where there is no dilation.
 struct GridAxis {
   int64_t extent;
-  int64_t kernel, stride;
+  int64_t kernel, stride, dilation;
   bool isCausal, isClipped;
   /// Tokens from one coordinate to the next.
   int64_t inner;
 
-  /// The coordinates of keys that the rows at `coordinate` see. Neither end
-  /// falls as the coordinate grows.
-  KeyRange getWindow(int64_t coordinate) const;
+  /// How many places there are of a remainder.
+  int64_t countPlaces(int64_t remainder) const;
+  /// The places of keys that the row at `place` sees. Neither end falls as the
+  /// place grows.
+  KeyRange getWindow(int64_t place, int64_t remainder) const;
+  /// Tiles of `size` places that hold the axis: as many of each remainder, of
+  /// which tile i has i mod dilation, and begins at (i floordiv dilation) *
+  /// size.
+  int64_t countTiles(int64_t size) const;
   /// The begin of the window before it is moved into the grid:
-  /// (coordinate floordiv stride) * stride + this.
+  /// (place floordiv stride) * stride + this.
   int64_t getWindowOffset() const {
     return isCausal ? stride - kernel : stride / 2 - kernel / 2;
   }
@@ -45,8 +52,9 @@ struct GridWalk {
 };
 
 /// The grid along which tiles of the cascade may lie: that of the one
-/// neighborhood of two or three axes in the outermost `and`, where neither
-/// permutations, segments nor lists say where tokens lie.
+/// neighborhood in the outermost `and` which has two or three axes, or one with
+/// a dilation that makes no planes of one remainder; where neither permutations,
+/// segments nor lists say where tokens lie.
 std::optional<GridWalk> findGridWalk(CascadeOp cascade);
 
 /// What tiles of a size do on average, and at most.

@@ -26,7 +26,8 @@ struct ResidueClasses {
 };
 
 /// The planes into which the cascade's sparsity falls apart: those of a
-/// `dilated` term of the outermost `and`, where all terms say the same of the
+/// `dilated` term of the outermost `and`, or of a dilated neighborhood of one
+/// axis, where all terms say the same of the
 /// quotients of positions, and nothing but positions says which points are
 /// live. Nothing where there are none.
 std::optional<ResidueClasses> findResidueClasses(CascadeOp cascade);

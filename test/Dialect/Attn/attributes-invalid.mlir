@@ -127,6 +127,12 @@ func.func private @atom12() attributes { a = #attn.sparsity<neighborhood([3], di
 // -----
 
 // SP-15
+// expected-error @+1 {{axis 1 of a neighborhood: kernel times dilation must be up to 2^30; got 32769 * 32768}}
+func.func private @atom12a() attributes { a = #attn.sparsity<neighborhood([3, 32769], grid [3, 9], dilation [1, 32768], clipped)> }
+
+// -----
+
+// SP-15
 // expected-error @+1 {{axis 0 of a neighborhood: causal is 0 or 1; got 2}}
 func.func private @atom13() attributes { a = #attn.sparsity<neighborhood([3], causal [2])> }
 

@@ -47,29 +47,35 @@ struct DrawnAxis {
 } // namespace
 
 static DrawnAxis makeAxis(MLIRContext &context, int64_t extent, int64_t kernel,
-                          int64_t stride, bool isCausal, bool isClipped) {
-  return {NeighborhoodAttr::get(&context, {kernel}, {extent}, {stride}, {1},
-                                {isCausal}, isClipped),
-          {extent, kernel, stride, isCausal, isClipped, /*inner=*/1}};
+                          int64_t stride, int64_t dilation, bool isCausal,
+                          bool isClipped) {
+  return {NeighborhoodAttr::get(&context, {kernel}, {extent}, {stride},
+                                {dilation}, {isCausal}, isClipped),
+          {extent, kernel, stride, dilation, isCausal, isClipped,
+           /*inner=*/1}};
 }
 
 TEST_F(GridWalkTest, WindowsMatchTheDefinition) {
   for (int round = 0; round < 400; ++round) {
     int64_t extent = draw(1, 24), kernel = draw(1, extent);
+    int64_t dilation = round % 2 == 0 ? 1 : draw(1, extent / kernel);
     DrawnAxis drawn = makeAxis(context, extent, kernel, draw(1, kernel),
-                               draw(0, 1), draw(0, 1));
-    KeyRange before;
+                               dilation, draw(0, 1), draw(0, 1));
+    std::vector<std::optional<KeyRange>> before(dilation);
     for (int64_t i = -7; i < extent + 9; ++i) {
-      KeyRange window = drawn.axis.getWindow(i);
+      int64_t remainder = llvm::mod(i, dilation);
+      KeyRange window = drawn.axis.getWindow(
+          llvm::divideFloorSigned(i, dilation), remainder);
       for (int64_t j = 0; j < extent; ++j)
-        EXPECT_EQ(window.contains(j), isNeighbor(drawn.atom, 0, i, j, extent))
+        EXPECT_EQ(j % dilation == remainder && window.contains(j / dilation),
+                  isNeighbor(drawn.atom, 0, i, j, extent))
             << "i = " << i << ", j = " << j;
       // What a box of keys rests on.
-      if (i > -7) {
-        EXPECT_LE(before.begin, window.begin);
-        EXPECT_LE(before.end, window.end);
+      if (before[remainder]) {
+        EXPECT_LE(before[remainder]->begin, window.begin);
+        EXPECT_LE(before[remainder]->end, window.end);
       }
-      before = window;
+      before[remainder] = window;
     }
   }
 }
@@ -84,17 +90,26 @@ TEST_F(GridWalkTest, WorkIsThatOfAllTiles) {
     for (int64_t axis = 0, axes = draw(2, 3); axis < axes; ++axis) {
       int64_t extent = draw(1, 300),
               kernel = draw(1, std::min<int64_t>(extent, 40));
+      int64_t dilation = round % 2 == 0 ? 1 : draw(1, extent / kernel);
       GridAxis next = makeAxis(context, extent, kernel, draw(1, kernel),
-                               draw(0, 1), draw(0, 1))
+                               dilation, draw(0, 1), draw(0, 1))
                           .axis;
       int64_t size = draw(1, std::min<int64_t>(extent, 9));
-      int64_t count = 0, sum = 0, largest = 0;
-      for (int64_t first = 0; first < extent; first += size, ++count) {
-        int64_t last = std::min(first + size, extent) - 1;
-        KeyRange a = next.getWindow(first), b = next.getWindow(last);
+      int64_t count = next.countTiles(size), sum = 0, largest = 0;
+      for (int64_t tile = 0; tile < count; ++tile) {
+        int64_t remainder = tile % dilation, first = tile / dilation * size;
+        // Coordinates of one remainder, one by one.
+        int64_t last = first - 1;
+        while (last + 1 < first + size &&
+               (last + 1) * dilation + remainder < extent)
+          ++last;
+        KeyRange a = next.getWindow(first, remainder);
+        KeyRange b = next.getWindow(last, remainder);
         int64_t here = std::max<int64_t>(b.end - a.begin, 0);
-        sum += here;
         largest = std::max(largest, here);
+        if (last < first)
+          continue;
+        sum += here;
         isFull &= a.begin == b.begin && a.end == b.end;
       }
       rows *= static_cast<double>(extent) / count;
@@ -115,7 +130,7 @@ TEST_F(GridWalkTest, LongAxesCostNothing) {
   GridWalk walk;
   for (int64_t extent : {int64_t(1) << 28, int64_t(4)})
     walk.axes.push_back(
-        makeAxis(context, extent, 4, 2, /*isCausal=*/false, false).axis);
+        makeAxis(context, extent, 4, 2, 1, /*isCausal=*/false, false).axis);
   GridWork work = getGridWork(walk, {2, 2});
   EXPECT_EQ(work.mostKeys, 16);
   EXPECT_TRUE(work.isFull);

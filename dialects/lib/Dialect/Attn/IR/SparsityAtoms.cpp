@@ -116,23 +116,21 @@ void AtomBuilder::addAxis(NeighborhoodAttr atom, unsigned axis, Set &set) {
     i = getCoordinate(row);
     j = getCoordinate(key);
   }
-  int64_t kernel = atom.getKernel()[axis], stride = atom.getStride()[axis];
+  // A dilated window is one of tokens, `dilation` times as wide, of which those
+  // with the row's remainder are live: its ends may lie anywhere between two of
+  // them, so that they need not depend on the remainder, and rise with the row.
   int64_t dilation = atom.getDilation()[axis];
+  int64_t kernel = atom.getKernel()[axis], stride = atom.getStride()[axis];
   bool isCausal = atom.getCausal()[axis] != 0;
-  if (dilation > 1) {
+  if (dilation > 1)
     set.push_back(-((i - j) % dilation));
-    // Of the coordinates with one remainder there are so many.
-    extent = (extent + dilation - 1 - i % dilation).floorDiv(dilation);
-    i = i.floorDiv(dilation);
-    j = j.floorDiv(dilation);
-  }
-  AffineExpr leader = i.floorDiv(stride) * stride;
-  AffineExpr start = isCausal ? leader + (stride - kernel)
-                              : leader + (stride / 2 - kernel / 2);
+  AffineExpr leader = i.floorDiv(stride * dilation) * (stride * dilation);
+  int64_t offset = isCausal ? stride - kernel : stride / 2 - kernel / 2;
+  AffineExpr start = leader + offset * dilation;
   if (!atom.getClipped())
-    start = getMax(getMin(start, extent - kernel), getConstant(0));
+    start = getMax(getMin(start, extent - kernel * dilation), getConstant(0));
   set.push_back(j - start);
-  set.push_back(isCausal ? i - j : start + (kernel - 1) - j);
+  set.push_back(isCausal ? i - j : start + (kernel * dilation - 1) - j);
 }
 
 void AtomBuilder::addNeighborhood(NeighborhoodAttr atom) {

@@ -125,6 +125,9 @@ NeighborhoodAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     if (!isSize(dilation[axis]))
       return refuse() << "the dilation must be 1 to 2^30; got "
                       << dilation[axis];
+    if (!isSize(kernel[axis] * dilation[axis]))
+      return refuse() << "kernel times dilation must be up to 2^30; got "
+                      << kernel[axis] << " * " << dilation[axis];
     if (causal[axis] != 0 && causal[axis] != 1)
       return refuse() << "causal is 0 or 1; got " << causal[axis];
     if (grid.empty())
