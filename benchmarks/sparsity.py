@@ -17,6 +17,7 @@ A neighborhood on a grid, alone, is measured on the tokens of its grid:
 """
 
 import argparse
+import ast
 import math
 import os
 import re
@@ -35,39 +36,57 @@ ATOMS = {
     "causal": sparsity.Causal,
     "window": sparsity.Window,
     "prefix": sparsity.Prefix,
+    "leading": sparsity.Leading,
     "dilated": sparsity.Dilated,
+    "strided": sparsity.Strided,
+    "block_diagonal": sparsity.BlockDiagonal,
+    "neighborhood": sparsity.Neighborhood,
+    "power_of_two": sparsity.PowerOfTwo,
+    "radial": sparsity.Radial,
 }
 DEFAULT = ["causal", "causal and window(255, 0)", "window(128, 127)"]
 
 
-def grid_of(where):
-    """The kernel and the grid of a neighborhood whose windows are all whole, or None."""
-    found = re.fullmatch(
-        r"neighborhood\(\[([\d, ]+)\], grid \[([\d, ]+)\](, stride \[[\d, ]+\])?\)", where
-    )
-    if not found:
-        return None
-    return [[int(number) for number in found[part].split(",")] for part in (1, 2)]
+def parse(where):
+    """The definition of a sparsity of atoms that the call does not give."""
+    # The text is an expression of Python's but for named parts: `block 64`, `clipped`.
+    named = re.sub(r"\b(grid|stride|dilation|causal|block) (?=[\[\d])", r"\1=", where)
+    tree = ast.parse(re.sub(r", clipped\b", ", clipped=True", named), mode="eval")
+
+    def build(node):
+        match node:
+            case ast.BoolOp(op=ast.And(), values=terms):
+                return sparsity.And(tuple(map(build, terms)))
+            case ast.BoolOp(op=ast.Or(), values=terms):
+                return sparsity.Or(tuple(map(build, terms)))
+            case ast.UnaryOp(op=ast.Not(), operand=term):
+                return sparsity.Not(build(term))
+            case ast.Name(id=name) if name in ATOMS:
+                return ATOMS[name]()
+            case ast.Call(func=ast.Name(id=name)) if name in ATOMS:
+                numbers = map(ast.literal_eval, node.args)
+                parts = {part.arg: ast.literal_eval(part.value) for part in node.keywords}
+                return ATOMS[name](*numbers, **parts)
+        raise SystemExit(f"{ast.unparse(node)}: known are {', '.join(ATOMS)}")
+
+    return build(tree.body)
+
+
+def count_grid(where):
+    """The tokens of the grid of a neighborhood that stands alone, or None."""
+    atom = parse(where) if where else None
+    return math.prod(atom.grid) if isinstance(atom, sparsity.Neighborhood) and atom.grid else None
 
 
 def live_pairs(where, tokens):
     """Live (query, key) pairs of `tokens` queries and keys, by definition."""
-    if grid := grid_of(where):
-        return tokens * math.prod(grid[0])
-    m = np.arange(tokens)[:, None]
-    total = 0
-    for first in range(0, tokens, 512):
-        rows = m[first : first + 512]
-        n = np.arange(tokens)[None, :]
-        live = np.ones((len(rows), tokens), bool)
-        for term in where.split(" and "):
-            name, _, arguments = term.strip().partition("(")
-            numbers = [int(text) for text in arguments.rstrip(")").split(",") if text]
-            if name not in ATOMS:
-                raise SystemExit(f"{name}: known are {', '.join(ATOMS)} and neighborhood")
-            live &= ATOMS[name](*numbers)(rows, n)
-        total += int(live.sum())
-    return total
+    atom = sparsity.with_num_keys(parse(where), tokens)
+    n = np.arange(tokens)[None, :]
+    rows = np.arange(tokens)[:, None]
+    return sum(
+        int(np.broadcast_to(atom(part, n), (len(part), tokens)).sum())
+        for part in np.split(rows, range(256, tokens, 256))
+    )
 
 
 def main():
@@ -84,8 +103,7 @@ def main():
             compile_kernel(Path(name), options.features, where, heads=1)
             for where in ["", *options.where]
         ]
-        grids = [grid_of(where) for where in ["", *options.where]]
-        tokens = [math.prod(grid[1]) if grid else options.tokens for grid in grids]
+        tokens = [count_grid(where) or options.tokens for where in ["", *options.where]]
 
         def draw(count):
             shape = (1, 1, count, options.features)

@@ -10,6 +10,7 @@
 #include "CascadeRanks.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/StepTest.h"
 #include "attn/Analysis/TermRoles.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -306,6 +307,39 @@ static double countLinearKeys(const GridWalk &walk, PlanAttr plan,
   return keys / count;
 }
 
+/// Rows that see the same blocks of keys; 0 where none are known to.
+static int64_t getSharedRows(CascadeOp cascade) {
+  int64_t rows = 0;
+  auto add = [&](int64_t block) { rows = std::gcd(rows, block); };
+  if (std::optional<SparsityAttr> sparsity = cascade.getSparsity()) {
+    sparsity->walk([&](PowerOfTwoAttr powers) { add(powers.getBlock()); });
+    sparsity->walk([&](BlockDiagonalAttr blocks) { add(blocks.getSize()); });
+  }
+  return rows;
+}
+
+/// Begins `laneTiles` with the tile in which a row takes the least time where
+/// tiles see the keys of every block of `sharedRows` rows that they touch.
+static void fitLaneTiles(SmallVectorImpl<int64_t> &laneTiles,
+                         int64_t sharedRows) {
+  if (sharedRows == 0)
+    return;
+  auto getTime = [&](auto tile) {
+    auto [lanes, time] = tile;
+    auto shared = static_cast<double>(sharedRows);
+    // Blocks that a tile touches, on average over where it begins.
+    double blocks = 1 + (lanes - std::gcd(lanes, sharedRows)) / shared;
+    return time * blocks / lanes;
+  };
+  const auto *best =
+      std::min_element(std::begin(kLaneTileTimes), std::end(kLaneTileTimes),
+                       [&](auto a, auto b) { return getTime(a) < getTime(b); });
+  laneTiles.assign({best->first});
+  for (auto [lanes, time] : kLaneTileTimes)
+    if (lanes < std::min(best->first, kLinearLanes))
+      laneTiles.push_back(lanes);
+}
+
 namespace {
 /// A tile of a grid and the lane tile that holds it.
 struct GridTile {
@@ -350,6 +384,24 @@ static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
         best = {lanes->first, SmallVector<int64_t>(sizes)};
       });
   return best;
+}
+
+/// Points of a step that is left out where keys live and die in turns: as many
+/// as do so together or, where whole register tiles do not divide them, a power
+/// of two.
+static int64_t chooseRunTile(CascadeOp cascade, int64_t streamTile) {
+  constexpr int64_t kUnit = 32;
+  for (auto loop : cascade.getBody().getOps<IterateOp>()) {
+    int64_t run =
+        loop.getParentAttr() == cascade.getKeyRankAttr() && loop.getPlan()
+            ? getRunLength(*loop.getPlan())
+            : 0;
+    if (run > 0)
+      return run % kUnit == 0
+                 ? run
+                 : std::max<int64_t>(kUnit, llvm::bit_floor<uint64_t>(run));
+  }
+  return streamTile;
 }
 
 /// Lanes of the widest tile: enough of them for every vector of a register
@@ -399,6 +451,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
             ? chooseListTiles(listRows)
             : chooseLaneTiles(getExtent(cascade.getRankExtents(), roles.lanes),
                               getComputeBits(cascade), machine, usesMatrixUnit);
+    if (!sharesLists && laneTiles.front() == kLinearLanes)
+      fitLaneTiles(laneTiles, getSharedRows(cascade));
     if (std::optional<GridTile> tile = chooseGridTile(cascade)) {
       laneTiles = {tile->lanes};
       gridTile = tile->sizes;
@@ -437,6 +491,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   if (!overrides.streamTile && !fixedStep &&
       isa_and_nonnull<IndicesAttr>(terms.list))
     streamTile = std::min(streamTile, kListedPoints);
+  if (!overrides.streamTile && !fixedStep && !block && gridTile.empty())
+    streamTile = std::min(streamTile, chooseRunTile(cascade, streamTile));
   // A step lies in one split.
   std::optional<int64_t> split = getSplitSize(cascade);
   if (split && overrides.streamTile && *split % streamTile != 0) {

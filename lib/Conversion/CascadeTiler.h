@@ -403,6 +403,14 @@ private:
   static bool isNeverFull(PlanAttr plan);
   Value buildIsFull(OpBuilder &builder, Location loc, Value stepEnd);
   void buildFullPart(OpBuilder &builder, Location loc, Value stepEnd);
+  // Steps without live points (CascadeTilerSteps.cpp).
+  struct StepCondition {
+    Value mayBeLive, isFull;
+  };
+  bool leavesStepsOut();
+  std::pair<Value, Value> getRowEnds(OpBuilder &builder, Location loc);
+  StepCondition buildStepCondition(OpBuilder &builder, Location loc,
+                                   Value stepEnd);
   /// How many tokens of a rank there are in the whole, and in this part of it.
   struct PlaneLength {
     Value whole, part;

@@ -259,13 +259,20 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
     emitStep(builder, op, /*masked=*/false);
     return;
   }
-  if (grid ? !testsWindows() : isNeverFull(getRangePlan())) {
+  Value isFull;
+  if (leavesStepsOut()) {
+    StepCondition condition = buildStepCondition(builder, loc, stepEnd);
+    isFull = condition.isFull;
+    auto branch = scf::IfOp::create(builder, loc, condition.mayBeLive,
+                                    /*withElse=*/false);
+    builder.setInsertionPointToStart(branch.thenBlock());
+  } else if (grid ? !testsWindows() : isNeverFull(getRangePlan())) {
     emitStep(builder, op, /*masked=*/true);
     return;
+  } else {
+    isFull = buildIsFull(builder, loc, stepEnd);
   }
-  auto branch =
-      scf::IfOp::create(builder, loc, buildIsFull(builder, loc, stepEnd),
-                        /*withElse=*/true);
+  auto branch = scf::IfOp::create(builder, loc, isFull, /*withElse=*/true);
   OpBuilder fullBuilder = branch.getThenBodyBuilder();
   emitStep(fullBuilder, op, /*masked=*/false);
   OpBuilder partialBuilder = branch.getElseBodyBuilder();

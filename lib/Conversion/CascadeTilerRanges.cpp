@@ -102,14 +102,7 @@ SmallVector<CascadeTiler::KeyInterval>
 CascadeTiler::buildLiveRanges(OpBuilder &builder, Location loc, PlanAttr plan) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value extent = getPlaneExtent(builder, loc, space.keyRank);
-  Value first = getItemRow(), last = first;
-  if (!first) {
-    first = firstRow;
-    last = arith::AddIOp::create(
-        builder, loc, firstRow,
-        arith::SubIOp::create(builder, loc, rowCount,
-                              arith::ConstantIndexOp::create(builder, loc, 1)));
-  }
+  auto [first, last] = getRowEnds(builder, loc);
   SmallVector<Value> operands{first, last};
   llvm::append_range(operands, planSymbols);
   SmallVector<Value> atFirst = buildRowValues(builder, loc, plan, first);

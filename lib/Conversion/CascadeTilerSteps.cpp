@@ -1,0 +1,171 @@
+//===- CascadeTilerSteps.cpp - Steps that are left out --------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// classifyStep (StepTest.cpp) as code: what the constraints of a plan are at
+// least and at most over the points of a step.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeTiler.h"
+#include "IndexBuilder.h"
+#include "PointValues.h"
+#include "attn/Analysis/StepTest.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+/// What a number is at least and at most; one value where it is known.
+struct ValueBounds {
+  Value least, most;
+};
+
+struct StepEmitter : IndexBuilder {
+  ValueBounds evaluate(AffineExpr expr, ArrayRef<ValueBounds> dims,
+                       ArrayRef<ValueBounds> symbols);
+  ValueBounds evaluate(const PointValue &value, ArrayRef<ValueBounds> dims,
+                       ArrayRef<ValueBounds> symbols);
+  /// `b` or, where there is one, `a` too.
+  Value either(Value a, Value b) {
+    return a ? arith::OrIOp::create(builder, loc, a, b).getResult() : b;
+  }
+
+private:
+  ValueBounds getRemainder(ValueBounds dividend, int64_t divisor);
+};
+
+} // namespace
+
+/// Remainders begin anew where the quotient rises.
+ValueBounds StepEmitter::getRemainder(ValueBounds dividend, int64_t divisor) {
+  Value least = floorDivide(dividend.least, divisor);
+  Value most = dividend.least == dividend.most
+                   ? least
+                   : floorDivide(dividend.most, divisor);
+  auto getRest = [&](Value number, Value quotient) {
+    return subtract(number, times(quotient, divisor));
+  };
+  if (least == most) {
+    Value rest = getRest(dividend.least, least);
+    return {rest, rest};
+  }
+  Value isSame = equal(least, most);
+  return {select(isSame, getRest(dividend.least, least), constant(0)),
+          select(isSame, getRest(dividend.most, most), constant(divisor - 1))};
+}
+
+ValueBounds StepEmitter::evaluate(AffineExpr expr, ArrayRef<ValueBounds> dims,
+                                  ArrayRef<ValueBounds> symbols) {
+  if (auto number = dyn_cast<AffineConstantExpr>(expr)) {
+    Value value = constant(number.getValue());
+    return {value, value};
+  }
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return dims[dim.getPosition()];
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return symbols[symbol.getPosition()];
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  ValueBounds left = evaluate(binary.getLHS(), dims, symbols);
+  if (expr.getKind() == AffineExprKind::Add) {
+    ValueBounds right = evaluate(binary.getRHS(), dims, symbols);
+    Value least = add(left.least, right.least);
+    if (left.least == left.most && right.least == right.most)
+      return {least, least};
+    return {least, add(left.most, right.most)};
+  }
+  // Factors and divisors are constants, and stand on the right.
+  int64_t number = cast<AffineConstantExpr>(binary.getRHS()).getValue();
+  if (expr.getKind() == AffineExprKind::Mod)
+    return getRemainder(left, number);
+  auto scale = [&](Value value) -> Value {
+    switch (expr.getKind()) {
+    case AffineExprKind::Mul:
+      return times(value, number);
+    case AffineExprKind::FloorDiv:
+      return floorDivide(value, number);
+    default:
+      return floorDivide(add(value, constant(number - 1)), number);
+    }
+  };
+  Value least = scale(left.least);
+  Value most = left.least == left.most ? least : scale(left.most);
+  if (expr.getKind() == AffineExprKind::Mul && number < 0)
+    std::swap(least, most);
+  return {least, most};
+}
+
+/// The values of a plan, none of which falls with its operands.
+ValueBounds StepEmitter::evaluate(const PointValue &value,
+                                  ArrayRef<ValueBounds> dims,
+                                  ArrayRef<ValueBounds> symbols) {
+  SmallVector<Value> least, most;
+  for (AffineExpr expr : value.map.getResults()) {
+    ValueBounds bounds = evaluate(expr, dims, symbols);
+    least.push_back(bounds.least);
+    most.push_back(bounds.most);
+  }
+  Value lower = buildPointValue(builder, loc, value.kind, least);
+  if (least == most)
+    return {lower, lower};
+  return {lower, buildPointValue(builder, loc, value.kind, most)};
+}
+
+/// Whether steps over the ranges of the plan are left out where no point of
+/// them is live. On GPUs, whose copies run ahead of the steps, none is.
+bool CascadeTiler::leavesStepsOut() {
+  return hasCaches && !grid && !walksTokens() && iterate.getPlan() &&
+         getRunLength(*iterate.getPlan()) > 0;
+}
+
+/// The first and the last row of the item.
+std::pair<Value, Value> CascadeTiler::getRowEnds(OpBuilder &builder,
+                                                 Location loc) {
+  if (Value row = getItemRow())
+    return {row, row};
+  IndexBuilder index{builder, loc};
+  Value others = index.subtract(rowCount, index.constant(1));
+  return {firstRow, index.add(firstRow, others)};
+}
+
+/// Classifies the step up to `stepEnd`, which is not empty.
+CascadeTiler::StepCondition CascadeTiler::buildStepCondition(OpBuilder &builder,
+                                                             Location loc,
+                                                             Value stepEnd) {
+  PlanAttr plan = *iterate.getPlan();
+  StepEmitter emit{{builder, loc}};
+  auto [first, last] = getRowEnds(builder, loc);
+  ValueBounds dims[] = {{first, last},
+                        {stepFirst, emit.subtract(stepEnd, emit.constant(1))}};
+  SmallVector<ValueBounds> bounds = llvm::map_to_vector(
+      planSymbols, [](Value value) { return ValueBounds{value, value}; });
+  for (const PointValue &value : plan.getValues())
+    bounds.push_back(emit.evaluate(value, dims, bounds));
+  Value zero = emit.constant(0);
+  auto holds = [&](Value value) {
+    return emit.compare(arith::CmpIPredicate::sge, value, zero);
+  };
+  StepCondition step;
+  for (const PlanPiece &piece : plan.getPieces()) {
+    Value mayBeLive, isFull;
+    for (AffineExpr constraint : piece.constraints.getConstraints()) {
+      ValueBounds value = emit.evaluate(constraint, dims, bounds);
+      mayBeLive = emit.both(mayBeLive, holds(value.most));
+      isFull = emit.both(isFull, holds(value.least));
+    }
+    step.mayBeLive = emit.either(step.mayBeLive, mayBeLive);
+    step.isFull = emit.either(step.isFull, isFull);
+  }
+  // What reads tokens, a mask or a predicate may fail at any slot.
+  if (testsTokensOfSlots() || !testedTerms.empty())
+    step.isFull = arith::ConstantIntOp::create(builder, loc, 0, /*width=*/1);
+  return step;
+}
