@@ -334,6 +334,11 @@ static void fitLaneTiles(SmallVectorImpl<int64_t> &laneTiles,
   const auto *best =
       std::min_element(std::begin(kLaneTileTimes), std::end(kLaneTileTimes),
                        [&](auto a, auto b) { return getTime(a) < getTime(b); });
+  const auto *linear = llvm::find_if(
+      kLaneTileTimes, [](auto tile) { return tile.first == kLinearLanes; });
+  // The model is not that good.
+  if (getTime(*best) > 0.95 * getTime(*linear))
+    return;
   laneTiles.assign({best->first});
   for (auto [lanes, time] : kLaneTileTimes)
     if (lanes < std::min(best->first, kLinearLanes))

@@ -22,9 +22,6 @@ using namespace mlir::attn;
 // Runs
 //===----------------------------------------------------------------------===//
 
-/// Keys of a run below which steps would cost more than they leave out.
-static constexpr int64_t kShortestRun = 32;
-
 /// Coordinates from which on a window of some of them leaves whole steps of the
 /// others out, and the step that does.
 static constexpr int64_t kLongAxis = 256, kAxisRun = 64;

@@ -10,6 +10,7 @@
 #include "CascadeTiler.h"
 #include "RankReduction.h"
 #include "attn/Analysis/CostModel.h"
+#include "attn/Analysis/StepTest.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Conversion/Passes.h"
@@ -102,6 +103,15 @@ checkBoundary(func::FuncOp function, CascadeOp cascade,
                               "between a cascade and a result of the kernel "
                               "are tensor.collapse_shape and tensor.cast";
   return success();
+}
+
+/// Says where a kernel for GPUs walks what one for CPUs leaves out: its copies
+/// run ahead of the steps.
+static void remarkStepsLeft(CascadeOp cascade) {
+  for (auto loop : cascade.getBody().getOps<IterateOp>())
+    if (loop.getPlan() && getRunLength(*loop.getPlan()) > 0)
+      cascade.emitRemark("visits all steps of its ranges of keys, of which "
+                         "some have no live point");
 }
 
 LogicalResult
@@ -237,6 +247,8 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
     run->setAttr(kLaneTileAttrName,
                  builder.getI64IntegerAttr(mapping.getLaneTiles()[0]));
     KernelSignature::Run arguments = KernelSignature::getRunArguments(run);
+    if (warps)
+      remarkStepsLeft(cascade);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&run.getBody().front());
     SmallVector<Value> inputs, outputs;

@@ -54,7 +54,7 @@ void ResidueWalk::printCounts(raw_ostream &os) const {
 PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t tileRows,
                    int64_t rows, int64_t keys, ArrayRef<int64_t> symbols)
     : PlaneWalk(rows, keys), plan(plan), mapping(mapping), tileRows(tileRows),
-      symbols(symbols) {
+      leavesStepsOut(plan && getRunLength(plan) > 0), symbols(symbols) {
   int64_t unit = mapping.getRowTile();
   auto clamp = [&](KeyRange range) {
     range.begin = std::clamp<int64_t>(range.begin, 0, keys);
@@ -98,10 +98,16 @@ KeyRange PlanWalk::getStep(KeyRange range, int64_t key) const {
   return {std::max(range.begin, anchor), std::min(range.end, anchor + stream)};
 }
 
-static bool isFull(const RowTile &tile, KeyRange step) {
-  return llvm::any_of(tile.full, [&](const KeyRange &full) {
+StepClass PlanWalk::getClass(int64_t number, KeyRange step) const {
+  const RowTile &tile = tiles[number];
+  if (leavesStepsOut)
+    return classifyStep(plan, number * tileRows,
+                        std::min((number + 1) * tileRows, rows) - 1, step,
+                        symbols);
+  bool isFull = llvm::any_of(tile.full, [&](const KeyRange &full) {
     return full.begin <= step.begin && step.end <= full.end;
   });
+  return {/*mayBeLive=*/true, isFull};
 }
 
 PointClass PlanWalk::classify(int64_t row, int64_t key) const {
@@ -109,9 +115,12 @@ PointClass PlanWalk::classify(int64_t row, int64_t key) const {
   const KeyRange *range = llvm::find_if(
       tile.visited, [&](const KeyRange &r) { return r.contains(key); });
   bool isLive = !plan || passesConstraints(plan, row, key, symbols);
-  if (range == tile.visited.end())
+  StepClass step{/*mayBeLive=*/false, /*isFull=*/false};
+  if (range != tile.visited.end())
+    step = getClass(row / tileRows, getStep(*range, key));
+  if (!step.mayBeLive)
     return isLive ? PointClass::Missed : PointClass::NotVisited;
-  if (isFull(tile, getStep(*range, key)))
+  if (step.isFull)
     return PointClass::Full;
   return isLive ? PointClass::Tested : PointClass::Dead;
 }
@@ -121,19 +130,26 @@ int64_t PlanWalk::countVisited() const {
   for (auto [index, tile] : llvm::enumerate(tiles)) {
     int64_t here = std::min<int64_t>(tileRows, rows - index * tileRows);
     for (const KeyRange &range : tile.visited)
-      visited += here * (range.end - range.begin);
+      for (int64_t key = range.begin; key < range.end;) {
+        KeyRange step = getStep(range, key);
+        if (getClass(index, step).mayBeLive)
+          visited += here * (step.end - step.begin);
+        key = step.end;
+      }
   }
   return visited;
 }
 
 void PlanWalk::printCounts(raw_ostream &os) const {
   int64_t full = 0, tested = 0;
-  for (const RowTile &tile : tiles) {
+  for (auto [index, tile] : llvm::enumerate(tiles)) {
     for (const KeyRange &range : tile.visited) {
       for (int64_t key = range.begin; key < range.end;) {
         KeyRange step = getStep(range, key);
-        ++(isFull(tile, step) ? full : tested);
         key = step.end;
+        StepClass found = getClass(index, step);
+        if (found.mayBeLive)
+          ++(found.isFull ? full : tested);
       }
     }
   }
@@ -223,12 +239,10 @@ int64_t BoxWalk::countVisited() const {
   for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile()))
     numbers.push_back({0, axis.countTiles(size)});
   const GridAxis &outer = grid.axes.front();
-  int64_t slab =
-      outer.inner * outer.dilation * mapping.getGridTile().front();
-  numbers.front() = {
-      llvm::divideFloorSigned(rowBase, slab) * outer.dilation,
-      (llvm::divideFloorSigned(rowBase + rows - 1, slab) + 1) *
-          outer.dilation};
+  int64_t slab = outer.inner * outer.dilation * mapping.getGridTile().front();
+  numbers.front() = {llvm::divideFloorSigned(rowBase, slab) * outer.dilation,
+                     (llvm::divideFloorSigned(rowBase + rows - 1, slab) + 1) *
+                         outer.dilation};
   int64_t visited = 0;
   forEachPoint(numbers, [&](ArrayRef<int64_t> at) {
     SmallVector<KeyRange> rowBox, keyBox;

@@ -15,6 +15,7 @@
 #define ATTN_LIB_EXPLAIN_PLANEWALK_H
 
 #include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/StepTest.h"
 
 namespace mlir::attn {
 
@@ -89,10 +90,13 @@ public:
 private:
   /// The step of the kernel that `key` belongs to, where `range` is visited.
   KeyRange getStep(KeyRange range, int64_t key) const;
+  /// What a step of the tile of rows with the number `number` is.
+  StepClass getClass(int64_t number, KeyRange step) const;
 
   PlanAttr plan;
   MappingAttr mapping;
   int64_t tileRows;
+  bool leavesStepsOut;
   SmallVector<int64_t> symbols;
   std::vector<RowTile> tiles;
 };

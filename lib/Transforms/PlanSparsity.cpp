@@ -10,6 +10,7 @@
 #include "attn/Analysis/GridWalk.h"
 #include "attn/Analysis/ResidueClasses.h"
 #include "attn/Analysis/SparsityPlan.h"
+#include "attn/Analysis/StepTest.h"
 #include "attn/Analysis/TermRoles.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
@@ -47,8 +48,9 @@ static void remarkRemainders(CascadeOp cascade) {
   auto getStep = [&](Attribute atom) -> int64_t {
     if (auto dilated = dyn_cast<DilatedAttr>(atom))
       return dilated.getStep();
+    // Steps are left out where blocks are as long.
     if (auto strided = dyn_cast<StridedAttr>(atom))
-      return strided.getStep();
+      return strided.getBlock() < kShortestRun ? strided.getStep() : 1;
     auto neighborhood = dyn_cast<NeighborhoodAttr>(atom);
     if (neighborhood && !mayWalkGrid)
       return llvm::product_of(neighborhood.getDilation());

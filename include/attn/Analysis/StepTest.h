@@ -21,6 +21,10 @@
 
 namespace mlir::attn {
 
+/// The least keys for which steps are tested: shorter ones would cost more than
+/// they leave out.
+inline constexpr int64_t kShortestRun = 32;
+
 /// The keys that live or die together within the ranges of `plan`: where steps
 /// are as long, some are without live points. 0 where no such keys are known,
 /// and steps are not tested.

@@ -1,0 +1,133 @@
+//===- StepTestTest.cpp - Steps without live points -----------------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The classes of steps against the definition, point by point.
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Analysis/StepTest.h"
+#include "RandomSparsity.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+class StepTestTest : public RandomSparsity {
+protected:
+  PlanAttr plan(const PlaneRestriction &restriction) {
+    ScopedDiagnosticHandler quiet(&context, [](Diagnostic &) {});
+    FailureOr<PlanAttr> planned = planSparsity(&context, restriction);
+    return succeeded(planned) ? *planned : PlanAttr();
+  }
+
+  PlanAttr planAtom(Attribute atom) {
+    PlaneRestriction restriction;
+    restriction.expression = atom;
+    restriction.alignment = Alignment::TopLeft;
+    return plan(restriction);
+  }
+};
+} // namespace
+
+/// How many of the points of a step are live.
+static int64_t countLive(const Case &c, const Sizes &sizes, int64_t first,
+                         int64_t last, KeyRange keys) {
+  int64_t live = 0;
+  for (int64_t row = first; row <= last; ++row)
+    for (int64_t key = keys.begin; key < keys.end; ++key)
+      live += c.isLive(row, key, sizes);
+  return live;
+}
+
+TEST_F(StepTestTest, EveryAtomIsSound) {
+  int full = 0, dead = 0;
+  for (int trial = 0; trial < 400; ++trial) {
+    Case c = getCase(/*reach=*/12);
+    c.restriction.expression =
+        getAnything(12, /*hasGrid=*/c.restriction.hasKeyOrigin, pick(0, 2));
+    PlanAttr plan = this->plan(c.restriction);
+    if (!plan)
+      continue;
+    for (int call = 0; call < 20; ++call) {
+      Sizes sizes{pick(1, 30), pick(1, 30), 0, 0};
+      sizes.keyLength = pick(0, sizes.keys);
+      sizes.rowLength = pick(0, sizes.rows);
+      sizes.diagonal = pick(-20, 20);
+      sizes.head = pick(0, 5);
+      sizes.keyOrigin = pick(0, 20);
+      int64_t first = pick(0, sizes.rows - 1);
+      int64_t last = pick(first, std::min(sizes.rows - 1, first + 6));
+      KeyRange keys{pick(0, sizes.keys - 1), 0};
+      keys.end = pick(keys.begin + 1, std::min(sizes.keys, keys.begin + 9));
+      StepClass step =
+          classifyStep(plan, first, last, keys, c.getSymbols(sizes, plan));
+      int64_t live = countLive(c, sizes, first, last, keys);
+      int64_t points = (last - first + 1) * (keys.end - keys.begin);
+      ASSERT_TRUE(step.mayBeLive || live == 0)
+          << "seed " << seed << ", rows " << first << " to " << last
+          << ", keys " << keys.begin << " to " << keys.end - 1;
+      ASSERT_TRUE(!step.isFull || live == points)
+          << "seed " << seed << ", rows " << first << " to " << last
+          << ", keys " << keys.begin << " to " << keys.end - 1;
+      dead += !step.mayBeLive;
+      full += step.isFull;
+    }
+  }
+  EXPECT_GT(full, 500);
+  EXPECT_GT(dead, 500);
+}
+
+// Blocks that live or die together: a step within one is left out exactly where
+// it is dead, and tested nowhere.
+TEST_F(StepTestTest, BlocksAreExact) {
+  for (int trial = 0; trial < 200; ++trial) {
+    int64_t block = pick(1, 6), step = pick(2, 5);
+    Case c;
+    c.restriction.alignment = Alignment::TopLeft;
+    bool isStrided = pick(0, 1) == 0;
+    c.restriction.expression =
+        isStrided ? Attribute(StridedAttr::get(&context, step,
+                                               pick(0, step - 1), block))
+                  : PowerOfTwoAttr::get(&context, block);
+    PlanAttr plan = this->plan(c.restriction);
+    ASSERT_TRUE(plan);
+    Sizes sizes{60, 60, 60, 60};
+    int64_t first = pick(0, 59 / block) * block;
+    int64_t last = std::min<int64_t>(first + block, 60) - 1;
+    for (int64_t begin = 0; begin < 60; begin += block) {
+      KeyRange keys{begin, std::min<int64_t>(begin + block, 60)};
+      StepClass found =
+          classifyStep(plan, first, last, keys, c.getSymbols(sizes, plan));
+      bool isLive = countLive(c, sizes, first, last, keys) > 0;
+      EXPECT_EQ(found.mayBeLive, isLive) << "seed " << seed;
+      EXPECT_EQ(found.isFull, isLive) << "seed " << seed;
+    }
+  }
+}
+
+TEST_F(StepTestTest, RunsAreThoseOfBlocks) {
+  auto getRun = [&](Attribute atom) { return getRunLength(planAtom(atom)); };
+  EXPECT_EQ(getRun(StridedAttr::get(&context, 4, 1, 64)), 64);
+  EXPECT_EQ(getRun(PowerOfTwoAttr::get(&context, 128)), 128);
+  // The least of several.
+  EXPECT_EQ(getRun(AndAttr::get(&context, {StridedAttr::get(&context, 4, 1, 96),
+                                           PowerOfTwoAttr::get(&context, 48)})),
+            48);
+  // Every few keys one is live, or every key of a range.
+  EXPECT_EQ(getRun(StridedAttr::get(&context, 4, 1, 8)), 0);
+  EXPECT_EQ(getRun(DilatedAttr::get(&context, 200, 4)), 0);
+  EXPECT_EQ(getRun(CausalAttr::get(&context)), 0);
+  EXPECT_EQ(getRun(BlockDiagonalAttr::get(&context, 64)), 0);
+  // Bands within frames, where these are long.
+  auto getRadial = [&](int64_t tokens) {
+    return RadialAttr::get(&context, 8, tokens, getFloat(1.0), 16);
+  };
+  EXPECT_EQ(getRun(getRadial(300)), 64);
+  EXPECT_EQ(getRun(getRadial(64)), 64);
+}
