@@ -280,19 +280,31 @@ static TermRoles getTermRoles(CascadeOp cascade) {
   return assignTermRoles(sparsity ? sparsity->getExpression() : Attribute());
 }
 
+/// The symbols of `plan` for the first head of as many queries as keys.
+static SmallVector<int64_t> getSampleSymbols(PlanAttr plan, int64_t tokens) {
+  return llvm::map_to_vector(plan.getSymbols(), [&](StringAttr symbol) {
+    bool isPlace =
+        symbol == PlanSymbols::diagonal || symbol == PlanSymbols::keyOrigin;
+    return getHeadSymbol(plan, symbol, /*head=*/0)
+        .value_or(isPlace ? 0 : tokens);
+  });
+}
+
+/// The plan of the loop over keys, null where there is none.
+static PlanAttr getKeyPlan(CascadeOp cascade) {
+  for (auto loop : cascade.getBody().getOps<IterateOp>())
+    if (loop.getParentAttr() == cascade.getKeyRankAttr())
+      return loop.getPlan().value_or(PlanAttr());
+  return {};
+}
+
 /// Keys that a tile of rows visits where rows are cut as they lie, on average
 /// over some tiles of the whole grid.
 static double countLinearKeys(const GridWalk &walk, PlanAttr plan,
                               int64_t rows) {
   constexpr int64_t kSamples = 64;
   int64_t tokens = walk.axes.front().extent * walk.axes.front().inner;
-  SmallVector<int64_t> symbols;
-  for (StringAttr symbol : plan.getSymbols())
-    symbols.push_back(getHeadSymbol(plan, symbol, /*head=*/0)
-                          .value_or(symbol == PlanSymbols::diagonal ||
-                                            symbol == PlanSymbols::keyOrigin
-                                        ? 0
-                                        : tokens));
+  SmallVector<int64_t> symbols = getSampleSymbols(plan, tokens);
   int64_t tiles = llvm::divideCeil(tokens, rows);
   int64_t step = llvm::divideCeil(tiles, kSamples), count = 0;
   double keys = 0;
@@ -357,10 +369,7 @@ struct GridTile {
 /// the least time; none where that is in rows as they lie.
 static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
   std::optional<GridWalk> walk = findGridWalk(cascade);
-  std::optional<PlanAttr> plan;
-  for (auto loop : cascade.getBody().getOps<IterateOp>())
-    if (loop.getParentAttr() == cascade.getKeyRankAttr())
-      plan = loop.getPlan();
+  PlanAttr plan = getKeyPlan(cascade);
   if (!walk || !plan)
     return std::nullopt;
   int64_t window = 1;
@@ -371,7 +380,7 @@ static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
   // Where a key lies is written down and looked up, but for rows as they lie.
   constexpr double kGather = 2;
   // Rows as they lie take as long as they are.
-  double least = countLinearKeys(*walk, *plan, kLinearLanes);
+  double least = countLinearKeys(*walk, plan, kLinearLanes);
   std::optional<GridTile> best;
   forEachGridTile(
       *walk, kLaneTileTimes[0].first,
@@ -391,22 +400,54 @@ static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
   return best;
 }
 
-/// Points of a step that is left out where keys live and die in turns: as many
-/// as do so together or, where whole register tiles do not divide them, a power
-/// of two.
-static int64_t chooseRunTile(CascadeOp cascade, int64_t streamTile) {
-  constexpr int64_t kUnit = 32;
-  for (auto loop : cascade.getBody().getOps<IterateOp>()) {
-    int64_t run =
-        loop.getParentAttr() == cascade.getKeyRankAttr() && loop.getPlan()
-            ? getRunLength(*loop.getPlan())
-            : 0;
-    if (run > 0)
-      return run % kUnit == 0
-                 ? run
-                 : std::max<int64_t>(kUnit, llvm::bit_floor<uint64_t>(run));
+/// Keys that tiles of `rows` rows visit in steps of `points` keys, on average
+/// over some tiles of `tokens` tokens, and as many for each step as it takes to
+/// begin one.
+static double countStepKeys(PlanAttr plan, int64_t tokens, int64_t rows,
+                            int64_t points) {
+  constexpr int64_t kSamples = 8, kBegin = 5;
+  SmallVector<int64_t> symbols = getSampleSymbols(plan, tokens);
+  int64_t tiles = std::max<int64_t>(tokens / rows, 1);
+  double keys = 0;
+  for (int64_t sample = 0; sample < kSamples; ++sample) {
+    int64_t first = tiles * (2 * sample + 1) / (2 * kSamples) * rows;
+    int64_t last = std::min(first + rows, tokens) - 1;
+    for (int64_t begin = 0; begin < tokens; begin += points) {
+      KeyRange step{begin, std::min(begin + points, tokens)};
+      if (classifyStep(plan, first, last, step, symbols).mayBeLive)
+        keys += points + kBegin;
+    }
   }
-  return streamTile;
+  return keys;
+}
+
+/// Points of a step where steps without live points are left out: `streamTile`
+/// or fewer, of which fewer may be dead.
+static int64_t chooseRunTile(CascadeOp cascade, int64_t streamTile,
+                             int64_t rows) {
+  PlanAttr plan = getKeyPlan(cascade);
+  int64_t run = plan ? getRunLength(plan) : 0;
+  if (run == 0)
+    return streamTile;
+  // A few thousand tokens hold what repeats.
+  constexpr int64_t kTokens = 4096;
+  int64_t tokens =
+      getExtent(cascade.getRankExtents(), cascade.getKeyRankAttr());
+  if (ShapedType::isDynamic(tokens) || tokens > kTokens)
+    tokens = kTokens;
+  int64_t best = streamTile;
+  double least = countStepKeys(plan, tokens, rows, streamTile);
+  for (int64_t points : {run, 2 * kShortestRun, kShortestRun}) {
+    // Steps are whole register tiles.
+    if (points >= best || points % kShortestRun != 0)
+      continue;
+    double keys = countStepKeys(plan, tokens, rows, points);
+    if (keys >= least)
+      continue;
+    least = keys;
+    best = points;
+  }
+  return best;
 }
 
 /// Lanes of the widest tile: enough of them for every vector of a register
@@ -497,7 +538,7 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
       isa_and_nonnull<IndicesAttr>(terms.list))
     streamTile = std::min(streamTile, kListedPoints);
   if (!overrides.streamTile && !fixedStep && !block && gridTile.empty())
-    streamTile = std::min(streamTile, chooseRunTile(cascade, streamTile));
+    streamTile = chooseRunTile(cascade, streamTile, laneTiles.front());
   // A step lies in one split.
   std::optional<int64_t> split = getSplitSize(cascade);
   if (split && overrides.streamTile && *split % streamTile != 0) {

@@ -22,9 +22,9 @@ using namespace mlir::attn;
 // Runs
 //===----------------------------------------------------------------------===//
 
-/// Coordinates from which on a window of some of them leaves whole steps of the
-/// others out, and the step that does.
-static constexpr int64_t kLongAxis = 256, kAxisRun = 64;
+/// Coordinates from which on a window of some of them may leave whole steps of
+/// the others out.
+static constexpr int64_t kLongAxis = 2 * kShortestRun;
 
 /// How many keys next to each other `expr` gives the same number: the least
 /// divisor under which it reads the key, 1 where it reads it undivided, and 0
@@ -62,7 +62,7 @@ int64_t attn::getRunLength(PlanAttr plan) {
       if (grain > 1)
         add(grain);
       else if (grain == 1 && divisor.getValue() >= kLongAxis)
-        add(kAxisRun);
+        add(kShortestRun);
     });
   };
   for (const PointValue &value : plan.getValues())

@@ -301,7 +301,8 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
            << "its mapping cuts a grid of " << gridTile.size()
            << " axes into tiles; the outermost 'and' must hold one "
               "neighborhood on such a grid, of 2 or 3 axes or dilated, with "
-              "dilations up to the extents, and no token may be permuted, listed or in a segment";
+              "dilations up to the extents, and no token may be permuted, "
+              "listed or in a segment";
   if (grid && gridWork.mostKeys > kMostGridKeys)
     return emit(cascade) << "a tile of its grid sees up to "
                          << gridWork.mostKeys << " keys; allowed are up to "

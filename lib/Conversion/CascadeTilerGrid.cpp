@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // The rows of an item are a box of the grid, and so are the keys that they see;
-// with dilation, of the coordinates that have one remainder on each axis. An item begins by writing down the tokens of both; from then on it is an item
+// with dilation, of the coordinates that have one remainder on each axis. An
+// item begins by writing down the tokens of both; from then on it is an item
 // whose tokens lie in an order of their own (CascadeTilerSlots.cpp). Whether a
 // point is live is asked per axis: does the row's window hold the key's
 // coordinate?
@@ -69,8 +70,8 @@ Value GridEmitter::countPlaces(const GridAxis &axis, Value remainder) {
   return floorDivide(subtract(last, remainder), axis.dilation);
 }
 
-GridEmitter::Interval
-GridEmitter::getWindow(const GridAxis &axis, Value place, Value remainder) {
+GridEmitter::Interval GridEmitter::getWindow(const GridAxis &axis, Value place,
+                                             Value remainder) {
   Value zero = constant(0), places = countPlaces(axis, remainder);
   Value start = add(times(floorDivide(place, axis.stride), axis.stride),
                     constant(axis.getWindowOffset()));

@@ -112,10 +112,9 @@ def test_random_neighborhoods(kernels, seed, tier):
         dilation = tuple(
             draw.randint(1, extent // size) for extent, size in zip(grid, kernel, strict=True)
         )
-        atom = neighborhood(
-            kernel, grid, stride, tuple(draw.randint(0, 1) for _ in grid), draw.random() < 0.3,
-            draw.choice([None, dilation]),
-        )
+        causal = tuple(draw.randint(0, 1) for _ in grid)
+        dilation = draw.choice([None, dilation])
+        atom = neighborhood(kernel, grid, stride, causal, draw.random() < 0.3, dilation)
         spec = replace(BASE, where=(atom,), align=draw.choice(["top_left", "bottom_right"]))
         walked += walks_grid(spec)
         count = tokens(spec)

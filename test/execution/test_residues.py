@@ -86,8 +86,11 @@ def test_what_a_plane_does_not_know():
         # begins anywhere; windows are not divided.
         replace(BASE, where=(("neighborhood", (9,), (("grid", (181,)), ("dilation", (6,)))),)),
         replace(
-            BASE, where=(("neighborhood", (9,), (("grid", (180,)), ("dilation", (6,)))),),
-            origins=(("n", "row"),), offset="row", align="offset",
+            BASE,
+            where=(("neighborhood", (9,), (("grid", (180,)), ("dilation", (6,)))),),
+            origins=(("n", "row"),),
+            offset="row",
+            align="offset",
         ),
         replace(BASE, where=(("neighborhood", (9,)), ("dilated", 60, 4))),
     ):

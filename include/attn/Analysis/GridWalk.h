@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Where sparsity is a neighborhood on a grid of some axes, the rows of a tile may be a box of the grid instead of a range of tokens: the keys that
-// they see are then a box, too, little larger than one row's window.
+// Where sparsity is a neighborhood on a grid of some axes, the rows of a tile
+// may be a box of the grid instead of a range of tokens: the keys that they see
+// are then a box, too, little larger than one row's window.
 // docs/rationale/grid-walk.md has the figures.
 //
 //===----------------------------------------------------------------------===//
@@ -53,8 +54,8 @@ struct GridWalk {
 
 /// The grid along which tiles of the cascade may lie: that of the one
 /// neighborhood in the outermost `and` which has two or three axes, or one with
-/// a dilation that makes no planes of one remainder; where neither permutations,
-/// segments nor lists say where tokens lie.
+/// a dilation that makes no planes of one remainder; where neither
+/// permutations, segments nor lists say where tokens lie.
 std::optional<GridWalk> findGridWalk(CascadeOp cascade);
 
 /// What tiles of a size do on average, and at most.

@@ -64,8 +64,8 @@ TEST_F(GridWalkTest, WindowsMatchTheDefinition) {
     std::vector<std::optional<KeyRange>> before(dilation);
     for (int64_t i = -7; i < extent + 9; ++i) {
       int64_t remainder = llvm::mod(i, dilation);
-      KeyRange window = drawn.axis.getWindow(
-          llvm::divideFloorSigned(i, dilation), remainder);
+      KeyRange window =
+          drawn.axis.getWindow(llvm::divideFloorSigned(i, dilation), remainder);
       for (int64_t j = 0; j < extent; ++j)
         EXPECT_EQ(j % dilation == remainder && window.contains(j / dilation),
                   isNeighbor(drawn.atom, 0, i, j, extent))

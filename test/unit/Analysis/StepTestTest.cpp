@@ -128,6 +128,6 @@ TEST_F(StepTestTest, RunsAreThoseOfBlocks) {
   auto getRadial = [&](int64_t tokens) {
     return RadialAttr::get(&context, 8, tokens, getFloat(1.0), 16);
   };
-  EXPECT_EQ(getRun(getRadial(300)), 64);
-  EXPECT_EQ(getRun(getRadial(64)), 64);
+  EXPECT_EQ(getRun(getRadial(300)), kShortestRun);
+  EXPECT_EQ(getRun(getRadial(48)), 48);
 }
