@@ -343,9 +343,8 @@ static void fitLaneTiles(SmallVectorImpl<int64_t> &laneTiles,
     double blocks = 1 + (lanes - std::gcd(lanes, sharedRows)) / shared;
     return time * blocks / lanes;
   };
-  const auto *best =
-      std::min_element(std::begin(kLaneTileTimes), std::end(kLaneTileTimes),
-                       [&](auto a, auto b) { return getTime(a) < getTime(b); });
+  const auto *best = llvm::min_element(
+      kLaneTileTimes, [&](auto a, auto b) { return getTime(a) < getTime(b); });
   const auto *linear = llvm::find_if(
       kLaneTileTimes, [](auto tile) { return tile.first == kLinearLanes; });
   // The model is not that good.

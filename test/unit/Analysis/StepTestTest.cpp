@@ -129,5 +129,5 @@ TEST_F(StepTestTest, RunsAreThoseOfBlocks) {
     return RadialAttr::get(&context, 8, tokens, getFloat(1.0), 16);
   };
   EXPECT_EQ(getRun(getRadial(300)), kShortestRun);
-  EXPECT_EQ(getRun(getRadial(48)), 48);
+  EXPECT_EQ(getRun(getRadial(48)), 0);
 }
