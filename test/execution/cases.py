@@ -171,7 +171,7 @@ def random_atom(rng: random.Random) -> tuple:
         step = size(4)
         return (name, step, rng.randrange(step), size(6))
     if name == "radial":
-        return (name, size(5), size(6), rng.choice([1.0, 0.6]), size(4))
+        return (name, size(5), size(8), rng.choice([1.0, 0.6]), size(5))
     if name == "affine_set":
         return (name, (rng.choice([
             "(m + n) mod 5 - 2", "m floordiv 3 - n floordiv 7", "2 * m - 3 * n + 90",
