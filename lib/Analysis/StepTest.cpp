@@ -80,6 +80,13 @@ int64_t attn::getRunLength(PlanAttr plan) {
 // Steps
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// What an expression is at least and at most over the points of a step.
+struct StepBounds {
+  int64_t least, most;
+};
+} // namespace
+
 static StepBounds evaluate(AffineExpr expr, ArrayRef<StepBounds> dims,
                            ArrayRef<StepBounds> symbols) {
   if (auto constant = dyn_cast<AffineConstantExpr>(expr))
@@ -90,18 +97,17 @@ static StepBounds evaluate(AffineExpr expr, ArrayRef<StepBounds> dims,
     return symbols[symbol.getPosition()];
   auto binary = cast<AffineBinaryOpExpr>(expr);
   StepBounds left = evaluate(binary.getLHS(), dims, symbols);
-  if (expr.getKind() == AffineExprKind::Add) {
-    StepBounds right = evaluate(binary.getRHS(), dims, symbols);
+  StepBounds right = evaluate(binary.getRHS(), dims, symbols);
+  if (expr.getKind() == AffineExprKind::Add)
     return {left.least + right.least, left.most + right.most};
-  }
-  // Factors and divisors are constants, and stand on the right.
-  int64_t number = cast<AffineConstantExpr>(binary.getRHS()).getValue();
   if (expr.getKind() == AffineExprKind::Mul) {
-    StepBounds product{left.least * number, left.most * number};
-    if (number < 0)
-      std::swap(product.least, product.most);
-    return product;
+    auto [least, most] =
+        std::minmax({left.least * right.least, left.least * right.most,
+                     left.most * right.least, left.most * right.most});
+    return {least, most};
   }
+  // Divisors are constants (PL-4).
+  int64_t number = right.least;
   StepBounds quotient{llvm::divideFloorSigned(left.least, number),
                       llvm::divideFloorSigned(left.most, number)};
   if (expr.getKind() == AffineExprKind::FloorDiv)

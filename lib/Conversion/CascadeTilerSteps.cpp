@@ -41,6 +41,7 @@ struct StepEmitter : IndexBuilder {
 
 private:
   ValueBounds getRemainder(ValueBounds dividend, int64_t divisor);
+  ValueBounds multiply(ValueBounds a, ValueBounds b);
 };
 
 } // namespace
@@ -63,6 +64,18 @@ ValueBounds StepEmitter::getRemainder(ValueBounds dividend, int64_t divisor) {
           select(isSame, getRest(dividend.most, most), constant(divisor - 1))};
 }
 
+/// Only plans that are written by hand hold products of two unknowns.
+ValueBounds StepEmitter::multiply(ValueBounds a, ValueBounds b) {
+  ValueBounds product;
+  for (Value left : {a.least, a.most})
+    for (Value right : {b.least, b.most}) {
+      Value next = arith::MulIOp::create(builder, loc, left, right);
+      product.least = product.least ? this->least(product.least, next) : next;
+      product.most = product.most ? this->most(product.most, next) : next;
+    }
+  return product;
+}
+
 ValueBounds StepEmitter::evaluate(AffineExpr expr, ArrayRef<ValueBounds> dims,
                                   ArrayRef<ValueBounds> symbols) {
   if (auto number = dyn_cast<AffineConstantExpr>(expr)) {
@@ -75,6 +88,9 @@ ValueBounds StepEmitter::evaluate(AffineExpr expr, ArrayRef<ValueBounds> dims,
     return symbols[symbol.getPosition()];
   auto binary = cast<AffineBinaryOpExpr>(expr);
   ValueBounds left = evaluate(binary.getLHS(), dims, symbols);
+  auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  if (expr.getKind() == AffineExprKind::Mul && !factor)
+    return multiply(left, evaluate(binary.getRHS(), dims, symbols));
   if (expr.getKind() == AffineExprKind::Add) {
     ValueBounds right = evaluate(binary.getRHS(), dims, symbols);
     Value least = add(left.least, right.least);
@@ -82,8 +98,8 @@ ValueBounds StepEmitter::evaluate(AffineExpr expr, ArrayRef<ValueBounds> dims,
       return {least, least};
     return {least, add(left.most, right.most)};
   }
-  // Factors and divisors are constants, and stand on the right.
-  int64_t number = cast<AffineConstantExpr>(binary.getRHS()).getValue();
+  // Divisors are constants (PL-4).
+  int64_t number = factor.getValue();
   if (expr.getKind() == AffineExprKind::Mod)
     return getRemainder(left, number);
   auto scale = [&](Value value) -> Value {

@@ -30,11 +30,6 @@ inline constexpr int64_t kShortestRun = 32;
 /// and steps are not tested.
 int64_t getRunLength(PlanAttr plan);
 
-/// The least and the most of an expression over the points of a step.
-struct StepBounds {
-  int64_t least = 0, most = 0;
-};
-
 /// What a step is known to be.
 struct StepClass {
   bool mayBeLive = true, isFull = false;

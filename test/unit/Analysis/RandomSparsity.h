@@ -34,6 +34,17 @@ protected:
     return std::uniform_int_distribution<int64_t>(low, high)(random);
   }
 
+  /// A call of up to 30 queries and keys, and of at least `least`.
+  Sizes getSizes(int64_t least) {
+    Sizes sizes{pick(least, 30), pick(least, 30), 0, 0};
+    sizes.keyLength = pick(0, sizes.keys);
+    sizes.rowLength = pick(0, sizes.rows);
+    sizes.diagonal = pick(-20, 20);
+    sizes.head = pick(0, 5);
+    sizes.keyOrigin = pick(0, 20);
+    return sizes;
+  }
+
   /// One atom that heads differ in, of those that `getOne` makes.
   Attribute getPerHead(function_ref<Attribute()> getOne) {
     SmallVector<Attribute> atoms;

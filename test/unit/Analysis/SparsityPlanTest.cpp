@@ -185,12 +185,7 @@ TEST_F(SparsityPlanTest, EveryAtomIsSound) {
       continue;
     PlanAttr plan = *planned;
     for (int call = 0; call < 4; ++call) {
-      Sizes sizes{pick(0, 30), pick(0, 30), 0, 0};
-      sizes.keyLength = pick(0, sizes.keys);
-      sizes.rowLength = pick(0, sizes.rows);
-      sizes.diagonal = pick(-20, 20);
-      sizes.head = pick(0, 5);
-      sizes.keyOrigin = pick(0, 20);
+      Sizes sizes = getSizes(/*least=*/0);
       SCOPED_TRACE(describe(c, sizes, plan));
       SmallVector<int64_t> symbols = c.getSymbols(sizes, plan);
       for (int64_t row = 0; row < sizes.rows; ++row)

@@ -12,6 +12,7 @@
 
 #include "attn/Analysis/StepTest.h"
 #include "RandomSparsity.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "gtest/gtest.h"
 
 using namespace mlir;
@@ -55,12 +56,7 @@ TEST_F(StepTestTest, EveryAtomIsSound) {
     if (!plan)
       continue;
     for (int call = 0; call < 20; ++call) {
-      Sizes sizes{pick(1, 30), pick(1, 30), 0, 0};
-      sizes.keyLength = pick(0, sizes.keys);
-      sizes.rowLength = pick(0, sizes.rows);
-      sizes.diagonal = pick(-20, 20);
-      sizes.head = pick(0, 5);
-      sizes.keyOrigin = pick(0, 20);
+      Sizes sizes = getSizes(/*least=*/1);
       int64_t first = pick(0, sizes.rows - 1);
       int64_t last = pick(first, std::min(sizes.rows - 1, first + 6));
       KeyRange keys{pick(0, sizes.keys - 1), 0};
@@ -109,6 +105,36 @@ TEST_F(StepTestTest, BlocksAreExact) {
       EXPECT_EQ(found.isFull, isLive) << "seed " << seed;
     }
   }
+}
+
+// A plan that is written by hand may multiply two unknowns.
+TEST_F(StepTestTest, ProductsAreBounded) {
+  auto plan = dyn_cast_or_null<PlanAttr>(parseAttribute(
+      "#attn.plan<symbols = [M, N], live = affine_map<(first, last)[M, N] -> "
+      "(0)> to affine_map<(first, last)[M, N] -> (N)>, full = "
+      "affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, "
+      "N] -> (0)>, nonnegative = affine_map<(m, n)[M, N] -> ((m - n) * N - "
+      "3)>>",
+      &context));
+  ASSERT_TRUE(plan);
+  int dead = 0, full = 0;
+  for (int64_t keys : {-2, 0, 3})
+    for (int64_t first = 0; first < 9; ++first)
+      for (int64_t begin = 0; begin < 9; ++begin) {
+        int64_t symbols[] = {9, keys};
+        StepClass step =
+            classifyStep(plan, first, first + 1, {begin, begin + 2}, symbols);
+        int live = 0;
+        for (int64_t row : {first, first + 1})
+          for (int64_t key : {begin, begin + 1})
+            live += passesConstraints(plan, row, key, symbols);
+        EXPECT_EQ(step.mayBeLive, live > 0);
+        EXPECT_EQ(step.isFull, live == 4);
+        dead += live == 0;
+        full += live == 4;
+      }
+  EXPECT_GT(dead, 0);
+  EXPECT_GT(full, 0);
 }
 
 TEST_F(StepTestTest, RunsAreThoseOfBlocks) {
