@@ -274,12 +274,6 @@ static SmallVector<int64_t> chooseLaneTiles(int64_t lanes, int64_t elementBits,
   return {isNarrow ? kNarrow : 16};
 }
 
-/// What the cascade's sparsity says to a tile.
-static TermRoles getTermRoles(CascadeOp cascade) {
-  std::optional<SparsityAttr> sparsity = cascade.getSparsity();
-  return assignTermRoles(sparsity ? sparsity->getExpression() : Attribute());
-}
-
 /// The symbols of `plan` for the first head of as many queries as keys.
 static SmallVector<int64_t> getSampleSymbols(PlanAttr plan, int64_t tokens) {
   return llvm::map_to_vector(plan.getSymbols(), [&](StringAttr symbol) {

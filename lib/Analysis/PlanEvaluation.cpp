@@ -49,9 +49,8 @@ bool attn::isEmptyPlan(PlanAttr plan) {
   });
 }
 
-/// The value of `expr`; a division by zero, which no plan holds, gives 0.
-static int64_t evaluate(AffineExpr expr, ArrayRef<int64_t> dims,
-                        ArrayRef<int64_t> symbols) {
+int64_t attn::evaluateExpr(AffineExpr expr, ArrayRef<int64_t> dims,
+                           ArrayRef<int64_t> symbols) {
   if (auto constant = dyn_cast<AffineConstantExpr>(expr))
     return constant.getValue();
   if (auto dim = dyn_cast<AffineDimExpr>(expr))
@@ -59,8 +58,8 @@ static int64_t evaluate(AffineExpr expr, ArrayRef<int64_t> dims,
   if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
     return symbols[symbol.getPosition()];
   auto binary = cast<AffineBinaryOpExpr>(expr);
-  int64_t left = evaluate(binary.getLHS(), dims, symbols);
-  int64_t right = evaluate(binary.getRHS(), dims, symbols);
+  int64_t left = evaluateExpr(binary.getLHS(), dims, symbols);
+  int64_t right = evaluateExpr(binary.getRHS(), dims, symbols);
   switch (expr.getKind()) {
   case AffineExprKind::Add:
     return left + right;
@@ -83,7 +82,7 @@ static SmallVector<int64_t> evaluateValues(PlanAttr plan, int64_t row,
   for (const PointValue &value : plan.getValues()) {
     SmallVector<int64_t> results;
     for (AffineExpr expr : value.map.getResults())
-      results.push_back(evaluate(expr, {row, key}, known));
+      results.push_back(evaluateExpr(expr, {row, key}, known));
     int64_t number = results.front();
     switch (value.kind) {
     case PointValueKind::Max:
@@ -120,9 +119,10 @@ TileRanges PlanTile::getRanges(const PlanPiece &piece) const {
                    std::numeric_limits<int64_t>::max()};
     for (AffineExpr expr : lower.getResults())
       range.begin =
-          std::max(range.begin, evaluate(expr, {first, last}, symbols));
+          std::max(range.begin, evaluateExpr(expr, {first, last}, symbols));
     for (AffineExpr expr : upper.getResults())
-      range.end = std::min(range.end, evaluate(expr, {first, last}, symbols));
+      range.end =
+          std::min(range.end, evaluateExpr(expr, {first, last}, symbols));
     return range;
   };
   return {evaluateRange(piece.liveLower, piece.liveUpper),
@@ -136,7 +136,7 @@ bool attn::passesConstraints(PlanAttr plan, int64_t row, int64_t key,
   return llvm::any_of(plan.getPieces(), [&](const PlanPiece &piece) {
     return llvm::all_of(piece.constraints.getConstraints(),
                         [&](AffineExpr expr) {
-                          return evaluate(expr, {row, key}, known) >= 0;
+                          return evaluateExpr(expr, {row, key}, known) >= 0;
                         });
   });
 }

@@ -8,11 +8,26 @@
 
 #include "attn/Analysis/TermRoles.h"
 #include "LiveSet.h"
+#include "attn/Analysis/CascadeUtils.h"
+#include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/PeriodicKeys.h"
+#include "attn/Analysis/ResidueClasses.h"
 #include "llvm/ADT/Sequence.h"
 #include <numeric>
 
 using namespace mlir;
 using namespace mlir::attn;
+
+/// The terms of a connective; none of an atom.
+static SmallVector<Attribute> getInnerTerms(Attribute term) {
+  if (auto conjunction = dyn_cast<AndAttr>(term))
+    return llvm::to_vector(conjunction.getTerms());
+  if (auto disjunction = dyn_cast<OrAttr>(term))
+    return llvm::to_vector(disjunction.getTerms());
+  if (auto negation = dyn_cast<NotAttr>(term))
+    return {negation.getTerm()};
+  return {};
+}
 
 /// Whether `term` has atoms that are data at each point.
 static bool hasPointAtoms(Attribute term) {
@@ -51,14 +66,8 @@ static Attribute relax(Attribute term, bool isNegated) {
 static std::pair<bool, bool> findReaders(Attribute term) {
   if (isa<PermutedAttr>(term))
     return {true, false};
-  SmallVector<Attribute> inner;
-  if (auto conjunction = dyn_cast<AndAttr>(term))
-    llvm::append_range(inner, conjunction.getTerms());
-  else if (auto disjunction = dyn_cast<OrAttr>(term))
-    llvm::append_range(inner, disjunction.getTerms());
-  else if (auto negation = dyn_cast<NotAttr>(term))
-    inner.push_back(negation.getTerm());
-  else
+  SmallVector<Attribute> inner = getInnerTerms(term);
+  if (inner.empty())
     return {false, true};
   std::pair<bool, bool> found(false, false);
   for (Attribute one : inner) {
@@ -182,9 +191,11 @@ static SmallVector<size_t> chooseFitting(ArrayRef<Attribute> terms) {
 // Roles
 //===----------------------------------------------------------------------===//
 
-/// Whether `term` names `list`.
-static bool names(Attribute term, Attribute list) {
-  return llvm::is_contained(getLists(term), list);
+/// Whether `term` is or joins `atom`.
+static bool names(Attribute term, Attribute atom) {
+  return term == atom ||
+         llvm::any_of(getInnerTerms(term),
+                      [&](Attribute inner) { return names(inner, atom); });
 }
 
 /// A term where it is known whether keys are listed: nothing if it holds
@@ -225,19 +236,10 @@ static Known assume(Attribute term, Attribute list, bool isListed) {
 /// Whether no key is dead because `list` names it: the list stands under no odd
 /// number of negations.
 static bool isMonotone(Attribute term, Attribute list, bool isNegated) {
-  if (!names(term, list))
-    return true;
-  if (auto negation = dyn_cast<NotAttr>(term))
-    return isMonotone(negation.getTerm(), list, !isNegated);
-  ArrayRef<Attribute> terms;
-  if (auto conjunction = dyn_cast<AndAttr>(term))
-    terms = conjunction.getTerms();
-  else if (auto disjunction = dyn_cast<OrAttr>(term))
-    terms = disjunction.getTerms();
-  else
+  if (term == list)
     return !isNegated;
-  return llvm::all_of(terms, [&](Attribute inner) {
-    return isMonotone(inner, list, isNegated);
+  return llvm::all_of(getInnerTerms(term), [&](Attribute inner) {
+    return isMonotone(inner, list, isNegated != isa<NotAttr>(term));
   });
 }
 
@@ -280,7 +282,7 @@ static std::optional<WalkedKeys> splitByList(Attribute expression,
     return WalkedKeys{join(listed), {}};
   // A block is a range; and a key that is dead for being listed would have to
   // be left out of ranges.
-  if (!isa<IndicesAttr>(list) || !isMonotone(term, list, /*isNegated=*/false))
+  if (isa<BlocksAttr>(list) || !isMonotone(term, list, /*isNegated=*/false))
     return std::nullopt;
   appendNegated(*outside, listed);
   SmallVector<Attribute> ranges(common);
@@ -362,4 +364,95 @@ TermRoles attn::assignTermRoles(Attribute expression) {
   roles.cuts = lists;
   roles.terms = assignTerms(expression);
   return roles;
+}
+
+/// The atoms of `term` whose keys are scattered, each once.
+static void findScattered(Attribute term, SmallVectorImpl<Attribute> &found) {
+  for (Attribute inner : getInnerTerms(term))
+    findScattered(inner, found);
+  if (areScattered(getPeriodicKeys(term)) && !llvm::is_contained(found, term))
+    found.push_back(term);
+}
+
+/// The part of all keys that the heads of an atom have, together.
+static double getPart(Attribute atom) {
+  double part = 0;
+  for (const PeriodicKeys &keys : getPeriodicKeys(atom))
+    part += static_cast<double>(keys.length) / keys.period;
+  return part / getPeriodicKeys(atom).size();
+}
+
+/// Whether some einsum asks which step of `loop` it is in, or at which point of
+/// a step.
+static bool asksForSteps(IterateOp loop) {
+  return loop
+      .walk([&](IndexOp index) {
+        bool isStep = index.getRankAttr() == loop.getRankAttr() ||
+                      index.getRankAttr() == loop.getPointAttr();
+        return isStep ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// Whether tiles of `cascade` may walk keys by other numbers than their own.
+static bool mayCountKeys(CascadeOp cascade) {
+  CascadeSpace space = cascade.getSpace();
+  if (space.isPacked() || !space.permutations.empty() ||
+      !space.getLists().empty() || getFixedStep(cascade) ||
+      findResidueClasses(cascade) || findGridWalk(cascade))
+    return false;
+  SmallVector<IterateOp> loops;
+  cascade.getBody().walk([&](IterateOp loop) { loops.push_back(loop); });
+  return llvm::none_of(loops, asksForSteps);
+}
+
+/// The roles of terms where tiles walk scattered keys, of several atoms those
+/// of the least part of all; nothing if there are none, or the keys between
+/// them would be visited for another such atom.
+static std::optional<TermRoles> assignPeriodicRoles(Attribute expression) {
+  SmallVector<Attribute> scattered;
+  findScattered(expression, scattered);
+  std::optional<WalkedKeys> best;
+  TermRoles roles;
+  for (Attribute atom : scattered) {
+    std::optional<WalkedKeys> keys = splitByList(expression, atom);
+    SmallVector<Attribute> inRanges;
+    if (keys && keys->ranges)
+      findScattered(keys->ranges, inRanges);
+    if (!keys || !inRanges.empty() ||
+        (best && getPart(roles.periodic) <= getPart(atom)))
+      continue;
+    best = keys;
+    roles.periodic = atom;
+  }
+  if (!best)
+    return std::nullopt;
+  roles.terms = assignTerms(best->ranges ? best->ranges : best->listed);
+  if (best->ranges)
+    roles.listed = assignTerms(best->listed);
+  return roles;
+}
+
+TermRoles attn::chooseTermRoles(CascadeOp cascade) {
+  std::optional<SparsityAttr> sparsity = cascade.getSparsity();
+  if (!sparsity)
+    return TermRoles();
+  Attribute expression = sparsity->getExpression();
+  if (std::optional<TermRoles> roles = assignPeriodicRoles(expression);
+      roles && mayCountKeys(cascade))
+    return *roles;
+  return assignTermRoles(expression);
+}
+
+TermRoles attn::getTermRoles(CascadeOp cascade) {
+  std::optional<SparsityAttr> sparsity = cascade.getSparsity();
+  if (!sparsity)
+    return TermRoles();
+  bool isPeriodic = false;
+  cascade.getBody().walk(
+      [&](IterateOp loop) { isPeriodic |= loop.getPeriodic(); });
+  std::optional<TermRoles> roles;
+  if (isPeriodic)
+    roles = assignPeriodicRoles(sparsity->getExpression());
+  return roles ? *roles : assignTermRoles(sparsity->getExpression());
 }

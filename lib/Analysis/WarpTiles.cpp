@@ -131,9 +131,7 @@ bool attn::multipliesMatrices(CascadeOp cascade) {
 
 /// Whether some term of the sparsity is tested as it stands.
 static bool testsPoints(CascadeOp cascade) {
-  if (!cascade.getSparsity())
-    return false;
-  TermRoles roles = assignTermRoles(cascade.getSparsity()->getExpression());
+  TermRoles roles = getTermRoles(cascade);
   return !roles.terms.tested.empty() ||
          (roles.listed && !roles.listed->tested.empty());
 }

@@ -40,8 +40,9 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
   for (auto op : cascade.getBody().front().getOps<IterateOp>())
     iterate = op;
   if (space.sparsity) {
-    TermRoles roles = assignTermRoles(space.sparsity.getExpression());
+    TermRoles roles = getTermRoles(cascade);
     listAtom = roles.list;
+    periodicAtom = roles.periodic;
     listRows = roles.getListRows();
     cuts = roles.cuts;
     testedTerms = roles.terms.tested;

@@ -10,6 +10,7 @@
 #define ATTN_LIB_CONVERSION_CASCADETILER_H
 
 #include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/PeriodicKeys.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/MapVector.h"
@@ -65,16 +66,29 @@ struct TilePlace {
     Value number, begin, end;
   };
 
+  /// Keys that come back with a period: `length` of them from `first` on, a
+  /// token or what would be one, and so on every `period` tokens. Of all from
+  /// `first` on `skipped` are in front of the first token; negative where some
+  /// tokens are in front of `first`.
+  struct Period {
+    Value period, first, skipped;
+    int64_t length;
+  };
+
   Value first, rows;
   Value rowBase, rowExtent;
   Value keyBase, keyExtent;
   std::optional<List> list;
   SmallVector<List, 1> cuts;
+  /// Where there is one, `list` holds the numbers of its keys.
+  std::optional<Period> period;
   Value diagonal;
   std::optional<GridTables> grid;
 
   /// Whether an item may be without rows.
-  bool mayBeEmpty() const { return rowBase || list || !cuts.empty() || grid; }
+  bool mayBeEmpty() const {
+    return rowBase || (list && !period) || !cuts.empty() || grid;
+  }
 };
 
 /// Emits the code that computes one work item of a mapped cascade, a tile of
@@ -358,6 +372,17 @@ private:
   KeyInterval findSlots(OpBuilder &builder, Location loc, KeyInterval keys,
                         KeyInterval among);
 
+  // Keys that come back with a period (CascadeTilerPeriods.cpp).
+  struct PeriodicToken {
+    Value runBegin, inRun;
+  };
+  void findPeriod(OpBuilder &builder, Location loc, TilePlace &found);
+  Value findNumber(OpBuilder &builder, Location loc,
+                   const TilePlace::Period &period, Value key);
+  PeriodicToken findPeriodicToken(OpBuilder &builder, Location loc,
+                                  Value number);
+  void writeStepTokens(OpBuilder &builder, Location loc);
+
   // Requests for keys ahead of time.
   bool asksForKeys(EinsumOp einsum) const;
   void emitInChunks(OpBuilder &builder, Location loc, EinsumOp einsum,
@@ -380,8 +405,11 @@ private:
   bool tilesShareLists() const {
     return walksLists() && lane == space.queryRank;
   }
-  /// Whether the keys of the walk at hand are the tokens of a list.
-  bool walksTokens() const { return isa_and_nonnull<IndicesAttr>(listAtom); }
+  /// Whether the keys of the walk at hand are the tokens of a list, or come
+  /// back with a period.
+  bool walksTokens() const {
+    return periodicAtom || isa_and_nonnull<IndicesAttr>(listAtom);
+  }
   /// Whether what is asked of tokens is tested in all slots that are visited.
   bool testsTokensOfSlots() { return getTokenTest() && !walksTokens(); }
 
@@ -454,9 +482,10 @@ private:
 
   CascadeOp cascade;
   CascadeSpace space;
-  /// The atom of the list that tiles walk by itself, or null; null, too, during
-  /// the walk over the ranges of keys that are visited beside it.
-  Attribute listAtom;
+  /// The atom of the list that tiles walk by itself, or the one whose periodic
+  /// keys they do, or null; null, too, during the walk over the ranges of keys
+  /// that are visited beside it.
+  Attribute listAtom, periodicAtom;
   /// Whether there are such ranges.
   bool visitsRanges = false;
   /// The atoms of the lists that cut all keys into parts.
@@ -497,6 +526,10 @@ private:
   Value stepFirst, stepCount, tileFirst;
   /// The slots of a list of tokens that lie in the part of the keys at hand.
   KeyInterval listedSlots;
+  /// The tokens of the step's periodic keys, from the one in slot `first` on.
+  struct {
+    Value table, first;
+  } stepTokens;
   /// Whether each of the lists that cut the keys names the points, 1 or 0.
   SmallVector<Value> isListed;
   /// Where the points begin in buffers; null is 0. Nonzero in a part of a step.

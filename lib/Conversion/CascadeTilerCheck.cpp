@@ -278,6 +278,7 @@ LogicalResult CascadeTiler::checkFixedSteps(ErrorFn emit) {
   return emit(iterate) << "has steps of " << *fixedStep
                        << " points, which its tensors state, but "
                        << (walksLists()       ? "lists"
+                           : periodicAtom     ? "periods"
                            : space.isPacked() ? "segments"
                            : grid             ? "boxes"
                            : residues > 1     ? "remainders"
@@ -287,6 +288,10 @@ LogicalResult CascadeTiler::checkFixedSteps(ErrorFn emit) {
 
 /// Items are tiles of segments, or of the rows that share a list.
 LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
+  if (iterate && iterate.getPeriodic() && !periodicAtom)
+    return emit(iterate) << "walks keys that come back with a period, but no "
+                            "atom of the sparsity names scattered keys that "
+                            "have one";
   // Steps that begin anywhere would give a row other partial sums beside other
   // rows. Those of an item that share lists are the same in every call.
   if (innerLanes &&

@@ -42,13 +42,16 @@ TilePlace CascadeTiler::findList(OpBuilder &builder, Location loc, Value tile,
   return found;
 }
 
-/// The entries of every list for the rows from `row` on.
+/// The entries of every list for the rows from `row` on, or the keys that come
+/// back with a period.
 void CascadeTiler::findEntries(OpBuilder &builder, Location loc, Value row,
                                TilePlace &found) {
   if (listAtom)
     found.list = findEntriesOf(builder, loc, listAtom, row);
   for (Attribute list : cuts)
     found.cuts.push_back(findEntriesOf(builder, loc, list, row));
+  if (periodicAtom)
+    findPeriod(builder, loc, found);
   if (walksTokens())
     found.keyExtent = found.list->end;
 }
@@ -161,6 +164,9 @@ CascadeTiler::KeyInterval CascadeTiler::findSlots(OpBuilder &builder,
                                                   Location loc,
                                                   KeyInterval keys,
                                                   KeyInterval among) {
+  if (periodicAtom)
+    return {findNumber(builder, loc, *place.period, keys.begin),
+            findNumber(builder, loc, *place.period, keys.end)};
   AccessAttr access = cast<IndicesAttr>(listAtom).getIndices();
   auto findFirst = [&](Value key, Value from) {
     auto isBefore = [&](IndexBuilder &inner, Value token) {

@@ -110,6 +110,8 @@ void CascadeTiler::emitStep(OpBuilder &builder, IterateOp op, bool masked) {
   // Both forms of the step may share scratch: only one of them runs.
   int64_t bytes = workspaceBytes;
   staged.clear();
+  if (periodicAtom)
+    writeStepTokens(builder, op.getLoc());
   Block &body = op.getBody().front();
   for (auto einsum : body.getOps<EinsumOp>())
     emitEinsum(builder, einsum, masked);
@@ -155,9 +157,11 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
     std::swap(testedTerms, listedTerms);
     // Then the ranges, as if there were no list.
     Attribute list = std::exchange(listAtom, Attribute());
+    Attribute periodic = std::exchange(periodicAtom, Attribute());
     Value count = std::exchange(place.keyExtent, Value());
     emitWalk(builder, op);
     listAtom = list;
+    periodicAtom = periodic;
     place.keyExtent = count;
   } else {
     emitWalk(builder, op);
@@ -227,9 +231,11 @@ CascadeTiler::KeyInterval CascadeTiler::cutToSplit(OpBuilder &builder,
   Value number = coordinates[llvm::find(parallel, op.getSplitRankAttr()) -
                              parallel.begin()];
   Value begin = arith::MulIOp::create(builder, loc, number, size);
-  Value end = arith::AddIOp::create(builder, loc, begin, size);
-  return {arith::MaxSIOp::create(builder, loc, interval.begin, begin),
-          arith::MinSIOp::create(builder, loc, interval.end, end)};
+  KeyInterval split{begin, arith::AddIOp::create(builder, loc, begin, size)};
+  if (walksTokens())
+    split = findSlots(builder, loc, split, listedSlots);
+  return {arith::MaxSIOp::create(builder, loc, interval.begin, split.begin),
+          arith::MinSIOp::create(builder, loc, interval.end, split.end)};
 }
 
 /// Emits the steps over one interval of keys. Tiles are anchored at the key

@@ -135,7 +135,7 @@ TilePlace CascadeTiler::getPlace(OpBuilder &builder, Location loc, Value tile,
   if (tilesShareLists())
     return findList(builder, loc, tile, size, rows);
   TilePlace found;
-  if (walksLists())
+  if (walksLists() || periodicAtom)
     findEntries(builder, loc, getItemRow(), found);
   found.first = arith::MulIOp::create(builder, loc, tile, size);
   found.rows = arith::MinUIOp::create(builder, loc,

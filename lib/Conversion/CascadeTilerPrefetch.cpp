@@ -113,9 +113,6 @@ void CascadeTiler::emitPrefetch(OpBuilder &builder, Location loc, Value chunk) {
 /// the inputs that `einsum` asks for.
 void CascadeTiler::emitPrefetchListed(OpBuilder &builder, Location loc,
                                       Value count, EinsumOp einsum) {
-  AccessAttr access = cast<IndicesAttr>(listAtom).getIndices();
-  Value table = inputs[access.getInput()];
-  auto type = cast<MemRefType>(table.getType());
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   auto getLast = [&](Value tensor, int64_t dim) -> Value {
@@ -132,6 +129,17 @@ void CascadeTiler::emitPrefetchListed(OpBuilder &builder, Location loc,
   builder.setInsertionPointToStart(loop.getBody());
   Value entry =
       arith::AddIOp::create(builder, loc, ahead, loop.getInductionVar());
+  if (periodicAtom) {
+    PeriodicToken token = findPeriodicToken(builder, loc, entry);
+    emitPrefetchRows(
+        builder, loc,
+        arith::AddIOp::create(builder, loc, token.runBegin, token.inRun),
+        einsum);
+    return;
+  }
+  AccessAttr access = cast<IndicesAttr>(listAtom).getIndices();
+  Value table = inputs[access.getInput()];
+  auto type = cast<MemRefType>(table.getType());
   Value isNext = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
                                        entry, place.keyExtent);
   auto choose = [&](Value next, Value same, Value last) -> Value {

@@ -203,7 +203,7 @@ PlanAttr CascadeTiler::getRangePlan() {
 /// The plan whose element test takes tokens, if there is one.
 std::optional<PlanAttr> CascadeTiler::getTokenTest() {
   // Ranges beside a list have no slots.
-  if (visitsRanges && !listAtom)
+  if (visitsRanges && !walksTokens())
     return std::nullopt;
   if (!grid)
     return iterate.getTokenPlan();

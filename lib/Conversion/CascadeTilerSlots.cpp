@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "IndexBuilder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -41,7 +42,9 @@ LogicalResult CascadeTiler::checkPermutations(ErrorFn emit) {
   if (iterate && isPermuted(iterate.getParentAttr()))
     return checkStepIndices(grid       ? "whose points are boxes of a grid"
                             : listAtom ? "whose points lists name"
-                                       : "which is permuted",
+                            : periodicAtom
+                                ? "whose points come back with a period"
+                                : "which is permuted",
                             emit);
   return success();
 }
@@ -112,6 +115,14 @@ Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
     return memref::SubViewOp::create(
         builder, loc, isRow ? place.grid->rows : place.grid->keys,
         ArrayRef<OpFoldResult>(first), ArrayRef<OpFoldResult>(count), unit);
+  }
+  if (!isRow && periodicAtom) {
+    OpFoldResult offset =
+        IndexBuilder{builder, loc}.subtract(first, stepTokens.first);
+    OpFoldResult unit = builder.getIndexAttr(1);
+    return memref::SubViewOp::create(builder, loc, stepTokens.table,
+                                     ArrayRef<OpFoldResult>(offset),
+                                     ArrayRef<OpFoldResult>(count), unit);
   }
   // Behind the ranks of their own, an order has its slots, and lists have their
   // numbers and then slots.

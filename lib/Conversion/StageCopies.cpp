@@ -18,7 +18,8 @@
 //
 // The one barrier does for both: all threads see what has arrived, and all are
 // done with what the copies of the next step replace. Copies that depend on
-// more than the number of the step stay where they are, between two barriers.
+// more than the number of the step, such as tokens that it writes down, stay
+// where they are, between two barriers.
 //
 //===----------------------------------------------------------------------===//
 
@@ -168,11 +169,14 @@ static bool areEqual(TileEinsumOp left, TileEinsumOp right) {
 SmallVector<StepCopy> CopyStager::findCopies(scf::ForOp loop) {
   SmallVector<StepCopy> found;
   auto add = [&](ArrayRef<TileEinsumOp> copies) {
-    for (TileEinsumOp copy : copies)
-      if (!llvm::all_of(copy->getOperands(), [&](Value operand) {
+    for (TileEinsumOp copy : copies) {
+      // A table that a step writes is not there a step ahead.
+      if (!llvm::all_of(copy.getIndices(), isOfTensor) ||
+          !llvm::all_of(copy->getOperands(), [&](Value operand) {
             return followsFromStep(operand, loop);
           }))
         return;
+    }
     StepCopy step;
     step.place = *getPlace(TileEinsumOp(copies.front()).getInit());
     llvm::append_range(step.copies, copies);

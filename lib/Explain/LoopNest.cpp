@@ -167,9 +167,12 @@ static bool isCovering(CascadeOp cascade, IterateOp iterate) {
          points->second == all->second;
 }
 
-/// Which keys the lists of a cascade let a tile visit.
-static StringRef getListWalk(CascadeOp cascade) {
-  TermRoles roles = assignTermRoles(cascade.getSparsity()->getExpression());
+/// Which keys the lists of a cascade, or a period, let a tile visit.
+static StringRef getTokenWalk(const TermRoles &roles) {
+  if (roles.periodic)
+    return roles.listed
+               ? ", those that come back with a period, and then ranges"
+               : ", those that come back with a period";
   if (roles.list && !roles.cuts.empty())
     return roles.listed ? ", those of a list, and then ranges, in the parts "
                           "that other lists cut"
@@ -217,8 +220,9 @@ void LoopNestPrinter::print() {
     if (iterate.getSplitRank())
       loop += " in split " + iterate.getSplitRank()->str() + " of " +
               std::to_string(*iterate.getSplitSize());
-    if (!cascade.getSpace().getLists().empty())
-      loop += getListWalk(cascade);
+    TermRoles roles = getTermRoles(cascade);
+    if (roles.periodic || roles.hasLists())
+      loop += getTokenWalk(roles);
     else if (!mapping.getGridTile().empty())
       loop += ", those in the windows of a box";
     else if (iterate.getPlan())

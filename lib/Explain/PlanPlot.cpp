@@ -8,6 +8,7 @@
 
 #include "attn/Explain/PlanPlot.h"
 #include "PlaneWalk.h"
+#include "attn/Analysis/TermRoles.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "attn/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -237,8 +238,25 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
   } else {
     int64_t tileRows =
         rowRank == mapping.getLanes() ? mapping.getLaneTiles().front() : 1;
-    walk = std::make_unique<PlanWalk>(plan, mapping, tileRows, *rows, *keys,
-                                      values);
+    PlanWalk ranges(plan, mapping, tileRows, *rows, *keys, values);
+    TermRoles roles = getTermRoles(cascade);
+    if (!roles.periodic) {
+      walk = std::make_unique<PlanWalk>(std::move(ranges));
+    } else {
+      PlanAttr tokens = loop.getTokenPlan().value_or(PlanAttr());
+      SmallVector<int64_t> tokenValues;
+      if (tokens)
+        tokenValues = getSymbolValues(cascade, tokens, *rows, *keys, numbers);
+      KeyOrder order{lookUpHead(getPeriodicKeys(roles.periodic),
+                                getGiven(numbers, PlanSymbols::head, 0)),
+                     getGiven(numbers, PlanSymbols::keyOrigin, 0)};
+      std::optional<PlanWalk> behind;
+      if (roles.listed)
+        behind = std::move(ranges);
+      walk = std::make_unique<PeriodicWalk>(
+          PlanWalk(tokens, mapping, tileRows, *rows, *keys, tokenValues, order),
+          std::move(behind));
+    }
   }
   os << *rows << " queries (" << rowRank.getValue() << ") by " << *keys
      << " keys (" << keyRank.getValue() << ")\n";
@@ -250,10 +268,11 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
           "is drawn\n";
   if (cascade.getSpace().getPerHead())
     os << "of head " << getGiven(numbers, PlanSymbols::head, 0) << "\n";
-  if (loop.getTokenPlan())
+  bool isPermuted = loop.getTokenPlan() && !loop.getPeriodic();
+  if (isPermuted)
     os << "of slots; tokens in permuted order are tested at each of them\n";
   walk->printCounts(os);
-  if (loop.getTokenPlan())
+  if (isPermuted)
     os << "  points are slots; what is asked of tokens, whose order is data, "
           "is "
           "not drawn\n";

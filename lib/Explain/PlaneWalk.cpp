@@ -52,20 +52,29 @@ void ResidueWalk::printCounts(raw_ostream &os) const {
 }
 
 PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t tileRows,
-                   int64_t rows, int64_t keys, ArrayRef<int64_t> symbols)
+                   int64_t rows, int64_t keys, ArrayRef<int64_t> symbols,
+                   std::optional<KeyOrder> order)
     : PlaneWalk(rows, keys), plan(plan), mapping(mapping), tileRows(tileRows),
-      leavesStepsOut(plan && getRunLength(plan) > 0), symbols(symbols) {
+      order(order), leavesStepsOut(plan && !order && getRunLength(plan) > 0),
+      symbols(symbols) {
   int64_t unit = mapping.getRowTile();
-  auto clamp = [&](KeyRange range) {
-    range.begin = std::clamp<int64_t>(range.begin, 0, keys);
-    range.end = std::clamp<int64_t>(range.end, range.begin, keys);
+  int64_t slots = order ? order->getSlot(keys) : keys;
+  auto clampTo = [](KeyRange range, int64_t end) {
+    range.begin = std::clamp<int64_t>(range.begin, 0, end);
+    range.end = std::clamp<int64_t>(range.end, range.begin, end);
     return range;
+  };
+  auto clamp = [&](KeyRange range) {
+    range = clampTo(range, keys);
+    return order ? KeyRange{order->getSlot(range.begin),
+                            order->getSlot(range.end)}
+                 : range;
   };
   for (int64_t first = 0; first < rows; first += tileRows) {
     RowTile &tile = tiles.emplace_back();
     if (!plan) {
-      tile.visited.push_back({0, keys});
-      tile.full.push_back({0, keys});
+      tile.visited.push_back({0, slots});
+      tile.full.push_back({0, slots});
       continue;
     }
     int64_t last = std::min(first + tileRows, rows) - 1;
@@ -77,8 +86,9 @@ PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t tileRows,
       KeyRange live = clamp(found.live);
       // Steps begin and end on whole register tiles.
       if (!live.empty())
-        ranges.push_back(clamp(
-            {live.begin / unit * unit, (live.end + unit - 1) / unit * unit}));
+        ranges.push_back(clampTo(
+            {live.begin / unit * unit, (live.end + unit - 1) / unit * unit},
+            slots));
     }
     llvm::sort(ranges, [](const KeyRange &a, const KeyRange &b) {
       return a.begin < b.begin;
@@ -111,13 +121,16 @@ StepClass PlanWalk::getClass(int64_t number, KeyRange step) const {
 }
 
 PointClass PlanWalk::classify(int64_t row, int64_t key) const {
+  if (order && !order->periodic.contains(order->keyBase + key))
+    return PointClass::NotVisited;
+  int64_t slot = order ? order->getSlot(key) : key;
   const RowTile &tile = tiles[row / tileRows];
   const KeyRange *range = llvm::find_if(
-      tile.visited, [&](const KeyRange &r) { return r.contains(key); });
+      tile.visited, [&](const KeyRange &r) { return r.contains(slot); });
   bool isLive = !plan || passesConstraints(plan, row, key, symbols);
   StepClass step{/*mayBeLive=*/false, /*isFull=*/false};
   if (range != tile.visited.end())
-    step = getClass(row / tileRows, getStep(*range, key));
+    step = getClass(row / tileRows, getStep(*range, slot));
   if (!step.mayBeLive)
     return isLive ? PointClass::Missed : PointClass::NotVisited;
   if (step.isFull)
@@ -153,11 +166,32 @@ void PlanWalk::printCounts(raw_ostream &os) const {
       }
     }
   }
-  int64_t all = tiles.size() * llvm::divideCeil(keys, mapping.getStreamTile());
+  int64_t all =
+      tiles.size() * llvm::divideCeil(order ? order->getSlot(keys) : keys,
+                                      mapping.getStreamTile());
   os << "  tiles of " << tileRows << " queries by " << mapping.getStreamTile()
      << " keys: " << full << " full, " << tested << " tested, of " << all
      << "\n  points visited: " << countVisited() << " of " << rows * keys
      << "\n";
+}
+
+PointClass PeriodicWalk::classify(int64_t row, int64_t key) const {
+  PointClass first = periodic.classify(row, key);
+  if (!ranges)
+    return first;
+  PointClass second = ranges->classify(row, key);
+  // The classes ascend: a point that one walk finds live the other may visit,
+  // and none makes good for what is missed.
+  return std::max(first, second);
+}
+
+void PeriodicWalk::printCounts(raw_ostream &os) const {
+  os << "  keys that come back with a period:\n";
+  periodic.printCounts(os);
+  if (!ranges)
+    return;
+  os << "  ranges of keys behind them:\n";
+  ranges->printCounts(os);
 }
 
 /// The first axis is not cut: tokens before and behind the grid have

@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The three ways in which the items of a kernel cut a plane of queries and
-// keys, over numbers: along the rows, by remainders, and in boxes of a grid.
+// The ways in which the items of a kernel cut a plane of queries and keys, over
+// numbers: along the rows, over ranges of keys or those that come back with a
+// period, by remainders, and in boxes of a grid.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,6 +16,7 @@
 #define ATTN_LIB_EXPLAIN_PLANEWALK_H
 
 #include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/PeriodicKeys.h"
 #include "attn/Analysis/StepTest.h"
 
 namespace mlir::attn {
@@ -76,12 +78,25 @@ private:
   int64_t rowBase, keyBase;
 };
 
+/// Keys that come back with a period, from the position `keyBase` on.
+struct KeyOrder {
+  PeriodicKeys periodic;
+  int64_t keyBase;
+
+  /// How many of them are in front of `key`.
+  int64_t getSlot(int64_t key) const {
+    return periodic.getNumber(keyBase + key) - periodic.getNumber(keyBase);
+  }
+};
+
 /// A plan over numbers.
 class PlanWalk : public PlaneWalk {
 public:
   /// `plan` is null where every point is live. An item has `tileRows` rows.
+  /// With an order the keys that it has are walked alone.
   PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t tileRows, int64_t rows,
-           int64_t keys, ArrayRef<int64_t> symbols);
+           int64_t keys, ArrayRef<int64_t> symbols,
+           std::optional<KeyOrder> order = std::nullopt);
 
   PointClass classify(int64_t row, int64_t key) const override;
   void printCounts(raw_ostream &os) const override;
@@ -96,9 +111,25 @@ private:
   PlanAttr plan;
   MappingAttr mapping;
   int64_t tileRows;
+  std::optional<KeyOrder> order;
   bool leavesStepsOut;
   SmallVector<int64_t> symbols;
   std::vector<RowTile> tiles;
+};
+
+/// A plan of periodic keys, and one of the ranges that are walked behind them.
+class PeriodicWalk : public PlaneWalk {
+public:
+  PeriodicWalk(PlanWalk periodic, std::optional<PlanWalk> ranges)
+      : PlaneWalk(periodic.getRows(), periodic.getKeys()),
+        periodic(std::move(periodic)), ranges(std::move(ranges)) {}
+
+  PointClass classify(int64_t row, int64_t key) const override;
+  void printCounts(raw_ostream &os) const override;
+
+private:
+  PlanWalk periodic;
+  std::optional<PlanWalk> ranges;
 };
 
 /// A plane for each remainder of positions.

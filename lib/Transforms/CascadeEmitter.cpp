@@ -270,7 +270,7 @@ void CascadeEmitter::emitIterate(IterateOp iterate, Scope *scope) {
       scope->builder, iterate.getLoc(), types, inits,
       rename(iterate.getRankAttr()), rename(iterate.getParentAttr()),
       rename(iterate.getPointAttr()), iterate.getPlanAttr(),
-      iterate.getTokenPlanAttr(),
+      iterate.getTokenPlanAttr(), iterate.getPeriodicAttr(),
       iterate.getSplitRank() ? rename(iterate.getSplitRankAttr())
                              : StringAttr(),
       iterate.getSplitSizeAttr());

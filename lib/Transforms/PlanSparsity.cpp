@@ -41,7 +41,7 @@ struct PlanSparsityPass : attn::impl::AttnPlanSparsityBase<PlanSparsityPass> {
 } // namespace
 
 /// Says which atoms leave few of the keys that a plan visits.
-static void remarkRemainders(CascadeOp cascade) {
+static void remarkRemainders(CascadeOp cascade, const TermRoles &roles) {
   if (!cascade.getSparsity())
     return;
   bool mayWalkGrid = findGridWalk(cascade).has_value();
@@ -57,6 +57,8 @@ static void remarkRemainders(CascadeOp cascade) {
     return 1;
   };
   cascade.getSparsityAttr().walk<WalkOrder::PreOrder>([&](Attribute term) {
+    if (term == roles.periodic)
+      return WalkResult::skip();
     SmallVector<Attribute> atoms{term};
     auto perHead = dyn_cast<PerHeadAttr>(term);
     if (perHead)
@@ -108,8 +110,8 @@ static void remarkRoles(CascadeOp cascade, const TermRoles &roles) {
     cascade.emitRemark("tests every point that the other terms leave: 'or' or "
                        "'not' joins atoms 'in permuted' with atoms of tokens");
   else if (space.hasPointAtoms() && !roles.terms.planned &&
-           (!roles.list || roles.listed) && !space.isPacked() &&
-           !space.keyLengths && !space.queryLengths)
+           (!(roles.list || roles.periodic) || roles.listed) &&
+           !space.isPacked() && !space.keyLengths && !space.queryLengths)
     cascade.emitRemark("visits every tile: its points are those of a ")
         << (isa<MaskAttr>(space.getPointAtoms().front()) ? "mask" : "predicate")
         << ", and nothing else says where there are none";
@@ -155,8 +157,7 @@ LogicalResult attn::attachPlan(CascadeOp cascade) {
     return plan;
   };
   CascadeSpace space = cascade.getSpace();
-  TermRoles roles = assignTermRoles(
-      space.sparsity ? space.sparsity.getExpression() : Attribute());
+  TermRoles roles = chooseTermRoles(cascade);
   remarkRoles(cascade, roles);
 
   PlaneRestriction restriction = getRestriction(space, roles, roles.terms);
@@ -167,7 +168,7 @@ LogicalResult attn::attachPlan(CascadeOp cascade) {
   if (roles.listed) {
     ofTokens = getRestriction(space, roles, *roles.listed);
     ofTokens->isPart = !roles.listed->tested.empty();
-  } else if (isa_and_nonnull<IndicesAttr>(roles.list)) {
+  } else if (roles.walksTokens()) {
     ofTokens = restriction;
     ofTokens->isPart = !roles.terms.tested.empty();
     restriction = PlaneRestriction();
@@ -208,7 +209,7 @@ LogicalResult attn::attachPlan(CascadeOp cascade) {
     plan = PlanAttr::get(cascade.getContext(), plan->getSymbols(),
                          plan->getPieces(), plan->getValues(),
                          plan->getTables(), classes->residues);
-  if (tokenPlan && !roles.list)
+  if (tokenPlan && !roles.walksTokens())
     cascade.emitRemark("tests every point that it visits: '")
         << *cascade.getQueryRank() << "' and '" << *cascade.getKeyRank()
         << "' are walked in permuted order, which lengths and atoms without "
@@ -224,17 +225,20 @@ LogicalResult attn::attachPlan(CascadeOp cascade) {
         << *cascade.getKeyRank() << "' give their identities";
 
   if (*plan && !classes)
-    remarkRemainders(cascade);
+    remarkRemainders(cascade, roles);
 
   for (IterateOp iterate : iterations) {
     // A plan skips steps without live points.
     if (*plan && isEmptyStepNeutral(iterate)) {
-      ATTN_DEBUG("plan") << *plan << "\n";
+      ATTN_DEBUG("plan") << *plan << (roles.periodic ? " periodic" : "")
+                         << "\n";
       iterate.setPlanAttr(*plan);
       iterate.setTokenPlanAttr(tokenPlan);
+      iterate.setPeriodic(roles.periodic != nullptr);
     } else {
       iterate.removePlanAttr();
       iterate.removeTokenPlanAttr();
+      iterate.removePeriodicAttr();
     }
   }
   return success();

@@ -389,8 +389,8 @@ void SinglePassWriter::run() {
   auto iterate =
       IterateOp::create(builder, cascade.getLoc(), TypeRange(ValueRange(inits)),
                         inits, step, parent, point, /*plan=*/nullptr,
-                        /*tokenPlan=*/nullptr, /*splitRank=*/nullptr,
-                        /*splitSize=*/nullptr);
+                        /*tokenPlan=*/nullptr, /*periodic=*/nullptr,
+                        /*splitRank=*/nullptr, /*splitSize=*/nullptr);
   SmallVector<Location> locations;
   for (EinsumOp einsum : reductions)
     locations.push_back(einsum.getLoc());

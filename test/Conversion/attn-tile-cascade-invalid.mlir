@@ -690,3 +690,51 @@ func.func @half_of_point(%s: tensor<?xf32>, %v: tensor<16x8xf32>, %x: tensor<?x8
   }
   return %o : tensor<?x8xf32>
 }
+
+// -----
+
+func.func @no_period(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where causal over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
+      : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    // expected-error @below {{walks keys that come back with a period, but no atom of the sparsity names scattered keys that have one}}
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>) plan <symbols = [M, N], live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(a, b)[M, N] -> (0)>> periodic {
+    ^bb0(%A: tensor<?x8xf32>):
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m,f] = mul(%s[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @period_and_point(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where strided(8, 3) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
+      : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>) plan <symbols = [M, N], live = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, full = affine_map<(a, b)[M, N] -> (0)> to affine_map<(a, b)[M, N] -> (N)>, nonnegative = affine_map<(a, b)[M, N] -> (0)>> periodic {
+    ^bb0(%A: tensor<?x8xf32>):
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+      // expected-error @below {{asks for 'n0', a part of the rank 'n', whose points come back with a period}}
+      %t = attn.einsum [m,n0] = map(%s[m,n0]) {
+      ^bb0(%x: f32):
+        %i = attn.index n0 : index
+        %j = arith.index_cast %i : index to i64
+        %g = arith.sitofp %j : i64 to f32
+        %y = arith.mulf %x, %g : f32
+        attn.yield %y : f32
+      } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m,f] = mul(%t[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}

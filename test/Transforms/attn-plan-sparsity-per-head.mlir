@@ -21,13 +21,14 @@ func.func @windows(%s: tensor<2x2x?x?xf32>) -> tensor<2x2x?xf32> {
 
 // -----
 
-// A step that heads differ in is a test for each, which the others pass.
+// A step that heads differ in is a test for each, which the others pass. Blocks
+// of several lengths are ranges of keys.
 // CHECK-LABEL: @strides
 // CHECK: plan <symbols = [M, N, T0, T1], tables = {{\[\[}}0, 1], [1, 0]],
-// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (-(d1 mod 4) - s3 * 3 + 3, -(d1 mod 6) - s2 * 5 + 5)>>
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2, s3] -> (-((d1 floordiv 2) mod 6) - s2 * 5 + 5, -(d1 mod 4) - s3 * 3 + 3)>>
 func.func @strides(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
-  // expected-remark @+1 {{loops visit whole ranges of keys, of which #attn.sparsity<strided([4, 6], 0) by x> leaves one in 4 to 6, by head}}
-  %o = attn.cascade (%S = %s) where strided([4, 6], 0) by x over (m, n) align top_left
+  // expected-remark @+1 {{loops visit whole ranges of keys, of which #attn.sparsity<strided([4, 6], 0, block [1, 2]) by x> leaves one in 4 to 6, by head}}
+  %o = attn.cascade (%S = %s) where strided([4, 6], 0, block [1, 2]) by x over (m, n) align top_left
       : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
     %init = attn.einsum [x,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>

@@ -112,6 +112,13 @@ SPECS = {
         16, 24, heads=4, key_heads=2, lse=True,
         where=(("causal",), ("or", WINDOWS_OF_HEADS, SHARDS_OF_HEADS)),
     ),
+    "periodic": Spec(
+        16, 24, heads=4, key_heads=2, dtype="bf16", lse=True,
+        where=(("causal",), ("or", ("window", 20, 0), ("strided", 3, 1, 5))),
+    ),
+    "periodic_f32": Spec(
+        16, 24, heads=2, key_heads=1, lse=True, where=(("affine_set", ("5 - (n + 3) mod 16",)),),
+    ),
     "wide": Spec(256, 256, dtype="f16"),
     "few": Spec(
         16, 24, heads=8, key_heads=2, queries=2, where=(("window", 30, 5),), key_lengths=True,

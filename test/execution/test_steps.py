@@ -23,7 +23,9 @@ PERMUTED = replace(BASE, permute=(("both", "h"),))
 FORMS = {
     "strided": replace(BASE, where=(STRIDED,)),
     "strided_causal": replace(BASE, where=(("causal",), STRIDED)),
-    "other_blocks": replace(BASE, where=(("strided", 2, 0, 50), ("window", 150, 40))),
+    "other_blocks": replace(
+        BASE, where=(("not", ("strided", 2, 0, 50)), ("window", 150, 40))
+    ),
     "window_or_strided": replace(
         BASE, where=(("causal",), ("or", ("window", 20, 0), ("strided", 4, 3, 64)))
     ),
@@ -78,7 +80,7 @@ def test_counts(kernels, name, seed):
 
 
 def test_remarks():
-    """Blocks as long as steps are left out; keys one by one are not."""
+    """Blocks as long as steps are left out; keys one by one, here of two atoms, are not."""
     assert "leaves one in" not in decisions(text(FORMS["strided"]), "plan")
-    spec = replace(BASE, where=(("strided", 3, 1, 16),))
+    spec = replace(BASE, where=(("or", ("strided", 3, 1, 16), ("strided", 5, 0)),))
     assert "leaves one in 3" in decisions(text(spec), "plan")

@@ -8,6 +8,7 @@
 """What `attn-explain --plot` draws, read back with another library, against the
 definition of the sparsity."""
 
+import re
 import subprocess
 
 import numpy as np
@@ -32,6 +33,13 @@ WHERES = {
     "boxes": (("neighborhood", (5, 7), (("grid", (6, 21)),)),),
     "full boxes": (("neighborhood", (4, 8), (("grid", (8, 16)), ("stride", (4, 4)))),),
     "boxes and causal": (("causal",), ("neighborhood", (3, 3), (("grid", (9, 15)),))),
+}
+# Keys that come back with a period, and how many walks there are.
+PERIODIC = {
+    "alone": (1, (("strided", 6, 2),)),
+    "causal": (1, (("causal",), ("strided", 3, 1, 20))),
+    "around": (1, (("affine_set", ("5 - (n + 3) mod 16",)),)),
+    "beside": (2, (("causal",), ("or", ("window", 30, 0), ("strided", 8, 3, 2)))),
 }
 
 
@@ -70,6 +78,28 @@ def test_points(tmp_path, where, sizes):
     assert f"points visited: {(drawn != 'not visited').sum()} of {queries * keys}" in log
     if not spec.where:
         assert (drawn == "full").all()
+
+
+@pytest.mark.parametrize("name", PERIODIC)
+@pytest.mark.parametrize("sizes", [(1, 1), (97, 150), (150, 97)])
+def test_periodic_keys(tmp_path, name, sizes):
+    queries, keys = sizes
+    walks, where = PERIODIC[name]
+    spec = Spec(e=8, f=8, where=where)
+    pixels, log = plot(spec, tmp_path, queries, keys)
+    scale = pixels.shape[0] // queries
+    drawn = classes(pixels)[::scale, ::scale]
+    operator = operands(spec, 1, queries, keys, np.random.default_rng(0)).operator()
+    live = operator.live(0, np.arange(queries), queries, keys)
+    np.testing.assert_array_equal((drawn == "tested") | (drawn == "full"), live)
+    assert "keys that come back with a period" in log
+    counts = [int(count) for count in re.findall(r"points visited: (\d+) of", log)]
+    assert len(counts) == walks
+    # A point that both walks visit is drawn once.
+    visited = (drawn != "not visited").sum()
+    assert max(counts) <= visited <= sum(counts)
+    if walks == 1 and name != "causal":
+        assert visited == live.sum()
 
 
 def test_lengths_of_a_call(tmp_path):

@@ -125,6 +125,10 @@ private:
   SmallVector<int64_t> symbols;
 };
 
+/// The value of `expr`; a division by zero, which no plan holds, gives 0.
+int64_t evaluateExpr(AffineExpr expr, ArrayRef<int64_t> dims,
+                     ArrayRef<int64_t> symbols);
+
 /// The plan's element test: that of some piece.
 bool passesConstraints(PlanAttr plan, int64_t row, int64_t key,
                        ArrayRef<int64_t> symbols);

@@ -38,19 +38,27 @@ struct WalkTerms {
 struct TermRoles {
   /// The atom of the list that tiles walk by itself, or null.
   Attribute list;
+  /// The atom whose keys, scattered and the same for every row
+  /// (PeriodicKeys.h), tiles walk as if it were such a list, or null; there are
+  /// no lists then.
+  Attribute periodic;
   /// The atoms of lists that cut all keys into parts, where each begins or ends
   /// to name keys: those beside `list`, and those that do not say alone where a
   /// key may be live. In a part each of them is a constant, which terms read.
   SmallVector<Attribute> cuts;
   /// What is left of the terms of the outermost `and` for the keys that tiles
-  /// visit: those of `list`, or ranges of keys.
+  /// visit: those of `list` or `periodic`, or ranges of keys.
   WalkTerms terms;
-  /// Where tiles walk `list` and ranges, too, `terms` are those of ranges, and
+  /// Where tiles walk those and ranges, too, `terms` are those of ranges, and
   /// these say which keys of the list are live and in no range.
   std::optional<WalkTerms> listed;
 
   /// Whether tiles walk lists.
   bool hasLists() const { return list || !cuts.empty(); }
+  /// Whether tiles walk tokens by numbers that are not their own.
+  bool walksTokens() const {
+    return periodic || isa_and_nonnull<IndicesAttr>(list);
+  }
   /// How many neighbouring rows see the same entries of every list.
   int64_t getListRows() const;
 };
@@ -63,8 +71,16 @@ bool mixesOrders(Attribute term);
 /// such.
 std::pair<Attribute, Attribute> splitOrders(Attribute expression);
 
-/// Gives each term of `expression`, which may be null, its roles.
+/// Gives each term of `expression`, which may be null, its roles where tiles
+/// walk keys by their own numbers or those of lists.
 TermRoles assignTermRoles(Attribute expression);
+
+/// The roles of the terms of the cascade's sparsity that suit its tiles best,
+/// which a plan is made for.
+TermRoles chooseTermRoles(CascadeOp cascade);
+
+/// Those that the cascade's plan was made for.
+TermRoles getTermRoles(CascadeOp cascade);
 
 } // namespace mlir::attn
 

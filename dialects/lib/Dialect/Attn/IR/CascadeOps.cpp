@@ -401,6 +401,8 @@ ParseResult IterateOp::parse(OpAsmParser &parser, OperationState &result) {
   if (succeeded(parser.parseOptionalKeyword("tokens")) &&
       parseStripped(parser, properties.tokenPlan))
     return failure();
+  if (succeeded(parser.parseOptionalKeyword("periodic")))
+    properties.periodic = parser.getBuilder().getUnitAttr();
   result.addTypes(types);
   return failure(
       parser.resolveOperands(inits, types, location, result.operands) ||
@@ -424,6 +426,8 @@ void IterateOp::print(OpAsmPrinter &printer) {
     printer << " tokens ";
     getTokenPlan()->print(printer);
   }
+  if (getPeriodic())
+    printer << " periodic";
   printer.printOptionalAttrDictWithKeyword(
       (*this)->getDiscardableAttrDictionary().getValue());
   printer << " ";

@@ -103,6 +103,10 @@ LogicalResult IterateOp::verify() {
   // spec: IT-5
   if (getTokenPlan() && !getPlan())
     return emitOpError("has a plan of tokens without one of slots");
+  // spec: IT-7
+  if (getPeriodic() && !getPlan())
+    return emitOpError("walks keys that come back with a period without a "
+                       "plan");
   // spec: IT-4
   if (!getPlan())
     return success();
@@ -143,8 +147,17 @@ LogicalResult IterateOp::verify() {
     if ((symbol == "ON" && !hasKeyOrigin) || (symbol == "D" && !hasDiagonal))
       return emitOpError("has a plan over ")
              << symbol << ", but the cascade has no such offset or origin";
+  // spec: IT-7
+  if (getPeriodic() &&
+      (!space.sparsity || hasResidues || space.isPacked() ||
+       !space.permutations.empty() || !space.getLists().empty()))
+    return emitOpError("walks keys that come back with a period, but ")
+           << (space.sparsity ? "segments, lists, remainders or an order say "
+                                "where tokens lie"
+                              : "the cascade has no sparsity that names any");
   // spec: IT-5
-  if (getTokenPlan() && space.permutations.empty() && space.getLists().empty())
+  if (getTokenPlan() && !getPeriodic() && space.permutations.empty() &&
+      space.getLists().empty())
     return emitOpError(
         "has a plan of tokens, but the cascade permutes no rank");
   return success();

@@ -1,0 +1,111 @@
+//===- CascadeTilerPeriods.cpp - Keys that come back with a period --------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// PeriodicKeys as code. The keys of such an atom are walked as those of a list
+// are, but nobody has written the list: an item knows between which numbers its
+// keys lie, and a step computes the tokens of its own ones.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CascadeTiler.h"
+#include "IndexBuilder.h"
+#include "PointValues.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// The period of the item's head, and what else places its keys.
+void CascadeTiler::findPeriod(OpBuilder &builder, Location loc,
+                              TilePlace &found) {
+  IndexBuilder index{builder, loc};
+  SmallVector<PeriodicKeys> heads = getPeriodicKeys(periodicAtom);
+  Value head = heads.size() > 1 ? getHead(builder, loc) : Value();
+  auto lookUp = [&](int64_t PeriodicKeys::*number) {
+    if (!head)
+      return index.constant(heads.front().*number);
+    auto numbers = llvm::map_to_vector(
+        heads, [&](const PeriodicKeys &keys) { return keys.*number; });
+    return buildTableLookup(builder, loc, numbers, head);
+  };
+  TilePlace::Period &period = found.period.emplace();
+  period.length = heads.front().length;
+  period.period = lookUp(&PeriodicKeys::period);
+  period.first = lookUp(&PeriodicKeys::first);
+  // Positions of keys begin at their origin.
+  if (Value origin = getOrigin(builder, loc, space.keyRank))
+    period.first = index.subtract(period.first, origin);
+  Value zero = index.constant(0);
+  period.skipped = zero;
+  period.skipped = findNumber(builder, loc, period, zero);
+  Value keys = getExtent(builder, loc, space.keyRank);
+  found.list = {/*number=*/Value(), zero,
+                findNumber(builder, loc, period, keys)};
+}
+
+/// PeriodicKeys::getNumber as code, counted from the first token on.
+Value CascadeTiler::findNumber(OpBuilder &builder, Location loc,
+                               const TilePlace::Period &period, Value key) {
+  IndexBuilder index{builder, loc};
+  Value distance = index.subtract(key, period.first);
+  Value runs =
+      arith::FloorDivSIOp::create(builder, loc, distance, period.period);
+  Value inRun = index.subtract(
+      distance, arith::MulIOp::create(builder, loc, runs, period.period));
+  Value number = index.add(index.times(runs, period.length),
+                           index.least(inRun, index.constant(period.length)));
+  return index.subtract(number, period.skipped);
+}
+
+/// The token with the number `number`, and the run that it is in.
+CascadeTiler::PeriodicToken CascadeTiler::findPeriodicToken(OpBuilder &builder,
+                                                            Location loc,
+                                                            Value number) {
+  IndexBuilder index{builder, loc};
+  const TilePlace::Period &period = *place.period;
+  Value whole = index.add(number, period.skipped);
+  Value runs = index.floorDivide(whole, period.length);
+  Value begin = index.add(
+      period.first, arith::MulIOp::create(builder, loc, runs, period.period));
+  return {begin, index.subtract(whole, index.times(runs, period.length))};
+}
+
+/// Writes the tokens of this step down. They are counted from the run of the
+/// first one, so that 32 bits hold what is computed for each.
+void CascadeTiler::writeStepTokens(OpBuilder &builder, Location loc) {
+  StringAttr point = iterate.getPointAttr();
+  Type element = builder.getI32Type();
+  auto toElement = [&](OpBuilder &at, Value value) -> Value {
+    return arith::IndexCastOp::create(at, loc, element, value);
+  };
+  IndexBuilder index{builder, loc};
+  int64_t length = place.period->length;
+  PeriodicToken first = findPeriodicToken(builder, loc, stepFirst);
+  Value begin = toElement(builder, first.runBegin);
+  Value inRun = toElement(builder, first.inRun);
+  Value between = toElement(
+      builder, index.subtract(place.period->period, index.constant(length)));
+  AffineExpr dim = builder.getAffineDimExpr(0);
+  TileBuffer table = allocate(builder, loc, point, element);
+  TileEinsumOp::create(
+      builder, loc, sliceStep(builder, loc, table), point,
+      ArrayRef<EinsumAccess>(), std::nullopt, /*accumulate=*/false, {},
+      [&](OpBuilder &map, Location, ValueRange) -> Value {
+        Value here = IndexOp::create(map, loc, map.getIndexType(), point);
+        Value number =
+            arith::AddIOp::create(map, loc, inRun, toElement(map, here));
+        // What lies between the runs is skipped once for each.
+        Value runs =
+            buildAffineExpr(map, loc, dim.floorDiv(length), number, {});
+        Value skipped = arith::MulIOp::create(map, loc, runs, between);
+        Value named = arith::AddIOp::create(map, loc, begin, number);
+        return arith::AddIOp::create(map, loc, named, skipped);
+      });
+  stepTokens = {table.memref, stepFirst};
+}
