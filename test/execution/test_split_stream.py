@@ -36,6 +36,12 @@ FORMS = {
         BASE, where=(("causal",),),
         gates=(("value", "sigmoid", "bkn", False), ("output", "sigmoid", "bhmf", False)),
     ),
+    # Runs of keys, between whose ends the numbers of periodic ones lie.
+    "periodic": replace(BASE, where=(("causal",), ("or", ("window", 30, 0), ("strided", 5, 2)))),
+    "periodic_origins": replace(
+        BASE, queries=2, where=(("affine_set", ("5 - (n + 3) mod 16",)),), align="offset",
+        offset="row", origins=(("m", "index"), ("n", "row")),
+    ),
     "mask": replace(BASE, where=(("causal",), ("mask", "bmn"))),
     "predicate": replace(
         BASE, where=(("causal",), ("or", ("window", 30, 0), ("predicate", "documents"))),
