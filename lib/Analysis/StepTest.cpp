@@ -68,8 +68,9 @@ int64_t attn::getRunLength(PlanAttr plan) {
   for (const PointValue &value : plan.getValues())
     for (AffineExpr expr : value.map.getResults()) {
       visit(expr);
-      if (value.kind == PointValueKind::PowerOfTwo)
-        add(getKeyGrain(expr));
+      // Between two powers of two there is room for steps, whatever the block.
+      if (value.kind == PointValueKind::PowerOfTwo && getKeyGrain(expr) > 0)
+        add(std::max(getKeyGrain(expr), kShortestRun));
     }
   for (const PlanPiece &piece : plan.getPieces())
     llvm::for_each(piece.constraints.getConstraints(), visit);

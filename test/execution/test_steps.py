@@ -35,6 +35,11 @@ FORMS = {
     "powers_or_window": replace(
         BASE, where=(("causal",), ("or", ("window", 31, 0), POWERS)), align="top_left"
     ),
+    # LogSparse (arXiv 1907.00235): single keys, whose distances are powers of two.
+    "single_powers": replace(
+        BASE, where=(("causal",), ("or", ("window", 3, 0), ("power_of_two", 1)))
+    ),
+    "short_powers": replace(BASE, where=(("power_of_two", 5), ("not", ("leading", 9)))),
     "radial": replace(BASE, where=(RADIAL,)),
     "radial_long": replace(BASE, where=(("radial", 3, 300, 0.25, 32), ("causal",))),
     "set": replace(BASE, where=(("affine_set", ("2 - (n floordiv 32 + m floordiv 64) mod 4",)),)),

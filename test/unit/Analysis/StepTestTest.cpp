@@ -141,6 +141,8 @@ TEST_F(StepTestTest, RunsAreThoseOfBlocks) {
   auto getRun = [&](Attribute atom) { return getRunLength(planAtom(atom)); };
   EXPECT_EQ(getRun(StridedAttr::get(&context, 4, 1, 64)), 64);
   EXPECT_EQ(getRun(PowerOfTwoAttr::get(&context, 128)), 128);
+  // There is room between distances, however short blocks are.
+  EXPECT_EQ(getRun(PowerOfTwoAttr::get(&context, 1)), kShortestRun);
   // The least of several.
   EXPECT_EQ(getRun(AndAttr::get(&context, {StridedAttr::get(&context, 4, 1, 96),
                                            PowerOfTwoAttr::get(&context, 48)})),
