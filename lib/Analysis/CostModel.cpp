@@ -284,12 +284,18 @@ static SmallVector<int64_t> getSampleSymbols(PlanAttr plan, int64_t tokens) {
   });
 }
 
-/// The plan of the loop over keys, null where there is none.
-static PlanAttr getKeyPlan(CascadeOp cascade) {
+/// The loop over keys, null where there is none.
+static IterateOp getKeyLoop(CascadeOp cascade) {
   for (auto loop : cascade.getBody().getOps<IterateOp>())
     if (loop.getParentAttr() == cascade.getKeyRankAttr())
-      return loop.getPlan().value_or(PlanAttr());
+      return loop;
   return {};
+}
+
+/// The plan of the loop over keys, null where there is none.
+static PlanAttr getKeyPlan(CascadeOp cascade) {
+  IterateOp loop = getKeyLoop(cascade);
+  return loop ? loop.getPlanAttr() : PlanAttr();
 }
 
 /// Keys that a tile of rows visits where rows are cut as they lie, on average
@@ -311,6 +317,43 @@ static double countLinearKeys(const GridWalk &walk, PlanAttr plan,
     }
   }
   return keys / count;
+}
+
+/// Keys between the bounds of `plan`, which may be null, for the rows `first`
+/// to `last` of as many queries as keys.
+static int64_t countLiveKeys(PlanAttr plan, int64_t first, int64_t last,
+                             int64_t tokens) {
+  if (!plan)
+    return 0;
+  SmallVector<int64_t> symbols = getSampleSymbols(plan, tokens);
+  PlanTile ranges(plan, first, last, symbols);
+  int64_t keys = 0;
+  for (const PlanPiece &piece : plan.getPieces()) {
+    KeyRange live = ranges.getRanges(piece).live;
+    keys += std::max<int64_t>(live.end - live.begin, 0);
+  }
+  return keys;
+}
+
+/// Begins `laneTiles` with the tile in which a row takes the least time where
+/// its rows are those of one remainder by `step`: the longer a tile, the more
+/// keys are in ranges for some of its rows.
+static void fitRemainderTiles(SmallVectorImpl<int64_t> &laneTiles,
+                              IterateOp loop, int64_t step) {
+  // Far from both ends, for most sizes.
+  constexpr int64_t kTokens = int64_t(1) << 20;
+  auto getTime = [&](auto tile) {
+    auto [lanes, time] = tile;
+    int64_t first = kTokens / 2, last = first + (lanes - 1) * step;
+    int64_t keys =
+        countLiveKeys(loop.getPlanAttr(), first, last, kTokens) +
+        countLiveKeys(loop.getTokenPlanAttr(), first, last, kTokens) / step;
+    return time * static_cast<double>(keys) / lanes;
+  };
+  const auto *best = llvm::min_element(
+      ArrayRef(kLaneTileTimes).drop_front(),
+      [&](auto a, auto b) { return getTime(a) < getTime(b); });
+  llvm::erase_if(laneTiles, [&](int64_t lanes) { return lanes > best->first; });
 }
 
 /// Rows that see the same blocks of keys; 0 where none are known to.
@@ -492,6 +535,9 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
                               getComputeBits(cascade), machine, usesMatrixUnit);
     if (!sharesLists && laneTiles.front() == kLinearLanes)
       fitLaneTiles(laneTiles, getSharedRows(cascade));
+    if (auto dilated = dyn_cast_or_null<DilatedAttr>(terms.periodic);
+        dilated && terms.listed && laneTiles.front() == kLinearLanes)
+      fitRemainderTiles(laneTiles, getKeyLoop(cascade), dilated.getStep());
     if (std::optional<GridTile> tile = chooseGridTile(cascade)) {
       laneTiles = {tile->lanes};
       gridTile = tile->sizes;

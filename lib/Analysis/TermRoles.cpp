@@ -203,6 +203,12 @@ static bool names(Attribute term, Attribute atom) {
 using Known = std::optional<Attribute>;
 
 static Known assume(Attribute term, Attribute list, bool isListed) {
+  // Of the keys of a row's remainder those of the window are live.
+  if (auto dilated = dyn_cast<DilatedAttr>(list); dilated && term == list)
+    return isListed
+               ? Known(WindowAttr::get(term.getContext(), dilated.getWindow(),
+                                       dilated.getWindow()))
+               : std::nullopt;
   if (term == list)
     return isListed ? Known(Attribute()) : std::nullopt;
   if (!names(term, list))
@@ -366,20 +372,36 @@ TermRoles attn::assignTermRoles(Attribute expression) {
   return roles;
 }
 
-/// The atoms of `term` whose keys are scattered, each once.
+/// The atoms of `term` whose keys are scattered, for every row or for the rows
+/// of one remainder, each once.
 static void findScattered(Attribute term, SmallVectorImpl<Attribute> &found) {
   for (Attribute inner : getInnerTerms(term))
     findScattered(inner, found);
-  if (areScattered(getPeriodicKeys(term)) && !llvm::is_contained(found, term))
+  auto dilated = dyn_cast<DilatedAttr>(term);
+  bool isScattered =
+      dilated ? dilated.getStep() > 1 : areScattered(getPeriodicKeys(term));
+  if (isScattered && !llvm::is_contained(found, term))
     found.push_back(term);
 }
 
-/// The part of all keys that the heads of an atom have, together.
+/// The part of all keys that the heads of an atom have, together; of those that
+/// differ by row all, since other atoms are walked by any rows.
 static double getPart(Attribute atom) {
+  if (isa<DilatedAttr>(atom))
+    return 1;
   double part = 0;
   for (const PeriodicKeys &keys : getPeriodicKeys(atom))
     part += static_cast<double>(keys.length) / keys.period;
   return part / getPeriodicKeys(atom).size();
+}
+
+/// Whether ranges may be walked behind the keys of `atom`. Rows of one
+/// remainder lie so far apart that a tile sees the keys of more ranges than
+/// rows next to each other do.
+static bool outweighsRanges(Attribute atom) {
+  auto dilated = dyn_cast<DilatedAttr>(atom);
+  constexpr int64_t kRows = 48;
+  return !dilated || dilated.getWindow() / kRows >= dilated.getStep();
 }
 
 /// Whether some einsum asks which step of `loop` it is in, or at which point of
@@ -394,8 +416,16 @@ static bool asksForSteps(IterateOp loop) {
       .wasInterrupted();
 }
 
-/// Whether tiles of `cascade` may walk keys by other numbers than their own.
-static bool mayCountKeys(CascadeOp cascade) {
+/// Whether tiles of `cascade` may walk the keys of `atom` by other numbers than
+/// their own.
+static bool mayCountKeys(CascadeOp cascade, Attribute atom) {
+  // A tile of few queries, which are not lanes, has no remainders.
+  constexpr int64_t kFewQueries = 16;
+  int64_t queries =
+      getExtent(cascade.getRankExtents(), cascade.getQueryRankAttr());
+  if (isa<DilatedAttr>(atom) && !ShapedType::isDynamic(queries) &&
+      queries <= kFewQueries)
+    return false;
   CascadeSpace space = cascade.getSpace();
   if (space.isPacked() || !space.permutations.empty() ||
       !space.getLists().empty() || getFixedStep(cascade) ||
@@ -420,6 +450,7 @@ static std::optional<TermRoles> assignPeriodicRoles(Attribute expression) {
     if (keys && keys->ranges)
       findScattered(keys->ranges, inRanges);
     if (!keys || !inRanges.empty() ||
+        (keys->ranges && !outweighsRanges(atom)) ||
         (best && getPart(roles.periodic) <= getPart(atom)))
       continue;
     best = keys;
@@ -439,7 +470,7 @@ TermRoles attn::chooseTermRoles(CascadeOp cascade) {
     return TermRoles();
   Attribute expression = sparsity->getExpression();
   if (std::optional<TermRoles> roles = assignPeriodicRoles(expression);
-      roles && mayCountKeys(cascade))
+      roles && mayCountKeys(cascade, roles->periodic))
     return *roles;
   return assignTermRoles(expression);
 }

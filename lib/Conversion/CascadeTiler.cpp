@@ -39,10 +39,15 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
       extents(cascade.getRankExtents()), fixedStep(getFixedStep(cascade)) {
   for (auto op : cascade.getBody().front().getOps<IterateOp>())
     iterate = op;
+  if (iterate && iterate.getPlan())
+    residues = rowStep = iterate.getPlan()->getResidues();
   if (space.sparsity) {
     TermRoles roles = getTermRoles(cascade);
     listAtom = roles.list;
     periodicAtom = roles.periodic;
+    if (auto dilated = dyn_cast_or_null<DilatedAttr>(periodicAtom);
+        dilated && lane == space.queryRank)
+      rowStep = dilated.getStep();
     listRows = roles.getListRows();
     cuts = roles.cuts;
     testedTerms = roles.terms.tested;
@@ -50,8 +55,6 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
       listedTerms = roles.listed->tested;
     visitsRanges = roles.listed.has_value();
   }
-  if (iterate && iterate.getPlan())
-    residues = iterate.getPlan()->getResidues();
   ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();
   if (!gridTile.empty())
     grid = findGridWalk(cascade);
@@ -311,12 +314,13 @@ Value CascadeTiler::buildIndex(OpBuilder &builder, Location loc,
     return arith::AddIOp::create(builder, loc, index, first);
   };
   auto tokenIndex = [&](StringAttr local, Value first, Value base) -> Value {
+    bool isRow = local == lane;
     Value tokens =
         toTensor(builder, loc,
                  IndexOp::create(builder, loc, builder.getIndexType(), local),
-                 /*base=*/{});
+                 /*base=*/{}, isRow);
     return arith::AddIOp::create(builder, loc, tokens,
-                                 toTensor(builder, loc, first, base));
+                                 toTensor(builder, loc, first, base, isRow));
   };
   Value value;
   if (isParallel(rank)) {

@@ -329,8 +329,9 @@ private:
   Value getOrigin(OpBuilder &builder, Location loc, StringAttr rank);
 
   // The plane of an item within those of the tensors.
-  Value toTensor(OpBuilder &builder, Location loc, Value coordinate,
-                 Value base);
+  Value toTensor(OpBuilder &builder, Location loc, Value coordinate, Value base,
+                 bool isRow = false);
+  Value toPlane(OpBuilder &builder, Location loc, Value row);
   TilePlace findResidue(OpBuilder &builder, Location loc, Value tile,
                         Value size, Value rows);
   Value getPlaneExtent(OpBuilder &builder, Location loc, StringAttr rank);
@@ -376,7 +377,8 @@ private:
   struct PeriodicToken {
     Value runBegin, inRun;
   };
-  void findPeriod(OpBuilder &builder, Location loc, TilePlace &found);
+  void findPeriod(OpBuilder &builder, Location loc, Value row,
+                  TilePlace &found);
   Value findNumber(OpBuilder &builder, Location loc,
                    const TilePlace::Period &period, Value key);
   PeriodicToken findPeriodicToken(OpBuilder &builder, Location loc,
@@ -498,6 +500,9 @@ private:
   SmallVector<Attribute> testedTerms, listedTerms;
   /// Tokens of a plane, from one to the next.
   int64_t residues = 1;
+  /// Tokens from one row of a tile to the next: those of a plane, or of rows of
+  /// one remainder by a dilated atom's step.
+  int64_t rowStep = 1;
   /// The grid whose tiles are the items, and the work of these.
   std::optional<GridWalk> grid;
   GridWork gridWork;

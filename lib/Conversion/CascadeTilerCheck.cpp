@@ -295,7 +295,7 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
   // Steps that begin anywhere would give a row other partial sums beside other
   // rows. Those of an item that share lists are the same in every call.
   if (innerLanes &&
-      (space.isPacked() || !space.permutations.empty() || residues > 1))
+      (space.isPacked() || !space.permutations.empty() || rowStep > 1))
     return emit(cascade)
            << "its mapping has a 'tile' in place of 'lanes', which segments, "
               "permutations and remainders do not have yet";
@@ -316,17 +316,19 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
     return emit(cascade) << "its plan is of planes of one remainder, and its "
                             "mapping cuts a grid into tiles; there is one or "
                             "the other";
-  if (!space.isPacked() && !walksLists() && !grid && residues == 1)
+  bool hasRemainders =
+      residues > 1 || isa_and_nonnull<DilatedAttr>(periodicAtom);
+  if (!space.isPacked() && !walksLists() && !grid && !hasRemainders)
     return success();
   // A row that is an item has lists of its own.
-  bool isPlaced =
-      lane == space.queryRank || (walksLists() && isParallel(space.queryRank));
+  bool isPlaced = lane == space.queryRank || ((walksLists() || periodicAtom) &&
+                                              isParallel(space.queryRank));
   if (!isPlaced || (iterate && iterate.getParentAttr() != space.keyRank))
     return emit(cascade) << "its "
-                         << (grid           ? "grid's tiles"
-                             : walksLists() ? "lists"
-                             : residues > 1 ? "remainders"
-                                            : "segments")
+                         << (grid            ? "grid's tiles"
+                             : walksLists()  ? "lists"
+                             : hasRemainders ? "remainders"
+                                             : "segments")
                          << " are of (" << space.queryRank.getValue() << ", "
                          << space.keyRank.getValue()
                          << "), which are not the lanes and the streamed rank";

@@ -386,8 +386,9 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
         hasLanes = true;
         continue;
       }
-      offsets.push_back(toTensor(builder, loc, firstRow, place.rowBase));
-      strides.back() = builder.getIndexAttr(residues);
+      offsets.push_back(
+          toTensor(builder, loc, firstRow, place.rowBase, /*isRow=*/true));
+      strides.back() = builder.getIndexAttr(rowStep);
       sizes.push_back(rowCount);
       shape.push_back(ShapedType::kDynamic);
       hasLanes = readsLanes = true;

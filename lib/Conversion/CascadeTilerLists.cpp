@@ -51,7 +51,7 @@ void CascadeTiler::findEntries(OpBuilder &builder, Location loc, Value row,
   for (Attribute list : cuts)
     found.cuts.push_back(findEntriesOf(builder, loc, list, row));
   if (periodicAtom)
-    findPeriod(builder, loc, found);
+    findPeriod(builder, loc, row, found);
   if (walksTokens())
     found.keyExtent = found.list->end;
 }

@@ -341,7 +341,7 @@ CascadeTiler::PlaneLength CascadeTiler::getPlaneLength(OpBuilder &builder,
   Value origin = getOrigin(builder, loc, rank);
   // A segment is cut like a part that begins where it does.
   // spec: SG-3
-  if (place.rowBase)
+  if (space.isPacked())
     origin = rank == space.queryRank ? place.rowBase : place.keyBase;
   if (!origin) {
     length = arith::MinSIOp::create(builder, loc, length, extent);
@@ -455,9 +455,10 @@ void CascadeTiler::emitOutputs(OpBuilder &builder, Location loc) {
       }
       bool isLane = rank == lane;
       if (isLane)
-        strides[dim] = builder.getIndexAttr(residues);
+        strides[dim] = builder.getIndexAttr(rowStep);
       offsets.push_back(
-          isLane ? OpFoldResult(toTensor(builder, loc, firstRow, place.rowBase))
+          isLane ? OpFoldResult(toTensor(builder, loc, firstRow, place.rowBase,
+                                         /*isRow=*/true))
                  : builder.getIndexAttr(0));
       sizes.push_back(isLane ? OpFoldResult(rowCount)
                              : memref::getMixedSize(builder, loc, output, dim));

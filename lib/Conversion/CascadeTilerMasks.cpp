@@ -302,14 +302,23 @@ Value CascadeTiler::buildPositionTest(OpBuilder &builder, Location loc,
   auto toInteger = [&](Value value) -> Value {
     return arith::IndexCastOp::create(builder, loc, testType, value);
   };
-  auto getPosition = [&](StringAttr rank, Value first) -> Value {
-    Value local = IndexOp::create(builder, loc, builder.getIndexType(), rank);
-    return arith::AddIOp::create(builder, loc, toInteger(local),
-                                 toInteger(first));
+  auto getPosition = [&](StringAttr rank, Value first, int64_t step) -> Value {
+    Value local =
+        toInteger(IndexOp::create(builder, loc, builder.getIndexType(), rank));
+    if (step > 1)
+      local = arith::MulIOp::create(
+          builder, loc, local,
+          toInteger(arith::ConstantIndexOp::create(builder, loc, step)));
+    return arith::AddIOp::create(builder, loc, local, toInteger(first));
   };
   Value row = getItemRow();
-  SmallVector<Value> dims{row ? toInteger(row) : getPosition(lane, firstRow),
-                          getPosition(iterate.getPointAttr(), stepFirst)};
+  auto getLane = [&] {
+    return getPosition(lane, toPlane(builder, loc, firstRow),
+                       residues > 1 ? 1 : rowStep);
+  };
+  SmallVector<Value> dims{
+      row ? toInteger(row) : getLane(),
+      getPosition(iterate.getPointAttr(), stepFirst, /*step=*/1)};
   if (!getTokenTest())
     return buildPlanTest(builder, loc, *iterate.getPlan(), dims);
   Value live = buildTokensLive(builder, loc, dims, point.tokens);

@@ -21,10 +21,30 @@
 using namespace mlir;
 using namespace mlir::attn;
 
-/// The period of the item's head, and what else places its keys.
-void CascadeTiler::findPeriod(OpBuilder &builder, Location loc,
+/// The period of the item's head, and what else places its keys. Those of a
+/// dilated atom have the remainder of the position of `row`.
+void CascadeTiler::findPeriod(OpBuilder &builder, Location loc, Value row,
                               TilePlace &found) {
   IndexBuilder index{builder, loc};
+  TilePlace::Period &period = found.period.emplace();
+  Value zero = index.constant(0);
+  Value keys = getExtent(builder, loc, space.keyRank);
+  auto setNumbers = [&] {
+    period.skipped = zero;
+    period.skipped = findNumber(builder, loc, period, zero);
+    found.list = {/*number=*/Value(), zero,
+                  findNumber(builder, loc, period, keys)};
+  };
+  if (auto dilated = dyn_cast<DilatedAttr>(periodicAtom)) {
+    AffineExpr dim = builder.getAffineDimExpr(0);
+    period.length = 1;
+    period.period = index.constant(dilated.getStep());
+    period.first = affine::AffineApplyOp::create(
+        builder, loc, AffineMap::get(1, 0, dim % dilated.getStep()),
+        index.add(getDiagonal(builder, loc), row));
+    setNumbers();
+    return;
+  }
   SmallVector<PeriodicKeys> heads = getPeriodicKeys(periodicAtom);
   Value head = heads.size() > 1 ? getHead(builder, loc) : Value();
   auto lookUp = [&](int64_t PeriodicKeys::*number) {
@@ -34,19 +54,13 @@ void CascadeTiler::findPeriod(OpBuilder &builder, Location loc,
         heads, [&](const PeriodicKeys &keys) { return keys.*number; });
     return buildTableLookup(builder, loc, numbers, head);
   };
-  TilePlace::Period &period = found.period.emplace();
   period.length = heads.front().length;
   period.period = lookUp(&PeriodicKeys::period);
   period.first = lookUp(&PeriodicKeys::first);
   // Positions of keys begin at their origin.
   if (Value origin = getOrigin(builder, loc, space.keyRank))
     period.first = index.subtract(period.first, origin);
-  Value zero = index.constant(0);
-  period.skipped = zero;
-  period.skipped = findNumber(builder, loc, period, zero);
-  Value keys = getExtent(builder, loc, space.keyRank);
-  found.list = {/*number=*/Value(), zero,
-                findNumber(builder, loc, period, keys)};
+  setNumbers();
 }
 
 /// PeriodicKeys::getNumber as code, counted from the first token on.

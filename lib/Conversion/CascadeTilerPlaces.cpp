@@ -26,13 +26,21 @@ using namespace mlir::attn;
 
 /// The token of a coordinate in the item's plane.
 Value CascadeTiler::toTensor(OpBuilder &builder, Location loc, Value coordinate,
-                             Value base) {
-  if (residues > 1)
+                             Value base, bool isRow) {
+  int64_t step = isRow ? rowStep : residues;
+  if (step > 1)
     coordinate = arith::MulIOp::create(
         builder, loc, coordinate,
-        arith::ConstantIndexOp::create(builder, loc, residues));
+        arith::ConstantIndexOp::create(builder, loc, step));
   return base ? arith::AddIOp::create(builder, loc, coordinate, base)
               : coordinate;
+}
+
+/// The number of a tile's row in the plane that plans speak of.
+Value CascadeTiler::toPlane(OpBuilder &builder, Location loc, Value row) {
+  bool isOfPlane = residues > 1 || rowStep == 1;
+  return isOfPlane ? row
+                   : toTensor(builder, loc, row, place.rowBase, /*isRow=*/true);
 }
 
 Value CascadeTiler::getPlaneExtent(OpBuilder &builder, Location loc,
@@ -103,13 +111,13 @@ Value CascadeTiler::getTileCount(OpBuilder &builder, Location loc) {
         getOffsetCount(builder, loc, space.querySegments), index.constant(1));
     return index.add(index.divide(rows, size), segments);
   }
-  if (residues > 1) {
+  if (rowStep > 1) {
     // No remainder has more rows than the first.
-    Value each = arith::CeilDivUIOp::create(builder, loc, rows,
-                                            index.constant(residues));
+    Value each =
+        arith::CeilDivUIOp::create(builder, loc, rows, index.constant(rowStep));
     return arith::MulIOp::create(
         builder, loc, arith::CeilDivUIOp::create(builder, loc, each, size),
-        index.constant(residues));
+        index.constant(rowStep));
   }
   if (!tilesShareLists())
     return arith::CeilDivUIOp::create(builder, loc, rows, size);
@@ -130,7 +138,7 @@ TilePlace CascadeTiler::getPlace(OpBuilder &builder, Location loc, Value tile,
   Value rows = getExtent(builder, loc, lane);
   if (space.isPacked())
     return findSegment(builder, loc, tile, size, rows);
-  if (residues > 1)
+  if (rowStep > 1)
     return findResidue(builder, loc, tile, size, rows);
   if (tilesShareLists())
     return findList(builder, loc, tile, size, rows);
@@ -201,12 +209,24 @@ TilePlace CascadeTiler::findSegment(OpBuilder &builder, Location loc,
 TilePlace CascadeTiler::findResidue(OpBuilder &builder, Location loc,
                                     Value tile, Value size, Value rows) {
   IndexBuilder index{builder, loc};
-  Value zero = index.constant(0), count = index.constant(residues);
-  Value keys = getExtent(builder, loc, space.keyRank);
+  Value zero = index.constant(0), count = index.constant(rowStep);
   Value each = arith::CeilDivUIOp::create(builder, loc, rows, count);
   Value tiles = arith::CeilDivUIOp::create(builder, loc, each, size);
   TilePlace found;
   found.rowBase = index.divide(tile, tiles);
+  auto countFrom = [&](Value extent, Value base) {
+    Value rest = arith::MaxSIOp::create(builder, loc,
+                                        index.subtract(extent, base), zero);
+    return arith::CeilDivUIOp::create(builder, loc, rest, count);
+  };
+  Value rowExtent = countFrom(rows, found.rowBase);
+  Value part = arith::RemUIOp::create(builder, loc, tile, tiles);
+  found.first = arith::MulIOp::create(builder, loc, part, size);
+  found.rows = index.clamp(index.subtract(rowExtent, found.first), size);
+  if (periodicAtom) {
+    findEntries(builder, loc, found.rowBase, found);
+    return found;
+  }
   // The position of the plane's row 0, counted from that of key 0.
   Value position = index.add(getDiagonal(builder, loc), found.rowBase);
   AffineExpr dim = builder.getAffineDimExpr(0);
@@ -216,15 +236,8 @@ TilePlace CascadeTiler::findResidue(OpBuilder &builder, Location loc,
   };
   found.keyBase = apply(dim % residues);
   found.diagonal = apply(dim.floorDiv(residues));
-  auto countFrom = [&](Value extent, Value base) {
-    Value rest = arith::MaxSIOp::create(builder, loc,
-                                        index.subtract(extent, base), zero);
-    return arith::CeilDivUIOp::create(builder, loc, rest, count);
-  };
-  found.rowExtent = countFrom(rows, found.rowBase);
-  found.keyExtent = countFrom(keys, found.keyBase);
-  Value part = arith::RemUIOp::create(builder, loc, tile, tiles);
-  found.first = arith::MulIOp::create(builder, loc, part, size);
-  found.rows = index.clamp(index.subtract(found.rowExtent, found.first), size);
+  found.rowExtent = rowExtent;
+  found.keyExtent =
+      countFrom(getExtent(builder, loc, space.keyRank), found.keyBase);
   return found;
 }

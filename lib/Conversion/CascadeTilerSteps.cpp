@@ -149,7 +149,8 @@ std::pair<Value, Value> CascadeTiler::getRowEnds(OpBuilder &builder,
     return {row, row};
   IndexBuilder index{builder, loc};
   Value others = index.subtract(rowCount, index.constant(1));
-  return {firstRow, index.add(firstRow, others)};
+  Value first = toPlane(builder, loc, firstRow);
+  return {first, toPlane(builder, loc, index.add(firstRow, others))};
 }
 
 /// Classifies the step up to `stepEnd`, which is not empty.

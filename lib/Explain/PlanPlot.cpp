@@ -195,6 +195,46 @@ static IterateOp findLoop(CascadeOp cascade) {
   return loop;
 }
 
+/// The walk over keys that come back with a period, in tiles of `tileRows` rows
+/// of `cascade`.
+static std::unique_ptr<PlaneWalk>
+createPeriodicWalk(CascadeOp cascade, IterateOp loop, const TermRoles &roles,
+                   int64_t tileRows, int64_t rows, int64_t keys,
+                   const PlanNumbers &numbers) {
+  MappingAttr mapping = *cascade.getMapping();
+  PlanAttr plan = *loop.getPlan();
+  PlanAttr tokens = loop.getTokenPlan().value_or(PlanAttr());
+  auto getValues = [&](PlanAttr of) {
+    return of ? getSymbolValues(cascade, of, rows, keys, numbers)
+              : SmallVector<int64_t>();
+  };
+  auto create = [&](RowOrder rowOrder, KeyOrder keyOrder) {
+    std::optional<PlanWalk> ranges;
+    if (roles.listed)
+      ranges.emplace(plan, mapping, rowOrder, rows, keys, getValues(plan));
+    return PeriodicWalk(PlanWalk(tokens, mapping, rowOrder, rows, keys,
+                                 getValues(tokens), keyOrder),
+                        std::move(ranges));
+  };
+  auto dilated = dyn_cast<DilatedAttr>(roles.periodic);
+  if (!dilated) {
+    SmallVector<PeriodicKeys> heads = getPeriodicKeys(roles.periodic);
+    int64_t head = getGiven(numbers, PlanSymbols::head, 0);
+    int64_t keyBase = getGiven(numbers, PlanSymbols::keyOrigin, 0);
+    return std::make_unique<PeriodicWalk>(
+        create({tileRows}, {lookUpHead(heads, head), keyBase}));
+  }
+  int64_t step = dilated.getStep();
+  int64_t diagonal = getDiagonal(cascade, rows, keys, numbers);
+  std::vector<PeriodicWalk> walks;
+  for (int64_t row = 0; row < step; ++row)
+    walks.push_back(
+        create({tileRows, row, step},
+               {PeriodicKeys{step, llvm::mod(diagonal + row, step), 1},
+                /*keyBase=*/0}));
+  return std::make_unique<DilatedWalk>(std::move(walks));
+}
+
 /// The plane of a mapped cascade: that of its sparsity, or what its tiles and
 /// its steps walk.
 static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
@@ -238,25 +278,13 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
   } else {
     int64_t tileRows =
         rowRank == mapping.getLanes() ? mapping.getLaneTiles().front() : 1;
-    PlanWalk ranges(plan, mapping, tileRows, *rows, *keys, values);
     TermRoles roles = getTermRoles(cascade);
-    if (!roles.periodic) {
-      walk = std::make_unique<PlanWalk>(std::move(ranges));
-    } else {
-      PlanAttr tokens = loop.getTokenPlan().value_or(PlanAttr());
-      SmallVector<int64_t> tokenValues;
-      if (tokens)
-        tokenValues = getSymbolValues(cascade, tokens, *rows, *keys, numbers);
-      KeyOrder order{lookUpHead(getPeriodicKeys(roles.periodic),
-                                getGiven(numbers, PlanSymbols::head, 0)),
-                     getGiven(numbers, PlanSymbols::keyOrigin, 0)};
-      std::optional<PlanWalk> behind;
-      if (roles.listed)
-        behind = std::move(ranges);
-      walk = std::make_unique<PeriodicWalk>(
-          PlanWalk(tokens, mapping, tileRows, *rows, *keys, tokenValues, order),
-          std::move(behind));
-    }
+    if (roles.periodic)
+      walk = createPeriodicWalk(cascade, loop, roles, tileRows, *rows, *keys,
+                                numbers);
+    else
+      walk = std::make_unique<PlanWalk>(plan, mapping, RowOrder{tileRows},
+                                        *rows, *keys, values);
   }
   os << *rows << " queries (" << rowRank.getValue() << ") by " << *keys
      << " keys (" << keyRank.getValue() << ")\n";

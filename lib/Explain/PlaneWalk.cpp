@@ -29,7 +29,7 @@ ResidueWalk::ResidueWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
                         : symbol == PlanSymbols::keyExtent
                             ? planeKeys
                             : llvm::divideFloorSigned(position, residues));
-    planes.emplace_back(plan, mapping, mapping.getLaneTiles().front(),
+    planes.emplace_back(plan, mapping, RowOrder{mapping.getLaneTiles().front()},
                         planeRows, planeKeys, symbols);
   }
 }
@@ -51,10 +51,10 @@ void ResidueWalk::printCounts(raw_ostream &os) const {
      << rows * keys << "\n";
 }
 
-PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t tileRows,
+PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, RowOrder rowOrder,
                    int64_t rows, int64_t keys, ArrayRef<int64_t> symbols,
                    std::optional<KeyOrder> order)
-    : PlaneWalk(rows, keys), plan(plan), mapping(mapping), tileRows(tileRows),
+    : PlaneWalk(rows, keys), plan(plan), mapping(mapping), rowOrder(rowOrder),
       order(order), leavesStepsOut(plan && !order && getRunLength(plan) > 0),
       symbols(symbols) {
   int64_t unit = mapping.getRowTile();
@@ -70,14 +70,16 @@ PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t tileRows,
                             order->getSlot(range.end)}
                  : range;
   };
-  for (int64_t first = 0; first < rows; first += tileRows) {
+  int64_t count = rowOrder.count(rows);
+  for (int64_t number = 0; number < count; number += rowOrder.tile) {
     RowTile &tile = tiles.emplace_back();
     if (!plan) {
       tile.visited.push_back({0, slots});
       tile.full.push_back({0, slots});
       continue;
     }
-    int64_t last = std::min(first + tileRows, rows) - 1;
+    int64_t first = rowOrder.getRow(number);
+    int64_t last = rowOrder.getRow(std::min(number + rowOrder.tile, count) - 1);
     SmallVector<KeyRange> ranges;
     PlanTile planTile(plan, first, last, symbols);
     for (const PlanPiece &piece : plan.getPieces()) {
@@ -111,9 +113,11 @@ KeyRange PlanWalk::getStep(KeyRange range, int64_t key) const {
 StepClass PlanWalk::getClass(int64_t number, KeyRange step) const {
   const RowTile &tile = tiles[number];
   if (leavesStepsOut)
-    return classifyStep(plan, number * tileRows,
-                        std::min((number + 1) * tileRows, rows) - 1, step,
-                        symbols);
+    return classifyStep(
+        plan, rowOrder.getRow(number * rowOrder.tile),
+        rowOrder.getRow(
+            std::min((number + 1) * rowOrder.tile, rowOrder.count(rows)) - 1),
+        step, symbols);
   bool isFull = llvm::any_of(tile.full, [&](const KeyRange &full) {
     return full.begin <= step.begin && step.end <= full.end;
   });
@@ -124,13 +128,14 @@ PointClass PlanWalk::classify(int64_t row, int64_t key) const {
   if (order && !order->periodic.contains(order->keyBase + key))
     return PointClass::NotVisited;
   int64_t slot = order ? order->getSlot(key) : key;
-  const RowTile &tile = tiles[row / tileRows];
+  int64_t number = rowOrder.getNumber(row) / rowOrder.tile;
+  const RowTile &tile = tiles[number];
   const KeyRange *range = llvm::find_if(
       tile.visited, [&](const KeyRange &r) { return r.contains(slot); });
   bool isLive = !plan || passesConstraints(plan, row, key, symbols);
   StepClass step{/*mayBeLive=*/false, /*isFull=*/false};
   if (range != tile.visited.end())
-    step = getClass(row / tileRows, getStep(*range, slot));
+    step = getClass(number, getStep(*range, slot));
   if (!step.mayBeLive)
     return isLive ? PointClass::Missed : PointClass::NotVisited;
   if (step.isFull)
@@ -141,7 +146,8 @@ PointClass PlanWalk::classify(int64_t row, int64_t key) const {
 int64_t PlanWalk::countVisited() const {
   int64_t visited = 0;
   for (auto [index, tile] : llvm::enumerate(tiles)) {
-    int64_t here = std::min<int64_t>(tileRows, rows - index * tileRows);
+    int64_t here = std::min<int64_t>(rowOrder.tile, rowOrder.count(rows) -
+                                                        index * rowOrder.tile);
     for (const KeyRange &range : tile.visited)
       for (int64_t key = range.begin; key < range.end;) {
         KeyRange step = getStep(range, key);
@@ -169,10 +175,10 @@ void PlanWalk::printCounts(raw_ostream &os) const {
   int64_t all =
       tiles.size() * llvm::divideCeil(order ? order->getSlot(keys) : keys,
                                       mapping.getStreamTile());
-  os << "  tiles of " << tileRows << " queries by " << mapping.getStreamTile()
-     << " keys: " << full << " full, " << tested << " tested, of " << all
-     << "\n  points visited: " << countVisited() << " of " << rows * keys
-     << "\n";
+  os << "  tiles of " << rowOrder.tile << " queries by "
+     << mapping.getStreamTile() << " keys: " << full << " full, " << tested
+     << " tested, of " << all << "\n  points visited: " << countVisited()
+     << " of " << rows * keys << "\n";
 }
 
 PointClass PeriodicWalk::classify(int64_t row, int64_t key) const {
@@ -192,6 +198,21 @@ void PeriodicWalk::printCounts(raw_ostream &os) const {
     return;
   os << "  ranges of keys behind them:\n";
   ranges->printCounts(os);
+}
+
+void DilatedWalk::printCounts(raw_ostream &os) const {
+  int64_t own = 0, inRanges = 0;
+  for (const PeriodicWalk &walk : walks) {
+    own += walk.countPeriodic();
+    inRanges += walk.countInRanges();
+  }
+  os << "  rows of each remainder by " << walks.size()
+     << " see keys of their own, which come back with that period\n  points "
+        "visited: "
+     << own << " of " << rows * keys << "\n";
+  if (inRanges > 0)
+    os << "  ranges of keys behind them:\n  points visited: " << inRanges
+       << " of " << rows * keys << "\n";
 }
 
 /// The first axis is not cut: tokens before and behind the grid have

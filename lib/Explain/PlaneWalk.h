@@ -89,12 +89,24 @@ struct KeyOrder {
   }
 };
 
+/// Rows that tiles of `tile` rows each have in turn: every one from `first` on,
+/// or every `step`th.
+struct RowOrder {
+  int64_t tile, first = 0, step = 1;
+
+  int64_t getRow(int64_t number) const { return first + number * step; }
+  int64_t getNumber(int64_t row) const { return (row - first) / step; }
+  int64_t count(int64_t rows) const {
+    return llvm::divideCeilSigned(std::max<int64_t>(rows - first, 0), step);
+  }
+};
+
 /// A plan over numbers.
 class PlanWalk : public PlaneWalk {
 public:
-  /// `plan` is null where every point is live. An item has `tileRows` rows.
-  /// With an order the keys that it has are walked alone.
-  PlanWalk(PlanAttr plan, MappingAttr mapping, int64_t tileRows, int64_t rows,
+  /// `plan` is null where every point is live. With an order of keys those that
+  /// it has are walked alone.
+  PlanWalk(PlanAttr plan, MappingAttr mapping, RowOrder rowOrder, int64_t rows,
            int64_t keys, ArrayRef<int64_t> symbols,
            std::optional<KeyOrder> order = std::nullopt);
 
@@ -110,7 +122,7 @@ private:
 
   PlanAttr plan;
   MappingAttr mapping;
-  int64_t tileRows;
+  RowOrder rowOrder;
   std::optional<KeyOrder> order;
   bool leavesStepsOut;
   SmallVector<int64_t> symbols;
@@ -127,9 +139,29 @@ public:
   PointClass classify(int64_t row, int64_t key) const override;
   void printCounts(raw_ostream &os) const override;
 
+  int64_t countPeriodic() const { return periodic.countVisited(); }
+  int64_t countInRanges() const { return ranges ? ranges->countVisited() : 0; }
+
 private:
   PlanWalk periodic;
   std::optional<PlanWalk> ranges;
+};
+
+/// Rows of one remainder, the keys of their own and the ranges behind these.
+class DilatedWalk : public PlaneWalk {
+public:
+  /// Remainder i of the rows is walked as `walks`[i] says.
+  explicit DilatedWalk(std::vector<PeriodicWalk> walks)
+      : PlaneWalk(walks.front().getRows(), walks.front().getKeys()),
+        walks(std::move(walks)) {}
+
+  PointClass classify(int64_t row, int64_t key) const override {
+    return walks[row % walks.size()].classify(row, key);
+  }
+  void printCounts(raw_ostream &os) const override;
+
+private:
+  std::vector<PeriodicWalk> walks;
 };
 
 /// A plane for each remainder of positions.

@@ -71,6 +71,54 @@ func.func @beside(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>)
 
 // -----
 
+// Of rows of one remainder by 4 the keys of the longer window are those with the same
+// remainder, which `tokens` does not speak of.
+// CHECK-LABEL: @dilated
+// CHECK: plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - 31)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>,
+// CHECK-SAME: tokens <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - 1024)> to affine_map<(d0, d1)[s0, s1] -> (d1 - 31, s1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1] -> (d0 - d1 - 32, -d0 + d1 + 1024)>> periodic {
+func.func @dilated(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where causal and (window(31, 0) or dilated(1024, 4)) over (m, n) align top_left
+      : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>) {
+    ^bb0(%A: tensor<?x8xf32>):
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m,f] = mul(%s[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+// In a short one there are few, and ranges of rows so far apart have more.
+// CHECK-LABEL: @short
+// CHECK-NOT: periodic
+func.func @short(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // expected-remark @+1 {{loops visit whole ranges of keys, of which #attn.sparsity<dilated(80, 4)> leaves one in 4}}
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where causal and (window(31, 0) or dilated(80, 4)) over (m, n) align top_left
+      : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>) {
+    ^bb0(%A: tensor<?x8xf32>):
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m,f] = mul(%s[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
 // Keys that are dead for being named, those of two such atoms, and blocks as long as
 // steps are in ranges.
 // CHECK-LABEL: @negated

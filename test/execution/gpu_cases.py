@@ -119,6 +119,10 @@ SPECS = {
     "periodic_f32": Spec(
         16, 24, heads=2, key_heads=1, lse=True, where=(("affine_set", ("5 - (n + 3) mod 16",)),),
     ),
+    "periodic_rows": Spec(
+        16, 24, heads=2, key_heads=1, dtype="f16", lse=True,
+        where=(("causal",), ("or", ("window", 9, 0), ("dilated", 200, 4), ("leading", 3))),
+    ),
     "wide": Spec(256, 256, dtype="f16"),
     "few": Spec(
         16, 24, heads=8, key_heads=2, queries=2, where=(("window", 30, 5),), key_lengths=True,

@@ -5,8 +5,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # ===----------------------------------------------------------------------===//
-"""Sparsity with an atom that names the same scattered keys for every row: they are
-walked as a list of tokens is, alone and beside ranges, wherever positions begin."""
+"""Sparsity with an atom that names the same scattered keys for every row, or for rows of
+one remainder: they are walked as a list of tokens is, alone and beside ranges, wherever
+positions begin."""
 
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ BLOCKS = ("strided", 3, 1, 20)
 # The last keys of every block and the first ones of the next: a run without key 0.
 AROUND = ("affine_set", ("5 - (n + 3) mod 16",))
 LAST = ("affine_set", ("n mod 48 - 40",))
+DILATED = ("dilated", 300, 4)
 HEADS = ("per_head", *(("strided", 4 + h, h, 7) for h in range(4)))
 FORMS = {
     "alone": replace(BASE, where=(EACH,)),
@@ -59,6 +61,31 @@ FORMS = {
     "bf16": replace(BASE, where=(("causal",), ("or", ("window", 20, 0), BLOCKS)), dtype="bf16"),
     "f64": replace(BASE, where=(("or", ("window", 20, 0), AROUND),), dtype="f64"),
     "both": replace(BASE, where=(EACH, BLOCKS, ("causal",))),
+    # Longformer: a window, every fourth token of a longer one, and the first tokens.
+    "longformer": replace(
+        BASE, where=(("causal",), ("or", ("window", 63, 0), DILATED, ("leading", 3)))
+    ),
+    "dilated_or": replace(BASE, where=(("or", ("window", 20, 9), DILATED),), align="top_left"),
+    "dilated_lengths": replace(
+        BASE, where=(DILATED, ("causal",)), key_lengths=True, query_lengths=True
+    ),
+    "dilated_prefix": replace(BASE, where=(("dilated", 60, 7), ("prefix", 150))),
+    "dilated_origins": replace(
+        BASE, where=(("or", DILATED, ("window", 12, 3)),),
+        origins=(("m", "index"), ("n", "row")), offset="row", align="offset",
+    ),
+    "dilated_mask": replace(BASE, where=(("or", DILATED, ("mask", "bmn")), ("causal",))),
+    "dilated_predicate": replace(BASE, where=(("or", DILATED, ("predicate", "every_third")),)),
+    "dilated_region": replace(
+        BASE, where=(("or", DILATED, ("window", 7, 0)),), region="alibi", bias="hmn"
+    ),
+    "dilated_gates": replace(
+        BASE, where=(("causal",), ("or", DILATED, ("window", 30, 0))),
+        gates=(("query", "sigmoid", "bhm", False), ("output", "sigmoid", "bhmf", False)),
+    ),
+    "dilated_bf16": replace(BASE, where=(("or", ("window", 31, 0), DILATED),), dtype="bf16"),
+    "dilated_steps": replace(BASE, where=(("or", DILATED, ("power_of_two", 32)),)),
+    "dilated_few": replace(BASE, queries=3, where=(("or", DILATED, ("window", 9, 0)),)),
     # Walked as ranges: either of two such atoms, none but such keys, and other walks.
     "two": replace(BASE, where=(("or", EACH, BLOCKS), ("causal",))),
     "not": replace(BASE, where=(("not", EACH), ("causal",))),
@@ -67,9 +94,10 @@ FORMS = {
         BASE, where=(("permuted", EACH), ("causal",)), permute=(("both", "h"),)
     ),
     "dilated": replace(BASE, where=(("dilated", 90, 3), EACH)),
+    "short_dilated": replace(BASE, where=(("or", ("dilated", 90, 3), ("window", 9, 0)),)),
     "grid": replace(BASE, where=(("neighborhood", (5, 7), (("grid", (19, 21)),)), EACH)),
 }  # fmt: skip
-AS_RANGES = {"two", "not", "segments", "slots", "grid"}
+AS_RANGES = {"two", "not", "segments", "slots", "grid", "short_dilated", "dilated_few"}
 SHAPES = [(113, 399), (399, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (401, 401)]
 EQUAL = [(113, 113), (1, 1), (48, 48), (401, 401)]
 
@@ -81,18 +109,18 @@ def test_fused(kernels, name, seed):
     check_shapes(kernels, spec, "fused", shapes, seed)
 
 
-@pytest.mark.parametrize("name", ["around", "heads", "origins"])
+@pytest.mark.parametrize("name", ["around", "heads", "origins", "dilated_origins"])
 def test_unfused(kernels, name, seed):
     check_shapes(kernels, FORMS[name], "unfused", [(23, 99), (99, 23), (2, 3), (5, 0)], seed)
 
 
 @pytest.mark.parametrize("guard", ["begin", "end"])
-@pytest.mark.parametrize("name", ["alone", "window_or", "heads", "bf16"])
+@pytest.mark.parametrize("name", ["alone", "window_or", "heads", "bf16", "longformer"])
 def test_at_page_borders(kernels, name, guard, seed):
     check_page_borders(kernels, FORMS[name], guard, seed)
 
 
-@pytest.mark.parametrize("name", ["around", "fixed", "heads", "lengths"])
+@pytest.mark.parametrize("name", ["around", "fixed", "heads", "lengths", "longformer"])
 def test_counts(kernels, name, seed):
     check_counts(kernels, FORMS[name], 200, 200, seed)
 

@@ -40,6 +40,7 @@ PERIODIC = {
     "causal": (1, (("causal",), ("strided", 3, 1, 20))),
     "around": (1, (("affine_set", ("5 - (n + 3) mod 16",)),)),
     "beside": (2, (("causal",), ("or", ("window", 30, 0), ("strided", 8, 3, 2)))),
+    "dilated": (2, (("causal",), ("or", ("window", 9, 0), ("dilated", 200, 4)))),
 }
 
 

@@ -10,7 +10,8 @@
 // keys for every row: every eighth one, the last ones of every block. Where
 // they are scattered, ranges hold all the keys between them; so they are
 // counted through, and tiles walk them by their numbers, as they walk lists;
-// docs/rationale/runtime-sparsity.md says how.
+// docs/rationale/runtime-sparsity.md says how, and that rows of one remainder
+// walk the keys of `dilated` so, too.
 //
 //===----------------------------------------------------------------------===//
 

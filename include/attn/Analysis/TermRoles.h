@@ -38,9 +38,9 @@ struct WalkTerms {
 struct TermRoles {
   /// The atom of the list that tiles walk by itself, or null.
   Attribute list;
-  /// The atom whose keys, scattered and the same for every row
-  /// (PeriodicKeys.h), tiles walk as if it were such a list, or null; there are
-  /// no lists then.
+  /// The atom whose scattered keys (PeriodicKeys.h), the same for every row or,
+  /// of `dilated`, for rows of one remainder, tiles walk as if it were such a
+  /// list, or null; there are no lists then.
   Attribute periodic;
   /// The atoms of lists that cut all keys into parts, where each begins or ends
   /// to name keys: those beside `list`, and those that do not say alone where a
