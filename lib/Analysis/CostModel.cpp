@@ -298,27 +298,6 @@ static PlanAttr getKeyPlan(CascadeOp cascade) {
   return loop ? loop.getPlanAttr() : PlanAttr();
 }
 
-/// Keys that a tile of rows visits where rows are cut as they lie, on average
-/// over some tiles of the whole grid.
-static double countLinearKeys(const GridWalk &walk, PlanAttr plan,
-                              int64_t rows) {
-  constexpr int64_t kSamples = 64;
-  int64_t tokens = walk.axes.front().extent * walk.axes.front().inner;
-  SmallVector<int64_t> symbols = getSampleSymbols(plan, tokens);
-  int64_t tiles = llvm::divideCeil(tokens, rows);
-  int64_t step = llvm::divideCeil(tiles, kSamples), count = 0;
-  double keys = 0;
-  for (int64_t tile = 0; tile < tiles; tile += step, ++count) {
-    PlanTile ranges(plan, tile * rows, std::min((tile + 1) * rows, tokens) - 1,
-                    symbols);
-    for (const PlanPiece &piece : ranges.getPieces()) {
-      KeyRange live = ranges.getRanges(piece).live;
-      keys += std::max<int64_t>(live.end - live.begin, 0);
-    }
-  }
-  return keys / count;
-}
-
 /// Keys between the bounds of `plan`, which may be null, for the rows `first`
 /// to `last` of as many queries as keys.
 static int64_t countLiveKeys(PlanAttr plan, int64_t first, int64_t last,
@@ -328,11 +307,26 @@ static int64_t countLiveKeys(PlanAttr plan, int64_t first, int64_t last,
   SmallVector<int64_t> symbols = getSampleSymbols(plan, tokens);
   PlanTile ranges(plan, first, last, symbols);
   int64_t keys = 0;
-  for (const PlanPiece &piece : plan.getPieces()) {
+  for (const PlanPiece &piece : ranges.getPieces()) {
     KeyRange live = ranges.getRanges(piece).live;
     keys += std::max<int64_t>(live.end - live.begin, 0);
   }
   return keys;
+}
+
+/// Keys that a tile of rows visits where rows are cut as they lie, on average
+/// over some tiles of the whole grid.
+static double countLinearKeys(const GridWalk &walk, PlanAttr plan,
+                              int64_t rows) {
+  constexpr int64_t kSamples = 64;
+  int64_t tokens = walk.axes.front().extent * walk.axes.front().inner;
+  int64_t tiles = llvm::divideCeil(tokens, rows);
+  int64_t step = llvm::divideCeil(tiles, kSamples), count = 0;
+  double keys = 0;
+  for (int64_t tile = 0; tile < tiles; tile += step, ++count)
+    keys += countLiveKeys(plan, tile * rows,
+                          std::min((tile + 1) * rows, tokens) - 1, tokens);
+  return keys / count;
 }
 
 /// Begins `laneTiles` with the tile in which a row takes the least time where

@@ -531,10 +531,9 @@ private:
   Value stepFirst, stepCount, tileFirst;
   /// The slots of a list of tokens that lie in the part of the keys at hand.
   KeyInterval listedSlots;
-  /// The tokens of the step's periodic keys, from the one in slot `first` on.
-  struct {
-    Value table, first;
-  } stepTokens;
+  /// The tokens of the periodic keys of the step, from the one in slot
+  /// `firstToken` on.
+  Value stepTokens, firstToken;
   /// Whether each of the lists that cut the keys names the points, 1 or 0.
   SmallVector<Value> isListed;
   /// Where the points begin in buffers; null is 0. Nonzero in a part of a step.

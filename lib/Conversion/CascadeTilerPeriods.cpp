@@ -121,5 +121,6 @@ void CascadeTiler::writeStepTokens(OpBuilder &builder, Location loc) {
         Value named = arith::AddIOp::create(map, loc, begin, number);
         return arith::AddIOp::create(map, loc, named, skipped);
       });
-  stepTokens = {table.memref, stepFirst};
+  stepTokens = table.memref;
+  firstToken = stepFirst;
 }

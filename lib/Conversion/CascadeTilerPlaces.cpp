@@ -112,12 +112,13 @@ Value CascadeTiler::getTileCount(OpBuilder &builder, Location loc) {
     return index.add(index.divide(rows, size), segments);
   }
   if (rowStep > 1) {
-    // No remainder has more rows than the first.
-    Value each =
-        arith::CeilDivUIOp::create(builder, loc, rows, index.constant(rowStep));
+    // No remainder has more rows than the first, and those behind the last row
+    // have none.
+    Value step = index.constant(rowStep);
+    Value each = arith::CeilDivUIOp::create(builder, loc, rows, step);
     return arith::MulIOp::create(
         builder, loc, arith::CeilDivUIOp::create(builder, loc, each, size),
-        index.constant(rowStep));
+        index.least(step, rows));
   }
   if (!tilesShareLists())
     return arith::CeilDivUIOp::create(builder, loc, rows, size);

@@ -118,9 +118,9 @@ Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
   }
   if (!isRow && periodicAtom) {
     OpFoldResult offset =
-        IndexBuilder{builder, loc}.subtract(first, stepTokens.first);
+        IndexBuilder{builder, loc}.subtract(first, firstToken);
     OpFoldResult unit = builder.getIndexAttr(1);
-    return memref::SubViewOp::create(builder, loc, stepTokens.table,
+    return memref::SubViewOp::create(builder, loc, stepTokens,
                                      ArrayRef<OpFoldResult>(offset),
                                      ArrayRef<OpFoldResult>(count), unit);
   }

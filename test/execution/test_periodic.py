@@ -85,6 +85,8 @@ FORMS = {
     ),
     "dilated_bf16": replace(BASE, where=(("or", ("window", 31, 0), DILATED),), dtype="bf16"),
     "dilated_steps": replace(BASE, where=(("or", DILATED, ("power_of_two", 32)),)),
+    # More remainders than rows.
+    "dilated_far": replace(BASE, where=(("dilated", 1 << 40, 1 << 30), ("prefix", 150))),
     "dilated_few": replace(BASE, queries=3, where=(("or", DILATED, ("window", 9, 0)),)),
     # Walked as ranges: either of two such atoms, none but such keys, and other walks.
     "two": replace(BASE, where=(("or", EACH, BLOCKS), ("causal",))),

@@ -38,6 +38,7 @@ FORMS = {
     ),
     # Runs of keys, between whose ends the numbers of periodic ones lie.
     "periodic": replace(BASE, where=(("causal",), ("or", ("window", 30, 0), ("strided", 5, 2)))),
+    "dilated": replace(BASE, where=(("or", ("window", 9, 3), ("dilated", 200, 4)),)),
     "periodic_origins": replace(
         BASE, queries=2, where=(("affine_set", ("5 - (n + 3) mod 16",)),), align="offset",
         offset="row", origins=(("m", "index"), ("n", "row")),
