@@ -166,7 +166,8 @@ def random_atom(rng: random.Random) -> tuple:
         "neighborhood", "neighborhood", "affine_set",
     ])  # fmt: skip
     if name == "dilated":
-        return (name, size(9) - 1, size(4))
+        # From 48 steps on, keys of one remainder are walked beside ranges.
+        return (name, size(11) - 1, size(4))
     if name == "strided":
         step = size(4)
         return (name, step, rng.randrange(step), size(6))
@@ -175,6 +176,7 @@ def random_atom(rng: random.Random) -> tuple:
     if name == "affine_set":
         return (name, (rng.choice([
             "(m + n) mod 5 - 2", "m floordiv 3 - n floordiv 7", "2 * m - 3 * n + 90",
+            "n mod 48 - 40", "5 - (n + 3) mod 16",
         ]),))  # fmt: skip
     if name != "neighborhood":
         return (name, size(7))
