@@ -119,6 +119,9 @@ SPECS = {
     "periodic_f32": Spec(
         16, 24, heads=2, key_heads=1, lse=True, where=(("affine_set", ("5 - (n + 3) mod 16",)),),
     ),
+    "remainders": Spec(
+        16, 24, heads=2, key_heads=1, dtype="bf16", lse=True, where=(("causal",), ("dilated", 60, 4)),
+    ),
     "periodic_rows": Spec(
         16, 24, heads=2, key_heads=1, dtype="f16", lse=True,
         where=(("causal",), ("or", ("window", 9, 0), ("dilated", 200, 4), ("leading", 3))),
