@@ -120,7 +120,8 @@ SPECS = {
         16, 24, heads=2, key_heads=1, lse=True, where=(("affine_set", ("5 - (n + 3) mod 16",)),),
     ),
     "remainders": Spec(
-        16, 24, heads=2, key_heads=1, dtype="bf16", lse=True, where=(("causal",), ("dilated", 60, 4)),
+        16, 24, heads=2, key_heads=1, dtype="bf16", lse=True,
+        where=(("causal",), ("dilated", 60, 4)),
     ),
     "periodic_rows": Spec(
         16, 24, heads=2, key_heads=1, dtype="f16", lse=True,
@@ -287,7 +288,9 @@ REASONS = {
     "threads_value_gate": "a product of matrices is not of tiles in scratch",
     "threads_large_weights": "weights that may be larger than 1 leave the range of f16",
 }
-ON_TENSOR_CORES = ["bf16", "f16", "wide", "tokens", *TENSOR_CORES]
+ON_TENSOR_CORES = [
+    "bf16", "f16", "wide", "tokens", "periodic", "periodic_rows", "remainders", *TENSOR_CORES
+]  # fmt: skip
 SPECS |= TENSOR_CORES | WITHOUT_TENSOR_CORES
 
 # Compiled einsum by einsum.
