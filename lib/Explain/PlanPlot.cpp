@@ -227,12 +227,12 @@ createPeriodicWalk(CascadeOp cascade, IterateOp loop, const TermRoles &roles,
   int64_t step = dilated.getStep();
   int64_t diagonal = getDiagonal(cascade, rows, keys, numbers);
   std::vector<PeriodicWalk> walks;
-  for (int64_t row = 0; row < step; ++row)
+  for (int64_t row = 0; row < std::min(step, std::max<int64_t>(rows, 1)); ++row)
     walks.push_back(
         create({tileRows, row, step},
                {PeriodicKeys{step, llvm::mod(diagonal + row, step), 1},
                 /*keyBase=*/0}));
-  return std::make_unique<DilatedWalk>(std::move(walks));
+  return std::make_unique<DilatedWalk>(std::move(walks), step);
 }
 
 /// The plane of a mapped cascade: that of its sparsity, or what its tiles and

@@ -15,7 +15,8 @@ using namespace mlir::attn;
 ResidueWalk::ResidueWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
                          int64_t keys, int64_t diagonal)
     : PlaneWalk(rows, keys), residues(plan.getResidues()), diagonal(diagonal) {
-  for (int64_t first = 0; first < residues; ++first) {
+  // Remainders behind the last row have none.
+  for (int64_t first = 0; first < std::min(residues, rows); ++first) {
     int64_t position = diagonal + first;
     int64_t firstKey = llvm::mod(position, residues);
     auto count = [&](int64_t extent, int64_t from) {
@@ -206,7 +207,7 @@ void DilatedWalk::printCounts(raw_ostream &os) const {
     own += walk.countPeriodic();
     inRanges += walk.countInRanges();
   }
-  os << "  rows of each remainder by " << walks.size()
+  os << "  rows of each remainder by " << step
      << " see keys of their own, which come back with that period\n  points "
         "visited: "
      << own << " of " << rows * keys << "\n";

@@ -150,18 +150,20 @@ private:
 /// Rows of one remainder, the keys of their own and the ranges behind these.
 class DilatedWalk : public PlaneWalk {
 public:
-  /// Remainder i of the rows is walked as `walks`[i] says.
-  explicit DilatedWalk(std::vector<PeriodicWalk> walks)
+  /// Remainder i of the rows by `step` is walked as `walks`[i] says; there are
+  /// no more of them than rows.
+  DilatedWalk(std::vector<PeriodicWalk> walks, int64_t step)
       : PlaneWalk(walks.front().getRows(), walks.front().getKeys()),
-        walks(std::move(walks)) {}
+        walks(std::move(walks)), step(step) {}
 
   PointClass classify(int64_t row, int64_t key) const override {
-    return walks[row % walks.size()].classify(row, key);
+    return walks[row % step].classify(row, key);
   }
   void printCounts(raw_ostream &os) const override;
 
 private:
   std::vector<PeriodicWalk> walks;
+  int64_t step;
 };
 
 /// A plane for each remainder of positions.

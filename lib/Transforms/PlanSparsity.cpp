@@ -209,7 +209,7 @@ LogicalResult attn::attachPlan(CascadeOp cascade) {
     plan = PlanAttr::get(cascade.getContext(), plan->getSymbols(),
                          plan->getPieces(), plan->getValues(),
                          plan->getTables(), classes->residues);
-  if (tokenPlan && !roles.walksTokens())
+  if (tokenPlan && !roles.list && !roles.periodic)
     cascade.emitRemark("tests every point that it visits: '")
         << *cascade.getQueryRank() << "' and '" << *cascade.getKeyRank()
         << "' are walked in permuted order, which lengths and atoms without "

@@ -176,6 +176,16 @@ def check_shapes(kernels: KernelCache, spec: Spec, form: str, shapes, seed: int)
         judge(data, run(kernel, data), seed + index)
 
 
+def check_several_steps(kernels: KernelCache, spec: Spec, seed: int):
+    """Runs one fused operator on fresh values, of several steps and of less than one."""
+    shapes = [(113, 399), (399, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (401, 401)]
+    if spec.permute:
+        shapes = [(113, 113), (1, 1), (48, 48), (401, 401)]
+    elif spec.segments:
+        shapes = [shape for shape in shapes if shape[0] > 0]
+    check_shapes(kernels, spec, "fused", shapes, seed)
+
+
 def check_counts(kernels: KernelCache, spec: Spec, m: int, n: int, seed: int):
     """With scores of 0 and values that say which key it is, weights count the live
     keys of each of m queries."""

@@ -13,7 +13,13 @@ from dataclasses import replace
 
 import pytest
 from operators import Spec, text
-from runner import check_counts, check_page_borders, check_shapes, decisions
+from runner import (
+    check_counts,
+    check_page_borders,
+    check_several_steps,
+    check_shapes,
+    decisions,
+)
 
 BASE = Spec(24, 40, heads=4, key_heads=2, lse=True)
 EACH = ("strided", 5, 2)
@@ -100,15 +106,11 @@ FORMS = {
     "grid": replace(BASE, where=(("neighborhood", (5, 7), (("grid", (19, 21)),)), EACH)),
 }  # fmt: skip
 AS_RANGES = {"two", "not", "segments", "slots", "grid", "short_dilated", "dilated_few"}
-SHAPES = [(113, 399), (399, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (401, 401)]
-EQUAL = [(113, 113), (1, 1), (48, 48), (401, 401)]
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_fused(kernels, name, seed):
-    spec = FORMS[name]
-    shapes = EQUAL if spec.permute else [s for s in SHAPES if s[0] > 0 or not spec.segments]
-    check_shapes(kernels, spec, "fused", shapes, seed)
+    check_several_steps(kernels, FORMS[name], seed)
 
 
 @pytest.mark.parametrize("name", ["around", "heads", "origins", "dilated_origins"])

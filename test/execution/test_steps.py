@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 from operators import Spec, text
-from runner import check_counts, check_page_borders, check_shapes, decisions
+from runner import check_counts, check_page_borders, check_several_steps, decisions
 
 BASE = Spec(24, 40, heads=4, key_heads=2, lse=True)
 STRIDED = ("strided", 3, 1, 32)
@@ -62,15 +62,11 @@ FORMS = {
     "bf16": replace(BASE, where=(("causal",), ("or", ("window", 20, 0), STRIDED)), dtype="bf16"),
     "f64": replace(BASE, where=(("or", ("window", 20, 0), POWERS),), dtype="f64"),
 }  # fmt: skip
-SHAPES = [(113, 399), (399, 113), (1, 300), (300, 1), (2, 3), (0, 5), (5, 0), (401, 401)]
-EQUAL = [(113, 113), (1, 1), (48, 48), (401, 401)]
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_fused(kernels, name, seed):
-    spec = FORMS[name]
-    shapes = EQUAL if spec.permute else [s for s in SHAPES if s[0] > 0 or not spec.segments]
-    check_shapes(kernels, spec, "fused", shapes, seed)
+    check_several_steps(kernels, FORMS[name], seed)
 
 
 @pytest.mark.parametrize("guard", ["begin", "end"])
