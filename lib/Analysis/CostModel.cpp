@@ -12,6 +12,7 @@
 #include "attn/Analysis/GridWalk.h"
 #include "attn/Analysis/StepTest.h"
 #include "attn/Analysis/TermRoles.h"
+#include "attn/Analysis/WalkPlans.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -329,6 +330,25 @@ static double countLinearKeys(const GridWalk &walk, PlanAttr plan,
   return keys / count;
 }
 
+/// Keys in the ranges of `plan` that a box of `sizes` tokens visits beside
+/// those of its windows, on average over some boxes of the whole grid.
+static double countRangeKeys(const GridWalk &walk, PlanAttr plan,
+                             ArrayRef<int64_t> sizes) {
+  constexpr int64_t kSamples = 8;
+  int64_t tokens = walk.axes.front().extent * walk.axes.front().inner;
+  // From the first token of a box to the last one.
+  int64_t reach = 0;
+  for (auto [axis, size] : llvm::zip_equal(walk.axes, sizes))
+    reach += (size - 1) * axis.dilation * axis.inner;
+  reach = std::min(reach, tokens - 1);
+  double keys = 0;
+  for (int64_t sample = 0; sample < kSamples; ++sample) {
+    int64_t first = (tokens - 1 - reach) * sample / (kSamples - 1);
+    keys += countLiveKeys(plan, first, first + reach, tokens);
+  }
+  return keys / kSamples;
+}
+
 /// Begins `laneTiles` with the tile in which a row takes the least time where
 /// its rows are those of one remainder by `step`: the longer a tile, the more
 /// keys are in ranges for some of its rows.
@@ -407,6 +427,14 @@ static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
     if (llvm::MulOverflow(window, axis.kernel, window) ||
         window > kMostGridKeys)
       return std::nullopt;
+  // Ranges behind the windows are those of a plan of its own.
+  PlanAttr rangePlan;
+  if (walk->roles.listed) {
+    FailureOr<WalkPlans> plans = planWalks(cascade, walk->roles);
+    if (failed(plans) || !plans->plan)
+      return std::nullopt;
+    rangePlan = plans->plan;
+  }
   // Where a key lies is written down and looked up, but for rows as they lie.
   constexpr double kGather = 2;
   // Rows as they lie take as long as they are.
@@ -423,6 +451,11 @@ static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
             1;
         double time = work.keys * (lanes->second + kGather) / work.rows;
         if (time >= least || work.mostKeys > kMostGridKeys)
+          return;
+        if (rangePlan)
+          time += countRangeKeys(*walk, rangePlan, sizes) * lanes->second /
+                  work.rows;
+        if (time >= least)
           return;
         least = time;
         best = {lanes->first, SmallVector<int64_t>(sizes)};

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/ResidueClasses.h"
-#include "attn/Analysis/TermRoles.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -32,28 +32,44 @@ int64_t GridAxis::countTiles(int64_t size) const {
   return dilation * llvm::divideCeil(countPlaces(/*remainder=*/0), size);
 }
 
+/// Appends the neighborhoods of `term` on a grid, each once, whose rows may lie
+/// in boxes of their own.
+static void appendGrids(Attribute term,
+                        SmallVectorImpl<NeighborhoodAttr> &grids) {
+  ArrayRef<Attribute> inner;
+  if (auto conjunction = dyn_cast<AndAttr>(term))
+    inner = conjunction.getTerms();
+  else if (auto disjunction = dyn_cast<OrAttr>(term))
+    inner = disjunction.getTerms();
+  for (Attribute one : inner)
+    appendGrids(one, grids);
+  auto atom = dyn_cast<NeighborhoodAttr>(term);
+  bool isGrid = atom && !atom.getGrid().empty() &&
+                (atom.getGrid().size() > 1 || atom.getDilation().front() > 1);
+  if (isGrid && !llvm::is_contained(grids, atom))
+    grids.push_back(atom);
+}
+
+/// The neighborhood whose grid may be cut into boxes, or null: there is one, or
+/// one in the outermost `and`.
+static NeighborhoodAttr findGrid(Attribute expression) {
+  SmallVector<NeighborhoodAttr> grids, outer;
+  appendGrids(expression, grids);
+  if (auto conjunction = dyn_cast<AndAttr>(expression))
+    for (Attribute term : conjunction.getTerms())
+      if (isa<NeighborhoodAttr>(term))
+        appendGrids(term, outer);
+  const SmallVector<NeighborhoodAttr> &among = outer.empty() ? grids : outer;
+  return among.size() == 1 ? among.front() : NeighborhoodAttr();
+}
+
 std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {
   CascadeSpace space = cascade.getSpace();
   if (!space.sparsity || space.isPacked() || !space.permutations.empty() ||
       !space.getLists().empty())
     return std::nullopt;
-  // Terms are tested in ranges of keys alone.
   Attribute expression = space.sparsity.getExpression();
-  if (!assignTermRoles(expression).terms.tested.empty())
-    return std::nullopt;
-  SmallVector<Attribute> terms{expression};
-  if (auto conjunction = dyn_cast<AndAttr>(expression))
-    terms.assign(conjunction.getTerms().begin(), conjunction.getTerms().end());
-  NeighborhoodAttr found;
-  for (Attribute term : terms) {
-    auto atom = dyn_cast<NeighborhoodAttr>(term);
-    if (!atom || atom.getGrid().empty() ||
-        (atom.getGrid().size() == 1 && atom.getDilation().front() == 1))
-      continue;
-    if (found)
-      return std::nullopt;
-    found = atom;
-  }
+  NeighborhoodAttr found = findGrid(expression);
   if (!found)
     return std::nullopt;
   // Most remainders would have no place.
@@ -64,8 +80,18 @@ std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {
   if (found.getGrid().size() == 1 && findResidueClasses(cascade))
     return std::nullopt;
 
+  std::optional<TermRoles> roles = assignBoxRoles(expression, found);
+  if (!roles)
+    return std::nullopt;
+  // Few rows see more keys of ranges, and fewer as items of their own.
+  constexpr int64_t kFewQueries = 16;
+  int64_t queries =
+      getExtent(cascade.getRankExtents(), cascade.getQueryRankAttr());
+  if (roles->listed && !ShapedType::isDynamic(queries) && queries < kFewQueries)
+    return std::nullopt;
+
   GridWalk walk;
-  walk.isAlone = terms.size() == 1 && !space.keyLengths && !space.queryLengths;
+  walk.roles = *roles;
   int64_t inner = 1;
   for (size_t axis = found.getGrid().size(); axis-- > 0;) {
     walk.axes.push_back({found.getGrid()[axis], found.getKernel()[axis],

@@ -344,6 +344,13 @@ static WalkTerms assignTerms(Attribute expression) {
   return roles;
 }
 
+/// Gives `roles` the terms of a walk over tokens, and of one over ranges.
+static void assignWalks(const WalkedKeys &keys, TermRoles &roles) {
+  roles.terms = assignTerms(keys.ranges ? keys.ranges : keys.listed);
+  if (keys.ranges)
+    roles.listed = assignTerms(keys.listed);
+}
+
 TermRoles attn::assignTermRoles(Attribute expression) {
   TermRoles roles;
   if (!expression)
@@ -358,9 +365,7 @@ TermRoles attn::assignTermRoles(Attribute expression) {
     if (!keys)
       continue;
     roles.list = list;
-    roles.terms = assignTerms(keys->ranges ? keys->ranges : keys->listed);
-    if (keys->ranges)
-      roles.listed = assignTerms(keys->listed);
+    assignWalks(*keys, roles);
     llvm::copy_if(lists, std::back_inserter(roles.cuts), [&](Attribute other) {
       return (keys->listed && names(keys->listed, other)) ||
              (keys->ranges && names(keys->ranges, other));
@@ -458,10 +463,40 @@ static std::optional<TermRoles> assignPeriodicRoles(Attribute expression) {
   }
   if (!best)
     return std::nullopt;
-  roles.terms = assignTerms(best->ranges ? best->ranges : best->listed);
-  if (best->ranges)
-    roles.listed = assignTerms(best->listed);
+  assignWalks(*best, roles);
   return roles;
+}
+
+std::optional<TermRoles> attn::assignBoxRoles(Attribute expression,
+                                              NeighborhoodAttr neighborhood) {
+  std::optional<WalkedKeys> keys = splitByList(expression, neighborhood);
+  SmallVector<Attribute> inRanges;
+  if (keys && keys->ranges)
+    findScattered(keys->ranges, inRanges);
+  if (!keys || !inRanges.empty())
+    return std::nullopt;
+  TermRoles roles;
+  roles.boxes = neighborhood;
+  assignWalks(*keys, roles);
+  return roles;
+}
+
+/// Whether the plans of some loop of `cascade` are those of a walk that `mark`
+/// says.
+static bool hasLoop(CascadeOp cascade, function_ref<bool(IterateOp)> mark) {
+  return cascade.getBody()
+      .walk([&](IterateOp loop) {
+        return mark(loop) ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// The roles of boxes of the grid that findGridWalk finds.
+static std::optional<TermRoles> findBoxRoles(CascadeOp cascade) {
+  std::optional<GridWalk> grid = findGridWalk(cascade);
+  if (!grid)
+    return std::nullopt;
+  return std::move(grid->roles);
 }
 
 TermRoles attn::chooseTermRoles(CascadeOp cascade) {
@@ -469,6 +504,10 @@ TermRoles attn::chooseTermRoles(CascadeOp cascade) {
   if (!sparsity)
     return TermRoles();
   Attribute expression = sparsity->getExpression();
+  if (MappingAttr mapping = cascade.getMappingAttr();
+      mapping && !mapping.getGridTile().empty())
+    if (std::optional<TermRoles> roles = findBoxRoles(cascade))
+      return *roles;
   if (std::optional<TermRoles> roles = assignPeriodicRoles(expression);
       roles && mayCountKeys(cascade, roles->periodic))
     return *roles;
@@ -479,11 +518,10 @@ TermRoles attn::getTermRoles(CascadeOp cascade) {
   std::optional<SparsityAttr> sparsity = cascade.getSparsity();
   if (!sparsity)
     return TermRoles();
-  bool isPeriodic = false;
-  cascade.getBody().walk(
-      [&](IterateOp loop) { isPeriodic |= loop.getPeriodic(); });
   std::optional<TermRoles> roles;
-  if (isPeriodic)
+  if (hasLoop(cascade, [](IterateOp loop) { return loop.getPeriodic(); }))
     roles = assignPeriodicRoles(sparsity->getExpression());
+  else if (hasLoop(cascade, [](IterateOp loop) { return loop.getBoxes(); }))
+    roles = findBoxRoles(cascade);
   return roles ? *roles : assignTermRoles(sparsity->getExpression());
 }

@@ -58,6 +58,7 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
   ArrayRef<int64_t> gridTile = cascade.getMapping()->getGridTile();
   if (!gridTile.empty())
     grid = findGridWalk(cascade);
+  walksBoxes = iterate && iterate.getBoxes();
   if (grid && grid->axes.size() == gridTile.size())
     gridWork = getGridWork(*grid, gridTile);
 }

@@ -306,6 +306,7 @@ private:
   LogicalResult checkPermutations(ErrorFn emit);
   LogicalResult checkStepIndices(StringRef why, ErrorFn emit);
   void withTokenPlan(function_ref<void()> fn);
+  Value toTestPosition(OpBuilder &builder, Location loc, Value token) const;
   Value buildTokensLive(OpBuilder &builder, Location loc, ArrayRef<Value> slots,
                         const Tokens &tokens);
   SmallVector<StringAttr> getTokensOfTest();
@@ -348,7 +349,6 @@ private:
   Value countGridTiles(OpBuilder &builder, Location loc);
   TilePlace findGridTile(OpBuilder &builder, Location loc, Value tile);
   Value allocateTable(OpBuilder &builder, Location loc, int64_t entries);
-  bool isAlwaysFull() const;
   bool testsWindows() const;
   Value buildWindowTest(OpBuilder &builder, Location loc,
                         ArrayRef<Value> windows);
@@ -358,10 +358,9 @@ private:
                    TilePlace &found);
   TilePlace::List findEntriesOf(OpBuilder &builder, Location loc,
                                 Attribute list, Value row);
-  Value findFirstSlot(
-      OpBuilder &builder, Location loc, AccessAttr indices, Value number,
-      KeyInterval slots,
-      function_ref<Value(IndexBuilder &inner, Value token)> isInFront);
+  static Value
+  findFirstSlot(OpBuilder &builder, Location loc, KeyInterval slots,
+                function_ref<Value(OpBuilder &body, Value slot)> isInFront);
   Value countListed(OpBuilder &builder, Location loc, IndicesAttr indices,
                     Value number);
   KeyInterval loadNamedKeys(OpBuilder &builder, Location loc, Attribute list,
@@ -386,6 +385,9 @@ private:
   void writeStepTokens(OpBuilder &builder, Location loc);
 
   // Requests for keys ahead of time.
+  /// Whether the tokens of the walk at hand are asked for chunk by chunk. Those
+  /// of a box lie next to each other.
+  bool asksForListed() const { return walksTokens() && !walksBoxes; }
   bool asksForKeys(EinsumOp einsum) const;
   void emitInChunks(OpBuilder &builder, Location loc, EinsumOp einsum,
                     function_ref<void()> emit);
@@ -407,10 +409,10 @@ private:
   bool tilesShareLists() const {
     return walksLists() && lane == space.queryRank;
   }
-  /// Whether the keys of the walk at hand are the tokens of a list, or come
-  /// back with a period.
+  /// Whether the keys of the walk at hand are the tokens of a list, come back
+  /// with a period, or lie in the windows of a box.
   bool walksTokens() const {
-    return periodicAtom || isa_and_nonnull<IndicesAttr>(listAtom);
+    return periodicAtom || walksBoxes || isa_and_nonnull<IndicesAttr>(listAtom);
   }
   /// Whether what is asked of tokens is tested in all slots that are visited.
   bool testsTokensOfSlots() { return getTokenTest() && !walksTokens(); }
@@ -429,8 +431,8 @@ private:
                          Value unit);
   bool isUntested(IterateOp op);
   std::optional<PlanAttr> getTokenTest();
-  PlanAttr getRangePlan();
-  static bool isNeverFull(PlanAttr plan);
+  std::optional<PlanAttr> getRangePlan();
+  bool isNeverFull();
   Value buildIsFull(OpBuilder &builder, Location loc, Value stepEnd);
   void buildFullPart(OpBuilder &builder, Location loc, Value stepEnd);
   // Steps without live points (CascadeTilerSteps.cpp).
@@ -488,6 +490,8 @@ private:
   /// keys they do, or null; null, too, during the walk over the ranges of keys
   /// that are visited beside it.
   Attribute listAtom, periodicAtom;
+  /// Whether they are those in the windows of a box; as `listAtom` is.
+  bool walksBoxes = false;
   /// Whether there are such ranges.
   bool visitsRanges = false;
   /// The atoms of the lists that cut all keys into parts.

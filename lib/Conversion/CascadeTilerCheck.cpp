@@ -304,10 +304,16 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
       (!grid || !iterate || grid->axes.size() != gridTile.size()))
     return emit(cascade)
            << "its mapping cuts a grid of " << gridTile.size()
-           << " axes into tiles; the outermost 'and' must hold one "
-              "neighborhood on such a grid, of 2 or 3 axes or dilated, with "
-              "dilations up to the extents, and no token may be permuted, "
+           << " axes into tiles; the sparsity must hold one neighborhood on "
+              "such a grid, of 2 or 3 axes or dilated, with dilations up to "
+              "the extents, not under 'not', and no token may be permuted, "
               "listed or in a segment";
+  if (iterate && iterate.getBoxes() == gridTile.empty())
+    return emit(iterate)
+           << (gridTile.empty()
+                   ? "walks boxes of a grid, but the mapping cuts none"
+                   : "has plans of rows as they lie, but the mapping cuts a "
+                     "grid into boxes; 'boxes' says that plans are theirs");
   if (grid && gridWork.mostKeys > kMostGridKeys)
     return emit(cascade) << "a tile of its grid sees up to "
                          << gridWork.mostKeys << " keys; allowed are up to "

@@ -134,14 +134,9 @@ Value CascadeTiler::allocateTable(OpBuilder &builder, Location loc,
                   MemRefType::get({entries}, builder.getI32Type()));
 }
 
-/// Whether every row of every tile sees all keys of its tile.
-bool CascadeTiler::isAlwaysFull() const {
-  return grid && grid->isAlone && gridWork.isFull;
-}
-
-/// Whether a point is live where the windows of its row hold its key.
+/// Whether a key of the walk at hand may lie out of the windows of a row.
 bool CascadeTiler::testsWindows() const {
-  return grid && grid->isAlone && !gridWork.isFull;
+  return walksBoxes && !gridWork.isFull;
 }
 
 /// How many tiles hold rows, whatever the position of row 0 is: the first axis
@@ -244,6 +239,7 @@ TilePlace CascadeTiler::findGridTile(OpBuilder &builder, Location loc,
       emit.store(at[i], tables.keyCoordinate[i], count);
     return emit.countIfWithin(count, token, keyExtent);
   });
+  found.list = {/*number=*/Value(), emit.constant(0), found.keyExtent};
   return found;
 }
 
@@ -294,9 +290,10 @@ CascadeTiler::readPointData(ArrayRef<StringAttr> tokenRanks,
   for (auto [rank, token] :
        llvm::zip(tokenRanks, arguments.take_front(tokenRanks.size())))
     point.tokens[rank] = token;
-  // A plane with a mask or a predicate has no grid that is walked in boxes.
-  llvm::append_range(space.hasPointAtoms() ? point.elements : point.windows,
-                     arguments.drop_front(tokenRanks.size()));
+  ValueRange data = arguments.drop_front(tokenRanks.size());
+  size_t numElements = std::min(space.getPointOperands().size(), data.size());
+  llvm::append_range(point.elements, data.take_front(numElements));
+  llvm::append_range(point.windows, data.drop_front(numElements));
   return point;
 }
 

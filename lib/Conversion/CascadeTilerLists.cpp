@@ -78,20 +78,18 @@ TilePlace::List CascadeTiler::findEntriesOf(OpBuilder &builder, Location loc,
           loadOffsetIf(builder, loc, hasList, offsets, next, entries, zero)};
 }
 
-/// The first of the `slots` of list `number` whose token is not in front; the
-/// slots of those that are come first. Where all are, it is the slots' end.
+/// The first of `slots` that is not in front; those that are come first. Where
+/// all are, it is the end.
 Value CascadeTiler::findFirstSlot(
-    OpBuilder &builder, Location loc, AccessAttr indices, Value number,
-    KeyInterval slots,
-    function_ref<Value(IndexBuilder &inner, Value token)> isInFront) {
+    OpBuilder &builder, Location loc, KeyInterval slots,
+    function_ref<Value(OpBuilder &body, Value slot)> isInFront) {
   return IndexBuilder{builder, loc}.search(
       slots.begin, slots.end,
       [&](OpBuilder &body, ValueRange bounds) -> SmallVector<Value> {
         IndexBuilder inner{body, loc};
         Value middle =
             inner.divide(inner.add(bounds[0], bounds[1]), inner.constant(2));
-        Value front =
-            isInFront(inner, loadEntry(body, loc, indices, {number, middle}));
+        Value front = isInFront(body, middle);
         Value next = inner.add(middle, inner.constant(1));
         return {inner.select(front, next, bounds[0]),
                 inner.select(front, bounds[1], middle)};
@@ -111,10 +109,12 @@ Value CascadeTiler::countListed(OpBuilder &builder, Location loc,
   Value most = getOffsetCount(builder, loc, access);
   Value hasList = index.compare(arith::CmpIPredicate::slt, number, lists);
   Value length = index.select(hasList, most, zero);
-  auto isListed = [&](IndexBuilder &inner, Value token) {
+  auto isListed = [&](OpBuilder &body, Value slot) {
+    IndexBuilder inner{body, loc};
+    Value token = loadEntry(body, loc, access, {number, slot});
     return inner.compare(arith::CmpIPredicate::sge, token, zero);
   };
-  return findFirstSlot(builder, loc, access, number, {zero, length}, isListed);
+  return findFirstSlot(builder, loc, {zero, length}, isListed);
 }
 
 /// The keys that entry `entry` of `list`, at hand as `place`, names.
@@ -158,8 +158,8 @@ CascadeTiler::loadNextKeys(OpBuilder &builder, Location loc, Attribute list,
   return {branch.getResult(0), branch.getResult(1)};
 }
 
-/// The slots, of those of the list at hand that are `among`, whose tokens lie
-/// in `keys`: a list ascends.
+/// The slots, of those of the list or the box at hand that are `among`, whose
+/// tokens lie in `keys`: they ascend.
 CascadeTiler::KeyInterval CascadeTiler::findSlots(OpBuilder &builder,
                                                   Location loc,
                                                   KeyInterval keys,
@@ -167,13 +167,19 @@ CascadeTiler::KeyInterval CascadeTiler::findSlots(OpBuilder &builder,
   if (periodicAtom)
     return {findNumber(builder, loc, *place.period, keys.begin),
             findNumber(builder, loc, *place.period, keys.end)};
-  AccessAttr access = cast<IndicesAttr>(listAtom).getIndices();
+  auto load = [&](OpBuilder &body, Value slot) -> Value {
+    if (!walksBoxes)
+      return loadEntry(body, loc, cast<IndicesAttr>(listAtom).getIndices(),
+                       {place.list->number, slot});
+    Value token = memref::LoadOp::create(body, loc, place.grid->keys, slot);
+    return arith::IndexCastOp::create(body, loc, body.getIndexType(), token);
+  };
   auto findFirst = [&](Value key, Value from) {
-    auto isBefore = [&](IndexBuilder &inner, Value token) {
-      return inner.compare(arith::CmpIPredicate::slt, token, key);
+    auto isBefore = [&](OpBuilder &body, Value slot) {
+      IndexBuilder inner{body, loc};
+      return inner.compare(arith::CmpIPredicate::slt, load(body, slot), key);
     };
-    return findFirstSlot(builder, loc, access, place.list->number,
-                         {from, among.end}, isBefore);
+    return findFirstSlot(builder, loc, {from, among.end}, isBefore);
   };
   Value begin = findFirst(keys.begin, among.begin);
   return {begin, findFirst(keys.end, begin)};

@@ -158,10 +158,12 @@ void CascadeTiler::emitIterate(OpBuilder &builder, IterateOp op) {
     // Then the ranges, as if there were no list.
     Attribute list = std::exchange(listAtom, Attribute());
     Attribute periodic = std::exchange(periodicAtom, Attribute());
+    bool wereBoxes = std::exchange(walksBoxes, false);
     Value count = std::exchange(place.keyExtent, Value());
     emitWalk(builder, op);
     listAtom = list;
     periodicAtom = periodic;
+    walksBoxes = wereBoxes;
     place.keyExtent = count;
   } else {
     emitWalk(builder, op);
@@ -272,7 +274,7 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
     auto branch = scf::IfOp::create(builder, loc, condition.mayBeLive,
                                     /*withElse=*/false);
     builder.setInsertionPointToStart(branch.thenBlock());
-  } else if (grid ? !testsWindows() : isNeverFull(getRangePlan())) {
+  } else if (isNeverFull()) {
     emitStep(builder, op, /*masked=*/true);
     return;
   } else {
@@ -282,7 +284,7 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
   OpBuilder fullBuilder = branch.getThenBodyBuilder();
   emitStep(fullBuilder, op, /*masked=*/false);
   OpBuilder partialBuilder = branch.getElseBodyBuilder();
-  if (!grid)
+  if (!testsWindows())
     buildFullPart(partialBuilder, loc, stepEnd);
   emitStep(partialBuilder, op, /*masked=*/true);
 }

@@ -297,8 +297,12 @@ Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
 /// where that suffices, so that a vector of lanes takes one register.
 Value CascadeTiler::buildPositionTest(OpBuilder &builder, Location loc,
                                       const PointData &point) {
-  if (testsWindows())
-    return buildWindowTest(builder, loc, point.windows);
+  Value inWindows;
+  if (testsWindows()) {
+    inWindows = buildWindowTest(builder, loc, point.windows);
+    if (!getTokenTest())
+      return inWindows;
+  }
   auto toInteger = [&](Value value) -> Value {
     return arith::IndexCastOp::create(builder, loc, testType, value);
   };
@@ -316,13 +320,19 @@ Value CascadeTiler::buildPositionTest(OpBuilder &builder, Location loc,
     return getPosition(lane, toPlane(builder, loc, firstRow),
                        residues > 1 ? 1 : rowStep);
   };
+  // Rows of a box have their tokens in a table.
+  Value token = grid && !walksBoxes ? point.tokens.lookup(lane) : Value();
   SmallVector<Value> dims{
-      row ? toInteger(row) : getLane(),
+      row     ? toInteger(row)
+      : token ? toTestPosition(builder, loc, token)
+              : getLane(),
       getPosition(iterate.getPointAttr(), stepFirst, /*step=*/1)};
   if (!getTokenTest())
     return buildPlanTest(builder, loc, *iterate.getPlan(), dims);
   Value live = buildTokensLive(builder, loc, dims, point.tokens);
-  if (slotsAreFull || grid || walksTokens())
+  if (inWindows)
+    live = arith::AndIOp::create(builder, loc, inWindows, live);
+  if (slotsAreFull || walksTokens())
     return live;
   return arith::AndIOp::create(
       builder, loc, buildPlanTest(builder, loc, *iterate.getPlan(), dims),
@@ -412,8 +422,8 @@ void CascadeTiler::emitReducing(OpBuilder &builder, EinsumOp einsum,
 /// Steps for warps have no parts.
 void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
                               function_ref<void(bool isFull)> emit) {
-  if (grid || takesWholeSteps || !testedTerms.empty() ||
-      isNeverFull(getRangePlan())) {
+  if (testsWindows() || takesWholeSteps || !testedTerms.empty() ||
+      isNeverFull()) {
     emit(/*isFull=*/false);
     return;
   }

@@ -41,7 +41,7 @@ static constexpr int64_t kStepsNearby = 16;
 
 /// Whether keys are asked for while `einsum` computes scores, a sum for each.
 bool CascadeTiler::asksForKeys(EinsumOp einsum) const {
-  return hasCaches && (walksTokens() || innerLanes) && yieldsPoints(einsum) &&
+  return hasCaches && (asksForListed() || innerLanes) && yieldsPoints(einsum) &&
          !stepOffset;
 }
 
@@ -55,7 +55,7 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
     getTileAccess(builder, loc, einsum.getAccess(index), readsLanes);
   }
   // A matrix unit takes the keys of a step at once, from a copy of whole rows.
-  if (walksTokens() && keyUnit > 0) {
+  if (asksForListed() && keyUnit > 0) {
     emitPrefetchListed(builder, loc, stepCount, einsum);
     emit();
     return;
@@ -64,7 +64,7 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   // As many as one row's register tile holds, where it has lanes of its own.
   Value chunk = arith::ConstantIndexOp::create(
-      builder, loc, walksTokens() ? kChunk : kKeysAhead);
+      builder, loc, asksForListed() ? kChunk : kKeysAhead);
   auto loop = scf::ForOp::create(builder, loc, zero, count, chunk);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
@@ -73,7 +73,7 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   stepCount = arith::MinSIOp::create(
       builder, loc, arith::SubIOp::create(builder, loc, count, stepOffset),
       chunk);
-  if (walksTokens())
+  if (asksForListed())
     emitPrefetchListed(builder, loc, stepCount, einsum);
   else
     emitPrefetch(builder, loc, chunk);
@@ -177,7 +177,7 @@ void CascadeTiler::emitRequests(OpBuilder &builder, EinsumOp einsum) {
   if (!hasCaches || !isInSpace(einsum) || !einsum.getReduction())
     return;
   Location loc = einsum.getLoc();
-  if (!walksTokens()) {
+  if (!asksForListed()) {
     emitPrefetchOfStep(builder, loc, einsum);
   } else if (reducesPoints(einsum)) {
     Value count = arith::ConstantIndexOp::create(

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "IndexBuilder.h"
 #include "PointValues.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -42,7 +43,7 @@ SmallVector<CascadeTiler::KeyInterval>
 CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value extent = getPlaneExtent(builder, loc, op.getParentAttr());
-  if (isUntested(op) || testsWindows())
+  if (isUntested(op))
     return {{zero, extent}};
   testType = chooseTestType(builder);
   auto readPlan = [&](PlanAttr plan) {
@@ -51,11 +52,11 @@ CascadeTiler::buildIntervals(OpBuilder &builder, Location loc, IterateOp op) {
   };
   if (std::optional<PlanAttr> tokenPlan = getTokenTest())
     withTokenPlan([&] { readPlan(*tokenPlan); });
-  // The slots of the keys are all walked, and their tokens tested.
-  if (grid)
+  std::optional<PlanAttr> rangePlan = getRangePlan();
+  // Windows alone say which keys of a box are seen.
+  if (!rangePlan)
     return {{zero, extent}};
-
-  PlanAttr plan = getRangePlan();
+  PlanAttr plan = *rangePlan;
   SmallVector<KeyInterval> live;
   auto findRanges = [&] { live = buildLiveRanges(builder, loc, plan); };
   if (walksTokens()) {
@@ -188,16 +189,17 @@ CascadeTiler::mergeIntervals(OpBuilder &builder, Location loc,
 /// Whether every point of the item's plane is live: nothing restricts it, or
 /// nothing but the part of it that a call gives to the item.
 bool CascadeTiler::isUntested(IterateOp op) {
-  if (grid)
-    return isAlwaysFull();
+  if (testsWindows())
+    return false;
   std::optional<PlanAttr> plan = walksTokens() ? getTokenTest() : op.getPlan();
   return !plan ||
          (isWholePlan(*plan) && !testsTokensOfSlots() && testedTerms.empty());
 }
 
-/// The plan whose ranges are walked, that of tokens where lists name these.
-PlanAttr CascadeTiler::getRangePlan() {
-  return walksTokens() ? *getTokenTest() : *iterate.getPlan();
+/// The plan whose ranges are walked, that of tokens where keys have slots;
+/// nothing where it leaves none out.
+std::optional<PlanAttr> CascadeTiler::getRangePlan() {
+  return walksTokens() ? getTokenTest() : iterate.getPlan();
 }
 
 /// The plan whose element test takes tokens, if there is one.
@@ -205,29 +207,28 @@ std::optional<PlanAttr> CascadeTiler::getTokenTest() {
   // Ranges beside a list have no slots.
   if (visitsRanges && !walksTokens())
     return std::nullopt;
-  if (!grid)
-    return iterate.getTokenPlan();
-  return grid->isAlone ? std::nullopt : iterate.getPlan();
+  return iterate.getTokenPlan();
 }
 
 /// Whether no range of keys goes without a test, as where remainders are
 /// tested.
-bool CascadeTiler::isNeverFull(PlanAttr plan) {
-  return llvm::all_of(plan.getPieces(), [](const PlanPiece &piece) {
-    return piece.fullUpper.isSingleConstant() &&
-           piece.fullUpper.getSingleConstantResult() <= 0;
-  });
+bool CascadeTiler::isNeverFull() {
+  std::optional<PlanAttr> plan = getRangePlan();
+  return plan && llvm::all_of(plan->getPieces(), [](const PlanPiece &piece) {
+           return piece.fullUpper.isSingleConstant() &&
+                  piece.fullUpper.getSingleConstantResult() <= 0;
+         });
 }
 
 /// Whether some piece holds every point of the step up to `stepEnd` for every
 /// row.
 Value CascadeTiler::buildIsFull(OpBuilder &builder, Location loc,
                                 Value stepEnd) {
-  if (testsWindows())
-    return place.grid->isFull;
   // What reads tokens, a mask or a predicate may fail at any slot.
   if (testsTokensOfSlots() || !testedTerms.empty())
     return arith::ConstantIntOp::create(builder, loc, 0, /*width=*/1);
+  if (!getRangePlan())
+    return place.grid->isFull;
   Value isFull;
   for (KeyInterval range : fullRanges) {
     Value startsFull = arith::CmpIOp::create(
@@ -239,6 +240,8 @@ Value CascadeTiler::buildIsFull(OpBuilder &builder, Location loc,
                  ? arith::OrIOp::create(builder, loc, isFull, holds).getResult()
                  : holds;
   }
+  if (testsWindows())
+    isFull = IndexBuilder{builder, loc}.both(isFull, place.grid->isFull);
   return isFull;
 }
 

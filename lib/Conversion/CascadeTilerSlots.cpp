@@ -26,7 +26,7 @@ using namespace mlir::attn;
 bool CascadeTiler::isPermuted(StringAttr rank) const {
   return (space.readsSlots() && space.getPermutation(rank)) ||
          (rank == space.keyRank && walksTokens()) ||
-         (grid && (rank == space.queryRank || rank == space.keyRank));
+         (grid && rank == space.queryRank);
 }
 
 /// Rows are the lanes, keys the streamed rank; their tables belong to the item.
@@ -110,7 +110,7 @@ Value CascadeTiler::loadToken(OpBuilder &builder, Location loc, Value slot) {
 Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
                                StringAttr rank, Value first, Value count) {
   bool isRow = rank == lane;
-  if (grid) {
+  if (grid && (isRow || walksBoxes)) {
     OpFoldResult unit = builder.getIndexAttr(1);
     return memref::SubViewOp::create(
         builder, loc, isRow ? place.grid->rows : place.grid->keys,
@@ -162,26 +162,27 @@ void CascadeTiler::withTokenPlan(function_ref<void()> fn) {
   std::swap(testTerms, tokenTerms);
 }
 
-/// The position of a token for a test, whose number `slot` is in the tile.
-static Value toTestPosition(OpBuilder &builder, Location loc, Value token,
-                            Value slot) {
-  if (!token || token.getType() == slot.getType())
-    return token ? token : slot;
-  if (token.getType().getIntOrFloatBitWidth() <
-      slot.getType().getIntOrFloatBitWidth())
-    return arith::ExtSIOp::create(builder, loc, slot.getType(), token);
-  return arith::TruncIOp::create(builder, loc, slot.getType(), token);
+/// The position of a token in the type of a test.
+Value CascadeTiler::toTestPosition(OpBuilder &builder, Location loc,
+                                   Value token) const {
+  unsigned width = token.getType().getIntOrFloatBitWidth();
+  if (width == testType.getIntOrFloatBitWidth())
+    return token;
+  if (width < testType.getIntOrFloatBitWidth())
+    return arith::ExtSIOp::create(builder, loc, testType, token);
+  return arith::TruncIOp::create(builder, loc, testType, token);
 }
 
 /// Whether the tokens in the slots of the current row and key are live.
 Value CascadeTiler::buildTokensLive(OpBuilder &builder, Location loc,
                                     ArrayRef<Value> slots,
                                     const Tokens &tokens) {
+  SmallVector<Value> point(slots);
   // A rank that is not permuted has its tokens in their own slots.
-  SmallVector<Value> point{
-      toTestPosition(builder, loc, tokens.lookup(lane), slots[0]),
-      toTestPosition(builder, loc, tokens.lookup(iterate.getParentAttr()),
-                     slots[1])};
+  StringAttr ranks[] = {lane, iterate.getParentAttr()};
+  for (auto [index, rank] : llvm::enumerate(ranks))
+    if (Value token = tokens.lookup(rank))
+      point[index] = toTestPosition(builder, loc, token);
   Value live;
   withTokenPlan(
       [&] { live = buildPlanTest(builder, loc, *getTokenTest(), point); });
@@ -194,7 +195,7 @@ SmallVector<StringAttr> CascadeTiler::getTokensOfTest() {
   SmallVector<StringAttr> ranks;
   if (!iterate)
     return ranks;
-  bool readsAll = getTokenTest() || testsPositions();
+  bool readsAll = getTokenTest() || testsPositions() || (grid && !walksBoxes);
   SmallVector<StringAttr> indexed = space.getIndexedRanks();
   for (StringAttr rank : {lane, iterate.getParentAttr()})
     if (isPermuted(rank) && (readsAll || llvm::is_contained(indexed, rank)))

@@ -17,6 +17,7 @@
 #include "attn/Analysis/StepTest.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -138,7 +139,7 @@ ValueBounds StepEmitter::evaluate(const PointValue &value,
 /// Whether steps over the ranges of the plan are left out where no point of
 /// them is live. On GPUs, whose copies run ahead of the steps, none is.
 bool CascadeTiler::leavesStepsOut() {
-  return hasCaches && !grid && !walksTokens() && iterate.getPlan() &&
+  return hasCaches && !walksTokens() && iterate.getPlan() &&
          getRunLength(*iterate.getPlan()) > 0;
 }
 
@@ -149,6 +150,16 @@ std::pair<Value, Value> CascadeTiler::getRowEnds(OpBuilder &builder,
     return {row, row};
   IndexBuilder index{builder, loc};
   Value others = index.subtract(rowCount, index.constant(1));
+  if (grid) {
+    // The tokens of a box ascend.
+    auto load = [&](Value number) -> Value {
+      Value token =
+          memref::LoadOp::create(builder, loc, place.grid->rows, number);
+      return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                        token);
+    };
+    return {load(firstRow), load(index.add(firstRow, others))};
+  }
   Value first = toPlane(builder, loc, firstRow);
   return {first, toPlane(builder, loc, index.add(firstRow, others))};
 }

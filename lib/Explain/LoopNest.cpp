@@ -224,7 +224,8 @@ void LoopNestPrinter::print() {
     if (roles.periodic || roles.hasLists())
       loop += getTokenWalk(roles);
     else if (!mapping.getGridTile().empty())
-      loop += ", those in the windows of a box";
+      loop += roles.listed ? ", those in the windows of a box, and then ranges"
+                           : ", those in the windows of a box";
     else if (iterate.getPlan())
       loop += ", those with a live point";
     if (isCovering(cascade, iterate))

@@ -262,14 +262,19 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
   if (plan)
     values = getSymbolValues(cascade, plan, *rows, *keys, numbers);
   MappingAttr mapping = *cascade.getMapping();
-  std::optional<GridWalk> grid;
   std::unique_ptr<PlaneWalk> walk;
-  if (!mapping.getGridTile().empty())
+  std::optional<GridWalk> grid;
+  if (loop.getBoxes())
     grid = findGridWalk(cascade);
-  if (grid && plan) {
+  if (grid) {
+    PlanAttr own = loop.getTokenPlan().value_or(PlanAttr());
+    PlanAttr ranges = grid->roles.listed ? plan : PlanAttr();
+    BoxWalk::Plans plans{own, ranges, {}, values};
+    if (own)
+      plans.ownSymbols = getSymbolValues(cascade, own, *rows, *keys, numbers);
     int64_t keyBase = getGiven(numbers, PlanSymbols::keyOrigin, 0);
     walk = std::make_unique<BoxWalk>(
-        *grid, plan, mapping, *rows, *keys, values,
+        *grid, plans, mapping, *rows, *keys,
         keyBase + getDiagonal(cascade, *rows, *keys, numbers), keyBase);
   } else if (plan && plan.getResidues() > 1) {
     walk = std::make_unique<ResidueWalk>(
@@ -296,7 +301,8 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
           "is drawn\n";
   if (cascade.getSpace().getPerHead())
     os << "of head " << getGiven(numbers, PlanSymbols::head, 0) << "\n";
-  bool isPermuted = loop.getTokenPlan() && !loop.getPeriodic();
+  bool isPermuted =
+      loop.getTokenPlan() && !loop.getPeriodic() && !loop.getBoxes();
   if (isPermuted)
     os << "of slots; tokens in permuted order are tested at each of them\n";
   walk->printCounts(os);

@@ -126,14 +126,14 @@ StepClass PlanWalk::getClass(int64_t number, KeyRange step) const {
 }
 
 PointClass PlanWalk::classify(int64_t row, int64_t key) const {
-  if (order && !order->periodic.contains(order->keyBase + key))
+  if (order && !order->contains(key))
     return PointClass::NotVisited;
   int64_t slot = order ? order->getSlot(key) : key;
   int64_t number = rowOrder.getNumber(row) / rowOrder.tile;
   const RowTile &tile = tiles[number];
   const KeyRange *range = llvm::find_if(
       tile.visited, [&](const KeyRange &r) { return r.contains(slot); });
-  bool isLive = !plan || passesConstraints(plan, row, key, symbols);
+  bool isLive = this->isLive(row, key);
   StepClass step{/*mayBeLive=*/false, /*isFull=*/false};
   if (range != tile.visited.end())
     step = getClass(number, getStep(*range, slot));
@@ -144,19 +144,23 @@ PointClass PlanWalk::classify(int64_t row, int64_t key) const {
   return isLive ? PointClass::Tested : PointClass::Dead;
 }
 
-int64_t PlanWalk::countVisited() const {
+int64_t PlanWalk::countKeys(int64_t number) const {
   int64_t visited = 0;
-  for (auto [index, tile] : llvm::enumerate(tiles)) {
-    int64_t here = std::min<int64_t>(rowOrder.tile, rowOrder.count(rows) -
-                                                        index * rowOrder.tile);
-    for (const KeyRange &range : tile.visited)
-      for (int64_t key = range.begin; key < range.end;) {
-        KeyRange step = getStep(range, key);
-        if (getClass(index, step).mayBeLive)
-          visited += here * (step.end - step.begin);
-        key = step.end;
-      }
-  }
+  for (const KeyRange &range : tiles[number].visited)
+    for (int64_t key = range.begin; key < range.end;) {
+      KeyRange step = getStep(range, key);
+      if (getClass(number, step).mayBeLive)
+        visited += step.end - step.begin;
+      key = step.end;
+    }
+  return visited;
+}
+
+int64_t PlanWalk::countVisited() const {
+  int64_t visited = 0, count = rowOrder.count(rows);
+  for (int64_t first = 0; first < count; first += rowOrder.tile)
+    visited += std::min(rowOrder.tile, count - first) *
+               countKeys(first / rowOrder.tile);
   return visited;
 }
 
@@ -230,30 +234,6 @@ SmallVector<BoxWalk::Place> BoxWalk::getPlaces(int64_t position) const {
   return places;
 }
 
-PointClass BoxWalk::classify(int64_t row, int64_t key) const {
-  bool isVisited = true, isFull = grid.isAlone;
-  for (auto [axis, size, row, key] :
-       llvm::zip_equal(grid.axes, mapping.getGridTile(),
-                       getPlaces(rowBase + row), getPlaces(keyBase + key))) {
-    int64_t first = llvm::divideFloorSigned(row.number, size) * size;
-    int64_t last = first + size - 1;
-    // Every axis but the first one ends with the grid.
-    if (&axis != &grid.axes.front())
-      last = std::min(last, axis.countPlaces(row.remainder) - 1);
-    KeyRange atFirst = axis.getWindow(first, row.remainder);
-    KeyRange atLast = axis.getWindow(last, row.remainder);
-    isVisited &= row.remainder == key.remainder &&
-                 KeyRange{atFirst.begin, atLast.end}.contains(key.number);
-    isFull &= atFirst.begin == atLast.begin && atFirst.end == atLast.end;
-  }
-  bool isLive = passesConstraints(plan, row, key, symbols);
-  if (!isVisited)
-    return isLive ? PointClass::Missed : PointClass::NotVisited;
-  if (isFull)
-    return PointClass::Full;
-  return isLive ? PointClass::Tested : PointClass::Dead;
-}
-
 /// Calls `visit` with every point of `box`, the last axis fastest.
 static void forEachPoint(ArrayRef<KeyRange> box,
                          function_ref<void(ArrayRef<int64_t>)> visit) {
@@ -273,23 +253,73 @@ static void forEachPoint(ArrayRef<KeyRange> box,
   }
 }
 
-int64_t BoxWalk::countTokens(ArrayRef<KeyRange> box,
-                             ArrayRef<int64_t> remainders, int64_t base,
-                             int64_t extent) const {
-  int64_t count = 0;
+std::vector<int64_t> BoxWalk::getNumber(ArrayRef<Place> places) const {
+  std::vector<int64_t> number;
+  for (auto [axis, size, place] :
+       llvm::zip_equal(grid.axes, mapping.getGridTile(), places))
+    number.push_back(llvm::divideFloorSigned(place.number, size) *
+                         axis.dilation +
+                     place.remainder);
+  return number;
+}
+
+std::vector<int64_t> BoxWalk::getTokens(ArrayRef<KeyRange> box,
+                                        ArrayRef<int64_t> remainders,
+                                        int64_t base, int64_t extent) const {
+  std::vector<int64_t> tokens;
   forEachPoint(box, [&](ArrayRef<int64_t> at) {
     int64_t token = -base;
     for (auto [axis, place, remainder] :
          llvm::zip_equal(grid.axes, at, remainders))
       token += (place * axis.dilation + remainder) * axis.inner;
-    count += token >= 0 && token < extent;
+    if (token >= 0 && token < extent)
+      tokens.push_back(token);
   });
-  return count;
+  return tokens;
 }
 
-int64_t BoxWalk::countVisited() const {
+void BoxWalk::addBox(ArrayRef<int64_t> number, const Plans &plans) {
+  SmallVector<KeyRange> rowBox, keyBox;
+  SmallVector<int64_t> remainders;
+  bool isFull = true;
+  for (auto [index, axis] : llvm::enumerate(grid.axes)) {
+    int64_t size = mapping.getGridTile()[index];
+    int64_t remainder = llvm::mod(number[index], axis.dilation);
+    KeyRange box;
+    box.begin = llvm::divideFloorSigned(number[index], axis.dilation) * size;
+    box.end = box.begin + size;
+    // Every axis but the first one ends with the grid.
+    if (index > 0)
+      box.end = std::min(box.end, axis.countPlaces(remainder));
+    KeyRange atFirst = axis.getWindow(box.begin, remainder);
+    KeyRange atLast = axis.getWindow(box.end - 1, remainder);
+    rowBox.push_back(box);
+    keyBox.push_back({atFirst.begin, atLast.end});
+    remainders.push_back(remainder);
+    isFull &= atFirst.begin == atLast.begin && atFirst.end == atLast.end;
+  }
+  std::vector<int64_t> tokens = getTokens(rowBox, remainders, rowBase, rows);
+  if (tokens.empty())
+    return;
+  // What plans say of a tile they say of all rows from its first to its last.
+  int64_t first = tokens.front(), last = tokens.back();
+  RowOrder order{last - first + 1, first};
+  Box box{static_cast<int64_t>(tokens.size()), isFull,
+          PlanWalk(plans.own, mapping, order, last + 1, keys, plans.ownSymbols,
+                   KeyOrder(getTokens(keyBox, remainders, keyBase, keys))),
+          std::nullopt};
+  if (plans.ranges)
+    box.ranges.emplace(plans.ranges, mapping, order, last + 1, keys,
+                       plans.rangeSymbols);
+  boxes.emplace(number.vec(), std::move(box));
+}
+
+BoxWalk::BoxWalk(const GridWalk &grid, const Plans &plans, MappingAttr mapping,
+                 int64_t rows, int64_t keys, int64_t rowBase, int64_t keyBase)
+    : PlaneWalk(rows, keys), grid(grid), mapping(mapping), rowBase(rowBase),
+      keyBase(keyBase) {
   if (rows == 0)
-    return 0;
+    return;
   // Boxes by their number on each axis; the first axis is as long as the rows.
   SmallVector<KeyRange> numbers;
   for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile()))
@@ -299,38 +329,57 @@ int64_t BoxWalk::countVisited() const {
   numbers.front() = {llvm::divideFloorSigned(rowBase, slab) * outer.dilation,
                      (llvm::divideFloorSigned(rowBase + rows - 1, slab) + 1) *
                          outer.dilation};
-  int64_t visited = 0;
-  forEachPoint(numbers, [&](ArrayRef<int64_t> at) {
-    SmallVector<KeyRange> rowBox, keyBox;
-    SmallVector<int64_t> remainders;
-    for (auto [index, axis] : llvm::enumerate(grid.axes)) {
-      int64_t size = mapping.getGridTile()[index];
-      int64_t remainder = llvm::mod(at[index], axis.dilation);
-      KeyRange box;
-      box.begin = llvm::divideFloorSigned(at[index], axis.dilation) * size;
-      box.end = box.begin + size;
-      if (index > 0)
-        box.end = std::min(box.end, axis.countPlaces(remainder));
-      rowBox.push_back(box);
-      keyBox.push_back({axis.getWindow(box.begin, remainder).begin,
-                        axis.getWindow(box.end - 1, remainder).end});
-      remainders.push_back(remainder);
-    }
-    visited += countTokens(rowBox, remainders, rowBase, rows) *
-               countTokens(keyBox, remainders, keyBase, keys);
-  });
-  return visited;
+  forEachPoint(numbers,
+               [&](ArrayRef<int64_t> number) { addBox(number, plans); });
+}
+
+PointClass BoxWalk::classify(int64_t row, int64_t key) const {
+  SmallVector<Place> places = getPlaces(rowBase + row);
+  auto found = boxes.find(getNumber(places));
+  if (found == boxes.end())
+    return PointClass::Missed;
+  const Box &box = found->second;
+  bool isInWindow = true;
+  for (auto [axis, at, other] :
+       llvm::zip_equal(grid.axes, places, getPlaces(keyBase + key)))
+    isInWindow &=
+        at.remainder == other.remainder &&
+        axis.getWindow(at.number, at.remainder).contains(other.number);
+  PointClass own = box.own.classify(row, key);
+  if (own == PointClass::NotVisited || own == PointClass::Missed)
+    // Of what the plan of these keys says those in windows are live.
+    own = isInWindow && box.own.isLive(row, key) ? PointClass::Missed
+                                                 : PointClass::NotVisited;
+  else if (!isInWindow)
+    own = PointClass::Dead;
+  else if (own == PointClass::Full && !box.isFull)
+    own = PointClass::Tested;
+  if (!box.ranges)
+    return own;
+  // As in a walk of periodic keys: the classes ascend.
+  return std::max(own, box.ranges->classify(row, key));
 }
 
 void BoxWalk::printCounts(raw_ostream &os) const {
   GridWork work = getGridWork(grid, mapping.getGridTile());
-  int64_t tiles = 1;
+  int64_t tiles = 1, visited = 0, inRanges = 0;
+  bool hasRanges = false;
   for (auto [axis, size] : llvm::zip_equal(grid.axes, mapping.getGridTile()))
     tiles *= axis.countTiles(size);
+  for (const auto &[number, box] : boxes) {
+    visited += box.rows * box.own.countKeys(0);
+    if (!box.ranges)
+      continue;
+    hasRanges = true;
+    inRanges += box.rows * box.ranges->countKeys(0);
+  }
   os << "  boxes of ";
   llvm::interleave(mapping.getGridTile(), os, " by ");
-  os << " queries: " << tiles << " on the grid, each of which visits "
+  os << " queries: " << tiles << " on the grid, whose windows hold "
      << llvm::format("%.1f", work.keys)
-     << " keys on average\n  points visited: " << countVisited() << " of "
+     << " keys on average\n  points visited: " << visited << " of "
      << rows * keys << "\n";
+  if (hasRanges)
+    os << "  ranges of keys behind them:\n  points visited: " << inRanges
+       << " of " << rows * keys << "\n";
 }

@@ -18,6 +18,7 @@
 #include "attn/Analysis/GridWalk.h"
 #include "attn/Analysis/PeriodicKeys.h"
 #include "attn/Analysis/StepTest.h"
+#include <map>
 
 namespace mlir::attn {
 
@@ -45,48 +46,30 @@ protected:
   int64_t rows, keys;
 };
 
-/// Tiles that are boxes of a grid.
-class BoxWalk : public PlaneWalk {
+/// Keys that are walked by numbers of their own.
+class KeyOrder {
 public:
-  /// Rows and keys begin at the positions `rowBase` and `keyBase`.
-  BoxWalk(const GridWalk &grid, PlanAttr plan, MappingAttr mapping,
-          int64_t rows, int64_t keys, ArrayRef<int64_t> symbols,
-          int64_t rowBase, int64_t keyBase)
-      : PlaneWalk(rows, keys), grid(grid), plan(plan), mapping(mapping),
-        symbols(symbols), rowBase(rowBase), keyBase(keyBase) {}
+  /// Those that come back with a period, from the position `keyBase` on.
+  KeyOrder(const PeriodicKeys &periodic, int64_t keyBase)
+      : periodic(periodic), keyBase(keyBase) {}
+  /// Those of `tokens`, which ascend.
+  explicit KeyOrder(std::vector<int64_t> tokens) : tokens(std::move(tokens)) {}
 
-  PointClass classify(int64_t row, int64_t key) const override;
-  void printCounts(raw_ostream &os) const override;
-
-private:
-  /// Where a token lies on an axis.
-  struct Place {
-    int64_t number, remainder;
-  };
-
-  SmallVector<Place> getPlaces(int64_t position) const;
-  /// Tokens of the box, of coordinates with one remainder on each axis, that
-  /// are `base` to `base + extent`.
-  int64_t countTokens(ArrayRef<KeyRange> box, ArrayRef<int64_t> remainders,
-                      int64_t base, int64_t extent) const;
-  int64_t countVisited() const;
-
-  const GridWalk &grid;
-  PlanAttr plan;
-  MappingAttr mapping;
-  SmallVector<int64_t> symbols;
-  int64_t rowBase, keyBase;
-};
-
-/// Keys that come back with a period, from the position `keyBase` on.
-struct KeyOrder {
-  PeriodicKeys periodic;
-  int64_t keyBase;
-
+  bool contains(int64_t key) const {
+    return periodic ? periodic->contains(keyBase + key)
+                    : llvm::binary_search(tokens, key);
+  }
   /// How many of them are in front of `key`.
   int64_t getSlot(int64_t key) const {
-    return periodic.getNumber(keyBase + key) - periodic.getNumber(keyBase);
+    return periodic ? periodic->getNumber(keyBase + key) -
+                          periodic->getNumber(keyBase)
+                    : llvm::lower_bound(tokens, key) - tokens.begin();
   }
+
+private:
+  std::optional<PeriodicKeys> periodic;
+  int64_t keyBase = 0;
+  std::vector<int64_t> tokens;
 };
 
 /// Rows that tiles of `tile` rows each have in turn: every one from `first` on,
@@ -113,6 +96,12 @@ public:
   PointClass classify(int64_t row, int64_t key) const override;
   void printCounts(raw_ostream &os) const override;
   int64_t countVisited() const;
+  /// Those of one row of the tile with the number `number`.
+  int64_t countKeys(int64_t number) const;
+  /// Whether the plan says that the point is live.
+  bool isLive(int64_t row, int64_t key) const {
+    return !plan || passesConstraints(plan, row, key, symbols);
+  }
 
 private:
   /// The step of the kernel that `key` belongs to, where `range` is visited.
@@ -164,6 +153,53 @@ public:
 private:
   std::vector<PeriodicWalk> walks;
   int64_t step;
+};
+
+/// Tiles that are boxes of a grid: the keys in the windows of their rows, and
+/// ranges behind these.
+class BoxWalk : public PlaneWalk {
+public:
+  /// What a box is walked by: the plan of the keys in its windows and that of
+  /// the ranges, either of which may be null, with the values of their symbols.
+  struct Plans {
+    PlanAttr own, ranges;
+    SmallVector<int64_t> ownSymbols, rangeSymbols;
+  };
+
+  /// Rows and keys begin at the positions `rowBase` and `keyBase`.
+  BoxWalk(const GridWalk &grid, const Plans &plans, MappingAttr mapping,
+          int64_t rows, int64_t keys, int64_t rowBase, int64_t keyBase);
+
+  PointClass classify(int64_t row, int64_t key) const override;
+  void printCounts(raw_ostream &os) const override;
+
+private:
+  /// Where a token lies on an axis.
+  struct Place {
+    int64_t number, remainder;
+  };
+  struct Box {
+    int64_t rows;
+    /// Whether every row sees all keys in the windows of the box.
+    bool isFull;
+    PlanWalk own;
+    std::optional<PlanWalk> ranges;
+  };
+
+  SmallVector<Place> getPlaces(int64_t position) const;
+  /// The number of the box that holds a row, axis by axis.
+  std::vector<int64_t> getNumber(ArrayRef<Place> places) const;
+  void addBox(ArrayRef<int64_t> number, const Plans &plans);
+  /// Tokens of the box, of coordinates with one remainder on each axis, that
+  /// are `base` to `base + extent`, in ascending order.
+  std::vector<int64_t> getTokens(ArrayRef<KeyRange> box,
+                                 ArrayRef<int64_t> remainders, int64_t base,
+                                 int64_t extent) const;
+
+  GridWalk grid;
+  MappingAttr mapping;
+  int64_t rowBase, keyBase;
+  std::map<std::vector<int64_t>, Box> boxes;
 };
 
 /// A plane for each remainder of positions.

@@ -271,6 +271,7 @@ void CascadeEmitter::emitIterate(IterateOp iterate, Scope *scope) {
       rename(iterate.getRankAttr()), rename(iterate.getParentAttr()),
       rename(iterate.getPointAttr()), iterate.getPlanAttr(),
       iterate.getTokenPlanAttr(), iterate.getPeriodicAttr(),
+      iterate.getBoxesAttr(),
       iterate.getSplitRank() ? rename(iterate.getSplitRankAttr())
                              : StringAttr(),
       iterate.getSplitSizeAttr());

@@ -12,6 +12,7 @@
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
+#include "attn/Transforms/Transforms.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNCHOOSEMAPPING
@@ -108,5 +109,9 @@ LogicalResult ChooseMappingPass::map(CascadeOp cascade) {
       if (getResidency(einsum) == Residency::Register)
         einsum.setResidency(Residency::Cache);
     });
+  // Rows in boxes of a grid see other ranges of keys than rows as they lie.
+  if (!mapping->getGridTile().empty())
+    return attachPlanOfMapping(cascade);
+  remarkRowsOfGrid(cascade);
   return success();
 }

@@ -8,10 +8,10 @@
 
 #include "attn/Analysis/EmptyStep.h"
 #include "attn/Analysis/GridWalk.h"
-#include "attn/Analysis/ResidueClasses.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "attn/Analysis/StepTest.h"
 #include "attn/Analysis/TermRoles.h"
+#include "attn/Analysis/WalkPlans.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Support/Debug.h"
 #include "attn/Transforms/Passes.h"
@@ -40,24 +40,12 @@ struct PlanSparsityPass : attn::impl::AttnPlanSparsityBase<PlanSparsityPass> {
 };
 } // namespace
 
-/// Says which atoms leave few of the keys that a plan visits.
-static void remarkRemainders(CascadeOp cascade, const TermRoles &roles) {
-  if (!cascade.getSparsity())
-    return;
-  bool mayWalkGrid = findGridWalk(cascade).has_value();
-  auto getStep = [&](Attribute atom) -> int64_t {
-    if (auto dilated = dyn_cast<DilatedAttr>(atom))
-      return dilated.getStep();
-    // Steps are left out where blocks are as long.
-    if (auto strided = dyn_cast<StridedAttr>(atom))
-      return strided.getBlock() < kShortestRun ? strided.getStep() : 1;
-    auto neighborhood = dyn_cast<NeighborhoodAttr>(atom);
-    if (neighborhood && !mayWalkGrid)
-      return llvm::product_of(neighborhood.getDilation());
-    return 1;
-  };
+/// Says which atoms leave few of the keys that a plan visits, one in `getStep`,
+/// but for `walked`, whose keys are no ranges.
+static void remarkRemainders(CascadeOp cascade, Attribute walked,
+                             function_ref<int64_t(Attribute)> getStep) {
   cascade.getSparsityAttr().walk<WalkOrder::PreOrder>([&](Attribute term) {
-    if (term == roles.periodic)
+    if (term == walked)
       return WalkResult::skip();
     SmallVector<Attribute> atoms{term};
     auto perHead = dyn_cast<PerHeadAttr>(term);
@@ -77,6 +65,36 @@ static void remarkRemainders(CascadeOp cascade, const TermRoles &roles) {
     // The atoms of heads are none of their own.
     return perHead ? WalkResult::skip() : WalkResult::advance();
   });
+}
+
+/// Of how many keys that rows of `neighborhood` visit as they lie one is live.
+static int64_t getStepOfRows(NeighborhoodAttr neighborhood) {
+  return llvm::product_of(neighborhood.getDilation());
+}
+
+/// The same for all atoms whose keys `roles` leave to ranges. Whether a grid is
+/// cut into boxes a mapping says.
+static void remarkRemainders(CascadeOp cascade, const TermRoles &roles) {
+  if (!cascade.getSparsity())
+    return;
+  bool mayWalkGrid = findGridWalk(cascade).has_value();
+  remarkRemainders(cascade, roles.periodic, [&](Attribute atom) -> int64_t {
+    if (auto dilated = dyn_cast<DilatedAttr>(atom))
+      return dilated.getStep();
+    // Steps are left out where blocks are as long.
+    if (auto strided = dyn_cast<StridedAttr>(atom))
+      return strided.getBlock() < kShortestRun ? strided.getStep() : 1;
+    auto neighborhood = dyn_cast<NeighborhoodAttr>(atom);
+    return neighborhood && !mayWalkGrid ? getStepOfRows(neighborhood) : 1;
+  });
+}
+
+void attn::remarkRowsOfGrid(CascadeOp cascade) {
+  if (findGridWalk(cascade))
+    remarkRemainders(cascade, /*walked=*/{}, [](Attribute atom) -> int64_t {
+      auto neighborhood = dyn_cast<NeighborhoodAttr>(atom);
+      return neighborhood ? getStepOfRows(neighborhood) : 1;
+    });
 }
 
 /// Says which terms every point of a walk is tested against that the others
@@ -110,33 +128,39 @@ static void remarkRoles(CascadeOp cascade, const TermRoles &roles) {
     cascade.emitRemark("tests every point that the other terms leave: 'or' or "
                        "'not' joins atoms 'in permuted' with atoms of tokens");
   else if (space.hasPointAtoms() && !roles.terms.planned &&
-           (!(roles.list || roles.periodic) || roles.listed) &&
+           (!(roles.list || roles.periodic || roles.boxes) || roles.listed) &&
            !space.isPacked() && !space.keyLengths && !space.queryLengths)
     cascade.emitRemark("visits every tile: its points are those of a ")
         << (isa<MaskAttr>(space.getPointAtoms().front()) ? "mask" : "predicate")
         << ", and nothing else says where there are none";
 }
 
-/// What a plan knows of the cascade's points, of which it has `terms`.
-static PlaneRestriction getRestriction(const CascadeSpace &space,
-                                       const TermRoles &roles,
-                                       const WalkTerms &terms) {
-  PlaneRestriction restriction;
-  restriction.expression = terms.planned;
-  restriction.cuts = roles.cuts;
-  if (space.alignment)
-    restriction.alignment = space.alignment.getValue();
-  restriction.hasKeyOrigin = space.getOrigin(space.keyRank) != nullptr;
-  restriction.hasDiagonal = space.offset || space.getOrigin(space.queryRank) ||
-                            restriction.hasKeyOrigin;
-  restriction.hasKeyLengths = space.keyLengths != nullptr;
-  restriction.hasQueryLengths = space.queryLengths != nullptr;
-  restriction.isPart =
-      space.isPacked() || roles.hasLists() || !terms.tested.empty();
-  return restriction;
+/// Says what of the plans is empty, or takes longer than its live points would.
+static void remarkPlans(CascadeOp cascade, const TermRoles &roles,
+                        const WalkPlans &plans) {
+  remarkRoles(cascade, roles);
+  if (plans.tokenPlan && !roles.list && !roles.periodic && !roles.boxes)
+    cascade.emitRemark("tests every point that it visits: '")
+        << *cascade.getQueryRank() << "' and '" << *cascade.getKeyRank()
+        << "' are walked in permuted order, which lengths and atoms without "
+           "'in "
+           "permuted' do not read";
+  // Two walks are both without a point, or two tests of one are not passed.
+  bool isEmpty = plans.plan && isEmptyPlan(plans.plan);
+  bool hasNoTokens = plans.tokenPlan && isEmptyPlan(plans.tokenPlan);
+  if (roles.listed ? isEmpty && hasNoTokens : isEmpty || hasNoTokens)
+    cascade.emitWarning("no point (")
+        << *cascade.getQueryRank() << ", " << *cascade.getKeyRank()
+        << ") is live, whatever the sizes; reductions over '"
+        << *cascade.getKeyRank() << "' give their identities";
+
+  if (plans.plan && plans.plan.getResidues() == 1)
+    remarkRemainders(cascade, roles);
 }
 
-LogicalResult attn::attachPlan(CascadeOp cascade) {
+/// Attaches the plans of the walk that the cascade's mapping says, if it has
+/// one.
+static LogicalResult attach(CascadeOp cascade, bool saysWhatItCosts) {
   if (!cascade.hasSpace())
     return success();
   // Einsums outside of an iteration test every point; only loops need ranges.
@@ -149,97 +173,32 @@ LogicalResult attn::attachPlan(CascadeOp cascade) {
     return success();
 
   // Roles leave to a plan what has a place in it.
-  auto planOf = [&](const PlaneRestriction &restriction) {
-    FailureOr<PlanAttr> plan = planSparsity(cascade.getContext(), restriction);
-    if (failed(plan))
-      cascade.emitOpError("cannot be planned: its live points are a union of "
-                          "more parts than a plan has");
-    return plan;
-  };
-  CascadeSpace space = cascade.getSpace();
   TermRoles roles = chooseTermRoles(cascade);
-  remarkRoles(cascade, roles);
-
-  PlaneRestriction restriction = getRestriction(space, roles, roles.terms);
-  // Where tokens are permuted, slots are planned, and tokens tested. The slots
-  // of a list of tokens are their numbers in it: those of planned tokens are
-  // searched. Ranges beside it are planned.
-  std::optional<PlaneRestriction> ofTokens;
-  if (roles.listed) {
-    ofTokens = getRestriction(space, roles, *roles.listed);
-    ofTokens->isPart = !roles.listed->tested.empty();
-  } else if (roles.walksTokens()) {
-    ofTokens = restriction;
-    ofTokens->isPart = !roles.terms.tested.empty();
-    restriction = PlaneRestriction();
-    restriction.isPart = true;
-  } else if (space.readsSlots()) {
-    ofTokens = restriction;
-    std::tie(restriction.expression, ofTokens->expression) =
-        splitOrders(roles.terms.planned);
-    bool hasLengths = restriction.hasKeyLengths || restriction.hasQueryLengths;
-    restriction.hasDiagonal |=
-        hasLengths && restriction.alignment == Alignment::BottomRight;
-    restriction.hasKeyLengths = restriction.hasQueryLengths = false;
-    ofTokens->isPart = false;
-  }
-  PlanAttr tokenPlan;
-  if (ofTokens) {
-    FailureOr<PlanAttr> test = planOf(*ofTokens);
-    if (failed(test))
-      return failure();
-    tokenPlan = *test;
-  }
-  std::optional<ResidueClasses> classes;
-  if (roles.terms.tested.empty())
-    classes = findResidueClasses(cascade);
-  // An expression may hold everywhere.
-  restriction.isPart |= space.restricts();
-  if (classes) {
-    // Where the position of a plane's row 0 falls is another number for each.
-    restriction.expression = classes->expression;
-    restriction.hasDiagonal = true;
-    restriction.hasKeyOrigin = false;
-    restriction.isPart = true;
-  }
-  FailureOr<PlanAttr> plan = planOf(restriction);
-  if (failed(plan))
-    return failure();
-  if (classes)
-    plan = PlanAttr::get(cascade.getContext(), plan->getSymbols(),
-                         plan->getPieces(), plan->getValues(),
-                         plan->getTables(), classes->residues);
-  if (tokenPlan && !roles.list && !roles.periodic)
-    cascade.emitRemark("tests every point that it visits: '")
-        << *cascade.getQueryRank() << "' and '" << *cascade.getKeyRank()
-        << "' are walked in permuted order, which lengths and atoms without "
-           "'in "
-           "permuted' do not read";
-  // Two walks are both without a point, or two tests of one are not passed.
-  bool isEmpty = *plan && isEmptyPlan(*plan);
-  bool hasNoTokens = tokenPlan && isEmptyPlan(tokenPlan);
-  if (roles.listed ? isEmpty && hasNoTokens : isEmpty || hasNoTokens)
-    cascade.emitWarning("no point (")
-        << *cascade.getQueryRank() << ", " << *cascade.getKeyRank()
-        << ") is live, whatever the sizes; reductions over '"
-        << *cascade.getKeyRank() << "' give their identities";
-
-  if (*plan && !classes)
-    remarkRemainders(cascade, roles);
+  FailureOr<WalkPlans> plans = planWalks(cascade, roles);
+  if (failed(plans))
+    return cascade.emitOpError("cannot be planned: its live points are a union "
+                               "of more parts than a plan has");
+  if (saysWhatItCosts)
+    remarkPlans(cascade, roles, *plans);
 
   for (IterateOp iterate : iterations) {
     // A plan skips steps without live points.
-    if (*plan && isEmptyStepNeutral(iterate)) {
-      ATTN_DEBUG("plan") << *plan << (roles.periodic ? " periodic" : "")
-                         << "\n";
-      iterate.setPlanAttr(*plan);
-      iterate.setTokenPlanAttr(tokenPlan);
-      iterate.setPeriodic(roles.periodic != nullptr);
-    } else {
-      iterate.removePlanAttr();
-      iterate.removeTokenPlanAttr();
-      iterate.removePeriodicAttr();
-    }
+    bool isPlanned = plans->plan && isEmptyStepNeutral(iterate);
+    iterate.setPlanAttr(isPlanned ? plans->plan : PlanAttr());
+    iterate.setTokenPlanAttr(isPlanned ? plans->tokenPlan : PlanAttr());
+    iterate.setPeriodic(isPlanned && roles.periodic);
+    iterate.setBoxes(isPlanned && roles.boxes);
+    if (isPlanned)
+      ATTN_DEBUG("plan") << plans->plan << (roles.periodic ? " periodic" : "")
+                         << (roles.boxes ? " boxes" : "") << "\n";
   }
   return success();
+}
+
+LogicalResult attn::attachPlan(CascadeOp cascade) {
+  return attach(cascade, /*saysWhatItCosts=*/true);
+}
+
+LogicalResult attn::attachPlanOfMapping(CascadeOp cascade) {
+  return attach(cascade, /*saysWhatItCosts=*/false);
 }

@@ -386,11 +386,11 @@ void SinglePassWriter::run() {
             })
             .getResult());
   }
-  auto iterate =
-      IterateOp::create(builder, cascade.getLoc(), TypeRange(ValueRange(inits)),
-                        inits, step, parent, point, /*plan=*/nullptr,
-                        /*tokenPlan=*/nullptr, /*periodic=*/nullptr,
-                        /*splitRank=*/nullptr, /*splitSize=*/nullptr);
+  auto iterate = IterateOp::create(
+      builder, cascade.getLoc(), TypeRange(ValueRange(inits)), inits, step,
+      parent, point, /*plan=*/nullptr,
+      /*tokenPlan=*/nullptr, /*periodic=*/nullptr, /*boxes=*/nullptr,
+      /*splitRank=*/nullptr, /*splitSize=*/nullptr);
   SmallVector<Location> locations;
   for (EinsumOp einsum : reductions)
     locations.push_back(einsum.getLoc());

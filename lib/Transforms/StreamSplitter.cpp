@@ -247,8 +247,8 @@ CascadeOp StreamSplitter::writeRuns() {
   auto loop = IterateOp::create(
       nested, iterate.getLoc(), types, inits, iterate.getRankAttr(),
       iterate.getParentAttr(), iterate.getPointAttr(), iterate.getPlanAttr(),
-      iterate.getTokenPlanAttr(), iterate.getPeriodicAttr(), split,
-      nested.getI64IntegerAttr(size));
+      iterate.getTokenPlanAttr(), iterate.getPeriodicAttr(),
+      iterate.getBoxesAttr(), split, nested.getI64IntegerAttr(size));
   loop->setDiscardableAttrs(iterate->getDiscardableAttrDictionary());
   Block &oldStep = iterate.getBody().front();
   Block *step =

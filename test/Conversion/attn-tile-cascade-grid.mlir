@@ -29,7 +29,7 @@ func.func @grid(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>) -
     %zero = arith.constant 0.0 : f32
     %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
     %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>)
-        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (0)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> {
+        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (0)>> boxes {
     ^bb0(%A: tensor<?x8xf32>):
       %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
       %l = attn.einsum [m,f] = mul(%s[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
@@ -62,7 +62,40 @@ func.func @dilated(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>
     %zero = arith.constant 0.0 : f32
     %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
     %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>)
-        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (0)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> {
+        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (0)>> boxes {
+    ^bb0(%A: tensor<?x8xf32>):
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
+      %l = attn.einsum [m,f] = mul(%s[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+      attn.yield %n : tensor<?x8xf32>
+    }
+    attn.yield %r : tensor<?x8xf32>
+  }
+  return %o : tensor<?x8xf32>
+}
+
+// -----
+
+// The keys of a box from 9 on are found by a search among those of its windows,
+// and tested by these and by that. Then the others, which are loaded as they lie,
+// for the same rows: their tokens stand in a table.
+// CHECK-LABEL: func.func @grid_and_ranges_run0
+// CHECK: %[[ROW:.*]] = memref.view {{.*}} to memref<17xi32>
+// CHECK: %[[KEY:.*]] = memref.view {{.*}} to memref<81xi32>
+// CHECK: scf.while
+// CHECK: memref.load %[[KEY]]
+// CHECK: scf.for {{.*}} step %c32
+// CHECK: attn.tile_einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[%{{.*}}[n0],e]) reduce add(e)
+// CHECK: scf.for {{.*}} step %c32
+// CHECK: attn.tile_einsum [n0,m] = mul(%{{.*}}[e,m], %{{.*}}[n0,e]) reduce add(e)
+// CHECK: scf.for %{{.*}} = %c0 to %{{.*}} step %c1
+func.func @grid_and_ranges(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where neighborhood([5, 7], grid [20, 30]) or leading(9) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = [], grid = [4, 4]>
+      : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?x8xf32>)
+        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (9, N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (9, N)>, nonnegative = affine_map<(m, n)[M, N] -> (8 - n)>> tokens <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (9)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (9)> to affine_map<(first, last)[M, N] -> (N)>, nonnegative = affine_map<(m, n)[M, N] -> (n - 9)>> boxes {
     ^bb0(%A: tensor<?x8xf32>):
       %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x?xf32>
       %l = attn.einsum [m,f] = mul(%s[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>

@@ -428,7 +428,7 @@ func.func @asks_for_a_step(%s: tensor<?x?xf32>, %x: tensor<?xi32>) -> tensor<?xf
 // -----
 
 func.func @no_grid(%s: tensor<?x?xf32>) -> tensor<?xf32> {
-  // expected-error @below {{its mapping cuts a grid of 2 axes into tiles; the outermost 'and' must hold one neighborhood on such a grid, of 2 or 3 axes or dilated, with dilations up to the extents, and no token may be permuted, listed or in a segment}}
+  // expected-error @below {{its mapping cuts a grid of 2 axes into tiles; the sparsity must hold one neighborhood on such a grid, of 2 or 3 axes or dilated, with dilations up to the extents, not under 'not', and no token may be permuted, listed or in a segment}}
   %o = attn.cascade (%S = %s) where causal over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = [], grid = [4, 4]> : (tensor<?x?xf32>) -> tensor<?xf32> {
     %zero = arith.constant 0.0 : f32
     %init = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
@@ -490,7 +490,45 @@ func.func @many_keys(%s: tensor<?x?xf32>) -> tensor<?xf32> {
     %zero = arith.constant 0.0 : f32
     %init = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
     %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>)
+        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (0)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> boxes {
+    ^bb0(%R: tensor<?xf32>):
+      %ls = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rs = attn.einsum [m] = add(%R[m], %ls[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rs : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+func.func @boxes_of_rows(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([3, 3], grid [20, 20]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = [], grid = [4, 4]> : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    // expected-error @below {{has plans of rows as they lie, but the mapping cuts a grid into boxes; 'boxes' says that plans are theirs}}
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>)
         plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (0)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> {
+    ^bb0(%R: tensor<?xf32>):
+      %ls = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %rs = attn.einsum [m] = add(%R[m], %ls[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %rs : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
+// -----
+
+func.func @rows_of_boxes(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([3, 3], grid [20, 20]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []> : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    // expected-error @below {{walks boxes of a grid, but the mapping cuts none}}
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<?xf32>)
+        plan <symbols = [M, N], live = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (N)>, full = affine_map<(first, last)[M, N] -> (0)> to affine_map<(first, last)[M, N] -> (0)>, nonnegative = affine_map<(m, n)[M, N] -> (m - n)>> boxes {
     ^bb0(%R: tensor<?xf32>):
       %ls = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
       %rs = attn.einsum [m] = add(%R[m], %ls[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>

@@ -53,6 +53,33 @@ func.func @dilated(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   return %o : tensor<?xf32>
 }
 
+// Under 'or', boxes see the keys in their windows and the others in ranges: of the
+// latter the plan is left, of the former 'tokens' says what ranges have not.
+// CHECK-LABEL: @beside_first
+// CHECK: mapping <lanes = m by [32], {{.*}}, grid = [4, 8]>
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N], live = affine_map<{{.*}} -> (0)> to affine_map<{{.*}} -> (64, s1)>, full = {{.*}}, nonnegative = affine_map<{{.*}} -> (-d1 + 63)>> tokens <{{.*}}, nonnegative = affine_map<{{.*}} -> (d1 - 64)>> boxes {
+// ROWS-LABEL: @beside_first
+// ROWS-NOT: grid =
+// ROWS: attn.iterate
+// ROWS-NOT: tokens
+// ROWS: attn.einsum
+// GIVEN-LABEL: @beside_first
+// GIVEN: grid = [2, 6]>
+func.func @beside_first(%s: tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([13, 13], grid [128, 128]) or leading(64) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = %S[m,n1*N0+n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %l[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %o : tensor<?xf32>
+}
+
 // Where the window covers the inner axis, rows as they lie are whole.
 // CHECK-LABEL: @covered
 // CHECK: mapping <lanes = m by [48, 32, 16],

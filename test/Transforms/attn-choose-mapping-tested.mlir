@@ -1,10 +1,10 @@
 // RUN: attn-opt %s --attn-plan-sparsity --attn-choose-mapping | FileCheck %s
 
-// Boxes of a grid are walked by their windows alone: where terms are tested at each
-// point, a mask or what a plan has no room for, tiles are rows as they lie.
+// Terms that are tested at each point, a mask or what a plan has no room for, are so
+// in boxes of a grid, too: 'tokens' says that some points are dead.
 // CHECK-LABEL: @mask
-// CHECK: mapping <lanes = m by [48, 32, 16],
-// CHECK-NOT: grid =
+// CHECK: mapping <lanes = m by [16], {{.*}}, grid = [4, 4]>
+// CHECK: attn.iterate {{.*}} tokens <{{.*}} boxes {
 func.func @mask(%s: tensor<?x?xf32>, %t: tensor<?x?xi8>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s, %T = %t) where neighborhood([13, 13], grid [128, 128]) and mask(%T[m,n]) over (m, n) align top_left : (tensor<?x?xf32>, tensor<?x?xi8>) -> tensor<?xf32> {
     %zero = arith.constant 0.0 : f32
@@ -21,8 +21,8 @@ func.func @mask(%s: tensor<?x?xf32>, %t: tensor<?x?xi8>) -> tensor<?xf32> {
 }
 
 // CHECK-LABEL: @bands
-// CHECK: mapping <lanes = m by [48, 32, 16],
-// CHECK-NOT: grid =
+// CHECK: mapping <lanes = m by [16], {{.*}}, grid = [4, 4]>
+// CHECK: attn.iterate {{.*}} tokens <{{.*}} boxes {
 func.func @bands(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s) where neighborhood([13, 13], grid [128, 128]) and (prefix(5) and not prefix(0) or prefix(15) and not prefix(10) or prefix(25) and not prefix(20) or prefix(35) and not prefix(30) or prefix(45) and not prefix(40) or prefix(55) and not prefix(50) or prefix(65) and not prefix(60) or prefix(75) and not prefix(70) or prefix(85) and not prefix(80)) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
     %zero = arith.constant 0.0 : f32

@@ -805,12 +805,12 @@ func.func @uneven_grid(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // -----
 
-// Two ranges: under 'or' no walk in boxes leaves the others out.
+// A grid under 'not' is cut into no boxes.
 // CHECK-LABEL: func @dilated_beside_another(
 // CHECK: attn.iterate {{.*}} plan <symbols = [M, N],
 func.func @dilated_beside_another(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
   // expected-remark@+1 {{loops visit whole ranges of keys, of which #attn.sparsity<neighborhood([3, 3], grid [20, 20], dilation [2, 3])> leaves one in 6}}
-  %o = attn.cascade (%S = %s) where neighborhood([3, 3], grid [20, 20], dilation [2, 3]) or causal over (m, n) align top_left
+  %o = attn.cascade (%S = %s) where not (not neighborhood([3, 3], grid [20, 20], dilation [2, 3]) and causal) over (m, n) align top_left
       : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
     %lowest = arith.constant 0xFF800000 : f32
     %init = attn.einsum [b,m] = map() { attn.yield %lowest : f32 } : () -> tensor<2x?xf32>

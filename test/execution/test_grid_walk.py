@@ -29,6 +29,8 @@ def neighborhood(kernel, grid, stride=None, causal=None, clipped=False, dilation
 
 PLANE = neighborhood((5, 7), (19, 50))
 BLOCKS = neighborhood((8, 8), (32, 40), (4, 4))
+# Rows and keys behind the grid, as tokens of a text behind those of a picture.
+TAIL = ("or", ("affine_set", ("m - 1280",)), ("affine_set", ("n - 1280",)))
 FORMS = {
     "plane": replace(BASE, where=(PLANE,)),
     "blocks": replace(BASE, where=(BLOCKS,)),
@@ -61,6 +63,37 @@ FORMS = {
     ),
     "and_causal": replace(BASE, where=(("causal",), PLANE)),
     "lengths": replace(BASE, where=(PLANE,), key_lengths=True, query_lengths=True),
+    # Boxes, and then ranges of what else is seen.
+    "or_leading": replace(BASE, where=(("or", PLANE, ("leading", 7)),)),
+    "or_tail": replace(BASE, where=(("or", BLOCKS, TAIL),), align="top_left"),
+    "or_window": replace(BASE, where=(("causal",), ("or", ("window", 20, 0), PLANE))),
+    "or_both": replace(BASE, where=(("or", ("and", ("causal",), PLANE), ("leading", 40)),)),
+    "or_powers": replace(BASE, where=(("or", PLANE, ("power_of_two", 64)),)),
+    "or_dilated_space": replace(
+        BASE,
+        where=(
+            ("or", ("leading", 5), neighborhood((3, 3, 5), (6, 11, 17), dilation=(2, 3, 1))),
+        ),
+    ),
+    "or_lengths": replace(
+        BASE, where=(("or", PLANE, ("leading", 30)),), key_lengths=True, query_lengths=True
+    ),
+    "or_origins": replace(
+        BASE, where=(("or", PLANE, ("leading", 30)),),
+        origins=(("m", "index"), ("n", "row")), offset="row", align="offset",
+    ),
+    "mask": replace(BASE, where=(PLANE, ("mask", "bmn"))),
+    "or_mask": replace(
+        BASE, where=(("or", PLANE, ("leading", 40)), ("or", ("mask", "hmn"), ("prefix", 99)))
+    ),
+    "or_heads": replace(
+        BASE,
+        where=(("or", PLANE, ("per_head", ("leading", 9), ("leading", 200))), ("causal",)),
+    ),
+    "or_bf16": replace(BASE, where=(("or", BLOCKS, ("leading", 40)),), dtype="bf16"),
+    "or_region": replace(
+        BASE, where=(("or", PLANE, ("leading", 40)),), region="alibi", bias="hmn"
+    ),
     "origins": replace(
         BASE, where=(PLANE,), origins=(("m", "index"), ("n", "row")), offset="row", align="offset"
     ),
@@ -71,8 +104,14 @@ FORMS = {
 
 
 def tokens(spec):
-    atom = next(atom for atom in spec.where if atom[0] == "neighborhood")
-    return int(np.prod(dict(atom[2])["grid"]))
+    def grids(terms):
+        for term in terms:
+            if term[0] in ("and", "or"):
+                yield from grids(term[1:])
+            elif term[0] == "neighborhood":
+                yield dict(term[2])["grid"]
+
+    return int(np.prod(next(grids(spec.where))))
 
 
 def walks_grid(spec):

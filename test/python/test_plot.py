@@ -34,13 +34,16 @@ WHERES = {
     "full boxes": (("neighborhood", (4, 8), (("grid", (8, 16)), ("stride", (4, 4)))),),
     "boxes and causal": (("causal",), ("neighborhood", (3, 3), (("grid", (9, 15)),))),
 }
-# Keys that come back with a period, and how many walks there are.
-PERIODIC = {
+GRID = ("neighborhood", (3, 3), (("grid", (9, 15)),))
+# Keys that have numbers of their own, and how many walks there are.
+WALKS = {
     "alone": (1, (("strided", 6, 2),)),
     "causal": (1, (("causal",), ("strided", 3, 1, 20))),
     "around": (1, (("affine_set", ("5 - (n + 3) mod 16",)),)),
     "beside": (2, (("causal",), ("or", ("window", 30, 0), ("strided", 8, 3, 2)))),
     "dilated": (2, (("causal",), ("or", ("window", 9, 0), ("dilated", 200, 4)))),
+    "boxes beside": (2, (("or", GRID, ("leading", 4)),)),
+    "boxes beside, causal": (2, (("causal",), ("or", GRID, ("window", 4, 0)))),
 }
 
 
@@ -81,11 +84,11 @@ def test_points(tmp_path, where, sizes):
         assert (drawn == "full").all()
 
 
-@pytest.mark.parametrize("name", PERIODIC)
+@pytest.mark.parametrize("name", WALKS)
 @pytest.mark.parametrize("sizes", [(1, 1), (97, 150), (150, 97)])
-def test_periodic_keys(tmp_path, name, sizes):
+def test_keys_with_numbers(tmp_path, name, sizes):
     queries, keys = sizes
-    walks, where = PERIODIC[name]
+    walks, where = WALKS[name]
     spec = Spec(e=8, f=8, where=where)
     pixels, log = plot(spec, tmp_path, queries, keys)
     scale = pixels.shape[0] // queries
@@ -93,7 +96,7 @@ def test_periodic_keys(tmp_path, name, sizes):
     operator = operands(spec, 1, queries, keys, np.random.default_rng(0)).operator()
     live = operator.live(0, np.arange(queries), queries, keys)
     np.testing.assert_array_equal((drawn == "tested") | (drawn == "full"), live)
-    assert "come back with" in log
+    assert ("boxes of" if "boxes" in name else "come back with") in log
     counts = [int(count) for count in re.findall(r"points visited: (\d+) of", log)]
     assert len(counts) == walks
     # A point that both walks visit is drawn once.

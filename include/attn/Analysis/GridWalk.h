@@ -17,6 +17,7 @@
 #define ATTN_ANALYSIS_GRIDWALK_H
 
 #include "attn/Analysis/SparsityPlan.h"
+#include "attn/Analysis/TermRoles.h"
 
 namespace mlir::attn {
 
@@ -48,14 +49,15 @@ struct GridAxis {
 
 struct GridWalk {
   SmallVector<GridAxis> axes;
-  /// Whether nothing else restricts the plane: a row sees all of its window.
-  bool isAlone = false;
+  /// What the terms of the sparsity say to a walk in its boxes.
+  TermRoles roles;
 };
 
 /// The grid along which tiles of the cascade may lie: that of the one
-/// neighborhood in the outermost `and` which has two or three axes, or one with
-/// a dilation that makes no planes of one remainder; where neither
-/// permutations, segments nor lists say where tokens lie.
+/// neighborhood which has two or three axes, or one with a dilation that makes
+/// no planes of one remainder; of several the one in the outermost `and`. No
+/// key is dead for being in its windows, and neither permutations, segments nor
+/// lists say where tokens lie.
 std::optional<GridWalk> findGridWalk(CascadeOp cascade);
 
 /// What tiles of a size do on average, and at most.

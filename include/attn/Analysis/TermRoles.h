@@ -42,12 +42,15 @@ struct TermRoles {
   /// of `dilated`, for rows of one remainder, tiles walk as if it were such a
   /// list, or null; there are no lists then.
   Attribute periodic;
+  /// The neighborhood in whose windows the keys of a box of rows lie, which
+  /// tiles walk as if they were such a list, or null; as `periodic` is.
+  NeighborhoodAttr boxes;
   /// The atoms of lists that cut all keys into parts, where each begins or ends
   /// to name keys: those beside `list`, and those that do not say alone where a
   /// key may be live. In a part each of them is a constant, which terms read.
   SmallVector<Attribute> cuts;
   /// What is left of the terms of the outermost `and` for the keys that tiles
-  /// visit: those of `list` or `periodic`, or ranges of keys.
+  /// visit: those of `list`, `periodic` or `boxes`, or ranges of keys.
   WalkTerms terms;
   /// Where tiles walk those and ranges, too, `terms` are those of ranges, and
   /// these say which keys of the list are live and in no range.
@@ -57,7 +60,7 @@ struct TermRoles {
   bool hasLists() const { return list || !cuts.empty(); }
   /// Whether tiles walk tokens by numbers that are not their own.
   bool walksTokens() const {
-    return periodic || isa_and_nonnull<IndicesAttr>(list);
+    return periodic || boxes || isa_and_nonnull<IndicesAttr>(list);
   }
   /// How many neighbouring rows see the same entries of every list.
   int64_t getListRows() const;
@@ -75,8 +78,14 @@ std::pair<Attribute, Attribute> splitOrders(Attribute expression);
 /// walk keys by their own numbers or those of lists.
 TermRoles assignTermRoles(Attribute expression);
 
+/// The roles of terms where tiles walk boxes of rows and the keys in their
+/// windows by `neighborhood`, then ranges; nothing if a key may be dead for
+/// being in a window, or the keys between those of an atom would be visited.
+std::optional<TermRoles> assignBoxRoles(Attribute expression,
+                                        NeighborhoodAttr neighborhood);
+
 /// The roles of the terms of the cascade's sparsity that suit its tiles best,
-/// which a plan is made for.
+/// which a plan is made for: those of boxes where the mapping cuts a grid.
 TermRoles chooseTermRoles(CascadeOp cascade);
 
 /// Those that the cascade's plan was made for.

@@ -68,6 +68,13 @@ SinglePassDerivation deriveSinglePass(CascadeOp cascade);
 /// Attaches the plan of the cascade's sparsity to its iterations.
 LogicalResult attachPlan(CascadeOp cascade);
 
+/// Attaches that of the walk that the mapping of a planned cascade says, and
+/// makes none of attachPlan's remarks.
+LogicalResult attachPlanOfMapping(CascadeOp cascade);
+
+/// Says what of a token grid that is not cut into boxes rows visit in vain.
+void remarkRowsOfGrid(CascadeOp cascade);
+
 /// What fusing the einsums of a cascade has saved.
 struct FusionCounts {
   unsigned inlined = 0, folded = 0;

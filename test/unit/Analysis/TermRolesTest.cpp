@@ -248,3 +248,34 @@ TEST_F(TermRolesTest, RelaxedTermsThatDoNotFit) {
   ASSERT_EQ(roles.terms.tested.size(), 1u);
   EXPECT_EQ(roles.terms.unplanned.size(), 1u);
 }
+
+TEST_F(TermRolesTest, BoxesAreWalkedLikeAList) {
+  auto grid = NeighborhoodAttr::get(&context, {5, 5}, {20, 20}, {1, 1}, {1, 1},
+                                    {0, 0}, /*clipped=*/false);
+  // Alone, its windows say all.
+  std::optional<TermRoles> roles = assignBoxRoles(grid, grid);
+  ASSERT_TRUE(roles);
+  EXPECT_EQ(roles->boxes, grid);
+  EXPECT_TRUE(roles->walksTokens());
+  EXPECT_FALSE(roles->terms.planned);
+  EXPECT_FALSE(roles->listed);
+  // What stands beside it is asked of its keys.
+  roles = assignBoxRoles(conjunction({causal, grid, mask}), grid);
+  ASSERT_TRUE(roles);
+  EXPECT_EQ(roles->terms.planned, causal);
+  EXPECT_EQ(ArrayRef(roles->terms.tested), ArrayRef(mask));
+  EXPECT_FALSE(roles->listed);
+  // Under 'or' ranges have the keys of the others, and windows what these
+  // leave.
+  roles =
+      assignBoxRoles(conjunction({causal, disjunction({grid, prefix})}), grid);
+  ASSERT_TRUE(roles);
+  EXPECT_EQ(roles->terms.planned, conjunction({causal, prefix}));
+  ASSERT_TRUE(roles->listed);
+  EXPECT_EQ(roles->listed->planned, conjunction({causal, negate(prefix)}));
+  // A key that is dead for being in a window, and scattered keys in ranges.
+  EXPECT_FALSE(assignBoxRoles(disjunction({negate(grid), prefix}), grid));
+  Attribute scattered = StridedAttr::get(&context, 8, 3, 1);
+  EXPECT_FALSE(assignBoxRoles(disjunction({grid, scattered}), grid));
+  EXPECT_TRUE(assignBoxRoles(conjunction({grid, scattered}), grid));
+}

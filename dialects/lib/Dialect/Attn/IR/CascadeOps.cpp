@@ -403,6 +403,8 @@ ParseResult IterateOp::parse(OpAsmParser &parser, OperationState &result) {
     return failure();
   if (succeeded(parser.parseOptionalKeyword("periodic")))
     properties.periodic = parser.getBuilder().getUnitAttr();
+  if (succeeded(parser.parseOptionalKeyword("boxes")))
+    properties.boxes = parser.getBuilder().getUnitAttr();
   result.addTypes(types);
   return failure(
       parser.resolveOperands(inits, types, location, result.operands) ||
@@ -428,6 +430,8 @@ void IterateOp::print(OpAsmPrinter &printer) {
   }
   if (getPeriodic())
     printer << " periodic";
+  if (getBoxes())
+    printer << " boxes";
   printer.printOptionalAttrDictWithKeyword(
       (*this)->getDiscardableAttrDictionary().getValue());
   printer << " ";

@@ -107,6 +107,11 @@ LogicalResult IterateOp::verify() {
   if (getPeriodic() && !getPlan())
     return emitOpError("walks keys that come back with a period without a "
                        "plan");
+  // spec: IT-8
+  if (getBoxes() && (!getPlan() || getPeriodic()))
+    return emitOpError("walks boxes of a grid ")
+           << (getPlan() ? "and keys that come back with a period"
+                         : "without a plan");
   // spec: IT-4
   if (!getPlan())
     return success();
@@ -155,9 +160,16 @@ LogicalResult IterateOp::verify() {
            << (space.sparsity ? "segments, lists, remainders or an order say "
                                 "where tokens lie"
                               : "the cascade has no sparsity that names any");
+  // spec: IT-8
+  if (getBoxes() && (!space.sparsity || hasResidues || space.isPacked() ||
+                     !space.permutations.empty() || !space.getLists().empty()))
+    return emitOpError("walks boxes of a grid, but ")
+           << (space.sparsity ? "segments, lists, remainders or an order say "
+                                "where tokens lie"
+                              : "the cascade has no sparsity that names one");
   // spec: IT-5
-  if (getTokenPlan() && !getPeriodic() && space.permutations.empty() &&
-      space.getLists().empty())
+  if (getTokenPlan() && !getPeriodic() && !getBoxes() &&
+      space.permutations.empty() && space.getLists().empty())
     return emitOpError(
         "has a plan of tokens, but the cascade permutes no rank");
   return success();

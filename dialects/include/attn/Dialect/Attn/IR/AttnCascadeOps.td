@@ -251,7 +251,9 @@ def Attn_IterateOp : Attn_Op<"iterate", [SingleBlock, Pure,
     are permuted its rows and keys are slots, and `tokens` is a plan of what reads
     the tokens in them: its element test joins that of the first (IT-5). With
     `periodic` keys that come back with a period are walked as a list of tokens
-    is, and `tokens` is the plan of these (IT-7).
+    is, and `tokens` is the plan of these (IT-7). With `boxes` those are walked so
+    that lie in the windows of a box of a token grid, as a mapping with `grid` cuts
+    it (IT-8).
 
     `split s by 1024` cuts the parent into runs of 1024 points, the last of them
     as long as what is left. Every carried tensor has the rank `s`, and its part
@@ -282,7 +284,7 @@ def Attn_IterateOp : Attn_Op<"iterate", [SingleBlock, Pure,
                        StrAttr:$rank, StrAttr:$parent, StrAttr:$point,
                        OptionalAttr<Attn_PlanAttr>:$plan,
                        OptionalAttr<Attn_PlanAttr>:$tokenPlan,
-                       UnitAttr:$periodic,
+                       UnitAttr:$periodic, UnitAttr:$boxes,
                        OptionalAttr<StrAttr>:$splitRank,
                        OptionalAttr<I64Attr>:$splitSize);
   let results = (outs Variadic<AnyRankedTensor>:$results);
