@@ -50,8 +50,21 @@ static void appendGrids(Attribute term,
     grids.push_back(atom);
 }
 
-/// The neighborhood whose grid may be cut into boxes, or null: there is one, or
-/// one in the outermost `and`.
+/// Of how many keys from the first to the last one in a window one is in it.
+static double getSpread(NeighborhoodAttr atom) {
+  double reach = 1, keys = 1, inner = 1;
+  for (size_t axis = atom.getGrid().size(); axis-- > 0;) {
+    auto kernel = static_cast<double>(atom.getKernel()[axis]);
+    reach += (kernel - 1) * atom.getDilation()[axis] * inner;
+    keys *= kernel;
+    inner *= atom.getGrid()[axis];
+  }
+  return reach / keys;
+}
+
+/// The neighborhood whose grid may be cut into boxes, or null: one of those in
+/// the outermost `and`, or of all, that would leave most keys in vain to rows
+/// as they lie.
 static NeighborhoodAttr findGrid(Attribute expression) {
   SmallVector<NeighborhoodAttr> grids, outer;
   appendGrids(expression, grids);
@@ -60,7 +73,9 @@ static NeighborhoodAttr findGrid(Attribute expression) {
       if (isa<NeighborhoodAttr>(term))
         appendGrids(term, outer);
   const SmallVector<NeighborhoodAttr> &among = outer.empty() ? grids : outer;
-  return among.size() == 1 ? among.front() : NeighborhoodAttr();
+  const auto *best = llvm::max_element(
+      among, [](auto a, auto b) { return getSpread(a) < getSpread(b); });
+  return best == among.end() ? NeighborhoodAttr() : *best;
 }
 
 std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {

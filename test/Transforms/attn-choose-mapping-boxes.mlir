@@ -66,12 +66,13 @@ func.func @beside_scattered(%s: tensor<?x?xf32>) -> tensor<?xf32> {
 
 // -----
 
-// There are boxes of one grid, that of the outermost 'and' where there are more.
+// There are boxes of one grid: that whose windows are spread most, and one of the
+// outermost 'and' where there are such. Ranges have the windows of the other.
 // CHECK-LABEL: @two_grids
-// CHECK-NOT: grid = [
-// CHECK-NOT: boxes
+// CHECK: grid = [
+// CHECK: attn.iterate {{.*}} plan <symbols = [M, N], values = {{.*}} live = affine_map<{{.*}} -> (s4 * 64)> to affine_map<{{.*}} -> (s1, s5 * 64 + 64)>, {{.*}} tokens {{.*}} boxes {
 func.func @two_grids(%s: tensor<?x?xf32>) -> tensor<?xf32> {
-  %o = attn.cascade (%S = %s) where neighborhood([7, 7], grid [64, 64]) or neighborhood([13, 13], grid [128, 128]) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
+  %o = attn.cascade (%S = %s) where neighborhood([1, 64], grid [64, 64]) or neighborhood([64, 1], grid [64, 64]) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
     %zero = arith.constant 0.0 : f32
     %i = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
     %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {

@@ -82,6 +82,14 @@ FORMS = {
         BASE, where=(("or", PLANE, ("leading", 30)),),
         origins=(("m", "index"), ("n", "row")), offset="row", align="offset",
     ),
+    # Of two grids one is cut into boxes.
+    "or_grid": replace(
+        BASE, where=(("or", neighborhood((1, 40), (32, 40)), neighborhood((32, 1), (32, 40))),)
+    ),
+    "or_dilated_grid": replace(
+        BASE, where=(("or", PLANE, neighborhood((3, 3), (19, 50), dilation=(4, 5))), ("causal",))
+    ),
+    "and_grid": replace(BASE, where=(PLANE, neighborhood((9, 3), (19, 50)))),
     "mask": replace(BASE, where=(PLANE, ("mask", "bmn"))),
     "or_mask": replace(
         BASE, where=(("or", PLANE, ("leading", 40)), ("or", ("mask", "hmn"), ("prefix", 99)))

@@ -55,9 +55,9 @@ struct GridWalk {
 
 /// The grid along which tiles of the cascade may lie: that of the one
 /// neighborhood which has two or three axes, or one with a dilation that makes
-/// no planes of one remainder; of several the one in the outermost `and`. No
-/// key is dead for being in its windows, and neither permutations, segments nor
-/// lists say where tokens lie.
+/// no planes of one remainder; of several one in the outermost `and`, and of
+/// these the one whose windows are spread most. No key is dead for being in its
+/// windows, and neither permutations, segments nor lists say where tokens lie.
 std::optional<GridWalk> findGridWalk(CascadeOp cascade);
 
 /// What tiles of a size do on average, and at most.
