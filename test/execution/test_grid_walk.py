@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import random_term
 from operators import Spec, operands, text
 from runner import decisions, judge, run, run_guarded
 
@@ -148,10 +149,19 @@ def test_at_page_borders(kernels, name, seed):
         judge(data, run_guarded(kernels.get(spec), data, "bhmd", guard, seed), seed)
 
 
+def beside(draw, atom):
+    """Terms of a sparsity with `atom`, half of them with others."""
+    other = random_term(draw, draw.randint(0, 1))
+    return draw.choice([
+        (atom,), (atom,), (atom,), (("or", atom, other),), (("causal",), ("or", other, atom)),
+        (("or", ("and", ("causal",), atom), other),),
+    ])  # fmt: skip
+
+
 def test_random_neighborhoods(kernels, seed, tier):
     draw = random.Random(seed)
     walked = 0
-    for index in range({"quick": 4, "default": 12, "full": 60}[tier]):
+    for index in range({"quick": 4, "default": 16, "full": 80}[tier]):
         axes = draw.choice([2, 2, 3])
         grid = tuple(draw.randint(3, 9 if axes == 3 else 30) for _ in range(axes))
         kernel = tuple(draw.randint(1, extent) for extent in grid)
@@ -162,7 +172,9 @@ def test_random_neighborhoods(kernels, seed, tier):
         causal = tuple(draw.randint(0, 1) for _ in grid)
         dilation = draw.choice([None, dilation])
         atom = neighborhood(kernel, grid, stride, causal, draw.random() < 0.3, dilation)
-        spec = replace(BASE, where=(atom,), align=draw.choice(["top_left", "bottom_right"]))
+        spec = replace(
+            BASE, where=beside(draw, atom), align=draw.choice(["top_left", "bottom_right"])
+        )
         walked += walks_grid(spec)
         count = tokens(spec)
         sizes = [draw.randint(1, count + 40) for _ in range(2)] if index % 2 else [count, count]
