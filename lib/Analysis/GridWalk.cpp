@@ -99,7 +99,6 @@ std::optional<GridWalk> attn::findGridWalk(CascadeOp cascade) {
   if (!roles)
     return std::nullopt;
   // Few rows see more keys of ranges, and fewer as items of their own.
-  constexpr int64_t kFewQueries = 16;
   int64_t queries =
       getExtent(cascade.getRankExtents(), cascade.getQueryRankAttr());
   if (roles->listed && !ShapedType::isDynamic(queries) && queries < kFewQueries)

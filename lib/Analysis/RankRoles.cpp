@@ -108,9 +108,6 @@ int64_t CascadeRanks::countReuse(StringAttr rank) const {
   return count;
 }
 
-/// Lanes of the smallest tile of rows; fewer queries leave some of them idle.
-static constexpr int64_t kFewQueries = 16;
-
 /// Whether rows and keys are walked as they lie, but for what lists say.
 static bool isPlainPlane(CascadeOp cascade) {
   CascadeSpace space = cascade.getSpace();

@@ -425,7 +425,6 @@ static bool asksForSteps(IterateOp loop) {
 /// their own.
 static bool mayCountKeys(CascadeOp cascade, Attribute atom) {
   // A tile of few queries, which are not lanes, has no remainders.
-  constexpr int64_t kFewQueries = 16;
   int64_t queries =
       getExtent(cascade.getRankExtents(), cascade.getQueryRankAttr());
   if (isa<DilatedAttr>(atom) && !ShapedType::isDynamic(queries) &&

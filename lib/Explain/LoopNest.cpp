@@ -86,8 +86,9 @@ void LoopNestPrinter::addEinsum(unsigned depth, EinsumOp einsum) {
       getBytesText(bytes));
 }
 
-/// The ranges of keys that a tile of rows visits.
-static void printPlan(raw_ostream &os, PlanAttr plan, StringRef rank) {
+/// The ranges of keys, or of `keys` alone, that a tile of rows visits.
+static void printPlan(raw_ostream &os, PlanAttr plan, StringRef rank,
+                      StringRef keys) {
   // The bounds are functions of the first and the last row of a tile.
   MLIRContext *context = plan.getContext();
   EinsumAccess names;
@@ -126,7 +127,7 @@ static void printPlan(raw_ostream &os, PlanAttr plan, StringRef rank) {
     print("min", upper);
     os << "\n";
   };
-  os << "  for the rows first to last of a tile\n";
+  os << "  " << keys << "for the rows first to last of a tile\n";
   for (auto [index, table] : llvm::enumerate(plan.getTables())) {
     os << "    " << PlanSymbols::getTable(index) << " by head: ";
     llvm::interleaveComma(table.asArrayRef(), os);
@@ -238,8 +239,18 @@ void LoopNestPrinter::print() {
   os << "  register tiles of " << mapping.getRowTile() << " by "
      << mapping.getLaneTiles().front() << "\n";
   cascade.getBody().walk([&](IterateOp iterate) {
-    if (std::optional<PlanAttr> plan = iterate.getPlan())
-      printPlan(os, *plan, iterate.getParent());
+    std::optional<PlanAttr> plan = iterate.getPlan();
+    std::optional<PlanAttr> tokens = iterate.getTokenPlan();
+    TermRoles roles = getTermRoles(cascade);
+    bool walksTokens = roles.walksTokens();
+    StringRef rank = iterate.getParent();
+    if (plan && walksTokens && tokens)
+      printPlan(os, *tokens, rank,
+                roles.boxes      ? "in the windows of a box, "
+                : roles.periodic ? "of those that come back with a period, "
+                                 : "of those in a list, ");
+    if (plan && (!walksTokens || roles.listed))
+      printPlan(os, *plan, rank, walksTokens ? "in ranges, " : "");
   });
 }
 

@@ -198,7 +198,6 @@ bool CascadeMerger::keepsOrigins(CascadeOp from, CascadeOp to,
 /// few queries. A tensor of its own is what matrix units take: in the loads of
 /// the reader it would be computed again, in the compute type, for every tile.
 bool CascadeMerger::isMatrixOperand() {
-  constexpr int64_t kFewQueries = 16;
   Type element = getElementTypeOrSelf(getLink().getType());
   auto last = producer.getYielded()[result].getDefiningOp<EinsumOp>();
   if ((!element.isBF16() && !element.isF16()) || !last || last.isIdentityMap())

@@ -117,6 +117,9 @@ std::optional<int64_t> getKnownDimension(ShapedDimOpInterface dim);
 int64_t getExtent(const llvm::MapVector<StringAttr, int64_t> &extents,
                   StringAttr rank);
 
+/// Lanes of the smallest tile of rows; fewer queries leave some of them idle.
+inline constexpr int64_t kFewQueries = 16;
+
 /// The points of a step where a tensor states them: no other partition of the
 /// rank need give the same (CL-4).
 std::optional<int64_t> getFixedStep(CascadeOp cascade);
