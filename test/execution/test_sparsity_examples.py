@@ -69,6 +69,21 @@ def neighborhood_3d(i, j):
     return axis(t, s, 6, 3, causal=True) and axis(y, v, 9, 5, 3) and axis(x, u, 8, 4, 2)
 
 
+def sliding_tiles(i, j):
+    if max(i, j) >= 4 * 12 * 16:
+        return True
+    # Tiles of the query and of the key on each axis, how many there are and are seen.
+    places = (np.unravel_index(token, (4, 12, 16)) for token in (i, j))
+    own, other = (np.array(place) // (2, 4, 4) for place in places)
+    tiles, seen = np.array((2, 3, 4)), np.array((1, 3, 3))
+    first = np.clip(own - seen // 2, 0, tiles - seen)
+    return bool(np.all((first <= other) & (other < first + seen)))
+
+
+def criss_cross(i, j):
+    return i // 24 == j // 24 or i % 24 == j % 24
+
+
 def halo(i, j):
     (y, x), (v, u) = divmod(i, 24), divmod(j, 24)
     return -3 <= v - y // 4 * 4 < 7 and -3 <= u - x // 4 * 4 < 7
@@ -169,6 +184,8 @@ OPERATORS = {
     "neighborhood-1d": (neighborhood_1d, 413),
     "neighborhood-2d": (neighborhood_2d, 20 * 24),
     "neighborhood-3d": (neighborhood_3d, 6 * 9 * 8),
+    "sliding-tiles": (sliding_tiles, 4 * 12 * 16 + 40),
+    "criss-cross": (criss_cross, 20 * 24),
     "halo": (halo, 16 * 24),
     "sparse-transformer": (sparse_transformer, 400),
     "s2-attention": (s2_attention, 400),
