@@ -151,6 +151,8 @@ TransformChooseMappingOp::applyToOne(TransformRewriter &, Operation *target,
     overrides.streamTile = getStreamTile();
   if (getRowTile() > 0)
     overrides.rowTile = getRowTile();
+  if (failed(removeMapping(cascade)))
+    return emitDefiniteFailure() << "could not plan the cascade";
   FailureOr<MappingAttr> mapping =
       chooseMapping(cascade, machine, overrides,
                     [&] { return emitOpError("cannot map the cascade: "); });
@@ -160,7 +162,8 @@ TransformChooseMappingOp::applyToOne(TransformRewriter &, Operation *target,
     return emitSilenceableError()
            << "the cascade cannot be mapped: no rank of every result is free "
               "of reductions and of iteration";
-  cascade.setMappingAttr(*mapping);
+  if (failed(setMapping(cascade, *mapping)))
+    return emitDefiniteFailure() << "could not plan the cascade";
   results.push_back(cascade);
   return DiagnosedSilenceableFailure::success();
 }

@@ -103,15 +103,28 @@ LogicalResult ChooseMappingPass::map(CascadeOp cascade) {
     return success();
   }
   ATTN_DEBUG("mapping") << *mapping << "\n";
-  cascade.setMappingAttr(*mapping);
+  if (failed(setMapping(cascade, *mapping)))
+    return failure();
   if (residency == "cache")
     cascade.getBody().walk([](EinsumOp einsum) {
       if (getResidency(einsum) == Residency::Register)
         einsum.setResidency(Residency::Cache);
     });
+  return success();
+}
+
+LogicalResult attn::setMapping(CascadeOp cascade, MappingAttr mapping) {
+  cascade.setMappingAttr(mapping);
   // Rows in boxes of a grid see other ranges of keys than rows as they lie.
-  if (!mapping->getGridTile().empty())
+  if (!mapping.getGridTile().empty())
     return attachPlanOfMapping(cascade);
   remarkRowsOfGrid(cascade);
   return success();
+}
+
+LogicalResult attn::removeMapping(CascadeOp cascade) {
+  MappingAttr mapping = cascade.getMappingAttr();
+  cascade.removeMappingAttr();
+  bool hasBoxes = mapping && !mapping.getGridTile().empty();
+  return hasBoxes ? attachPlanOfMapping(cascade) : success();
 }

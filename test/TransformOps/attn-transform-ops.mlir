@@ -58,6 +58,57 @@ module attributes {transform.with_named_sequence} {
 
 // -----
 
+// Boxes of a grid have plans of their own.
+// CHECK-LABEL: func @boxes
+// CHECK: grid = [
+// CHECK: attn.iterate {{.*}} tokens {{.*}} boxes {
+module attributes {transform.with_named_sequence} {
+  func.func @boxes(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+    %o = attn.attention(%q, %k, %v) where neighborhood([13, 13], grid [128, 128]) or leading(64)
+        : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %o : tensor<?x8x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op) {
+    %attention = transform.structured.match ops{["attn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %cascade = transform.attn.expand_attention %attention : (!transform.any_op) -> !transform.any_op
+    %deferred = transform.attn.defer_division %cascade : (!transform.any_op) -> !transform.any_op
+    %derived = transform.attn.derive_single_pass %deferred : (!transform.any_op) -> !transform.any_op
+    %planned = transform.attn.plan_sparsity %derived : (!transform.any_op) -> !transform.any_op
+    %once = transform.attn.choose_mapping %planned : (!transform.any_op) -> !transform.any_op
+    transform.yield
+  }
+}
+
+// -----
+
+// And so have rows as they lie, in whose place they were.
+// CHECK-LABEL: func @rows_again
+// CHECK: mapping <lanes = m by [32, 16]
+// CHECK-NOT: grid = [
+// CHECK: attn.iterate
+// CHECK-NOT: tokens
+// CHECK-NOT: boxes
+// CHECK: attn.yield
+module attributes {transform.with_named_sequence} {
+  func.func @rows_again(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
+    %o = attn.attention(%q, %k, %v) where neighborhood([13, 13], grid [128, 128]) or leading(64)
+        : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>
+    return %o : tensor<?x8x?x64xf32>
+  }
+  transform.named_sequence @__transform_main(%root: !transform.any_op) {
+    %attention = transform.structured.match ops{["attn.attention"]} in %root : (!transform.any_op) -> !transform.any_op
+    %cascade = transform.attn.expand_attention %attention : (!transform.any_op) -> !transform.any_op
+    %deferred = transform.attn.defer_division %cascade : (!transform.any_op) -> !transform.any_op
+    %derived = transform.attn.derive_single_pass %deferred : (!transform.any_op) -> !transform.any_op
+    %planned = transform.attn.plan_sparsity %derived : (!transform.any_op) -> !transform.any_op
+    %once = transform.attn.choose_mapping %planned : (!transform.any_op) -> !transform.any_op
+    %again = transform.attn.choose_mapping %once {lane_tiles = array<i64: 32, 16>} : (!transform.any_op) -> !transform.any_op
+    transform.yield
+  }
+}
+
+// -----
+
 // The linalg operations are there for upstream's transforms: the scores are
 // tiled by structured.tile_using_for.
 // CHECK-LABEL: func @unfused

@@ -377,6 +377,8 @@ def AttnChooseMapping : Pass<"attn-choose-mapping"> {
     lanes of their own (`tile = m by [4]`), unless `lane-tiles` are given. Tile
     sizes come from the number of vector registers and the sizes of the caches;
     the options describe the machine compiled for, never the one that compiles.
+    Where rows are boxes of a token grid (`grid-tile`, or the model's choice), loops
+    are planned anew, for the keys in the windows of a box and for ranges (IT-8).
     A cascade without a rank for lanes gets a remark and no mapping. A size that is
     not positive, or a stream tile other than the one that the cascade's tensors
     fix, is an error that names the option.
