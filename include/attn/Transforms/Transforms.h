@@ -75,8 +75,8 @@ LogicalResult attachPlanOfMapping(CascadeOp cascade);
 /// Says what of a token grid that is not cut into boxes rows visit in vain.
 void remarkRowsOfGrid(CascadeOp cascade);
 
-/// Gives a cascade its mapping, or takes it away, and its loops the plans of the
-/// walk that follows.
+/// Gives a cascade its mapping, or takes it away, and its loops the plans of
+/// the walk that follows.
 LogicalResult setMapping(CascadeOp cascade, MappingAttr mapping);
 LogicalResult removeMapping(CascadeOp cascade);
 
