@@ -161,6 +161,20 @@ static double countRangeKeys(const GridWalk &walk, PlanAttr plan,
   return keys / kSamples;
 }
 
+/// The one of `tiles` in which a row takes the least time, if that is less than
+/// in the widest tile of rows as they lie.
+static std::optional<int64_t>
+findFasterTile(ArrayRef<std::pair<int64_t, double>> tiles,
+               function_ref<double(std::pair<int64_t, double>)> getTime) {
+  const auto *best = llvm::min_element(
+      tiles, [&](auto a, auto b) { return getTime(a) < getTime(b); });
+  const auto *linear = llvm::find_if(
+      kLaneTileTimes, [](auto tile) { return tile.first == kLinearLanes; });
+  if (getTime(*best) > kLeastGain * getTime(*linear))
+    return std::nullopt;
+  return best->first;
+}
+
 /// Begins `laneTiles` with the tile in which a row takes the least time where
 /// its rows lie `step` tokens apart: the longer a tile, the more keys are in
 /// ranges for some of its rows.
@@ -184,14 +198,9 @@ static void fitRangeTiles(SmallVectorImpl<int64_t> &laneTiles,
         countLiveKeys(loop.getTokenPlanAttr(), first, last, tokens) / step;
     return time * static_cast<double>(keys) / lanes;
   };
-  const auto *best = llvm::min_element(
-      ArrayRef(kLaneTileTimes).drop_front(),
-      [&](auto a, auto b) { return getTime(a) < getTime(b); });
-  const auto *linear = llvm::find_if(
-      kLaneTileTimes, [](auto tile) { return tile.first == kLinearLanes; });
-  if (getTime(*best) > kLeastGain * getTime(*linear))
-    return;
-  llvm::erase_if(laneTiles, [&](int64_t lanes) { return lanes > best->first; });
+  if (std::optional<int64_t> best =
+          findFasterTile(ArrayRef(kLaneTileTimes).drop_front(), getTime))
+    llvm::erase_if(laneTiles, [&](int64_t lanes) { return lanes > *best; });
 }
 
 /// Rows that see the same blocks of keys; 0 where none are known to.
@@ -218,15 +227,12 @@ static void fitLaneTiles(SmallVectorImpl<int64_t> &laneTiles,
     double blocks = 1 + (lanes - std::gcd(lanes, sharedRows)) / shared;
     return time * blocks / lanes;
   };
-  const auto *best = llvm::min_element(
-      kLaneTileTimes, [&](auto a, auto b) { return getTime(a) < getTime(b); });
-  const auto *linear = llvm::find_if(
-      kLaneTileTimes, [](auto tile) { return tile.first == kLinearLanes; });
-  if (getTime(*best) > kLeastGain * getTime(*linear))
+  std::optional<int64_t> best = findFasterTile(kLaneTileTimes, getTime);
+  if (!best)
     return;
-  laneTiles.assign({best->first});
+  laneTiles.assign({*best});
   for (auto [lanes, time] : kLaneTileTimes)
-    if (lanes < std::min(best->first, kLinearLanes))
+    if (lanes < std::min(*best, kLinearLanes))
       laneTiles.push_back(lanes);
 }
 
