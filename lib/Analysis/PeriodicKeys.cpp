@@ -139,19 +139,32 @@ static std::optional<PeriodicKeys> getKeysOf(Attribute atom) {
   return findRun(set.getFunctions().getValue().getResults());
 }
 
+/// `atom`, or those of its heads where it has parameters of its own in each.
+static SmallVector<Attribute> getAtomsOfHeads(Attribute atom) {
+  if (auto perHead = dyn_cast_or_null<PerHeadAttr>(atom))
+    return llvm::to_vector(perHead.getAtoms());
+  return {atom};
+}
+
 SmallVector<PeriodicKeys> attn::getPeriodicKeys(Attribute atom) {
-  ArrayRef<Attribute> atoms(atom);
-  auto perHead = dyn_cast_or_null<PerHeadAttr>(atom);
-  if (perHead)
-    atoms = perHead.getAtoms();
   SmallVector<PeriodicKeys> heads;
-  for (Attribute inner : atoms) {
+  for (Attribute inner : getAtomsOfHeads(atom)) {
     std::optional<PeriodicKeys> keys = getKeysOf(inner);
     if (!keys)
       return {};
     heads.push_back(*keys);
   }
   return heads;
+}
+
+SmallVector<int64_t> attn::getDilatedSteps(Attribute atom) {
+  SmallVector<int64_t> steps;
+  for (Attribute inner : getAtomsOfHeads(atom))
+    if (auto dilated = dyn_cast_or_null<DilatedAttr>(inner))
+      steps.push_back(dilated.getStep());
+  if (llvm::all_equal(steps))
+    steps.resize(std::min<size_t>(steps.size(), 1));
+  return steps;
 }
 
 /// Whether the shortest steps that may be left out hold keys of these alone, or

@@ -9,6 +9,7 @@
 #include "RowTiles.h"
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/GridWalk.h"
+#include "attn/Analysis/PeriodicKeys.h"
 #include "attn/Analysis/StepTest.h"
 #include "attn/Analysis/WalkPlans.h"
 #include "llvm/Support/MathExtras.h"
@@ -106,25 +107,46 @@ static PlanAttr getKeyPlan(CascadeOp cascade) {
 }
 
 /// Keys between the bounds of `plan`, which may be null, for the rows `first`
-/// to `last` of as many queries as keys, on average over some of its heads.
+/// to `last` of one head of as many queries as keys.
 static int64_t countLiveKeys(PlanAttr plan, int64_t first, int64_t last,
-                             int64_t tokens) {
+                             int64_t tokens, int64_t head) {
   if (!plan)
     return 0;
-  constexpr int64_t kMostHeads = 16;
-  int64_t heads = 1, count = 0, keys = 0;
-  for (DenseI64ArrayAttr table : plan.getTables())
-    heads = std::max<int64_t>(heads, table.size());
-  int64_t stride = llvm::divideCeil(heads, kMostHeads);
-  for (int64_t head = 0; head < heads; head += stride, ++count) {
-    SmallVector<int64_t> symbols = getSampleSymbols(plan, tokens, head);
-    PlanTile ranges(plan, first, last, symbols);
-    for (const PlanPiece &piece : ranges.getPieces()) {
-      KeyRange live = ranges.getRanges(piece).live;
-      keys += std::max<int64_t>(live.end - live.begin, 0);
-    }
+  SmallVector<int64_t> symbols = getSampleSymbols(plan, tokens, head);
+  PlanTile ranges(plan, first, last, symbols);
+  int64_t keys = 0;
+  for (const PlanPiece &piece : ranges.getPieces()) {
+    KeyRange live = ranges.getRanges(piece).live;
+    keys += std::max<int64_t>(live.end - live.begin, 0);
   }
-  return keys / count;
+  return keys;
+}
+
+/// How many heads `plan`, which may be null, knows numbers of.
+static int64_t countHeads(PlanAttr plan) {
+  int64_t heads = 1;
+  if (plan)
+    for (DenseI64ArrayAttr table : plan.getTables())
+      heads = std::max<int64_t>(heads, table.size());
+  return heads;
+}
+
+/// What `count` finds for a head, on average over some of `heads`.
+static int64_t averageOverHeads(int64_t heads,
+                                function_ref<int64_t(int64_t head)> count) {
+  constexpr int64_t kMostHeads = 16;
+  int64_t stride = llvm::divideCeil(heads, kMostHeads), sum = 0, samples = 0;
+  for (int64_t head = 0; head < heads; head += stride, ++samples)
+    sum += count(head);
+  return sum / samples;
+}
+
+/// The same of one head for all that `plan` has.
+static int64_t countLiveKeys(PlanAttr plan, int64_t first, int64_t last,
+                             int64_t tokens) {
+  return averageOverHeads(countHeads(plan), [&](int64_t head) {
+    return countLiveKeys(plan, first, last, tokens, head);
+  });
 }
 
 /// Keys that a tile of rows visits where rows are cut as they lie, on average
@@ -176,10 +198,11 @@ findFasterTile(ArrayRef<std::pair<int64_t, double>> tiles,
 }
 
 /// Begins `laneTiles` with the tile in which a row takes the least time where
-/// its rows lie `step` tokens apart: the longer a tile, the more keys are in
-/// ranges for some of its rows.
+/// its rows lie as far apart as `steps` says, in all heads or each: the longer
+/// a tile, the more keys are in ranges for some of its rows.
 static void fitRangeTiles(SmallVectorImpl<int64_t> &laneTiles,
-                          CascadeOp cascade, int64_t step) {
+                          CascadeOp cascade,
+                          const SmallVector<int64_t> &steps) {
   IterateOp loop = getKeyLoop(cascade);
   if (!loop || !loop.getPlan())
     return;
@@ -189,13 +212,18 @@ static void fitRangeTiles(SmallVectorImpl<int64_t> &laneTiles,
       getExtent(cascade.getRankExtents(), cascade.getKeyRankAttr());
   if (!ShapedType::isDynamic(keyExtent))
     tokens = std::clamp<int64_t>(keyExtent, 1, tokens);
-  auto getTime = [&](auto tile) {
+  PlanAttr plan = loop.getPlanAttr(), tokenPlan = loop.getTokenPlanAttr();
+  int64_t heads = std::max({countHeads(plan), countHeads(tokenPlan),
+                            static_cast<int64_t>(steps.size())});
+  auto getTime = [&](std::pair<int64_t, double> tile) {
     auto [lanes, time] = tile;
-    int64_t first = tokens / 2;
-    int64_t last = std::min(first + (lanes - 1) * step, tokens - 1);
-    int64_t keys =
-        countLiveKeys(loop.getPlanAttr(), first, last, tokens) +
-        countLiveKeys(loop.getTokenPlanAttr(), first, last, tokens) / step;
+    int64_t first = tokens / 2, rows = lanes;
+    int64_t keys = averageOverHeads(heads, [&](int64_t head) {
+      int64_t step = lookUpHead(steps, head);
+      int64_t last = std::min(first + (rows - 1) * step, tokens - 1);
+      return countLiveKeys(plan, first, last, tokens, head) +
+             countLiveKeys(tokenPlan, first, last, tokens, head) / step;
+    });
     return time * static_cast<double>(keys) / lanes;
   };
   if (std::optional<int64_t> best =
@@ -355,10 +383,11 @@ RowTiles attn::chooseRowTiles(CascadeOp cascade, const RankRoles &roles,
                       elementBits, machine, usesMatrixUnit);
   if (tiles.lanes.front() == kLinearLanes)
     fitLaneTiles(tiles.lanes, getSharedRows(cascade));
-  auto dilated = dyn_cast_or_null<DilatedAttr>(terms.periodic);
-  bool hasRanges = !terms.walksTokens() || (dilated && terms.listed);
+  SmallVector<int64_t> steps = getDilatedSteps(terms.periodic);
+  bool hasRanges = !terms.walksTokens() || (!steps.empty() && terms.listed);
   if (tiles.lanes.front() == kLinearLanes && tilesRows && hasRanges)
-    fitRangeTiles(tiles.lanes, cascade, dilated ? dilated.getStep() : 1);
+    fitRangeTiles(tiles.lanes, cascade,
+                  steps.empty() ? SmallVector<int64_t>{1} : steps);
   if (std::optional<GridTile> tile = chooseGridTile(cascade)) {
     tiles.lanes = {tile->lanes};
     tiles.grid = tile->sizes;

@@ -202,13 +202,24 @@ static bool names(Attribute term, Attribute atom) {
 /// nowhere, and null if it holds everywhere.
 using Known = std::optional<Attribute>;
 
+/// The window of a dilated atom, of each head where it is by head.
+static Attribute toWindow(Attribute atom) {
+  if (auto dilated = dyn_cast<DilatedAttr>(atom))
+    return WindowAttr::get(atom.getContext(), dilated.getWindow(),
+                           dilated.getWindow());
+  auto perHead = cast<PerHeadAttr>(atom);
+  SmallVector<Attribute> windows =
+      llvm::map_to_vector(perHead.getAtoms(), toWindow);
+  if (llvm::all_equal(windows))
+    return windows.front();
+  return PerHeadAttr::get(atom.getContext(), windows, perHead.getRanks(),
+                          perHead.getStrides());
+}
+
 static Known assume(Attribute term, Attribute list, bool isListed) {
   // Of the keys of a row's remainder those of the window are live.
-  if (auto dilated = dyn_cast<DilatedAttr>(list); dilated && term == list)
-    return isListed
-               ? Known(WindowAttr::get(term.getContext(), dilated.getWindow(),
-                                       dilated.getWindow()))
-               : std::nullopt;
+  if (term == list && !getDilatedSteps(list).empty())
+    return isListed ? Known(toWindow(list)) : std::nullopt;
   if (term == list)
     return isListed ? Known(Attribute()) : std::nullopt;
   if (!names(term, list))
@@ -382,17 +393,17 @@ TermRoles attn::assignTermRoles(Attribute expression) {
 static void findScattered(Attribute term, SmallVectorImpl<Attribute> &found) {
   for (Attribute inner : getInnerTerms(term))
     findScattered(inner, found);
-  auto dilated = dyn_cast<DilatedAttr>(term);
-  bool isScattered =
-      dilated ? dilated.getStep() > 1 : areScattered(getPeriodicKeys(term));
-  if (isScattered && !llvm::is_contained(found, term))
+  bool isScattered = llvm::any_of(getDilatedSteps(term),
+                                  [](int64_t step) { return step > 1; });
+  if ((isScattered || areScattered(getPeriodicKeys(term))) &&
+      !llvm::is_contained(found, term))
     found.push_back(term);
 }
 
 /// The part of all keys that the heads of an atom have, together; of those that
 /// differ by row all, since other atoms are walked by any rows.
 static double getPart(Attribute atom) {
-  if (isa<DilatedAttr>(atom))
+  if (!getDilatedSteps(atom).empty())
     return 1;
   double part = 0;
   for (const PeriodicKeys &keys : getPeriodicKeys(atom))
@@ -404,9 +415,13 @@ static double getPart(Attribute atom) {
 /// remainder lie so far apart that a tile sees the keys of more ranges than
 /// rows next to each other do.
 static bool outweighsRanges(Attribute atom) {
-  auto dilated = dyn_cast<DilatedAttr>(atom);
   constexpr int64_t kRows = 48;
-  return !dilated || dilated.getWindow() / kRows >= dilated.getStep();
+  double windows = 0, steps = 0;
+  atom.walk([&](DilatedAttr dilated) {
+    windows += dilated.getWindow();
+    steps += dilated.getStep();
+  });
+  return windows >= kRows * steps;
 }
 
 /// Whether some einsum asks which step of `loop` it is in, or at which point of
@@ -427,7 +442,7 @@ static bool mayCountKeys(CascadeOp cascade, Attribute atom) {
   // A tile of few queries, which are not lanes, has no remainders.
   int64_t queries =
       getExtent(cascade.getRankExtents(), cascade.getQueryRankAttr());
-  if (isa<DilatedAttr>(atom) && !ShapedType::isDynamic(queries) &&
+  if (!getDilatedSteps(atom).empty() && !ShapedType::isDynamic(queries) &&
       queries <= kFewQueries)
     return false;
   CascadeSpace space = cascade.getSpace();

@@ -40,14 +40,14 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
   for (auto op : cascade.getBody().front().getOps<IterateOp>())
     iterate = op;
   if (iterate && iterate.getPlan())
-    residues = rowStep = iterate.getPlan()->getResidues();
+    rowSteps.front() = residues = iterate.getPlan()->getResidues();
   if (space.sparsity) {
     TermRoles roles = getTermRoles(cascade);
     listAtom = roles.list;
     periodicAtom = roles.periodic;
-    if (auto dilated = dyn_cast_or_null<DilatedAttr>(periodicAtom);
-        dilated && lane == space.queryRank)
-      rowStep = dilated.getStep();
+    if (SmallVector<int64_t> steps = getDilatedSteps(periodicAtom);
+        !steps.empty() && lane == space.queryRank)
+      rowSteps = steps;
     listRows = roles.getListRows();
     cuts = roles.cuts;
     testedTerms = roles.terms.tested;

@@ -77,6 +77,8 @@ struct TilePlace {
 
   Value first, rows;
   Value rowBase, rowExtent;
+  /// Tokens from one row to the next, where these differ from head to head.
+  Value rowStep;
   Value keyBase, keyExtent;
   std::optional<List> list;
   SmallVector<List, 1> cuts;
@@ -332,7 +334,11 @@ private:
   // The plane of an item within those of the tensors.
   Value toTensor(OpBuilder &builder, Location loc, Value coordinate, Value base,
                  bool isRow = false);
+  bool liesApart() const;
+  OpFoldResult getRowStep(OpBuilder &builder) const;
   Value toPlane(OpBuilder &builder, Location loc, Value row);
+  Value countResidueTiles(OpBuilder &builder, Location loc, Value rows,
+                          Value step, Value size);
   TilePlace findResidue(OpBuilder &builder, Location loc, Value tile,
                         Value size, Value rows);
   Value getPlaneExtent(OpBuilder &builder, Location loc, StringAttr rank);
@@ -505,8 +511,8 @@ private:
   /// Tokens of a plane, from one to the next.
   int64_t residues = 1;
   /// Tokens from one row of a tile to the next: those of a plane, or of rows of
-  /// one remainder by a dilated atom's step.
-  int64_t rowStep = 1;
+  /// one remainder by a dilated atom's step, of each head where they differ.
+  SmallVector<int64_t> rowSteps{1};
   /// The grid whose tiles are the items, and the work of these.
   std::optional<GridWalk> grid;
   GridWork gridWork;

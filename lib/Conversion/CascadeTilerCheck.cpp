@@ -295,7 +295,7 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
   // Steps that begin anywhere would give a row other partial sums beside other
   // rows. Those of an item that share lists are the same in every call.
   if (innerLanes &&
-      (space.isPacked() || !space.permutations.empty() || rowStep > 1))
+      (space.isPacked() || !space.permutations.empty() || liesApart()))
     return emit(cascade)
            << "its mapping has a 'tile' in place of 'lanes', which segments, "
               "permutations and remainders do not have yet";
@@ -322,8 +322,7 @@ LogicalResult CascadeTiler::checkWalk(ErrorFn emit) {
     return emit(cascade) << "its plan is of planes of one remainder, and its "
                             "mapping cuts a grid into tiles; there is one or "
                             "the other";
-  bool hasRemainders =
-      residues > 1 || isa_and_nonnull<DilatedAttr>(periodicAtom);
+  bool hasRemainders = residues > 1 || !getDilatedSteps(periodicAtom).empty();
   if (!space.isPacked() && !walksLists() && !grid && !hasRemainders)
     return success();
   // A row that is an item has lists of its own.

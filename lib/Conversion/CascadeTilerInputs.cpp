@@ -388,7 +388,7 @@ EinsumAccess CascadeTiler::getTileAccess(OpBuilder &builder, Location loc,
       }
       offsets.push_back(
           toTensor(builder, loc, firstRow, place.rowBase, /*isRow=*/true));
-      strides.back() = builder.getIndexAttr(rowStep);
+      strides.back() = getRowStep(builder);
       sizes.push_back(rowCount);
       shape.push_back(ShapedType::kDynamic);
       hasLanes = readsLanes = true;

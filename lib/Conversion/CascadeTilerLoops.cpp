@@ -457,7 +457,7 @@ void CascadeTiler::emitOutputs(OpBuilder &builder, Location loc) {
       }
       bool isLane = rank == lane;
       if (isLane)
-        strides[dim] = builder.getIndexAttr(rowStep);
+        strides[dim] = getRowStep(builder);
       offsets.push_back(
           isLane ? OpFoldResult(toTensor(builder, loc, firstRow, place.rowBase,
                                          /*isRow=*/true))

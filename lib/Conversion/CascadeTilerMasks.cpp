@@ -306,19 +306,19 @@ Value CascadeTiler::buildPositionTest(OpBuilder &builder, Location loc,
   auto toInteger = [&](Value value) -> Value {
     return arith::IndexCastOp::create(builder, loc, testType, value);
   };
-  auto getPosition = [&](StringAttr rank, Value first, int64_t step) -> Value {
+  auto getPosition = [&](StringAttr rank, Value first, Value step) -> Value {
     Value local =
         toInteger(IndexOp::create(builder, loc, builder.getIndexType(), rank));
-    if (step > 1)
-      local = arith::MulIOp::create(
-          builder, loc, local,
-          toInteger(arith::ConstantIndexOp::create(builder, loc, step)));
+    if (step)
+      local = arith::MulIOp::create(builder, loc, local, toInteger(step));
     return arith::AddIOp::create(builder, loc, local, toInteger(first));
   };
   Value row = getItemRow();
   auto getLane = [&] {
-    return getPosition(lane, toPlane(builder, loc, firstRow),
-                       residues > 1 ? 1 : rowStep);
+    Value step;
+    if (residues == 1 && liesApart())
+      step = getValueOrCreateConstantIndexOp(builder, loc, getRowStep(builder));
+    return getPosition(lane, toPlane(builder, loc, firstRow), step);
   };
   // Rows of a box have their tokens in a table.
   Value token = grid && !walksBoxes ? point.tokens.lookup(lane) : Value();
@@ -326,7 +326,7 @@ Value CascadeTiler::buildPositionTest(OpBuilder &builder, Location loc,
       row     ? toInteger(row)
       : token ? toTestPosition(builder, loc, token)
               : getLane(),
-      getPosition(iterate.getPointAttr(), stepFirst, /*step=*/1)};
+      getPosition(iterate.getPointAttr(), stepFirst, /*step=*/Value())};
   if (!getTokenTest())
     return buildPlanTest(builder, loc, *iterate.getPlan(), dims);
   Value live = buildTokensLive(builder, loc, dims, point.tokens);

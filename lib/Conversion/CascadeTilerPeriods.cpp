@@ -35,24 +35,28 @@ void CascadeTiler::findPeriod(OpBuilder &builder, Location loc, Value row,
     found.list = {/*number=*/Value(), zero,
                   findNumber(builder, loc, period, keys)};
   };
-  if (auto dilated = dyn_cast<DilatedAttr>(periodicAtom)) {
-    AffineExpr dim = builder.getAffineDimExpr(0);
+  auto lookUpOf = [&](const SmallVector<int64_t> &numbers) -> Value {
+    if (numbers.size() == 1)
+      return index.constant(numbers.front());
+    return buildTableLookup(builder, loc, numbers, getHead(builder, loc));
+  };
+  if (SmallVector<int64_t> steps = getDilatedSteps(periodicAtom);
+      !steps.empty()) {
     period.length = 1;
-    period.period = index.constant(dilated.getStep());
-    period.first = affine::AffineApplyOp::create(
-        builder, loc, AffineMap::get(1, 0, dim % dilated.getStep()),
-        index.add(getDiagonal(builder, loc), row));
+    period.period = lookUpOf(steps);
+    Value position = index.add(getDiagonal(builder, loc), row);
+    Value before = arith::MulIOp::create(
+        builder, loc,
+        arith::FloorDivSIOp::create(builder, loc, position, period.period),
+        period.period);
+    period.first = index.subtract(position, before);
     setNumbers();
     return;
   }
   SmallVector<PeriodicKeys> heads = getPeriodicKeys(periodicAtom);
-  Value head = heads.size() > 1 ? getHead(builder, loc) : Value();
   auto lookUp = [&](int64_t PeriodicKeys::*number) {
-    if (!head)
-      return index.constant(heads.front().*number);
-    auto numbers = llvm::map_to_vector(
-        heads, [&](const PeriodicKeys &keys) { return keys.*number; });
-    return buildTableLookup(builder, loc, numbers, head);
+    return lookUpOf(llvm::map_to_vector(
+        heads, [&](const PeriodicKeys &keys) { return keys.*number; }));
   };
   period.length = heads.front().length;
   period.period = lookUp(&PeriodicKeys::period);

@@ -15,6 +15,7 @@
 
 #include "CascadeTiler.h"
 #include "IndexBuilder.h"
+#include "PointValues.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -27,18 +28,32 @@ using namespace mlir::attn;
 /// The token of a coordinate in the item's plane.
 Value CascadeTiler::toTensor(OpBuilder &builder, Location loc, Value coordinate,
                              Value base, bool isRow) {
-  int64_t step = isRow ? rowStep : residues;
-  if (step > 1)
-    coordinate = arith::MulIOp::create(
-        builder, loc, coordinate,
-        arith::ConstantIndexOp::create(builder, loc, step));
+  Value step;
+  if (isRow && liesApart())
+    step = getValueOrCreateConstantIndexOp(builder, loc, getRowStep(builder));
+  else if (!isRow && residues > 1)
+    step = arith::ConstantIndexOp::create(builder, loc, residues);
+  if (step)
+    coordinate = arith::MulIOp::create(builder, loc, coordinate, step);
   return base ? arith::AddIOp::create(builder, loc, coordinate, base)
               : coordinate;
 }
 
+/// Whether rows of a tile have others between them.
+bool CascadeTiler::liesApart() const {
+  return llvm::any_of(rowSteps, [](int64_t step) { return step > 1; });
+}
+
+/// Tokens from one row of this tile to the next.
+OpFoldResult CascadeTiler::getRowStep(OpBuilder &builder) const {
+  if (place.rowStep)
+    return place.rowStep;
+  return builder.getIndexAttr(rowSteps.front());
+}
+
 /// The number of a tile's row in the plane that plans speak of.
 Value CascadeTiler::toPlane(OpBuilder &builder, Location loc, Value row) {
-  bool isOfPlane = residues > 1 || rowStep == 1;
+  bool isOfPlane = residues > 1 || !liesApart();
   return isOfPlane ? row
                    : toTensor(builder, loc, row, place.rowBase, /*isRow=*/true);
 }
@@ -111,14 +126,21 @@ Value CascadeTiler::getTileCount(OpBuilder &builder, Location loc) {
         getOffsetCount(builder, loc, space.querySegments), index.constant(1));
     return index.add(index.divide(rows, size), segments);
   }
-  if (rowStep > 1) {
+  if (liesApart()) {
     // No remainder has more rows than the first, and those behind the last row
-    // have none.
-    Value step = index.constant(rowStep);
-    Value each = arith::CeilDivUIOp::create(builder, loc, rows, step);
-    return arith::MulIOp::create(
-        builder, loc, arith::CeilDivUIOp::create(builder, loc, each, size),
-        index.least(step, rows));
+    // have none. A head of fewer tiles than others has empty ones behind them.
+    SmallVector<int64_t> steps(rowSteps);
+    llvm::sort(steps);
+    steps.erase(llvm::unique(steps), steps.end());
+    Value most;
+    for (int64_t number : steps) {
+      Value step = index.constant(number);
+      Value tiles = arith::MulIOp::create(
+          builder, loc, countResidueTiles(builder, loc, rows, step, size),
+          index.least(step, rows));
+      most = most ? index.most(most, tiles) : tiles;
+    }
+    return most;
   }
   if (!tilesShareLists())
     return arith::CeilDivUIOp::create(builder, loc, rows, size);
@@ -139,7 +161,7 @@ TilePlace CascadeTiler::getPlace(OpBuilder &builder, Location loc, Value tile,
   Value rows = getExtent(builder, loc, lane);
   if (space.isPacked())
     return findSegment(builder, loc, tile, size, rows);
-  if (rowStep > 1)
+  if (liesApart())
     return findResidue(builder, loc, tile, size, rows);
   if (tilesShareLists())
     return findList(builder, loc, tile, size, rows);
@@ -205,15 +227,26 @@ TilePlace CascadeTiler::findSegment(OpBuilder &builder, Location loc,
   return found;
 }
 
+/// How many tiles of `size` rows the first remainder by `step` has.
+Value CascadeTiler::countResidueTiles(OpBuilder &builder, Location loc,
+                                      Value rows, Value step, Value size) {
+  Value each = arith::CeilDivUIOp::create(builder, loc, rows, step);
+  return arith::CeilDivUIOp::create(builder, loc, each, size);
+}
+
 /// The tile among the rows whose positions have one remainder: all tiles of one
 /// follow each other, since they see keys in common.
 TilePlace CascadeTiler::findResidue(OpBuilder &builder, Location loc,
                                     Value tile, Value size, Value rows) {
   IndexBuilder index{builder, loc};
-  Value zero = index.constant(0), count = index.constant(rowStep);
-  Value each = arith::CeilDivUIOp::create(builder, loc, rows, count);
-  Value tiles = arith::CeilDivUIOp::create(builder, loc, each, size);
   TilePlace found;
+  if (rowSteps.size() > 1)
+    found.rowStep =
+        buildTableLookup(builder, loc, rowSteps, getHead(builder, loc));
+  Value zero = index.constant(0);
+  Value count =
+      found.rowStep ? found.rowStep : index.constant(rowSteps.front());
+  Value tiles = countResidueTiles(builder, loc, rows, count, size);
   found.rowBase = index.divide(tile, tiles);
   auto countFrom = [&](Value extent, Value base) {
     Value rest = arith::MaxSIOp::create(builder, loc,
@@ -221,6 +254,12 @@ TilePlace CascadeTiler::findResidue(OpBuilder &builder, Location loc,
     return arith::CeilDivUIOp::create(builder, loc, rest, count);
   };
   Value rowExtent = countFrom(rows, found.rowBase);
+  if (found.rowStep) {
+    // The tiles of a head end behind its last remainder.
+    Value isOwn =
+        index.compare(arith::CmpIPredicate::slt, found.rowBase, count);
+    rowExtent = index.select(isOwn, rowExtent, zero);
+  }
   Value part = arith::RemUIOp::create(builder, loc, tile, tiles);
   found.first = arith::MulIOp::create(builder, loc, part, size);
   found.rows = index.clamp(index.subtract(rowExtent, found.first), size);

@@ -216,15 +216,15 @@ createPeriodicWalk(CascadeOp cascade, IterateOp loop, const TermRoles &roles,
                                  getValues(tokens), keyOrder),
                         std::move(ranges));
   };
-  auto dilated = dyn_cast<DilatedAttr>(roles.periodic);
-  if (!dilated) {
+  int64_t head = getGiven(numbers, PlanSymbols::head, 0);
+  SmallVector<int64_t> steps = getDilatedSteps(roles.periodic);
+  if (steps.empty()) {
     SmallVector<PeriodicKeys> heads = getPeriodicKeys(roles.periodic);
-    int64_t head = getGiven(numbers, PlanSymbols::head, 0);
     int64_t keyBase = getGiven(numbers, PlanSymbols::keyOrigin, 0);
     return std::make_unique<PeriodicWalk>(
         create({tileRows}, {lookUpHead(heads, head), keyBase}));
   }
-  int64_t step = dilated.getStep();
+  int64_t step = lookUpHead(steps, head);
   int64_t diagonal = getDiagonal(cascade, rows, keys, numbers);
   std::vector<PeriodicWalk> walks;
   for (int64_t row = 0; row < std::min(step, std::max<int64_t>(rows, 1)); ++row)

@@ -96,6 +96,30 @@ func.func @dilated(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>
 
 // -----
 
+// So each head has a step of its own, and a window.
+// CHECK-LABEL: @dilated_heads
+// CHECK: plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0, d0 - 31)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>,
+// CHECK-SAME: tokens <symbols = [M, N, T0], tables = {{\[\[}}256, 1024]], live = affine_map<(d0, d1)[s0, s1, s2] -> (0, d0 - s2)> to affine_map<(d0, d1)[s0, s1, s2] -> (d1 - 31, s1)>,
+// CHECK-SAME: nonnegative = affine_map<(d0, d1)[s0, s1, s2] -> (d0 - d1 - 32, -d0 + d1 + s2)>> periodic {
+func.func @dilated_heads(%q: tensor<2x?x8xf32>, %k: tensor<2x?x8xf32>, %v: tensor<2x?x8xf32>) -> tensor<2x?x8xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where causal and (window(31, 0) or dilated([256, 1024], [1, 4]) by h) over (m, n) align top_left
+      : (tensor<2x?x8xf32>, tensor<2x?x8xf32>, tensor<2x?x8xf32>) -> tensor<2x?x8xf32> {
+    %zero = arith.constant 0.0 : f32
+    %init = attn.einsum [h,m,f] = map() { attn.yield %zero : f32 } : () -> tensor<2x?x8xf32>
+    %r = attn.iterate n1 of n by n0 init(%init : tensor<2x?x8xf32>) {
+    ^bb0(%A: tensor<2x?x8xf32>):
+      %s = attn.einsum [h,m,n0] = mul(%Q[h,m,e], %K[h,n1*N0+n0,e]) reduce add(e) : (tensor<2x?x8xf32>, tensor<2x?x8xf32>) -> tensor<2x?x?xf32>
+      %l = attn.einsum [h,m,f] = mul(%s[h,m,n0], %V[h,n1*N0+n0,f]) reduce add(n0) : (tensor<2x?x?xf32>, tensor<2x?x8xf32>) -> tensor<2x?x8xf32>
+      %n = attn.einsum [h,m,f] = add(%A[h,m,f], %l[h,m,f]) : (tensor<2x?x8xf32>, tensor<2x?x8xf32>) -> tensor<2x?x8xf32>
+      attn.yield %n : tensor<2x?x8xf32>
+    }
+    attn.yield %r : tensor<2x?x8xf32>
+  }
+  return %o : tensor<2x?x8xf32>
+}
+
+// -----
+
 // In a short one there are few, and ranges of rows so far apart have more.
 // CHECK-LABEL: @short
 // CHECK-NOT: periodic

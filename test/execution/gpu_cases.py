@@ -127,6 +127,13 @@ SPECS = {
         16, 24, heads=2, key_heads=1, dtype="f16", lse=True,
         where=(("causal",), ("or", ("window", 9, 0), ("dilated", 200, 4), ("leading", 3))),
     ),
+    "periodic_rows_of_heads": Spec(
+        16, 24, heads=4, key_heads=2, dtype="bf16", lse=True,
+        where=(
+            ("causal",),
+            ("or", ("window", 9, 0), ("per_head", *(("dilated", 250, 1 + h) for h in range(4)))),
+        ),
+    ),
     "wide": Spec(256, 256, dtype="f16"),
     "few": Spec(
         16, 24, heads=8, key_heads=2, queries=2, where=(("window", 30, 5),), key_lengths=True,
@@ -289,7 +296,8 @@ REASONS = {
     "threads_large_weights": "weights that may be larger than 1 leave the range of f16",
 }
 ON_TENSOR_CORES = [
-    "bf16", "f16", "wide", "tokens", "periodic", "periodic_rows", "remainders", *TENSOR_CORES
+    "bf16", "f16", "wide", "tokens", "periodic", "periodic_rows", "periodic_rows_of_heads",
+    "remainders", *TENSOR_CORES
 ]  # fmt: skip
 SPECS |= TENSOR_CORES | WITHOUT_TENSOR_CORES
 

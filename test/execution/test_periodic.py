@@ -29,6 +29,8 @@ AROUND = ("affine_set", ("5 - (n + 3) mod 16",))
 LAST = ("affine_set", ("n mod 48 - 40",))
 DILATED = ("dilated", 300, 4)
 HEADS = ("per_head", *(("strided", 4 + h, h, 7) for h in range(4)))
+# Rows next to each other in one head, and up to six apart in others.
+DILATED_HEADS = ("per_head", *(("dilated", 60 + 90 * h, max(2 * h, 1)) for h in range(4)))
 FORMS = {
     "alone": replace(BASE, where=(EACH,)),
     "around": replace(BASE, where=(AROUND,)),
@@ -94,6 +96,31 @@ FORMS = {
     # More remainders than rows.
     "dilated_far": replace(BASE, where=(("dilated", 1 << 40, 1 << 30), ("prefix", 150))),
     "dilated_few": replace(BASE, queries=3, where=(("or", DILATED, ("window", 9, 0)),)),
+    "dilated_heads": replace(
+        BASE, where=(("causal",), ("or", ("window", 20, 0), DILATED_HEADS, ("leading", 3)))
+    ),
+    "dilated_heads_alone": replace(BASE, where=(DILATED_HEADS,), align="top_left"),
+    "dilated_windows": replace(
+        BASE, where=(("per_head", *(("dilated", 60 + 90 * h, 3) for h in range(4))), ("causal",))
+    ),
+    "dilated_heads_lengths": replace(
+        BASE, where=(DILATED_HEADS, ("window", 200, 40)), key_lengths=True, query_lengths=True,
+    ),
+    "dilated_heads_from": replace(
+        BASE, where=(("or", DILATED_HEADS, ("window", 12, 3)),),
+        origins=(("h", "tensor"), ("m", "index"), ("n", "row")), offset="row", align="offset",
+    ),
+    "dilated_heads_mask": replace(
+        BASE, where=(("or", DILATED_HEADS, ("mask", "bhmn")), ("causal",)), sinks=True,
+    ),
+    "dilated_heads_region": replace(
+        BASE, where=(DILATED_HEADS, ("prefix", 150)), region="alibi", bias="hmn", dtype="bf16",
+    ),
+    "dilated_heads_gates": replace(
+        BASE, where=(DILATED_HEADS, ("causal",)),
+        gates=(("query", "sigmoid", "bhm", False), ("output", "sigmoid", "bhmf", False)),
+    ),
+    "dilated_heads_few": replace(BASE, queries=3, where=(DILATED_HEADS,)),
     # Walked as ranges: either of two such atoms, none but such keys, and other walks.
     "two": replace(BASE, where=(("or", EACH, BLOCKS), ("causal",))),
     "not": replace(BASE, where=(("not", EACH), ("causal",))),
@@ -105,7 +132,16 @@ FORMS = {
     "short_dilated": replace(BASE, where=(("or", ("dilated", 90, 3), ("window", 9, 0)),)),
     "grid": replace(BASE, where=(("neighborhood", (5, 7), (("grid", (19, 21)),)), EACH)),
 }  # fmt: skip
-AS_RANGES = {"two", "not", "segments", "slots", "grid", "short_dilated", "dilated_few"}
+AS_RANGES = {
+    "two",
+    "not",
+    "segments",
+    "slots",
+    "grid",
+    "short_dilated",
+    "dilated_few",
+    "dilated_heads_few",
+}
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -113,18 +149,24 @@ def test_fused(kernels, name, seed):
     check_several_steps(kernels, FORMS[name], seed)
 
 
-@pytest.mark.parametrize("name", ["around", "heads", "origins", "dilated_origins"])
+@pytest.mark.parametrize(
+    "name", ["around", "heads", "origins", "dilated_origins", "dilated_heads_from"]
+)
 def test_unfused(kernels, name, seed):
     check_shapes(kernels, FORMS[name], "unfused", [(23, 99), (99, 23), (2, 3), (5, 0)], seed)
 
 
 @pytest.mark.parametrize("guard", ["begin", "end"])
-@pytest.mark.parametrize("name", ["alone", "window_or", "heads", "bf16", "longformer"])
+@pytest.mark.parametrize(
+    "name", ["alone", "window_or", "heads", "bf16", "longformer", "dilated_heads"]
+)
 def test_at_page_borders(kernels, name, guard, seed):
     check_page_borders(kernels, FORMS[name], guard, seed)
 
 
-@pytest.mark.parametrize("name", ["around", "fixed", "heads", "lengths", "longformer"])
+@pytest.mark.parametrize(
+    "name", ["around", "fixed", "heads", "lengths", "longformer", "dilated_heads"]
+)
 def test_counts(kernels, name, seed):
     check_counts(kernels, FORMS[name], 200, 200, seed)
 

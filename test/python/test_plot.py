@@ -117,9 +117,16 @@ def test_lengths_of_a_call(tmp_path):
     )
 
 
+HEADS = {
+    "window": ("per_head", *(("window", left, 0) for left in (4, 60, 21))),
+    "dilated": ("per_head", *(("dilated", 60, step) for step in (1, 4, 3))),
+}
+
+
+@pytest.mark.parametrize("atom", HEADS)
 @pytest.mark.parametrize("head", [0, 1, 2])
-def test_heads_of_their_own(tmp_path, head):
-    where = (("causal",), ("per_head", *(("window", left, 0) for left in (4, 60, 21))))
+def test_heads_of_their_own(tmp_path, head, atom):
+    where = (("causal",), HEADS[atom])
     spec = Spec(e=8, f=8, heads=3, key_heads=1, where=where)
     pixels, log = plot(spec, tmp_path, 60, 80, "--plot-numbers", f"H={head}")
     assert f"of head {head}" in log

@@ -45,9 +45,13 @@ SmallVector<PeriodicKeys> getPeriodicKeys(Attribute atom);
 /// that are short.
 bool areScattered(ArrayRef<PeriodicKeys> heads);
 
-/// Those of the head with the number `head`.
-inline const PeriodicKeys &lookUpHead(ArrayRef<PeriodicKeys> heads,
-                                      int64_t head) {
+/// How many tokens a dilated atom's keys lie apart: one number for all heads
+/// where they agree, or one for each. Empty for other atoms, which may be null.
+SmallVector<int64_t> getDilatedSteps(Attribute atom);
+
+/// What `heads` say of the head with the number `head`.
+template <typename T>
+const T &lookUpHead(const SmallVectorImpl<T> &heads, int64_t head) {
   return heads[std::clamp<int64_t>(head, 0, heads.size() - 1)];
 }
 

@@ -83,6 +83,27 @@ TEST_F(PeriodicKeysTest, HeadsHaveTheirOwn) {
   EXPECT_FALSE(areScattered(keys));
 }
 
+TEST_F(PeriodicKeysTest, StepsOfDilatedHeads) {
+  auto dilate = [&](ArrayRef<std::pair<int64_t, int64_t>> heads) {
+    auto atoms = llvm::map_to_vector(heads, [&](auto numbers) -> Attribute {
+      auto [window, step] = numbers;
+      return DilatedAttr::get(&context, window, step);
+    });
+    return PerHeadAttr::get(&context, atoms, StringAttr::get(&context, "h"),
+                            int64_t(1));
+  };
+  SmallVector<int64_t> steps = getDilatedSteps(dilate({{9, 4}, {20, 1}}));
+  EXPECT_EQ(ArrayRef(steps), ArrayRef<int64_t>({4, 1}));
+  EXPECT_EQ(lookUpHead(steps, 5), 1);
+  // Heads that differ in their windows alone have one step.
+  steps = getDilatedSteps(dilate({{9, 4}, {20, 4}}));
+  EXPECT_EQ(ArrayRef(steps), ArrayRef<int64_t>(4));
+  steps = getDilatedSteps(DilatedAttr::get(&context, 9, 3));
+  EXPECT_EQ(ArrayRef(steps), ArrayRef<int64_t>(3));
+  EXPECT_TRUE(getDilatedSteps(getStrided(4, 0, 2)).empty());
+  EXPECT_TRUE(getDilatedSteps(Attribute()).empty());
+}
+
 TEST_F(PeriodicKeysTest, SetsOfTheKeyAlone) {
   struct {
     StringRef set;
