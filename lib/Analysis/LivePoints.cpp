@@ -24,9 +24,6 @@ struct Line {
   Line operator+(const Line &other) const {
     return {slope + other.slope, offset + other.offset};
   }
-  Line operator-(const Line &other) const {
-    return {slope - other.slope, offset - other.offset};
-  }
 };
 } // namespace
 
@@ -81,32 +78,59 @@ static bool getLines(AffineMap map, ArrayRef<int64_t> symbols,
   return true;
 }
 
-/// The number of points that are live in every one of `pieces`; nothing if the
-/// ends of their ranges are not affine in the row.
-static std::optional<int64_t> countCommonPoints(ArrayRef<PlanPiece> pieces,
-                                                int64_t rows, int64_t keys,
-                                                ArrayRef<int64_t> symbols) {
-  SmallVector<Line> lowers{Line{0, 0}}, uppers{Line{0, keys}};
-  for (const PlanPiece &piece : pieces)
-    if (!getLines(piece.liveLower, symbols, lowers) ||
-        !getLines(piece.liveUpper, symbols, uppers))
-      return std::nullopt;
+namespace {
+/// The keys of a row between the largest of some lines and the least of others.
+struct RangeOfRow {
+  SmallVector<Line> lowers, uppers;
 
-  // A row has max(0, min of all differences) live keys.
-  SmallVector<Line> lengths{Line{0, 0}};
-  for (Line upper : uppers)
-    for (Line lower : lowers)
-      lengths.push_back(upper - lower);
-  auto getLength = [&](int64_t row) {
-    int64_t length = std::numeric_limits<int64_t>::max();
-    for (Line line : ArrayRef(lengths).drop_front())
-      length = std::min(length, line.at(row));
-    return std::max<int64_t>(length, 0);
+  KeyRange at(int64_t row) const {
+    auto least = [&](const Line &a, const Line &b) {
+      return a.at(row) < b.at(row);
+    };
+    return {llvm::max_element(lowers, least)->at(row),
+            llvm::min_element(uppers, least)->at(row)};
+  }
+};
+} // namespace
+
+/// How many keys are in some of `ranges`.
+static int64_t countUnion(SmallVector<KeyRange> ranges) {
+  llvm::erase_if(ranges, [](const KeyRange &range) { return range.empty(); });
+  llvm::sort(ranges, [](const KeyRange &a, const KeyRange &b) {
+    return a.begin < b.begin;
+  });
+  int64_t count = 0, end = 0;
+  for (const KeyRange &range : ranges) {
+    count += std::max<int64_t>(range.end - std::max(range.begin, end), 0);
+    end = std::max(end, range.end);
+  }
+  return count;
+}
+
+/// The live points of a plan whose ranges all have affine ends.
+static std::optional<int64_t> countByPieces(PlanAttr plan, int64_t rows,
+                                            int64_t keys,
+                                            ArrayRef<int64_t> symbols) {
+  SmallVector<RangeOfRow> ranges;
+  SmallVector<Line> lines;
+  for (const PlanPiece &piece : plan.getPieces()) {
+    RangeOfRow range{{Line{0, 0}}, {Line{0, keys}}};
+    if (!getLines(piece.liveLower, symbols, range.lowers) ||
+        !getLines(piece.liveUpper, symbols, range.uppers))
+      return std::nullopt;
+    llvm::append_range(lines, range.lowers);
+    llvm::append_range(lines, range.uppers);
+    ranges.push_back(std::move(range));
+  }
+  auto count = [&](int64_t row) {
+    return countUnion(llvm::map_to_vector(
+        ranges, [&](const RangeOfRow &range) { return range.at(row); }));
   };
-  // Between two rows where differences meet each other or 0 it is affine.
+  // Where no two lines meet, their order stays, and a row has as many more keys
+  // than the one before as that one.
   SmallVector<int64_t> starts{0};
-  for (auto [index, a] : llvm::enumerate(lengths))
-    for (Line b : ArrayRef(lengths).drop_front(index + 1)) {
+  for (auto [index, a] : llvm::enumerate(lines))
+    for (Line b : ArrayRef(lines).drop_front(index + 1)) {
       if (a.slope == b.slope)
         continue;
       int64_t slope = a.slope - b.slope, offset = b.offset - a.offset;
@@ -121,58 +145,22 @@ static std::optional<int64_t> countCommonPoints(ArrayRef<PlanPiece> pieces,
     }
   llvm::sort(starts);
   starts.erase(llvm::unique(starts), starts.end());
-  int64_t count = 0;
-  for (auto [index, first] : llvm::enumerate(starts)) {
-    int64_t end = index + 1 < starts.size() ? starts[index + 1] : rows;
-    if (first < end)
-      count += (end - first) * (getLength(first) + getLength(end - 1)) / 2;
-  }
-  return count;
-}
-
-/// The live points of a plan whose ranges all have affine ends.
-static std::optional<int64_t> countByPieces(PlanAttr plan, int64_t rows,
-                                            int64_t keys,
-                                            ArrayRef<int64_t> symbols) {
-  // Pieces may overlap: what an even number of them share was counted once too
-  // often.
-  ArrayRef<PlanPiece> pieces = plan.getPieces();
-  int64_t count = 0;
-  for (unsigned subset = 1; subset < 1u << pieces.size(); ++subset) {
-    SmallVector<PlanPiece> chosen;
-    for (auto [index, piece] : llvm::enumerate(pieces))
-      if (subset >> index & 1)
-        chosen.push_back(piece);
-    std::optional<int64_t> common =
-        countCommonPoints(chosen, rows, keys, symbols);
-    if (!common)
-      return std::nullopt;
-    count += chosen.size() % 2 == 1 ? *common : -*common;
-  }
-  return count;
+  starts.push_back(rows);
+  int64_t sum = 0;
+  for (auto [first, end] : llvm::zip(starts, ArrayRef(starts).drop_front()))
+    sum += (end - first) * (count(first) + count(end - 1)) / 2;
+  return sum;
 }
 
 /// The keys in the live ranges of the rows `first` to `last`.
 static int64_t countVisited(PlanAttr plan, int64_t first, int64_t last,
                             int64_t keys, ArrayRef<int64_t> symbols) {
   PlanTile tile(plan, first, last, symbols);
-  SmallVector<KeyRange> ranges;
-  for (const PlanPiece &piece : plan.getPieces()) {
-    KeyRange live = tile.getRanges(piece).live;
-    live.begin = std::max<int64_t>(live.begin, 0);
-    live.end = std::min(live.end, keys);
-    if (!live.empty())
-      ranges.push_back(live);
-  }
-  llvm::sort(ranges, [](const KeyRange &a, const KeyRange &b) {
-    return a.begin < b.begin;
-  });
-  int64_t count = 0, end = 0;
-  for (const KeyRange &range : ranges) {
-    count += std::max<int64_t>(range.end - std::max(range.begin, end), 0);
-    end = std::max(end, range.end);
-  }
-  return count;
+  return countUnion(llvm::map_to_vector(
+      plan.getPieces(), [&](const PlanPiece &piece) -> KeyRange {
+        KeyRange live = tile.getRanges(piece).live;
+        return {std::max<int64_t>(live.begin, 0), std::min(live.end, keys)};
+      }));
 }
 
 /// Whether every constraint bounds the key alone, so that the live keys of a
@@ -211,8 +199,8 @@ static bool isUnionOfRanges(PlanAttr plan) {
   });
 }
 
-/// What a count may take: tests of points, or ranges of rows.
-static constexpr int64_t kMostTests = int64_t(1) << 20;
+/// What a count may take: constraints at points, or ranges of rows.
+static constexpr int64_t kMostTests = int64_t(1) << 22;
 static constexpr int64_t kMostRanges = int64_t(1) << 14;
 
 LivePoints attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
@@ -224,7 +212,10 @@ LivePoints attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
     if (std::optional<int64_t> count = countByPieces(plan, rows, keys, symbols))
       return {*count, true};
   LivePoints live;
-  if (!hasRanges && rows <= kMostTests / keys) {
+  int64_t constraints = 0;
+  for (const PlanPiece &piece : plan.getPieces())
+    constraints += std::max(piece.constraints.getNumConstraints(), 1u);
+  if (!hasRanges && rows <= kMostTests / keys / constraints) {
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t key = 0; key < keys; ++key)
         live.count += passesConstraints(plan, row, key, symbols);

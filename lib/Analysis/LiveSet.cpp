@@ -18,6 +18,7 @@
 using namespace mlir;
 using namespace mlir::attn;
 using llvm::DynamicAPInt;
+using presburger::Fraction;
 
 //===----------------------------------------------------------------------===//
 // Expressions
@@ -64,11 +65,17 @@ private:
   FailureOr<SmallVector<Piece>> intersect(ArrayRef<Piece> left,
                                           ArrayRef<Piece> right);
   FailureOr<SmallVector<Piece>> complement(ArrayRef<Piece> pieces);
+  /// A piece of which some point is known.
+  struct Known {
+    Piece piece;
+    SamplePoint sample;
+  };
+
   bool isEmpty(ArrayRef<Row> piece) {
     return isEmptySet(plane.getNumVariables(), context, piece,
                       /*exactly=*/plane.getLocals().empty());
   }
-  bool isWithin(const Piece &inner, const Piece &outer);
+  bool isWithin(const Known &inner, const Known &outer);
   FailureOr<SmallVector<Piece>> simplify(SmallVector<Piece> pieces);
 
   Plane &plane;
@@ -218,10 +225,34 @@ LiveSetBuilder::complement(ArrayRef<Piece> pieces) {
   return outside;
 }
 
-/// Whether every point of `inner` satisfies every constraint of `outer`.
-bool LiveSetBuilder::isWithin(const Piece &inner, const Piece &outer) {
-  return llvm::all_of(outer, [&](const Row &row) {
-    Piece beyond(inner);
+/// Whether `point` has the integer constraint `row` fail.
+static bool fails(const SamplePoint &point, const Row &row) {
+  Fraction value(row.back(), DynamicAPInt(1));
+  for (auto [coefficient, coordinate] : llvm::zip(row, point))
+    if (coefficient != 0)
+      value = value + Fraction(coefficient, DynamicAPInt(1)) * coordinate;
+  return value <= Fraction(DynamicAPInt(-1), DynamicAPInt(1));
+}
+
+/// Whether `row` says no more than one of `rows` that differs from it in its
+/// constant alone.
+static bool isAmong(const Row &row, ArrayRef<Row> rows) {
+  return llvm::any_of(rows, [&](const Row &other) {
+    return other.back() <= row.back() &&
+           ArrayRef(other).drop_back() == ArrayRef(row).drop_back();
+  });
+}
+
+/// Whether every point of `inner` satisfies every constraint of `outer`. The
+/// sample shows most that do not, without a search for another point.
+bool LiveSetBuilder::isWithin(const Known &inner, const Known &outer) {
+  if (llvm::any_of(outer.piece,
+                   [&](const Row &row) { return fails(inner.sample, row); }))
+    return false;
+  return llvm::all_of(outer.piece, [&](const Row &row) {
+    if (isAmong(row, inner.piece))
+      return true;
+    Piece beyond(inner.piece);
     beyond.push_back(less(row, plane.getConstant(0)));
     return isEmpty(beyond);
   });
@@ -229,19 +260,29 @@ bool LiveSetBuilder::isWithin(const Piece &inner, const Piece &outer) {
 
 FailureOr<SmallVector<Piece>>
 LiveSetBuilder::simplify(SmallVector<Piece> pieces) {
-  llvm::erase_if(pieces, [&](const Piece &piece) { return isEmpty(piece); });
-  SmallVector<Piece> kept;
+  // Of so many others are left, whatever comes behind them.
+  constexpr size_t kMany = 4 * kMaxPieces;
+  SmallVector<Known> kept;
   for (Piece &piece : pieces) {
-    if (llvm::any_of(
-            kept, [&](const Piece &other) { return isWithin(piece, other); }))
+    std::optional<SamplePoint> sample =
+        findSample(plane.getNumVariables(), context, piece,
+                   /*exactly=*/plane.getLocals().empty());
+    if (!sample)
+      continue;
+    Known next{std::move(piece), std::move(*sample)};
+    if (llvm::any_of(kept,
+                     [&](const Known &other) { return isWithin(next, other); }))
       continue;
     llvm::erase_if(kept,
-                   [&](const Piece &other) { return isWithin(other, piece); });
-    kept.push_back(std::move(piece));
+                   [&](const Known &other) { return isWithin(other, next); });
+    kept.push_back(std::move(next));
+    if (kept.size() > kMany)
+      return failure();
   }
   if (kept.size() > kMaxPieces)
     return failure();
-  return kept;
+  return llvm::map_to_vector(
+      kept, [](Known &known) { return std::move(known.piece); });
 }
 
 /// No more variables than these become of the atoms of `term`.

@@ -10,6 +10,7 @@
 #define ATTN_LIB_ANALYSIS_LIVESET_H
 
 #include "attn/Analysis/SparsityPlan.h"
+#include "mlir/Analysis/Presburger/Fraction.h"
 #include "mlir/Analysis/Presburger/IntegerRelation.h"
 
 namespace mlir::attn {
@@ -57,6 +58,15 @@ inline Row less(const Row &left, const Row &right) { return right - left + -1; }
 
 presburger::IntegerPolyhedron getPolyhedron(unsigned numVariables,
                                             ArrayRef<Row> rows);
+
+/// A point of a plane, a fraction for each variable.
+using SamplePoint = SmallVector<presburger::Fraction>;
+
+/// Some point that satisfies `context` and `rows`; nothing if isEmptySet says
+/// that there is none.
+std::optional<SamplePoint> findSample(unsigned numVariables,
+                                      ArrayRef<Row> context, ArrayRef<Row> rows,
+                                      bool exactly);
 
 /// Whether no point satisfies `context` and `rows`; exactly over the integers,
 /// or over the rationals, where "no" may be wrong.

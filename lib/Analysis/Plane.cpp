@@ -65,6 +65,28 @@ bool attn::isEmptySet(unsigned numVariables, ArrayRef<Row> context,
   return exactly ? set.isIntegerEmpty() : Simplex(set).isEmpty();
 }
 
+std::optional<SamplePoint> attn::findSample(unsigned numVariables,
+                                            ArrayRef<Row> context,
+                                            ArrayRef<Row> rows, bool exactly) {
+  SmallVector<Row> all(context);
+  llvm::append_range(all, rows);
+  IntegerPolyhedron set = getPolyhedron(numVariables, all);
+  SamplePoint sample;
+  if (exactly) {
+    std::optional<SmallVector<DynamicAPInt, 8>> point = set.findIntegerSample();
+    if (!point)
+      return std::nullopt;
+    for (const DynamicAPInt &coordinate : *point)
+      sample.push_back(presburger::Fraction(coordinate, DynamicAPInt(1)));
+    return sample;
+  }
+  Simplex simplex(set);
+  if (simplex.isEmpty())
+    return std::nullopt;
+  llvm::append_range(sample, *simplex.getRationalSample());
+  return sample;
+}
+
 void attn::removeRedundant(unsigned numVariables, ArrayRef<Row> context,
                            SmallVectorImpl<Row> &rows) {
   auto countTerms = [](const Row &row) {

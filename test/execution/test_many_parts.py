@@ -15,19 +15,19 @@ from operators import Spec, text
 from runner import check_counts, check_page_borders, check_shapes, decisions
 
 BASE = Spec(24, 40, heads=4, key_heads=2, lse=True)
-# Nine bands of keys, and ten of diagonals.
-KEYS = ("or", *(("and", ("prefix", 13 * i + 6), ("not", ("prefix", 13 * i))) for i in range(9)))
+# Seventeen bands of keys, and eighteen of diagonals.
+KEYS = ("or", *(("and", ("prefix", 13 * i + 6), ("not", ("prefix", 13 * i))) for i in range(17)))
 DIAGONALS = (
-    "or", *(("and", ("window", 11 * i + 5, 0), ("not", ("window", 11 * i, 0))) for i in range(10)),
+    "or", *(("and", ("window", 11 * i + 5, 0), ("not", ("window", 11 * i, 0))) for i in range(18)),
 )  # fmt: skip
 SLOTS = (
     "or",
     *(
         ("and", ("permuted", ("window", 11 * i + 5, 0)), ("not", ("permuted", ("prefix", 7 * i))))
-        for i in range(9)
+        for i in range(17)
     ),
 )
-SIZES = (16, 50, 127, 9)
+SIZES = (16, 50, 127, 9, 33, 70)
 BY_HEAD = ("not", ("per_head", *(("block_diagonal", n) for n in SIZES)))
 FORMS = {
     "keys": replace(BASE, where=(KEYS,)),
@@ -35,9 +35,9 @@ FORMS = {
     "causal": replace(BASE, where=(KEYS, ("causal",)), sinks=True),
     # Each fits, both do not.
     "both": replace(
-        BASE, where=(("or", *KEYS[1:6]), ("or", ("window", 9, 9), ("not", ("window", 40, 40)))),
+        BASE, where=(("or", *KEYS[1:10]), ("or", ("window", 9, 9), ("not", ("window", 40, 40)))),
     ),
-    "by_head": replace(BASE, where=(BY_HEAD,)),
+    "by_head": replace(BASE, heads=6, where=(BY_HEAD,)),
     "negated": replace(BASE, where=(("not", DIAGONALS), ("window", 100, 30)), bias="hmn"),
     "lengths": replace(BASE, where=(KEYS,), key_lengths=True, query_lengths=True),
     "origins": replace(
@@ -71,7 +71,7 @@ def shapes(spec):
 
 @pytest.mark.parametrize("name", FORMS)
 def test_fused(kernels, name, seed):
-    assert "more than 8 parts" in decisions(text(FORMS[name]), "plan")
+    assert "more than 16 parts" in decisions(text(FORMS[name]), "plan")
     check_shapes(kernels, FORMS[name], "fused", shapes(FORMS[name]), seed)
 
 

@@ -358,7 +358,7 @@ def AttnPlanSparsity : Pass<"attn-plan-sparsity"> {
     `docs/rationale/sparsity-planning.md` derives plans.
 
     Atoms that are closed forms, and lists, which are symbols, are planned under
-    `and`, `or` and `not` as a union of up to eight conjunctions, with lengths,
+    `and`, `or` and `not` as a union of up to sixteen conjunctions, with lengths,
     origins and any alignment. Terms of the outermost `and` with which there would
     be more are tested at every point, with a remark (PL-5). A sparsity without a
     live point is warned about (SP-10). A cascade without an `attn.iterate` over its key rank is

@@ -198,6 +198,7 @@ TEST_F(PassCountTest, LivePointsAgreeWithEveryPoint) {
           "window(0, 0) and prefix(9)", "causal or prefix(6)",
           "not window(2, 3)", "window(1, 2) or (causal and prefix(4))",
           "block_diagonal(4)", "neighborhood([5], stride [2])",
+          "affine_set(affine_map<(m, n) -> (n - 3 * m + 5, m + 1 - n)>)",
           "dilated(6, 3) and causal", "leading(2) or block_diagonal(3)",
           "neighborhood([2, 3], grid [4, 5])", "power_of_two(2)"})
       for (int64_t rows : {0, 1, 5, 16, 23})

@@ -443,7 +443,7 @@ TEST_F(SparsityPlanTest, BoundsOutOfReach) {
 
 TEST_F(SparsityPlanTest, RefusesWhatItCannotPlan) {
   SmallVector<Attribute> bands;
-  for (int64_t begin = 0; begin <= 8; ++begin)
+  for (int64_t begin = 0; begin <= 16; ++begin)
     bands.push_back(AndAttr::get(
         &context,
         {PrefixAttr::get(&context, 10 * begin + 5),
@@ -457,7 +457,7 @@ TEST_F(SparsityPlanTest, RefusesWhatItCannotPlan) {
   // Half planes of which none lies in another: as many parts as there are, and
   // one that is outside of all.
   std::string terms;
-  for (int64_t i = 1; i <= 9; ++i)
+  for (int64_t i = 1; i <= 17; ++i)
     terms +=
         (i > 1 ? " or " : "") +
         llvm::formatv("affine_set(affine_map<(m, n) -> ({0} * n - m - {1})>)",

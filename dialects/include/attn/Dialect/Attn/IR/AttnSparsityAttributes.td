@@ -362,7 +362,7 @@ def Attn_AndAttr : Attn_Attr<"And", "and"> {
 def Attn_OrAttr : Attn_Attr<"Or", "or"> {
   let summary = "live where some term is live";
   let description = [{
-    The union of two or more terms, as for `and` (SP-4). A plan holds up to eight
+    The union of two or more terms, as for `and` (SP-4). A plan holds up to sixteen
     conjunctions (PL-5); where an expression needs more, its cascade is compiled
     einsum by einsum, and every point is tested.
   }];

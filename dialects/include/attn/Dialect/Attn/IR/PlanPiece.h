@@ -50,7 +50,7 @@ struct PlanPiece {
 };
 
 /// The most pieces of a plan: their ranges are merged for every tile of rows.
-constexpr unsigned kMaxPieces = 8;
+constexpr unsigned kMaxPieces = 16;
 
 inline llvm::hash_code hash_value(const PlanPiece &piece) {
   return llvm::hash_combine(piece.liveLower, piece.liveUpper, piece.fullLower,
