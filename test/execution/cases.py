@@ -219,7 +219,7 @@ def random_per_head(rng: random.Random, heads: int) -> tuple:
     name = rng.choice(["window", "prefix", "dilated", "strided"])
     columns = {
         "window": [numbers(0, 9), numbers(0, 5)],
-        "dilated": [numbers(0, 9), numbers(1, 3)],
+        "dilated": [numbers(0, 11), numbers(1, 3)],
         "strided": [numbers(3, 3), numbers(0, 1.5), numbers(1, 5)],
         "prefix": [numbers(0, 9)],
     }[name]
