@@ -146,6 +146,19 @@ static StepBounds evaluate(const PointValue &value, ArrayRef<StepBounds> dims,
   return bounds;
 }
 
+/// The points where all of `constraints` are 0 or more.
+static StepClass classifySet(ArrayRef<AffineExpr> constraints,
+                             ArrayRef<StepBounds> dims,
+                             ArrayRef<StepBounds> symbols) {
+  StepClass step{/*mayBeLive=*/true, /*isFull=*/true};
+  for (AffineExpr constraint : constraints) {
+    StepBounds value = evaluate(constraint, dims, symbols);
+    step.mayBeLive &= value.most >= 0;
+    step.isFull &= value.least >= 0;
+  }
+  return step;
+}
+
 StepClass attn::classifyStep(PlanAttr plan, int64_t first, int64_t last,
                              KeyRange keys, ArrayRef<int64_t> symbols) {
   StepBounds dims[] = {{first, last}, {keys.begin, keys.end - 1}};
@@ -154,15 +167,53 @@ StepClass attn::classifyStep(PlanAttr plan, int64_t first, int64_t last,
   for (const PointValue &value : plan.getValues())
     bounds.push_back(evaluate(value, dims, bounds));
   StepClass step{/*mayBeLive=*/false, /*isFull=*/false};
-  for (const PlanPiece &piece : plan.getPieces()) {
-    StepClass inPiece{/*mayBeLive=*/true, /*isFull=*/true};
-    for (AffineExpr constraint : piece.constraints.getConstraints()) {
-      StepBounds value = evaluate(constraint, dims, bounds);
-      inPiece.mayBeLive &= value.most >= 0;
-      inPiece.isFull &= value.least >= 0;
-    }
-    step.mayBeLive |= inPiece.mayBeLive;
-    step.isFull |= inPiece.isFull;
+  for (const PlanPiece &piece : plan.getPieces())
+    step = step | classifySet(piece.constraints.getConstraints(), dims, bounds);
+  return step;
+}
+
+TermTest::TermTest(Attribute term) {
+  ArrayRef<Attribute> terms;
+  if (auto conjunction = dyn_cast<AndAttr>(term)) {
+    kind = Kind::And;
+    terms = conjunction.getTerms();
+  } else if (auto disjunction = dyn_cast<OrAttr>(term)) {
+    kind = Kind::Or;
+    terms = disjunction.getTerms();
+  } else if (auto negation = dyn_cast<NotAttr>(term)) {
+    kind = Kind::Not;
+    inner.emplace_back(negation.getTerm());
+  } else {
+    atom = getAtomDefinition(term);
   }
+  for (Attribute next : terms)
+    inner.emplace_back(next);
+}
+
+StepClass TermTest::classify(int64_t first, int64_t last, KeyRange keys,
+                             const TermNumbers &numbers) const {
+  if (kind == Kind::Not)
+    return !inner.front().classify(first, last, keys, numbers);
+  bool isAnd = kind == Kind::And;
+  StepClass step{/*mayBeLive=*/isAnd, /*isFull=*/isAnd};
+  for (const TermTest &term : inner) {
+    StepClass next = term.classify(first, last, keys, numbers);
+    step = isAnd ? step & next : step | next;
+  }
+  if (kind != Kind::Atom)
+    return step;
+  if (!atom)
+    return StepClass();
+  StepBounds dims[] = {{first, last}, {keys.begin, keys.end - 1}};
+  SmallVector<StepBounds> bounds{{numbers.keyCount, numbers.keyCount},
+                                 {numbers.head, numbers.head}};
+  for (ArrayRef<int64_t> table : atom->tables) {
+    int64_t number = lookUpHead(table, numbers.head);
+    bounds.push_back({number, number});
+  }
+  for (const PointValue &value : atom->values)
+    bounds.push_back(evaluate(value, dims, bounds));
+  for (ArrayRef<AffineExpr> set : atom->sets)
+    step = step | classifySet(set, dims, bounds);
   return step;
 }

@@ -448,7 +448,11 @@ static bool mayCountKeys(CascadeOp cascade, Attribute atom) {
   CascadeSpace space = cascade.getSpace();
   if (space.isPacked() || !space.permutations.empty() ||
       !space.getLists().empty() || getFixedStep(cascade) ||
-      findResidueClasses(cascade) || findGridWalk(cascade))
+      findGridWalk(cascade))
+    return false;
+  // Planes of remainders test no terms.
+  if (findResidueClasses(cascade) &&
+      assignTermRoles(space.sparsity.getExpression()).terms.tested.empty())
     return false;
   SmallVector<IterateOp> loops;
   cascade.getBody().walk([&](IterateOp loop) { loops.push_back(loop); });

@@ -51,6 +51,7 @@ CascadeTiler::CascadeTiler(CascadeOp cascade, ValueRange inputs,
     listRows = roles.getListRows();
     cuts = roles.cuts;
     testedTerms = roles.terms.tested;
+    unplannedTerms = roles.terms.unplanned;
     if (roles.listed)
       listedTerms = roles.listed->tested;
     visitsRanges = roles.listed.has_value();

@@ -93,6 +93,11 @@ struct TilePlace {
   }
 };
 
+/// What a step is known to be (StepClass), as code.
+struct StepCondition {
+  Value mayBeLive, isFull;
+};
+
 /// Emits the code that computes one work item of a mapped cascade, a tile of
 /// the lane rank for one point of every parallel rank, as loops around einsums
 /// on memref tiles. One object serves one lane tile size.
@@ -442,10 +447,8 @@ private:
   Value buildIsFull(OpBuilder &builder, Location loc, Value stepEnd);
   void buildFullPart(OpBuilder &builder, Location loc, Value stepEnd);
   // Steps without live points (CascadeTilerSteps.cpp).
-  struct StepCondition {
-    Value mayBeLive, isFull;
-  };
   bool leavesStepsOut();
+  bool asksTerms();
   std::pair<Value, Value> getRowEnds(OpBuilder &builder, Location loc);
   StepCondition buildStepCondition(OpBuilder &builder, Location loc,
                                    Value stepEnd);
@@ -508,6 +511,8 @@ private:
   /// predicates in them or with atoms of slots and of tokens; and those of a
   /// list that is walked beside ranges.
   SmallVector<Attribute> testedTerms, listedTerms;
+  /// Those of `testedTerms` that have no ranges in the plan.
+  SmallVector<Attribute> unplannedTerms;
   /// Tokens of a plane, from one to the next.
   int64_t residues = 1;
   /// Tokens from one row of a tile to the next: those of a plane, or of rows of

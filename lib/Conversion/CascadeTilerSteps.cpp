@@ -35,12 +35,33 @@ struct StepEmitter : IndexBuilder {
                        ArrayRef<ValueBounds> symbols);
   ValueBounds evaluate(const PointValue &value, ArrayRef<ValueBounds> dims,
                        ArrayRef<ValueBounds> symbols);
-  /// `b` or, where there is one, `a` too.
-  Value either(Value a, Value b) {
-    return a ? arith::OrIOp::create(builder, loc, a, b).getResult() : b;
+  StepCondition classifySet(ArrayRef<AffineExpr> constraints,
+                            ArrayRef<ValueBounds> dims,
+                            ArrayRef<ValueBounds> symbols);
+  /// `numbers` are those that all atoms read, and `lookUp` gives that of a
+  /// table.
+  StepCondition
+  classifyTerm(Attribute term, ArrayRef<ValueBounds> dims,
+               ArrayRef<ValueBounds> numbers,
+               function_ref<Value(ArrayRef<int64_t> table)> lookUp);
+
+  Value boolean(bool value) {
+    return arith::ConstantIntOp::create(builder, loc, value, /*width=*/1);
+  }
+  StepCondition unite(StepCondition a, StepCondition b) {
+    return {either(a.mayBeLive, b.mayBeLive), either(a.isFull, b.isFull)};
+  }
+  StepCondition intersect(StepCondition a, StepCondition b) {
+    return {both(a.mayBeLive, b.mayBeLive), both(a.isFull, b.isFull)};
   }
 
 private:
+  Value either(Value a, Value b) {
+    return arith::OrIOp::create(builder, loc, a, b);
+  }
+  Value invert(Value value) {
+    return arith::XOrIOp::create(builder, loc, value, boolean(true));
+  }
   ValueBounds getRemainder(ValueBounds dividend, int64_t divisor);
   ValueBounds multiply(ValueBounds a, ValueBounds b);
 };
@@ -136,11 +157,71 @@ ValueBounds StepEmitter::evaluate(const PointValue &value,
   return {lower, buildPointValue(builder, loc, value.kind, most)};
 }
 
+/// The points where all of `constraints` are 0 or more.
+StepCondition StepEmitter::classifySet(ArrayRef<AffineExpr> constraints,
+                                       ArrayRef<ValueBounds> dims,
+                                       ArrayRef<ValueBounds> symbols) {
+  StepCondition step{boolean(true), boolean(true)};
+  Value zero = constant(0);
+  auto holds = [&](Value value) {
+    return compare(arith::CmpIPredicate::sge, value, zero);
+  };
+  for (AffineExpr constraint : constraints) {
+    ValueBounds value = evaluate(constraint, dims, symbols);
+    step = intersect(step, {holds(value.most), holds(value.least)});
+  }
+  return step;
+}
+
+StepCondition
+StepEmitter::classifyTerm(Attribute term, ArrayRef<ValueBounds> dims,
+                          ArrayRef<ValueBounds> numbers,
+                          function_ref<Value(ArrayRef<int64_t> table)> lookUp) {
+  if (auto negation = dyn_cast<NotAttr>(term)) {
+    StepCondition inner =
+        classifyTerm(negation.getTerm(), dims, numbers, lookUp);
+    return {invert(inner.isFull), invert(inner.mayBeLive)};
+  }
+  if (auto conjunction = dyn_cast<AndAttr>(term)) {
+    StepCondition step{boolean(true), boolean(true)};
+    for (Attribute inner : conjunction.getTerms())
+      step = intersect(step, classifyTerm(inner, dims, numbers, lookUp));
+    return step;
+  }
+  StepCondition step{boolean(false), boolean(false)};
+  if (auto disjunction = dyn_cast<OrAttr>(term)) {
+    for (Attribute inner : disjunction.getTerms())
+      step = unite(step, classifyTerm(inner, dims, numbers, lookUp));
+    return step;
+  }
+  // Lists, masks and predicates are data.
+  std::optional<AtomDefinition> atom = getAtomDefinition(term);
+  if (!atom)
+    return {boolean(true), boolean(false)};
+  SmallVector<ValueBounds> symbols(numbers);
+  for (ArrayRef<int64_t> table : atom->tables) {
+    Value number = lookUp(table);
+    symbols.push_back({number, number});
+  }
+  for (const PointValue &value : atom->values)
+    symbols.push_back(evaluate(value, dims, symbols));
+  for (ArrayRef<AffineExpr> set : atom->sets)
+    step = unite(step, classifySet(set, dims, symbols));
+  return step;
+}
+
+/// Whether steps are left out, or need no test of points, for what terms
+/// without ranges say of all their points.
+bool CascadeTiler::asksTerms() {
+  return !unplannedTerms.empty() && !space.isPacked() &&
+         space.permutations.empty();
+}
+
 /// Whether steps over the ranges of the plan are left out where no point of
 /// them is live. On GPUs, whose copies run ahead of the steps, none is.
 bool CascadeTiler::leavesStepsOut() {
   return hasCaches && !walksTokens() && iterate.getPlan() &&
-         getRunLength(*iterate.getPlan()) > 0;
+         (getRunLength(*iterate.getPlan()) > 0 || asksTerms());
 }
 
 /// The first and the last row of the item.
@@ -165,9 +246,8 @@ std::pair<Value, Value> CascadeTiler::getRowEnds(OpBuilder &builder,
 }
 
 /// Classifies the step up to `stepEnd`, which is not empty.
-CascadeTiler::StepCondition CascadeTiler::buildStepCondition(OpBuilder &builder,
-                                                             Location loc,
-                                                             Value stepEnd) {
+StepCondition CascadeTiler::buildStepCondition(OpBuilder &builder, Location loc,
+                                               Value stepEnd) {
   PlanAttr plan = *iterate.getPlan();
   StepEmitter emit{{builder, loc}};
   auto [first, last] = getRowEnds(builder, loc);
@@ -177,23 +257,36 @@ CascadeTiler::StepCondition CascadeTiler::buildStepCondition(OpBuilder &builder,
       planSymbols, [](Value value) { return ValueBounds{value, value}; });
   for (const PointValue &value : plan.getValues())
     bounds.push_back(emit.evaluate(value, dims, bounds));
-  Value zero = emit.constant(0);
-  auto holds = [&](Value value) {
-    return emit.compare(arith::CmpIPredicate::sge, value, zero);
-  };
   StepCondition step;
   for (const PlanPiece &piece : plan.getPieces()) {
-    Value mayBeLive, isFull;
-    for (AffineExpr constraint : piece.constraints.getConstraints()) {
-      ValueBounds value = emit.evaluate(constraint, dims, bounds);
-      mayBeLive = emit.both(mayBeLive, holds(value.most));
-      isFull = emit.both(isFull, holds(value.least));
-    }
-    step.mayBeLive = emit.either(step.mayBeLive, mayBeLive);
-    step.isFull = emit.either(step.isFull, isFull);
+    StepCondition next =
+        emit.classifySet(piece.constraints.getConstraints(), dims, bounds);
+    step = step.isFull ? emit.unite(step, next) : next;
   }
-  // What reads tokens, a mask or a predicate may fail at any slot.
-  if (testsTokensOfSlots() || !testedTerms.empty())
-    step.isFull = arith::ConstantIntOp::create(builder, loc, 0, /*width=*/1);
+  if (!asksTerms()) {
+    // What reads tokens, a mask or a predicate may fail at any slot.
+    if (testsTokensOfSlots() || !testedTerms.empty())
+      step.isFull = emit.boolean(false);
+    return step;
+  }
+  // Terms speak of positions.
+  auto move = [&](ValueBounds &ends, Value distance) {
+    if (distance)
+      ends = {emit.add(ends.least, distance), emit.add(ends.most, distance)};
+  };
+  move(dims[0], getOrigin(builder, loc, space.queryRank));
+  move(dims[0], pointNumbers.offset);
+  move(dims[1], getOrigin(builder, loc, space.keyRank));
+  Value head = pointNumbers.head ? pointNumbers.head : emit.constant(0);
+  ValueBounds numbers[] = {{pointNumbers.keyCount, pointNumbers.keyCount},
+                           {head, head}};
+  for (Attribute term : testedTerms) {
+    StepCondition next{emit.boolean(true), emit.boolean(false)};
+    if (llvm::is_contained(unplannedTerms, term))
+      next = emit.classifyTerm(term, dims, numbers, [&](auto table) {
+        return pointNumbers.tables.lookup(builder.getDenseI64ArrayAttr(table));
+      });
+    step = emit.intersect(step, next);
+  }
   return step;
 }

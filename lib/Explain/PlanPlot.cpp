@@ -195,25 +195,36 @@ static IterateOp findLoop(CascadeOp cascade) {
   return loop;
 }
 
+/// What `plan`, which may be null, and the terms without ranges in it know.
+static KnownPoints getKnownPoints(CascadeOp cascade, PlanAttr plan,
+                                  const WalkTerms &terms, int64_t rows,
+                                  int64_t keys, const PlanNumbers &numbers) {
+  KnownPoints known;
+  known.plan = plan;
+  if (plan)
+    known.symbols = getSymbolValues(cascade, plan, rows, keys, numbers);
+  for (Attribute term : terms.unplanned)
+    known.unplanned.emplace_back(term);
+  known.numbers = {getGiven(numbers, PlanSymbols::keyLength, keys),
+                   getGiven(numbers, PlanSymbols::head, 0)};
+  known.keyBase = getGiven(numbers, PlanSymbols::keyOrigin, 0);
+  known.rowBase = known.keyBase + getDiagonal(cascade, rows, keys, numbers);
+  return known;
+}
+
 /// The walk over keys that come back with a period, in tiles of `tileRows` rows
 /// of `cascade`.
 static std::unique_ptr<PlaneWalk>
-createPeriodicWalk(CascadeOp cascade, IterateOp loop, const TermRoles &roles,
-                   int64_t tileRows, int64_t rows, int64_t keys,
-                   const PlanNumbers &numbers) {
+createPeriodicWalk(CascadeOp cascade, const KnownPoints &own,
+                   const std::optional<KnownPoints> &inRanges,
+                   const TermRoles &roles, int64_t tileRows, int64_t rows,
+                   int64_t keys, const PlanNumbers &numbers) {
   MappingAttr mapping = *cascade.getMapping();
-  PlanAttr plan = *loop.getPlan();
-  PlanAttr tokens = loop.getTokenPlan().value_or(PlanAttr());
-  auto getValues = [&](PlanAttr of) {
-    return of ? getSymbolValues(cascade, of, rows, keys, numbers)
-              : SmallVector<int64_t>();
-  };
   auto create = [&](RowOrder rowOrder, KeyOrder keyOrder) {
     std::optional<PlanWalk> ranges;
-    if (roles.listed)
-      ranges.emplace(plan, mapping, rowOrder, rows, keys, getValues(plan));
-    return PeriodicWalk(PlanWalk(tokens, mapping, rowOrder, rows, keys,
-                                 getValues(tokens), keyOrder),
+    if (inRanges)
+      ranges.emplace(*inRanges, mapping, rowOrder, rows, keys);
+    return PeriodicWalk(PlanWalk(own, mapping, rowOrder, rows, keys, keyOrder),
                         std::move(ranges));
   };
   int64_t head = getGiven(numbers, PlanSymbols::head, 0);
@@ -258,24 +269,29 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
   if (failed(keys))
     return failure();
   PlanAttr plan = loop.getPlan().value_or(PlanAttr());
-  SmallVector<int64_t> values;
-  if (plan)
-    values = getSymbolValues(cascade, plan, *rows, *keys, numbers);
   MappingAttr mapping = *cascade.getMapping();
+  TermRoles roles = getTermRoles(cascade);
+  auto know = [&](PlanAttr of, const WalkTerms &terms) {
+    return getKnownPoints(cascade, of, terms, *rows, *keys, numbers);
+  };
+  // Keys that tiles walk by numbers of their own, and ranges behind them.
+  KnownPoints own;
+  std::optional<KnownPoints> inRanges;
+  if (roles.periodic || roles.boxes)
+    own = know(loop.getTokenPlan().value_or(PlanAttr()),
+               roles.listed ? *roles.listed : roles.terms);
+  if (roles.listed)
+    inRanges = know(plan, roles.terms);
+  bool isPermuted =
+      loop.getTokenPlan() && !loop.getPeriodic() && !loop.getBoxes();
   std::unique_ptr<PlaneWalk> walk;
   std::optional<GridWalk> grid;
   if (loop.getBoxes())
     grid = findGridWalk(cascade);
   if (grid) {
-    PlanAttr own = loop.getTokenPlan().value_or(PlanAttr());
-    PlanAttr ranges = grid->roles.listed ? plan : PlanAttr();
-    BoxWalk::Plans plans{own, ranges, {}, values};
-    if (own)
-      plans.ownSymbols = getSymbolValues(cascade, own, *rows, *keys, numbers);
-    int64_t keyBase = getGiven(numbers, PlanSymbols::keyOrigin, 0);
-    walk = std::make_unique<BoxWalk>(
-        *grid, plans, mapping, *rows, *keys,
-        keyBase + getDiagonal(cascade, *rows, *keys, numbers), keyBase);
+    walk =
+        std::make_unique<BoxWalk>(*grid, BoxWalk::Plans{own, inRanges}, mapping,
+                                  *rows, *keys, own.rowBase, own.keyBase);
   } else if (plan && plan.getResidues() > 1) {
     walk = std::make_unique<ResidueWalk>(
         plan, mapping, *rows, *keys,
@@ -283,13 +299,13 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
   } else {
     int64_t tileRows =
         rowRank == mapping.getLanes() ? mapping.getLaneTiles().front() : 1;
-    TermRoles roles = getTermRoles(cascade);
     if (roles.periodic)
-      walk = createPeriodicWalk(cascade, loop, roles, tileRows, *rows, *keys,
-                                numbers);
+      walk = createPeriodicWalk(cascade, own, inRanges, roles, tileRows, *rows,
+                                *keys, numbers);
     else
-      walk = std::make_unique<PlanWalk>(plan, mapping, RowOrder{tileRows},
-                                        *rows, *keys, values);
+      walk = std::make_unique<PlanWalk>(
+          know(plan, isPermuted ? WalkTerms() : roles.terms), mapping,
+          RowOrder{tileRows}, *rows, *keys);
   }
   os << *rows << " queries (" << rowRank.getValue() << ") by " << *keys
      << " keys (" << keyRank.getValue() << ")\n";
@@ -301,8 +317,6 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
           "is drawn\n";
   if (cascade.getSpace().getPerHead())
     os << "of head " << getGiven(numbers, PlanSymbols::head, 0) << "\n";
-  bool isPermuted =
-      loop.getTokenPlan() && !loop.getPeriodic() && !loop.getBoxes();
   if (isPermuted)
     os << "of slots; tokens in permuted order are tested at each of them\n";
   walk->printCounts(os);

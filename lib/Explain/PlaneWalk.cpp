@@ -30,8 +30,9 @@ ResidueWalk::ResidueWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
                         : symbol == PlanSymbols::keyExtent
                             ? planeKeys
                             : llvm::divideFloorSigned(position, residues));
-    planes.emplace_back(plan, mapping, RowOrder{mapping.getLaneTiles().front()},
-                        planeRows, planeKeys, symbols);
+    planes.emplace_back(KnownPoints{plan, symbols}, mapping,
+                        RowOrder{mapping.getLaneTiles().front()}, planeRows,
+                        planeKeys);
   }
 }
 
@@ -52,12 +53,29 @@ void ResidueWalk::printCounts(raw_ostream &os) const {
      << rows * keys << "\n";
 }
 
-PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, RowOrder rowOrder,
-                   int64_t rows, int64_t keys, ArrayRef<int64_t> symbols,
+StepClass KnownPoints::classifyTerms(int64_t first, int64_t last,
+                                     KeyRange keys) const {
+  StepClass step{/*mayBeLive=*/true, /*isFull=*/true};
+  KeyRange positions{keyBase + keys.begin, keyBase + keys.end};
+  for (const TermTest &term : unplanned)
+    step = step &
+           term.classify(rowBase + first, rowBase + last, positions, numbers);
+  return step;
+}
+
+bool KnownPoints::isLive(int64_t row, int64_t key) const {
+  return (!plan || passesConstraints(plan, row, key, symbols)) &&
+         classifyTerms(row, row, {key, key + 1}).mayBeLive;
+}
+
+PlanWalk::PlanWalk(const KnownPoints &known, MappingAttr mapping,
+                   RowOrder rowOrder, int64_t rows, int64_t keys,
                    std::optional<KeyOrder> order)
-    : PlaneWalk(rows, keys), plan(plan), mapping(mapping), rowOrder(rowOrder),
-      order(order), leavesStepsOut(plan && !order && getRunLength(plan) > 0),
-      symbols(symbols) {
+    : PlaneWalk(rows, keys), known(known), mapping(mapping), rowOrder(rowOrder),
+      order(order), leavesStepsOut(known.plan && !order &&
+                                   (getRunLength(known.plan) > 0 ||
+                                    !known.unplanned.empty())) {
+  PlanAttr plan = known.plan;
   int64_t unit = mapping.getRowTile();
   int64_t slots = order ? order->getSlot(keys) : keys;
   auto clampTo = [](KeyRange range, int64_t end) {
@@ -82,7 +100,7 @@ PlanWalk::PlanWalk(PlanAttr plan, MappingAttr mapping, RowOrder rowOrder,
     int64_t first = rowOrder.getRow(number);
     int64_t last = rowOrder.getRow(std::min(number + rowOrder.tile, count) - 1);
     SmallVector<KeyRange> ranges;
-    PlanTile planTile(plan, first, last, symbols);
+    PlanTile planTile(plan, first, last, known.symbols);
     for (const PlanPiece &piece : plan.getPieces()) {
       TileRanges found = planTile.getRanges(piece);
       tile.full.push_back(clamp(found.full));
@@ -113,16 +131,17 @@ KeyRange PlanWalk::getStep(KeyRange range, int64_t key) const {
 
 StepClass PlanWalk::getClass(int64_t number, KeyRange step) const {
   const RowTile &tile = tiles[number];
-  if (leavesStepsOut)
-    return classifyStep(
-        plan, rowOrder.getRow(number * rowOrder.tile),
-        rowOrder.getRow(
-            std::min((number + 1) * rowOrder.tile, rowOrder.count(rows)) - 1),
-        step, symbols);
+  if (leavesStepsOut) {
+    int64_t first = rowOrder.getRow(number * rowOrder.tile);
+    int64_t last = rowOrder.getRow(
+        std::min((number + 1) * rowOrder.tile, rowOrder.count(rows)) - 1);
+    return classifyStep(known.plan, first, last, step, known.symbols) &
+           known.classifyTerms(first, last, step);
+  }
   bool isFull = llvm::any_of(tile.full, [&](const KeyRange &full) {
     return full.begin <= step.begin && step.end <= full.end;
   });
-  return {/*mayBeLive=*/true, isFull};
+  return {/*mayBeLive=*/true, isFull && known.unplanned.empty()};
 }
 
 PointClass PlanWalk::classify(int64_t row, int64_t key) const {
@@ -305,12 +324,11 @@ void BoxWalk::addBox(ArrayRef<int64_t> number, const Plans &plans) {
   int64_t first = tokens.front(), last = tokens.back();
   RowOrder order{last - first + 1, first};
   Box box{static_cast<int64_t>(tokens.size()), isFull,
-          PlanWalk(plans.own, mapping, order, last + 1, keys, plans.ownSymbols,
+          PlanWalk(plans.own, mapping, order, last + 1, keys,
                    KeyOrder(getTokens(keyBox, remainders, keyBase, keys))),
           std::nullopt};
   if (plans.ranges)
-    box.ranges.emplace(plans.ranges, mapping, order, last + 1, keys,
-                       plans.rangeSymbols);
+    box.ranges.emplace(*plans.ranges, mapping, order, last + 1, keys);
   boxes.emplace(number.vec(), std::move(box));
 }
 

@@ -84,13 +84,29 @@ struct RowOrder {
   }
 };
 
+/// What a walk knows of its points.
+struct KnownPoints {
+  /// Null where every point is live but for the terms below, and the values of
+  /// its symbols.
+  PlanAttr plan;
+  SmallVector<int64_t> symbols;
+  /// Terms that it does not hold, what these read, and the positions of row 0
+  /// and key 0.
+  std::vector<TermTest> unplanned;
+  TermNumbers numbers;
+  int64_t rowBase = 0, keyBase = 0;
+
+  bool isLive(int64_t row, int64_t key) const;
+  /// What the terms say of a step.
+  StepClass classifyTerms(int64_t first, int64_t last, KeyRange keys) const;
+};
+
 /// A plan over numbers.
 class PlanWalk : public PlaneWalk {
 public:
-  /// `plan` is null where every point is live. With an order of keys those that
-  /// it has are walked alone.
-  PlanWalk(PlanAttr plan, MappingAttr mapping, RowOrder rowOrder, int64_t rows,
-           int64_t keys, ArrayRef<int64_t> symbols,
+  /// With an order of keys those that it has are walked alone.
+  PlanWalk(const KnownPoints &known, MappingAttr mapping, RowOrder rowOrder,
+           int64_t rows, int64_t keys,
            std::optional<KeyOrder> order = std::nullopt);
 
   PointClass classify(int64_t row, int64_t key) const override;
@@ -98,10 +114,7 @@ public:
   int64_t countVisited() const;
   /// Those of one row of the tile with the number `number`.
   int64_t countKeys(int64_t number) const;
-  /// Whether the plan says that the point is live.
-  bool isLive(int64_t row, int64_t key) const {
-    return !plan || passesConstraints(plan, row, key, symbols);
-  }
+  bool isLive(int64_t row, int64_t key) const { return known.isLive(row, key); }
 
 private:
   /// The step of the kernel that `key` belongs to, where `range` is visited.
@@ -109,12 +122,11 @@ private:
   /// What a step of the tile of rows with the number `number` is.
   StepClass getClass(int64_t number, KeyRange step) const;
 
-  PlanAttr plan;
+  KnownPoints known;
   MappingAttr mapping;
   RowOrder rowOrder;
   std::optional<KeyOrder> order;
   bool leavesStepsOut;
-  SmallVector<int64_t> symbols;
   std::vector<RowTile> tiles;
 };
 
@@ -159,11 +171,11 @@ private:
 /// ranges behind these.
 class BoxWalk : public PlaneWalk {
 public:
-  /// What a box is walked by: the plan of the keys in its windows and that of
-  /// the ranges, either of which may be null, with the values of their symbols.
+  /// What a box is walked by: what is known of the keys in its windows, and of
+  /// those in ranges, where there are any.
   struct Plans {
-    PlanAttr own, ranges;
-    SmallVector<int64_t> ownSymbols, rangeSymbols;
+    KnownPoints own;
+    std::optional<KnownPoints> ranges;
   };
 
   /// Rows and keys begin at the positions `rowBase` and `keyBase`.

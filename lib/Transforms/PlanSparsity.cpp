@@ -97,12 +97,12 @@ void attn::remarkRowsOfGrid(CascadeOp cascade) {
     });
 }
 
-/// Says which terms every point of a walk is tested against that the others
-/// leave.
+/// Says which terms have no ranges in a plan: steps and points that the others
+/// leave are tested.
 static void remarkTested(CascadeOp cascade, const WalkTerms &terms) {
   CascadeSpace space = cascade.getSpace();
   for (Attribute term : terms.unplanned) {
-    InFlightDiagnostic remark = cascade.emitRemark("tests every point");
+    InFlightDiagnostic remark = cascade.emitRemark("visits all keys");
     if (term == space.sparsity.getExpression())
       remark << ": its live points are a union of more than " << kMaxPieces
              << " parts, and a plan has no more";

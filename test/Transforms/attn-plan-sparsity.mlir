@@ -496,7 +496,7 @@ func.func @absorbed(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 // What a plan has no room for is left to the test of each point.
 // CHECK-LABEL: func @many
 // CHECK: plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (s1)>,
-// expected-remark @+2 {{tests every point: its live points are a union of more than 16 parts, and a plan has no more}}
+// expected-remark @+2 {{visits all keys: its live points are a union of more than 16 parts, and a plan has no more}}
 func.func @many(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
   %o = attn.cascade (%S = %s) where prefix(5) or (not prefix(10) and prefix(15)) or (not prefix(20) and prefix(25)) or (not prefix(30) and prefix(35)) or (not prefix(40) and prefix(45)) or (not prefix(50) and prefix(55)) or (not prefix(60) and prefix(65)) or (not prefix(70) and prefix(75)) or (not prefix(80) and prefix(85)) or (not prefix(90) and prefix(95)) or (not prefix(100) and prefix(105)) or (not prefix(110) and prefix(115)) or (not prefix(120) and prefix(125)) or (not prefix(130) and prefix(135)) or (not prefix(140) and prefix(145)) or (not prefix(150) and prefix(155)) or (not prefix(160) and prefix(165)) over (m, n) align top_left
       : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {
@@ -541,7 +541,7 @@ func.func @another_order(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
 
 // CHECK-LABEL: func @many_causal
 // CHECK: plan <symbols = [M, N], live = affine_map<(d0, d1)[s0, s1] -> (0)> to affine_map<(d0, d1)[s0, s1] -> (d1 + 1, s1)>,
-// expected-remark @+2 {{tests every point that the other terms leave: with #attn.sparsity<prefix(5) or}}
+// expected-remark @+2 {{visits all keys that the other terms leave: with #attn.sparsity<prefix(5) or}}
 func.func @many_causal(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
   %o = attn.cascade (%S = %s) where causal and (prefix(5) or (not prefix(10) and prefix(15)) or (not prefix(20) and prefix(25)) or (not prefix(30) and prefix(35)) or (not prefix(40) and prefix(45)) or (not prefix(50) and prefix(55)) or (not prefix(60) and prefix(65)) or (not prefix(70) and prefix(75)) or (not prefix(80) and prefix(85)) or (not prefix(90) and prefix(95)) or (not prefix(100) and prefix(105)) or (not prefix(110) and prefix(115)) or (not prefix(120) and prefix(125)) or (not prefix(130) and prefix(135)) or (not prefix(140) and prefix(145)) or (not prefix(150) and prefix(155)) or (not prefix(160) and prefix(165))) over (m, n) align top_left
       : (tensor<2x?x?xf32>) -> tensor<2x?xf32> {

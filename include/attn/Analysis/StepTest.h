@@ -33,12 +33,43 @@ int64_t getRunLength(PlanAttr plan);
 /// What a step is known to be.
 struct StepClass {
   bool mayBeLive = true, isFull = false;
+
+  StepClass operator&(StepClass other) const {
+    return {mayBeLive && other.mayBeLive, isFull && other.isFull};
+  }
+  StepClass operator|(StepClass other) const {
+    return {mayBeLive || other.mayBeLive, isFull || other.isFull};
+  }
+  StepClass operator!() const { return {!isFull, !mayBeLive}; }
 };
 
 /// The step of the rows `first` to `last` and of `keys`, which are not empty,
 /// for the given values of the symbols.
 StepClass classifyStep(PlanAttr plan, int64_t first, int64_t last,
                        KeyRange keys, ArrayRef<int64_t> symbols);
+
+/// What atoms read beside positions.
+struct TermNumbers {
+  int64_t keyCount = 0, head = 0;
+};
+
+/// Asks steps, or points, of a term that no plan needs to hold.
+class TermTest {
+public:
+  explicit TermTest(Attribute term);
+
+  /// The step of the rows at positions `first` to `last` and of the keys at
+  /// those of `keys`. At a single point it is what the term says, unless it has
+  /// atoms that are no sets of positions.
+  StepClass classify(int64_t first, int64_t last, KeyRange keys,
+                     const TermNumbers &numbers) const;
+
+private:
+  enum class Kind { And, Or, Not, Atom };
+  Kind kind = Kind::Atom;
+  std::vector<TermTest> inner;
+  std::optional<AtomDefinition> atom;
+};
 
 } // namespace mlir::attn
 

@@ -147,7 +147,8 @@ struct Case {
     return symbols;
   }
 
-private:
+  /// Whether `term` holds at a position of rows and a key, which count from
+  /// `keyOrigin` on.
   static bool holds(Attribute term, int64_t position, int64_t key,
                     int64_t keyOrigin, int64_t keyCount, int64_t head) {
     if (auto perHead = dyn_cast<PerHeadAttr>(term)) {

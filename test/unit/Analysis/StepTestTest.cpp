@@ -79,6 +79,57 @@ TEST_F(StepTestTest, EveryAtomIsSound) {
   EXPECT_GT(dead, 500);
 }
 
+// Without a plan: any expression, of as many parts as it may have.
+TEST_F(StepTestTest, TermsAreSound) {
+  int full = 0, dead = 0;
+  for (int trial = 0; trial < 300; ++trial) {
+    Attribute term = getAnything(/*reach=*/12, /*hasGrid=*/true, pick(0, 3));
+    TermTest test(term);
+    for (int call = 0; call < 20; ++call) {
+      TermNumbers numbers{pick(1, 40), pick(0, 3)};
+      int64_t first = pick(-9, 30), last = first + pick(0, 6);
+      KeyRange keys{pick(0, numbers.keyCount - 1), 0};
+      keys.end = std::min(keys.begin + pick(1, 9), numbers.keyCount);
+      StepClass step = test.classify(first, last, keys, numbers);
+      int64_t live = 0;
+      for (int64_t row = first; row <= last; ++row)
+        for (int64_t key = keys.begin; key < keys.end; ++key) {
+          bool holds = Case::holds(term, row, key, /*keyOrigin=*/0,
+                                   numbers.keyCount, numbers.head);
+          live += holds;
+          StepClass point = test.classify(row, row, {key, key + 1}, numbers);
+          ASSERT_EQ(point.mayBeLive, holds) << "seed " << seed;
+          ASSERT_EQ(point.isFull, holds) << "seed " << seed;
+        }
+      int64_t points = (last - first + 1) * (keys.end - keys.begin);
+      ASSERT_TRUE(step.mayBeLive || live == 0) << "seed " << seed;
+      ASSERT_TRUE(!step.isFull || live == points) << "seed " << seed;
+      dead += !step.mayBeLive;
+      full += step.isFull;
+    }
+  }
+  EXPECT_GT(full, 200);
+  EXPECT_GT(dead, 200);
+}
+
+// What is no set of positions may hold at any point.
+TEST_F(StepTestTest, DataMayHoldAnywhere) {
+  Attribute mask = MaskAttr::get(&context, AccessAttr::get(&context, 0, {}));
+  Attribute near = WindowAttr::get(&context, 3, 3);
+  auto classify = [&](Attribute term, int64_t key) {
+    return TermTest(term).classify(0, 1, {key, key + 2}, {50, 0});
+  };
+  for (Attribute term : {mask, Attribute(NotAttr::get(&context, mask))}) {
+    EXPECT_TRUE(classify(term, 0).mayBeLive);
+    EXPECT_FALSE(classify(term, 0).isFull);
+  }
+  Attribute both = AndAttr::get(&context, {mask, near});
+  EXPECT_FALSE(classify(both, 20).mayBeLive);
+  Attribute either = OrAttr::get(&context, {mask, near});
+  EXPECT_TRUE(classify(either, 0).isFull);
+  EXPECT_TRUE(classify(either, 20).mayBeLive);
+}
+
 // Blocks that live or die together: a step within one is left out exactly where
 // it is dead, and tested nowhere.
 TEST_F(StepTestTest, BlocksAreExact) {
