@@ -225,7 +225,7 @@ LiveSetBuilder::complement(ArrayRef<Piece> pieces) {
   return outside;
 }
 
-/// Whether `point` has the integer constraint `row` fail.
+/// Whether the integer constraint `row` fails at `point`.
 static bool fails(const SamplePoint &point, const Row &row) {
   Fraction value(row.back(), DynamicAPInt(1));
   for (auto [coefficient, coordinate] : llvm::zip(row, point))

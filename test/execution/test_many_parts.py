@@ -27,6 +27,14 @@ SLOTS = (
         for i in range(17)
     ),
 )
+# Bands that hold whole steps, and leave others out.
+WIDE = (
+    "or",
+    *(
+        ("and", ("window", 300 * i + 200, 0), ("not", ("window", 300 * i, 0)))
+        for i in range(17)
+    ),
+)  # fmt: skip
 SIZES = (16, 50, 127, 9, 33, 70)
 BY_HEAD = ("not", ("per_head", *(("block_diagonal", n) for n in SIZES)))
 FORMS = {
@@ -44,6 +52,13 @@ FORMS = {
         BASE, where=(("causal",), DIAGONALS), offset="row", align="offset",
         origins=(("m", "index"), ("n", "row")),
     ),
+    "wide": replace(BASE, where=(WIDE,), key_lengths=True, query_lengths=True),
+    "wide_origins": replace(
+        BASE, where=(WIDE,), offset="row", align="offset", origins=(("m", "index"), ("n", "row")),
+    ),
+    "wide_not": replace(BASE, where=(("not", WIDE), ("prefix", 200)), align="top_left"),
+    "wide_tokens": replace(BASE, where=(("or", ("indices", 16, "h"), WIDE),)),
+    "wide_remainders": replace(BASE, where=(("dilated", 200, 3), WIDE)),
     "mask": replace(BASE, where=(KEYS, ("mask", "bmn"))),
     "packed": replace(BASE, where=(DIAGONALS, ("causal",)), segments=(("both", "b"),)),
     "permuted": replace(

@@ -363,8 +363,8 @@ def Attn_OrAttr : Attn_Attr<"Or", "or"> {
   let summary = "live where some term is live";
   let description = [{
     The union of two or more terms, as for `and` (SP-4). A plan holds up to sixteen
-    conjunctions (PL-5); where an expression needs more, its cascade is compiled
-    einsum by einsum, and every point is tested.
+    conjunctions (PL-5); terms with which an expression needs more are asked at
+    every step, or tested at every point.
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$terms);
   let assemblyFormat = "`<` $terms `>`";
