@@ -215,10 +215,10 @@ static KnownPoints getKnownPoints(CascadeOp cascade, PlanAttr plan,
 /// The walk over keys that come back with a period, in tiles of `tileRows` rows
 /// of `cascade`.
 static std::unique_ptr<PlaneWalk>
-createPeriodicWalk(CascadeOp cascade, const KnownPoints &own,
-                   const std::optional<KnownPoints> &inRanges,
-                   const TermRoles &roles, int64_t tileRows, int64_t rows,
-                   int64_t keys, const PlanNumbers &numbers) {
+createPeriodicWalk(CascadeOp cascade, Attribute periodic,
+                   const KnownPoints &own,
+                   const std::optional<KnownPoints> &inRanges, int64_t tileRows,
+                   int64_t rows, int64_t keys) {
   MappingAttr mapping = *cascade.getMapping();
   auto create = [&](RowOrder rowOrder, KeyOrder keyOrder) {
     std::optional<PlanWalk> ranges;
@@ -227,16 +227,15 @@ createPeriodicWalk(CascadeOp cascade, const KnownPoints &own,
     return PeriodicWalk(PlanWalk(own, mapping, rowOrder, rows, keys, keyOrder),
                         std::move(ranges));
   };
-  int64_t head = getGiven(numbers, PlanSymbols::head, 0);
-  SmallVector<int64_t> steps = getDilatedSteps(roles.periodic);
+  int64_t head = own.numbers.head;
+  SmallVector<int64_t> steps = getDilatedSteps(periodic);
   if (steps.empty()) {
-    SmallVector<PeriodicKeys> heads = getPeriodicKeys(roles.periodic);
-    int64_t keyBase = getGiven(numbers, PlanSymbols::keyOrigin, 0);
+    SmallVector<PeriodicKeys> heads = getPeriodicKeys(periodic);
     return std::make_unique<PeriodicWalk>(
-        create({tileRows}, {lookUpHead(heads, head), keyBase}));
+        create({tileRows}, {lookUpHead(heads, head), own.keyBase}));
   }
   int64_t step = lookUpHead(steps, head);
-  int64_t diagonal = getDiagonal(cascade, rows, keys, numbers);
+  int64_t diagonal = own.rowBase - own.keyBase;
   std::vector<PeriodicWalk> walks;
   for (int64_t row = 0; row < std::min(step, std::max<int64_t>(rows, 1)); ++row)
     walks.push_back(
@@ -300,8 +299,8 @@ static LogicalResult plotCascade(CascadeOp cascade, IterateOp loop,
     int64_t tileRows =
         rowRank == mapping.getLanes() ? mapping.getLaneTiles().front() : 1;
     if (roles.periodic)
-      walk = createPeriodicWalk(cascade, own, inRanges, roles, tileRows, *rows,
-                                *keys, numbers);
+      walk = createPeriodicWalk(cascade, roles.periodic, own, inRanges,
+                                tileRows, *rows, *keys);
     else
       walk = std::make_unique<PlanWalk>(
           know(plan, isPermuted ? WalkTerms() : roles.terms), mapping,
