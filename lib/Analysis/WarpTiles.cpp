@@ -140,6 +140,8 @@ std::optional<BlockTiles> attn::chooseWarpTiles(CascadeOp cascade,
                                                 const RankRoles &roles,
                                                 const MachineModel &machine) {
   constexpr int64_t kBytes = 2, kPadding = 8, kWarpThreads = 32, kFewest = 16;
+  // Bytes that a thread copies in a step: 16 at a time, 32 times.
+  constexpr int64_t kMostCopied = 512;
   // What a test computes for a point takes registers, too.
   constexpr int64_t kMostTested = 32;
   bool isTested = testsPoints(cascade);
@@ -162,6 +164,13 @@ std::optional<BlockTiles> attn::chooseWarpTiles(CascadeOp cascade,
         continue;
       while (extent > 0 && choice.lanes >= 2 * extent && choice.lanes > kFewest)
         choice.lanes /= 2;
+      // Few warps copy fewer points at a time, and more blocks fit. Blocks of
+      // less than 128 lanes have warps of 16.
+      int64_t warps =
+          choice.lanes / (choice.lanes < 128 ? kFewest : choice.warpLanes);
+      while (points > kFewest && points * columns->streamed * kBytes >
+                                     kMostCopied * warps * kWarpThreads)
+        points /= 2;
       return BlockTiles{choice.lanes, points};
     }
   return std::nullopt;

@@ -15,6 +15,7 @@
 #include "PointValues.h"
 #include "attn/Analysis/Residency.h"
 #include "attn/Analysis/SparsityPlan.h"
+#include "attn/Conversion/FusedForm.h"
 #include "attn/Support/Debug.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -281,6 +282,8 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
     isFull = buildIsFull(builder, loc, stepEnd);
   }
   auto branch = scf::IfOp::create(builder, loc, isFull, /*withElse=*/true);
+  if (takesWholeSteps)
+    branch->setAttr(kUntestedAttrName, builder.getUnitAttr());
   OpBuilder fullBuilder = branch.getThenBodyBuilder();
   emitStep(fullBuilder, op, /*masked=*/false);
   OpBuilder partialBuilder = branch.getElseBodyBuilder();

@@ -116,6 +116,15 @@ std::optional<FloatAttr> mlir::attn::getCopyFactor(TileEinsumOp einsum) {
   return factor;
 }
 
+bool mlir::attn::isFiniteSum(TileEinsumOp einsum) {
+  if (einsum.getReduction() != ReductionKind::Add || einsum.getAccumulate() ||
+      !einsum.getOutputRanks().empty() || einsum.getInputs().size() != 1)
+    return false;
+  auto [value, factor] = splitFactor(einsum);
+  return factor && factor.getValue().isZero() &&
+         value == einsum.getMap()->getArgument(0);
+}
+
 void mlir::attn::createScale(OpBuilder &builder, Location loc, Value tile,
                              ArrayRef<StringAttr> ranks, FloatAttr factor) {
   TileEinsumOp::create(

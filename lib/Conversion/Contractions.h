@@ -48,6 +48,10 @@ std::pair<Value, FloatAttr> splitFactor(TileEinsumOp einsum);
 /// constant.
 std::optional<FloatAttr> getCopyFactor(TileEinsumOp einsum);
 
+/// Whether `einsum` asks if the values of its operand are finite: it sums them
+/// times 0, which is NaN for all others.
+bool isFiniteSum(TileEinsumOp einsum);
+
 /// Multiplies `tile`, over `ranks`, by `factor` in place.
 void createScale(OpBuilder &builder, Location loc, Value tile,
                  ArrayRef<StringAttr> ranks, FloatAttr factor);

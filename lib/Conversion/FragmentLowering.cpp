@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -269,6 +270,14 @@ Value FragmentLowering::shuffle(OpBuilder &builder, Value value, Value from,
       isXor ? NVVM::ShflKind::bfly : NVVM::ShflKind::idx, UnitAttr());
 }
 
+/// Whether `isIt` holds for a thread of the warp.
+Value FragmentLowering::voteAny(OpBuilder &builder, Value isIt) {
+  Value everyone =
+      arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), -1);
+  return NVVM::VoteSyncOp::create(builder, loc, builder.getI1Type(), everyone,
+                                  isIt, NVVM::VoteSyncKind::any);
+}
+
 //===----------------------------------------------------------------------===//
 // Einsums
 //===----------------------------------------------------------------------===//
@@ -351,12 +360,59 @@ void FragmentLowering::lowerRepair() {
             ? arith::OrIOp::create(builder, loc, repairs, differs).getResult()
             : differs;
   }
-  Value everyone =
-      arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), -1);
-  Value any =
-      NVVM::VoteSyncOp::create(builder, loc, builder.getI1Type(), everyone,
-                               repairs, NVVM::VoteSyncKind::any);
-  auto branch = scf::IfOp::create(builder, loc, any);
+  auto branch = scf::IfOp::create(builder, loc, voteAny(builder, repairs));
+  einsum->moveBefore(branch.thenYield());
+  lowerMap();
+}
+
+/// The exponential of the scores of a tile, with a maximum for each row.
+std::optional<ExponentMap> FragmentLowering::matchExponent() {
+  if (einsum.getReduction() || einsum.getAccumulate() ||
+      einsum.getOutputRanks().size() != 2)
+    return std::nullopt;
+  std::optional<ExponentMap> exponent = ExponentMap::match(einsum);
+  if (!exponent)
+    return std::nullopt;
+  Value scores = getRegisters(einsum.getInputs()[exponent->score]),
+        maxima = getRegisters(einsum.getInputs()[exponent->maximum]);
+  return scores && isTile(scores) && maxima && !isTile(maxima) ? exponent
+                                                               : std::nullopt;
+}
+
+/// Where the maxima of all rows of a warp are near 0, as they nearly always
+/// are, exponents are computed with one instruction; -FLT_MAX is that of a row
+/// which has seen no live key yet.
+void FragmentLowering::lowerExponent(const ExponentMap &exponent) {
+  OpBuilder builder(einsum);
+  auto constant = [&](float value) -> Value {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getF32FloatAttr(value));
+  };
+  Value isFar;
+  for (int64_t row = 0; row < thread.getRows(); ++row) {
+    Value maximum =
+        loadRegister(builder, einsum.getInputs()[exponent.maximum], row, 0);
+    // NaN is far.
+    Value beyond = arith::CmpFOp::create(
+        builder, loc, arith::CmpFPredicate::UGE,
+        math::AbsFOp::create(builder, loc, maximum), constant(kLargestMaximum));
+    Value isSet =
+        arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE, maximum,
+                              constant(std::numeric_limits<float>::lowest()));
+    Value isRowFar = arith::AndIOp::create(builder, loc, beyond, isSet);
+    isFar =
+        isFar ? arith::OrIOp::create(builder, loc, isFar, isRowFar).getResult()
+              : isRowFar;
+  }
+  auto branch = scf::IfOp::create(builder, loc, voteAny(builder, isFar),
+                                  /*withElseRegion=*/true);
+  OpBuilder near = branch.getElseBodyBuilder();
+  auto contracted = cast<TileEinsumOp>(near.clone(*einsum));
+  exponent.contract(contracted);
+  FragmentLowering lowering(contracted, lane, thread, registers);
+  lowering.operands.prepare(near, std::nullopt);
+  lowering.lowerMap();
+  contracted.erase();
   einsum->moveBefore(branch.thenYield());
   lowerMap();
 }
@@ -538,6 +594,8 @@ void FragmentLowering::run() {
     lowerRounding();
   else if (isRepair())
     lowerRepair();
+  else if (std::optional<ExponentMap> exponent = matchExponent())
+    lowerExponent(*exponent);
   else if (einsum.getReduced().empty())
     lowerMap();
   else if (!readsTile())

@@ -10,6 +10,7 @@
 #define ATTN_LIB_CONVERSION_FRAGMENTLOWERING_H
 
 #include "EinsumBody.h"
+#include "ExponentMap.h"
 #include "WarpLayouts.h"
 
 namespace mlir::attn {
@@ -94,10 +95,13 @@ private:
   Value storesRow(OpBuilder &builder, int64_t row);
   Value isFirstOfRow(OpBuilder &builder);
   Value shuffle(OpBuilder &builder, Value value, Value from, bool isXor);
+  Value voteAny(OpBuilder &builder, Value isIt);
 
   void lowerMap();
   bool isRepair();
   void lowerRepair();
+  std::optional<ExponentMap> matchExponent();
+  void lowerExponent(const ExponentMap &exponent);
   void lowerStore();
   void storeColumns(OpBuilder builder, int64_t row);
   void lowerReduction();
@@ -128,6 +132,11 @@ private:
   /// Numbers that points of a row or of a column share.
   llvm::DenseMap<std::tuple<unsigned, int64_t, int64_t>, Value> loaded;
 };
+
+/// Lowers an einsum that asks whether rows in shared memory are finite, for a
+/// block of `threads`: each looks at a part of the tile, and all learn at a
+/// barrier what any of them saw.
+void lowerFiniteSum(TileEinsumOp einsum, int64_t threads);
 
 } // namespace mlir::attn
 

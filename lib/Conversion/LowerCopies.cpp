@@ -267,33 +267,45 @@ void CopyLowering::emitPlain(OpBuilder &builder, bool isWhole) {
   }
   Value from = arith::AddIOp::create(
       builder, loc, origin, arith::MulIOp::create(builder, loc, first, stride));
-  Value distance =
-      arith::MulIOp::create(builder, loc, stride, constant(builder, rows));
   Value to = arith::AddIOp::create(
       builder, loc,
       arith::MulIOp::create(builder, loc, first,
                             constant(builder, type.getDimSize(1))),
       column);
-  Type i32 = builder.getI32Type();
+  // Addresses, not numbers of elements: a piece is one addition away from the
+  // last one.
+  int64_t bytesOfElement = type.getElementTypeBitWidth() / 8;
+  Type i32 = builder.getI32Type(), i64 = builder.getI64Type();
+  Value distance = arith::IndexCastOp::create(
+      builder, loc, i64,
+      arith::MulIOp::create(builder, loc, stride,
+                            constant(builder, rows * bytesOfElement)));
+  Value source = createPointer(builder, loc, tensor, from, kGlobalSpace);
+  Value place = createPointer(builder, loc, whole, to, kSharedSpace);
+  Value start = isWhole
+                    ? Value()
+                    : createPointer(builder, loc, tensor, origin, kGlobalSpace);
+  Type i8 = builder.getI8Type();
   for (int64_t row = 0; row < type.getDimSize(0); row += rows) {
-    Value source = from, bytes;
+    Value piece = source, bytes;
     if (!isWhole) {
       Value inside =
           isInside(builder, arith::AddIOp::create(builder, loc, first,
                                                   constant(builder, row)));
-      source = arith::SelectOp::create(builder, loc, inside, from, origin);
+      piece = arith::SelectOp::create(builder, loc, inside, source, start);
       bytes = arith::SelectOp::create(
           builder, loc, inside,
           arith::ConstantIntOp::create(builder, loc, i32, kCopyBytes),
           arith::ConstantIntOp::create(builder, loc, i32, 0));
     }
-    Value place = arith::AddIOp::create(
-        builder, loc, to, constant(builder, row * type.getDimSize(1)));
-    NVVM::CpAsyncOp::create(
-        builder, loc, createPointer(builder, loc, whole, place, kSharedSpace),
-        createPointer(builder, loc, tensor, source, kGlobalSpace), kCopyBytes,
-        NVVM::LoadCacheModifierKind::CG, bytes);
-    from = arith::AddIOp::create(builder, loc, from, distance);
+    auto shift =
+        static_cast<int32_t>(row * type.getDimSize(1) * bytesOfElement);
+    Value target = LLVM::GEPOp::create(builder, loc, place.getType(), i8, place,
+                                       ArrayRef<LLVM::GEPArg>{shift});
+    NVVM::CpAsyncOp::create(builder, loc, target, piece, kCopyBytes,
+                            NVVM::LoadCacheModifierKind::CG, bytes);
+    source = LLVM::GEPOp::create(builder, loc, source.getType(), i8, source,
+                                 ArrayRef<LLVM::GEPArg>{distance});
   }
 }
 

@@ -159,10 +159,18 @@ private:
     };
     RegisterTiles registers;
     SmallVector<memref::AllocaOp> tiles;
+    SmallVector<TileEinsumOp> finiteSums;
     function.walk([&](memref::AllocaOp tile) {
       auto layout = tile->getAttrOfType<StringAttr>(kLayoutAttrName);
       if (!layout)
         return;
+      if (layout == kUniformLayout) {
+        tile->removeAttr(kLayoutAttrName);
+        for (auto einsum : llvm::make_filter_range(tile->getUsers(),
+                                                   llvm::IsaPred<TileEinsumOp>))
+          finiteSums.push_back(cast<TileEinsumOp>(einsum));
+        return;
+      }
       SmallVector<int64_t> shape(1, warpLanes / (kMatrixRows / 2));
       if (tile.getType().getRank() == 2)
         shape.push_back(
@@ -177,6 +185,8 @@ private:
           builder, tile.getLoc(), MemRefType::get(shape, element));
       tiles.push_back(tile);
     });
+    for (TileEinsumOp sum : finiteSums)
+      lowerFiniteSum(sum, threads);
     SmallVector<TileEinsumOp> einsums;
     function.walk([&](TileEinsumOp einsum) {
       if (llvm::is_contained(einsum.getOutputRanks(), lane) &&

@@ -91,6 +91,13 @@ Value ThreadMapper::getBuffer(Value view) {
   return {};
 }
 
+static bool isUniform(Value buffer) {
+  auto number = buffer.getDefiningOp<memref::AllocaOp>();
+  auto layout = number ? number->getAttrOfType<StringAttr>(kLayoutAttrName)
+                       : StringAttr();
+  return layout && layout == kUniformLayout;
+}
+
 /// Whether the access reads the column of the thread that computes the lane, or
 /// something that has no columns.
 bool ThreadMapper::readsOwnLane(const EinsumAccess &access) {
@@ -142,6 +149,9 @@ void ThreadMapper::mapEinsum(TileEinsumOp einsum) {
   // Who takes part in a copy waits for it elsewhere, and what makes operands of
   // it is shared out already.
   if (einsum->hasAttr(kAsyncAttrName) || einsum->hasAttr(kThreadRanksAttrName))
+    return;
+  // Threads keep the number that they find together.
+  if (isUniform(einsum.getInit()))
     return;
   // Warps know their lanes, and all read what these leave in scratch.
   if (hasWarps() && hasLanes(einsum)) {

@@ -142,13 +142,19 @@ void WarpMapper::replaceView(Value view, Value by) {
   }
 }
 
+/// What `attn.layout` says of a buffer in registers.
+static StringRef getLayoutName(TileLayout layout) {
+  if (layout == TileLayout::Uniform)
+    return kUniformLayout;
+  return layout == TileLayout::RowVector ? "row_vector" : "accumulator";
+}
+
 void WarpMapper::placeRegisters(const WarpBuffer &buffer) {
   OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
   auto place = memref::AllocaOp::create(builder, buffer.views.front()->getLoc(),
                                         buffer.type);
-  bool isRow = buffer.layout == TileLayout::RowVector;
   place->setAttr(kLayoutAttrName,
-                 builder.getStringAttr(isRow ? "row_vector" : "accumulator"));
+                 builder.getStringAttr(getLayoutName(buffer.layout)));
   for (memref::ViewOp view : buffer.views) {
     view.replaceAllUsesWith(place.getResult());
     view.erase();

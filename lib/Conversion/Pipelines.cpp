@@ -125,6 +125,7 @@ void attn::buildMapToGrids(OpPassManager &manager, int64_t sharedBytes,
   AttnMapToWarpsOptions warps;
   warps.sharedBytes = sharedBytes;
   manager.addPass(createAttnMapToWarps(warps));
+  manager.addPass(createAttnDeferScales());
   AttnStageCopiesOptions stages;
   stages.sharedBytes = sharedBytes;
   manager.addPass(createAttnStageCopies(stages));

@@ -59,37 +59,60 @@ static std::optional<StepSize> findSize(Operation *op) {
   return found;
 }
 
-/// Gives the operations of `block` from `first` on a branch where the step is
-/// whole.
-static void specialize(Block &block, Operation *first, const StepSize &step) {
+/// A branch in front of `first` that is taken where the step is whole, with
+/// another for where it is not.
+static scf::IfOp createBranch(Operation *first, const StepSize &step,
+                              IRMapping &whole) {
   OpBuilder builder(first);
   Location loc = first->getLoc();
   Value columns = arith::ConstantIndexOp::create(builder, loc, step.columns);
   Value isWhole = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                         step.size, columns);
-  auto branch = scf::IfOp::create(builder, loc, isWhole,
-                                  /*withElseRegion=*/true);
+  whole.map(step.size, columns);
+  return scf::IfOp::create(builder, loc, isWhole, /*withElseRegion=*/true);
+}
+
+/// Moves the operations from `first` to `last` to the start of `block`.
+static void moveTo(Block *block, Block::iterator first, Block::iterator last) {
+  block->getOperations().splice(
+      block->begin(), first->getBlock()->getOperations(), first, last);
+}
+
+/// Gives the operations of `block` from `first` on a branch where the step is
+/// whole.
+static void specialize(Block &block, Operation *first, const StepSize &step) {
   IRMapping mapping;
-  mapping.map(step.size, columns);
+  scf::IfOp branch = createBranch(first, step, mapping);
   OpBuilder whole = branch.getThenBodyBuilder();
   for (auto at = first->getIterator(); &*at != block.getTerminator(); ++at)
     whole.clone(*at, mapping);
-  Block *rest = branch.elseBlock();
-  rest->getOperations().splice(rest->begin(), block.getOperations(),
-                               first->getIterator(),
-                               block.getTerminator()->getIterator());
+  moveTo(branch.elseBlock(), first->getIterator(),
+         block.getTerminator()->getIterator());
 }
 
-/// The branches of a step that are taken where nothing of it is masked, or all
-/// of the step where it has no such branch.
+/// Where the step is whole `untested` stays, in sizes that are static; of other
+/// steps, of which a range has two at most, points are tested, which finds them
+/// live.
+static void specializeUntested(scf::IfOp untested, const StepSize &step) {
+  IRMapping mapping;
+  scf::IfOp branch = createBranch(untested, step, mapping);
+  OpBuilder whole = branch.getThenBodyBuilder();
+  whole.clone(*untested, mapping);
+  Block *tested = untested.elseBlock();
+  moveTo(branch.elseBlock(), tested->begin(),
+         tested->getTerminator()->getIterator());
+  untested.erase();
+}
+
+/// A step whose points are tested, if at all, in a branch; or all of the step.
 static void specializeLoop(scf::ForOp loop) {
   Block *block = loop.getBody();
-  SmallVector<scf::IfOp> branches;
   for (auto branch : block->getOps<scf::IfOp>())
-    if (!branch.getElseRegion().empty())
-      branches.push_back(branch);
-  if (branches.size() == 1)
-    block = branches.front().thenBlock();
+    if (branch->hasAttr(kUntestedAttrName)) {
+      if (std::optional<StepSize> step = findSize(branch))
+        specializeUntested(branch, *step);
+      return;
+    }
   for (Operation &op : block->without_terminator()) {
     bool isPart = isa<memref::SubViewOp>(op);
     if (!isPart && op.getNumRegions() == 0)

@@ -246,6 +246,19 @@ void WarpLayouts::findCopies() {
   }
 }
 
+/// Numbers that say whether rows of 16 bits are finite.
+void WarpLayouts::findUniform() {
+  for (WarpBuffer &buffer : buffers)
+    if (buffer.layout == TileLayout::Shared && buffer.type.getRank() == 0 &&
+        !buffer.writers.empty() && buffer.readers.empty() &&
+        llvm::all_of(buffer.writers, [&](TileEinsumOp writer) {
+          const WarpBuffer *rows =
+              isFiniteSum(writer) ? find(writer.getInputs().front()) : nullptr;
+          return rows && rows->element && rows->layout == TileLayout::Shared;
+        }))
+      buffer.layout = TileLayout::Uniform;
+}
+
 /// Whether warps multiply matrices for `einsum`.
 bool WarpLayouts::isProduct(TileEinsumOp einsum) {
   std::optional<Contraction> product = Contraction::match(einsum, lane);
@@ -544,6 +557,7 @@ WarpLayouts::get(func::FuncOp function,
   if (failed(layouts.findMatrices()))
     return failure();
   layouts.findCopies();
+  layouts.findUniform();
   for (const WarpBuffer &buffer : layouts.buffers) {
     if (buffer.layout != TileLayout::Accumulator &&
         buffer.layout != TileLayout::RowVector)

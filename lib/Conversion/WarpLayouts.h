@@ -35,6 +35,9 @@ enum class TileLayout {
   /// [column, lane], rows of a tensor, copied or made by a map: in shared
   /// memory, in the tensor's type, [lane, column].
   Operand,
+  /// No rank: whether an operand of a product is finite, which the threads find
+  /// out together and each keeps.
+  Uniform,
 };
 
 /// All views of one buffer.
@@ -92,6 +95,7 @@ private:
   LogicalResult addView(memref::ViewOp view);
   void findOperands();
   void findCopies();
+  void findUniform();
   Type getCopiedType(TileEinsumOp writer);
   bool isComputedRows(const WarpBuffer &buffer);
   LogicalResult findMatrices();

@@ -45,17 +45,21 @@ func.func @rows(%k: !tensor, %w: memref<?xi8>) attributes {attn.block_threads = 
 // -----
 
 // Of a step with fewer rows than the tile has, the others are zeros: no byte is read,
-// and the address is that of a row that exists. A whole step tests nothing.
+// and the address is that of a row that exists. A whole step tests nothing, and a
+// piece is one addition from the last one: 16 rows of 48 bytes further in the tile.
 // CHECK-LABEL: func.func @some
 // CHECK-SAME: %[[N:[a-z0-9]+]]: index
 // CHECK: scf.if
 // CHECK: %[[WHOLE:.*]] = arith.cmpi eq, %[[N]], %c32
 // CHECK: scf.if %[[WHOLE]] {
 // CHECK-NOT: arith.select
-// CHECK-COUNT-2: nvvm.cp.async.shared.global %{{.*}}, %{{.*}}, 16, cache = cg : !llvm.ptr<3>, !llvm.ptr<1>{{$}}
+// CHECK: nvvm.cp.async.shared.global %[[TO:.*]], %[[FROM:.*]], 16, cache = cg : !llvm.ptr<3>, !llvm.ptr<1>{{$}}
+// CHECK-NEXT: %[[NEXT:.*]] = llvm.getelementptr %[[FROM]][%{{.*}}] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i8
+// CHECK-NEXT: %[[BELOW:.*]] = llvm.getelementptr %[[TO]][768]
+// CHECK-NEXT: nvvm.cp.async.shared.global %[[BELOW]], %[[NEXT]], 16, cache = cg : !llvm.ptr<3>, !llvm.ptr<1>{{$}}
 // CHECK: } else {
 // CHECK: %[[INSIDE:.*]] = arith.cmpi ult, %[[ROW:.*]], %[[N]]
-// CHECK: arith.select %[[INSIDE]], %{{.*}}, %{{.*}} : index
+// CHECK: arith.select %[[INSIDE]], %{{.*}}, %{{.*}} : !llvm.ptr<1>
 // CHECK: %[[BYTES:.*]] = arith.select %[[INSIDE]], %c16_i32, %c0_i32 : i32
 // CHECK: nvvm.cp.async.shared.global %{{.*}}, %{{.*}}, 16, cache = cg, %[[BYTES]]
 // CHECK: %[[BELOW:.*]] = arith.addi %[[ROW]], %c16

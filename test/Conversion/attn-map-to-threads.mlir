@@ -184,6 +184,7 @@ func.func @search(%a: memref<?xi32>, %o: memref<i32>, %least: i32) {
 // CHECK-LABEL: func.func @warps
 // CHECK-SAME: attn.block_threads = 64 : i64
 // CHECK: memref.alloca() {attn.layout = "row_vector"} : memref<32xf32>
+// CHECK: %[[OWN:.*]] = memref.alloca() {attn.layout = "uniform"} : memref<f32>
 // CHECK-NOT: gpu.barrier
 // CHECK: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
 // CHECK-NOT: gpu.barrier
@@ -196,6 +197,9 @@ func.func @search(%a: memref<?xi32>, %o: memref<i32>, %least: i32) {
 // CHECK: gpu.barrier
 // CHECK-NEXT: attn.tile_einsum [] = {{.*}}attn.thread_ranks = []
 // CHECK-NEXT: gpu.barrier
+// A number that each keeps needs no barrier of others.
+// CHECK-NEXT: attn.tile_einsum [] = {{.*}} outs(%[[OWN]]) :
+// CHECK-NOT: gpu.barrier
 // CHECK: scf.for
 // CHECK-NEXT: gpu.barrier
 // CHECK-NEXT: attn.tile_einsum [m] = %{{.*}}[m] outs(%{{.*}}) :
@@ -205,6 +209,7 @@ func.func @warps(%k: memref<16x8xbf16>, %n: index, %w: memref<?xi8>)
   %c1 = arith.constant 1 : index
   %c256 = arith.constant 256 : index
   %max = memref.alloca() {attn.layout = "row_vector"} : memref<32xf32>
+  %own = memref.alloca() {attn.layout = "uniform"} : memref<f32>
   %keys = memref.view %w[%c0][] : memref<?xi8> to memref<16x8xbf16>
   %total = memref.view %w[%c256][] : memref<?xi8> to memref<f32>
   attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (memref<16x8xbf16>) -> memref<16x8xbf16>
@@ -214,6 +219,7 @@ func.func @warps(%k: memref<16x8xbf16>, %n: index, %w: memref<?xi8>)
     attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) {attn.async} : (memref<16x8xbf16>) -> memref<16x8xbf16>
     attn.tile_einsum [m] = %max[m] outs(%max) : (memref<32xf32>) -> memref<32xf32>
     attn.tile_einsum [] = %keys[n0,e] reduce add(n0,e) outs(%total) : (memref<16x8xbf16>) -> memref<f32>
+    attn.tile_einsum [] = %keys[n0,e] reduce add(n0,e) outs(%own) : (memref<16x8xbf16>) -> memref<f32>
   }
   scf.for %i = %c0 to %n step %c1 {
     attn.tile_einsum [m] = %max[m] outs(%max) : (memref<32xf32>) -> memref<32xf32>

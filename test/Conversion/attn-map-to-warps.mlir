@@ -146,6 +146,51 @@ func.func @branches_worker(%n: index) -> i64 {
 
 // -----
 
+// Whether values are finite is a number that every thread keeps; that a sum of them
+// is 0 is not asked for that, and stays shared.
+// CHECK-LABEL: func.func @finite_run0
+// CHECK-DAG: memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+// CHECK-DAG: %[[FOUND:.*]] = memref.alloca() {attn.layout = "uniform"} : memref<f32>
+// CHECK: attn.tile_einsum [] = map(%{{.*}}[n0,e])
+// CHECK: reduce add(n0,e) outs(%[[FOUND]]) : (memref<8x16xbf16,
+// CHECK: memref.load %[[FOUND]][]
+// CHECK: %[[SUM:.*]] = memref.view %{{.*}} to memref<f32>
+// CHECK: attn.tile_einsum [] = %{{.*}} reduce add(n0,e) outs(%[[SUM]])
+// CHECK-LABEL: func.func @finite_worker
+// CHECK: arith.constant 1216 : i64
+func.func @finite_run0(%q: memref<?x16xbf16>, %k: memref<8x16xbf16>, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c2048 = arith.constant 2048 : index
+  %c4096 = arith.constant 4096 : index
+  %c4160 = arith.constant 4160 : index
+  %packed = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%packed) clamp [m] : (memref<?x16xbf16>) -> memref<16x16xf32>
+  %keys = memref.view %w[%c1024][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<8x16xbf16>) -> memref<8x16xf32>
+  %s = memref.view %w[%c2048][] : memref<?xi8> to memref<8x16xf32>
+  attn.tile_einsum [n0,m] = mul(%packed[e,m], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xf32>, memref<8x16xf32>) -> memref<8x16xf32>
+  %found = memref.view %w[%c4096][] : memref<?xi8> to memref<f32>
+  attn.tile_einsum [] = map(%keys[n0,e]) {
+  ^bb0(%x: f32):
+    %zero = arith.constant 0.0 : f32
+    %y = arith.mulf %x, %zero : f32
+    attn.yield %y : f32
+  } reduce add(n0,e) outs(%found) : (memref<8x16xf32>) -> memref<f32>
+  %x = memref.load %found[] : memref<f32>
+  %sum = memref.view %w[%c4160][] : memref<?xi8> to memref<f32>
+  attn.tile_einsum [] = %keys[n0,e] reduce add(n0,e) outs(%sum) : (memref<8x16xf32>) -> memref<f32>
+  %y = memref.load %sum[] : memref<f32>
+  return
+}
+func.func @finite_worker(%n: index) -> i64 {
+  %bytes = arith.constant 9999 : i64
+  return %bytes : i64
+}
+
+// -----
+
 // A warp takes 32 lanes of 128 where a thread has registers for them: 8 numbers of
 // scores, here. No factor, no einsum behind the product.
 // CHECK-LABEL: func.func @wide_run0

@@ -35,20 +35,26 @@ func.func @plain(%begin: index, %end: index) attributes {attn.lanes = "m", attn.
 
 // -----
 
-// Of a step with a masked branch only the other one is written twice.
+// A whole step with an untested branch keeps both, in static sizes; of others points
+// are tested, whether the branch would be taken or not.
 // CHECK-LABEL: func.func @masked
 // CHECK: scf.for
-// CHECK: scf.if %{{.*}} {
-// CHECK: arith.cmpi eq
-// CHECK: scf.if
-// CHECK: attn.tile_einsum
-// CHECK: } else {
-// CHECK: attn.tile_einsum
-// CHECK: } else {
-// CHECK-NOT: scf.if
-// CHECK: attn.tile_einsum [m] = {{.*}} reduce max(n0)
-// CHECK-NOT: attn.einsum
-// CHECK: return
+// CHECK: %[[SIZE:.*]] = arith.minsi
+// CHECK: %[[WHOLE:.*]] = arith.cmpi eq, %[[SIZE]], %[[ALL:.*]] : index
+// CHECK-NEXT: scf.if %[[WHOLE]] {
+// CHECK-NEXT: scf.if %{{.*}} {
+// CHECK-NEXT: memref.subview %{{.*}}[0, 0] [%[[ALL]], 16] [1, 1]
+// CHECK-NEXT: attn.tile_einsum [m] = {{.*}} reduce max(n0)
+// CHECK-NEXT: } else {
+// CHECK-NEXT: memref.subview %{{.*}}[0, 0] [%[[ALL]], 16] [1, 1]
+// CHECK-NEXT: attn.tile_einsum [m] = {{.*}} reduce min(n0)
+// CHECK-NEXT: } {attn.untested}
+// CHECK-NEXT: } else {
+// CHECK-NEXT: memref.subview %{{.*}}[0, 0] [%[[SIZE]], 16] [1, 1]
+// CHECK-NEXT: attn.tile_einsum [m] = {{.*}} reduce min(n0)
+// CHECK-NEXT: }
+// CHECK-NEXT: }
+// CHECK-NEXT: return
 !part = memref<?x16xf32, strided<[16, 1]>>
 func.func @masked(%begin: index, %end: index, %full: i1) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
   %c16 = arith.constant 16 : index
@@ -61,8 +67,8 @@ func.func @masked(%begin: index, %end: index, %full: i1) attributes {attn.lanes 
       attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
     } else {
       %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
-      attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!part) -> memref<16xf32>
-    }
+      attn.tile_einsum [m] = %s[n0,m] reduce min(n0) outs(%max) : (!part) -> memref<16xf32>
+    } {attn.untested}
   }
   return
 }

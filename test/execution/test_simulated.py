@@ -124,6 +124,20 @@ def test_masked_values(kernels, masked, seed):
     judge(case, outputs)
 
 
+@pytest.mark.parametrize("magnitude", [6.0, 30.0, 1e6])
+def test_far_scores(kernels, magnitude, seed):
+    """Scores far from 0 keep weights of at most 1: rounding what is subtracted from them
+    would leave powers beyond the range. Some rows of a warp have such, others none."""
+    spec = SPECS["cores_128"]
+    rng = np.random.default_rng([seed, 7])
+    case = operands(spec, 2, 70, 70, rng)
+    case.arrays["q"][:, :, rng.integers(70, size=40)] *= case.arrays["q"].dtype.type(magnitude)
+    case.arrays["k"] *= case.arrays["k"].dtype.type(magnitude)
+    outputs = run(kernels.device(spec), case)
+    assert all(np.isfinite(np.asarray(output, np.float32)).all() for output in outputs)
+    judge(case, outputs)
+
+
 def test_all_of_16_bits():
     narrow = {name for name, spec in SPECS.items() if spec.dtype in ("bf16", "f16")}
     assert narrow == {*ON_TENSOR_CORES, *REASONS}

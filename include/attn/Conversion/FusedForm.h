@@ -31,8 +31,10 @@ inline constexpr StringLiteral kBlockThreadsAttrName = "attn.block_threads";
 /// rows of matrix products.
 inline constexpr StringLiteral kWarpLanesAttrName = "attn.warp_lanes";
 /// Attribute of a buffer whose numbers the threads of the block hold in
-/// registers, from attn-map-to-warps: "row_vector" or "accumulator".
+/// registers, from attn-map-to-warps: "row_vector" or "accumulator", or
+/// "uniform" for a number that each of them has.
 inline constexpr StringLiteral kLayoutAttrName = "attn.layout";
+inline constexpr StringLiteral kUniformLayout = "uniform";
 /// Attribute of an einsum on tiles, from attn-tile-cascade with `warps` for
 /// attn-map-to-warps: bf16 or f16, the type of the tensor that the map computes
 /// a tile of, which its numbers may be rounded to (spec, NU-3).
@@ -43,6 +45,10 @@ inline constexpr StringLiteral kRowLoopAttrName = "attn.row_loop";
 /// Unit attribute of an einsum that copies a tile to shared memory: the copy is
 /// under way until the block waits for it.
 inline constexpr StringLiteral kAsyncAttrName = "attn.async";
+/// Unit attribute of a branch of a step, from attn-tile-cascade for
+/// attn-specialize-steps: it is taken where every point of the step is live,
+/// and the other one, which tests points, computes any step.
+inline constexpr StringLiteral kUntestedAttrName = "attn.untested";
 /// Unit attribute of a loop in front of an einsum, from attn-tile-cascade for
 /// attn-lower-einsums: it asks memory for what is read later, and may run a
 /// part at a time, while the einsum sums.

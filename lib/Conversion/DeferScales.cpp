@@ -1,0 +1,235 @@
+//===- DeferScales.cpp - Scores keep their factor for the exponential -----===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Scores are products times a constant, and a thread multiplies every one that
+// it holds. A positive factor may wait: the largest product has the largest
+// score, with the same bits, and what a mask makes -inf stays that. So each row
+// multiplies its maximum, and the exponential, which multiplies anyhow, takes
+// the factor with its own.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Contractions.h"
+#include "ExponentMap.h"
+#include "WarpLayouts.h"
+#include "attn/Conversion/FusedForm.h"
+#include "attn/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Matchers.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNDEFERSCALES
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+
+/// The scores of a step on their way from the product to the weights.
+class ScoreScale {
+public:
+  /// Fails unless `weights` makes weights of scores that nothing but a maximum
+  /// reads, each a product times positive constants, or -inf.
+  static FailureOr<ScoreScale> find(TileEinsumOp weights);
+
+  void defer();
+
+private:
+  bool addMap(TileEinsumOp map);
+  bool addMaximum(TileEinsumOp reduction);
+
+  TileEinsumOp weights;
+  ExponentMap exponent;
+  /// The tile, or the part of it that has the points of the step.
+  Value part;
+  SmallVector<arith::MulFOp> multiplications;
+  SmallVector<TileEinsumOp> maps, maxima;
+};
+
+} // namespace
+
+/// Which operand of `product` is a constant above 0, and no infinity.
+static std::optional<unsigned> findFactor(arith::MulFOp product) {
+  for (unsigned operand : {0u, 1u}) {
+    FloatAttr factor;
+    if (matchPattern(product->getOperand(operand), m_Constant(&factor)) &&
+        factor.getValue().isFiniteNonZero() && !factor.getValue().isNegative())
+      return operand;
+  }
+  return std::nullopt;
+}
+
+/// Whether `op` reads or writes `tile`, or something in it does.
+static bool touches(Operation &op, Value tile) {
+  return op
+      .walk([&](TileEinsumOp einsum) {
+        return llvm::any_of(einsum->getOperands(),
+                            [&](Value operand) {
+                              return isa<MemRefType>(operand.getType()) &&
+                                     getWholeBuffer(operand) == tile;
+                            })
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// Scores in place, times constants or -inf.
+bool ScoreScale::addMap(TileEinsumOp map) {
+  if (map.getReduction() || map.getAccumulate() || map.getInit() != part)
+    return false;
+  std::optional<unsigned> input;
+  for (auto [index, operand] : llvm::enumerate(map.getInputs())) {
+    if (getWholeBuffer(operand) != getWholeBuffer(part))
+      continue;
+    if (input || operand != part)
+      return false;
+    input = index;
+  }
+  if (!input)
+    return false;
+  SmallVector<arith::MulFOp> found;
+  Value value = map.getMapResult(),
+        argument = map.getMap()->getArgument(*input);
+  while (value != argument) {
+    Operation *op = value.getDefiningOp();
+    if (auto product = dyn_cast_or_null<arith::MulFOp>(op)) {
+      std::optional<unsigned> factor = findFactor(product);
+      if (!factor)
+        return false;
+      found.push_back(product);
+      value = product->getOperand(1 - *factor);
+    } else if (auto mask = dyn_cast_or_null<arith::SelectOp>(op)) {
+      if (!matchPattern(mask.getFalseValue(), m_NegInfFloat()))
+        return false;
+      value = mask.getTrueValue();
+    } else {
+      return false;
+    }
+    if (!value.hasOneUse())
+      return false;
+  }
+  llvm::append_range(multiplications, found);
+  maps.push_back(map);
+  return true;
+}
+
+/// The largest score of each row, once they have all factors.
+bool ScoreScale::addMaximum(TileEinsumOp reduction) {
+  if (reduction.getReduction() != ReductionKind::Max ||
+      reduction.getAccumulate() || !reduction.isIdentityMap() ||
+      reduction.getInputs().size() != 1 ||
+      reduction.getInputs().front() != part || !maps.empty())
+    return false;
+  maxima.push_back(reduction);
+  return true;
+}
+
+FailureOr<ScoreScale> ScoreScale::find(TileEinsumOp weights) {
+  ScoreScale found;
+  found.weights = weights;
+  found.part = weights.getInit();
+  auto tile = getWholeBuffer(found.part).getDefiningOp<memref::AllocaOp>();
+  if (!tile || !tile->hasAttr(kLayoutAttrName) || weights.getReduction() ||
+      weights.getAccumulate() || weights.getInputs().empty())
+    return failure();
+  std::optional<ExponentMap> exponent = ExponentMap::match(weights);
+  if (!exponent || weights.getInputs()[exponent->score] != found.part)
+    return failure();
+  found.exponent = *exponent;
+  for (Operation *op = weights->getPrevNode(); op; op = op->getPrevNode()) {
+    if (!touches(*op, tile))
+      continue;
+    auto einsum = dyn_cast<TileEinsumOp>(op);
+    if (!einsum)
+      return failure();
+    if (einsum.getInit() == found.part && !einsum.getAccumulate() &&
+        llvm::none_of(einsum.getInputs(), [&](Value input) {
+          return getWholeBuffer(input) == tile;
+        }))
+      return found;
+    if (!found.addMap(einsum) && !found.addMaximum(einsum))
+      return failure();
+  }
+  return failure();
+}
+
+/// Multiplies what `reduction` leaves, but for the identity of a maximum, which
+/// stands for rows without a score.
+static void multiplyMaximum(OpBuilder &builder, TileEinsumOp reduction,
+                            FloatAttr factor) {
+  Value maxima = reduction.getInit();
+  SmallVector<StringAttr> ranks = reduction.getOutputRanks();
+  TileEinsumOp::create(
+      builder, reduction.getLoc(), maxima, ranks,
+      EinsumAccess::get(maxima, ranks), std::nullopt, /*accumulate=*/false, {},
+      [&](OpBuilder &map, Location loc, ValueRange args) -> Value {
+        Value least = arith::ConstantOp::create(
+            map, loc,
+            FloatAttr::get(factor.getType(),
+                           APFloat::getLargest(factor.getValue().getSemantics(),
+                                               /*Negative=*/true)));
+        Value isLeast = arith::CmpFOp::create(
+            map, loc, arith::CmpFPredicate::OEQ, args[0], least);
+        Value product = arith::MulFOp::create(
+            map, loc, args[0], arith::ConstantOp::create(map, loc, factor));
+        return arith::SelectOp::create(map, loc, isLeast, least, product);
+      });
+}
+
+void ScoreScale::defer() {
+  if (multiplications.empty())
+    return;
+  APFloat factor(1.0f);
+  for (arith::MulFOp product : multiplications) {
+    unsigned operand = *findFactor(product);
+    Operation *constant = product->getOperand(operand).getDefiningOp();
+    FloatAttr value;
+    matchPattern(constant, m_Constant(&value));
+    factor.multiply(value.getValue(), APFloat::rmNearestTiesToEven);
+    product.getResult().replaceAllUsesWith(product->getOperand(1 - operand));
+    product.erase();
+    if (constant->use_empty())
+      constant->erase();
+  }
+  for (TileEinsumOp map : maps)
+    if (map.isIdentityMap())
+      map.erase();
+  OpBuilder builder(weights);
+  auto attribute = FloatAttr::get(builder.getF32Type(), factor);
+  for (TileEinsumOp maximum : maxima) {
+    builder.setInsertionPointAfter(maximum);
+    multiplyMaximum(builder, maximum, attribute);
+  }
+  exponent.multiplyScore(weights, attribute);
+}
+
+namespace {
+struct DeferScalesPass
+    : public attn::impl::AttnDeferScalesBase<DeferScalesPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (!function->hasAttr(kWarpLanesAttrName))
+        continue;
+      SmallVector<ScoreScale> scales;
+      function.walk([&](TileEinsumOp weights) {
+        if (FailureOr<ScoreScale> scale = ScoreScale::find(weights);
+            succeeded(scale))
+          scales.push_back(*scale);
+      });
+      for (ScoreScale &scale : scales)
+        scale.defer();
+    }
+  }
+};
+} // namespace

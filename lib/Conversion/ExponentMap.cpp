@@ -1,0 +1,97 @@
+//===- ExponentMap.cpp - The map that makes weights of scores -------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ExponentMap.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// `value` without the constant that it is multiplied by, and that constant, 1
+/// if there is none.
+static std::pair<Value, FloatAttr> splitConstant(Value value) {
+  FloatAttr factor = FloatAttr::get(value.getType(), 1.0);
+  if (auto product = value.getDefiningOp<arith::MulFOp>())
+    for (unsigned operand : {0u, 1u})
+      if (matchPattern(product->getOperand(operand), m_Constant(&factor)))
+        return {product->getOperand(1 - operand), factor};
+  return {value, factor};
+}
+
+/// The exponential of `map`, if it has one.
+static math::Exp2Op findExponential(TileEinsumOp map) {
+  auto found = map.getMap()->getOps<math::Exp2Op>();
+  return llvm::hasSingleElement(found) ? *found.begin() : math::Exp2Op();
+}
+
+std::optional<ExponentMap> ExponentMap::match(TileEinsumOp map) {
+  math::Exp2Op exponential = findExponential(map);
+  if (!exponential || !exponential.getType().isF32() ||
+      !exponential.getOperand().hasOneUse())
+    return std::nullopt;
+  ExponentMap found;
+  auto [difference, scale] = splitConstant(exponential.getOperand());
+  auto minus = difference.getDefiningOp<arith::SubFOp>();
+  if (!minus || !difference.hasOneUse())
+    return std::nullopt;
+  auto [score, factor] = splitConstant(minus.getLhs());
+  auto scores = dyn_cast<BlockArgument>(score),
+       maxima = dyn_cast<BlockArgument>(minus.getRhs());
+  if (!scores || !maxima || !score.hasOneUse() || !maxima.hasOneUse() ||
+      !minus.getLhs().hasOneUse() || scores.getOwner() != map.getMap() ||
+      maxima.getOwner() != map.getMap())
+    return std::nullopt;
+  return ExponentMap{scores.getArgNumber(), maxima.getArgNumber(), factor,
+                     scale};
+}
+
+void ExponentMap::multiplyScore(TileEinsumOp map, FloatAttr by) const {
+  BlockArgument argument = map.getMap()->getArgument(score);
+  OpBuilder builder = OpBuilder::atBlockBegin(map.getMap());
+  auto product = arith::MulFOp::create(
+      builder, map.getLoc(), argument,
+      arith::ConstantOp::create(builder, map.getLoc(), by));
+  argument.replaceAllUsesExcept(product, product);
+}
+
+void ExponentMap::contract(TileEinsumOp map) const {
+  math::Exp2Op exponential = findExponential(map);
+  OpBuilder builder(exponential);
+  Location loc = exponential.getLoc();
+  Type type = exponential.getType();
+  auto constant = [&](const APFloat &value) -> Value {
+    return arith::ConstantOp::create(builder, loc, FloatAttr::get(type, value));
+  };
+  APFloat both = factor.getValue();
+  both.multiply(scale.getValue(), APFloat::rmNearestTiesToEven);
+  APFloat zero(0.0f);
+  Value largest = map.getMap()->getArgument(maximum);
+  Value isNear =
+      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT,
+                            math::AbsFOp::create(builder, loc, largest),
+                            constant(APFloat(kLargestMaximum)));
+  Value offset = arith::SelectOp::create(
+      builder, loc, isNear,
+      arith::MulFOp::create(builder, loc, largest,
+                            constant(neg(scale.getValue()))),
+      constant(zero));
+  Value before = exponential.getOperand();
+  exponential.setOperand(math::FmaOp::create(
+      builder, loc, map.getMap()->getArgument(score), constant(both), offset));
+  // The difference, and what it was computed of.
+  SmallVector<Value> unused(1, before);
+  while (!unused.empty()) {
+    Operation *op = unused.pop_back_val().getDefiningOp();
+    if (!op || op->getBlock() != map.getMap() || !isOpTriviallyDead(op))
+      continue;
+    llvm::append_range(unused, op->getOperands());
+    op->erase();
+  }
+}
