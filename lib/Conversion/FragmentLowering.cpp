@@ -9,7 +9,7 @@
 // Every thread computes the points that it holds in registers, written out: a
 // register has no address. What a reduction over columns leaves in a thread is
 // combined with that of the three others that hold the row. Products of
-// matrices are in FragmentProducts.cpp.
+// matrices are in FragmentProducts.cpp, stores in FragmentStores.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -235,26 +235,6 @@ Value FragmentLowering::emitGuarded(OpBuilder &builder, int64_t row,
   return branch.getResult(0);
 }
 
-/// Whether the thread stores numbers of `row` in a tensor of the kernel, which
-/// may have fewer lanes than the item.
-Value FragmentLowering::storesRow(OpBuilder &builder, int64_t row) {
-  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
-  int64_t dim = llvm::find(ranks, lane) - ranks.begin();
-  Value extent =
-      builder.createOrFold<memref::DimOp>(loc, einsum.getInit(), dim);
-  Value exists = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
-                                       thread.lanes[row], extent);
-  if (ranks.size() > 1)
-    return exists;
-  return arith::AndIOp::create(builder, loc, exists, isFirstOfRow(builder));
-}
-
-/// Of the threads that hold a row one stores its number.
-Value FragmentLowering::isFirstOfRow(OpBuilder &builder) {
-  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                               thread.firstColumn, constant(builder, loc, 0));
-}
-
 Value FragmentLowering::shuffle(OpBuilder &builder, Value value, Value from,
                                 bool isXor) {
   Type i32 = builder.getI32Type();
@@ -417,38 +397,6 @@ void FragmentLowering::lowerExponent(const ExponentMap &exponent) {
   lowerMap();
 }
 
-/// Stores the numbers that the thread has of `row`.
-void FragmentLowering::storeColumns(OpBuilder builder, int64_t row) {
-  StringAttr rank = getColumnRank();
-  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
-  std::optional<TilePart> part = getPart();
-  int64_t columns = rank ? countColumns() : 1;
-  loaded.clear();
-  for (int64_t number = 0; number < columns; ++number) {
-    OpBuilder inside = builder;
-    Column column;
-    if (rank)
-      column = getColumn(inside, part, number);
-    auto known = loaded;
-    if (column.exists)
-      inside =
-          scf::IfOp::create(inside, loc, column.exists).getThenBodyBuilder();
-    Value value = emitPoint(inside, row, rank, column, Value());
-    operands.storeResult(inside, getPoint(row, rank, column), ranks, value);
-    if (column.exists)
-      loaded = std::move(known);
-  }
-}
-
-/// Row by row, so that the columns of a row share its address.
-void FragmentLowering::lowerStore() {
-  OpBuilder builder(einsum);
-  for (int64_t row = 0; row < thread.getRows(); ++row)
-    storeColumns(scf::IfOp::create(builder, loc, storesRow(builder, row))
-                     .getThenBodyBuilder(),
-                 row);
-}
-
 /// A number for each row: the thread's columns, then those of the others.
 void FragmentLowering::lowerReduction() {
   OpBuilder builder(einsum);
@@ -571,16 +519,6 @@ void FragmentLowering::lowerSum(std::optional<unsigned> weights) {
                     column.exists);
     }
   }
-}
-
-void FragmentLowering::runForRow(int64_t row) {
-  OpBuilder builder(einsum);
-  operands.prepare(builder, std::nullopt);
-  if (einsum.getOutputRanks().empty())
-    builder = scf::IfOp::create(builder, loc, isFirstOfRow(builder))
-                  .getThenBodyBuilder();
-  storeColumns(builder, row);
-  einsum.erase();
 }
 
 void FragmentLowering::run() {

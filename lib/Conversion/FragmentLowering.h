@@ -19,6 +19,8 @@ namespace mlir::attn {
 /// those of each.
 inline constexpr int64_t kOwnColumns = 2;
 inline constexpr int64_t kRowThreads = kMatrixColumns / kOwnColumns;
+/// Bytes of two numbers of 16 bits, which are stored at once.
+inline constexpr int64_t kPairBytes = 4;
 
 /// A thread among those of its block. In an accumulator of m16n8k16 thread t of
 /// a warp holds rows t / 4 and t / 4 + 8, and of each columns 2 (t mod 4) and
@@ -92,8 +94,6 @@ private:
                   const Column &column, Value accumulator);
   Value emitGuarded(OpBuilder &builder, int64_t row, StringAttr rank,
                     const Column &column, Value accumulator, Value otherwise);
-  Value storesRow(OpBuilder &builder, int64_t row);
-  Value isFirstOfRow(OpBuilder &builder);
   Value shuffle(OpBuilder &builder, Value value, Value from, bool isXor);
   Value voteAny(OpBuilder &builder, Value isIt);
 
@@ -102,13 +102,21 @@ private:
   void lowerRepair();
   std::optional<ExponentMap> matchExponent();
   void lowerExponent(const ExponentMap &exponent);
-  void lowerStore();
-  void storeColumns(OpBuilder builder, int64_t row);
   void lowerReduction();
   Value shuffleWeight(OpBuilder &builder, Value weights, int64_t row,
                       Value column);
   void lowerSum(std::optional<unsigned> weights);
   void lowerProduct(const Contraction &product);
+
+  // Stores to tensors: FragmentStores.cpp.
+  Value storesRow(OpBuilder &builder, int64_t row);
+  Value isFirstOfRow(OpBuilder &builder);
+  bool hasPairs();
+  void lowerStore();
+  void emitStores(OpBuilder &builder,
+                  function_ref<void(OpBuilder &, bool isPaired)> emit);
+  void storeColumns(OpBuilder builder, int64_t row);
+  void storePairs(OpBuilder builder, int64_t row);
 
   // Products of matrices: FragmentProducts.cpp.
   using Matrix = SmallVector<Value, 4>;

@@ -52,7 +52,6 @@ public:
 
 private:
   bool isCopyOfRows();
-  Value isAligned(OpBuilder &builder);
   bool isPlain();
   void emitBytes(OpBuilder &builder);
   void emitPlain(OpBuilder &builder, bool isWhole);
@@ -101,26 +100,6 @@ bool CopyLowering::isCopyOfRows() {
   int64_t offset;
   return succeeded(from.getStridesAndOffset(strides, offset)) &&
          strides.back() == 1;
-}
-
-/// Whether every row of the tensor begins at a multiple of 16 bytes.
-Value CopyLowering::isAligned(OpBuilder &builder) {
-  Value tensor = copy.getInputs().front();
-  auto metadata =
-      memref::ExtractStridedMetadataOp::create(builder, loc, tensor);
-  Value elements = metadata.getOffset();
-  for (Value stride : metadata.getStrides().drop_back())
-    elements = arith::OrIOp::create(builder, loc, elements, stride);
-  Value bytes = arith::MulIOp::create(
-      builder, loc, elements,
-      constant(builder, type.getElementTypeBitWidth() / 8));
-  Value base = memref::ExtractAlignedPointerAsIndexOp::create(
-      builder, loc, metadata.getBaseBuffer());
-  bytes = arith::OrIOp::create(builder, loc, bytes, base);
-  bytes = arith::AndIOp::create(builder, loc, bytes,
-                                constant(builder, kCopyBytes - 1));
-  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, bytes,
-                               constant(builder, 0));
 }
 
 /// Whether the tensor has `row`; null where it has all.
@@ -333,7 +312,9 @@ void CopyLowering::run() {
   OpBuilder builder(copy);
   operands.prepare(builder, std::nullopt);
   if (isCopyOfRows()) {
-    auto branch = scf::IfOp::create(builder, loc, isAligned(builder),
+    Value isAligned =
+        createIsAligned(builder, loc, copy.getInputs().front(), kCopyBytes);
+    auto branch = scf::IfOp::create(builder, loc, isAligned,
                                     /*withElseRegion=*/true);
     OpBuilder aligned = branch.getThenBodyBuilder();
     emitBytes(aligned);

@@ -45,6 +45,30 @@ inline Value createPointer(OpBuilder &builder, Location loc, Value memref,
       builder, loc, LLVM::LLVMPointerType::get(context, space), address);
 }
 
+/// Whether the elements of `memref` that its other dimensions lead to, but for
+/// the last one, whose elements lie side by side, begin at multiples of
+/// `bytes`.
+inline Value createIsAligned(OpBuilder &builder, Location loc, Value memref,
+                             int64_t bytes) {
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  auto metadata =
+      memref::ExtractStridedMetadataOp::create(builder, loc, memref);
+  Value elements = metadata.getOffset();
+  for (Value stride : metadata.getStrides().drop_back())
+    elements = arith::OrIOp::create(builder, loc, elements, stride);
+  int64_t width =
+      cast<MemRefType>(memref.getType()).getElementTypeBitWidth() / 8;
+  Value bits = arith::MulIOp::create(builder, loc, elements, constant(width));
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(
+      builder, loc, metadata.getBaseBuffer());
+  bits = arith::OrIOp::create(builder, loc, bits, base);
+  bits = arith::AndIOp::create(builder, loc, bits, constant(bytes - 1));
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, bits,
+                               constant(0));
+}
+
 } // namespace mlir::attn
 
 #endif // ATTN_LIB_CONVERSION_SHAREDPOINTERS_H

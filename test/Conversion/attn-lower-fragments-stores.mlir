@@ -1,0 +1,53 @@
+// RUN: attn-opt %s --attn-lower-fragments --canonicalize --cse -split-input-file | FileCheck %s
+
+// A thread's two neighbouring columns of 16 bits are stored at once where all rows of
+// the tensor begin at multiples of 4 bytes, else one by one.
+// CHECK-LABEL: func.func @pairs
+// CHECK-SAME: %[[O:[a-z0-9]+]]: memref<?x8xbf16,
+// CHECK: %[[BASE:.*]], %[[OFFSET:.*]], %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[O]]
+// CHECK: %[[ELEMENTS:.*]] = arith.ori %[[OFFSET]], %[[STRIDES]]#0
+// CHECK: %[[BYTES:.*]] = arith.muli %[[ELEMENTS]], %c2
+// CHECK: %[[ADDRESS:.*]] = memref.extract_aligned_pointer_as_index %[[BASE]]
+// CHECK: %[[BITS:.*]] = arith.ori %[[BYTES]], %[[ADDRESS]]
+// CHECK: %[[LOW:.*]] = arith.andi %[[BITS]], %c3
+// CHECK: %[[ALIGNED:.*]] = arith.cmpi eq, %[[LOW]], %c0
+// CHECK: scf.if %[[ALIGNED]] {
+// CHECK: %[[DIM:.*]] = memref.dim %[[O]], %c0
+// CHECK: %[[EXISTS:.*]] = arith.cmpi ult, %[[LANE:.*]], %[[DIM]]
+// CHECK: scf.if %[[EXISTS]] {
+// CHECK: %[[X:.*]] = memref.load %{{.*}}[%c0, %c0] : memref<2x2xf32>
+// CHECK: %[[Y:.*]] = memref.load %{{.*}}[%c0, %c1] : memref<2x2xf32>
+// CHECK: %[[PAIR:.*]] = llvm.inline_asm {{.*}}"cvt.rn.bf16x2.f32 $0, $1, $2;", "=r,f,f" %[[Y]], %[[X]] : (f32, f32) -> i32
+// CHECK: %[[ROW:.*]] = arith.muli %[[LANE]], %[[STRIDES]]#0
+// CHECK: arith.addi %[[ROW]],
+// CHECK: llvm.store %[[PAIR]], %{{.*}} {alignment = 4 : i64} : i32, !llvm.ptr<1>
+// CHECK: scf.if
+// CHECK: llvm.store
+// CHECK-NOT: llvm.store
+// CHECK: } else {
+// CHECK-COUNT-4: memref.store %{{.*}}, %[[O]][%{{.*}}, %{{.*}}]
+// CHECK-NOT: memref.store %{{.*}}, %[[O]]
+// CHECK: return
+func.func @pairs(%o: memref<?x8xbf16, strided<[?, 1], offset: ?>>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+  attn.tile_einsum [m,f] = %s[f,m] outs(%o) : (memref<8x16xf32>) -> memref<?x8xbf16, strided<[?, 1], offset: ?>>
+  return
+}
+
+// -----
+
+// One by one: numbers of 32 bits, columns that do not lie side by side, some of a
+// matrix' eight columns, and numbers of rows.
+// CHECK-LABEL: func.func @singles
+// CHECK-NOT: llvm.store
+// CHECK: return
+func.func @singles(%o: memref<?x8xf32, strided<[?, 1], offset: ?>>, %p: memref<?x8xf16, strided<[?, 2], offset: ?>>, %r: memref<?x6xf16, strided<[?, 1], offset: ?>>, %l: memref<?xf16, strided<[1], offset: ?>>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+  %d = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  attn.tile_einsum [m,f] = %s[f,m] outs(%o) : (memref<8x16xf32>) -> memref<?x8xf32, strided<[?, 1], offset: ?>>
+  attn.tile_einsum [m,f] = %s[f,m] outs(%p) : (memref<8x16xf32>) -> memref<?x8xf16, strided<[?, 2], offset: ?>>
+  %part = memref.subview %s[0, 0] [6, 16] [1, 1] : memref<8x16xf32> to memref<6x16xf32, strided<[16, 1]>>
+  attn.tile_einsum [m,f] = %part[f,m] outs(%r) : (memref<6x16xf32, strided<[16, 1]>>) -> memref<?x6xf16, strided<[?, 1], offset: ?>>
+  attn.tile_einsum [m] = %d[m] outs(%l) : (memref<16xf32>) -> memref<?xf16, strided<[1], offset: ?>>
+  return
+}
