@@ -166,9 +166,9 @@ private:
         return;
       if (layout == kUniformLayout) {
         tile->removeAttr(kLayoutAttrName);
-        for (auto einsum : llvm::make_filter_range(tile->getUsers(),
-                                                   llvm::IsaPred<TileEinsumOp>))
-          finiteSums.push_back(cast<TileEinsumOp>(einsum));
+        for (Operation *user : tile->getUsers())
+          if (auto einsum = dyn_cast<TileEinsumOp>(user))
+            finiteSums.push_back(einsum);
         return;
       }
       SmallVector<int64_t> shape(1, warpLanes / (kMatrixRows / 2));
