@@ -245,6 +245,22 @@ void CopyStager::emitCopies(OpBuilder &builder, scf::ForOp loop, Value step,
   }
 }
 
+/// Rows of the item that are awaited in front of `ahead`, where the copies of
+/// the first step start, are awaited behind it: both are under way at once.
+static void waitTogether(Operation *ahead, scf::ForOp loop) {
+  Operation *at = ahead->getPrevNode();
+  while (at && (isMemoryEffectFree(at) || isa<memref::LoadOp>(at)))
+    at = at->getPrevNode();
+  auto barrier = dyn_cast_if_present<gpu::BarrierOp>(at);
+  auto wait = barrier ? dyn_cast_if_present<NVVM::CpAsyncWaitGroupOp>(
+                            barrier->getPrevNode())
+                      : NVVM::CpAsyncWaitGroupOp();
+  if (!wait)
+    return;
+  wait->moveBefore(loop);
+  barrier->moveBefore(loop);
+}
+
 void CopyStager::stageLoop(scf::ForOp loop) {
   SmallVector<StepCopy> staged;
   SmallVector<int64_t> second;
@@ -274,10 +290,11 @@ void CopyStager::stageLoop(scf::ForOp loop) {
   for (const StepCopy &copy : staged)
     shifts.push_back(constant(copy.place.first));
   Value first = loop.getLowerBound();
-  gpu::BarrierOp::create(builder, loc);
+  auto start = gpu::BarrierOp::create(builder, loc);
   auto ahead = scf::IfOp::create(builder, loc, isBefore(first));
   OpBuilder inside = ahead.getThenBodyBuilder();
   emitCopies(inside, loop, first, staged, shifts);
+  waitTogether(start, loop);
 
   builder.setInsertionPointToStart(loop.getBody());
   NVVM::CpAsyncWaitGroupOp::create(builder, loc, 0);

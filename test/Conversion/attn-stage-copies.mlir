@@ -70,6 +70,86 @@ func.func @step_worker() -> i64 {
 
 // -----
 
+// Rows that are awaited in front of the loop arrive beside those of its first step: the
+// wait and the barrier stand behind the copies that are ahead. What writes memory in
+// between keeps them where they are.
+// CHECK-LABEL: func.func @together_run0
+// CHECK: attn.tile_einsum [m,e] = {{.*}} {attn.async}
+// CHECK-NEXT: arith.minsi
+// CHECK-NOT: nvvm.cp.async.wait.group
+// CHECK: gpu.barrier
+// CHECK: scf.if
+// CHECK: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
+// CHECK: }
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: scf.for
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-LABEL: func.func @apart_run0
+// CHECK: attn.tile_einsum [m,e] = {{.*}} {attn.async}
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: attn.tile_einsum [] = {{.*}} reduce add(m,e)
+// CHECK: gpu.barrier
+// CHECK: scf.if
+// CHECK-NOT: nvvm.cp.async.wait.group
+// CHECK: scf.for
+!rows = memref<16x16xbf16, strided<[24, 1]>>
+func.func @together_run0(%q: memref<16x16xbf16>, %k: memref<?x16xbf16>, %begin: index, %end: index, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64, attn.warp_lanes = 16 : i64} {
+  %c16 = arith.constant 16 : index
+  %c64 = arith.constant 64 : index
+  %c832 = arith.constant 832 : index
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  %wide = memref.view %w[%c832][] : memref<?xi8> to memref<16x24xbf16>
+  %queries = memref.subview %wide[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+  attn.tile_einsum [m,e] = %q[m,e] outs(%queries) {attn.async} : (memref<16x16xbf16>) -> !rows
+  nvvm.cp.async.wait.group 0
+  gpu.barrier
+  %last = arith.minsi %end, %c64 : index
+  scf.for %i = %begin to %last step %c16 {
+    %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to memref<16x16xbf16, strided<[16, 1], offset: ?>>
+    %padded = memref.view %w[%c64][] : memref<?xi8> to memref<16x24xbf16>
+    %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+    attn.tile_einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+    attn.tile_einsum [n0,m] = mul(%queries[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (!rows, !rows) -> memref<16x16xf32>
+  }
+  return
+}
+func.func @together_worker() -> i64 {
+  %bytes = arith.constant 1664 : i64
+  return %bytes : i64
+}
+func.func @apart_run0(%q: memref<16x16xbf16>, %k: memref<?x16xbf16>, %begin: index, %end: index, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64, attn.warp_lanes = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %c64 = arith.constant 64 : index
+  %c832 = arith.constant 832 : index
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  %sum = memref.view %w[%c0][] : memref<?xi8> to memref<f32>
+  %wide = memref.view %w[%c832][] : memref<?xi8> to memref<16x24xbf16>
+  %queries = memref.subview %wide[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+  attn.tile_einsum [m,e] = %q[m,e] outs(%queries) {attn.async} : (memref<16x16xbf16>) -> !rows
+  nvvm.cp.async.wait.group 0
+  gpu.barrier
+  attn.tile_einsum [] = %queries[m,e] reduce add(m,e) outs(%sum) : (!rows) -> memref<f32>
+  scf.for %i = %begin to %end step %c16 {
+    %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to memref<16x16xbf16, strided<[16, 1], offset: ?>>
+    %padded = memref.view %w[%c64][] : memref<?xi8> to memref<16x24xbf16>
+    %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+    attn.tile_einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+    attn.tile_einsum [n0,m] = mul(%queries[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (!rows, !rows) -> memref<16x16xf32>
+  }
+  return
+}
+func.func @apart_worker() -> i64 {
+  %bytes = arith.constant 1664 : i64
+  return %bytes : i64
+}
+
+// -----
+
 // Both branches of a step make the copy: it is staged once for both. What only one
 // of them copies is not.
 // CHECK-LABEL: func.func @branches_run0
