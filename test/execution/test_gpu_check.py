@@ -29,12 +29,15 @@ import gpu_stand_in  # noqa: E402
 from gpu_draw import draw_inputs  # noqa: E402
 from gpu_instruction_table import Instruction, instructions  # noqa: E402
 from gpu_instructions import COUNT, compare, judge, ptx_text, simulate  # noqa: E402
+from gpu_mix import KINDS, occupancy, parse, steps  # noqa: E402
 from gpu_results import Results, run_isolated  # noqa: E402
 from gpu_sanitize import summarise  # noqa: E402
 from gpu_table import OURS, line, table  # noqa: E402
 from gpu_workloads import bench_specs, workloads  # noqa: E402
 
-CHOSEN = "^fused-(odd|segments)$|unfused-odd|wrong-3|instructions/(add.rn.f32|shfl.*up)"
+CHOSEN = (
+    "^fused-(odd|segments)$|unfused-odd|bench-decode128|wrong-3|instructions/(add.rn.f32|shfl.*up)"
+)
 
 
 def gpu_check(*arguments, **environment):
@@ -52,7 +55,7 @@ def folder(tmp_path_factory):
     build = find_compiler().resolve().parents[1]
     done = gpu_check("build", "--folder", path, "--compiler-dir", build, "--only", CHOSEN)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "ok   fused-odd" in done.stdout and "4 ok, 0 FAILED" in done.stdout
+    assert "ok   fused-odd" in done.stdout and "5 ok, 0 FAILED" in done.stdout
     return path
 
 
@@ -91,6 +94,64 @@ def test_single_instructions(folder, driver):
     done = gpu_check("instructions", "--folder", folder, "--ptx", **driver)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok   instructions/add.rn.f32  2048 results with the same bits" in done.stdout
+
+
+def test_mix(folder, tmp_path):
+    """A block of one warp multiplies 16 queries by 32 keys, and adds 32 values."""
+    results = tmp_path / "mix.json"
+    done = gpu_check("mix", "--folder", folder, "--results", results)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (item,) = json.loads(results.read_text())["items"]
+    assert item["name"] == "bench-decode128"
+    whole = item["mix"][0]
+    assert whole["products"] == 2 * 32 * 128 // (8 * 16)
+    assert whole["copies"] == 2 * 32 * 128 * 2 // 16 // 32
+    assert whole["bytes"] == 2 * 32 * 128 * 2 and whole["flops"] == 4 * 16 * 32 * 128
+    assert whole["total"] == sum(whole[kind] for kind in KINDS)
+    assert f"| decode128 | 1 | {whole['total']} | 64 |" in done.stdout
+
+
+# A loop whose step copies unless it is the last one, and multiplies in one of two
+# branches; behind each the sum may be repaired. A second kernel has no products.
+LISTING = """
+\t.section\t.text.first,"ax",@progbits
+.text.first:
+        /*0000*/                   MOV R1, 0x1 ;
+.L_x_1:
+        /*0010*/              @P0 BRA `(.L_x_2) ;
+        /*0020*/                   LDGSTS.E.BYPASS.128 [R1], desc[UR4][R2.64] ;
+.L_x_2:
+        /*0030*/              @!P1 BRA `(.L_x_3) ;
+        /*0040*/                   HMMA.16816.F32.BF16 R4, R8, R12, R4 ;
+        /*0050*/                   BRA `(.L_x_4) ;
+.L_x_3:
+        /*0058*/                   ISETP.GE.AND P2, PT, R3, R6, PT ;
+        /*0060*/                   FSEL R4, R4, -INF , P2 ;
+        /*0070*/                   HMMA.16816.F32.BF16 R4, R8, R12, R4 ;
+.L_x_4:
+        /*0080*/             @!UP0 BRA `(.L_x_5) ;
+        /*0090*/                   FMUL R4, R4, R5 ;
+.L_x_5:
+        /*00a0*/              @!P0 BRA `(.L_x_1) ;
+        /*00b0*/                   EXIT ;
+\t.section\t.text.second,"ax",@progbits
+.text.second:
+.L_x_6:
+        /*0000*/              @!P0 BRA `(.L_x_6) ;
+        /*0010*/                   EXIT ;
+"""
+
+
+def test_mix_of_ways():
+    kernels = parse(LISTING)
+    assert list(kernels) == ["first", "second"] and steps(kernels["second"]) == []
+    ((plain, masked),) = steps(kernels["first"])
+    assert plain.kinds == {"copies": 1, "products": 1, "other": 5}
+    assert masked.kinds == {"copies": 1, "products": 1, "float": 1, "other": 5}
+    # Two blocks of 128 threads with all registers; shared memory for one.
+    assert occupancy("sm_90a", 255, 100_000, 128) == 2
+    assert occupancy("sm_120", 64, 60_000, 128) == 1
+    assert occupancy("sm_80", 32, 0, 32) == 32
 
 
 def test_table(seed, tier):

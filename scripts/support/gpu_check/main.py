@@ -23,6 +23,7 @@ ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE), str(ROOT / "python"), str(ROOT / "test" / "execution")]
 
 import gpu_instructions  # noqa: E402
+import gpu_mix  # noqa: E402
 import gpu_run  # noqa: E402
 import gpu_sanitize  # noqa: E402
 import gpu_table  # noqa: E402
@@ -32,11 +33,12 @@ from gpu_folder import Folder, build  # noqa: E402
 from gpu_results import Results, child_main, run_isolated  # noqa: E402
 
 DESCRIPTION = """\
-Checks kernels on an NVIDIA GPU. `build` compiles them and needs no GPU; the other
-verbs need Python, NumPy, ml_dtypes and NVIDIA's driver, `bench` PyTorch, too."""
+Checks kernels on an NVIDIA GPU. `build` and `mix` compile and read them and need no GPU;
+the other verbs need Python, NumPy, ml_dtypes and NVIDIA's driver, `bench` PyTorch, too."""
 EPILOG = """\
 verbs:
   build     compile and assemble everything into --folder
+  mix       what a step of each kernel issues, copies and leaves room for; needs nvdisasm
   run       every kernel against float64, calls that must be refused
   instructions   one kernel for each instruction against the simulator, bit for bit
   sanitize  some kernels under compute-sanitizer
@@ -54,7 +56,7 @@ def parse_arguments(argv):
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("verb", choices=["build", *VERBS, "all"])
+    parser.add_argument("verb", choices=["build", "mix", *VERBS, "all"])
     parser.add_argument("--folder", type=Path, required=True, help="what `build` makes")
     parser.add_argument("--results", type=Path, metavar="FILE", help="JSON file to write")
     parser.add_argument("--only", type=re.compile, default=re.compile(""), metavar="REGEX")
@@ -93,6 +95,20 @@ class Check:
         gpu_instructions.build_instructions(
             folder, arguments.chip, arguments.only, self.results, arguments.seed
         )
+        return self.results.finish()
+
+    def mix(self) -> int:
+        folder = Folder.open(self.arguments.folder)
+        self.results.set("manifest", folder.manifest)
+        measured = []
+        for name in filter(self.arguments.only.search, folder.manifest["kernels"]):
+            rows = gpu_mix.mix(folder, name)
+            if rows:
+                self.results.item(name, "ok", gpu_mix.describe(rows), mix=rows)
+                measured.append({"name": name, "mix": rows})
+        text = gpu_mix.table(measured)
+        self.results.say("\n" + text)
+        self.results.set("table", text)
         return self.results.finish()
 
     def check(self, verbs) -> int:
@@ -183,6 +199,8 @@ def main(argv=None) -> int:
         check = Check(arguments)
         if arguments.verb == "build":
             return check.build()
+        if arguments.verb == "mix":
+            return check.mix()
         return check.check(list(VERBS) if arguments.verb == "all" else [arguments.verb])
     except cuda.NoGpuError as error:
         print(f"gpu-check: no GPU: {error}", file=sys.stderr)
