@@ -98,8 +98,9 @@ static LogicalResult lowerKernel(gpu::GPUFuncOp kernel) {
                      builder.getDenseI32ArrayAttr(*sizes));
   // Without it ptxas leaves registers for more blocks than shared memory does,
   // and spills.
+  auto resident = kernel->getAttrOfType<IntegerAttr>(kResidentBlocksAttrName);
   lowered->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                   builder.getI32IntegerAttr(1));
+                   builder.getI32IntegerAttr(resident ? resident.getInt() : 1));
   if (ArrayAttr attributes = kernel.getArgAttrsAttr())
     lowered.setArgAttrsAttr(attributes);
   lowered.getBody().takeBody(kernel.getBody());

@@ -28,11 +28,12 @@ class BlockMapper {
 public:
   BlockMapper(ModuleOp module, KernelSignature given, int64_t phases,
               bool checkValues, int64_t sharedBytes, int64_t maxBlocks,
-              int64_t maxScratch)
+              int64_t maxScratch, int64_t residentBlocks)
       : module(module), signature(std::move(given)),
         arguments(signature, checkValues && !signature.getChecks().empty()),
         phases(phases), sharedBytes(sharedBytes), maxBlocks(maxBlocks),
-        maxScratch(maxScratch), builder(module.getContext()) {}
+        maxScratch(maxScratch), residentBlocks(residentBlocks),
+        builder(module.getContext()) {}
 
   LogicalResult run();
 
@@ -60,7 +61,7 @@ private:
   ModuleOp module;
   KernelSignature signature;
   LaunchArguments arguments;
-  int64_t phases, sharedBytes, maxBlocks, maxScratch;
+  int64_t phases, sharedBytes, maxBlocks, maxScratch, residentBlocks;
   OpBuilder builder;
   gpu::GPUModuleOp device;
 };
@@ -144,6 +145,8 @@ void BlockMapper::createKernel(Phase &phase, int64_t number) {
   builder.setInsertionPointToEnd(device.getBody());
   gpu::GPUFuncOp kernel = arguments.createKernel(
       builder, loc, getKernelName(number), phase.threads);
+  kernel->setAttr(kResidentBlocksAttrName,
+                  builder.getI32IntegerAttr(residentBlocks));
   if (arguments.hasCheck()) {
     // A call that was found wrong writes nothing.
     Value status = LLVM::LoadOp::create(builder, loc, builder.getI32Type(),
@@ -317,6 +320,12 @@ struct MapToBlocksPass
         module.emitError("option '") << name << "' is too small";
         return signalPassFailure();
       }
+    if (residentBlocks < 1 || residentBlocks > kMostResidentBlocks) {
+      module.emitError("option 'resident-blocks' is ")
+          << static_cast<int64_t>(residentBlocks) << ", but must be 1 to "
+          << kMostResidentBlocks;
+      return signalPassFailure();
+    }
     auto kernels = module->getAttrOfType<ArrayAttr>(kKernelsAttrName);
     if (!kernels || kernels.size() != 1) {
       module.emitError() << "needs '" << kKernelsAttrName
@@ -334,7 +343,7 @@ struct MapToBlocksPass
         KernelSignature::getFromModule(module, name);
     if (failed(signature) ||
         failed(BlockMapper(module, *signature, phases.getInt(), checkValues,
-                           sharedBytes, maxBlocks, maxScratch)
+                           sharedBytes, maxBlocks, maxScratch, residentBlocks)
                    .run()))
       signalPassFailure();
   }

@@ -116,18 +116,17 @@ void attn::buildLowerUnfused(OpPassManager &manager) {
   manager.addPass(createLoopInvariantCodeMotionPass());
 }
 
-void attn::buildMapToGrids(OpPassManager &manager, int64_t sharedBytes,
-                           bool checkValues) {
+void attn::buildMapToGrids(OpPassManager &manager, const GridOptions &options) {
   AttnLowerLinalgToLoopsOptions loops;
   loops.parallel = true;
   manager.addPass(createAttnLowerLinalgToLoops(loops));
   manager.addPass(createConvertLinalgToParallelLoopsPass());
   AttnMapToWarpsOptions warps;
-  warps.sharedBytes = sharedBytes;
+  warps.sharedBytes = options.sharedBytes;
   manager.addPass(createAttnMapToWarps(warps));
   manager.addPass(createAttnDeferScales());
   AttnStageCopiesOptions stages;
-  stages.sharedBytes = sharedBytes;
+  stages.sharedBytes = options.sharedBytes;
   manager.addPass(createAttnStageCopies(stages));
   manager.addPass(createAttnSpecializeSteps());
   manager.addPass(createAttnMapToThreads());
@@ -136,8 +135,9 @@ void attn::buildMapToGrids(OpPassManager &manager, int64_t sharedBytes,
   manager.addPass(createAttnLowerEinsums());
   manager.addPass(createLoopInvariantCodeMotionPass());
   AttnMapToBlocksOptions blocks;
-  blocks.sharedBytes = sharedBytes;
-  blocks.checkValues = checkValues;
+  blocks.sharedBytes = options.sharedBytes;
+  blocks.residentBlocks = options.residentBlocks;
+  blocks.checkValues = options.checkValues;
   manager.addPass(createAttnMapToBlocks(blocks));
 }
 

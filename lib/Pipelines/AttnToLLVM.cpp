@@ -8,6 +8,7 @@
 
 #include "attn/Pipelines/AttnToLLVM.h"
 #include "attn/Analysis/CostModel.h"
+#include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"
 #include "attn/Conversion/Pipelines.h"
 #include "attn/Pipelines/Passes.h"
@@ -80,6 +81,7 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
       {"l2-bytes", options.l2Bytes, 1},
       {"max-footprint", options.maxFootprint, 0},
       {"shared-bytes", options.sharedBytes, 0},
+      {"resident-blocks", options.residentBlocks, 1, kMostResidentBlocks},
       {"stream-tile", options.streamTile, 0},
       {"row-tile", options.rowTile, 0},
   };

@@ -17,6 +17,7 @@ void attn::buildAttnToNVVMPipeline(OpPassManager &manager,
   buildDescribeKernel(manager, options);
   buildChooseFormsPipeline(manager, options);
   buildFormPhases(manager, options);
-  buildMapToGrids(manager, options.sharedBytes, options.checkValues);
+  buildMapToGrids(manager, {options.sharedBytes, options.residentBlocks,
+                            options.checkValues});
   buildLowerToNVVMTail(manager);
 }

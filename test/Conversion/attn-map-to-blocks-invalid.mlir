@@ -2,6 +2,8 @@
 // RUN: not attn-opt %s --attn-map-to-blocks="max-blocks=0" 2>&1 | FileCheck %s --check-prefix=BLOCKS
 // RUN: not attn-opt %s --attn-map-to-blocks="shared-bytes=-1" 2>&1 | FileCheck %s --check-prefix=SHARED
 // RUN: not attn-opt %s --attn-map-to-blocks="max-scratch=-1" 2>&1 | FileCheck %s --check-prefix=SCRATCH
+// RUN: not attn-opt %s --attn-map-to-blocks="resident-blocks=33" 2>&1 | FileCheck %s --check-prefix=RESIDENT
+// RESIDENT: error: option 'resident-blocks' is 33, but must be 1 to 32
 // BLOCKS: error: option 'max-blocks' is too small
 // SHARED: error: option 'shared-bytes' is too small
 // SCRATCH: error: option 'max-scratch' is too small

@@ -95,6 +95,13 @@ llvm::cl::opt<std::string>
          llvm::cl::value_desc("name"), llvm::cl::init("sm_80"),
          llvm::cl::cat(category));
 
+llvm::cl::opt<int64_t> residentBlocks(
+    "resident-blocks",
+    llvm::cl::desc("Blocks that a multiprocessor of a GPU is to hold at once: "
+                   "threads have the registers that this leaves, and keep "
+                   "the rest in memory (default 1)"),
+    llvm::cl::value_desc("number"), llvm::cl::init(1), llvm::cl::cat(category));
+
 llvm::cl::opt<std::string> cpu(
     "cpu",
     llvm::cl::desc("CPU to compile for: host (the default), x86-64, x86-64-v2, "
@@ -269,8 +276,8 @@ static LogicalResult checkTargetOptions(Emit kind) {
   bool isGPU = targetKind == Target::NVVM;
   const llvm::cl::Option *others[] = {&cpu, &sanitizer, &fromLLVMDialect,
                                       &tuned, &tuningKey};
-  const llvm::cl::Option *gpuOptions[] = {&chip, &descriptionFile,
-                                          &launcherFile};
+  const llvm::cl::Option *gpuOptions[] = {&chip, &residentBlocks,
+                                          &descriptionFile, &launcherFile};
   for (const llvm::cl::Option *option :
        isGPU ? ArrayRef(others) : ArrayRef(gpuOptions))
     if (option->getNumOccurrences() != 0) {
@@ -496,6 +503,7 @@ static LogicalResult compileForGPU(MLIRContext &context,
   AttnToLLVMOptions options;
   setTarget(options, *target);
   options.checkValues = checkValues;
+  options.residentBlocks = residentBlocks;
   if (failed(setOptions(options)))
     return failure();
   std::unique_ptr<OperatorFile> file = readFile(context);

@@ -27,6 +27,11 @@ inline constexpr StringLiteral kLaneTileAttrName = "attn.lane_tile";
 inline constexpr StringLiteral kThreadRanksAttrName = "attn.thread_ranks";
 /// Function attribute: the threads of the block that runs it.
 inline constexpr StringLiteral kBlockThreadsAttrName = "attn.block_threads";
+/// Attribute of a kernel of a GPU, from attn-map-to-blocks for
+/// attn-lower-threads: how many of its blocks a multiprocessor is to hold.
+inline constexpr StringLiteral kResidentBlocksAttrName = "attn.resident_blocks";
+/// More blocks than that no multiprocessor holds (CUDA C++ Programming Guide).
+inline constexpr int64_t kMostResidentBlocks = 32;
 /// Function attribute, from attn-map-to-warps: the lanes that a warp takes, as
 /// rows of matrix products.
 inline constexpr StringLiteral kWarpLanesAttrName = "attn.warp_lanes";

@@ -385,6 +385,8 @@ def AttnMapToBlocks : Pass<"attn-map-to-blocks", "::mlir::ModuleOp"> {
            "most blocks of a launch whose blocks have scratch in global memory">,
     Option<"maxScratch", "max-scratch", "int64_t", "1073741824",
            "bytes of such scratch beyond which there are fewer blocks">,
+    Option<"residentBlocks", "resident-blocks", "int64_t", "1",
+           "blocks that a multiprocessor is to hold at once">,
     Option<"checkValues", "check-values", "bool", "true",
            "Check the values of permutations, segments and lists">];
   let dependentDialects = ["::mlir::arith::ArithDialect",

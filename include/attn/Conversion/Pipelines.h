@@ -55,11 +55,20 @@ void buildBufferizeUnfused(OpPassManager &manager, int64_t maxFootprint);
 /// The third, for CPUs: linalg operations become loops.
 void buildLowerUnfused(OpPassManager &manager);
 
+/// What a grid of thread blocks may have.
+struct GridOptions {
+  /// Shared memory of a block.
+  int64_t sharedBytes;
+  /// Blocks that a multiprocessor is to hold at once, 1 to
+  /// kMostResidentBlocks.
+  int64_t residentBlocks = 1;
+  /// Whether the kernels check permutations before they run.
+  bool checkValues = true;
+};
+
 /// For GPUs, of fused and unfused phases alike: a phase becomes a grid of
-/// thread blocks, in a device module. A block may have `sharedBytes` of shared
-/// memory; with `checkValues` the kernels check permutations before they run.
-void buildMapToGrids(OpPassManager &manager, int64_t sharedBytes,
-                     bool checkValues);
+/// thread blocks, in a device module.
+void buildMapToGrids(OpPassManager &manager, const GridOptions &options);
 
 /// Registers the pipelines under their names: `attn-lower-to-llvm` is the tail,
 /// `attn-unfused-to-llvm` the unfused route with it.

@@ -75,6 +75,11 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
       llvm::cl::desc("Kernels of a GPU check values of operands, such as "
                      "permutations, before they run"),
       llvm::cl::init(true)};
+  Option<int64_t> residentBlocks{
+      *this, "resident-blocks",
+      llvm::cl::desc("Blocks that a multiprocessor of a GPU is to hold at "
+                     "once: a thread has the registers that this leaves"),
+      llvm::cl::init(1)};
   ListOption<int64_t> laneTiles{
       *this, "lane-tiles",
       llvm::cl::desc("Tile sizes along the lanes, largest first")};

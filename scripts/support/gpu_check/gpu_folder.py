@@ -24,7 +24,7 @@ from pathlib import Path
 
 from attn.compiler import CompileError, compile_file, find_compiler
 from gpu_cases import SPECS, SPLIT, SPLIT_FLAG, UNFUSED
-from gpu_workloads import bench_specs, bench_text
+from gpu_workloads import bench_flags, bench_specs, bench_text
 from operators import Spec, text
 
 _REGISTERS = re.compile(r"Used (\d+) registers")
@@ -86,7 +86,7 @@ def kernels() -> dict[str, tuple[Spec, tuple[str, ...]]]:
     found = {f"fused-{name}": (spec, ("--form=fused",)) for name, spec in SPECS.items()}
     found |= {f"unfused-{name}": (SPECS[name], ("--form=unfused",)) for name in UNFUSED}
     found |= {f"split-{name}": (SPECS[name], ("--form=fused", SPLIT_FLAG)) for name in SPLIT}
-    found |= {f"bench-{name}": (spec, ("--form=fused",)) for name, spec in bench_specs().items()}
+    found |= {f"bench-{name}": (spec, bench_flags(name)) for name, spec in bench_specs().items()}
     return found
 
 

@@ -57,6 +57,9 @@ def bench_specs() -> dict[str, Spec]:
         found[f"plain{e}"] = _spec(e)
         found[f"causal{e}"] = _spec(e, where=causal)
     # Lengths without a mask: two keys back in a window are one less than its size.
+    # With three blocks for each multiprocessor in place of two, and fewer registers.
+    for name in ("plain64", "causal64"):
+        found[f"{name}x3"] = found[name]
     found["window128"] = _spec(128, where=(("causal",), ("window", WINDOW, 0)))
     found["documents128"] = _spec(128, where=causal, segments=(("both", ""),))
     found["alibi128"] = _spec(128, where=causal, region="alibi")
@@ -71,6 +74,12 @@ def bench_specs() -> dict[str, Spec]:
     # Its shapes; the operator is STOCHASTIC.
     found["stochastic128"] = _spec(128, where=causal)
     return found
+
+
+def bench_flags(kernel: str) -> tuple[str, ...]:
+    """How a kernel is compiled: those of a name with an x make room for more blocks."""
+    _, _, blocks = kernel.partition("x")
+    return ("--form=fused", *([f"--resident-blocks={blocks}"] if blocks else []))
 
 
 def bench_text(kernel: str) -> str:
@@ -172,6 +181,7 @@ def workloads() -> list[Workload]:
         return Workload(kernel, batches[length], length, length)
 
     found = [square(kernel, 4096) for kernel in ("plain128", "causal128", "plain64", "causal64")]
+    found += [square(kernel, 4096) for kernel in ("plain64x3", "causal64x3")]
     found += [
         square(kernel, 8192)
         for kernel in ("window128", "documents128", "alibi128", "softcap128", "causal128")
@@ -181,4 +191,5 @@ def workloads() -> list[Workload]:
     found += [Workload("decode128", 16, 1, keys) for keys in (8192, 32768, 2048)]
     for length in (8192, 2048, 16384):
         found += [square(k, length) for k in ("plain128", "causal128", "plain64", "causal64")]
+    found.append(square("causal64x3", 2048))
     return list(dict.fromkeys(found))

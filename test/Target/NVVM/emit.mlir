@@ -2,7 +2,7 @@
 // RUN: attn-compile %s -o %t/f.ptx --target=nvvm --chip=sm_80
 // RUN: FileCheck %s --check-prefix=PTX --input-file=%t/f.ptx
 // RUN: FileCheck %s --check-prefix=JSON --input-file=%t/f.json
-// RUN: attn-compile %s -o - --emit=ptx --target=nvvm --chip=sm_90a | FileCheck %s --check-prefix=SM90A
+// RUN: attn-compile %s -o - --emit=ptx --target=nvvm --chip=sm_90a --resident-blocks=3 | FileCheck %s --check-prefix=SM90A
 // RUN: attn-compile %s -o - --emit=ptx --target=nvvm --chip=sm_120 --opt-level=0 | FileCheck %s --check-prefix=SM120
 // RUN: attn-compile %s -o %t/g.ll --target=nvvm --name=other --launches= && not ls %t/g.json
 // RUN: FileCheck %s --check-prefix=LL --input-file=%t/g.ll
@@ -18,6 +18,7 @@
 // PTX-NOT: .extern .func
 
 // SM90A: .target sm_90a
+// SM90A: .minnctapersm 3
 // SM120: .version 8.7
 // SM120: .target sm_120
 

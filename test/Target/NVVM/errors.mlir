@@ -8,6 +8,9 @@
 // RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --chip=sm_70 2>&1 | FileCheck %s --check-prefix=CHIP
 // RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --cpu=znver4 2>&1 | FileCheck %s --check-prefix=CPU
 // RUN: not attn-compile %s -o %t/f.so --chip=sm_80 2>&1 | FileCheck %s --check-prefix=GPU
+// RUN: not attn-compile %s -o %t/f.so --resident-blocks=2 2>&1 | FileCheck %s --check-prefix=RESIDENT
+// RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --resident-blocks=0 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --resident-blocks=33 2>&1 | FileCheck %s --check-prefix=MANY
 // RUN: not attn-compile %s -o - --emit=cubin --target=nvvm 2>&1 | FileCheck %s --check-prefix=TERMINAL
 // RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --launches=%t/f.ptx 2>&1 | FileCheck %s --check-prefix=SAME
 // RUN: not attn-compile %s -o %t/no/f.ptx --target=nvvm 2>&1 | FileCheck %s --check-prefix=FOLDER
@@ -32,6 +35,9 @@
 // CHIP: error: --chip: unknown chip 'sm_70'; it must be sm_80, sm_89, sm_90a or sm_120
 // CPU: error: --cpu is an option of --target=cpu
 // GPU: error: --chip is an option of --target=nvvm
+// RESIDENT: error: --resident-blocks is an option of --target=nvvm
+// NONE: error: --resident-blocks is 0, but must be at least 1
+// MANY: error: --resident-blocks is 33, but must be at most 32
 // TERMINAL: error: binaries are not written to the standard output; name a file with -o
 // SAME: error: the launches and the output are both '{{.*}}f.ptx'
 // FOLDER: error: cannot write '{{.*}}no/f.ptx': {{.*}}No such file or directory
