@@ -94,17 +94,34 @@ std::optional<Contraction> Contraction::match(TileEinsumOp einsum,
   return product;
 }
 
+bool mlir::attn::touches(Operation *op, Value buffer) {
+  return op
+      ->walk([&](TileEinsumOp einsum) {
+        bool isIt = llvm::any_of(einsum->getOperands(), [&](Value operand) {
+          return isa<MemRefType>(operand.getType()) &&
+                 getWholeBuffer(operand) == buffer;
+        });
+        return isIt ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+std::pair<Value, FloatAttr> mlir::attn::splitConstant(Value value) {
+  if (auto product = value.getDefiningOp<arith::MulFOp>())
+    for (unsigned operand : {0u, 1u}) {
+      FloatAttr factor;
+      if (matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
+        return {product->getOperand(operand), factor};
+    }
+  return {value, {}};
+}
+
 std::pair<Value, FloatAttr> mlir::attn::splitFactor(TileEinsumOp einsum) {
   Value result = einsum.getMapResult();
-  auto product = result.getDefiningOp<arith::MulFOp>();
+  Operation *product = result.getDefiningOp();
   if (!product || product->getBlock() != einsum.getMap())
     return {result, {}};
-  for (unsigned operand : {0u, 1u}) {
-    FloatAttr factor;
-    if (matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
-      return {product->getOperand(operand), factor};
-  }
-  return {result, {}};
+  return splitConstant(result);
 }
 
 std::optional<FloatAttr> mlir::attn::getCopyFactor(TileEinsumOp einsum) {

@@ -40,6 +40,14 @@ Value getOperandExtent(OpBuilder &builder, TileEinsumOp einsum,
 
 bool usesRank(const EinsumAccess &access, StringAttr rank);
 
+/// Whether `op` is an einsum that reads or writes `buffer` or a part of it, or
+/// has one in it.
+bool touches(Operation *op, Value buffer);
+
+/// `value` without the constant that it is multiplied by, and the constant,
+/// null if there is none.
+std::pair<Value, FloatAttr> splitConstant(Value value);
+
 /// What the map of `einsum` yields, without the constant that it is multiplied
 /// by, and the constant, null if there is none.
 std::pair<Value, FloatAttr> splitFactor(TileEinsumOp einsum);

@@ -56,30 +56,13 @@ private:
 
 } // namespace
 
-/// Which operand of `product` is a constant above 0, and no infinity.
-static std::optional<unsigned> findFactor(arith::MulFOp product) {
-  for (unsigned operand : {0u, 1u}) {
-    FloatAttr factor;
-    if (matchPattern(product->getOperand(operand), m_Constant(&factor)) &&
-        factor.getValue().isFiniteNonZero() && !factor.getValue().isNegative())
-      return operand;
-  }
-  return std::nullopt;
-}
-
-/// Whether `op` reads or writes `tile`, or something in it does.
-static bool touches(Operation &op, Value tile) {
-  return op
-      .walk([&](TileEinsumOp einsum) {
-        return llvm::any_of(einsum->getOperands(),
-                            [&](Value operand) {
-                              return isa<MemRefType>(operand.getType()) &&
-                                     getWholeBuffer(operand) == tile;
-                            })
-                   ? WalkResult::interrupt()
-                   : WalkResult::advance();
-      })
-      .wasInterrupted();
+/// What `product` multiplies by a constant above 0 that is no infinity; null if
+/// it does not.
+static Value findFactored(arith::MulFOp product) {
+  auto [value, factor] = splitConstant(product);
+  bool isPositive = factor && factor.getValue().isFiniteNonZero() &&
+                    !factor.getValue().isNegative();
+  return isPositive ? value : Value();
 }
 
 /// Scores in place, times constants or -inf.
@@ -102,11 +85,10 @@ bool ScoreScale::addMap(TileEinsumOp map) {
   while (value != argument) {
     Operation *op = value.getDefiningOp();
     if (auto product = dyn_cast_or_null<arith::MulFOp>(op)) {
-      std::optional<unsigned> factor = findFactor(product);
-      if (!factor)
+      value = findFactored(product);
+      if (!value)
         return false;
       found.push_back(product);
-      value = product->getOperand(1 - *factor);
     } else if (auto mask = dyn_cast_or_null<arith::SelectOp>(op)) {
       if (!matchPattern(mask.getFalseValue(), m_NegInfFloat()))
         return false;
@@ -146,7 +128,7 @@ FailureOr<ScoreScale> ScoreScale::find(TileEinsumOp weights) {
     return failure();
   found.exponent = *exponent;
   for (Operation *op = weights->getPrevNode(); op; op = op->getPrevNode()) {
-    if (!touches(*op, tile))
+    if (!touches(op, tile))
       continue;
     auto einsum = dyn_cast<TileEinsumOp>(op);
     if (!einsum)
@@ -190,15 +172,14 @@ void ScoreScale::defer() {
     return;
   APFloat factor(1.0f);
   for (arith::MulFOp product : multiplications) {
-    unsigned operand = *findFactor(product);
-    Operation *constant = product->getOperand(operand).getDefiningOp();
-    FloatAttr value;
-    matchPattern(constant, m_Constant(&value));
-    factor.multiply(value.getValue(), APFloat::rmNearestTiesToEven);
-    product.getResult().replaceAllUsesWith(product->getOperand(1 - operand));
+    auto [value, constant] = splitConstant(product);
+    factor.multiply(constant.getValue(), APFloat::rmNearestTiesToEven);
+    SmallVector<Value> operands(product->getOperands());
+    product.getResult().replaceAllUsesWith(value);
     product.erase();
-    if (constant->use_empty())
-      constant->erase();
+    for (Value operand : operands)
+      if (Operation *op = operand.getDefiningOp(); op && isOpTriviallyDead(op))
+        op->erase();
   }
   for (TileEinsumOp map : maps)
     if (map.isIdentityMap())

@@ -7,23 +7,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "ExponentMap.h"
+#include "Contractions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace mlir::attn;
-
-/// `value` without the constant that it is multiplied by, and that constant, 1
-/// if there is none.
-static std::pair<Value, FloatAttr> splitConstant(Value value) {
-  FloatAttr factor = FloatAttr::get(value.getType(), 1.0);
-  if (auto product = value.getDefiningOp<arith::MulFOp>())
-    for (unsigned operand : {0u, 1u})
-      if (matchPattern(product->getOperand(operand), m_Constant(&factor)))
-        return {product->getOperand(1 - operand), factor};
-  return {value, factor};
-}
 
 /// The exponential of `map`, if it has one.
 static math::Exp2Op findExponential(TileEinsumOp map) {
@@ -36,7 +25,6 @@ std::optional<ExponentMap> ExponentMap::match(TileEinsumOp map) {
   if (!exponential || !exponential.getType().isF32() ||
       !exponential.getOperand().hasOneUse())
     return std::nullopt;
-  ExponentMap found;
   auto [difference, scale] = splitConstant(exponential.getOperand());
   auto minus = difference.getDefiningOp<arith::SubFOp>();
   if (!minus || !difference.hasOneUse())
@@ -48,8 +36,9 @@ std::optional<ExponentMap> ExponentMap::match(TileEinsumOp map) {
       !minus.getLhs().hasOneUse() || scores.getOwner() != map.getMap() ||
       maxima.getOwner() != map.getMap())
     return std::nullopt;
-  return ExponentMap{scores.getArgNumber(), maxima.getArgNumber(), factor,
-                     scale};
+  auto one = FloatAttr::get(exponential.getType(), 1.0);
+  return ExponentMap{scores.getArgNumber(), maxima.getArgNumber(),
+                     factor ? factor : one, scale ? scale : one};
 }
 
 void ExponentMap::multiplyScore(TileEinsumOp map, FloatAttr by) const {

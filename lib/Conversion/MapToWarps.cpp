@@ -315,23 +315,11 @@ void WarpMapper::run(func::FuncOp worker) {
 /// that in front of the product.
 static Operation *findRoundingPlace(TileEinsumOp product, Value part,
                                     Value tile) {
-  auto touches = [&](Operation *op) {
-    return op
-        ->walk([&](Operation *inner) {
-          bool isIt = isa<TileEinsumOp>(inner) &&
-                      llvm::any_of(inner->getOperands(), [&](Value operand) {
-                        return isa<MemRefType>(operand.getType()) &&
-                               getWholeBuffer(operand) == tile;
-                      });
-          return isIt ? WalkResult::interrupt() : WalkResult::advance();
-        })
-        .wasInterrupted();
-  };
   Operation *definition = part == tile ? nullptr : part.getDefiningOp();
   for (Operation *at = product; !isa<func::FuncOp>(at);
        at = at->getParentOp()) {
     Operation *last = at->getPrevNode();
-    while (last && !touches(last) && last != definition)
+    while (last && !touches(last, tile) && last != definition)
       last = last->getPrevNode();
     if (last)
       return last->getNextNode();
