@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import operators
 from attn import reference
+from peers.base import LARGEST_MASK
 from workloads import ROOT, Workload
 
 HERE = Path(__file__).resolve().parent
@@ -135,7 +136,7 @@ def store(workload: Workload, folder: Path) -> operators.Operands:
         "operands": list(operands.arrays),
     }
     (folder / "workload.json").write_text(json.dumps(described, default=str))
-    if workload.window is None:
+    if workload.window is None and workload.queries * workload.keys <= LARGEST_MASK:
         rows = np.arange(workload.queries)
         mask = operands.operator().live(0, rows, workload.queries, workload.keys)
         np.save(folder / "mask.npy", mask)

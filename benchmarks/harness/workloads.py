@@ -15,6 +15,7 @@ other machines, see the same numbers.
 from __future__ import annotations
 
 import functools
+import math
 import sys
 import zlib
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "python"), str(ROOT / "test" / "execution")]
 import operators  # noqa: E402
+from attn.sparsity import Neighborhood  # noqa: E402
 from operators import Spec  # noqa: E402
 
 CAUSAL = (("causal",),)
@@ -87,6 +89,11 @@ class Workload:
 def _live_pairs(spec: Spec, queries: int, keys: int) -> int:
     if not spec.where:
         return queries * keys
+    if len(spec.where) == 1 and spec.where[0][0] == "neighborhood":
+        kernel, options = spec.where[0][1:]
+        atom = Neighborhood(kernel, **dict(options))
+        if math.prod(atom.grid) == queries == keys:
+            return atom.count_pairs()
     single = replace(spec, heads=1, key_heads=1, permute=spec.permute)
     operator = operators.operands(single, 1, queries, keys, np.random.default_rng(0)).operator()
     rows = (np.arange(first, min(first + 512, queries)) for first in range(0, queries, 512))

@@ -117,6 +117,30 @@ class Neighborhood:
             )
         return live
 
+    def count_pairs(self):
+        """Live pairs of all tokens of `grid`, as queries and as keys.
+
+        A pair is live where it is along each axis, so the axes' counts multiply:
+        no mask of all pairs is needed, which would not fit memory on large grids.
+        """
+        axes = len(self.kernel)
+        parts = zip(
+            self.kernel,
+            self.grid,
+            self.stride or (1,) * axes,
+            self.dilation or (1,) * axes,
+            self.causal or (0,) * axes,
+            strict=True,
+        )
+        count = 1
+        for kernel, length, stride, dilation, causal in parts:
+            tokens = np.arange(length)
+            live = self._axis(
+                tokens[:, None], tokens[None, :], length, kernel, stride, dilation, causal
+            )
+            count *= int(live.sum())
+        return count
+
     def _axis(self, i, j, length, window, stride, dilation, causal):
         same = i % dilation == j % dilation
         # Tokens with the remainder of i.

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from attn.sparsity import Neighborhood
 from cases import random_term
 from operators import Spec, operands, text
 from runner import decisions, judge, run, run_guarded
@@ -126,6 +127,15 @@ def tokens(spec):
 def walks_grid(spec):
     """Whether the compiler cuts the rows of `spec` into tiles of the grid."""
     return ", grid = [" in decisions(text(spec), "mapping")
+
+
+@pytest.mark.parametrize("name", ["plane", "blocks", "clipped", "causal_axis", "space", "dilated"])
+def test_the_definition_counts_its_pairs(name):
+    """What benchmarks divide by is the number of points of the definition's mask."""
+    kernel, options = FORMS[name].where[0][1:]
+    atom = Neighborhood(kernel, **dict(options))
+    tokens = np.arange(np.prod(atom.grid))
+    assert atom.count_pairs() == atom(tokens[:, None], tokens[None, :]).sum()
 
 
 @pytest.mark.parametrize("name", FORMS)

@@ -17,6 +17,9 @@ from __future__ import annotations
 
 import numpy as np
 
+# The most pairs, a byte each, that are written as a mask for those who need one.
+LARGEST_MASK = 2**30
+
 # What edits scores, weights or results, beside the sparsity.
 FEATURES = ("softcap", "bias", "region", "sinks", "gates", "normaliser", "weights", "permute")
 
@@ -35,7 +38,11 @@ def beyond(described, known, dtypes, what: str) -> str | None:
     """Why a peer that knows these features and dtypes refuses, or None."""
     if described["dtype"] not in dtypes:
         return f"{what} computes {', '.join(dtypes)}"
-    missing = features(described) - set(known)
+    used = features(described)
+    size = described["queries"] * described["keys"]
+    if "mask" in used and size > LARGEST_MASK:
+        return f"{what} needs a mask of all pairs, {size / 2**30:.0f} GiB"
+    missing = used - set(known)
     return f"{what} has no {', '.join(sorted(missing))}" if missing else None
 
 
