@@ -115,6 +115,8 @@ public:
 
   /// Lets ranges of keys begin and end on multiples of `unit`.
   void alignKeys(int64_t unit) { keyUnit = unit; }
+  /// Products take pairs of bf16 from where these lie.
+  void readPairs(bool inPairs) { hasPairs = inPairs; }
 
   /// Leaves rows of keys to caches: they are asked for ahead of time, and read
   /// in place, wherever they lie. What has none copies all
@@ -557,6 +559,7 @@ private:
   bool slotsAreFull = false;
   bool takesWholeSteps = false, hasCaches = false;
   int64_t keyUnit = 0;
+  bool hasPairs = false;
   /// The contractions whose sums show factors that are not finite, and the flag
   /// that says whether the worker has met one.
   SmallVector<EinsumOp> trustedSums;

@@ -210,7 +210,9 @@ void CascadeTiler::emitPrefetchOfStep(OpBuilder &builder, Location loc,
       EinsumAccess read = reader.getAccess(index);
       Type element = getElementTypeOrSelf(read.tensor.getType());
       // What is converted is copied first, row by row.
-      if (!isInput(read.tensor) || getComputeType(element) != element ||
+      bool isConverted = getComputeType(element) != element &&
+                         !(hasPairs && element.isBF16());
+      if (!isInput(read.tensor) || isConverted ||
           !asked.insert(read.tensor).second)
         continue;
       if (reader.getReduction() && reducesPoints(reader))

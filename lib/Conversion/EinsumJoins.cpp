@@ -159,9 +159,13 @@ TileEinsumOp EinsumLowering::findPack(TileEinsumOp epilogue,
   MLIRContext *context = next.getContext();
   AffineExpr pair = getAffineDimExpr(next.findRank(pairRanks[0]), context);
   AffineExpr place = getAffineDimExpr(next.findRank(pairRanks[2]), context);
-  AffineExpr row = access.map.getResult(0);
+  // One sum has several forms: it is the difference that says what it is.
+  auto isRow = [&](AffineExpr row) {
+    return simplifyAffineExpr(access.map.getResult(0) - row,
+                              access.map.getNumDims(), 0) == 0;
+  };
   if (getPlainRank(access, 1) != pairRanks[1] ||
-      (row != pair * 2 + place && row != pair * 2 - place + 1) ||
+      (!isRow(pair * 2 + place) && !isRow(pair * 2 - place + 1)) ||
       !writesApart(next, einsum))
     return {};
   moveAddresses(einsum, next);

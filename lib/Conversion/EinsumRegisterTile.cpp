@@ -53,10 +53,10 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
   // Most vectors that a register tile has along the lanes.
   constexpr int64_t kMostVectors = 8;
   auto widenBlock = [&] {
-    if (outType.isDynamicDim(outType.getRank() - 1) ||
-        outType.getShape().back() == 0)
+    int64_t extent = getStaticExtent(*lane);
+    if (ShapedType::isDynamic(extent) || extent == 0)
       return;
-    int64_t vectors = llvm::divideCeil(outType.getShape().back(), vectorWidth);
+    int64_t vectors = llvm::divideCeil(extent, vectorWidth);
     blockVectors =
         llvm::divideCeil(vectors, llvm::divideCeil(vectors, kMostVectors));
   };

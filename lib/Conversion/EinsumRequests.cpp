@@ -33,8 +33,8 @@ static scf::ForOp findRequests(TileEinsumOp einsum) {
 }
 
 bool EinsumLowering::canWeave() const {
-  return canJoin() && rowRank && !pairs && looped.empty() &&
-         reduced.size() == 1 && rowTile > 1;
+  return canJoin() && rowRank && looped.empty() &&
+         reduced.size() == (pairs ? 2 : 1) && rowTile > 1;
 }
 
 /// Requests that are as many as the rows of the einsum are made with their

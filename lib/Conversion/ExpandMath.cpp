@@ -9,6 +9,7 @@
 #include "MathExpansions.h"
 #include "attn/Conversion/Passes.h"
 #include "attn/Support/NotSupported.h"
+#include "attn/Transforms/Transforms.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -47,6 +48,25 @@ struct ExpandPattern : OpRewritePattern<OpTy> {
       return failure();
     MathExpander expander(rewriter, op.getLoc(), type, target);
     rewriter.replaceOp(op, (expander.*expand)(op.getOperand()));
+    return success();
+  }
+
+  MathTarget target;
+};
+
+/// Weights of which 16 bits are seen.
+struct RelaxedExp2Pattern : OpRewritePattern<math::Exp2Op> {
+  RelaxedExp2Pattern(MLIRContext *context, MathTarget target)
+      : OpRewritePattern(context, /*benefit=*/2), target(target) {}
+
+  LogicalResult matchAndRewrite(math::Exp2Op op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!op->hasAttr(kRelaxedAttrName) || !getElementTypeOrSelf(type).isF32() ||
+        isa<TensorType>(type))
+      return failure();
+    MathExpander expander(rewriter, op.getLoc(), type, target);
+    rewriter.replaceOp(op, expander.relaxedExp2(op.getOperand()));
     return success();
   }
 
@@ -171,7 +191,8 @@ struct ExpandMathPass : public attn::impl::AttnExpandMathBase<ExpandMathPass> {
       patterns.add<ExpandPattern<math::Exp2Op, &MathExpander::exp2,
                                  /*ofSingle=*/false>>(context, target);
     } else {
-      patterns.add<ExpandPattern<math::Exp2Op, &MathExpander::exp2>>(context,
+      patterns.add<RelaxedExp2Pattern,
+                   ExpandPattern<math::Exp2Op, &MathExpander::exp2>>(context,
                                                                      target);
     }
     patterns.add<ExpandPattern<math::ExpOp, &MathExpander::exp>,

@@ -166,6 +166,20 @@ Value MathExpander::exp2(Value x) {
                           target.fma ? format.exp2 : format.exp2WithoutFma, n);
 }
 
+Value MathExpander::relaxedExp2(Value x) {
+  if (target.scalef && x86::canScale(type)) {
+    // The scaling takes the integer below x by itself, of which the fraction is
+    // one instruction, 0 for infinite x.
+    Value fraction = x86::createFraction(builder, loc, x);
+    return x86::createScale(builder, loc,
+                            polynomial(fraction, format.relaxedExp2), x);
+  }
+  Value clamped = atLeast(atMost(x, format.exp2Highest), format.exp2Lowest);
+  Rounded n = roundWithPower(clamped, -1);
+  return scaledPolynomial(sub(clamped, n.integer), format.relaxedExp2Centred,
+                          n);
+}
+
 Value MathExpander::reduceByLn2(Value x, Value n) {
   Value r = multiplyAdd(n, splat(-format.ln2High), x);
   return multiplyAdd(n, splat(-format.ln2Low), r);

@@ -31,6 +31,11 @@ static constexpr double kExp2F32[] = {1.0,           0x1.62e42ap-1,
 static constexpr double kExp2LongF32[] = {
     1.0,           0x1.62e43p-1,   0x1.ebfbd6p-3, 0x1.c6aee8p-5,
     0x1.3b2ddep-7, 0x1.5f47d4p-10, 0x1.41e104p-13};
+// 2^-13.5 and 2^-13.3, on [0, 1] and on [-1/2, 1/2].
+static constexpr double kRelaxedExp2F32[] = {1.0, 0x1.63e65ap-1, 0x1.d23788p-3,
+                                             0x1.3baaa8p-4};
+static constexpr double kRelaxedExp2CentredF32[] = {
+    1.0, 0x1.62f5fap-1, 0x1.f00c4cp-3, 0x1.c2a218p-5};
 static constexpr double kExpF32[] = {
     1.0,           1.0,           0x1.fffffcp-2, 0x1.55547p-3,
     0x1.555846p-5, 0x1.124f24p-7, 0x1.6abb44p-10};
@@ -45,6 +50,8 @@ static constexpr MathFormat kF32 = {
     /*bias=*/127,
     kExp2F32,
     kExp2LongF32,
+    kRelaxedExp2F32,
+    kRelaxedExp2CentredF32,
     kExpF32,
     kTanhF32,
     kLogF32,
@@ -116,6 +123,8 @@ static constexpr MathFormat kF64 = {
     /*bias=*/1023,
     kExp2F64,
     kExp2F64,
+    /*relaxedExp2=*/{},
+    /*relaxedExp2Centred=*/{},
     kExpF64,
     kTanhF64,
     kLogF64,

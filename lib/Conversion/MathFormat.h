@@ -24,6 +24,9 @@ struct MathFormat {
   ArrayRef<double> exp2;
   /// The same for targets that round every product.
   ArrayRef<double> exp2WithoutFma;
+  /// 2^f with a relative error below 2^-13, on [0, 1] and on [-1/2, 1/2]. f32
+  /// alone has them.
+  ArrayRef<double> relaxedExp2, relaxedExp2Centred;
   /// e^r on [-ln(2)/2, ln(2)/2]; the first two terms are those of the series.
   ArrayRef<double> exp;
   /// (tanh(x) / x - 1) / x^2 in x^2, for |x| < 5/8.

@@ -141,16 +141,20 @@ void ProductPairer::rewriteMasked(const PairedProduct &product) {
   PairedProduct finite = product;
   finite.parts.isPlain = true;
   Value right = getRight(product);
-  createSum(finite, getFinite(product, right), finite.einsum.getAccumulate());
-  createSum(product, right, /*accumulate=*/true);
+  createSum(finite, accessRight(product, getFinite(product, right)),
+            finite.einsum.getAccumulate());
+  createSum(product, accessRight(product, right), /*accumulate=*/true);
 }
 
 void ProductPairer::rewrite(const PairedProduct &product) {
   TileEinsumOp einsum = product.einsum;
   if (unit == PairUnit::MatrixTiles && !product.parts.isPlain)
     rewriteMasked(product);
+  else if (std::optional<EinsumAccess> right = findInPlace(product))
+    createSum(product, *right, einsum.getAccumulate());
   else
-    createSum(product, getRight(product), einsum.getAccumulate());
+    createSum(product, accessRight(product, getRight(product)),
+              einsum.getAccumulate());
   if (product.factor) {
     OpBuilder builder(einsum);
     createScale(builder, einsum.getLoc(), einsum.getInit(),
@@ -159,9 +163,51 @@ void ProductPairer::rewrite(const PairedProduct &product) {
   einsum.erase();
 }
 
+/// How a product reads `right`, a tile in pairs.
+EinsumAccess ProductPairer::accessRight(const PairedProduct &product,
+                                        Value right) {
+  const Contraction &parts = product.parts;
+  StringAttr pair = getPairRank(parts.depth);
+  StringAttr place = getPlaceRank(parts.depth);
+  if (!product.isDepthLast && unit != PairUnit::MatrixTiles)
+    return EinsumAccess::get(right, {pair, parts.column, place});
+  SmallVector<StringAttr> ranks = {parts.column, pair, place};
+  return replaceRank(EinsumAccess::get(right, {parts.column, parts.depth}),
+                     parts.depth, getPoint(), ranks);
+}
+
+/// How a product reads the tensor itself, if its pairs lie side by side there.
+/// Rows that are looked up are copied: each load would look one up.
+std::optional<EinsumAccess>
+ProductPairer::findInPlace(const PairedProduct &product) {
+  TileEinsumOp copy = product.rightCopy;
+  const Contraction &parts = product.parts;
+  if (unit == PairUnit::MatrixTiles || !product.isDepthLast)
+    return std::nullopt;
+  EinsumAccess access = copy.getAccess(0);
+  SmallVector<StringAttr> copied = copy.getOutputRanks();
+  ArrayRef<AffineExpr> places = access.map.getResults();
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (access.readsData() || places.empty() ||
+      failed(cast<MemRefType>(access.tensor.getType())
+                 .getStridesAndOffset(strides, offset)) ||
+      strides.back() != 1 ||
+      getPlainRank(access, places.size() - 1) != copied[1] ||
+      llvm::any_of(places.drop_back(), [&](AffineExpr place) {
+        return place.isFunctionOfDim(llvm::find(access.ranks, copied[1]) -
+                                     access.ranks.begin());
+      }))
+    return std::nullopt;
+  llvm::replace(access.ranks, copied[0], parts.column);
+  return replaceRank(
+      access, copied[1], getPoint(),
+      {parts.column, getPairRank(parts.depth), getPlaceRank(parts.depth)});
+}
+
 /// The product with `right` in front of its einsum.
-void ProductPairer::createSum(const PairedProduct &product, Value right,
-                              bool accumulate) {
+void ProductPairer::createSum(const PairedProduct &product,
+                              const EinsumAccess &right, bool accumulate) {
   TileEinsumOp einsum = product.einsum;
   const Contraction &parts = product.parts;
   bool isTiled = unit == PairUnit::MatrixTiles;
@@ -170,19 +216,9 @@ void ProductPairer::createSum(const PairedProduct &product, Value right,
   Location loc = einsum.getLoc();
   StringAttr pair = getPairRank(parts.depth);
   StringAttr place = getPlaceRank(parts.depth);
-  AffineExpr first = builder.getAffineDimExpr(1),
-             second = builder.getAffineDimExpr(2);
   EinsumAccess accesses[2];
   accesses[parts.left] = EinsumAccess::get(left, {pair, lane, place});
-  accesses[parts.right] =
-      product.isDepthLast || isTiled
-          ? EinsumAccess(right,
-                         AffineMap::get(
-                             3, 0,
-                             {builder.getAffineDimExpr(0), first * 2 + second},
-                             context),
-                         {parts.column, pair, place})
-          : EinsumAccess::get(right, {pair, parts.column, place});
+  accesses[parts.right] = right;
   auto createMap = [&](OpBuilder &map, Location at, ValueRange args) -> Value {
     if (parts.isPlain)
       return arith::MulFOp::create(map, at, args[0], args[1]);

@@ -71,7 +71,14 @@ private:
   Value packWeights(const PairedProduct &product);
   Value getFinite(const PairedProduct &product, Value right);
   Value getOut(const PairedProduct &product);
-  void createSum(const PairedProduct &product, Value right, bool accumulate);
+  EinsumAccess accessRight(const PairedProduct &product, Value right);
+  std::optional<EinsumAccess> findInPlace(const PairedProduct &product);
+  void createSum(const PairedProduct &product, const EinsumAccess &right,
+                 bool accumulate);
+  /// A point of the sum, of [column, pair, place].
+  AffineExpr getPoint() {
+    return getAffineDimExpr(1, context) * 2 + getAffineDimExpr(2, context);
+  }
   void rewriteMasked(const PairedProduct &product);
   void rewrite(const PairedProduct &product);
 

@@ -31,57 +31,75 @@ static int64_t getRegisterLanes(Type type) {
 
 bool x86::canScale(Type type) { return getRegisterLanes(type) != 0; }
 
-/// One vscalefps or vscalefpd on a whole register.
-static Value scaleRegister(OpBuilder &builder, Location loc, Value value,
-                           Value exponent) {
-  auto type = cast<VectorType>(value.getType());
+/// One instruction on all lanes of whole registers; the widest form takes a
+/// rounding mode, 4 for that of the environment.
+static Value callOnRegister(OpBuilder &builder, Location loc, StringRef name,
+                            ValueRange operands) {
+  auto type = cast<VectorType>(operands.front().getType());
   int64_t lanes = type.getNumElements();
   int64_t width = type.getElementTypeBitWidth();
   Type maskType = builder.getIntegerType(lanes == 16 ? 16 : 8);
-  Value all = LLVM::ConstantOp::create(builder, loc, maskType,
-                                       builder.getIntegerAttr(maskType, -1));
-  SmallVector<Value> arguments{value, exponent, value, all};
-  // The widest form takes a rounding mode; 4 is that of the environment.
+  SmallVector<Value> arguments(operands);
+  // Lanes that the mask leaves out, of which there are none.
+  arguments.push_back(operands.front());
+  arguments.push_back(LLVM::ConstantOp::create(
+      builder, loc, maskType, builder.getIntegerAttr(maskType, -1)));
   if (lanes * width == 512)
     arguments.push_back(LLVM::ConstantOp::create(
         builder, loc, builder.getI32Type(), builder.getI32IntegerAttr(4)));
-  std::string name = "llvm.x86.avx512.mask.scalef.";
-  name += (width == 64 ? "pd." : "ps.") + std::to_string(lanes * width);
+  std::string full = "llvm.x86.avx512.mask." + name.str();
+  full += (width == 64 ? ".pd." : ".ps.") + std::to_string(lanes * width);
   return LLVM::CallIntrinsicOp::create(builder, loc, type,
-                                       builder.getStringAttr(name), arguments)
+                                       builder.getStringAttr(full), arguments)
       .getResult(0);
 }
 
-Value x86::createScale(OpBuilder &builder, Location loc, Value value,
-                       Value exponent) {
-  auto type = cast<VectorType>(value.getType());
+/// Calls `emit` on whole registers of `vectors`, which have one type.
+static Value
+splitRegisters(OpBuilder &builder, Location loc, ValueRange vectors,
+               function_ref<Value(OpBuilder &, ValueRange)> emit) {
+  auto type = cast<VectorType>(vectors.front().getType());
   int64_t lanes = getRegisterLanes(type);
   if (type.getRank() == 1 && type.getNumElements() == lanes)
-    return scaleRegister(builder, loc, value, exponent);
+    return emit(builder, vectors);
 
   auto flatType =
       VectorType::get({type.getNumElements()}, type.getElementType());
-  auto flatten = [&](Value vector) -> Value {
-    return type == flatType
-               ? vector
-               : vector::ShapeCastOp::create(builder, loc, flatType, vector)
-                     .getResult();
-  };
-  Value flatValue = flatten(value), flatExponent = flatten(exponent);
-  Value result = flatValue;
+  SmallVector<Value> flat(vectors);
+  if (type != flatType)
+    for (Value &vector : flat)
+      vector = vector::ShapeCastOp::create(builder, loc, flatType, vector);
+  Value result = flat.front();
   for (int64_t start = 0; start < type.getNumElements(); start += lanes) {
-    auto slice = [&](Value vector) -> Value {
-      return vector::ExtractStridedSliceOp::create(
+    SmallVector<Value> slices;
+    for (Value vector : flat)
+      slices.push_back(vector::ExtractStridedSliceOp::create(
           builder, loc, vector, ArrayRef<int64_t>(start),
-          ArrayRef<int64_t>(lanes), ArrayRef<int64_t>(1));
-    };
-    Value scaled =
-        scaleRegister(builder, loc, slice(flatValue), slice(flatExponent));
-    result = vector::InsertStridedSliceOp::create(builder, loc, scaled, result,
-                                                  ArrayRef<int64_t>(start),
-                                                  ArrayRef<int64_t>(1));
+          ArrayRef<int64_t>(lanes), ArrayRef<int64_t>(1)));
+    result = vector::InsertStridedSliceOp::create(
+        builder, loc, emit(builder, slices), result, ArrayRef<int64_t>(start),
+        ArrayRef<int64_t>(1));
   }
   if (type == flatType)
     return result;
   return vector::ShapeCastOp::create(builder, loc, type, result);
+}
+
+Value x86::createScale(OpBuilder &builder, Location loc, Value value,
+                       Value exponent) {
+  return splitRegisters(builder, loc, {value, exponent},
+                        [&](OpBuilder &at, ValueRange registers) {
+                          return callOnRegister(at, loc, "scalef", registers);
+                        });
+}
+
+Value x86::createFraction(OpBuilder &builder, Location loc, Value value) {
+  return splitRegisters(
+      builder, loc, value, [&](OpBuilder &at, ValueRange registers) {
+        // No bits behind the point stay; 1 rounds down.
+        Value control = LLVM::ConstantOp::create(at, loc, at.getI32Type(),
+                                                 at.getI32IntegerAttr(1));
+        return callOnRegister(at, loc, "reduce",
+                              {registers.front(), control});
+      });
 }

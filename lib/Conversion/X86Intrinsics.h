@@ -17,7 +17,7 @@
 
 namespace mlir::attn::x86 {
 
-/// Whether createScale takes values of `type`: vectors of f32 or f64 that are
+/// Whether createScale and createFraction take values of `type`: vectors of f32 or f64 that are
 /// whole registers.
 bool canScale(Type type);
 
@@ -26,6 +26,10 @@ bool canScale(Type type);
 /// in real arithmetic.
 Value createScale(OpBuilder &builder, Location loc, Value value,
                   Value exponent);
+
+/// value - floor(value), by vreduceps or vreducepd of AVX-512 DQ: 0 for
+/// infinite values, NaN for NaN.
+Value createFraction(OpBuilder &builder, Location loc, Value value);
 
 } // namespace mlir::attn::x86
 

@@ -139,6 +139,7 @@ void attn::buildMapCascades(OpPassManager &manager,
   function.addPass(createAttnChooseMapping(mapping));
   function.addPass(createAttnFuseCascade());
   function.addPass(createAttnRebaseExponentials());
+  function.addPass(createAttnRelaxWeights());
 }
 
 void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
@@ -155,6 +156,7 @@ void attn::buildFormPhases(OpPassManager &manager,
   bool isTiled = options.bf16Products == "tiles";
   if (isTiled)
     tile.keyUnit = kMatrixTilePoints;
+  tile.pairs = options.bf16Products == "pairs" && options.sharedBytes == 0;
   manager.addPass(createAttnTileCascade(tile));
   // In front of the sum of what the phases' workers take.
   if (options.bf16Products != "f32" && options.sharedBytes == 0) {

@@ -119,7 +119,10 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
            "them">,
     Option<"keyUnit", "key-unit", "int64_t", "0",
            "Ranges of keys of cascades that multiply bf16 begin and end on "
-           "multiples of this; 0 is a register tile's rows">];
+           "multiples of this; 0 is a register tile's rows">,
+    Option<"pairs", "pairs", "bool", "false",
+           "Rows of bf16 are asked for ahead, as products in pairs read them "
+           "where they lie">];
   let dependentDialects = ["::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",

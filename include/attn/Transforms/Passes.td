@@ -457,6 +457,24 @@ def AttnRebaseExponentials : Pass<"attn-rebase-exponentials"> {
                            "::mlir::math::MathDialect"];
 }
 
+def AttnRelaxWeights : Pass<"attn-relax-weights"> {
+  let summary = "Say which weights results of 16 bits alone see";
+  let description = [{
+    Marks `exp2((a - b) * c)` with `attn.relaxed` where the weight ends in results
+    of bf16 or f16 and in nothing else: `attn-expand-math` then computes it with
+    a relative error of 2^-13, of which rounding leaves nothing to see (by
+    NU-2 the weights themselves may be rounded before they meet the values). Behind
+    `attn-rebase-exponentials`, which writes weights so.
+
+    Not relaxed are repairs of running sums, which multiply each other, weights
+    that a log-sum-exp or a partial sum in f32 is made of, and those that meet
+    anything but products, quotients, sums, selections and roundings.
+  }];
+  let statistics = [
+    Statistic<"numRelaxed", "weights-relaxed",
+              "Exponentials that may be computed with an error of 2^-13">];
+}
+
 def AttnPrintPasses : Pass<"attn-print-passes"> {
   let summary = "Show the passes that cascades make over their ranks";
   let description = [{

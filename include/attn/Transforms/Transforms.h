@@ -19,6 +19,11 @@
 
 namespace mlir::attn {
 
+/// Unit attribute of an exponential, from attn-relax-weights for
+/// attn-expand-math: all that sees it is rounded to 16 bits, so that a relative
+/// error of 2^-13 is allowed.
+inline constexpr StringLiteral kRelaxedAttrName = "attn.relaxed";
+
 /// Writes the operator as a cascade at the builder's place, and replaces it.
 FailureOr<CascadeOp> expandAttention(AttentionOp op, OpBuilder &builder);
 CascadeOp expandMerge(MergeOp op, OpBuilder &builder);
