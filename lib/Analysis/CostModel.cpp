@@ -163,17 +163,21 @@ BlockTiles attn::chooseBlockTiles(CascadeOp cascade, const RankRoles &roles,
 
 int64_t attn::chooseStreamTile(const WorkingSet &set,
                                const MachineModel &machine, bool innerLanes,
-                               bool usesMatrixUnit) {
+                               bool usesMatrixUnit, bool usesPairs) {
   // What a step does once, the repair of its sums, costs about as much as one
   // key. With more points rows of keys and values leave the first level before
   // the last block of features has read them. A matrix unit reads its sums from
-  // memory and writes them in every step, so that its steps are longer.
+  // memory and writes them in every step, so that its steps are longer. Pairs
+  // of bf16 are half as many bytes, and multiplied in half the time, beside
+  // which what a step does once weighs more.
   constexpr int64_t kSmallest = 16, kLargest = 512, kRegisterPoints = 64,
-                    kTilePoints = 320;
+                    kPairPoints = 128, kTilePoints = 320;
   int64_t tile = kLargest, unit = usesMatrixUnit ? kMatrixTilePoints : 16;
   bool multipliesTiles = usesMatrixUnit && !innerLanes;
   if (!innerLanes && set.scorePerPoint > 0)
-    tile = multipliesTiles ? kTilePoints : kRegisterPoints;
+    tile = multipliesTiles ? kTilePoints
+           : usesPairs     ? kPairPoints
+                           : kRegisterPoints;
   // Its scores lie in an eighth of the second level. Elsewhere a quarter of the
   // first is left to the rows that pass through it, half of the second to what
   // the next step brings.
@@ -238,6 +242,7 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   bool sharesLists =
       terms.hasLists() && roles.lanes == cascade.getQueryRankAttr();
   bool usesMatrixUnit = machine.hasMatrixUnit && multipliesBf16(cascade);
+  bool usesPairs = machine.hasPairs && multipliesBf16(cascade);
   std::optional<BlockTiles> block;
   if (machine.sharedBytes > 0) {
     block = chooseWarpTiles(cascade, roles, machine);
@@ -288,7 +293,7 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   else if (!overrides.streamTile && !fixedStep)
     streamTile =
         chooseStreamTile(getWorkingSet(cascade, roles, laneTiles.front()),
-                         machine, roles.innerLanes, usesMatrixUnit);
+                         machine, roles.innerLanes, usesMatrixUnit, usesPairs);
   if (!overrides.streamTile && !fixedStep &&
       isa_and_nonnull<IndicesAttr>(terms.list))
     streamTile = std::min(streamTile, kListedPoints);

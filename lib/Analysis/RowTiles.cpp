@@ -19,9 +19,16 @@ using namespace mlir;
 using namespace mlir::attn;
 
 /// Lane tiles and the time that a key takes in each. A tile of few registers
-/// keeps fewer sums in flight.
-static constexpr std::pair<int64_t, double> kLaneTileTimes[] = {
-    {64, 66}, {48, 48}, {32, 34}, {16, 20}};
+/// keeps fewer sums in flight, and loads as much for each: that shows where
+/// two multiply-adds begin in a cycle, and hardly where it is one.
+static ArrayRef<std::pair<int64_t, double>>
+getLaneTileTimes(const MachineModel &machine) {
+  static constexpr std::pair<int64_t, double> kOfTwo[] = {
+      {64, 66}, {48, 48}, {32, 34}, {16, 20}};
+  static constexpr std::pair<int64_t, double> kOfOne[] = {
+      {64, 66}, {48, 48}, {32, 32.4}, {16, 16.6}};
+  return machine.vectorMultiplies == 1 ? ArrayRef(kOfOne) : ArrayRef(kOfTwo);
+}
 /// Lanes of the widest tile of rows as they lie.
 static constexpr int64_t kLinearLanes = 48;
 /// Of the time of that tile another one takes less, or the model is not that
@@ -30,8 +37,9 @@ static constexpr double kLeastGain = 0.95;
 
 /// Lane tiles that cut the `rows` that share a list with as little left over as
 /// there can be.
-static SmallVector<int64_t> chooseListTiles(int64_t rows) {
-  ArrayRef known(kLaneTileTimes);
+static SmallVector<int64_t> chooseListTiles(int64_t rows,
+                                            const MachineModel &machine) {
+  ArrayRef<std::pair<int64_t, double>> known = getLaneTileTimes(machine);
   SmallVector<int64_t> best;
   double least = 0;
   for (auto [index, first] : llvm::enumerate(known)) {
@@ -191,7 +199,7 @@ findFasterTile(ArrayRef<std::pair<int64_t, double>> tiles,
   const auto *best = llvm::min_element(
       tiles, [&](auto a, auto b) { return getTime(a) < getTime(b); });
   const auto *linear = llvm::find_if(
-      kLaneTileTimes, [](auto tile) { return tile.first == kLinearLanes; });
+      tiles, [](auto tile) { return tile.first == kLinearLanes; });
   if (getTime(*best) > kLeastGain * getTime(*linear))
     return std::nullopt;
   return best->first;
@@ -201,8 +209,8 @@ findFasterTile(ArrayRef<std::pair<int64_t, double>> tiles,
 /// its rows lie as far apart as `steps` says, in all heads or each: the longer
 /// a tile, the more keys are in ranges for some of its rows.
 static void fitRangeTiles(SmallVectorImpl<int64_t> &laneTiles,
-                          CascadeOp cascade,
-                          const SmallVector<int64_t> &steps) {
+                          CascadeOp cascade, const SmallVector<int64_t> &steps,
+                          const MachineModel &machine) {
   IterateOp loop = getKeyLoop(cascade);
   if (!loop || !loop.getPlan())
     return;
@@ -227,7 +235,7 @@ static void fitRangeTiles(SmallVectorImpl<int64_t> &laneTiles,
     return time * static_cast<double>(keys) / lanes;
   };
   if (std::optional<int64_t> best =
-          findFasterTile(ArrayRef(kLaneTileTimes).drop_front(), getTime))
+          findFasterTile(getLaneTileTimes(machine).drop_front(), getTime))
     llvm::erase_if(laneTiles, [&](int64_t lanes) { return lanes > *best; });
 }
 
@@ -245,7 +253,7 @@ static int64_t getSharedRows(CascadeOp cascade) {
 /// Begins `laneTiles` with the tile in which a row takes the least time where
 /// tiles see the keys of every block of `sharedRows` rows that they touch.
 static void fitLaneTiles(SmallVectorImpl<int64_t> &laneTiles,
-                         int64_t sharedRows) {
+                         int64_t sharedRows, const MachineModel &machine) {
   if (sharedRows == 0)
     return;
   auto getTime = [&](auto tile) {
@@ -255,11 +263,12 @@ static void fitLaneTiles(SmallVectorImpl<int64_t> &laneTiles,
     double blocks = 1 + (lanes - std::gcd(lanes, sharedRows)) / shared;
     return time * blocks / lanes;
   };
-  std::optional<int64_t> best = findFasterTile(kLaneTileTimes, getTime);
+  ArrayRef<std::pair<int64_t, double>> times = getLaneTileTimes(machine);
+  std::optional<int64_t> best = findFasterTile(times, getTime);
   if (!best)
     return;
   laneTiles.assign({*best});
-  for (auto [lanes, time] : kLaneTileTimes)
+  for (auto [lanes, time] : times)
     if (lanes < std::min(*best, kLinearLanes))
       laneTiles.push_back(lanes);
 }
@@ -274,7 +283,8 @@ struct GridTile {
 
 /// The tile of the cascade's token grid, if there is one, in which a row takes
 /// the least time; none where that is in rows as they lie.
-static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
+static std::optional<GridTile> chooseGridTile(CascadeOp cascade,
+                                              const MachineModel &machine) {
   std::optional<GridWalk> walk = findGridWalk(cascade);
   PlanAttr plan = getKeyPlan(cascade);
   if (!walk || !plan)
@@ -297,12 +307,13 @@ static std::optional<GridTile> chooseGridTile(CascadeOp cascade) {
   // Rows as they lie take as long as they are.
   double least = countLinearKeys(*walk, plan, kLinearLanes);
   std::optional<GridTile> best;
+  ArrayRef<std::pair<int64_t, double>> times = getLaneTileTimes(machine);
   forEachGridTile(
-      *walk, kLaneTileTimes[0].first,
+      *walk, times.front().first,
       [&](ArrayRef<int64_t> sizes, const GridWork &work) {
         int64_t rows = llvm::product_of(sizes);
         const auto *lanes =
-            llvm::find_if(llvm::reverse(ArrayRef(kLaneTileTimes)),
+            llvm::find_if(llvm::reverse(times),
                           [&](auto tile) { return tile.first >= rows; })
                 .base() -
             1;
@@ -375,20 +386,20 @@ RowTiles attn::chooseRowTiles(CascadeOp cascade, const RankRoles &roles,
   bool tilesRows = roles.lanes == cascade.getQueryRankAttr();
   RowTiles tiles;
   if (terms.hasLists() && tilesRows) {
-    tiles.lanes = chooseListTiles(terms.getListRows());
+    tiles.lanes = chooseListTiles(terms.getListRows(), machine);
     return tiles;
   }
   tiles.lanes =
       chooseLaneTiles(getExtent(cascade.getRankExtents(), roles.lanes),
                       elementBits, machine, usesMatrixUnit);
   if (tiles.lanes.front() == kLinearLanes)
-    fitLaneTiles(tiles.lanes, getSharedRows(cascade));
+    fitLaneTiles(tiles.lanes, getSharedRows(cascade), machine);
   SmallVector<int64_t> steps = getDilatedSteps(terms.periodic);
   bool hasRanges = !terms.walksTokens() || (!steps.empty() && terms.listed);
   if (tiles.lanes.front() == kLinearLanes && tilesRows && hasRanges)
     fitRangeTiles(tiles.lanes, cascade,
-                  steps.empty() ? SmallVector<int64_t>{1} : steps);
-  if (std::optional<GridTile> tile = chooseGridTile(cascade)) {
+                  steps.empty() ? SmallVector<int64_t>{1} : steps, machine);
+  if (std::optional<GridTile> tile = chooseGridTile(cascade, machine)) {
     tiles.lanes = {tile->lanes};
     tiles.grid = tile->sizes;
   }

@@ -210,8 +210,8 @@ void CascadeTiler::emitPrefetchOfStep(OpBuilder &builder, Location loc,
       EinsumAccess read = reader.getAccess(index);
       Type element = getElementTypeOrSelf(read.tensor.getType());
       // What is converted is copied first, row by row.
-      bool isConverted = getComputeType(element) != element &&
-                         !(hasPairs && element.isBF16());
+      bool isConverted =
+          getComputeType(element) != element && !(hasPairs && element.isBF16());
       if (!isInput(read.tensor) || isConverted ||
           !asked.insert(read.tensor).second)
         continue;

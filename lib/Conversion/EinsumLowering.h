@@ -84,6 +84,7 @@ private:
                                       const LaneBlock &lanes, Value firstRow,
                                       int64_t rows);
   SmallVector<Value> startFold(OpBuilder &builder, const LaneBlock &lanes);
+  Value interleaveRounded(OpBuilder &builder, Value first, Value second);
   void storePack(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
                  ArrayRef<Value> values);
   void storeFold(OpBuilder &builder, const LaneBlock &lanes,

@@ -312,7 +312,7 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
       }
       if (multipliesBf16(cascade))
         tiler.alignKeys(keyUnit);
-        tiler.readPairs(pairs);
+      tiler.readPairs(pairs);
       tiler.reserve(places.getWorkspaceBytes());
       tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());

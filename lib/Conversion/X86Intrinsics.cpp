@@ -55,9 +55,9 @@ static Value callOnRegister(OpBuilder &builder, Location loc, StringRef name,
 }
 
 /// Calls `emit` on whole registers of `vectors`, which have one type.
-static Value
-splitRegisters(OpBuilder &builder, Location loc, ValueRange vectors,
-               function_ref<Value(OpBuilder &, ValueRange)> emit) {
+static Value splitRegisters(OpBuilder &builder, Location loc,
+                            ValueRange vectors,
+                            function_ref<Value(OpBuilder &, ValueRange)> emit) {
   auto type = cast<VectorType>(vectors.front().getType());
   int64_t lanes = getRegisterLanes(type);
   if (type.getRank() == 1 && type.getNumElements() == lanes)
@@ -99,7 +99,24 @@ Value x86::createFraction(OpBuilder &builder, Location loc, Value value) {
         // No bits behind the point stay; 1 rounds down.
         Value control = LLVM::ConstantOp::create(at, loc, at.getI32Type(),
                                                  at.getI32IntegerAttr(1));
-        return callOnRegister(at, loc, "reduce",
-                              {registers.front(), control});
+        return callOnRegister(at, loc, "reduce", {registers.front(), control});
       });
+}
+
+bool x86::canRoundToBF16(Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  return vector && vector.getRank() == 1 && vector.getElementType().isF32() &&
+         getRegisterLanes(type) == vector.getNumElements();
+}
+
+Value x86::createRoundToBF16(OpBuilder &builder, Location loc, Value first,
+                             Value second) {
+  int64_t lanes = cast<VectorType>(first.getType()).getNumElements();
+  std::string name =
+      "llvm.x86.avx512bf16.cvtne2ps2bf16." + std::to_string(32 * lanes);
+  // Its first operand goes to the upper half.
+  return LLVM::CallIntrinsicOp::create(
+             builder, loc, VectorType::get({2 * lanes}, builder.getBF16Type()),
+             builder.getStringAttr(name), ValueRange{second, first})
+      .getResult(0);
 }

@@ -17,8 +17,8 @@
 
 namespace mlir::attn::x86 {
 
-/// Whether createScale and createFraction take values of `type`: vectors of f32 or f64 that are
-/// whole registers.
+/// Whether createScale and createFraction take values of `type`: vectors of f32
+/// or f64 that are whole registers.
 bool canScale(Type type);
 
 /// value * 2^floor(exponent), rounded once, by vscalefps or vscalefpd of
@@ -30,6 +30,14 @@ Value createScale(OpBuilder &builder, Location loc, Value value,
 /// value - floor(value), by vreduceps or vreducepd of AVX-512 DQ: 0 for
 /// infinite values, NaN for NaN.
 Value createFraction(OpBuilder &builder, Location loc, Value value);
+
+/// Whether createRoundToBF16 takes vectors of `type`: f32, a whole register.
+bool canRoundToBF16(Type type);
+
+/// The lanes of `first`, then those of `second`, rounded to bf16 by
+/// vcvtne2ps2bf16 of AVX-512 BF16: to nearest even, subnormal numbers to 0.
+Value createRoundToBF16(OpBuilder &builder, Location loc, Value first,
+                        Value second);
 
 } // namespace mlir::attn::x86
 

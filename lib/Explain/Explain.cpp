@@ -138,6 +138,8 @@ void KernelExplainer::printNests() {
   machine.l1Bytes = options.l1Bytes;
   machine.l2Bytes = options.l2Bytes;
   machine.hasMatrixUnit = options.bf16Products == "tiles";
+  machine.hasPairs = options.bf16Products == "pairs";
+  machine.vectorMultiplies = options.vectorMultiplies;
   SmallVector<CascadeOp> cascades = getCascades(*chosen);
   for (auto [index, cascade] : llvm::enumerate(cascades)) {
     if (cascades.size() > 1)

@@ -36,7 +36,8 @@ static void setMapping(PassOptionsT &pass, const AttnToLLVMOptions &options) {
   pass.vectorRegisters = options.vectorRegisters;
   pass.l1Bytes = options.l1Bytes;
   pass.l2Bytes = options.l2Bytes;
-  pass.matrixUnit = options.bf16Products == "tiles";
+  pass.bf16Products = options.bf16Products;
+  pass.vectorMultiplies = options.vectorMultiplies;
   pass.sharedBytes = options.sharedBytes;
   pass.laneTiles.assign(options.laneTiles.begin(), options.laneTiles.end());
   pass.gridTile.assign(options.gridTile.begin(), options.gridTile.end());
@@ -77,6 +78,7 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
       // over both.
       {"vector-bits", options.vectorBits, 1, 2048},
       {"vector-registers", options.vectorRegisters, 1, 256},
+      {"vector-multiplies", options.vectorMultiplies, 1, 8},
       {"l1-bytes", options.l1Bytes, 1},
       {"l2-bytes", options.l2Bytes, 1},
       {"max-footprint", options.maxFootprint, 0},

@@ -156,7 +156,8 @@ private:
     options.vectorRegisters = vectorRegisters;
     options.l1Bytes = l1Bytes;
     options.l2Bytes = l2Bytes;
-    options.bf16Products = matrixUnit ? "tiles" : "f32";
+    options.bf16Products = bf16Products;
+    options.vectorMultiplies = vectorMultiplies;
     options.sharedBytes = sharedBytes;
     options.laneTiles = laneTiles;
     options.gridTile = gridTile;

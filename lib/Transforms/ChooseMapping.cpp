@@ -52,7 +52,8 @@ LogicalResult ChooseMappingPass::readOptions() {
       {"vector-registers", vectorRegisters},
       {"vector-bits", vectorBits},
       {"l1-bytes", l1Bytes},
-      {"l2-bytes", l2Bytes}};
+      {"l2-bytes", l2Bytes},
+      {"vector-multiplies", vectorMultiplies}};
   for (auto [name, value] : positive)
     if (value < 1)
       return emitError(getOperation()->getLoc())
@@ -73,11 +74,18 @@ LogicalResult ChooseMappingPass::readOptions() {
     return emitError(getOperation()->getLoc())
            << "option 'residency' must be register or cache; got '" << residency
            << "'";
+  if (bf16Products != "f32" && bf16Products != "pairs" &&
+      bf16Products != "tiles")
+    return emitError(getOperation()->getLoc())
+           << "option 'bf16-products' must be f32, pairs or tiles; got '"
+           << bf16Products << "'";
   machine.vectorRegisters = vectorRegisters;
   machine.vectorBits = vectorBits;
   machine.l1Bytes = l1Bytes;
   machine.l2Bytes = l2Bytes;
-  machine.hasMatrixUnit = matrixUnit;
+  machine.hasMatrixUnit = bf16Products == "tiles";
+  machine.hasPairs = bf16Products == "pairs";
+  machine.vectorMultiplies = vectorMultiplies;
   machine.sharedBytes = sharedBytes;
   overrides.laneTiles.assign(laneTiles.begin(), laneTiles.end());
   if (streamTile > 0)

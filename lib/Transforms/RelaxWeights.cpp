@@ -115,8 +115,7 @@ struct RelaxWeightsPass
     getOperation()->walk([&](math::Exp2Op power) {
       auto einsum = dyn_cast<EinsumOp>(power->getParentOp());
       if (!einsum || !power.getType().isF32() ||
-          !bitEnumContainsAll(power.getFastmath(),
-                              arith::FastMathFlags::afn) ||
+          !bitEnumContainsAll(power.getFastmath(), arith::FastMathFlags::afn) ||
           !isPointWeight(einsum, power) || !isSeenRounded(power.getResult()))
         return;
       power->setAttr(kRelaxedAttrName, UnitAttr::get(&getContext()));

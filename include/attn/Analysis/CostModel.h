@@ -32,6 +32,10 @@ struct MachineModel {
   /// Memory that the threads of a block share, 0 for a CPU. Lanes are threads
   /// then, and scratch lies there.
   int64_t sharedBytes = 0;
+  /// Whether instructions multiply pairs of bf16.
+  bool hasPairs = false;
+  /// Fused multiply-adds of whole vectors that begin in a cycle.
+  int64_t vectorMultiplies = 2;
 };
 
 /// Vectors along the lanes of a register tile; wider lane tiles are several.
@@ -148,7 +152,8 @@ std::optional<BlockTiles> chooseWarpTiles(CascadeOp cascade,
 /// cache and the working set in the second; with `innerLanes` each streamed
 /// input in the first, too. Steps of products of a matrix unit are longer.
 int64_t chooseStreamTile(const WorkingSet &set, const MachineModel &machine,
-                         bool innerLanes = false, bool usesMatrixUnit = false);
+                         bool innerLanes = false, bool usesMatrixUnit = false,
+                         bool usesPairs = false);
 
 /// Accumulator rows of a register tile `laneTile` lanes wide.
 int64_t chooseRowTile(int64_t laneTile, int64_t elementBits,

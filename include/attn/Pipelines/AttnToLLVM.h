@@ -58,6 +58,11 @@ struct AttnToLLVMOptions : public PassPipelineOptions<AttnToLLVMOptions> {
       llvm::cl::desc("Products of bf16: f32, pairs of them by one instruction, "
                      "or tiles of pairs by a matrix unit"),
       llvm::cl::init("f32")};
+  Option<int64_t> vectorMultiplies{
+      *this, "vector-multiplies",
+      llvm::cl::desc("Fused multiply-adds of whole vectors that begin in a "
+                     "cycle"),
+      llvm::cl::init(2)};
   Option<int64_t> l1Bytes{*this, "l1-bytes",
                           llvm::cl::desc("Bytes of the first level data cache"),
                           llvm::cl::init(32768)};

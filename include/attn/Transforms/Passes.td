@@ -397,8 +397,11 @@ def AttnChooseMapping : Pass<"attn-choose-mapping"> {
            "Bytes of the first level data cache">,
     Option<"l2Bytes", "l2-bytes", "int64_t", "1048576",
            "Bytes of the second level cache of a core">,
-    Option<"matrixUnit", "matrix-unit", "bool", "false",
-           "Products of bf16 are those of a matrix unit (AMX)">,
+    Option<"bf16Products", "bf16-products", "std::string", "\"f32\"",
+           "Products of bf16: f32, pairs of them by one instruction, or tiles of "
+           "pairs by a matrix unit">,
+    Option<"vectorMultiplies", "vector-multiplies", "int64_t", "2",
+           "Fused multiply-adds of whole vectors that begin in a cycle">,
     Option<"sharedBytes", "shared-bytes", "int64_t", "0",
            "Bytes of memory that the threads of a block share; 0 is a CPU">,
     ListOption<"laneTiles", "lane-tiles", "int64_t",

@@ -35,6 +35,10 @@ void mlir::attn::setTarget(AttnToLLVMOptions &options,
   // Zen 4 multiplies pairs of bf16 at twice the rate of f32, Emerald Rapids at
   // half of it (benchmarks/peak.c); other cores were not measured.
   bool isFaster = options.bf16 && target.getCPU().starts_with("znver");
+  // Both of its halves of a vector of 512 bits take one multiply-add; others
+  // begin two of their widest in a cycle.
+  if (target.getCPU() == "znver4" && options.vectorBits == 512)
+    options.vectorMultiplies = 1;
   options.bf16Products = options.amx ? "tiles" : isFaster ? "pairs" : "f32";
 }
 
