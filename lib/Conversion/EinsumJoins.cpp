@@ -139,6 +139,14 @@ TileEinsumOp EinsumLowering::findFold(TileEinsumOp einsum,
   return next;
 }
 
+/// Whether `row` is what `access` reads along the first dimension. One sum has
+/// several forms; their difference is 0.
+static bool isFirstIndex(const EinsumAccess &access, AffineExpr row) {
+  return simplifyAffineExpr(access.map.getResult(0) - row,
+                            access.map.getNumDims(),
+                            access.map.getNumSymbols()) == 0;
+}
+
 TileEinsumOp EinsumLowering::findPack(TileEinsumOp epilogue,
                                       TileEinsumOp foldOp) {
   TileEinsumOp next = findNext(foldOp ? foldOp : epilogue ? epilogue : einsum);
@@ -160,13 +168,9 @@ TileEinsumOp EinsumLowering::findPack(TileEinsumOp epilogue,
   MLIRContext *context = next.getContext();
   AffineExpr pair = getAffineDimExpr(next.findRank(pairRanks[0]), context);
   AffineExpr place = getAffineDimExpr(next.findRank(pairRanks[2]), context);
-  // One sum has several forms: it is the difference that says what it is.
-  auto isRow = [&](AffineExpr row) {
-    return simplifyAffineExpr(access.map.getResult(0) - row,
-                              access.map.getNumDims(), 0) == 0;
-  };
   if (getPlainRank(access, 1) != pairRanks[1] ||
-      (!isRow(pair * 2 + place) && !isRow(pair * 2 - place + 1)) ||
+      (!isFirstIndex(access, pair * 2 + place) &&
+       !isFirstIndex(access, pair * 2 - place + 1)) ||
       !writesApart(next, einsum))
     return {};
   moveAddresses(einsum, next);
@@ -285,7 +289,7 @@ void EinsumLowering::storePack(OpBuilder &builder, const LaneBlock &lanes,
                                       einsum.getContext());
   AffineExpr pair = getAffineDimExpr(pack.findRank(pack.getOutputRanks()[0]),
                                      einsum.getContext());
-  bool isSwapped = access.map.getResult(0) != pair * 2 + place;
+  bool isSwapped = !isFirstIndex(access, pair * 2 + place);
   Value two = arith::ConstantIndexOp::create(builder, loc, 2);
   Value number = arith::DivUIOp::create(builder, loc, firstRow, two);
   for (int64_t vector = 0; vector < lanes.vectors; ++vector) {

@@ -43,3 +43,39 @@ func.func @masked(%w: memref<16x16x2xbf16>, %v: memref<16x8x2xbf16>, %o: memref<
       : (memref<16x16x2xbf16>, memref<16x8x2xbf16>) -> memref<8x16xf32>
   return
 }
+
+// Weights in pairs, the second row first: rounded two vectors at a time, as the loop
+// that computes them stores nothing else.
+// CHECK-LABEL: func @pack_swapped
+// CHECK: %[[FIRST:.*]] = arith.subf
+// CHECK: %[[SECOND:.*]] = arith.subf
+// CHECK: %[[BOTH:.*]] = llvm.call_intrinsic "llvm.x86.avx512bf16.cvtne2ps2bf16.512"(%[[FIRST]], %[[SECOND]]) : (vector<16xf32>, vector<16xf32>) -> vector<32xbf16>
+// CHECK: %[[PAIRS:.*]] = vector.shuffle %[[BOTH]], %[[BOTH]] [0, 16, 1, 17, 2, 18,
+// CHECK: vector.store %[[PAIRS]], %{{.*}} : memref<2x32xbf16>, vector<32xbf16>
+// CHECK-NOT: vector.store
+// CHECK: return
+// LOOPS-LABEL: func @pack_swapped
+// LOOPS: %[[A:.*]] = arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
+// LOOPS: %[[B:.*]] = arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
+// LOOPS: vector.interleave %[[A]], %[[B]]
+func.func @pack_swapped(%x: memref<4x16xf32>, %max: memref<16xf32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %y = memref.view %w[%c0][] : memref<?xi8> to memref<4x16xf32>
+  %pairs = memref.view %w[%c1024][] : memref<?xi8> to memref<2x16x2xbf16>
+  attn.tile_einsum [n,m] = sub(%x[n,m], %max[m]) outs(%y) : (memref<4x16xf32>, memref<16xf32>) -> memref<4x16xf32>
+  attn.tile_einsum [p,m,i] = %y[p*2+i*(-1)+1,m] outs(%pairs) {attn.last_reader} : (memref<4x16xf32>) -> memref<2x16x2xbf16>
+  return
+}
+
+// A copy in pairs of rows takes all features of two rows at once: one loop over pairs,
+// that reads each row once.
+// CHECK-LABEL: func @interleave
+// CHECK-COUNT-1: scf.for
+// CHECK-COUNT-4: vector.store %{{.*}} : memref<8x128xbf16>, vector<32xbf16>
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @interleave(%v: memref<16x64xbf16>, %pairs: memref<8x64x2xbf16>) {
+  attn.tile_einsum [p,f,i] = %v[p*2+i*(-1)+1,f] outs(%pairs) : (memref<16x64xbf16>) -> memref<8x64x2xbf16>
+  return
+}

@@ -120,3 +120,23 @@ func.func @nothing(%p: memref<?x48xf32>, %v: memref<?x0xf32>, %o: memref<0x48xf3
       : (memref<?x0xf32>, memref<?x8xf32>) -> memref<8x0xf32>
   return
 }
+
+// -----
+
+// Sums of pairs make requests, too: one between two eighths of the pairs.
+// CHECK-LABEL: func @pairs
+// CHECK: scf.for %[[PART:.*]] = %c0 to %c8 step %c1 iter_args
+// CHECK: memref.prefetch %arg3
+// CHECK: %[[FIRST:.*]] = arith.muli %[[PART]], %c8
+// CHECK: scf.for %{{.*}} = %[[FIRST]] to %{{.*}} step %c1
+// CHECK-COUNT-48: vector.fma
+func.func @pairs(%q: memref<64x48x2xbf16>, %k: memref<?x128xbf16>, %s: memref<?x48xf32>, %v: memref<?x16xbf16>, %count: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %i = %c0 to %count step %c1 {
+    memref.prefetch %v[%i, %c0], read, locality<3>, data : memref<?x16xbf16>
+  } {attn.requests}
+  attn.tile_einsum [n,m] = mul(%q[p,m,i], %k[n,p*2+i]) reduce add(p,i) outs(%s) {attn.pairs = "i"}
+      : (memref<64x48x2xbf16>, memref<?x128xbf16>) -> memref<?x48xf32>
+  return
+}

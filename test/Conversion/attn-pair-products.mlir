@@ -9,10 +9,9 @@
 // CHECK: %[[Q:.*]] = memref.view %{{.*}}[%c0][] : memref<?xi8> to memref<8x16x2xbf16>
 // CHECK: attn.tile_einsum [e_pair,m,e_place] = %{{.*}}[m,e_pair*2+e_place] outs(%[[Q]]) clamp [m] : (memref<?x16xbf16>)
 // CHECK: %[[S:.*]] = memref.subview %{{.*}}[0, 0] [%{{.*}}, 16] [1, 1]
-// Keys lie as they do in their tensor.
-// CHECK: memref.view %{{.*}}[%c2048][] : memref<?xi8> to memref<32x16xbf16>
-// CHECK: attn.tile_einsum [n0,e] = %{{.*}}[n0,e] outs(%[[K:.*]]) : (memref<?x16xbf16>) -> memref<?x16xbf16,
-// CHECK: attn.tile_einsum [n0,m] = mul(%[[Q]][e_pair,m,e_place], %[[K]][n0,e_pair*2+e_place]) reduce add(e_pair,e_place) outs(%[[S]]) {attn.pairs = "e_place"}
+// Keys are read where they lie.
+// CHECK-NOT: attn.tile_einsum [n0,e]
+// CHECK: attn.tile_einsum [n0,m] = mul(%[[Q]][e_pair,m,e_place], %arg1[n0,e_pair*2+e_place]) reduce add(e_pair,e_place) outs(%[[S]]) {attn.pairs = "e_place"}
 // CHECK-NEXT: attn.tile_einsum [n0,m] = map(%[[S]][n0,m]) {
 // CHECK: arith.constant 3.000000e-01 : f32
 // CHECK: outs(%[[S]])
@@ -176,5 +175,42 @@ func.func @kept_run0(%q: memref<?x16xbf16>, %k: memref<32x16xbf16>, %v: memref<8
 }
 func.func @kept_worker() -> i64 {
   %bytes = arith.constant 6144 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// Keys whose features lie apart, and keys that are looked up, have a copy: a load of
+// a pair takes two neighbours, and would look its row up each time.
+// CHECK-LABEL: func.func @apart_run0
+// CHECK: attn.tile_einsum [n0,e] = %arg1[n0,e] outs(%[[APART:.*]]) :
+// CHECK: mul(%{{.*}}[e_pair,m,e_place], %[[APART]][n0,e_pair*2+e_place])
+// CHECK: attn.tile_einsum [n0,e] = %arg2[%arg3[n0],e] outs(%[[FOUND:.*]]) :
+// CHECK: mul(%{{.*}}[e_pair,m,e_place], %[[FOUND]][n0,e_pair*2+e_place])
+!descriptor = !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
+func.func @apart_run0(%q: memref<16x16xbf16>, %k: memref<32x16xbf16, strided<[1, 32]>>, %l: memref<64x16xbf16>, %t: memref<32xi32>, %scratch: !llvm.ptr, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %fields = llvm.mlir.poison : !descriptor
+  %with = llvm.insertvalue %scratch, %fields[1] : !descriptor
+  %w = builtin.unrealized_conversion_cast %with : !descriptor to memref<?xi8>
+  %c0 = arith.constant 0 : index
+  %c1024 = arith.constant 1024 : index
+  %c3072 = arith.constant 3072 : index
+  %c5120 = arith.constant 5120 : index
+  %c7168 = arith.constant 7168 : index
+  %qt = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xf32>
+  attn.tile_einsum [e,m] = %q[m,e] outs(%qt) : (memref<16x16xbf16>) -> memref<16x16xf32>
+  %kt = memref.view %w[%c1024][] : memref<?xi8> to memref<32x16xf32>
+  attn.tile_einsum [n0,e] = %k[n0,e] outs(%kt) : (memref<32x16xbf16, strided<[1, 32]>>) -> memref<32x16xf32>
+  %s = memref.view %w[%c3072][] : memref<?xi8> to memref<32x16xf32>
+  attn.tile_einsum [n0,m] = mul(%qt[e,m], %kt[n0,e]) reduce add(e) outs(%s) : (memref<16x16xf32>, memref<32x16xf32>) -> memref<32x16xf32>
+  %lt = memref.view %w[%c5120][] : memref<?xi8> to memref<32x16xf32>
+  attn.tile_einsum [n0,e] = %l[%t[n0],e] outs(%lt) : (memref<64x16xbf16>, memref<32xi32>) -> memref<32x16xf32>
+  %r = memref.view %w[%c7168][] : memref<?xi8> to memref<32x16xf32>
+  attn.tile_einsum [n0,m] = mul(%qt[e,m], %lt[n0,e]) reduce add(e) outs(%r) : (memref<16x16xf32>, memref<32x16xf32>) -> memref<32x16xf32>
+  return
+}
+func.func @apart_worker() -> i64 {
+  %bytes = arith.constant 9216 : i64
   return %bytes : i64
 }

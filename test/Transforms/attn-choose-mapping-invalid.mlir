@@ -2,6 +2,8 @@
 // RUN: not attn-opt --attn-choose-mapping=vector-bits=-512 %s 2>&1 | FileCheck %s --check-prefix=BITS
 // RUN: not attn-opt --attn-choose-mapping=l1-bytes=0 %s 2>&1 | FileCheck %s --check-prefix=L1
 // RUN: not attn-opt --attn-choose-mapping=l2-bytes=0 %s 2>&1 | FileCheck %s --check-prefix=L2
+// RUN: not attn-opt --attn-choose-mapping=vector-multiplies=0 %s 2>&1 | FileCheck %s --check-prefix=MULTIPLIES
+// RUN: not attn-opt --attn-choose-mapping=bf16-products=halves %s 2>&1 | FileCheck %s --check-prefix=PRODUCTS
 // RUN: not attn-opt --attn-choose-mapping=stream-tile=-1 %s 2>&1 | FileCheck %s --check-prefix=STREAM
 // RUN: not attn-opt --attn-choose-mapping=row-tile=9 %s 2>&1 | FileCheck %s --check-prefix=ROWS
 // RUN: not attn-opt --attn-choose-mapping=lane-tiles=20 %s 2>&1 | FileCheck %s --check-prefix=LANES
@@ -14,6 +16,8 @@
 // BITS: error: option 'vector-bits' must be positive; got -512
 // L1: error: option 'l1-bytes' must be positive; got 0
 // L2: error: option 'l2-bytes' must be positive; got 0
+// MULTIPLIES: error: option 'vector-multiplies' must be positive; got 0
+// PRODUCTS: error: option 'bf16-products' must be f32, pairs or tiles; got 'halves'
 // STREAM: error: option 'stream-tile' must be positive, or 0 for the model's choice; got -1
 // RESIDENCY: error: option 'residency' must be register or cache; got 'shared'
 // ROWS: [[#@LINE+8]]:{{.*}}: error: 'attn.cascade' op cannot be mapped: a register tile has 1 to 8 rows; got 9

@@ -1,4 +1,5 @@
 // RUN: attn-opt %s --attn-plan-sparsity --attn-choose-mapping | FileCheck %s
+// RUN: attn-opt %s --attn-plan-sparsity --attn-choose-mapping=vector-multiplies=1 | FileCheck %s --check-prefix=ONE
 
 // Of a short window a tile of 48 rows sees keys that few of them see: 79, where one
 // of 16 sees 47.
@@ -19,9 +20,14 @@ func.func @short(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   return %o : tensor<?xf32>
 }
 
-// Of a long one it sees 303, and takes less time for each.
+// Of a long one it sees 303, and takes less time for each, unless one multiply-add
+// begins in a cycle, which a tile of one vector keeps busy as well.
 // CHECK-LABEL: @long
 // CHECK: mapping <lanes = m by [48, 32, 16],
+// ONE-LABEL: @long
+// ONE: mapping <lanes = m by [16],
+// ONE-LABEL: @beside_many
+// ONE: mapping <lanes = m by [48, 32, 16],
 func.func @long(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s) where causal and window(255, 0) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
     %zero = arith.constant 0.0 : f32

@@ -133,6 +133,20 @@ TEST_F(CostModelTest, StreamTileFollowsTheCaches) {
   EXPECT_EQ(chooseStreamTile(WorkingSet(), machine), 512);
 }
 
+TEST_F(CostModelTest, StepsOfPairsAreTwiceAsLong) {
+  WorkingSet set{/*scorePerPoint=*/192, /*perPoint=*/192 + 256,
+                 /*resident=*/18432};
+  MachineModel machine;
+  auto choose = [&] {
+    return chooseStreamTile(set, machine, /*innerLanes=*/false,
+                            /*usesMatrixUnit=*/false, /*usesPairs=*/true);
+  };
+  EXPECT_EQ(choose(), 128);
+  // Their scores stay in the first level.
+  machine.l1Bytes = 16 * 1024;
+  EXPECT_EQ(choose(), 64);
+}
+
 TEST_F(CostModelTest, StepsOfAMatrixUnitAreLong) {
   auto choose = [](int64_t lanes, int64_t resident, int64_t l2Bytes) {
     MachineModel machine;
