@@ -117,6 +117,8 @@ public:
   void alignKeys(int64_t unit) { keyUnit = unit; }
   /// Products take pairs of bf16 from where these lie.
   void readPairs(bool inPairs) { hasPairs = inPairs; }
+  /// Few sums at a time keep the multiply-adds busy.
+  void sumRowsInTurn() { keepsOrder = true; }
 
   /// Leaves rows of keys to caches: they are asked for ahead of time, and read
   /// in place, wherever they lie. What has none copies all
@@ -404,11 +406,13 @@ private:
   bool asksForKeys(EinsumOp einsum) const;
   void emitInChunks(OpBuilder &builder, Location loc, EinsumOp einsum,
                     function_ref<void()> emit);
-  void emitPrefetch(OpBuilder &builder, Location loc, Value chunk);
+  bool readsInTurn(EinsumOp einsum);
+  void emitPrefetch(OpBuilder &builder, Location loc, Value chunk,
+                    bool isInTurn);
   void emitPrefetchListed(OpBuilder &builder, Location loc, Value count,
                           EinsumOp einsum);
   void emitPrefetchRows(OpBuilder &builder, Location loc, Value token,
-                        EinsumOp einsum = {});
+                        EinsumOp einsum = {}, bool onlySummed = false);
   Value isFarAway(OpBuilder &builder, Location loc);
   bool yieldsPoints(EinsumOp einsum) const;
   void emitRequests(OpBuilder &builder, EinsumOp einsum);
@@ -559,7 +563,7 @@ private:
   bool slotsAreFull = false;
   bool takesWholeSteps = false, hasCaches = false;
   int64_t keyUnit = 0;
-  bool hasPairs = false;
+  bool hasPairs = false, keepsOrder = false;
   /// The contractions whose sums show factors that are not finite, and the flag
   /// that says whether the worker has met one.
   SmallVector<EinsumOp> trustedSums;

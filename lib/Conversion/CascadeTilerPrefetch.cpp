@@ -32,6 +32,10 @@ static constexpr int64_t kLineBytes = 64;
 /// Keys whose scores are computed between the requests for as many.
 static constexpr int64_t kChunk = 8;
 
+/// Sums that wait for themselves, of which so many are under way at a time
+/// where one multiply-add begins in a cycle.
+static constexpr int64_t kSumsUnderWay = 4;
+
 /// Between the key at hand and the one that is asked for, where keys lie in
 /// order.
 static constexpr int64_t kKeysAhead = 16;
@@ -45,8 +49,29 @@ bool CascadeTiler::asksForKeys(EinsumOp einsum) const {
          !stepOffset;
 }
 
+/// Whether each key is read as it lies, and multiplied with all that share it,
+/// before the next one: hardware follows what is read so. The sums of a key
+/// must be enough to keep the multiply-adds busy.
+bool CascadeTiler::readsInTurn(EinsumOp einsum) {
+  if (!keepsOrder || asksForListed() || isPermuted(iterate.getParentAttr()))
+    return false;
+  // As attn-lower-einsums takes them into a register tile.
+  int64_t sums = 1;
+  for (StringAttr rank : llvm::reverse(einsum.getOutputRanks())) {
+    if (isPoint(rank) || isParallel(rank))
+      continue;
+    int64_t extent = rank == lane
+                         ? laneTile
+                         : attn::getExtent(cascade.getRankExtents(), rank);
+    if (!ShapedType::isDynamic(extent) && sums * extent <= kSumsUnderWay)
+      sums *= extent;
+  }
+  return sums == kSumsUnderWay;
+}
+
 /// Emits a contraction over the points of a step in chunks, with requests for
-/// the rows of as many keys of the next step before each.
+/// the rows of as many keys of the next step before each; for values of the
+/// keys at hand alone, where these are read in turn.
 void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
                                 EinsumOp einsum, function_ref<void()> emit) {
   // What the load of the tile converts is converted once, for all chunks.
@@ -63,8 +88,12 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   Value first = stepFirst, count = stepCount;
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   // As many as one row's register tile holds, where it has lanes of its own.
-  Value chunk = arith::ConstantIndexOp::create(
-      builder, loc, asksForListed() ? kChunk : kKeysAhead);
+  bool isInTurn = readsInTurn(einsum);
+  Value chunk =
+      arith::ConstantIndexOp::create(builder, loc,
+                                     asksForListed() ? kChunk
+                                     : isInTurn ? kKeysAhead / kSumsUnderWay
+                                                : kKeysAhead);
   auto loop = scf::ForOp::create(builder, loc, zero, count, chunk);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
@@ -76,8 +105,12 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   if (asksForListed())
     emitPrefetchListed(builder, loc, stepCount, einsum);
   else
-    emitPrefetch(builder, loc, chunk);
+    emitPrefetch(builder, loc, chunk, isInTurn);
   emit();
+  if (isInTurn)
+    for (auto sum : loop.getBody()->getOps<TileEinsumOp>())
+      if (sum.getReduction())
+        sum->setAttr(kRowsInTurnAttrName, builder.getUnitAttr());
   stepFirst = first;
   stepCount = count;
   stepOffset = {};
@@ -93,20 +126,23 @@ Value CascadeTiler::isFarAway(OpBuilder &builder, Location loc) {
                                nearby);
 }
 
-/// Asks for the rows of `chunk` keys, kKeysAhead behind those at hand.
-void CascadeTiler::emitPrefetch(OpBuilder &builder, Location loc, Value chunk) {
+/// Asks for the rows of `chunk` keys, kKeysAhead behind those at hand; of those
+/// that are read in turn, for what is summed over the keys at hand.
+void CascadeTiler::emitPrefetch(OpBuilder &builder, Location loc, Value chunk,
+                                bool isInTurn) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value count = arith::SelectOp::create(builder, loc, isFarAway(builder, loc),
                                         chunk, zero);
   Value first = arith::AddIOp::create(
       builder, loc, toTensor(builder, loc, stepFirst, place.keyBase),
-      arith::ConstantIndexOp::create(builder, loc, kKeysAhead));
+      arith::ConstantIndexOp::create(builder, loc, isInTurn ? 0 : kKeysAhead));
   auto loop = scf::ForOp::create(builder, loc, zero, count, one);
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
   emitPrefetchRows(
       body, loc,
-      arith::AddIOp::create(body, loc, first, loop.getInductionVar()));
+      arith::AddIOp::create(body, loc, first, loop.getInductionVar()),
+      /*einsum=*/{}, isInTurn);
 }
 
 /// Asks for the rows of `count` listed keys, one step behind those at hand, of
@@ -157,9 +193,11 @@ void CascadeTiler::emitPrefetchListed(OpBuilder &builder, Location loc,
 
 /// Asks for the rows at `token` of all that steps read, or for those alone that
 /// `einsum` asks for: a sum of points for what it is the first to read, and
-/// einsums in front of them for all else.
+/// einsums in front of them for all else. Maybe for what is summed over the
+/// points alone.
 void CascadeTiler::emitPrefetchRows(OpBuilder &builder, Location loc,
-                                    Value token, EinsumOp einsum) {
+                                    Value token, EinsumOp einsum,
+                                    bool onlySummed) {
   llvm::SmallDenseSet<Value> asked;
   for (auto reader : iterate.getBody().front().getOps<EinsumOp>())
     for (unsigned index = 0; index < reader.getInputs().size(); ++index) {
@@ -167,6 +205,8 @@ void CascadeTiler::emitPrefetchRows(OpBuilder &builder, Location loc,
       if (!isInput(read.tensor) || !asked.insert(read.tensor).second)
         continue;
       bool asksItself = reader.getReduction() && reducesPoints(reader);
+      if (onlySummed && !asksItself)
+        continue;
       if (!einsum || (asksItself ? reader == einsum : !reducesPoints(einsum)))
         emitPrefetchRow(builder, loc, read, token);
     }

@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EinsumLowering.h"
+#include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -144,7 +145,22 @@ void EinsumLowering::emitRowsOfReducedLanes(OpBuilder &builder, Value firstRow,
     }
     accumulators.push_back(start);
   }
-  emitLaneReduction(builder, 0, firstRow, rows * innerRows, accumulators);
+  // All rows at once, or one after the other.
+  int64_t together = einsum->hasAttr(kRowsInTurnAttrName) ? 1 : rows;
+  for (int64_t row = 0; row < rows; row += together) {
+    Value from = row == 0
+                     ? firstRow
+                     : arith::AddIOp::create(
+                           builder, loc, firstRow,
+                           arith::ConstantIndexOp::create(builder, loc, row))
+                           .getResult();
+    MutableArrayRef<Value> sums =
+        MutableArrayRef(accumulators)
+            .slice(row * innerRows, together * innerRows);
+    SmallVector<Value> own(sums);
+    emitLaneReduction(builder, 0, from, together * innerRows, own);
+    llvm::copy(own, sums.begin());
+  }
   storeSums(builder, firstRow, rows, accumulators);
 }
 

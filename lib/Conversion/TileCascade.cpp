@@ -313,6 +313,8 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
       if (multipliesBf16(cascade))
         tiler.alignKeys(keyUnit);
       tiler.readPairs(pairs);
+      if (vectorMultiplies == 1)
+        tiler.sumRowsInTurn();
       tiler.reserve(places.getWorkspaceBytes());
       tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());

@@ -158,6 +158,7 @@ void attn::buildFormPhases(OpPassManager &manager,
   bool isTiled = options.bf16Products == "tiles";
   if (isTiled)
     tile.keyUnit = kMatrixTilePoints;
+  tile.vectorMultiplies = options.vectorMultiplies;
   tile.pairs = options.bf16Products == "pairs" && options.sharedBytes == 0;
   manager.addPass(createAttnTileCascade(tile));
   // In front of the sum of what the phases' workers take.

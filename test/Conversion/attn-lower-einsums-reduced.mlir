@@ -36,6 +36,26 @@ func.func @scores(%q: memref<4x1x128xf32>, %k: memref<?x128xf32>, %s: memref<4x1
 
 // -----
 
+// Rows in turn: a loop over the features for each of the four keys of a register tile,
+// with four sums.
+// CHECK-LABEL: func @in_turn
+// CHECK: scf.for %[[KEY:.*]] = %{{.*}} to %{{.*}} step %c4
+// CHECK: %[[FIRST:.*]]:4 = scf.for
+// CHECK: vector.load %arg1[%[[KEY]],
+// CHECK: %[[NEXT:.*]] = arith.addi %[[KEY]], %c1
+// CHECK: %[[SECOND:.*]]:4 = scf.for
+// CHECK: vector.load %arg1[%[[NEXT]],
+// CHECK: %{{.*}}:4 = scf.for
+// CHECK: %{{.*}}:4 = scf.for
+// CHECK: vector.shuffle %[[FIRST]]#0, %
+func.func @in_turn(%q: memref<4x1x128xf32>, %k: memref<?x128xf32>, %s: memref<4x1x?xf32>) {
+  attn.tile_einsum [g,m,n] = mul(%q[g,m,e], %k[n,e]) reduce add(e) outs(%s) {attn.rows_in_turn}
+      : (memref<4x1x128xf32>, memref<?x128xf32>) -> memref<4x1x?xf32>
+  return
+}
+
+// -----
+
 // Narrow floats are converted by the load. Features past the last whole vector
 // are masked, and the lanes that do not exist keep what they hold.
 // CHECK-LABEL: func @rest_of_features

@@ -1,4 +1,5 @@
-// RUN: attn-opt %s --attn-describe-kernel --attn-derive-cascades=split=none --attn-tile-cascade --canonicalize --cse | FileCheck %s
+// RUN: attn-opt %s --split-input-file --attn-describe-kernel --attn-derive-cascades=split=none --attn-tile-cascade --canonicalize --cse | FileCheck %s
+// RUN: attn-opt %s --split-input-file --attn-describe-kernel --attn-derive-cascades=split=none --attn-tile-cascade=vector-multiplies=1 --canonicalize --cse | FileCheck %s --check-prefix=TURN
 
 // Four rows share each key, two queries for each of two heads. Tiles have the
 // order of their tensors, so that keys and features are side by side, and an
@@ -29,7 +30,33 @@
 // CHECK: attn.tile_einsum [g,m,n0] = map(
 // CHECK: attn.index m
 // CHECK: attn.index n0
+// Where one multiply-add begins in a cycle, the four sums of a key keep it busy, and
+// keys are read in turn, which hardware follows. The values of four keys at hand are
+// asked for.
+// TURN-LABEL: func.func @few_run0
+// TURN: scf.for %{{.*}} step %c4 {
+// TURN: %[[AT:.*]] = arith.addi
+// TURN: arith.cmpi sgt, %{{.*}}, %c2048
+// TURN: scf.for
+// TURN-NOT: memref.prefetch %arg1
+// TURN-COUNT-2: memref.prefetch %arg2
+// TURN-NOT: memref.prefetch
+// TURN: attn.tile_einsum [g,m,n0] = mul(%{{.*}}[g,m,e], %{{.*}}[n0,e]) reduce add(e) outs(%{{.*}}) {attn.rows_in_turn}
 func.func @few(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x2x?x64xbf16>, %v: tensor<1x2x?x64xbf16>) -> tensor<1x4x2x64xbf16> {
   %o = attn.attention(%q, %k, %v) where window(255, 0) : (tensor<1x4x2x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>) -> tensor<1x4x2x64xbf16>
   return %o : tensor<1x4x2x64xbf16>
+}
+
+// -----
+
+// One row for each key is one sum, which waits for itself: 16 keys take turns, and are
+// asked for ahead.
+// TURN-LABEL: func.func @one_run0
+// TURN: scf.for %{{.*}} step %c16
+// TURN: memref.prefetch %arg1
+// TURN-NOT: attn.rows_in_turn
+// TURN: return
+func.func @one(%q: tensor<1x2x1x64xf32>, %k: tensor<1x2x?x64xf32>, %v: tensor<1x2x?x64xf32>) -> tensor<1x2x1x64xf32> {
+  %o = attn.attention(%q, %k, %v) : (tensor<1x2x1x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x2x1x64xf32>
+  return %o : tensor<1x2x1x64xf32>
 }

@@ -122,7 +122,9 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
            "multiples of this; 0 is a register tile's rows">,
     Option<"pairs", "pairs", "bool", "false",
            "Rows of bf16 are asked for ahead, as products in pairs read them "
-           "where they lie">];
+           "where they lie">,
+    Option<"vectorMultiplies", "vector-multiplies", "int64_t", "2",
+           "Fused multiply-adds of whole vectors that begin in a cycle">];
   let dependentDialects = ["::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
