@@ -100,21 +100,16 @@ class Neighborhood:
 
     def __call__(self, pos_m, pos_n):
         m, n = _both(pos_m, pos_n)
-        grid = self.grid or (self.num_keys,)
-        axes = len(self.kernel)
-        strides = self.stride or (1,) * axes
-        dilations = self.dilation or (1,) * axes
-        causal = self.causal or (0,) * axes
-        live = n < np.prod(grid, dtype=np.int64)
+        axes = self._axes()
+        live = n < np.prod([length for length, *_ in axes], dtype=np.int64)
         inner = np.int64(1)
-        for axis in reversed(range(axes)):
+        for axis in reversed(range(len(axes))):
+            length = axes[axis][0]
             i, j = m // inner, n // inner
             if axis > 0:
-                i, j = i % grid[axis], j % grid[axis]
-            inner = inner * grid[axis]
-            live = live & self._axis(
-                i, j, grid[axis], self.kernel[axis], strides[axis], dilations[axis], causal[axis]
-            )
+                i, j = i % length, j % length
+            inner = inner * length
+            live = live & self._axis(i, j, *axes[axis])
         return live
 
     def count_pairs(self):
@@ -123,23 +118,25 @@ class Neighborhood:
         A pair is live where it is along each axis, so the axes' counts multiply:
         no mask of all pairs is needed, which would not fit memory on large grids.
         """
-        axes = len(self.kernel)
-        parts = zip(
-            self.kernel,
-            self.grid,
-            self.stride or (1,) * axes,
-            self.dilation or (1,) * axes,
-            self.causal or (0,) * axes,
-            strict=True,
-        )
         count = 1
-        for kernel, length, stride, dilation, causal in parts:
-            tokens = np.arange(length)
-            live = self._axis(
-                tokens[:, None], tokens[None, :], length, kernel, stride, dilation, causal
-            )
-            count *= int(live.sum())
+        for axis in self._axes():
+            tokens = np.arange(axis[0])
+            count *= int(self._axis(tokens[:, None], tokens[None, :], *axis).sum())
         return count
+
+    def _axes(self):
+        """Length, window, stride, dilation and causality of each axis."""
+        axes = len(self.kernel)
+        return list(
+            zip(
+                self.grid or (self.num_keys,),
+                self.kernel,
+                self.stride or (1,) * axes,
+                self.dilation or (1,) * axes,
+                self.causal or (0,) * axes,
+                strict=True,
+            )
+        )
 
     def _axis(self, i, j, length, window, stride, dilation, causal):
         same = i % dilation == j % dilation
