@@ -58,7 +58,8 @@ bool CascadeTiler::readsInTurn(EinsumOp einsum) {
     return false;
   // As attn-lower-einsums takes them into a register tile.
   int64_t sums = 1;
-  for (StringAttr rank : llvm::reverse(einsum.getOutputRanks())) {
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  for (StringAttr rank : llvm::reverse(ranks)) {
     if (isPoint(rank) || isParallel(rank))
       continue;
     int64_t extent = rank == lane
