@@ -17,13 +17,15 @@
 //     compute
 //
 // The one barrier does for both: all threads see what has arrived, and all are
-// done with what the copies of the next step replace. Copies that depend on
-// more than the number of the step, such as tokens that it writes down, stay
-// where they are, between two barriers.
+// done with what the copies of the next step replace. A table of tokens that a
+// step computes, by which its copies find rows, is written two steps ahead, to
+// one of three places: the barrier between shows it to the copies. Copies that
+// depend on more than the number of the step stay where they are, between two
+// barriers.
 //
 //===----------------------------------------------------------------------===//
 
-#include "WarpLayouts.h"
+#include "StagedSteps.h"
 #include "WorkerScratch.h"
 #include "WorkspaceBytes.h"
 #include "attn/Conversion/FusedForm.h"
@@ -33,8 +35,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Matchers.h"
-#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNSTAGECOPIES
@@ -46,13 +47,12 @@ using namespace mlir::attn;
 
 namespace {
 
-/// A place in shared memory.
-using Place = std::pair<int64_t, Type>;
-
-/// The copies of a loop's steps to one place, equal in all branches of a step.
-struct StepCopy {
-  Place place;
-  SmallVector<TileEinsumOp> copies;
+/// What is staged of a loop.
+struct StagedLoop {
+  SmallVector<StepTable> tables;
+  SmallVector<StepCopy> copies;
+  /// For each copy, the second place.
+  SmallVector<int64_t> second;
 };
 
 class CopyStager {
@@ -65,11 +65,8 @@ public:
   int64_t run();
 
 private:
-  bool isCopy(TileEinsumOp einsum);
-  SmallVector<StepCopy> findCopies(scf::ForOp loop);
+  StagedLoop findStaged(scf::ForOp loop);
   void stageLoop(scf::ForOp loop);
-  void emitCopies(OpBuilder &builder, scf::ForOp loop, Value step,
-                  ArrayRef<StepCopy> staged, ArrayRef<Value> shifts);
   static void waitFor(TileEinsumOp copy);
 
   func::FuncOp function;
@@ -79,170 +76,109 @@ private:
 
 } // namespace
 
-static std::optional<Place> getPlace(memref::ViewOp view) {
-  APInt shift;
-  if (!view || !matchPattern(view.getByteShift(), m_ConstantInt(&shift)))
-    return std::nullopt;
-  return Place(shift.getSExtValue(), view.getType());
+/// Steps whose tables exist at a time: those of the step at hand, of the next
+/// one, whose copies start, and of the one behind it.
+static constexpr int64_t kTableStages = 3;
+
+/// The bytes of one stage of a place.
+static int64_t getStageBytes(StagePlace place) {
+  auto type = cast<MemRefType>(place.second);
+  return llvm::alignTo(type.getNumElements() * type.getElementTypeBitWidth() /
+                           8,
+                       kWorkspaceAlignment);
 }
 
-static std::optional<Place> getPlace(Value memref) {
-  return getPlace(getWholeBuffer(memref).getDefiningOp<memref::ViewOp>());
-}
-
-/// Whether `memref` is a part of a tensor of the kernel.
-static bool isOfTensor(Value memref) {
-  while (Operation *op = memref.getDefiningOp()) {
-    auto part = dyn_cast<ViewLikeOpInterface>(op);
-    if (!part || isa<memref::ViewOp>(op))
-      return false;
-    memref = part.getViewSource();
-  }
-  return true;
-}
-
-/// Whether `memref` is a two-dimensional buffer from its first element on.
-static bool isWholeTile(Value memref) {
-  while (Operation *op = memref.getDefiningOp()) {
-    if (auto part = dyn_cast<memref::SubViewOp>(op)) {
-      for (OpFoldResult offset : part.getMixedOffsets())
-        if (getConstantIntValue(offset) != 0)
-          return false;
-      memref = part.getSource();
-    } else if (auto cast = dyn_cast<memref::CastOp>(op)) {
-      memref = cast.getSource();
-    } else {
-      break;
-    }
-  }
-  auto type = cast<MemRefType>(memref.getType());
-  return type.getRank() == 2 && type.hasStaticShape();
-}
-
-bool CopyStager::isCopy(TileEinsumOp einsum) {
-  return !einsum->hasAttr(kAsyncAttrName) && !einsum.getReduction() &&
-         einsum.getInputs().size() == 1 && einsum.isIdentityMap() &&
-         !llvm::is_contained(einsum.getOutputRanks(), lanes) &&
-         getPlace(einsum.getInit()) && isWholeTile(einsum.getInit()) &&
-         isOfTensor(einsum.getInputs().front());
-}
-
-/// Whether `op` can be done for another step, ahead of the loop's order.
-static bool isRepeatable(Operation *op) {
-  if (op->getNumRegions() != 0)
-    return false;
-  if (auto load = dyn_cast<memref::LoadOp>(op))
-    return isOfTensor(load.getMemRef());
-  return isMemoryEffectFree(op);
-}
-
-/// Whether `value` follows from the number of the step alone.
-static bool followsFromStep(Value value, scf::ForOp loop) {
-  if (value == loop.getInductionVar() ||
-      !loop->isAncestor(value.getParentBlock()->getParentOp()))
-    return true;
-  Operation *op = value.getDefiningOp();
-  return op && isRepeatable(op) &&
-         llvm::all_of(op->getOperands(), [&](Value operand) {
-           return followsFromStep(operand, loop);
-         });
-}
-
-static bool areEqual(Value left, Value right) {
-  if (left == right)
-    return true;
-  Operation *one = left.getDefiningOp(), *two = right.getDefiningOp();
-  return one && two && one->getName() == two->getName() &&
-         left.getType() == right.getType() && one->getNumRegions() == 0 &&
-         one->getAttrDictionary() == two->getAttrDictionary() &&
-         isRepeatable(one) &&
-         llvm::equal(one->getOperands(), two->getOperands(), areEqual);
-}
-
-static bool areEqual(TileEinsumOp left, TileEinsumOp right) {
-  return left->getAttrDictionary() == right->getAttrDictionary() &&
-         llvm::equal(left->getOperands(), right->getOperands(),
-                     [](Value one, Value two) { return areEqual(one, two); });
-}
-
-/// The copies that every iteration of `loop` makes, each to a place of its own.
-SmallVector<StepCopy> CopyStager::findCopies(scf::ForOp loop) {
-  SmallVector<StepCopy> found;
-  auto add = [&](ArrayRef<TileEinsumOp> copies) {
-    for (TileEinsumOp copy : copies) {
-      // A table that a step writes is not there a step ahead.
-      if (!llvm::all_of(copy.getIndices(), isOfTensor) ||
-          !llvm::all_of(copy->getOperands(), [&](Value operand) {
-            return followsFromStep(operand, loop);
-          }))
-        return;
-    }
-    StepCopy step;
-    step.place = *getPlace(TileEinsumOp(copies.front()).getInit());
-    llvm::append_range(step.copies, copies);
-    found.push_back(step);
+/// What of `loop` is staged, and where, as far as there is memory.
+StagedLoop CopyStager::findStaged(scf::ForOp loop) {
+  StagedLoop staged;
+  int64_t before = bytes;
+  auto take = [&](StagePlace place, int64_t count) -> std::optional<int64_t> {
+    int64_t size = getStageBytes(place) * count;
+    if (bytes + size > sharedBytes)
+      return std::nullopt;
+    return std::exchange(bytes, bytes + size);
   };
-  for (Operation &op : *loop.getBody()) {
-    if (auto einsum = dyn_cast<TileEinsumOp>(op)) {
-      if (isCopy(einsum))
-        add(einsum);
-      continue;
+  for (StepTable &table : findStepTables(loop))
+    if (std::optional<int64_t> ring = take(table.place, kTableStages)) {
+      table.ring = *ring;
+      staged.tables.push_back(std::move(table));
     }
-    auto branch = dyn_cast<scf::IfOp>(op);
-    if (!branch || branch.getElseRegion().empty())
-      continue;
-    for (auto copy : branch.thenBlock()->getOps<TileEinsumOp>()) {
-      if (!isCopy(copy))
-        continue;
-      for (auto other : branch.elseBlock()->getOps<TileEinsumOp>())
-        if (isCopy(other) && areEqual(copy, other)) {
-          add({copy, other});
-          break;
-        }
+  for (StepCopy &copy : findStepCopies(loop, lanes, staged.tables))
+    if (std::optional<int64_t> second = take(copy.place, 1)) {
+      staged.second.push_back(*second);
+      staged.copies.push_back(std::move(copy));
     }
+  // Tables alone gain nothing.
+  if (staged.copies.empty()) {
+    bytes = before;
+    staged.tables.clear();
   }
-  // Who else writes the place takes turns in it, which two stages would mix up.
-  llvm::erase_if(found, [&](StepCopy &step) {
-    return loop
-        .walk([&](TileEinsumOp einsum) {
-          bool isOther = getPlace(einsum.getInit()) == step.place &&
-                         !llvm::is_contained(step.copies, einsum);
-          return isOther ? WalkResult::interrupt() : WalkResult::advance();
-        })
-        .wasInterrupted();
-  });
-  return found;
+  return staged;
 }
 
-/// Starts the copies of the step `step`, to places at `shifts`.
-void CopyStager::emitCopies(OpBuilder &builder, scf::ForOp loop, Value step,
-                            ArrayRef<StepCopy> staged, ArrayRef<Value> shifts) {
-  IRMapping mapping;
-  mapping.map(loop.getInductionVar(), step);
-  Value shift;
-  auto repeat = [&](Value value, auto &&self) -> void {
-    if (mapping.contains(value) ||
-        !loop->isAncestor(value.getParentBlock()->getParentOp()))
-      return;
-    Operation *op = value.getDefiningOp();
-    if (auto view = dyn_cast<memref::ViewOp>(op)) {
-      mapping.map(value, memref::ViewOp::create(
-                             builder, view.getLoc(), view.getType(),
-                             view.getSource(), shift, view.getSizes()));
-      return;
-    }
-    for (Value operand : op->getOperands())
-      self(operand, self);
-    builder.clone(*op, mapping);
-  };
-  for (auto [copy, place] : llvm::zip_equal(staged, shifts)) {
-    shift = place;
-    TileEinsumOp einsum = copy.copies.front();
-    for (Value operand : einsum->getOperands())
-      repeat(operand, repeat);
-    builder.clone(*einsum, mapping)
+namespace {
+
+/// Emits the staged work of one step of a loop, ahead of the loop's order.
+class StepEmitter {
+public:
+  /// `places` says where what a step makes lies.
+  StepEmitter(scf::ForOp loop, Value step,
+              ArrayRef<std::pair<StagePlace, Value>> places)
+      : loop(loop), places(places) {
+    mapping.map(loop.getInductionVar(), step);
+  }
+
+  void emitCopy(OpBuilder &builder, const StepCopy &copy) {
+    emit(builder, copy.copies.front())
         ->setAttr(kAsyncAttrName, builder.getUnitAttr());
   }
+  void emitTable(OpBuilder &builder, const StepTable &table) {
+    TileEinsumOp einsum = emit(builder, table.writers.front());
+    SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+    SmallVector<Attribute> names(ranks.begin(), ranks.end());
+    einsum->setAttr(kThreadRanksAttrName, builder.getArrayAttr(names));
+  }
+
+private:
+  TileEinsumOp emit(OpBuilder &builder, TileEinsumOp einsum);
+  void repeat(OpBuilder &builder, Value value);
+
+  scf::ForOp loop;
+  ArrayRef<std::pair<StagePlace, Value>> places;
+  IRMapping mapping;
+};
+
+} // namespace
+
+/// Computes `value` for the step, with all that it follows from.
+void StepEmitter::repeat(OpBuilder &builder, Value value) {
+  if (mapping.contains(value) ||
+      !loop->isAncestor(value.getParentBlock()->getParentOp()))
+    return;
+  Operation *op = value.getDefiningOp();
+  if (auto view = dyn_cast<memref::ViewOp>(op)) {
+    const auto *known = llvm::find_if(places, [&](const auto &entry) {
+      return getStagePlace(view) == entry.first;
+    });
+    assert(known != places.end() && "only staged places are read or written");
+    mapping.map(value, memref::ViewOp::create(builder, view.getLoc(),
+                                              view.getType(), view.getSource(),
+                                              known->second, view.getSizes()));
+    return;
+  }
+  for (Value operand : op->getOperands())
+    repeat(builder, operand);
+  builder.clone(*op, mapping);
+}
+
+TileEinsumOp StepEmitter::emit(OpBuilder &builder, TileEinsumOp einsum) {
+  for (Value operand : einsum->getOperands())
+    repeat(builder, operand);
+  SetVector<Value> captured;
+  getUsedValuesDefinedAbove(einsum->getRegions(), captured);
+  for (Value value : captured)
+    repeat(builder, value);
+  return cast<TileEinsumOp>(builder.clone(*einsum, mapping));
 }
 
 /// Rows of the item that are awaited in front of `ahead`, where the copies of
@@ -261,21 +197,28 @@ static void waitTogether(Operation *ahead, scf::ForOp loop) {
   barrier->moveBefore(loop);
 }
 
-void CopyStager::stageLoop(scf::ForOp loop) {
-  SmallVector<StepCopy> staged;
-  SmallVector<int64_t> second;
-  for (StepCopy &copy : findCopies(loop)) {
-    auto type = cast<MemRefType>(copy.place.second);
-    int64_t size =
-        llvm::alignTo(type.getNumElements() * type.getElementTypeBitWidth() / 8,
-                      kWorkspaceAlignment);
-    if (bytes + size > sharedBytes)
-      continue;
-    second.push_back(bytes);
-    bytes += size;
-    staged.push_back(std::move(copy));
+/// Lets `place` stand for what `loop` has in `known`.
+static void replaceViews(scf::ForOp loop, StagePlace known, Value shift) {
+  Value place;
+  SmallVector<memref::ViewOp> views;
+  loop.walk([&](memref::ViewOp view) {
+    if (getStagePlace(view) == known)
+      views.push_back(view);
+  });
+  OpBuilder builder(loop.getContext());
+  builder.setInsertionPointAfterValue(shift);
+  for (memref::ViewOp view : views) {
+    if (!place)
+      place = memref::ViewOp::create(builder, view.getLoc(), view.getType(),
+                                     view.getSource(), shift, ValueRange());
+    view.replaceAllUsesWith(place);
+    view.erase();
   }
-  if (staged.empty())
+}
+
+void CopyStager::stageLoop(scf::ForOp loop) {
+  StagedLoop staged = findStaged(loop);
+  if (staged.copies.empty())
     return;
   Location loc = loop.getLoc();
   OpBuilder builder(loop);
@@ -286,14 +229,65 @@ void CopyStager::stageLoop(scf::ForOp loop) {
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, step,
                                  loop.getUpperBound());
   };
-  SmallVector<Value> shifts;
-  for (const StepCopy &copy : staged)
-    shifts.push_back(constant(copy.place.first));
-  Value first = loop.getLowerBound();
+  // Where the step `ahead` of the one with number `number` has its own.
+  using Places = SmallVector<std::pair<StagePlace, Value>>;
+  auto getTurn = [&](Value number, int64_t ahead, int64_t stages) -> Value {
+    Value at =
+        builder.createOrFold<arith::AddIOp>(loc, number, constant(ahead));
+    return builder.createOrFold<arith::RemUIOp>(loc, at, constant(stages));
+  };
+  auto getShift = [&](int64_t base, Value turn, int64_t distance) -> Value {
+    Value shift =
+        builder.createOrFold<arith::MulIOp>(loc, turn, constant(distance));
+    return builder.createOrFold<arith::AddIOp>(loc, constant(base), shift);
+  };
+  auto addTables = [&](Value number, int64_t ahead, Places &places) {
+    if (staged.tables.empty())
+      return;
+    Value turn = getTurn(number, ahead, kTableStages);
+    for (const StepTable &table : staged.tables)
+      places.push_back({table.place, getShift(table.ring, turn,
+                                              getStageBytes(table.place))});
+  };
+  auto addCopies = [&](Value number, int64_t ahead, Places &places) {
+    Value turn = getTurn(number, ahead, /*stages=*/2);
+    for (auto [copy, second] : llvm::zip_equal(staged.copies, staged.second))
+      places.push_back({copy.place, getShift(copy.place.first, turn,
+                                             second - copy.place.first)});
+  };
+  /// Runs `emit` for `step` if there is such a step.
+  auto emitIf = [&](Value step, const Places &places,
+                    function_ref<void(OpBuilder &, StepEmitter &)> emit) {
+    auto branch = scf::IfOp::create(builder, loc, isBefore(step));
+    OpBuilder inside = branch.getThenBodyBuilder();
+    StepEmitter emitter(loop, step, places);
+    emit(inside, emitter);
+  };
+  auto emitTables = [&](OpBuilder &inside, StepEmitter &emitter) {
+    for (const StepTable &table : staged.tables)
+      emitter.emitTable(inside, table);
+  };
+  auto emitCopies = [&](OpBuilder &inside, StepEmitter &emitter) {
+    for (const StepCopy &copy : staged.copies)
+      emitter.emitCopy(inside, copy);
+  };
+  auto follow = [&](Value step) -> Value {
+    return arith::AddIOp::create(builder, loc, step, loop.getStep());
+  };
+
+  Value first = loop.getLowerBound(), zero = constant(0);
   auto start = gpu::BarrierOp::create(builder, loc);
-  auto ahead = scf::IfOp::create(builder, loc, isBefore(first));
-  OpBuilder inside = ahead.getThenBodyBuilder();
-  emitCopies(inside, loop, first, staged, shifts);
+  Places before;
+  addTables(zero, /*ahead=*/0, before);
+  if (!staged.tables.empty()) {
+    emitIf(first, before, emitTables);
+    Places behind;
+    addTables(zero, /*ahead=*/1, behind);
+    emitIf(follow(first), behind, emitTables);
+    gpu::BarrierOp::create(builder, loc);
+  }
+  addCopies(zero, /*ahead=*/0, before);
+  emitIf(first, before, emitCopies);
   waitTogether(start, loop);
 
   builder.setInsertionPointToStart(loop.getBody());
@@ -303,39 +297,27 @@ void CopyStager::stageLoop(scf::ForOp loop) {
   Value number = arith::DivUIOp::create(
       builder, loc, arith::SubIOp::create(builder, loc, step, first),
       loop.getStep());
-  Value turn = arith::RemUIOp::create(builder, loc, number, constant(2));
-  Value other = arith::SubIOp::create(builder, loc, constant(1), turn);
-  SmallVector<Value> own, next;
-  for (auto [copy, place] : llvm::zip_equal(staged, second))
-    for (auto [stage, list] : {std::pair(turn, &own), std::pair(other, &next)})
-      list->push_back(arith::AddIOp::create(
-          builder, loc, constant(copy.place.first),
-          arith::MulIOp::create(builder, loc, stage,
-                                constant(place - copy.place.first))));
-  Value following = arith::AddIOp::create(builder, loc, step, loop.getStep());
-  auto hasNext = scf::IfOp::create(builder, loc, isBefore(following));
-  inside = hasNext.getThenBodyBuilder();
-  // The views of the copies are still those of the loop.
-  emitCopies(inside, loop, following, staged, next);
+  Places own, ofNext, ofSecond;
+  addTables(number, /*ahead=*/0, own);
+  addCopies(number, /*ahead=*/0, own);
+  addTables(number, /*ahead=*/1, ofNext);
+  addCopies(number, /*ahead=*/1, ofNext);
+  Value next = follow(step);
+  emitIf(next, ofNext, emitCopies);
+  if (!staged.tables.empty()) {
+    addTables(number, /*ahead=*/2, ofSecond);
+    emitIf(follow(next), ofSecond, emitTables);
+  }
 
-  for (auto [copy, shift] : llvm::zip_equal(staged, own)) {
+  // The views of the step are still those of the loop.
+  for (const StepTable &table : staged.tables)
+    for (TileEinsumOp einsum : table.writers)
+      einsum.erase();
+  for (const StepCopy &copy : staged.copies)
     for (TileEinsumOp einsum : copy.copies)
       einsum.erase();
-    Value place;
-    SmallVector<memref::ViewOp> views;
-    Place known = copy.place;
-    loop.walk([&](memref::ViewOp view) {
-      if (getPlace(view) == known)
-        views.push_back(view);
-    });
-    for (memref::ViewOp view : views) {
-      if (!place)
-        place = memref::ViewOp::create(builder, view.getLoc(), view.getType(),
-                                       view.getSource(), shift, ValueRange());
-      view.replaceAllUsesWith(place);
-      view.erase();
-    }
-  }
+  for (auto [place, shift] : own)
+    replaceViews(loop, place, shift);
 }
 
 /// A copy that is not ahead of its step: its threads wait for it and for each
@@ -360,7 +342,7 @@ int64_t CopyStager::run() {
     stageLoop(loop);
   SmallVector<TileEinsumOp> copies;
   function.walk([&](TileEinsumOp einsum) {
-    if (isCopy(einsum))
+    if (isTileCopy(einsum, lanes))
       copies.push_back(einsum);
   });
   for (TileEinsumOp copy : copies)

@@ -5,7 +5,7 @@
 // copy is started ahead of the loop, that of the next one before a step computes.
 // CHECK-LABEL: func.func @step_run0
 // CHECK: gpu.barrier
-// CHECK-NEXT: %[[ANY:.*]] = arith.cmpi slt, %[[BEGIN:.*]], %[[END:.*]] : index
+// CHECK: %[[ANY:.*]] = arith.cmpi slt, %[[BEGIN:.*]], %[[END:.*]] : index
 // CHECK-NEXT: scf.if %[[ANY]] {
 // CHECK: memref.subview %[[K:.*]][%[[BEGIN]], 0] [16, 16] [1, 1]
 // CHECK: memref.view %{{.*}}[%c64{{.*}}][] : memref<?xi8> to memref<16x24xbf16>
@@ -18,11 +18,13 @@
 // CHECK: %[[DONE:.*]] = arith.subi %[[I]], %[[BEGIN]]
 // CHECK-NEXT: %[[NUMBER:.*]] = arith.divui %[[DONE]], %[[STEP]]
 // CHECK: %[[TURN:.*]] = arith.remui %[[NUMBER]], %c2
-// CHECK: %[[OTHER:.*]] = arith.subi %c1{{.*}}, %[[TURN]]
 // CHECK: %[[FAR:.*]] = arith.muli %[[TURN]], %c1152
-// CHECK: %[[OWN:.*]] = arith.addi %c64{{.*}}, %[[FAR]]
+// CHECK: %[[OWN:.*]] = arith.addi %[[FAR]], %c64
+// CHECK: %[[PLACE:.*]] = memref.view %{{.*}}[%[[OWN]]][]
+// CHECK: %[[AFTER:.*]] = arith.addi %[[NUMBER]], %c1
+// CHECK: %[[OTHER:.*]] = arith.remui %[[AFTER]], %c2
 // CHECK: %[[FAROTHER:.*]] = arith.muli %[[OTHER]], %c1152
-// CHECK: %[[NEXT:.*]] = arith.addi %c64{{.*}}, %[[FAROTHER]]
+// CHECK: %[[NEXT:.*]] = arith.addi %[[FAROTHER]], %c64
 // CHECK: %[[FOLLOWING:.*]] = arith.addi %[[I]], %[[STEP]]
 // CHECK: %[[HAS:.*]] = arith.cmpi slt, %[[FOLLOWING]], %[[END]]
 // CHECK: scf.if %[[HAS]] {
@@ -30,7 +32,7 @@
 // CHECK: memref.view %{{.*}}[%[[NEXT]]][]
 // CHECK: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
 // CHECK: }
-// CHECK: memref.view %{{.*}}[%[[OWN]]][]
+// CHECK: memref.subview %[[PLACE]]
 // CHECK-NOT: attn.einsum [n0,e]
 // CHECK-NOT: gpu.barrier
 // CHECK: attn.tile_einsum [n0,m] =
@@ -155,10 +157,10 @@ func.func @apart_worker() -> i64 {
 // CHECK-LABEL: func.func @branches_run0
 // CHECK: scf.for
 // CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK: %[[STAGE:.*]] = memref.view {{.*}} to memref<16x24xbf16>
 // CHECK: scf.if
 // CHECK-COUNT-1: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
 // CHECK: }
-// CHECK: %[[STAGE:.*]] = memref.view {{.*}} to memref<16x24xbf16>
 // CHECK: scf.if %arg
 // CHECK-NOT: gpu.barrier
 // CHECK: memref.subview %[[STAGE]]
@@ -298,4 +300,154 @@ func.func @threads_run0(%k: memref<16x16xbf16>, %w: memref<?xi8>, %workspace: !l
   %keys = memref.view %w[%c0][] : memref<?xi8> to memref<16x16xbf16>
   attn.tile_einsum [n0,e] = %k[n0,e] outs(%keys) : (memref<16x16xbf16>) -> memref<16x16xbf16>
   return
+}
+
+// -----
+
+// The rows of a step lie where a table says that the step computes: it is written two
+// steps ahead, in one of three places, and the copy of the next step finds its rows in
+// the one that was written before. What only one branch reads is computed for both.
+// CHECK-LABEL: func.func @table_run0
+// CHECK-NOT: attn.thread_ranks
+// CHECK: gpu.barrier
+// CHECK: scf.if
+// CHECK: attn.tile_einsum [n0] = map() {
+// CHECK: attn.thread_ranks = ["n0"]
+// CHECK: attn.tile_einsum [n0] = map() {
+// CHECK: attn.thread_ranks = ["n0"]
+// CHECK: scf.if
+// CHECK-COUNT-2: attn.thread_ranks = ["n0"]
+// CHECK: gpu.barrier
+// CHECK: scf.if
+// CHECK: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
+// CHECK: scf.for %[[I:.*]] = %[[BEGIN:.*]] to %[[END:.*]] step %[[STEP:.*]] {
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+// CHECK: %[[NUMBER:.*]] = arith.divui
+// CHECK: %[[TURN:.*]] = arith.remui %[[NUMBER]], %c3
+// CHECK: arith.muli %[[TURN]], %c64
+// CHECK: %[[AFTER:.*]] = arith.addi %[[NUMBER]], %c1
+// CHECK: %[[NEXT:.*]] = arith.remui %[[AFTER]], %c3
+// CHECK: %[[AWAY:.*]] = arith.muli %[[NEXT]], %c64
+// CHECK: %[[KNOWN:.*]] = arith.addi %[[AWAY]], %c
+// CHECK: scf.if
+// CHECK: %[[TOKENS:.*]] = memref.view %{{.*}}[%[[KNOWN]]][] : memref<?xi8> to memref<16xi32>
+// CHECK: attn.tile_einsum [n0,e] = %{{.*}}[%[[TOKENS]][n0],e] {{.*}} {attn.async}
+// CHECK: %[[LATER:.*]] = arith.addi %[[NUMBER]], %c2
+// CHECK: %[[LAST:.*]] = arith.remui %[[LATER]], %c3
+// CHECK: scf.if
+// CHECK-COUNT-2: attn.thread_ranks = ["n0"]
+// CHECK: scf.if %arg
+// CHECK-NOT: attn.tile_einsum [n0] =
+// CHECK-NOT: gpu.barrier
+// CHECK: return
+// CHECK-LABEL: func.func @table_worker
+// 896 for what there was, three places for each table, and one for rows.
+// CHECK: return %c2048_i64
+!rows = memref<16x16xbf16, strided<[24, 1]>>
+func.func @table_run0(%q: memref<16x16xbf16>, %k: memref<?x16xbf16>, %end: index, %go: i1, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64, attn.warp_lanes = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %c768 = arith.constant 768 : index
+  %c832 = arith.constant 832 : index
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  scf.for %i = %c0 to %end step %c16 {
+    %first = arith.index_cast %i : index to i32
+    scf.if %go {
+      %table = memref.view %w[%c768][] : memref<?xi8> to memref<16xi32>
+      attn.tile_einsum [n0] = map() {
+        %n = attn.index n0 : index
+        %number = arith.index_cast %n : index to i32
+        %token = arith.addi %number, %first : i32
+        attn.yield %token : i32
+      } outs(%table) : () -> memref<16xi32>
+      %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
+      %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+      attn.tile_einsum [n0,e] = %k[%table[n0],e] outs(%keys) : (memref<?x16xbf16>, memref<16xi32>) -> !rows
+      attn.tile_einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
+    } else {
+      %table = memref.view %w[%c768][] : memref<?xi8> to memref<16xi32>
+      attn.tile_einsum [n0] = map() {
+        %n = attn.index n0 : index
+        %number = arith.index_cast %n : index to i32
+        %token = arith.addi %number, %first : i32
+        attn.yield %token : i32
+      } outs(%table) : () -> memref<16xi32>
+      %places = memref.view %w[%c832][] : memref<?xi8> to memref<16xi32>
+      attn.tile_einsum [n0] = map() {
+        %n = attn.index n0 : index
+        %number = arith.index_cast %n : index to i32
+        %place = arith.subi %number, %first : i32
+        attn.yield %place : i32
+      } outs(%places) : () -> memref<16xi32>
+      %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
+      %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+      attn.tile_einsum [n0,e] = %k[%table[n0],e] outs(%keys) : (memref<?x16xbf16>, memref<16xi32>) -> !rows
+      attn.tile_einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
+      attn.tile_einsum [n0,m] = map(%s[n0,m], %places[n0]) {
+      ^bb0(%x: f32, %place: i32):
+        %zero = arith.constant 0.0 : f32
+        %none = arith.constant 0 : i32
+        %live = arith.cmpi sgt, %place, %none : i32
+        %y = arith.select %live, %x, %zero : f32
+        attn.yield %y : f32
+      } outs(%s) : (memref<16x16xf32>, memref<16xi32>) -> memref<16x16xf32>
+    }
+  }
+  return
+}
+func.func @table_worker() -> i64 {
+  %bytes = arith.constant 896 : i64
+  return %bytes : i64
+}
+
+// -----
+
+// Tables that branches compute otherwise are in the way: the copy waits in its step.
+// CHECK-LABEL: func.func @tables_run0
+// CHECK-NOT: attn.thread_ranks
+// CHECK: scf.for
+// CHECK-NEXT: scf.if
+// CHECK: attn.tile_einsum [n0] = map()
+// CHECK: gpu.barrier
+// CHECK-NEXT: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK: else
+// CHECK: attn.tile_einsum [n0] = map()
+// CHECK: gpu.barrier
+// CHECK-NEXT: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+!rows = memref<16x16xbf16, strided<[24, 1]>>
+func.func @tables_run0(%k: memref<?x16xbf16>, %end: index, %go: i1, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64, attn.warp_lanes = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %c768 = arith.constant 768 : index
+  scf.for %i = %c0 to %end step %c16 {
+    scf.if %go {
+      %table = memref.view %w[%c768][] : memref<?xi8> to memref<16xi32>
+      attn.tile_einsum [n0] = map() {
+        %token = arith.constant 1 : i32
+        attn.yield %token : i32
+      } outs(%table) : () -> memref<16xi32>
+      %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
+      %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+      attn.tile_einsum [n0,e] = %k[%table[n0],e] outs(%keys) : (memref<?x16xbf16>, memref<16xi32>) -> !rows
+    } else {
+      %table = memref.view %w[%c768][] : memref<?xi8> to memref<16xi32>
+      attn.tile_einsum [n0] = map() {
+        %token = arith.constant 2 : i32
+        attn.yield %token : i32
+      } outs(%table) : () -> memref<16xi32>
+      %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
+      %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+      attn.tile_einsum [n0,e] = %k[%table[n0],e] outs(%keys) : (memref<?x16xbf16>, memref<16xi32>) -> !rows
+    }
+  }
+  return
+}
+func.func @tables_worker() -> i64 {
+  %bytes = arith.constant 896 : i64
+  return %bytes : i64
 }
