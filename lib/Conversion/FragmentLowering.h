@@ -113,10 +113,9 @@ private:
   Value isFirstOfRow(OpBuilder &builder);
   bool hasPairs();
   void lowerStore();
-  void emitStores(OpBuilder &builder,
-                  function_ref<void(OpBuilder &, bool isPaired)> emit);
+  Value createPairTest(OpBuilder &builder);
   void storeColumns(OpBuilder builder, int64_t row);
-  void storePairs(OpBuilder builder, int64_t row);
+  void storePairs(OpBuilder builder, int64_t row, Value isAligned);
 
   // Products of matrices: FragmentProducts.cpp.
   using Matrix = SmallVector<Value, 4>;

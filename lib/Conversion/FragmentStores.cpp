@@ -7,8 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // A thread holds pairs of neighbouring columns. Two numbers of 16 bits are
-// converted and stored at once where the call's addresses allow it: half of the
-// instructions, and half of what the second level of cache is asked to write.
+// converted at once, and stored so where the call's addresses allow it: half of
+// the instructions, and half of what the second level of cache is asked to
+// write.
 //
 //===----------------------------------------------------------------------===//
 
@@ -62,14 +63,16 @@ bool FragmentLowering::hasPairs() {
          strides.back() == 1;
 }
 
-/// Stores the numbers that the thread has of `row`, two at a time.
-void FragmentLowering::storePairs(OpBuilder builder, int64_t row) {
+/// Stores the numbers that the thread has of `row`, two at a time where
+/// `isAligned` says that addresses allow it; they are the same otherwise.
+void FragmentLowering::storePairs(OpBuilder builder, int64_t row,
+                                  Value isAligned) {
   StringAttr rank = getColumnRank();
   std::optional<TilePart> part = getPart();
   Value out = einsum.getInit();
-  auto type = cast<MemRefType>(out.getType());
-  Type element = type.getElementType();
+  Type element = cast<MemRefType>(out.getType()).getElementType();
   loaded.clear();
+  SmallVector<std::pair<Value, Value>> pairs;
   for (int64_t first = 0, end = countColumns(); first < end;
        first += kOwnColumns) {
     SmallVector<Value> halves;
@@ -85,26 +88,37 @@ void FragmentLowering::storePairs(OpBuilder builder, int64_t row) {
       place = arith::AddIOp::create(
           builder, loc, place,
           arith::MulIOp::create(builder, loc, at.uniform.lookup(name), stride));
-    LLVM::StoreOp::create(builder, loc, pair,
-                          createPointer(builder, loc, out, place, kGlobalSpace),
-                          kPairBytes);
+    pairs.emplace_back(pair, place);
+  }
+  auto branch = scf::IfOp::create(builder, loc, isAligned,
+                                  /*withElseRegion=*/true);
+  auto store = [&](OpBuilder &at, Value number, Value place, int64_t bytes) {
+    LLVM::StoreOp::create(at, loc, number,
+                          createPointer(at, loc, out, place, kGlobalSpace),
+                          bytes);
+  };
+  OpBuilder aligned = branch.getThenBodyBuilder();
+  for (auto [pair, place] : pairs)
+    store(aligned, pair, place, kPairBytes);
+  OpBuilder other = branch.getElseBodyBuilder();
+  Type half = other.getIntegerType(8 * kPairBytes / 2);
+  Value one = arith::ConstantIndexOp::create(other, loc, 1);
+  Value shift = arith::ConstantIntOp::create(other, loc, 8 * kPairBytes / 2,
+                                             /*width=*/8 * kPairBytes);
+  for (auto [pair, place] : pairs) {
+    Value upper = arith::ShRUIOp::create(other, loc, pair, shift);
+    store(other, arith::TruncIOp::create(other, loc, half, pair), place,
+          kPairBytes / 2);
+    store(other, arith::TruncIOp::create(other, loc, half, upper),
+          arith::AddIOp::create(other, loc, place, one), kPairBytes / 2);
   }
 }
 
-/// Calls `emit` where rows are stored: in pairs where their addresses allow it.
-void FragmentLowering::emitStores(
-    OpBuilder &builder, function_ref<void(OpBuilder &, bool isPaired)> emit) {
-  if (!hasPairs()) {
-    emit(builder, /*isPaired=*/false);
-    return;
-  }
-  Value isAligned = createIsAligned(builder, loc, einsum.getInit(), kPairBytes);
-  auto branch = scf::IfOp::create(builder, loc, isAligned,
-                                  /*withElseRegion=*/true);
-  OpBuilder aligned = branch.getThenBodyBuilder();
-  emit(aligned, /*isPaired=*/true);
-  OpBuilder other = branch.getElseBodyBuilder();
-  emit(other, /*isPaired=*/false);
+/// Whether addresses allow pairs, null where there are none.
+Value FragmentLowering::createPairTest(OpBuilder &builder) {
+  return hasPairs()
+             ? createIsAligned(builder, loc, einsum.getInit(), kPairBytes)
+             : Value();
 }
 
 /// Stores the numbers that the thread has of `row`.
@@ -133,16 +147,15 @@ void FragmentLowering::storeColumns(OpBuilder builder, int64_t row) {
 /// Row by row, so that the columns of a row share its address.
 void FragmentLowering::lowerStore() {
   OpBuilder builder(einsum);
-  emitStores(builder, [&](OpBuilder &at, bool isPaired) {
-    for (int64_t row = 0; row < thread.getRows(); ++row) {
-      OpBuilder inside =
-          scf::IfOp::create(at, loc, storesRow(at, row)).getThenBodyBuilder();
-      if (isPaired)
-        storePairs(inside, row);
-      else
-        storeColumns(inside, row);
-    }
-  });
+  Value isAligned = createPairTest(builder);
+  for (int64_t row = 0; row < thread.getRows(); ++row) {
+    OpBuilder inside = scf::IfOp::create(builder, loc, storesRow(builder, row))
+                           .getThenBodyBuilder();
+    if (isAligned)
+      storePairs(inside, row, isAligned);
+    else
+      storeColumns(inside, row);
+  }
 }
 
 void FragmentLowering::runForRow(int64_t row) {
@@ -151,11 +164,9 @@ void FragmentLowering::runForRow(int64_t row) {
   if (einsum.getOutputRanks().empty())
     builder = scf::IfOp::create(builder, loc, isFirstOfRow(builder))
                   .getThenBodyBuilder();
-  emitStores(builder, [&](OpBuilder &at, bool isPaired) {
-    if (isPaired)
-      storePairs(at, row);
-    else
-      storeColumns(at, row);
-  });
+  if (Value isAligned = createPairTest(builder))
+    storePairs(builder, row, isAligned);
+  else
+    storeColumns(builder, row);
   einsum.erase();
 }
