@@ -38,8 +38,10 @@ void attn::buildLowerToControlFlow(OpPassManager &manager,
   manager.addPass(createCSEPass());
 
   // Vector operations of more than one dimension or with masks become loops and
-  // rows before the math is expanded, so that it sees registers.
-  manager.addPass(createConvertVectorToSCFPass());
+  // rows before the math is expanded, so that it sees registers. A thread of a
+  // GPU has none.
+  if (!features.gpu)
+    manager.addPass(createConvertVectorToSCFPass());
   AttnExpandMathOptions mathOptions;
   mathOptions.fma = features.fma;
   mathOptions.avx512 = features.avx512;
@@ -82,7 +84,7 @@ void attn::buildLowerToNVVMTail(OpPassManager &manager) {
   device.addPass(createConvertMathToLLVMPass());
   device.addPass(createConvertToLLVMPass());
   device.addPass(createReconcileUnrealizedCastsPass());
-  device.addPass(createCanonicalizerPass());
+  addSinglePassCanonicalizer(device);
   device.addPass(createCSEPass());
   device.addPass(createSymbolDCEPass());
 }
