@@ -254,6 +254,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     while (sharesLists && block->lanes >= 2 * std::max<int64_t>(listRows, 16))
       block->lanes /= 2;
     laneTiles = {block->lanes};
+    if (overrides.gridTile.empty() && roles.lanes == cascade.getQueryRankAttr())
+      gridTile = chooseBlockGrid(cascade, block->lanes);
   } else if (roles.innerLanes) {
     laneTiles = {roles.tileRows};
   } else if (laneTiles.empty() && !overrides.gridTile.empty()) {
@@ -266,10 +268,6 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
   }
   if (ArrayRef(overrides.gridTile) != ArrayRef<int64_t>{0})
     llvm::append_range(gridTile, overrides.gridTile);
-  if (block && !gridTile.empty()) {
-    emitError() << "tiles of a grid are for CPUs alone";
-    return failure();
-  }
   // A step whose points a tensor fixes holds exactly those.
   std::optional<int64_t> fixedStep = getFixedStep(cascade);
   if (fixedStep && overrides.streamTile.value_or(*fixedStep) != *fixedStep) {

@@ -282,9 +282,12 @@ struct GridTile {
 } // namespace
 
 /// The tile of the cascade's token grid, if there is one, in which a row takes
-/// the least time; none where that is in rows as they lie.
-static std::optional<GridTile> chooseGridTile(CascadeOp cascade,
-                                              const MachineModel &machine) {
+/// the least time; none where that is in rows as they lie, `linearLanes` at a
+/// time. `times` are lane tiles and the time of a key in each, the largest
+/// first, in the unit in which one of `linearLanes` takes as long as they are.
+static std::optional<GridTile>
+chooseGridTile(CascadeOp cascade, ArrayRef<std::pair<int64_t, double>> times,
+               int64_t linearLanes) {
   std::optional<GridWalk> walk = findGridWalk(cascade);
   PlanAttr plan = getKeyPlan(cascade);
   if (!walk || !plan)
@@ -305,9 +308,8 @@ static std::optional<GridTile> chooseGridTile(CascadeOp cascade,
   // Where a key lies is written down and looked up, but for rows as they lie.
   constexpr double kGather = 2;
   // Rows as they lie take as long as they are.
-  double least = countLinearKeys(*walk, plan, kLinearLanes);
+  double least = countLinearKeys(*walk, plan, linearLanes);
   std::optional<GridTile> best;
-  ArrayRef<std::pair<int64_t, double>> times = getLaneTileTimes(machine);
   forEachGridTile(
       *walk, times.front().first,
       [&](ArrayRef<int64_t> sizes, const GridWork &work) {
@@ -399,9 +401,17 @@ RowTiles attn::chooseRowTiles(CascadeOp cascade, const RankRoles &roles,
   if (tiles.lanes.front() == kLinearLanes && tilesRows && hasRanges)
     fitRangeTiles(tiles.lanes, cascade,
                   steps.empty() ? SmallVector<int64_t>{1} : steps, machine);
-  if (std::optional<GridTile> tile = chooseGridTile(cascade, machine)) {
+  if (std::optional<GridTile> tile =
+          chooseGridTile(cascade, getLaneTileTimes(machine), kLinearLanes)) {
     tiles.lanes = {tile->lanes};
     tiles.grid = tile->sizes;
   }
   return tiles;
+}
+
+SmallVector<int64_t> attn::chooseBlockGrid(CascadeOp cascade, int64_t lanes) {
+  // A block takes as long with fewer rows.
+  std::pair<int64_t, double> time{lanes, static_cast<double>(lanes)};
+  std::optional<GridTile> tile = chooseGridTile(cascade, time, lanes);
+  return tile ? tile->sizes : SmallVector<int64_t>();
 }

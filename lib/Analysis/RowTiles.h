@@ -30,6 +30,11 @@ RowTiles chooseRowTiles(CascadeOp cascade, const RankRoles &roles,
                         const MachineModel &machine, int64_t elementBits,
                         bool usesMatrixUnit);
 
+/// The tile of the cascade's token grid, if there is one, in which a row takes
+/// the least time where a block of threads has room for `lanes` rows; none
+/// where that is in rows as they lie.
+SmallVector<int64_t> chooseBlockGrid(CascadeOp cascade, int64_t lanes);
+
 /// Points of a step where steps without live points are left out: `streamTile`
 /// or fewer, of which fewer may be dead.
 int64_t chooseRunTile(CascadeOp cascade, int64_t streamTile, int64_t rows);

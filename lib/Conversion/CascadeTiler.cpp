@@ -192,11 +192,13 @@ Value CascadeTiler::allocate(OpBuilder &builder, Location loc,
                                 ValueRange{});
 }
 
-/// The part of a buffer that the points of this step fill.
+/// The part of a buffer that the points of this step fill: all of it where
+/// missing points are dead, of which a copy (`isCopy`) brings none.
 Value CascadeTiler::sliceStep(OpBuilder &builder, Location loc,
-                              const TileBuffer &buffer) {
-  if (!llvm::any_of(buffer.ranks,
-                    [&](StringAttr rank) { return isPoint(rank); }))
+                              const TileBuffer &buffer, bool isCopy) {
+  bool isWhole = fillsStep && !isCopy;
+  if (isWhole || !llvm::any_of(buffer.ranks,
+                               [&](StringAttr rank) { return isPoint(rank); }))
     return buffer.memref;
   auto type = cast<MemRefType>(buffer.memref.getType());
   SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
@@ -378,7 +380,9 @@ Value CascadeTiler::cloneMap(OpBuilder &builder, EinsumOp einsum,
   if (!maskWith)
     return result;
   Location loc = einsum.getLoc();
-  Value live = buildLive(builder, loc, point);
+  // What a tile has at points that the step has not is masked behind the map.
+  Value live = einsum.getReduction() ? buildLive(builder, loc, point)
+                                     : buildPlaneTest(builder, loc, point);
   Value dead = arith::ConstantOp::create(builder, loc, *maskWith);
   return arith::SelectOp::create(builder, loc, live, result, dead);
 }

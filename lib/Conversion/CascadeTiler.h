@@ -50,6 +50,18 @@ struct TileBuffer {
 /// plane has the tokens of one remainder, they lie so far apart, and `diagonal`
 /// is the key on which the position of its row 0 falls.
 struct TilePlace {
+  /// The points of a box, numbered with the last axis fastest, as their tokens
+  /// ascend. Those of the tensor follow each other.
+  struct GridBox {
+    /// Per axis the first place, and how many there are.
+    SmallVector<Value> begins, sizes;
+    /// The token at the places 0, and the points in front of the tensor's.
+    Value firstToken, skipped;
+    /// Per axis but the first, 2^31 over its size, rounded up: a product with
+    /// it divides.
+    SmallVector<Value> inverses;
+  };
+
   /// Tables in scratch, memref<?xi32>, of a tile of a grid.
   struct GridTables {
     /// The tokens of the rows, and of the keys that some row sees.
@@ -59,6 +71,9 @@ struct TilePlace {
     SmallVector<Value> windowBegin, windowEnd, keyCoordinate;
     /// Whether every row sees all of the keys.
     Value isFull;
+    /// The box of the keys where steps write down those of their own keys, and
+    /// `keys` and `keyCoordinate` are null.
+    std::optional<GridBox> keyBox;
   };
 
   /// Entries `begin` to `end` of a list. Tokens count in list `number`.
@@ -240,7 +255,8 @@ private:
   TileBuffer allocate(OpBuilder &builder, Location loc,
                       ArrayRef<StringAttr> ranks, Type element);
   Value allocate(OpBuilder &builder, Location loc, MemRefType type);
-  Value sliceStep(OpBuilder &builder, Location loc, const TileBuffer &buffer);
+  Value sliceStep(OpBuilder &builder, Location loc, const TileBuffer &buffer,
+                  bool isCopy = false);
   TileBuffer getResultBuffer(OpBuilder &builder, EinsumOp einsum);
   static SmallVector<StringAttr> getOutRanks(EinsumOp einsum,
                                              const TileBuffer &buffer);
@@ -308,6 +324,7 @@ private:
 
   // Ranks whose tokens are walked in an order of slots.
   bool isPermuted(StringAttr rank) const;
+  bool hasStepTokens() const;
   Value getSlotTable(OpBuilder &builder, Location loc, StringAttr rank);
   Value sliceTable(OpBuilder &builder, Location loc, StringAttr rank);
   Value sliceTable(OpBuilder &builder, Location loc, StringAttr rank,
@@ -333,10 +350,16 @@ private:
                          KeyInterval interval);
   void emitInterval(OpBuilder &builder, IterateOp op, KeyInterval interval);
   void emitStep(OpBuilder &builder, IterateOp op, bool masked);
+  bool mayFillSteps(IterateOp op);
   void emitRanges(OpBuilder &builder, Location loc,
                   function_ref<void(bool isFull)> emit);
   void emitMask(OpBuilder &builder, Location loc, Value tile,
-                ArrayRef<StringAttr> ranks, TypedAttr dead);
+                ArrayRef<StringAttr> ranks, TypedAttr dead, bool readsData,
+                function_ref<Value(OpBuilder &, const PointData &)> buildTest);
+  void emitPlaneMask(OpBuilder &builder, Location loc, Value tile,
+                     ArrayRef<StringAttr> ranks, TypedAttr dead);
+  void emitStepMask(OpBuilder &builder, Location loc, Value tile,
+                    ArrayRef<StringAttr> ranks, TypedAttr dead);
   Value loadInteger(OpBuilder &builder, Location loc, AccessAttr access);
   Value getOrigin(OpBuilder &builder, Location loc, StringAttr rank);
 
@@ -364,6 +387,13 @@ private:
   Value countGridTiles(OpBuilder &builder, Location loc);
   TilePlace findGridTile(OpBuilder &builder, Location loc, Value tile);
   Value allocateTable(OpBuilder &builder, Location loc, int64_t entries);
+  Value writeTable(OpBuilder &builder, Location loc, StringAttr rank,
+                   function_ref<Value(OpBuilder &map, Value number)> compute);
+  void writeRowTables(OpBuilder &builder, Location loc,
+                      const TilePlace::GridBox &box, ArrayRef<Value> remainders,
+                      TilePlace::GridTables &tables);
+  void writeStepKeys(OpBuilder &builder, Location loc);
+  Value loadBoxKey(OpBuilder &builder, Location loc, Value slot);
   bool testsWindows() const;
   Value buildWindowTest(OpBuilder &builder, Location loc,
                         ArrayRef<Value> windows);
@@ -479,6 +509,9 @@ private:
   std::optional<TypedAttr> getProducerMask(EinsumOp einsum) const;
   bool isZeroWhereDead(EinsumOp einsum) const;
   Value buildLive(OpBuilder &builder, Location loc, const PointData &point);
+  Value buildInStep(OpBuilder &builder, Location loc);
+  Value buildPlaneTest(OpBuilder &builder, Location loc,
+                       const PointData &point);
   bool testsPositions() const;
   void preparePointTest(OpBuilder &builder, Location loc);
   Value buildPlaneIndex(OpBuilder &builder, Location loc, StringAttr rank);
@@ -552,9 +585,10 @@ private:
   Value stepFirst, stepCount, tileFirst;
   /// The slots of a list of tokens that lie in the part of the keys at hand.
   KeyInterval listedSlots;
-  /// The tokens of the periodic keys of the step, from the one in slot
-  /// `firstToken` on.
+  /// The tokens of the keys of the step that it has computed, from the one in
+  /// slot `firstToken` on, and per axis of a grid their coordinates.
   Value stepTokens, firstToken;
+  SmallVector<Value> stepCoordinates;
   /// Whether each of the lists that cut the keys names the points, 1 or 0.
   SmallVector<Value> isListed;
   /// Where the points begin in buffers; null is 0. Nonzero in a part of a step.
@@ -562,6 +596,9 @@ private:
   /// Whether the slots of the points at hand are live for every row.
   bool slotsAreFull = false;
   bool takesWholeSteps = false, hasCaches = false;
+  /// Whether the step at hand computes all points of its tile: those that it
+  /// has not are dead.
+  bool fillsStep = false;
   int64_t keyUnit = 0;
   bool hasPairs = false, keepsOrder = false;
   /// The contractions whose sums show factors that are not finite, and the flag

@@ -13,11 +13,16 @@
 // point is live is asked per axis: does the row's window hold the key's
 // coordinate?
 //
+// What shares memory among threads has no room for the keys of a box, and no
+// thread that walks them alone: there each step computes its own keys, as it
+// does those that come back with a period (CascadeTilerPeriods.cpp), from their
+// numbers in the box.
+//
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
 #include "IndexBuilder.h"
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "PointValues.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -25,6 +30,12 @@
 
 using namespace mlir;
 using namespace mlir::attn;
+
+/// Bits behind the point of an inverse. A quotient of two numbers of up to 15
+/// bits is exact with 31.
+static constexpr int64_t kInverseBits = 31;
+static constexpr int64_t kInverse = int64_t(1) << kInverseBits;
+static_assert(kMostGridKeys * kMostGridKeys < kInverse);
 
 namespace {
 
@@ -34,10 +45,25 @@ struct GridEmitter : IndexBuilder {
     Value begin, end;
   };
 
+  /// Whether it stands in an einsum's map, which holds no affine operations.
+  bool isInMap = false;
+
+  Value floorDivide(Value value, int64_t divisor) const {
+    if (!isInMap)
+      return IndexBuilder::floorDivide(value, divisor);
+    AffineExpr dim = builder.getAffineDimExpr(0);
+    return buildAffineExpr(builder, loc, dim.floorDiv(divisor), value, {});
+  }
+  Value toNarrow(Value number) {
+    return arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
+                                      number);
+  }
+  Value toIndex(Value number) {
+    return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                      number);
+  }
   void store(Value number, Value table, Value place) {
-    number =
-        arith::IndexCastOp::create(builder, loc, builder.getI32Type(), number);
-    memref::StoreOp::create(builder, loc, number, table, place);
+    memref::StoreOp::create(builder, loc, toNarrow(number), table, place);
   }
 
   /// GridAxis::countPlaces as code. `remainder` is null without dilation.
@@ -54,6 +80,17 @@ struct GridEmitter : IndexBuilder {
              function_ref<Value(ArrayRef<Value>, Value)> visit);
   /// `count`, and one more if 0 <= token < extent.
   Value countIfWithin(Value count, Value token, Value extent);
+
+  using Box = TilePlace::GridBox;
+  /// The points of `intervals`; `firstToken` is as getFirst says.
+  Box getBox(ArrayRef<Interval> intervals, Value firstToken);
+  /// How many points of `box` have tokens in front of `token`.
+  Value countBefore(const GridWalk &grid, const Box &box, Value token);
+  /// How far from where `box` begins the point behind `number` others is on
+  /// each axis, of integers of 32 bits.
+  SmallVector<Value> getOffsets(const Box &box, Value number);
+  /// Its places, where `number` counts from the first point of the tensor on.
+  SmallVector<Value> getPlaces(const Box &box, Value number);
 
 private:
   Value walkAxis(ArrayRef<Interval> box, SmallVectorImpl<Value> &places,
@@ -125,6 +162,85 @@ Value GridEmitter::walk(ArrayRef<Interval> box,
 Value GridEmitter::countIfWithin(Value count, Value token, Value extent) {
   Value isWithin = compare(arith::CmpIPredicate::ult, token, extent);
   return select(isWithin, add(count, constant(1)), count);
+}
+
+GridEmitter::Box GridEmitter::getBox(ArrayRef<Interval> intervals,
+                                     Value firstToken) {
+  Box box;
+  box.firstToken = firstToken;
+  for (auto [axis, interval] : llvm::enumerate(intervals)) {
+    box.begins.push_back(interval.begin);
+    // A box without rows may end before it begins.
+    Value size = most(subtract(interval.end, interval.begin), constant(0));
+    box.sizes.push_back(size);
+    if (axis == 0)
+      continue;
+    Value divisor = most(size, constant(1));
+    box.inverses.push_back(
+        add(divide(constant(kInverse), divisor), constant(1)));
+  }
+  return box;
+}
+
+Value GridEmitter::countBefore(const GridWalk &grid, const Box &box,
+                               Value token) {
+  Value zero = constant(0), rest = subtract(token, box.firstToken);
+  Value count = zero, isReached;
+  for (auto [axis, begin, size] :
+       llvm::zip_equal(grid.axes, box.begins, box.sizes)) {
+    int64_t distance = axis.inner * axis.dilation;
+    // The place on this axis at which `token` would lie: points at those before
+    // it are in front, and of those at it some may be. The last axis has no
+    // points between two places.
+    bool isLast = &axis == &grid.axes.back();
+    Value place = floorDivide(isLast ? add(rest, constant(distance - 1)) : rest,
+                              distance);
+    Value before = clamp(subtract(place, begin), size);
+    count = arith::MulIOp::create(builder, loc, count, size);
+    count = add(count, isReached ? select(isReached, before, zero) : before);
+    if (isLast)
+      break;
+    rest = subtract(rest, times(place, distance));
+    isReached =
+        both(isReached, compare(arith::CmpIPredicate::sge, place, begin));
+    isReached = both(
+        isReached, compare(arith::CmpIPredicate::slt, place, add(begin, size)));
+  }
+  return count;
+}
+
+SmallVector<Value> GridEmitter::getOffsets(const Box &box, Value number) {
+  Type narrow = builder.getI32Type(), wide = builder.getI64Type();
+  SmallVector<Value> offsets(box.begins.size());
+  for (size_t axis = offsets.size(); axis-- > 0;) {
+    Value within = number;
+    if (axis > 0) {
+      // Exact, as numbers and sizes are at most kMostGridKeys.
+      Value inverse = arith::IndexCastOp::create(builder, loc, wide,
+                                                 box.inverses[axis - 1]);
+      Value product = arith::MulIOp::create(
+          builder, loc, arith::ExtUIOp::create(builder, loc, wide, number),
+          inverse);
+      product = arith::ShRUIOp::create(
+          builder, loc, product,
+          arith::ConstantIntOp::create(builder, loc, kInverseBits, 64));
+      Value quotient = arith::TruncIOp::create(builder, loc, narrow, product);
+      within =
+          subtract(number, arith::MulIOp::create(builder, loc, quotient,
+                                                 toNarrow(box.sizes[axis])));
+      number = quotient;
+    }
+    offsets[axis] = within;
+  }
+  return offsets;
+}
+
+SmallVector<Value> GridEmitter::getPlaces(const Box &box, Value number) {
+  SmallVector<Value> places =
+      getOffsets(box, add(number, toNarrow(box.skipped)));
+  for (auto [place, begin] : llvm::zip_equal(places, box.begins))
+    place = add(toIndex(place), begin);
+  return places;
 }
 
 /// A table of `entries` numbers in scratch.
@@ -206,6 +322,25 @@ TilePlace CascadeTiler::findGridTile(OpBuilder &builder, Location loc,
   TilePlace found;
   TilePlace::GridTables &tables = found.grid.emplace();
   tables.isFull = isFull;
+  Value rowExtent = getExtent(builder, loc, lane);
+  Value keyExtent = getExtent(builder, loc, space.keyRank);
+  Value firstRow = emit.getFirst(*grid, remainders, rowBase);
+  Value firstKey = emit.getFirst(*grid, remainders, keyBase);
+  found.first = emit.constant(0);
+  if (!hasCaches) {
+    auto addBox = [&](ArrayRef<Interval> intervals, Value first, Value extent,
+                      Value &count) {
+      TilePlace::GridBox box = emit.getBox(intervals, first);
+      box.skipped = emit.countBefore(*grid, box, emit.constant(0));
+      count = emit.subtract(emit.countBefore(*grid, box, extent), box.skipped);
+      return box;
+    };
+    TilePlace::GridBox rows = addBox(rowBox, firstRow, rowExtent, found.rows);
+    tables.keyBox = addBox(keyBox, firstKey, keyExtent, found.keyExtent);
+    writeRowTables(builder, loc, rows, remainders, tables);
+    found.list = {/*number=*/Value(), emit.constant(0), found.keyExtent};
+    return found;
+  }
   // A token outside of the tensor is written and not counted.
   int64_t mostRows = cascade.getMapping()->getLaneTiles().front() + 1;
   int64_t mostKeys = gridWork.mostKeys + 1;
@@ -217,11 +352,6 @@ TilePlace CascadeTiler::findGridTile(OpBuilder &builder, Location loc,
       tables.windowEnd.push_back(allocateTable(builder, loc, mostRows));
       tables.keyCoordinate.push_back(allocateTable(builder, loc, mostKeys));
     }
-  Value rowExtent = getExtent(builder, loc, lane);
-  Value keyExtent = getExtent(builder, loc, space.keyRank);
-  Value firstRow = emit.getFirst(*grid, remainders, rowBase);
-  Value firstKey = emit.getFirst(*grid, remainders, keyBase);
-  found.first = emit.constant(0);
   found.rows = emit.walk(rowBox, [&](ArrayRef<Value> at, Value count) {
     Value token = emit.getToken(*grid, at, firstRow);
     emit.store(token, tables.rows, count);
@@ -243,6 +373,105 @@ TilePlace CascadeTiler::findGridTile(OpBuilder &builder, Location loc,
   return found;
 }
 
+/// A table of what `compute` gives for the first rows of a tile, or the points
+/// of a step, by `rank`: the threads of a block share its entries.
+Value CascadeTiler::writeTable(
+    OpBuilder &builder, Location loc, StringAttr rank,
+    function_ref<Value(OpBuilder &map, Value number)> compute) {
+  Type element = builder.getI32Type();
+  TileBuffer table = allocate(builder, loc, rank, element);
+  TileEinsumOp::create(
+      builder, loc, sliceStep(builder, loc, table), rank,
+      ArrayRef<EinsumAccess>(), std::nullopt, /*accumulate=*/false, {},
+      [&](OpBuilder &map, Location, ValueRange) {
+        Value here = IndexOp::create(map, loc, map.getIndexType(), rank);
+        return compute(map,
+                       arith::IndexCastOp::create(map, loc, element, here));
+      });
+  return table.memref;
+}
+
+/// The tables of the rows of `box`, entry by entry.
+void CascadeTiler::writeRowTables(OpBuilder &builder, Location loc,
+                                  const TilePlace::GridBox &box,
+                                  ArrayRef<Value> remainders,
+                                  TilePlace::GridTables &tables) {
+  auto write = [&](auto compute) {
+    return writeTable(builder, loc, lane, [&](OpBuilder &map, Value number) {
+      GridEmitter emit{{map, loc}, /*isInMap=*/true};
+      return emit.toNarrow(compute(emit, emit.getPlaces(box, number)));
+    });
+  };
+  tables.rows = write([&](GridEmitter &emit, ArrayRef<Value> places) {
+    return emit.getToken(*grid, places, box.firstToken);
+  });
+  if (!testsWindows())
+    return;
+  for (size_t i = 0; i < grid->axes.size(); ++i) {
+    auto getWindow = [&](GridEmitter &emit, ArrayRef<Value> places) {
+      return emit.getWindow(grid->axes[i], places[i], remainders[i]);
+    };
+    tables.windowBegin.push_back(
+        write([&](GridEmitter &emit, ArrayRef<Value> places) {
+          return getWindow(emit, places).begin;
+        }));
+    tables.windowEnd.push_back(
+        write([&](GridEmitter &emit, ArrayRef<Value> places) {
+          return getWindow(emit, places).end;
+        }));
+  }
+}
+
+/// Writes the tokens of this step's keys down, and their coordinates where
+/// windows are tested.
+void CascadeTiler::writeStepKeys(OpBuilder &builder, Location loc) {
+  const TilePlace::GridBox &box = *place.grid->keyBox;
+  GridEmitter emit{{builder, loc}};
+  Value begin = emit.toNarrow(emit.add(stepFirst, box.skipped));
+  auto write = [&](auto compute) {
+    auto computeAt = [&](OpBuilder &map, Value number) {
+      GridEmitter inner{{map, loc}, /*isInMap=*/true};
+      return compute(inner, inner.getOffsets(box, inner.add(begin, number)));
+    };
+    return writeTable(builder, loc, iterate.getPointAttr(), computeAt);
+  };
+  // Tokens fit 32 bits, but places may be anywhere.
+  Value first = emit.toNarrow(emit.getToken(*grid, box.begins, box.firstToken));
+  stepTokens = write([&](GridEmitter &inner, ArrayRef<Value> offsets) {
+    Value token = first;
+    for (auto [axis, offset] : llvm::zip_equal(grid->axes, offsets)) {
+      Value distance = arith::ConstantIntOp::create(
+          inner.builder, loc, axis.inner * axis.dilation, /*width=*/32);
+      token = inner.add(
+          token, arith::MulIOp::create(inner.builder, loc, offset, distance));
+    }
+    return token;
+  });
+  firstToken = stepFirst;
+  stepCoordinates.clear();
+  if (!testsWindows())
+    return;
+  for (auto [axis, at] : llvm::enumerate(box.begins)) {
+    Value first = emit.toNarrow(at);
+    size_t number = axis;
+    stepCoordinates.push_back(
+        write([&](GridEmitter &inner, ArrayRef<Value> offsets) {
+          return inner.add(offsets[number], first);
+        }));
+  }
+}
+
+/// The token of the key that is in slot `slot` of the item's box.
+Value CascadeTiler::loadBoxKey(OpBuilder &builder, Location loc, Value slot) {
+  GridEmitter emit{{builder, loc}};
+  if (!place.grid->keyBox)
+    return emit.toIndex(
+        memref::LoadOp::create(builder, loc, place.grid->keys, slot));
+  const TilePlace::GridBox &box = *place.grid->keyBox;
+  return emit.getToken(*grid, emit.getPlaces(box, emit.toNarrow(slot)),
+                       box.firstToken);
+}
+
 /// Operands for the test of a point, behind those of a map: the tokens of
 /// `tokenRanks` and, where windows are tested, three numbers for each axis, or
 /// the operands of masks and predicates. Whether one is read along the lanes.
@@ -250,10 +479,12 @@ bool CascadeTiler::appendPointData(OpBuilder &builder, Location loc,
                                    ArrayRef<StringAttr> tokenRanks,
                                    bool isMasked,
                                    SmallVectorImpl<EinsumAccess> &accesses) {
+  // The tables of a step have entries behind those of its points.
   for (StringAttr rank : tokenRanks)
-    accesses.push_back(
-        EinsumAccess::get(getSlotTable(builder, loc, rank),
-                          rank == lane ? lane : iterate.getPointAttr()));
+    accesses.push_back(EinsumAccess::get(
+        rank != lane && fillsStep ? stepTokens
+                                  : getSlotTable(builder, loc, rank),
+        rank == lane ? lane : iterate.getPointAttr()));
   bool readsLanes = false;
   if (isMasked)
     for (AccessAttr operand : space.getPointOperands()) {
@@ -277,8 +508,17 @@ bool CascadeTiler::appendPointData(OpBuilder &builder, Location loc,
     OpFoldResult lanes = builder.getIndexAttr(laneTile);
     append(tables.windowBegin[i], lane, zero, lanes);
     append(tables.windowEnd[i], lane, zero, lanes);
-    append(tables.keyCoordinate[i], iterate.getPointAttr(), stepFirst,
-           stepCount);
+    if (fillsStep) {
+      accesses.push_back(
+          EinsumAccess::get(stepCoordinates[i], iterate.getPointAttr()));
+      continue;
+    }
+    Value table = tables.keyBox ? stepCoordinates[i] : tables.keyCoordinate[i];
+    Value first =
+        tables.keyBox
+            ? IndexBuilder{builder, loc}.subtract(stepFirst, firstToken)
+            : stepFirst;
+    append(table, iterate.getPointAttr(), first, stepCount);
   }
   return readsLanes;
 }

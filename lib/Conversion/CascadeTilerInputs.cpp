@@ -15,6 +15,7 @@
 #include "CascadeTiler.h"
 #include "IndexBuilder.h"
 #include "attn/Analysis/CascadeUtils.h"
+#include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -98,9 +99,9 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
   if (llvm::is_contained(ranks, lane))
     clamped.push_back(lane);
   auto emit = [&](OpBuilder &nested, ArrayRef<EinsumAccess> accesses) {
-    Value out = sliceStep(nested, loc, buffer);
+    Value out = sliceStep(nested, loc, buffer, /*isCopy=*/true);
     Type element = getElementTypeOrSelf(out.getType());
-    TileEinsumOp::create(
+    auto copy = TileEinsumOp::create(
         nested, loc, out, buffer.ranks, accesses, std::nullopt,
         /*accumulate=*/false, clamped,
         [&](OpBuilder &map, Location, ValueRange args) -> Value {
@@ -108,6 +109,8 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
             return args[0];
           return arith::ConstantOp::create(map, loc, map.getZeroAttr(element));
         });
+    if (fillsStep)
+      copy->setAttr(kFilledAttrName, nested.getUnitAttr());
   };
   if (isEmpty) {
     auto branch = scf::IfOp::create(builder, loc, isEmpty, /*withElse=*/true);

@@ -171,8 +171,7 @@ CascadeTiler::KeyInterval CascadeTiler::findSlots(OpBuilder &builder,
     if (!walksBoxes)
       return loadEntry(body, loc, cast<IndicesAttr>(listAtom).getIndices(),
                        {place.list->number, slot});
-    Value token = memref::LoadOp::create(body, loc, place.grid->keys, slot);
-    return arith::IndexCastOp::create(body, loc, body.getIndexType(), token);
+    return loadBoxKey(body, loc, slot);
   };
   auto findFirst = [&](Value key, Value from) {
     auto isBefore = [&](OpBuilder &body, Value slot) {

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "IndexBuilder.h"
 #include "PointValues.h"
 #include "attn/Analysis/Residency.h"
 #include "attn/Analysis/SparsityPlan.h"
@@ -21,6 +22,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/ScopeExit.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -90,19 +92,22 @@ void CascadeTiler::emitEinsum(OpBuilder &builder, EinsumOp einsum,
     } else if (!mask || einsum.getReduction()) {
       emit(std::nullopt);
     }
-    if (!mask) {
-      // All that it computes counts.
-    } else if (!einsum.getReduction()) {
-      emitRanges(builder, loc,
-                 [&](bool isFull) { emit(isFull ? std::nullopt : mask); });
-    } else {
+    bool testsPlane = mask && !(fillsStep && isUntested(iterate));
+    if (mask && !einsum.getReduction()) {
+      emitRanges(builder, loc, [&](bool isFull) {
+        emit(isFull || !testsPlane ? std::nullopt : mask);
+      });
+    } else if (testsPlane) {
       // A contraction over features yields scores: they are masked afterwards,
       // in place, so that the inner loop stays free of tests.
       emitRanges(builder, loc, [&](bool isFull) {
         if (!isFull)
-          emitMask(builder, loc, sliceStep(builder, loc, buffer), ranks, *mask);
+          emitPlaneMask(builder, loc, sliceStep(builder, loc, buffer), ranks,
+                        *mask);
       });
     }
+    if (mask && fillsStep)
+      emitStepMask(builder, loc, buffer.memref, ranks, *mask);
   }
   buffers[einsum.getResult()] = buffer;
 }
@@ -113,6 +118,8 @@ void CascadeTiler::emitStep(OpBuilder &builder, IterateOp op, bool masked) {
   staged.clear();
   if (periodicAtom)
     writeStepTokens(builder, op.getLoc());
+  else if (hasStepTokens())
+    writeStepKeys(builder, op.getLoc());
   Block &body = op.getBody().front();
   for (auto einsum : body.getOps<EinsumOp>())
     emitEinsum(builder, einsum, masked);
@@ -241,6 +248,38 @@ CascadeTiler::KeyInterval CascadeTiler::cutToSplit(OpBuilder &builder,
           arith::MinSIOp::create(builder, loc, interval.end, split.end)};
 }
 
+/// Whether steps for warps may compute all points of a tile, and mask those
+/// that they do not have: one form of a step serves partial and masked ones.
+/// Nothing may read a tensor at these points but copies for products, which
+/// fill up with zeros, and what is reduced over points needs lanes, or nobody
+/// masks it.
+bool CascadeTiler::mayFillSteps(IterateOp op) {
+  if (!takesWholeSteps || innerLanes || fixedStep ||
+      (isPermuted(op.getParentAttr()) && !hasStepTokens()) ||
+      !space.getPointOperands().empty())
+    return false;
+  for (auto einsum : op.getBody().front().getOps<EinsumOp>()) {
+    if (!einsum.hasRank(op.getPointAttr()))
+      continue;
+    if (!isInSpace(einsum))
+      return false;
+    for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+      EinsumAccess access = einsum.getAccess(index);
+      if (!isInput(access.tensor))
+        continue;
+      Reach reach = getReach(access);
+      Type element = getElementTypeOrSelf(access.tensor.getType());
+      bool isCopied = !reach.lanes && !reach.data && !reach.computed &&
+                      reach.isPlain && (element.isBF16() || element.isF16());
+      bool isProduct = einsum.getReduction() == ReductionKind::Add &&
+                       isa_and_nonnull<arith::MulFOp>(einsum.getSingleMapOp());
+      if (reach.stream && !(isCopied && isProduct))
+        return false;
+    }
+  }
+  return true;
+}
+
 /// Emits the steps over one interval of keys. Tiles are anchored at the key
 /// index, whatever range a query tile visits: a row's result does not depend on
 /// its neighbours.
@@ -264,12 +303,17 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
       builder, loc, arith::AddIOp::create(builder, loc, tileFirst, step),
       interval.end);
   stepCount = arith::SubIOp::create(builder, loc, stepEnd, stepFirst);
-  if (isUntested(op)) {
+  bool tests = !isUntested(op);
+  fillsStep = mayFillSteps(op);
+  auto restore = llvm::make_scope_exit([&] { fillsStep = false; });
+  if (!tests && !fillsStep) {
     emitStep(builder, op, /*masked=*/false);
     return;
   }
   Value isFull;
-  if (leavesStepsOut()) {
+  if (!tests) {
+    // All points are live that the step has.
+  } else if (leavesStepsOut()) {
     StepCondition condition = buildStepCondition(builder, loc, stepEnd);
     isFull = condition.isFull;
     auto branch = scf::IfOp::create(builder, loc, condition.mayBeLive,
@@ -281,13 +325,17 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
   } else {
     isFull = buildIsFull(builder, loc, stepEnd);
   }
+  if (fillsStep) {
+    IndexBuilder index{builder, loc};
+    isFull = index.both(isFull, index.equal(stepCount, step));
+  }
   auto branch = scf::IfOp::create(builder, loc, isFull, /*withElse=*/true);
   if (takesWholeSteps)
     branch->setAttr(kUntestedAttrName, builder.getUnitAttr());
   OpBuilder fullBuilder = branch.getThenBodyBuilder();
   emitStep(fullBuilder, op, /*masked=*/false);
   OpBuilder partialBuilder = branch.getElseBodyBuilder();
-  if (!testsWindows())
+  if (tests && !testsWindows())
     buildFullPart(partialBuilder, loc, stepEnd);
   emitStep(partialBuilder, op, /*masked=*/true);
 }

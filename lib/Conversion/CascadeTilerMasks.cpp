@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CascadeTiler.h"
+#include "IndexBuilder.h"
 #include "PointValues.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -286,6 +287,30 @@ void CascadeTiler::buildTestTerms(OpBuilder &builder, Location loc,
 /// Inside a map: whether the current (row, key) is live.
 Value CascadeTiler::buildLive(OpBuilder &builder, Location loc,
                               const PointData &point) {
+  Value live;
+  if (fillsStep)
+    live = buildInStep(builder, loc);
+  if (fillsStep && isUntested(iterate))
+    return live;
+  return IndexBuilder{builder, loc}.both(live,
+                                         buildPlaneTest(builder, loc, point));
+}
+
+/// Inside a map: whether the step has the current point.
+Value CascadeTiler::buildInStep(OpBuilder &builder, Location loc) {
+  auto toInteger = [&](Value value) -> Value {
+    return arith::IndexCastOp::create(builder, loc, builder.getI32Type(),
+                                      value);
+  };
+  Value point = IndexOp::create(builder, loc, builder.getIndexType(),
+                                iterate.getPointAttr());
+  return IndexBuilder{builder, loc}.compare(
+      arith::CmpIPredicate::slt, toInteger(point), toInteger(stepCount));
+}
+
+/// Inside a map: whether the sparsity lets the current row see the key.
+Value CascadeTiler::buildPlaneTest(OpBuilder &builder, Location loc,
+                                   const PointData &point) {
   Value live = buildPositionTest(builder, loc, point);
   if (testedTerms.empty())
     return live;
@@ -449,22 +474,55 @@ void CascadeTiler::emitRanges(OpBuilder &builder, Location loc,
   stepOffset = {};
 }
 
-/// Sets the dead points of a tile to `dead`, in place.
-void CascadeTiler::emitMask(OpBuilder &builder, Location loc, Value tile,
-                            ArrayRef<StringAttr> ranks, TypedAttr dead) {
+/// Sets the dead points of a tile to `dead`, in place: those where `buildTest`
+/// fails, of what `readsData` says that a test of the sparsity reads.
+void CascadeTiler::emitMask(
+    OpBuilder &builder, Location loc, Value tile, ArrayRef<StringAttr> ranks,
+    TypedAttr dead, bool readsData,
+    function_ref<Value(OpBuilder &, const PointData &)> buildTest) {
   SmallVector<EinsumAccess> accesses{EinsumAccess::get(tile, ranks)};
-  SmallVector<StringAttr> tokenRanks = getTokensOfTest();
-  SmallVector<StringAttr> clamped;
-  if (appendPointData(builder, loc, tokenRanks, /*isMasked=*/true, accesses) &&
-      llvm::is_contained(ranks, lane))
-    clamped.push_back(lane);
+  SmallVector<StringAttr> tokenRanks, clamped;
+  if (readsData) {
+    tokenRanks = getTokensOfTest();
+    if (appendPointData(builder, loc, tokenRanks, /*isMasked=*/true,
+                        accesses) &&
+        llvm::is_contained(ranks, lane))
+      clamped.push_back(lane);
+  }
   TileEinsumOp::create(
       builder, loc, tile, ranks, accesses, std::nullopt,
       /*accumulate=*/false, clamped,
       [&](OpBuilder &nested, Location, ValueRange args) -> Value {
-        Value live = buildLive(nested, loc,
-                               readPointData(tokenRanks, args.drop_front()));
+        PointData point;
+        if (readsData)
+          point = readPointData(tokenRanks, args.drop_front());
+        Value live = buildTest(nested, point);
         Value value = arith::ConstantOp::create(nested, loc, dead);
         return arith::SelectOp::create(nested, loc, live, args[0], value);
       });
+}
+
+/// Masks what the sparsity drops.
+void CascadeTiler::emitPlaneMask(OpBuilder &builder, Location loc, Value tile,
+                                 ArrayRef<StringAttr> ranks, TypedAttr dead) {
+  emitMask(builder, loc, tile, ranks, dead, /*readsData=*/true,
+           [&](OpBuilder &nested, const PointData &point) {
+             return buildPlaneTest(nested, loc, point);
+           });
+}
+
+/// Masks the points that a step has not, where it has not all: such steps are
+/// few, and others would test every point for nothing.
+void CascadeTiler::emitStepMask(OpBuilder &builder, Location loc, Value tile,
+                                ArrayRef<StringAttr> ranks, TypedAttr dead) {
+  IndexBuilder index{builder, loc};
+  Value isPart =
+      index.compare(arith::CmpIPredicate::slt, stepCount,
+                    index.constant(cascade.getMapping()->getStreamTile()));
+  auto branch = scf::IfOp::create(builder, loc, isPart, /*withElse=*/false);
+  OpBuilder inside = branch.getThenBodyBuilder();
+  emitMask(inside, loc, tile, ranks, dead, /*readsData=*/false,
+           [&](OpBuilder &nested, const PointData &) {
+             return buildInStep(nested, loc);
+           });
 }

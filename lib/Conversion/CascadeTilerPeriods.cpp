@@ -110,14 +110,9 @@ void CascadeTiler::writeStepTokens(OpBuilder &builder, Location loc) {
   Value between = toElement(
       builder, index.subtract(place.period->period, index.constant(length)));
   AffineExpr dim = builder.getAffineDimExpr(0);
-  TileBuffer table = allocate(builder, loc, point, element);
-  TileEinsumOp::create(
-      builder, loc, sliceStep(builder, loc, table), point,
-      ArrayRef<EinsumAccess>(), std::nullopt, /*accumulate=*/false, {},
-      [&](OpBuilder &map, Location, ValueRange) -> Value {
-        Value here = IndexOp::create(map, loc, map.getIndexType(), point);
-        Value number =
-            arith::AddIOp::create(map, loc, inRun, toElement(map, here));
+  stepTokens =
+      writeTable(builder, loc, point, [&](OpBuilder &map, Value here) -> Value {
+        Value number = arith::AddIOp::create(map, loc, inRun, here);
         // What lies between the runs is skipped once for each.
         Value runs =
             buildAffineExpr(map, loc, dim.floorDiv(length), number, {});
@@ -125,6 +120,5 @@ void CascadeTiler::writeStepTokens(OpBuilder &builder, Location loc) {
         Value named = arith::AddIOp::create(map, loc, begin, number);
         return arith::AddIOp::create(map, loc, named, skipped);
       });
-  stepTokens = table.memref;
   firstToken = stepFirst;
 }

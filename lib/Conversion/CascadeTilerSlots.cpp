@@ -66,6 +66,11 @@ LogicalResult CascadeTiler::checkStepIndices(StringRef why, ErrorFn emit) {
   return failure(walk.wasInterrupted());
 }
 
+/// Whether steps write down the tokens of their own keys.
+bool CascadeTiler::hasStepTokens() const {
+  return periodicAtom || (walksBoxes && place.grid->keyBox);
+}
+
 /// The tokens of the slots of `rank` that this tile has: those of the rows one
 /// for each lane, those of the keys in the rank's own table.
 Value CascadeTiler::getSlotTable(OpBuilder &builder, Location loc,
@@ -110,13 +115,15 @@ Value CascadeTiler::loadToken(OpBuilder &builder, Location loc, Value slot) {
 Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
                                StringAttr rank, Value first, Value count) {
   bool isRow = rank == lane;
-  if (grid && (isRow || walksBoxes)) {
+  bool isOfStep =
+      !isRow && (periodicAtom || (walksBoxes && place.grid->keyBox));
+  if (grid && (isRow || walksBoxes) && !isOfStep) {
     OpFoldResult unit = builder.getIndexAttr(1);
     return memref::SubViewOp::create(
         builder, loc, isRow ? place.grid->rows : place.grid->keys,
         ArrayRef<OpFoldResult>(first), ArrayRef<OpFoldResult>(count), unit);
   }
-  if (!isRow && periodicAtom) {
+  if (isOfStep) {
     OpFoldResult offset =
         IndexBuilder{builder, loc}.subtract(first, firstToken);
     OpFoldResult unit = builder.getIndexAttr(1);

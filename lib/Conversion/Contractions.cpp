@@ -8,6 +8,7 @@
 
 #include "Contractions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
@@ -140,6 +141,36 @@ bool mlir::attn::isFiniteSum(TileEinsumOp einsum) {
   auto [value, factor] = splitFactor(einsum);
   return factor && factor.getValue().isZero() &&
          value == einsum.getMap()->getArgument(0);
+}
+
+TileEinsumOp mlir::attn::createRest(TileEinsumOp writer) {
+  Value part = writer.getInit(), whole = getWholeBuffer(part);
+  OpBuilder builder(writer);
+  Location loc = writer.getLoc();
+  OpFoldResult size = memref::getMixedSize(builder, loc, part, 0);
+  auto type = cast<MemRefType>(whole.getType());
+  if (getConstantIntValue(size) == type.getDimSize(0))
+    return {};
+  Value count = getValueOrCreateConstantIndexOp(builder, loc, size);
+  Value rows = arith::ConstantIndexOp::create(builder, loc, type.getDimSize(0));
+  Value rest = arith::SubIOp::create(builder, loc, rows, count);
+  SmallVector<OpFoldResult> offsets{count}, sizes{rest},
+      ones(type.getRank(), builder.getIndexAttr(1));
+  // Rows may have padding behind them, which is no part of a tile.
+  for (int64_t columns :
+       cast<MemRefType>(part.getType()).getShape().drop_front()) {
+    offsets.push_back(builder.getIndexAttr(0));
+    sizes.push_back(builder.getIndexAttr(columns));
+  }
+  Value behind =
+      memref::SubViewOp::create(builder, loc, whole, offsets, sizes, ones);
+  return TileEinsumOp::create(
+      builder, loc, behind, writer.getOutputRanks(), {}, std::nullopt,
+      /*accumulate=*/false, {}, [](OpBuilder &map, Location at, ValueRange) {
+        return arith::ConstantOp::create(map, at,
+                                         map.getZeroAttr(map.getF32Type()))
+            .getResult();
+      });
 }
 
 void mlir::attn::createScale(OpBuilder &builder, Location loc, Value tile,

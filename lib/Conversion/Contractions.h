@@ -60,6 +60,10 @@ std::optional<FloatAttr> getCopyFactor(TileEinsumOp einsum);
 /// times 0, which is NaN for all others.
 bool isFiniteSum(TileEinsumOp einsum);
 
+/// Writes zeros behind the points that `writer` computes of a tile, the first
+/// dimension of its result, in front of it; null if it computes all.
+TileEinsumOp createRest(TileEinsumOp writer);
+
 /// Multiplies `tile`, over `ranks`, by `factor` in place.
 void createScale(OpBuilder &builder, Location loc, Value tile,
                  ArrayRef<StringAttr> ranks, FloatAttr factor);

@@ -21,6 +21,7 @@
 #include "attn/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
 namespace mlir::attn {
@@ -44,6 +45,7 @@ public:
 
 private:
   bool addMap(TileEinsumOp map);
+  bool addMasks(scf::IfOp branch);
   bool addMaximum(TileEinsumOp reduction);
 
   TileEinsumOp weights;
@@ -104,6 +106,20 @@ bool ScoreScale::addMap(TileEinsumOp map) {
   return true;
 }
 
+/// Masks that some steps need.
+bool ScoreScale::addMasks(scf::IfOp branch) {
+  size_t before = multiplications.size();
+  if (!branch.getElseRegion().empty())
+    return false;
+  for (Operation &op :
+       llvm::reverse(branch.thenBlock()->without_terminator())) {
+    auto map = dyn_cast<TileEinsumOp>(op);
+    if (map ? !addMap(map) : !isMemoryEffectFree(&op))
+      return false;
+  }
+  return multiplications.size() == before;
+}
+
 /// The largest score of each row, once they have all factors.
 bool ScoreScale::addMaximum(TileEinsumOp reduction) {
   if (reduction.getReduction() != ReductionKind::Max ||
@@ -129,6 +145,8 @@ FailureOr<ScoreScale> ScoreScale::find(TileEinsumOp weights) {
   found.exponent = *exponent;
   for (Operation *op = weights->getPrevNode(); op; op = op->getPrevNode()) {
     if (!touches(op, tile))
+      continue;
+    if (auto branch = dyn_cast<scf::IfOp>(op); branch && found.addMasks(branch))
       continue;
     auto einsum = dyn_cast<TileEinsumOp>(op);
     if (!einsum)

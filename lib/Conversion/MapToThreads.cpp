@@ -17,6 +17,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Contractions.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"
 #include "attn/Support/NotSupported.h"
@@ -168,6 +169,10 @@ void ThreadMapper::mapEinsum(TileEinsumOp einsum) {
                   ArrayAttr::get(einsum.getContext(), names));
   if (!isOwn(einsum))
     synchronize(einsum);
+  // The copies of warps fill up tiles themselves.
+  if (einsum->hasAttr(kFilledAttrName) && !hasWarps())
+    if (TileEinsumOp rest = createRest(einsum))
+      mapEinsum(rest);
 }
 
 /// Gives the points of a loop to the threads, neighbours of the last dimension

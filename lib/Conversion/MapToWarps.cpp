@@ -63,7 +63,6 @@ private:
   void placeShared(const WarpBuffer &buffer);
   void placeOperand(const WarpBuffer &buffer);
   void createRows(const WarpBuffer &buffer, TileEinsumOp writer, int64_t shift);
-  void clearRest(TileEinsumOp writer);
   void roundWeights();
   Value createWeights(Operation *place, Value left, StringAttr depth,
                       Type element);
@@ -173,38 +172,11 @@ void WarpMapper::placeShared(const WarpBuffer &buffer) {
       view.replaceAllUsesWith(createView(builder, loc, bytes, buffer.type));
     view.erase();
   }
+  // Products read whole tiles; copies leave zeros themselves.
   if (buffer.isComputed)
     for (TileEinsumOp writer : buffer.writers)
-      clearRest(writer);
+      createRest(writer);
   bytes += getBytes(buffer);
-}
-
-/// Zeros behind the rows of a tile that a step computes, as products read whole
-/// tiles; copies leave them themselves.
-void WarpMapper::clearRest(TileEinsumOp writer) {
-  Value part = writer.getInit(), whole = getWholeBuffer(part);
-  OpBuilder builder(writer);
-  Location loc = writer.getLoc();
-  OpFoldResult size = memref::getMixedSize(builder, loc, part, 0);
-  auto type = cast<MemRefType>(whole.getType());
-  if (getConstantIntValue(size) == type.getDimSize(0))
-    return;
-  Value count = getValueOrCreateConstantIndexOp(builder, loc, size);
-  Value rows = arith::ConstantIndexOp::create(builder, loc, type.getDimSize(0));
-  Value rest = arith::SubIOp::create(builder, loc, rows, count);
-  int64_t columns = cast<MemRefType>(part.getType()).getDimSize(1);
-  SmallVector<OpFoldResult> ones(2, builder.getIndexAttr(1));
-  Value behind = memref::SubViewOp::create(
-      builder, loc, whole,
-      ArrayRef<OpFoldResult>{count, builder.getIndexAttr(0)},
-      ArrayRef<OpFoldResult>{rest, builder.getIndexAttr(columns)}, ones);
-  TileEinsumOp::create(
-      builder, loc, behind, writer.getOutputRanks(), {}, std::nullopt,
-      /*accumulate=*/false, {}, [](OpBuilder &map, Location at, ValueRange) {
-        return arith::ConstantOp::create(map, at,
-                                         map.getZeroAttr(map.getF32Type()))
-            .getResult();
-      });
 }
 
 /// The rows that `writer` computed with a factor, without it and by rows: a

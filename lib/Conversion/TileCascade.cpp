@@ -260,6 +260,8 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
         createWorkspaceBuffer(builder, loc, arguments.worker, size);
     CascadeTiler places(cascade, inputs, outputs, workspace,
                         mapping.getLaneTiles()[0]);
+    if (!warps)
+      places.readThroughCaches();
     SmallVector<Value> extents = getItemExtents(places);
     auto toIndex = [&](Value value) -> Value {
       return arith::IndexCastOp::create(builder, loc, index, value);

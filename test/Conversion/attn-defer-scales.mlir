@@ -188,3 +188,82 @@ func.func @behind(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>) attributes {att
   } outs(%s) : (!tile, !row) -> !tile
   return
 }
+
+// -----
+
+// A mask that some steps alone need is one, too, unless a branch multiplies.
+// CHECK-LABEL: func.func @partial
+// CHECK: attn.tile_einsum [n0,m] = mul(
+// CHECK-NEXT: scf.if
+// CHECK: attn.tile_einsum [n0,m] = map(
+// CHECK: attn.tile_einsum [m] = %{{.*}}[n0,m] reduce max(n0)
+// CHECK-NEXT: attn.tile_einsum [m] = map(
+// CHECK: arith.constant 2.500000e-01
+// CHECK-LABEL: func.func @branched
+// CHECK: attn.tile_einsum [n0,m] = map(
+// CHECK: arith.mulf
+// CHECK: scf.if
+// CHECK: arith.mulf
+// CHECK: attn.tile_einsum [m] = %{{.*}}[n0,m] reduce max(n0)
+// CHECK-NEXT: attn.tile_einsum [n0,m] = map(
+func.func @partial(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %few: i1) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+  %max = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  %f = arith.constant 0.25 : f32
+  %dead = arith.constant 0xFF800000 : f32
+  %log2e = arith.constant 1.44269502 : f32
+  attn.tile_einsum [n0,m] = mul(%q[m,e], %k[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,m] = map(%s[n0,m]) {
+  ^bb0(%x: f32):
+    %y = arith.mulf %x, %f : f32
+    attn.yield %y : f32
+  } outs(%s) : (memref<8x16xf32>) -> memref<8x16xf32>
+  scf.if %few {
+    attn.tile_einsum [n0,m] = map(%s[n0,m]) {
+    ^bb0(%x: f32):
+      %n = attn.index n0 : index
+      %c3 = arith.constant 3 : index
+      %has = arith.cmpi slt, %n, %c3 : index
+      %y = arith.select %has, %x, %dead : f32
+      attn.yield %y : f32
+    } outs(%s) : (memref<8x16xf32>) -> memref<8x16xf32>
+  }
+  attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (memref<8x16xf32>) -> memref<16xf32>
+  attn.tile_einsum [n0,m] = map(%s[n0,m], %max[m]) {
+  ^bb0(%x: f32, %m: f32):
+    %d = arith.subf %x, %m : f32
+    %p = arith.mulf %d, %log2e : f32
+    %w = math.exp2 %p fastmath<afn> : f32
+    attn.yield %w : f32
+  } outs(%s) : (memref<8x16xf32>, memref<16xf32>) -> memref<8x16xf32>
+  return
+}
+func.func @branched(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %few: i1) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+  %max = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  %f = arith.constant 0.25 : f32
+  %dead = arith.constant 0xFF800000 : f32
+  %log2e = arith.constant 1.44269502 : f32
+  attn.tile_einsum [n0,m] = mul(%q[m,e], %k[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, memref<8x16xbf16>) -> memref<8x16xf32>
+  attn.tile_einsum [n0,m] = map(%s[n0,m]) {
+  ^bb0(%x: f32):
+    %y = arith.mulf %x, %f : f32
+    attn.yield %y : f32
+  } outs(%s) : (memref<8x16xf32>) -> memref<8x16xf32>
+  scf.if %few {
+    attn.tile_einsum [n0,m] = map(%s[n0,m]) {
+    ^bb0(%x: f32):
+      %y = arith.mulf %x, %f : f32
+      attn.yield %y : f32
+    } outs(%s) : (memref<8x16xf32>) -> memref<8x16xf32>
+  }
+  attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (memref<8x16xf32>) -> memref<16xf32>
+  attn.tile_einsum [n0,m] = map(%s[n0,m], %max[m]) {
+  ^bb0(%x: f32, %m: f32):
+    %d = arith.subf %x, %m : f32
+    %p = arith.mulf %d, %log2e : f32
+    %w = math.exp2 %p fastmath<afn> : f32
+    attn.yield %w : f32
+  } outs(%s) : (memref<8x16xf32>, memref<16xf32>) -> memref<8x16xf32>
+  return
+}

@@ -264,3 +264,26 @@ func.func @tables(%t: memref<32xi32>, %q: memref<?x16xf32>, %o: memref<?xf32>, %
   } {attn.row_loop}
   return
 }
+
+// -----
+
+// Products of a step read whole tiles: threads that are no warps write zeros where the
+// step has no keys.
+// CHECK-LABEL: func.func @filled
+// CHECK: gpu.barrier
+// CHECK: %[[REST:.*]] = arith.subi %c4{{.*}}, %[[COUNT:.*]] :
+// CHECK-NEXT: %[[BEHIND:.*]] = memref.subview %{{.*}}[%[[COUNT]], 0] [%[[REST]], 8]
+// CHECK-NEXT: attn.tile_einsum [n0,e] = map() {
+// CHECK: outs(%[[BEHIND]]) {attn.thread_ranks = ["n0", "e"]}
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: attn.tile_einsum [n0,e] = {{.*}}{attn.filled, attn.thread_ranks = ["n0", "e"]}
+// CHECK-NEXT: gpu.barrier
+func.func @filled(%k: memref<?x8xbf16>, %count: index, %w: memref<?xi8>)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %whole = memref.view %w[%c0][] : memref<?xi8> to memref<4x8xf32>
+  %keys = memref.subview %k[0, 0] [%count, 8] [1, 1] : memref<?x8xbf16> to memref<?x8xbf16, strided<[8, 1]>>
+  %part = memref.subview %whole[0, 0] [%count, 8] [1, 1] : memref<4x8xf32> to memref<?x8xf32, strided<[8, 1]>>
+  attn.tile_einsum [n0,e] = %keys[n0,e] outs(%part) {attn.filled} : (memref<?x8xbf16, strided<[8, 1]>>) -> memref<?x8xf32, strided<[8, 1]>>
+  return
+}

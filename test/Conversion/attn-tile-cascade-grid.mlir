@@ -1,4 +1,5 @@
 // RUN: attn-opt %s --split-input-file --attn-describe-kernel --attn-tile-cascade --canonicalize --cse | FileCheck %s
+// RUN: attn-opt %s --split-input-file --attn-describe-kernel --attn-tile-cascade="warps=true" --canonicalize --cse | FileCheck %s --check-prefix=BLOCK
 
 // An item is a box of 4 by 4 tokens on a grid of 20 by 30. It writes down its
 // rows, the keys that they see, and per axis where windows lie; the steps then
@@ -23,6 +24,30 @@
 // CHECK: arith.cmpi sge
 // CHECK: arith.cmpi slt
 // CHECK: scf.for %[[ROW:.*]] = %c0 to %[[ROWS]] step %c1
+// Threads of a block share what is written, and have no room for the keys of a box:
+// rows are computed from their numbers, and each step does that with its own keys. How
+// many of either are tokens of the tensor is known without a walk.
+// BLOCK-LABEL: func.func @grid_run0
+// BLOCK: %[[WIDTH:.*]] = arith.maxsi %{{.*}}, %c1
+// BLOCK-NEXT: %[[UNIT:.*]] = arith.divui %c2147483648, %[[WIDTH]]
+// BLOCK-NEXT: arith.addi %[[UNIT]], %c1
+// BLOCK-NOT: memref.store
+// BLOCK-COUNT-5: attn.tile_einsum [m] = map() {
+// BLOCK: %[[ROWS:.*]] = memref.view %{{.*}} to memref<16xi32>
+// BLOCK: attn.tile_einsum [m] = map(%{{.*}}[m])
+// BLOCK: outs(%[[ROWS]])
+// BLOCK: scf.for %[[I:.*]] = %c0 to %{{.*}} step %c32 {
+// BLOCK: scf.if
+// BLOCK: %[[KEYS:.*]] = memref.view %{{.*}} to memref<32xi32>
+// BLOCK: attn.tile_einsum [n0] = map() {
+// BLOCK: %[[N:.*]] = attn.index n0
+// BLOCK: arith.shrui %{{.*}}, %c31_i64
+// BLOCK: arith.muli %{{.*}}, %c30_i32
+// BLOCK: attn.tile_einsum [n0,e] = %{{.*}}[%{{.*}}[n0],e]
+// BLOCK: } else {
+// BLOCK-COUNT-3: attn.tile_einsum [n0] = map() {
+// BLOCK: attn.tile_einsum [n0,m] = map(
+// BLOCK: return
 func.func @grid(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where neighborhood([5, 7], grid [20, 30]) over (m, n) align top_left mapping <lanes = m by [16], stream = 32, rows = 8, parallel = [], grid = [4, 4]>
       : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {

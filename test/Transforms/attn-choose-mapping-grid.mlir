@@ -2,9 +2,11 @@
 // RUN: attn-opt %s --attn-plan-sparsity --attn-choose-mapping="grid-tile=0" | FileCheck %s --check-prefix=ROWS
 // RUN: attn-opt %s --attn-plan-sparsity --attn-choose-mapping="grid-tile=2,6 lane-tiles=32,16" | FileCheck %s --check-prefix=GIVEN
 // RUN: not attn-opt %s --attn-plan-sparsity --attn-choose-mapping="grid-tile=2,9 lane-tiles=16" 2>&1 | FileCheck %s --check-prefix=LARGE
-// RUN: not attn-opt %s --attn-plan-sparsity --attn-choose-mapping="grid-tile=2,4 shared-bytes=65536" 2>&1 | FileCheck %s --check-prefix=GPU
+// RUN: attn-opt %s --attn-plan-sparsity --attn-choose-mapping="shared-bytes=65536" | FileCheck %s --check-prefix=GPU
+// RUN: attn-opt %s --attn-plan-sparsity --attn-choose-mapping="grid-tile=2,4 shared-bytes=65536" | FileCheck %s --check-prefix=BLOCK
+// RUN: not attn-opt %s --attn-plan-sparsity --attn-choose-mapping="grid-tile=9,16 shared-bytes=65536" 2>&1 | FileCheck %s --check-prefix=MANY
 // LARGE: error: 'attn.cascade' op cannot be mapped: a grid tile holds up to 16 tokens, the largest lane tile; got 18
-// GPU: error: 'attn.cascade' op cannot be mapped: tiles of a grid are for CPUs alone
+// MANY: error: 'attn.cascade' op cannot be mapped: a grid tile holds up to 128 tokens, the largest lane tile; got 144
 
 // The keys of a box of 4 by 4 tokens are fewer, per row, than those of a row of
 // 48: 16 by 16, not 13 rows of the grid.
@@ -15,6 +17,11 @@
 // ROWS-NOT: grid =
 // GIVEN-LABEL: @window
 // GIVEN: mapping <lanes = m by [32, 16], {{.*}}, grid = [2, 6]>
+// A block of a GPU has room for 128 rows, in a box that has as many.
+// GPU-LABEL: @window
+// GPU: mapping <lanes = m by [128], {{.*}}, grid = [8, 16]>
+// BLOCK-LABEL: @window
+// BLOCK: mapping <lanes = m by [128], {{.*}}, grid = [2, 4]>
 func.func @window(%s: tensor<?x?xf32>) -> tensor<?xf32> {
   %o = attn.cascade (%S = %s) where neighborhood([13, 13], grid [128, 128]) over (m, n) align top_left : (tensor<?x?xf32>) -> tensor<?xf32> {
     %zero = arith.constant 0.0 : f32

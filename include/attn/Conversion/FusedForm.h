@@ -44,6 +44,10 @@ inline constexpr StringLiteral kUniformLayout = "uniform";
 /// attn-map-to-warps: bf16 or f16, the type of the tensor that the map computes
 /// a tile of, which its numbers may be rounded to (spec, NU-3).
 inline constexpr StringLiteral kElementAttrName = "attn.element";
+/// Unit attribute of an einsum that copies the points of a step, from
+/// attn-tile-cascade with `warps`: products read the whole tile, and zeros
+/// stand where the step has no points.
+inline constexpr StringLiteral kFilledAttrName = "attn.filled";
 /// Unit attribute of a loop over the lanes of an item, from attn-map-to-warps:
 /// each thread runs it for the lanes whose rows it holds.
 inline constexpr StringLiteral kRowLoopAttrName = "attn.row_loop";
