@@ -15,6 +15,11 @@ WINDOW = ("permuted", ("window", 20, 9))
 WINDOWS_OF_HEADS = ("per_head", *(("window", left, 0) for left in (5, 40, 20, 20)))
 # More parts than a plan has.
 STRIPES = ("or", *(("and", ("prefix", 9 * i + 4), ("not", ("prefix", 9 * i))) for i in range(9)))
+# Rows of a token grid in boxes: windows, with remainders, and blocks that see the same.
+PLANE = ("neighborhood", (5, 7), (("grid", (19, 50)),))
+DILATED_PLANE = ("neighborhood", (3, 5), (("grid", (19, 50)), ("dilation", (4, 3))))
+SPACE = ("neighborhood", (3, 3, 5), (("grid", (6, 11, 17)), ("stride", (1, 3, 1))))
+SQUARES = ("neighborhood", (8, 8), (("grid", (32, 40)), ("stride", (4, 4))))
 SHARDS_OF_HEADS = ("per_head", *(("strided", 2 + h // 2, h % 2, 8) for h in range(4)))
 
 SPECS = {
@@ -49,6 +54,12 @@ SPECS = {
     ),
     "segments": Spec(
         24, 16, heads=2, key_heads=1, where=(("causal",),), lse=True, segments=(("both", "b"),),
+    ),
+    "boxes": Spec(
+        16, 24, heads=2, key_heads=1, where=(PLANE, ("causal",)), align="top_left", lse=True,
+    ),
+    "boxes_beside": Spec(
+        7, 9, heads=2, key_heads=2, where=(("or", DILATED_PLANE, ("leading", 7)),), bias="hmn",
     ),
     "blocks": Spec(
         16, 24, heads=2, key_heads=2, where=(("causal",), ("blocks", 32, 16, "h")), lse=True,
@@ -200,6 +211,21 @@ TENSOR_CORES = {
     "cores_grid": Spec(
         16, 16, dtype="f16", where=(("neighborhood", (3, 5), (("grid", (9, 13)),)),),
     ),
+    "cores_boxes": Spec(16, 32, heads=2, key_heads=1, dtype="bf16", where=(PLANE,), lse=True),
+    "cores_boxes_remainders": Spec(
+        32, 16, dtype="f16", where=(DILATED_PLANE, ("causal",)), align="top_left",
+    ),
+    "cores_boxes_space": Spec(
+        16, 16, heads=2, key_heads=2, dtype="bf16", where=(SPACE,), lse=True, key_lengths=True,
+        query_lengths=True,
+    ),
+    "cores_boxes_beside": Spec(
+        16, 16, dtype="bf16", where=(("or", SQUARES, ("leading", 40)),), align="offset",
+        offset="row", origins=(("m", "index"), ("n", "row")), region="alibi", lse=True,
+    ),
+    "cores_boxes_mask": Spec(
+        16, 16, heads=2, key_heads=1, dtype="f16", where=(PLANE, ("mask", "bmn")), lse=True,
+    ),
     "cores_predicate": Spec(
         16, 16, heads=4, key_heads=2, dtype="bf16", lse=True,
         where=(("predicate", "every_third"), ("predicate", "reach")),
@@ -301,6 +327,9 @@ ON_TENSOR_CORES = [
 ]  # fmt: skip
 SPECS |= TENSOR_CORES | WITHOUT_TENSOR_CORES
 
+# Whose rows lie in boxes of a grid.
+BOXES = {name: spec for name, spec in SPECS.items() if "boxes" in name}
+
 # Compiled einsum by einsum.
 UNFUSED = ["plain", "odd", "bf16", "features", "permuted", "gates", "segments", "tokens"]
 
@@ -318,6 +347,8 @@ def lengths(spec):
         return [(spec.queries, keys) for keys in (53, 1, 0, 200)]
     if spec.permute and spec.permute[0][0] == "both":
         return [(37, 37), (1, 1), (70, 70)]
+    if spec in BOXES.values():
+        return [(317, 950), (980, 475), (7, 3), (33, 0)]
     return LENGTHS + LONG if spec in TENSOR_CORES.values() else LENGTHS
 
 

@@ -27,11 +27,11 @@ from memory import GuardedArray, isolated, place
 from operators import Operands, Spec, operands, text
 
 
-def decisions(source: str, topic: str) -> str:
+def decisions(source: str, topic: str, pipeline: str = "attn-to-llvm") -> str:
     """What the compiler says of the form, passes, plan, mapping or tiles it chose."""
     tool = find_compiler().with_name("attn-opt")
     done = subprocess.run(
-        [tool, "-", "--pass-pipeline=builtin.module(attn-to-llvm)", f"--attn-debug={topic}"],
+        [tool, "-", f"--pass-pipeline=builtin.module({pipeline})", f"--attn-debug={topic}"],
         input=source, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stderr

@@ -17,6 +17,7 @@ import pytest
 from attn.compiler import compile_file
 from attn.kernel import STATUS, KernelError
 from gpu_cases import (
+    BOXES,
     LARGE_WEIGHTS,
     MASKED_VALUES,
     ON_TENSOR_CORES,
@@ -31,7 +32,7 @@ from gpu_cases import (
     unfused_lengths,
 )
 from operators import DTYPES, operands, text
-from runner import Counter, judge, run
+from runner import Counter, decisions, judge, run
 
 
 def pytest_generate_tests(metafunc):
@@ -95,6 +96,13 @@ def test_tensor_cores(kernels, cores):
     """Nothing falls back to threads unnoticed."""
     spec = SPECS[cores]
     assert "mma.sync" in kernels.build_device(text(spec), spec.key, chip="sm_80").read_text()
+
+
+@pytest.mark.parametrize("boxes", BOXES)
+def test_boxes(boxes):
+    """The lengths of these tests would not show that rows are taken as they lie."""
+    said = decisions(text(BOXES[boxes]), "mapping", "attn-to-nvvm")
+    assert ", grid = [" in said
 
 
 @pytest.mark.parametrize("threads", REASONS)

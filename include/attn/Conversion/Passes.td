@@ -110,8 +110,10 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
 
     With `warps`, steps of cascades that tensor cores may take are masked as a whole,
     and begin and end on whole tiles of the stream: registers are written out, and
-    have no use for parts of a step. Tiles that a map computes of a tensor of 16 bits
-    say so (`attn.element`).
+    have no use for parts of a step. One that has fewer points than a tile computes
+    all, where nothing but copies for products reads tensors at them (`attn.filled`:
+    zeros stand where a step has no points), and masks those that it has not. Tiles
+    that a map computes of a tensor of 16 bits say so (`attn.element`).
   }];
   let options = [
     Option<"warps", "warps", "bool", "false",
@@ -275,8 +277,10 @@ def AttnStageCopies : Pass<"attn-stage-copies", "::mlir::ModuleOp"> {
     of its tensors, in all branches alike, get a second place in shared memory as far
     as `shared-bytes` goes; those of the next step are started before a step
     computes, and awaited at the start of the next one, with one barrier. What a copy
-    reads must follow from the number of the step. Copies that go on while threads do
-    something else have `attn.async`; the others are awaited where they stand.
+    reads must follow from the number of the step, or be a table of integers that
+    does: such tables are written two steps ahead, to one of three places. Copies
+    that go on while threads do something else have `attn.async`; the others are
+    awaited where they stand.
   }];
   let options = [
     Option<"sharedBytes", "shared-bytes", "int64_t", "101376",
