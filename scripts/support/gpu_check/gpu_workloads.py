@@ -10,6 +10,7 @@ compile them and those who call them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -57,9 +58,10 @@ def bench_specs() -> dict[str, Spec]:
         found[f"plain{e}"] = _spec(e)
         found[f"causal{e}"] = _spec(e, where=causal)
     # Lengths without a mask: two keys back in a window are one less than its size.
-    # With three blocks for each multiprocessor in place of two, and fewer registers.
+    # With three blocks for each multiprocessor in place of two, and fewer registers; with
+    # twice as many keys in a step.
     for name in ("plain64", "causal64"):
-        found[f"{name}x3"] = found[name]
+        found[f"{name}x3"] = found[f"{name}k128"] = found[name]
     found["window128"] = _spec(128, where=(("causal",), ("window", WINDOW, 0)))
     found["documents128"] = _spec(128, where=causal, segments=(("both", ""),))
     found["alibi128"] = _spec(128, where=causal, region="alibi")
@@ -77,9 +79,13 @@ def bench_specs() -> dict[str, Spec]:
 
 
 def bench_flags(kernel: str) -> tuple[str, ...]:
-    """How a kernel is compiled: those of a name with an x make room for more blocks."""
-    _, _, blocks = kernel.partition("x")
-    return ("--form=fused", *([f"--resident-blocks={blocks}"] if blocks else []))
+    """How a kernel is compiled: a name that ends in x and a number makes room for as many
+    blocks, one that ends in k and a number has as many keys in a step."""
+    flags = ["--form=fused"]
+    for suffix, option in (("x", "--resident-blocks"), ("k", "--stream-tile")):
+        if found := re.search(rf"\d{suffix}(\d+)$", kernel):
+            flags.append(f"{option}={found[1]}")
+    return tuple(flags)
 
 
 def bench_text(kernel: str) -> str:
@@ -181,7 +187,9 @@ def workloads() -> list[Workload]:
         return Workload(kernel, batches[length], length, length)
 
     found = [square(kernel, 4096) for kernel in ("plain128", "causal128", "plain64", "causal64")]
-    found += [square(kernel, 4096) for kernel in ("plain64x3", "causal64x3")]
+    found += [
+        square(f"{kernel}64{how}", 4096) for kernel in ("plain", "causal") for how in ("x3", "k128")
+    ]
     found += [
         square(kernel, 8192)
         for kernel in ("window128", "documents128", "alibi128", "softcap128", "causal128")
@@ -191,5 +199,5 @@ def workloads() -> list[Workload]:
     found += [Workload("decode128", 16, 1, keys) for keys in (8192, 32768, 2048)]
     for length in (8192, 2048, 16384):
         found += [square(k, length) for k in ("plain128", "causal128", "plain64", "causal64")]
-    found.append(square("causal64x3", 2048))
+    found += [square("causal64x3", 2048), square("causal64k128", 2048)]
     return list(dict.fromkeys(found))
