@@ -415,9 +415,11 @@ void CascadeTiler::writeRowTables(OpBuilder &builder, Location loc,
         write([&](GridEmitter &emit, ArrayRef<Value> places) {
           return getWindow(emit, places).begin;
         }));
+    // No less than the begin, as the test takes their difference.
     tables.windowEnd.push_back(
         write([&](GridEmitter &emit, ArrayRef<Value> places) {
-          return getWindow(emit, places).end;
+          GridEmitter::Interval window = getWindow(emit, places);
+          return emit.most(window.begin, window.end);
         }));
   }
 }
@@ -544,6 +546,13 @@ Value CascadeTiler::buildWindowTest(OpBuilder &builder, Location loc,
   Value live;
   for (size_t i = 0; i < windows.size(); i += 3) {
     Value begin = windows[i], end = windows[i + 1], key = windows[i + 2];
+    if (!hasCaches) {
+      // One comparison of what is no vector: a key in front is far behind.
+      live = emit.both(live, emit.compare(arith::CmpIPredicate::ult,
+                                          emit.subtract(key, begin),
+                                          emit.subtract(end, begin)));
+      continue;
+    }
     live = emit.both(live, emit.compare(arith::CmpIPredicate::sge, key, begin));
     live = emit.both(live, emit.compare(arith::CmpIPredicate::slt, key, end));
   }

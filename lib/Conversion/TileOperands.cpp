@@ -11,6 +11,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -185,6 +186,21 @@ Value TileOperands::clampIndex(OpBuilder &builder, Value index, Value memref,
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value last = arith::SubIOp::create(
       builder, loc, builder.createOrFold<memref::DimOp>(loc, memref, dim), one);
+  // A number of 32 bits is compared as one: what has registers of 32 bits needs
+  // four instructions for each of the others.
+  auto cast = index.getDefiningOp<arith::IndexCastOp>();
+  if (cast && cast.getIn().getType().isInteger(32)) {
+    Type narrow = builder.getI32Type();
+    Value most = arith::ConstantIndexOp::create(
+        builder, loc, std::numeric_limits<int32_t>::max());
+    last = arith::IndexCastOp::create(
+        builder, loc, narrow, arith::MinSIOp::create(builder, loc, last, most));
+    Value near = arith::MinSIOp::create(builder, loc, cast.getIn(), last);
+    near = arith::MaxSIOp::create(
+        builder, loc, near,
+        arith::ConstantIntOp::create(builder, loc, narrow, 0));
+    return arith::IndexCastOp::create(builder, loc, index.getType(), near);
+  }
   index = arith::MinSIOp::create(builder, loc, index, widen(last));
   return arith::MaxSIOp::create(builder, loc, index, widen(zero));
 }

@@ -18,6 +18,11 @@ STRIPES = ("or", *(("and", ("prefix", 9 * i + 4), ("not", ("prefix", 9 * i))) fo
 # Rows of a token grid in boxes: windows, with remainders, and blocks that see the same.
 PLANE = ("neighborhood", (5, 7), (("grid", (19, 50)),))
 DILATED_PLANE = ("neighborhood", (3, 5), (("grid", (19, 50)), ("dilation", (4, 3))))
+CLIPPED_PLANE = (
+    "neighborhood",
+    (6, 6),
+    (("grid", (22, 50)), ("stride", (2, 2)), ("clipped", True)),
+)
 SPACE = ("neighborhood", (3, 3, 5), (("grid", (6, 11, 17)), ("stride", (1, 3, 1))))
 SQUARES = ("neighborhood", (8, 8), (("grid", (32, 40)), ("stride", (4, 4))))
 SHARDS_OF_HEADS = ("per_head", *(("strided", 2 + h // 2, h % 2, 8) for h in range(4)))
@@ -212,6 +217,10 @@ TENSOR_CORES = {
         16, 16, dtype="f16", where=(("neighborhood", (3, 5), (("grid", (9, 13)),)),),
     ),
     "cores_boxes": Spec(16, 32, heads=2, key_heads=1, dtype="bf16", where=(PLANE,), lse=True),
+    "cores_boxes_clipped": Spec(
+        16, 16, heads=2, key_heads=1, dtype="bf16", where=(CLIPPED_PLANE,), lse=True,
+        align="top_left",
+    ),
     "cores_boxes_remainders": Spec(
         32, 16, dtype="f16", where=(DILATED_PLANE, ("causal",)), align="top_left",
     ),
