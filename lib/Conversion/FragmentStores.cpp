@@ -88,29 +88,30 @@ void FragmentLowering::storePairs(OpBuilder builder, int64_t row,
       place = arith::AddIOp::create(
           builder, loc, place,
           arith::MulIOp::create(builder, loc, at.uniform.lookup(name), stride));
-    pairs.emplace_back(pair, place);
+    pairs.emplace_back(pair,
+                       createPointer(builder, loc, out, place, kGlobalSpace));
   }
   auto branch = scf::IfOp::create(builder, loc, isAligned,
                                   /*withElseRegion=*/true);
-  auto store = [&](OpBuilder &at, Value number, Value place, int64_t bytes) {
-    LLVM::StoreOp::create(at, loc, number,
-                          createPointer(at, loc, out, place, kGlobalSpace),
-                          bytes);
-  };
   OpBuilder aligned = branch.getThenBodyBuilder();
   for (auto [pair, place] : pairs)
-    store(aligned, pair, place, kPairBytes);
+    LLVM::StoreOp::create(aligned, loc, pair, place, kPairBytes);
   OpBuilder other = branch.getElseBodyBuilder();
-  Type half = other.getIntegerType(8 * kPairBytes / 2);
-  Value one = arith::ConstantIndexOp::create(other, loc, 1);
-  Value shift = arith::ConstantIntOp::create(other, loc, 8 * kPairBytes / 2,
+  constexpr int32_t kHalfBytes = kPairBytes / 2;
+  Type half = other.getIntegerType(8 * kHalfBytes);
+  Value shift = arith::ConstantIntOp::create(other, loc, 8 * kHalfBytes,
                                              /*width=*/8 * kPairBytes);
   for (auto [pair, place] : pairs) {
     Value upper = arith::ShRUIOp::create(other, loc, pair, shift);
-    store(other, arith::TruncIOp::create(other, loc, half, pair), place,
-          kPairBytes / 2);
-    store(other, arith::TruncIOp::create(other, loc, half, upper),
-          arith::AddIOp::create(other, loc, place, one), kPairBytes / 2);
+    Value behind =
+        LLVM::GEPOp::create(other, loc, place.getType(), other.getI8Type(),
+                            place, ArrayRef<LLVM::GEPArg>{kHalfBytes});
+    LLVM::StoreOp::create(other, loc,
+                          arith::TruncIOp::create(other, loc, half, pair),
+                          place, kHalfBytes);
+    LLVM::StoreOp::create(other, loc,
+                          arith::TruncIOp::create(other, loc, half, upper),
+                          behind, kHalfBytes);
   }
 }
 

@@ -1,7 +1,7 @@
 // RUN: attn-opt %s --attn-lower-fragments --canonicalize --cse -split-input-file | FileCheck %s
 
-// A thread's two neighbouring columns of 16 bits are stored at once where all rows of
-// the tensor begin at multiples of 4 bytes, else one by one.
+// A thread's two neighbouring columns of 16 bits are converted at once, and stored so
+// where all rows of the tensor begin at multiples of 4 bytes, else one by one.
 // CHECK-LABEL: func.func @pairs
 // CHECK-SAME: %[[O:[a-z0-9]+]]: memref<?x8xbf16,
 // CHECK: %[[BASE:.*]], %[[OFFSET:.*]], %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[O]]
@@ -11,7 +11,6 @@
 // CHECK: %[[BITS:.*]] = arith.ori %[[BYTES]], %[[ADDRESS]]
 // CHECK: %[[LOW:.*]] = arith.andi %[[BITS]], %c3
 // CHECK: %[[ALIGNED:.*]] = arith.cmpi eq, %[[LOW]], %c0
-// CHECK: scf.if %[[ALIGNED]] {
 // CHECK: %[[DIM:.*]] = memref.dim %[[O]], %c0
 // CHECK: %[[EXISTS:.*]] = arith.cmpi ult, %[[LANE:.*]], %[[DIM]]
 // CHECK: scf.if %[[EXISTS]] {
@@ -20,13 +19,21 @@
 // CHECK: %[[PAIR:.*]] = llvm.inline_asm {{.*}}"cvt.rn.bf16x2.f32 $0, $1, $2;", "=r,f,f" %[[Y]], %[[X]] : (f32, f32) -> i32
 // CHECK: %[[ROW:.*]] = arith.muli %[[LANE]], %[[STRIDES]]#0
 // CHECK: arith.addi %[[ROW]],
-// CHECK: llvm.store %[[PAIR]], %{{.*}} {alignment = 4 : i64} : i32, !llvm.ptr<1>
+// CHECK: %[[PLACE:.*]] = llvm.addrspacecast
+// CHECK: scf.if %[[ALIGNED]] {
+// CHECK-NEXT: llvm.store %[[PAIR]], %[[PLACE]] {alignment = 4 : i64} : i32, !llvm.ptr<1>
+// CHECK-NEXT: } else {
+// CHECK-NEXT: %[[HIGH:.*]] = arith.shrui %[[PAIR]], %c16
+// CHECK-NEXT: %[[BEHIND:.*]] = llvm.getelementptr %[[PLACE]][2]
+// CHECK-NEXT: %[[FIRST:.*]] = arith.trunci %[[PAIR]] : i32 to i16
+// CHECK-NEXT: llvm.store %[[FIRST]], %[[PLACE]] {alignment = 2 : i64} : i16, !llvm.ptr<1>
+// CHECK-NEXT: %[[SECOND:.*]] = arith.trunci %[[HIGH]] : i32 to i16
+// CHECK-NEXT: llvm.store %[[SECOND]], %[[BEHIND]] {alignment = 2 : i64} : i16, !llvm.ptr<1>
 // CHECK: scf.if
-// CHECK: llvm.store
+// CHECK: scf.if %[[ALIGNED]] {
+// CHECK-COUNT-3: llvm.store
 // CHECK-NOT: llvm.store
-// CHECK: } else {
-// CHECK-COUNT-4: memref.store %{{.*}}, %[[O]][%{{.*}}, %{{.*}}]
-// CHECK-NOT: memref.store %{{.*}}, %[[O]]
+// CHECK-NOT: memref.store
 // CHECK: return
 func.func @pairs(%o: memref<?x8xbf16, strided<[?, 1], offset: ?>>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
   %s = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>

@@ -341,11 +341,11 @@ func.func @apart(%v: memref<?x8xf16>, %t: memref<16x4xf32>) attributes {attn.lan
 // CHECK: scf.if %[[HAS]] {
 // CHECK: %[[TOKEN:.*]] = memref.load %[[T]][%[[LANE]]]
 // CHECK: %[[ROW:.*]] = memref.subview %[[O]][%[[TOKEN]], 0] [1, 8]
+// CHECK: memref.extract_strided_metadata %[[ROW]]
 // CHECK: memref.load %[[S]][%c0, %c0]
 // CHECK: memref.load %[[D]][%c0]
-// CHECK: memref.store %{{.*}}, %[[ROW]][%[[COLUMN:[0-9]+]]]
 // CHECK: memref.load %[[S]][%c0, %c1]
-// CHECK: memref.store %{{.*}}, %[[ROW]]
+// CHECK: llvm.store
 // CHECK: %[[FIRST:.*]] = arith.cmpi eq, %{{.*}}, %c0
 // CHECK: scf.if %[[FIRST]] {
 // CHECK: memref.load %[[D]][%c0]
@@ -385,12 +385,14 @@ func.func @row_loop(%o: memref<?x8xbf16>, %l: memref<?xf32>, %t: memref<16xindex
 // CHECK: %[[DIM:.*]] = memref.dim %{{.*}}, %c0 : memref<?x8xbf16>
 // CHECK: %[[HAS:.*]] = arith.cmpi ult, %[[LANE]], %[[DIM]]
 // CHECK: scf.if %[[HAS]] {
-// CHECK: memref.store %{{.*}}, %{{.*}}[%[[LANE]], %[[COLUMN]]] : memref<?x8xbf16>
-// CHECK: %[[NEXT:.*]] = arith.addi %[[COLUMN]], %c1
-// CHECK: memref.store %{{.*}}, %{{.*}}[%[[LANE]], %[[NEXT]]] : memref<?x8xbf16>
+// CHECK: %[[ROW:.*]] = arith.muli %[[LANE]], %c8
+// CHECK: %[[PLACE:.*]] = arith.addi %[[ROW]], %[[COLUMN]]
+// CHECK: llvm.store
 // CHECK: %[[HASBELOW:.*]] = arith.cmpi ult, %[[BELOW]], %[[DIM]]
 // CHECK: scf.if %[[HASBELOW]] {
-// CHECK: memref.store %{{.*}}, %{{.*}}[%[[BELOW]], %[[COLUMN]]] : memref<?x8xbf16>
+// CHECK: %[[ROWBELOW:.*]] = arith.muli %[[BELOW]], %c8
+// CHECK: arith.addi %[[ROWBELOW]], %[[COLUMN]]
+// CHECK: llvm.store
 // CHECK: %[[LENGTH:.*]] = memref.dim %{{.*}}, %c0 : memref<?xf32>
 // CHECK: %[[LIES:.*]] = arith.cmpi ult, %[[LANE]], %[[LENGTH]]
 // CHECK: %[[ISFIRST:.*]] = arith.cmpi eq, %[[COLUMN]], %c0
