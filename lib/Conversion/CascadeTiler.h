@@ -324,13 +324,18 @@ private:
 
   // Ranks whose tokens are walked in an order of slots.
   bool isPermuted(StringAttr rank) const;
-  bool hasStepTokens() const;
+  bool hasStepTokens();
   Value getSlotTable(OpBuilder &builder, Location loc, StringAttr rank);
   Value sliceTable(OpBuilder &builder, Location loc, StringAttr rank);
   Value sliceTable(OpBuilder &builder, Location loc, StringAttr rank,
                    Value first, Value count);
   Value loadToken(OpBuilder &builder, Location loc, Value slot);
+  Value sliceTensor(OpBuilder &builder, Location loc, StringAttr rank,
+                    Value first, Value count);
+  Value copyTokens(OpBuilder &builder, Location loc, Value table,
+                   StringAttr rank);
   void loadRowTokens(OpBuilder &builder, Location loc);
+  void loadStepTokens(OpBuilder &builder, Location loc);
   LogicalResult checkPermutations(ErrorFn emit);
   LogicalResult checkStepIndices(StringRef why, ErrorFn emit);
   void withTokenPlan(function_ref<void()> fn);

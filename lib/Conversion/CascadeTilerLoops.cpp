@@ -118,8 +118,10 @@ void CascadeTiler::emitStep(OpBuilder &builder, IterateOp op, bool masked) {
   staged.clear();
   if (periodicAtom)
     writeStepTokens(builder, op.getLoc());
-  else if (hasStepTokens())
+  else if (walksBoxes && place.grid->keyBox)
     writeStepKeys(builder, op.getLoc());
+  else if (hasStepTokens())
+    loadStepTokens(builder, op.getLoc());
   Block &body = op.getBody().front();
   for (auto einsum : body.getOps<EinsumOp>())
     emitEinsum(builder, einsum, masked);
@@ -305,7 +307,7 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
   stepCount = arith::SubIOp::create(builder, loc, stepEnd, stepFirst);
   bool tests = !isUntested(op);
   fillsStep = mayFillSteps(op);
-  auto restore = llvm::make_scope_exit([&] { fillsStep = false; });
+  llvm::scope_exit restore([&] { fillsStep = false; });
   if (!tests && !fillsStep) {
     emitStep(builder, op, /*masked=*/false);
     return;

@@ -66,9 +66,12 @@ LogicalResult CascadeTiler::checkStepIndices(StringRef why, ErrorFn emit) {
   return failure(walk.wasInterrupted());
 }
 
-/// Whether steps write down the tokens of their own keys.
-bool CascadeTiler::hasStepTokens() const {
-  return periodicAtom || (walksBoxes && place.grid->keyBox);
+/// Whether steps write down the tokens of their own keys: those that they
+/// compute, and for warps those that a tensor has, so that copies find rows
+/// through memory that is near, and tests see entries behind those of the step.
+bool CascadeTiler::hasStepTokens() {
+  return periodicAtom || (walksBoxes && place.grid->keyBox) ||
+         (takesWholeSteps && isPermuted(iterate.getParentAttr()));
 }
 
 /// The tokens of the slots of `rank` that this tile has: those of the rows one
@@ -78,20 +81,35 @@ Value CascadeTiler::getSlotTable(OpBuilder &builder, Location loc,
   return rank == lane ? rowTokens : sliceTable(builder, loc, rank);
 }
 
-/// Copies the tokens of the rows: lanes past the last row get its token, so
+/// A copy of `table`, along `rank`: points behind its last entry get that, so
 /// that nothing that reads them needs a mask.
+Value CascadeTiler::copyTokens(OpBuilder &builder, Location loc, Value table,
+                               StringAttr rank) {
+  Type element = getElementTypeOrSelf(table.getType());
+  Value copy = allocate(builder, loc, rank, element).memref;
+  TileEinsumOp::create(
+      builder, loc, copy, rank,
+      ArrayRef<EinsumAccess>(EinsumAccess::get(table, rank)), std::nullopt,
+      /*accumulate=*/false, ArrayRef<StringAttr>(rank),
+      [](OpBuilder &, Location, ValueRange args) { return args[0]; });
+  return copy;
+}
+
+/// Copies the tokens of the rows.
 void CascadeTiler::loadRowTokens(OpBuilder &builder, Location loc) {
   rowTokens = {};
-  if (!isPermuted(lane))
-    return;
-  Value table = sliceTable(builder, loc, lane);
-  Type element = getElementTypeOrSelf(table.getType());
-  rowTokens = allocate(builder, loc, lane, element).memref;
-  TileEinsumOp::create(
-      builder, loc, rowTokens, lane,
-      ArrayRef<EinsumAccess>(EinsumAccess::get(table, lane)), std::nullopt,
-      /*accumulate=*/false, ArrayRef<StringAttr>(lane),
-      [](OpBuilder &, Location, ValueRange args) { return args[0]; });
+  if (isPermuted(lane))
+    rowTokens = copyTokens(builder, loc, sliceTable(builder, loc, lane), lane);
+}
+
+/// Copies the tokens of the step.
+void CascadeTiler::loadStepTokens(OpBuilder &builder, Location loc) {
+  StringAttr point = iterate.getPointAttr();
+  stepTokens = copyTokens(
+      builder, loc,
+      sliceTensor(builder, loc, iterate.getParentAttr(), stepFirst, stepCount),
+      point);
+  firstToken = stepFirst;
 }
 
 Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
@@ -131,6 +149,12 @@ Value CascadeTiler::sliceTable(OpBuilder &builder, Location loc,
                                      ArrayRef<OpFoldResult>(offset),
                                      ArrayRef<OpFoldResult>(count), unit);
   }
+  return sliceTensor(builder, loc, rank, first, count);
+}
+
+/// The same of the tensor that has the tokens of `rank`.
+Value CascadeTiler::sliceTensor(OpBuilder &builder, Location loc,
+                                StringAttr rank, Value first, Value count) {
   // Behind the ranks of their own, an order has its slots, and lists have their
   // numbers and then slots.
   auto indices = dyn_cast_or_null<IndicesAttr>(listAtom);

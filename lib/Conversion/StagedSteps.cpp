@@ -115,13 +115,13 @@ static bool isShared(StagePlace place, ArrayRef<TileEinsumOp> known,
       .wasInterrupted();
 }
 
-/// Whether `einsum` computes a table of integers from what is known a step
-/// ahead.
+/// Whether `einsum` computes a table of integers, or copies one of a tensor,
+/// from what is known a step ahead.
 static bool isTable(TileEinsumOp einsum, scf::ForOp loop) {
   auto type = cast<MemRefType>(einsum.getInit().getType());
-  if (!einsum.getInputs().empty() || einsum.getReduction() ||
+  if (!llvm::all_of(einsum.getInputs(), isOfTensor) || einsum.getReduction() ||
       !getStagePlace(einsum.getInit()) || type.getRank() != 1 ||
-      !type.getElementType().isInteger() || !einsum.getMap())
+      !type.getElementType().isInteger() || !einsum.getIndices().empty())
     return false;
   SetVector<Value> captured;
   getUsedValuesDefinedAbove(einsum->getRegions(), captured);
@@ -132,11 +132,18 @@ static bool isTable(TileEinsumOp einsum, scf::ForOp loop) {
 
 /// Whether two tables have the same entries.
 static bool areEqualTables(TileEinsumOp left, TileEinsumOp right) {
+  Region *one = left.getMap()->getParent(), *two = right.getMap()->getParent();
+  auto check = [&](Value a, Value b) {
+    auto first = dyn_cast<BlockArgument>(a),
+         second = dyn_cast<BlockArgument>(b);
+    if (first && second && first.getParentRegion() == one &&
+        second.getParentRegion() == two)
+      return success(first.getArgNumber() == second.getArgNumber());
+    return success(areEqual(a, b));
+  };
   return areEqual(left, right) &&
          OperationEquivalence::isRegionEquivalentTo(
-             left.getMap()->getParent(), right.getMap()->getParent(),
-             [](Value one, Value two) { return success(areEqual(one, two)); },
-             /*markEquivalent=*/nullptr,
+             one, two, check, /*markEquivalent=*/nullptr,
              OperationEquivalence::Flags::IgnoreLocations);
 }
 
@@ -147,12 +154,13 @@ SmallVector<StepTable> attn::findStepTables(scf::ForOp loop) {
       found[*getStagePlace(einsum.getInit())].push_back(einsum);
   });
   SmallVector<StepTable> tables;
-  for (auto &[place, writers] : found) {
+  for (auto &entry : found) {
+    ArrayRef<TileEinsumOp> writers = entry.second;
     bool areSame = llvm::all_of(writers, [&](TileEinsumOp writer) {
       return areEqualTables(writers.front(), writer);
     });
-    if (areSame && !isShared(place, writers, loop))
-      tables.push_back({place, writers});
+    if (areSame && !isShared(entry.first, writers, loop))
+      tables.push_back({entry.first, entry.second});
   }
   return tables;
 }
