@@ -176,8 +176,8 @@ func.func @plain(%q: tensor<?x16xbf16>, %k: tensor<?x16xbf16>) -> tensor<?xf32> 
 
 // -----
 
-// A maximum over the keys that has no lanes would see the zeros: the steps of this
-// cascade compute the points that they have.
+// What is reduced over the keys without lanes would see those that are not there: the
+// steps of these cascades compute the points that they have.
 // CHECK-LABEL: func.func @shared_run0
 // CHECK: scf.for %{{.*}} step %c32 {
 // CHECK: %[[COUNT:.*]] = arith.subi
@@ -197,6 +197,37 @@ func.func @shared(%q: tensor<?x16xbf16>, %k: tensor<?x16xbf16>) -> tensor<?x16xf
       %l = attn.einsum [m,f] = mul(%s[m,n0], %K[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x16xbf16>) -> tensor<?x16xf32>
       %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
       %p = attn.einsum [m,f] = add(%n[m,f], %b[f]) : (tensor<?x16xf32>, tensor<16xf32>) -> tensor<?x16xf32>
+      attn.yield %p : tensor<?x16xf32>
+    }
+    attn.yield %a : tensor<?x16xf32>
+  }
+  return %o : tensor<?x16xf32>
+}
+// -----
+
+// CHECK-LABEL: func.func @counted_run0
+// CHECK: scf.for %{{.*}} step %c32 {
+// CHECK: %[[COUNT:.*]] = arith.subi
+// CHECK-NOT: scf.if
+// CHECK: %[[PART:.*]] = memref.subview %{{.*}}[0] [%[[COUNT]]]
+// CHECK: attn.tile_einsum [n0] = map()
+// CHECK: outs(%[[PART]])
+// CHECK: attn.tile_einsum [] = %[[PART]][n0] reduce add(n0)
+// CHECK: return
+func.func @counted(%q: tensor<?x16xbf16>, %k: tensor<?x16xbf16>) -> tensor<?x16xf32> {
+  %o = attn.cascade (%Q = %q, %K = %k) mapping <lanes = m by [16], stream = 32, rows = 8, parallel = []>
+      : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x16xf32> {
+    %zero = arith.constant 0.0 : f32
+    %one = arith.constant 1.0 : f32
+    %a0 = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x16xf32>
+    %a = attn.iterate n1 of n by n0 init(%a0 : tensor<?x16xf32>) {
+    ^bb0(%A: tensor<?x16xf32>):
+      %s = attn.einsum [m,n0] = mul(%Q[m,e], %K[n1*N0+n0,e]) reduce add(e) : (tensor<?x16xbf16>, tensor<?x16xbf16>) -> tensor<?x?xf32>
+      %u = attn.einsum [n0] = map() { attn.yield %one : f32 } : () -> tensor<?xf32>
+      %b = attn.einsum [] = %u[n0] reduce add(n0) : (tensor<?xf32>) -> tensor<f32>
+      %l = attn.einsum [m,f] = mul(%s[m,n0], %K[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x16xbf16>) -> tensor<?x16xf32>
+      %n = attn.einsum [m,f] = add(%A[m,f], %l[m,f]) : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x16xf32>
+      %p = attn.einsum [m,f] = add(%n[m,f], %b[]) : (tensor<?x16xf32>, tensor<f32>) -> tensor<?x16xf32>
       attn.yield %p : tensor<?x16xf32>
     }
     attn.yield %a : tensor<?x16xf32>

@@ -173,6 +173,24 @@ def test_alignment(kernels, columns, offset, seed):
     judge(case, run(kernels.device(spec), case))
 
 
+@pytest.mark.parametrize("columns, offset", [(2, 0), (1, 0), (0, 1), (3, 2)])
+def test_alignment_of_results(kernels, columns, offset, seed):
+    """Results are stored in pairs, or one by one where rows begin at odd elements; nothing
+    is stored between rows."""
+    spec = SPECS["cores_f16"]
+    case = operands(spec, 2, 37, 70, np.random.default_rng([seed, 38, 70]))
+    outputs = [
+        moved(np.full(shape, np.nan, dtype), columns, offset)
+        for shape, dtype in case.output_shapes()
+    ]
+    kernels.device(spec).run([*case.inputs(), *outputs])
+    Counter.executions += 1
+    judge(case, outputs)
+    for output in outputs:
+        output[...] = 0
+        assert not output.base.any()
+
+
 @pytest.mark.parametrize("second", ["bf16", "f16"])
 def test_two_values(kernels, seed, second):
     """Weights that multiply values of two types are rounded for each."""
