@@ -90,6 +90,50 @@ struct ApproximateExp2Pattern : OpRewritePattern<math::Exp2Op> {
   }
 };
 
+/// e^x as 2^(x log2 e), by an instruction that approximates, times what
+/// rounding the exponent took away: within 4 units in the last place. Results
+/// below 2^-126 are 0, infinities give infinity and 0, NaN stays.
+struct ApproximateExpPattern : OpRewritePattern<math::ExpOp> {
+  explicit ApproximateExpPattern(MLIRContext *context)
+      : OpRewritePattern(context, /*benefit=*/2) {}
+
+  LogicalResult matchAndRewrite(math::ExpOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.getType().isF32() ||
+        !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
+      return failure();
+    Location loc = op.getLoc();
+    auto constant = [&](double value) -> Value {
+      return arith::ConstantOp::create(rewriter, loc,
+                                       rewriter.getF32FloatAttr(value));
+    };
+    auto fma = [&](Value a, Value b, Value c) -> Value {
+      return math::FmaOp::create(rewriter, loc, a, b, c);
+    };
+    // Beyond, the result is 0 or infinity, and the rest of the exponent is no
+    // small number.
+    Value x = op.getOperand();
+    for (auto [predicate, bound] :
+         {std::pair(arith::CmpFPredicate::OLT, -104.0),
+          std::pair(arith::CmpFPredicate::OGT, 90.0)}) {
+      Value limit = constant(bound);
+      x = arith::SelectOp::create(
+          rewriter, loc,
+          arith::CmpFOp::create(rewriter, loc, predicate, x, limit), limit, x);
+    }
+    constexpr double kLog2E = llvm::numbers::log2e;
+    constexpr auto kHigh = static_cast<float>(kLog2E);
+    Value high = constant(kHigh);
+    Value exponent = arith::MulFOp::create(rewriter, loc, x, high);
+    Value rest = fma(x, high, arith::NegFOp::create(rewriter, loc, exponent));
+    rest = fma(x, constant(kLog2E - kHigh), rest);
+    Value power = callNVVM(rewriter, loc, "llvm.nvvm.ex2.approx.ftz", exponent);
+    Value factor = fma(rest, constant(llvm::numbers::ln2), constant(1));
+    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, power, factor);
+    return success();
+  }
+};
+
 /// 1 - 2 / (2^(2 x log2 e) + 1), by two instructions that approximate: within
 /// 2^-20 of tanh, an error that is absolute. A soft cap multiplies it by the
 /// cap, which shows in the log-sum-exp of small scores, so that there a
@@ -187,7 +231,8 @@ struct ExpandMathPass : public attn::impl::AttnExpandMathBase<ExpandMathPass> {
     patterns.add<WidenPattern>(context);
     // Of f32 a GPU has it as an instruction.
     if (gpu) {
-      patterns.add<ApproximateExp2Pattern, ApproximateTanhPattern>(context);
+      patterns.add<ApproximateExp2Pattern, ApproximateExpPattern,
+                   ApproximateTanhPattern>(context);
       patterns.add<ExpandPattern<math::Exp2Op, &MathExpander::exp2,
                                  /*ofSingle=*/false>>(context, target);
     } else {

@@ -193,11 +193,17 @@ private:
           !einsum->hasAttr(kThreadRanksAttrName))
         einsums.push_back(einsum);
     });
-    // Scores are sums of products of 16 bits, and a tanh is as exact as they
-    // are where it is computed by instructions that approximate.
+    // Scores are sums of products of 16 bits, and functions are as exact as
+    // they are where they are computed by instructions that approximate.
     for (TileEinsumOp einsum : einsums)
-      einsum.walk([](math::TanhOp op) {
-        op.setFastmath(op.getFastmath() | arith::FastMathFlags::afn);
+      einsum.walk([](Operation *op) {
+        auto math = dyn_cast<arith::ArithFastMathInterface>(op);
+        if (!isa<math::TanhOp, math::ExpOp>(op) || !math)
+          return;
+        arith::FastMathFlags flags = math.getFastMathFlagsAttr().getValue();
+        op->setAttr(math.getFastMathAttrName(),
+                    arith::FastMathFlagsAttr::get(
+                        op->getContext(), flags | arith::FastMathFlags::afn));
       });
     for (TileEinsumOp einsum : einsums)
       FragmentLowering(einsum, lane, getThread(einsum), registers).run();

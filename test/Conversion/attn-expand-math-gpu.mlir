@@ -51,3 +51,27 @@ func.func @tanh(%x: f32) -> (f32, f32) {
   %b = math.tanh %x : f32
   return %a, %b : f32, f32
 }
+
+// -----
+
+// Where approximations do, an exponential is one of them, with a factor for what rounding
+// the exponent took away; a number beyond its range is the range's end, and NaN stays.
+// CHECK-LABEL: func.func @exp
+// CHECK: %[[LOW:.*]] = arith.cmpf olt, %arg0, %[[LEAST:.*]] : f32
+// CHECK: %[[X:.*]] = arith.select %[[LOW]], %[[LEAST]], %arg0
+// CHECK: %[[HIGH:.*]] = arith.cmpf ogt, %[[X]], %[[MOST:.*]] : f32
+// CHECK: %[[Y:.*]] = arith.select %[[HIGH]], %[[MOST]], %[[X]]
+// CHECK: %[[EXPONENT:.*]] = arith.mulf %[[Y]], %[[LOG2E:.*]] : f32
+// CHECK: %[[MINUS:.*]] = arith.negf %[[EXPONENT]]
+// CHECK: %[[ROUNDED:.*]] = math.fma %[[Y]], %[[LOG2E]], %[[MINUS]]
+// CHECK: %[[REST:.*]] = math.fma %[[Y]], %{{.*}}, %[[ROUNDED]]
+// CHECK: %[[POWER:.*]] = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz"(%[[EXPONENT]])
+// CHECK: %[[FACTOR:.*]] = math.fma %[[REST]],
+// CHECK: %[[A:.*]] = arith.mulf %[[POWER]], %[[FACTOR]]
+// CHECK-NOT: call_intrinsic
+// CHECK: return %[[A]]
+func.func @exp(%x: f32) -> (f32, f32) {
+  %a = math.exp %x fastmath<afn> : f32
+  %b = math.exp %x : f32
+  return %a, %b : f32, f32
+}

@@ -58,3 +58,22 @@ func.func @singles(%o: memref<?x8xf32, strided<[?, 1], offset: ?>>, %p: memref<?
   attn.tile_einsum [m] = %d[m] outs(%l) : (memref<16xf32>) -> memref<?xf16, strided<[1], offset: ?>>
   return
 }
+
+// -----
+
+// What tensor cores summed is no more exact than functions that approximate.
+// CHECK-LABEL: func.func @functions
+// CHECK: math.exp %{{.*}} fastmath<afn>
+// CHECK: math.tanh %{{.*}} fastmath<contract,afn>
+// CHECK: math.log %{{[0-9a-z_]*}} : f32
+func.func @functions() attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
+  %d = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  attn.tile_einsum [m] = map(%d[m]) {
+  ^bb0(%x: f32):
+    %a = math.exp %x : f32
+    %b = math.tanh %a fastmath<contract> : f32
+    %c = math.log %b : f32
+    attn.yield %c : f32
+  } outs(%d) : (memref<16xf32>) -> memref<16xf32>
+  return
+}

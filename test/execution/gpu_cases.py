@@ -21,7 +21,7 @@ DILATED_PLANE = ("neighborhood", (3, 5), (("grid", (19, 50)), ("dilation", (4, 3
 CLIPPED_PLANE = (
     "neighborhood",
     (6, 6),
-    (("grid", (22, 50)), ("stride", (2, 2)), ("clipped", True)),
+    (("grid", (19, 50)), ("stride", (2, 2)), ("clipped", True)),
 )
 SPACE = ("neighborhood", (3, 3, 5), (("grid", (6, 11, 17)), ("stride", (1, 3, 1))))
 SQUARES = ("neighborhood", (8, 8), (("grid", (32, 40)), ("stride", (4, 4))))
@@ -357,7 +357,7 @@ def lengths(spec):
     if spec.permute and spec.permute[0][0] == "both":
         return [(37, 37), (1, 1), (70, 70)]
     if spec in BOXES.values():
-        return [(317, 950), (980, 475), (7, 3), (33, 0)]
+        return [(317, 950), (1150, 900), (7, 3), (33, 0)]
     return LENGTHS + LONG if spec in TENSOR_CORES.values() else LENGTHS
 
 
