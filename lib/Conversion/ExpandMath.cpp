@@ -28,6 +28,18 @@ static Value callNVVM(PatternRewriter &rewriter, Location loc, StringRef name,
       .getResult(0);
 }
 
+/// Whether an instruction of a GPU that approximates may compute `op`.
+template <typename OpTy>
+static bool mayApproximate(OpTy op) {
+  return op.getType().isF32() &&
+         bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn);
+}
+
+static Value createF32(OpBuilder &builder, Location loc, double value) {
+  return arith::ConstantOp::create(builder, loc,
+                                   builder.getF32FloatAttr(value));
+}
+
 namespace {
 
 /// Rewrites `OpTy` on f32, unless told otherwise, or f64 by a member of
@@ -80,8 +92,7 @@ struct ApproximateExp2Pattern : OpRewritePattern<math::Exp2Op> {
 
   LogicalResult matchAndRewrite(math::Exp2Op op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32() ||
-        !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
+    if (!mayApproximate(op))
       return failure();
     rewriter.replaceOp(op,
                        callNVVM(rewriter, op.getLoc(),
@@ -99,13 +110,11 @@ struct ApproximateExpPattern : OpRewritePattern<math::ExpOp> {
 
   LogicalResult matchAndRewrite(math::ExpOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32() ||
-        !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
+    if (!mayApproximate(op))
       return failure();
     Location loc = op.getLoc();
-    auto constant = [&](double value) -> Value {
-      return arith::ConstantOp::create(rewriter, loc,
-                                       rewriter.getF32FloatAttr(value));
+    auto constant = [&](double value) {
+      return createF32(rewriter, loc, value);
     };
     auto fma = [&](Value a, Value b, Value c) -> Value {
       return math::FmaOp::create(rewriter, loc, a, b, c);
@@ -144,13 +153,11 @@ struct ApproximateTanhPattern : OpRewritePattern<math::TanhOp> {
 
   LogicalResult matchAndRewrite(math::TanhOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32() ||
-        !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
+    if (!mayApproximate(op))
       return failure();
     Location loc = op.getLoc();
-    auto constant = [&](double value) -> Value {
-      return arith::ConstantOp::create(rewriter, loc,
-                                       rewriter.getF32FloatAttr(value));
+    auto constant = [&](double value) {
+      return createF32(rewriter, loc, value);
     };
     Value power =
         callNVVM(rewriter, loc, "llvm.nvvm.ex2.approx.ftz",
