@@ -8,6 +8,8 @@
 
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/Partition.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace mlir::attn;
@@ -302,6 +304,16 @@ void attn::walkExpression(Value value, Block *map,
   for (Value operand : op->getOperands())
     walkExpression(operand, map, visited, fn, arguments);
   fn(op);
+}
+
+std::pair<Value, FloatAttr> attn::splitConstant(Value value) {
+  if (auto product = value.getDefiningOp<arith::MulFOp>())
+    for (unsigned operand : {0u, 1u}) {
+      FloatAttr factor;
+      if (matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
+        return {product->getOperand(operand), factor};
+    }
+  return {value, {}};
 }
 
 llvm::SetVector<StringAttr> attn::getExpressionRanks(EinsumOp einsum,

@@ -7,9 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Contractions.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 using namespace mlir;
@@ -105,16 +105,6 @@ bool mlir::attn::touches(Operation *op, Value buffer) {
         return isIt ? WalkResult::interrupt() : WalkResult::advance();
       })
       .wasInterrupted();
-}
-
-std::pair<Value, FloatAttr> mlir::attn::splitConstant(Value value) {
-  if (auto product = value.getDefiningOp<arith::MulFOp>())
-    for (unsigned operand : {0u, 1u}) {
-      FloatAttr factor;
-      if (matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
-        return {product->getOperand(operand), factor};
-    }
-  return {value, {}};
 }
 
 std::pair<Value, FloatAttr> mlir::attn::splitFactor(TileEinsumOp einsum) {

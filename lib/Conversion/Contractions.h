@@ -44,10 +44,6 @@ bool usesRank(const EinsumAccess &access, StringAttr rank);
 /// has one in it.
 bool touches(Operation *op, Value buffer);
 
-/// `value` without the constant that it is multiplied by, and the constant,
-/// null if there is none.
-std::pair<Value, FloatAttr> splitConstant(Value value);
-
 /// What the map of `einsum` yields, without the constant that it is multiplied
 /// by, and the constant, null if there is none.
 std::pair<Value, FloatAttr> splitFactor(TileEinsumOp einsum);

@@ -17,6 +17,7 @@
 #include "Contractions.h"
 #include "ExponentMap.h"
 #include "WarpLayouts.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -44,7 +45,9 @@ public:
   void defer();
 
 private:
-  bool addMap(TileEinsumOp map);
+  /// The argument of `map` that is the score; null unless it reads one score.
+  Value findScore(TileEinsumOp map);
+  Value addMap(TileEinsumOp map);
   bool addMasks(scf::IfOp branch);
   bool addMaximum(TileEinsumOp reduction);
 
@@ -67,43 +70,55 @@ static Value findFactored(arith::MulFOp product) {
   return isPositive ? value : Value();
 }
 
-/// Scores in place, times constants or -inf.
-bool ScoreScale::addMap(TileEinsumOp map) {
-  if (map.getReduction() || map.getAccumulate() || map.getInit() != part)
-    return false;
-  std::optional<unsigned> input;
-  for (auto [index, operand] : llvm::enumerate(map.getInputs())) {
+Value ScoreScale::findScore(TileEinsumOp map) {
+  Value score;
+  for (auto [operand, argument] :
+       llvm::zip_equal(map.getInputs(), map.getMap()->getArguments())) {
     if (getWholeBuffer(operand) != getWholeBuffer(part))
       continue;
-    if (input || operand != part)
-      return false;
-    input = index;
+    if (score || operand != part)
+      return {};
+    score = argument;
   }
-  if (!input)
-    return false;
+  return score;
+}
+
+/// Scores in place, times constants or -inf. Returns what the map multiplies:
+/// its argument, or a value that it computes, such as that of a soft cap.
+/// Null if it is no such map.
+Value ScoreScale::addMap(TileEinsumOp map) {
+  if (map.getReduction() || map.getAccumulate() || map.getInit() != part)
+    return {};
+  Value score = findScore(map);
+  if (!score)
+    return {};
   SmallVector<arith::MulFOp> found;
-  Value value = map.getMapResult(),
-        argument = map.getMap()->getArgument(*input);
-  while (value != argument) {
-    Operation *op = value.getDefiningOp();
-    if (auto product = dyn_cast_or_null<arith::MulFOp>(op)) {
-      value = findFactored(product);
-      if (!value)
-        return false;
+  Value value = map.getMapResult();
+  while (Operation *op = value.getDefiningOp()) {
+    // Who else reads it reads it with its factors.
+    if (value != map.getMapResult() && !value.hasOneUse())
+      break;
+    if (auto product = dyn_cast<arith::MulFOp>(op)) {
+      Value factored = findFactored(product);
+      if (!factored)
+        break;
+      value = factored;
       found.push_back(product);
-    } else if (auto mask = dyn_cast_or_null<arith::SelectOp>(op)) {
+    } else if (auto mask = dyn_cast<arith::SelectOp>(op)) {
       if (!matchPattern(mask.getFalseValue(), m_NegInfFloat()))
-        return false;
+        break;
       value = mask.getTrueValue();
     } else {
-      return false;
+      break;
     }
-    if (!value.hasOneUse())
-      return false;
   }
+  // Another operand stands for nothing that could keep a factor; nor may the
+  // score be seen in another place.
+  if (isa<BlockArgument>(value) && (value != score || !score.hasOneUse()))
+    return {};
   llvm::append_range(multiplications, found);
   maps.push_back(map);
-  return true;
+  return value;
 }
 
 /// Masks that some steps need.
@@ -114,7 +129,8 @@ bool ScoreScale::addMasks(scf::IfOp branch) {
   for (Operation &op :
        llvm::reverse(branch.thenBlock()->without_terminator())) {
     auto map = dyn_cast<TileEinsumOp>(op);
-    if (map ? !addMap(map) : !isMemoryEffectFree(&op))
+    if (map ? !isa_and_nonnull<BlockArgument>(addMap(map))
+            : !isMemoryEffectFree(&op))
       return false;
   }
   return multiplications.size() == before;
@@ -156,8 +172,14 @@ FailureOr<ScoreScale> ScoreScale::find(TileEinsumOp weights) {
           return getWholeBuffer(input) == tile;
         }))
       return found;
-    if (!found.addMap(einsum) && !found.addMaximum(einsum))
+    if (found.addMaximum(einsum))
+      continue;
+    Value multiplied = found.addMap(einsum);
+    if (!multiplied)
       return failure();
+    // What a map computes of scores takes them with all their factors.
+    if (!isa<BlockArgument>(multiplied))
+      return found;
   }
   return failure();
 }

@@ -143,10 +143,10 @@ struct ApproximateExpPattern : OpRewritePattern<math::ExpOp> {
   }
 };
 
-/// 1 - 2 / (2^(2 x log2 e) + 1), by two instructions that approximate: within
-/// 2^-20 of tanh, an error that is absolute. A soft cap multiplies it by the
-/// cap, which shows in the log-sum-exp of small scores, so that there a
-/// polynomial takes its place. Infinities give 1 and -1, NaN stays.
+/// x P(x^2) / Q(x^2), whose relative error is below 2^-20.9 for every x: a soft
+/// cap multiplies the error by the cap, so that an absolute one would show in
+/// the log-sum-exp of small scores. From 8 on the result is 1, as is its limit;
+/// it is never above, and NaN stays.
 struct ApproximateTanhPattern : OpRewritePattern<math::TanhOp> {
   explicit ApproximateTanhPattern(MLIRContext *context)
       : OpRewritePattern(context, /*benefit=*/2) {}
@@ -159,31 +159,26 @@ struct ApproximateTanhPattern : OpRewritePattern<math::TanhOp> {
     auto constant = [&](double value) {
       return createF32(rewriter, loc, value);
     };
-    Value power =
-        callNVVM(rewriter, loc, "llvm.nvvm.ex2.approx.ftz",
-                 arith::MulFOp::create(rewriter, loc, op.getOperand(),
-                                       constant(2 * llvm::numbers::log2ef)));
-    Value quotient =
-        callNVVM(rewriter, loc, "llvm.nvvm.rcp.approx.ftz.f",
-                 arith::AddFOp::create(rewriter, loc, power, constant(1)));
-    auto fma = [&](Value a, Value b, Value c) -> Value {
-      return math::FmaOp::create(rewriter, loc, a, b, c);
-    };
-    Value large = fma(quotient, constant(-2), constant(1));
-
-    Value x = op.getOperand();
+    Value x = arith::MaximumFOp::create(
+        rewriter, loc,
+        arith::MinimumFOp::create(rewriter, loc, op.getOperand(), constant(8)),
+        constant(-8));
     Value square = arith::MulFOp::create(rewriter, loc, x, x);
-    ArrayRef<double> terms = getMathFormat(x.getType()).tanh;
-    Value series = constant(terms.back());
-    for (double term : llvm::reverse(terms.drop_back()))
-      series = fma(series, square, constant(term));
-    Value small =
-        fma(arith::MulFOp::create(rewriter, loc, square, series), x, x);
-    constexpr float kSmall = 0.625F;
-    Value isSmall =
-        arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::OLT, square,
-                              constant(kSmall * kSmall));
-    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, isSmall, small, large);
+    auto evaluate = [&](ArrayRef<double> terms) {
+      Value sum = constant(terms.back());
+      for (double term : llvm::reverse(terms.drop_back()))
+        sum = math::FmaOp::create(rewriter, loc, sum, square, constant(term));
+      return sum;
+    };
+    // The least relative error on [0, 8] that these degrees have.
+    Value numerator = evaluate({0x1.fffffap-1, 0x1.0459d6p-3, 0x1.616f14p-9,
+                                0x1.e0a2a2p-18, -0x1.a5e17cp-28});
+    Value denominator =
+        evaluate({1, 0x1.d781dp-2, 0x1.766338p-6, 0x1.9c9bc6p-13});
+    Value inverse =
+        callNVVM(rewriter, loc, "llvm.nvvm.rcp.approx.ftz.f", denominator);
+    rewriter.replaceOpWithNewOp<arith::MulFOp>(
+        op, arith::MulFOp::create(rewriter, loc, x, numerator), inverse);
     return success();
   }
 };

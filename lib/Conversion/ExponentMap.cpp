@@ -8,6 +8,7 @@
 
 #include "ExponentMap.h"
 #include "Contractions.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 

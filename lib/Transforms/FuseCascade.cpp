@@ -27,16 +27,8 @@ using namespace mlir::attn;
 static FloatAttr getConstantFactor(EinsumOp einsum) {
   if (einsum.getReduction() || einsum.getInputs().size() != 1)
     return {};
-  auto product = einsum.getMapResult().getDefiningOp<arith::MulFOp>();
-  if (!product || product->getBlock() != einsum.getMap())
-    return {};
-  Value argument = einsum.getMap()->getArgument(0);
-  FloatAttr factor;
-  for (unsigned operand : {0u, 1u})
-    if (product->getOperand(operand) == argument &&
-        matchPattern(product->getOperand(1 - operand), m_Constant(&factor)))
-      return factor;
-  return {};
+  auto [value, factor] = splitConstant(einsum.getMapResult());
+  return value == einsum.getMap()->getArgument(0) ? factor : FloatAttr();
 }
 
 /// Whether a product with `factor` never rounds. Another factor would round
@@ -165,6 +157,69 @@ static bool inlineProducer(EinsumOp consumer) {
   return false;
 }
 
+/// x / c is x * (1 / c): a product takes a fraction of the time, and rounds
+/// once more, in a constant.
+static bool multiplyByInverse(arith::DivFOp quotient) {
+  FloatAttr divisor;
+  if (!matchPattern(quotient.getRhs(), m_Constant(&divisor)))
+    return false;
+  APFloat inverse(divisor.getValue().getSemantics(), 1);
+  inverse.divide(divisor.getValue(), APFloat::rmNearestTiesToEven);
+  if (!divisor.getValue().isNormal() || !inverse.isNormal())
+    return false;
+  OpBuilder builder(quotient);
+  Location loc = quotient.getLoc();
+  Value constant = arith::ConstantOp::create(
+      builder, loc, FloatAttr::get(divisor.getType(), inverse));
+  Value product =
+      arith::MulFOp::create(builder, loc, quotient.getLhs(), constant);
+  quotient.replaceAllUsesWith(product);
+  quotient.erase();
+  return true;
+}
+
+/// (x * a) * b is x * (a * b).
+static bool joinFactors(arith::MulFOp product) {
+  auto [inner, outerFactor] = splitConstant(product);
+  auto [value, innerFactor] = splitConstant(inner);
+  if (!outerFactor || !innerFactor || !inner.hasOneUse())
+    return false;
+  APFloat factor = innerFactor.getValue();
+  factor.multiply(outerFactor.getValue(), APFloat::rmNearestTiesToEven);
+  // A factor out of the range of the type, or with fewer bits, is another one.
+  if (!innerFactor.getValue().isNormal() ||
+      !outerFactor.getValue().isNormal() || !factor.isNormal())
+    return false;
+  OpBuilder builder(product);
+  Location loc = product.getLoc();
+  Value constant = arith::ConstantOp::create(
+      builder, loc, FloatAttr::get(product.getType(), factor));
+  Value joined = arith::MulFOp::create(builder, loc, value, constant);
+  product.replaceAllUsesWith(joined);
+  product.erase();
+  inner.getDefiningOp()->erase();
+  return true;
+}
+
+/// Makes one constant factor of those that stand behind each other in the map.
+/// Returns how many operations went.
+static unsigned joinFactors(EinsumOp einsum) {
+  unsigned joined = 0;
+  for (Operation &op : llvm::make_early_inc_range(*einsum.getMap()))
+    if (auto quotient = dyn_cast<arith::DivFOp>(op))
+      joined += multiplyByInverse(quotient);
+  for (Operation &op : llvm::make_early_inc_range(*einsum.getMap()))
+    if (auto product = dyn_cast<arith::MulFOp>(op))
+      joined += joinFactors(product);
+  if (joined == 0)
+    return 0;
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(*einsum.getMap())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+  return joined;
+}
+
 FusionCounts attn::fuseCascade(CascadeOp cascade) {
   FusionCounts counts;
   bool changed = true;
@@ -183,6 +238,7 @@ FusionCounts attn::fuseCascade(CascadeOp cascade) {
         break;
       }
   }
+  cascade.walk([&](EinsumOp einsum) { counts.folded += joinFactors(einsum); });
   return counts;
 }
 

@@ -191,6 +191,126 @@ func.func @behind(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>) attributes {att
 
 // -----
 
+// What a map computes of scores has a factor of its own, as behind a soft cap; that of the
+// scores stays within. It stays, too, where the map reads the product elsewhere, or where
+// a branch computes.
+// CHECK-LABEL: func.func @computed
+// CHECK: attn.tile_einsum [n0,m] = map(
+// CHECK: %[[F:.*]] = arith.constant 2.500000e-01 : f32
+// CHECK-NEXT: arith.mulf %{{.*}}, %[[F]]
+// CHECK: attn.tile_einsum [n0,m] = map(
+// CHECK-NEXT: ^bb0(%[[X:.*]]: f32):
+// CHECK-NEXT: %[[T:.*]] = math.tanh %[[X]]
+// CHECK-NOT: arith.mulf
+// CHECK: %[[MASKED:.*]] = arith.select %{{.*}}, %[[T]], %{{.*}}
+// CHECK-NEXT: attn.yield %[[MASKED]]
+// CHECK: reduce max(n0) outs(%[[STEP:.*]]) :
+// CHECK-NEXT: attn.tile_einsum [m] = map(%[[STEP]][m])
+// CHECK: arith.constant 2.000000e+01 : f32
+// CHECK: attn.tile_einsum [n0,m] = map(
+// CHECK-NEXT: ^bb0(%[[Z:.*]]: f32, %[[MAX:.*]]: f32):
+// CHECK-NEXT: %[[G:.*]] = arith.constant 2.000000e+01 : f32
+// CHECK-NEXT: %[[S:.*]] = arith.mulf %[[Z]], %[[G]]
+// CHECK-NEXT: arith.subf %[[S]], %[[MAX]]
+// CHECK-LABEL: func.func @compared
+// CHECK: %[[C:.*]] = arith.constant 2.000000e+01 : f32
+// CHECK: arith.mulf %{{.*}}, %[[C]]
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.tile_einsum [n0,m]
+// CHECK-LABEL: func.func @branch
+// CHECK: %[[C:.*]] = arith.constant 2.500000e-01 : f32
+// CHECK: arith.mulf %{{.*}}, %[[C]]
+// CHECK: scf.if
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.tile_einsum [n0,m]
+!tile = memref<8x16xf32>
+!row = memref<16xf32>
+func.func @computed(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
+  %s = memref.alloca() {attn.layout = "accumulator"} : !tile
+  %max = memref.alloca() {attn.layout = "row_vector"} : !row
+  attn.tile_einsum [n0,m] = mul(%q[m,e], %k[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, memref<8x16xbf16>) -> !tile
+  attn.tile_einsum [n0,m] = map(%s[n0,m]) {
+  ^bb0(%x: f32):
+    %f = arith.constant 0.25 : f32
+    %y = arith.mulf %x, %f : f32
+    attn.yield %y : f32
+  } outs(%s) : (!tile) -> !tile
+  attn.tile_einsum [n0,m] = map(%s[n0,m]) {
+  ^bb0(%y: f32):
+    %t = math.tanh %y : f32
+    %cap = arith.constant 20.0 : f32
+    %z = arith.mulf %t, %cap : f32
+    %i = attn.index m : index
+    %j = attn.index n0 : index
+    %live = arith.cmpi sge, %i, %j : index
+    %dead = arith.constant 0xFF800000 : f32
+    %w = arith.select %live, %z, %dead : f32
+    attn.yield %w : f32
+  } outs(%s) : (!tile) -> !tile
+  attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!tile) -> !row
+  attn.tile_einsum [n0,m] = map(%s[n0,m], %max[m]) {
+  ^bb0(%x: f32, %y: f32):
+    %d = arith.subf %x, %y : f32
+    %c = arith.constant 1.44269502 : f32
+    %e = arith.mulf %d, %c : f32
+    %w = math.exp2 %e : f32
+    attn.yield %w : f32
+  } outs(%s) : (!tile, !row) -> !tile
+  return
+}
+func.func @compared(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
+  %s = memref.alloca() {attn.layout = "accumulator"} : !tile
+  %max = memref.alloca() {attn.layout = "row_vector"} : !row
+  attn.tile_einsum [n0,m] = mul(%q[m,e], %k[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, memref<8x16xbf16>) -> !tile
+  attn.tile_einsum [n0,m] = map(%s[n0,m]) {
+  ^bb0(%x: f32):
+    %cap = arith.constant 20.0 : f32
+    %t = math.tanh %x : f32
+    %z = arith.mulf %t, %cap : f32
+    %one = arith.constant 1.0 : f32
+    %live = arith.cmpf ogt, %z, %one : f32
+    %dead = arith.constant 0xFF800000 : f32
+    %w = arith.select %live, %z, %dead : f32
+    attn.yield %w : f32
+  } outs(%s) : (!tile) -> !tile
+  attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!tile) -> !row
+  attn.tile_einsum [n0,m] = map(%s[n0,m], %max[m]) {
+  ^bb0(%x: f32, %y: f32):
+    %d = arith.subf %x, %y : f32
+    %w = math.exp2 %d : f32
+    attn.yield %w : f32
+  } outs(%s) : (!tile, !row) -> !tile
+  return
+}
+func.func @branch(%q: memref<16x16xbf16>, %k: memref<8x16xbf16>, %c: i1) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
+  %s = memref.alloca() {attn.layout = "accumulator"} : !tile
+  %max = memref.alloca() {attn.layout = "row_vector"} : !row
+  attn.tile_einsum [n0,m] = mul(%q[m,e], %k[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, memref<8x16xbf16>) -> !tile
+  attn.tile_einsum [n0,m] = map(%s[n0,m]) {
+  ^bb0(%x: f32):
+    %f = arith.constant 0.25 : f32
+    %y = arith.mulf %x, %f : f32
+    attn.yield %y : f32
+  } outs(%s) : (!tile) -> !tile
+  scf.if %c {
+    attn.tile_einsum [n0,m] = map(%s[n0,m]) {
+    ^bb0(%x: f32):
+      %t = math.tanh %x : f32
+      attn.yield %t : f32
+    } outs(%s) : (!tile) -> !tile
+  }
+  attn.tile_einsum [m] = %s[n0,m] reduce max(n0) outs(%max) : (!tile) -> !row
+  attn.tile_einsum [n0,m] = map(%s[n0,m], %max[m]) {
+  ^bb0(%x: f32, %y: f32):
+    %d = arith.subf %x, %y : f32
+    %w = math.exp2 %d : f32
+    attn.yield %w : f32
+  } outs(%s) : (!tile, !row) -> !tile
+  return
+}
+
+// -----
+
 // A mask that some steps alone need is one, too, unless a branch multiplies.
 // CHECK-LABEL: func.func @partial
 // CHECK: attn.tile_einsum [n0,m] = mul(

@@ -31,19 +31,19 @@ func.func @remainder(%x: f64, %y: f64) -> f64 {
 
 // -----
 
-// Where approximations do, a tanh takes two of them, and a polynomial where it is
-// small.
+// Where approximations do, a tanh is a quotient of polynomials, with the inverse as an
+// instruction; what is beyond 8 is 8, and NaN stays.
 // CHECK-LABEL: func.func @tanh
-// CHECK: %[[TWICE:.*]] = arith.mulf %arg0, %{{.*}} : f32
-// CHECK: %[[POWER:.*]] = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz"(%[[TWICE]])
-// CHECK: %[[SUM:.*]] = arith.addf %[[POWER]], %{{.*}} : f32
-// CHECK: %[[QUOTIENT:.*]] = llvm.call_intrinsic "llvm.nvvm.rcp.approx.ftz.f"(%[[SUM]])
-// CHECK: %[[LARGE:.*]] = math.fma %[[QUOTIENT]], %{{.*}}, %{{.*}} : f32
-// CHECK: %[[SQUARE:.*]] = arith.mulf %arg0, %arg0 : f32
-// CHECK-COUNT-4: math.fma %{{.*}}, %[[SQUARE]], %{{.*}} : f32
-// CHECK: %[[SMALL:.*]] = math.fma %{{.*}}, %arg0, %arg0 : f32
-// CHECK: %[[IS_SMALL:.*]] = arith.cmpf olt, %[[SQUARE]], %{{.*}} : f32
-// CHECK: %[[A:.*]] = arith.select %[[IS_SMALL]], %[[SMALL]], %[[LARGE]] : f32
+// CHECK: %[[AT_MOST:.*]] = arith.minimumf %arg0, %{{.*}} : f32
+// CHECK: %[[X:.*]] = arith.maximumf %[[AT_MOST]], %{{.*}} : f32
+// CHECK: %[[SQUARE:.*]] = arith.mulf %[[X]], %[[X]] : f32
+// CHECK-COUNT-3: math.fma %{{.*}}, %[[SQUARE]], %{{.*}} : f32
+// CHECK: %[[P:.*]] = math.fma %{{.*}}, %[[SQUARE]], %{{.*}} : f32
+// CHECK-COUNT-2: math.fma %{{.*}}, %[[SQUARE]], %{{.*}} : f32
+// CHECK: %[[Q:.*]] = math.fma %{{.*}}, %[[SQUARE]], %{{.*}} : f32
+// CHECK: %[[INVERSE:.*]] = llvm.call_intrinsic "llvm.nvvm.rcp.approx.ftz.f"(%[[Q]])
+// CHECK: %[[PRODUCT:.*]] = arith.mulf %[[X]], %[[P]] : f32
+// CHECK: %[[A:.*]] = arith.mulf %[[PRODUCT]], %[[INVERSE]] : f32
 // CHECK-NOT: call_intrinsic
 // CHECK: return %[[A]]
 func.func @tanh(%x: f32) -> (f32, f32) {

@@ -52,6 +52,62 @@ func.func @stored(%s: tensor<?xf32>) -> tensor<?xf32> {
   return %o : tensor<?xf32>
 }
 
+// A division by a constant is a product, and two constant factors are one: the scale of
+// scores and the divisor of a soft cap. The scale is no power of two, so it stays behind
+// the sum. A divisor whose inverse is subnormal stays, as do a factor that something else
+// reads and a divisor that is data.
+// CHECK-LABEL: func @factors
+// CHECK: attn.einsum [m] = map(
+// CHECK-NEXT: ^bb0(%[[S:.*]]: f32):
+// CHECK-NEXT: %[[F:.*]] = arith.constant 0.00500000035 : f32
+// CHECK-NEXT: %[[X:.*]] = arith.mulf %[[S]], %[[F]] : f32
+// CHECK-NEXT: %[[Y:.*]] = math.tanh %[[X]] : f32
+// CHECK-NEXT: %[[G:.*]] = arith.constant 4.000000e+01 : f32
+// CHECK-NEXT: %[[Z:.*]] = arith.mulf %[[Y]], %[[G]] : f32
+// CHECK-NEXT: attn.yield %[[Z]]
+// CHECK: attn.einsum [m] = map(
+// CHECK-NEXT: ^bb0(%[[S:.*]]: f32, %[[DATA:.*]]: f32):
+// CHECK-NEXT: %[[HUGE:.*]] = arith.constant 3.40282347E+38 : f32
+// CHECK-NEXT: %[[A:.*]] = arith.divf %[[S]], %[[HUGE]]
+// CHECK-NEXT: %[[B:.*]] = arith.divf %[[A]], %[[DATA]]
+// CHECK-NEXT: %[[HALF:.*]] = arith.constant 1.000000e-01 : f32
+// CHECK-NEXT: %[[C:.*]] = arith.mulf %[[B]], %[[HALF]]
+// CHECK-NEXT: %[[D:.*]] = arith.mulf %[[C]], %[[HALF]]
+// CHECK-NEXT: arith.addf %[[C]], %[[D]]
+func.func @factors(%s: tensor<?xf32>, %g: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+  %o, %p = attn.cascade (%S = %s, %G = %g) : (tensor<?xf32>, tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
+    %a = attn.einsum [m] = map(%S[m]) {
+    ^bb0(%x: f32):
+      %f = arith.constant 0.1 : f32
+      %r = arith.mulf %f, %x : f32
+      attn.yield %r : f32
+    } : (tensor<?xf32>) -> tensor<?xf32>
+    %b = attn.einsum [m] = map(%a[m]) {
+    ^bb0(%x: f32):
+      %c = arith.constant 20.0 : f32
+      %two = arith.constant 2.0 : f32
+      %q = arith.divf %x, %c : f32
+      %t = math.tanh %q : f32
+      %u = arith.mulf %c, %t : f32
+      %r = arith.mulf %u, %two : f32
+      attn.yield %r : f32
+    } : (tensor<?xf32>) -> tensor<?xf32>
+    %d = attn.einsum [m] = map(%S[m], %G[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %huge = arith.constant 3.40282347E+38 : f32
+      %q = arith.divf %x, %huge : f32
+      %t = arith.divf %q, %y : f32
+      %f = arith.constant 0.1 : f32
+      %u = arith.mulf %t, %f : f32
+      %v = arith.mulf %u, %f : f32
+      %r = arith.addf %u, %v : f32
+      attn.yield %r : f32
+    } : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %b, %d : tensor<?xf32>, tensor<?xf32>
+  }
+  return %o, %p : tensor<?xf32>, tensor<?xf32>
+}
+
 // An exact factor leaves what a map computes in its type, so that a target may round it;
 // a copy of the operand with a factor is in the compute type.
 // CHECK-LABEL: func @types

@@ -31,7 +31,7 @@ from gpu_cases import (
     lengths,
     unfused_lengths,
 )
-from operators import DTYPES, operands, text
+from operators import DTYPES, Spec, operands, text
 from runner import Counter, decisions, judge, run
 
 
@@ -262,3 +262,28 @@ def test_computed_indices(kernels, seed, case, element, queries):
 
     for m, keys, pool in [(37, 150, 7), (1, 1, 1), (5, 0, 2), (20, 70, 0)]:
         paged.check(run, case, element, queries or m, keys, pool, seed)
+
+
+def test_soft_cap_of_one_key(kernels, seed):
+    """The log-sum-exp of a single key is its capped score, whose error beside tensor cores
+    is relative, not one of the cap."""
+    spec = Spec(16, 16, heads=1, key_heads=1, dtype="bf16", lse=True, scale=1.0, softcap=20.0)
+    kernel = kernels.device(spec)
+    assert "mma.sync" in kernel.path.read_text()
+    rng = np.random.default_rng([seed, 7])
+    rows = 512
+    scores = np.concatenate([
+        rng.uniform(-1, 1, rows // 2) * 10.0 ** rng.integers(-30, 4, rows // 2),
+        rng.uniform(-200, 200, rows - rows // 2 - 3),
+        [np.inf, -np.inf, 0.0],
+    ]).astype(ml_dtypes.bfloat16)  # fmt: skip
+    case = operands(spec, 1, rows, 1, rng)
+    case.arrays["q"][...] = 0
+    case.arrays["q"][..., 0] = scores
+    case.arrays["k"][...] = 0
+    case.arrays["k"][..., 0] = 1
+    lse = run(kernel, case)[1].astype(np.float64).reshape(-1)
+    expected = 20 * np.tanh(scores.astype(np.float64) / 20)
+    error = np.abs(lse - expected)
+    assert (error <= 2.0**-20.5 * np.abs(expected)).all(), error.max()
+    assert (np.abs(lse) <= 20).all()

@@ -106,6 +106,10 @@ void walkExpression(Value value, Block *map,
                     function_ref<void(Operation *)> fn,
                     llvm::SmallBitVector *arguments = nullptr);
 
+/// `value` without the constant that it is multiplied by, and the constant,
+/// null if there is none.
+std::pair<Value, FloatAttr> splitConstant(Value value);
+
 /// The ranks on which `value`, computed in the map of `einsum`, depends.
 llvm::SetVector<StringAttr> getExpressionRanks(EinsumOp einsum, Value value);
 

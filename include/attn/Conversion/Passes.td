@@ -261,11 +261,11 @@ def AttnMapToWarps : Pass<"attn-map-to-warps", "::mlir::ModuleOp"> {
 def AttnDeferScales : Pass<"attn-defer-scales", "::mlir::ModuleOp"> {
   let summary = "Multiply rows of scores in the exponential that follows";
   let description = [{
-    For functions of attn-map-to-warps. Scores that are products times positive
-    constants, or -inf where a mask says so, and that nothing reads but their maximum
-    over the points of the step and the exponential of their difference from a
-    maximum, keep the constants until there: the maximum of each row is multiplied,
-    with the same bits, and the exponential multiplies the score.
+    For functions of attn-map-to-warps. Scores that are products, or what a map makes
+    of them, times positive constants, or -inf where a mask says so, and that nothing
+    reads but their maximum over the points of the step and the exponential of their
+    difference from a maximum, keep the constants until there: the maximum of each row
+    is multiplied, with the same bits, and the exponential multiplies the score.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }

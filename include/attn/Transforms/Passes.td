@@ -424,21 +424,23 @@ def AttnChooseMapping : Pass<"attn-choose-mapping"> {
 def AttnFuseCascade : Pass<"attn-fuse-cascade"> {
   let summary = "Fuse the maps of a cascade and fold constant factors";
   let description = [{
-    Two rewrites that save passes over a tile of scores:
+    Three rewrites that save passes over a tile of scores, and work in them:
 
     - a map that one other map reads is computed inside it unless its residency
       is the cache, so that a list of score modifiers is one traversal;
     - a power of two on a streamed contraction (the scale of the scores) moves
       to the operand outside the stream: `c * sum_e A * B` is
-      `sum_e (c * A) * B`, and neither product rounds.
+      `sum_e (c * A) * B`, and neither product rounds;
+    - a map divides by a constant by multiplying with its inverse, and multiplies
+      with one constant where two would follow each other.
 
-    Both hold in real arithmetic, which is what a cascade means; the results
+    All hold in real arithmetic, which is what a cascade means; the results
     stay within the accuracy contract of `docs/spec.md`.
   }];
   let statistics = [
     Statistic<"numInlined", "maps-inlined", "Maps computed in their reader">,
     Statistic<"numFolded", "factors-folded",
-              "Constant factors moved out of the stream">];
+              "Constant factors moved out of the stream, or joined">];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
