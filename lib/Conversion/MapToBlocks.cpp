@@ -194,8 +194,9 @@ void BlockMapper::createKernel(Phase &phase, int64_t number) {
   Value items = toIndex(callForNumber(phase.items));
   auto loop = scf::ForOp::create(builder, loc, block, items, blocks);
   builder.setInsertionPointToStart(loop.getBody());
-  // From the last item on: of causal rows those take longest, and a grid whose
-  // last blocks are short leaves few multiprocessors idle.
+  // From the last item on: attn-tile-cascade numbers those last that take
+  // longest, and a grid whose last blocks are short leaves few multiprocessors
+  // idle.
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value last = arith::SubIOp::create(builder, loc, items, one);
   Value item = arith::IndexCastOp::create(

@@ -10,6 +10,7 @@
 #include "CascadeTiler.h"
 #include "RankReduction.h"
 #include "attn/Analysis/CostModel.h"
+#include "attn/Analysis/LivePoints.h"
 #include "attn/Analysis/StepTest.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/KernelSignature.h"
@@ -48,6 +49,44 @@ static SmallVector<Value> splitItem(OpBuilder &builder, Location loc,
     item = arith::DivUIOp::create(builder, loc, item, extents[position]);
   }
   coordinates[0] = item;
+  return coordinates;
+}
+
+/// The same, but for several points of the other ranks at a time: the tiles of
+/// all of them that take as long follow each other, and the last items take
+/// longest. A grid of blocks begins with those (attn-map-to-blocks), so that
+/// what is left for its end is short. A group has no more points than make
+/// enough items, so that blocks that run side by side read the same keys; the
+/// one that is smaller is the last, which a grid begins with.
+static SmallVector<Value> splitItemByTile(OpBuilder &builder, Location loc,
+                                          Value item, ArrayRef<Value> extents,
+                                          RowTrend trend) {
+  // Twice what a large GPU runs at a time.
+  constexpr int64_t kGroupItems = 512;
+  Value tiles = extents.back(), points = extents.front();
+  for (Value extent : extents.drop_front().drop_back())
+    points = arith::MulIOp::create(builder, loc, points, extent);
+  Value perGroup = arith::CeilDivUIOp::create(
+      builder, loc, arith::ConstantIndexOp::create(builder, loc, kGroupItems),
+      tiles);
+  Value groupItems = arith::MulIOp::create(builder, loc, perGroup, tiles);
+  Value group = arith::DivUIOp::create(builder, loc, item, groupItems);
+  Value inGroup = arith::RemUIOp::create(builder, loc, item, groupItems);
+  Value first = arith::MulIOp::create(builder, loc, group, perGroup);
+  Value size = arith::MinUIOp::create(
+      builder, loc, perGroup,
+      arith::SubIOp::create(builder, loc, points, first));
+  Value tile = arith::DivUIOp::create(builder, loc, inGroup, size);
+  if (trend == RowTrend::Falling) {
+    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+    Value last = arith::SubIOp::create(builder, loc, tiles, one);
+    tile = arith::SubIOp::create(builder, loc, last, tile);
+  }
+  Value point = arith::AddIOp::create(
+      builder, loc, first, arith::RemUIOp::create(builder, loc, inGroup, size));
+  SmallVector<Value> coordinates =
+      splitItem(builder, loc, point, extents.drop_back());
+  coordinates.push_back(tile);
   return coordinates;
 }
 
@@ -155,6 +194,21 @@ void TileCascadePass::runOnOperation() {
       return signalPassFailure();
   }
   separateRankReductions(module);
+}
+
+/// Which items of a cascade take longer than others: those of its last tiles or
+/// of its first ones, if the tiles vary fastest among the items.
+static RowTrend getItemTrend(CascadeOp cascade) {
+  MappingAttr mapping = *cascade.getMapping();
+  StringAttr lanes = mapping.getLanes();
+  SmallVector<StringAttr> order = mapping.getItemOrder();
+  if (!cascade.hasSpace() || lanes != cascade.getQueryRankAttr() ||
+      order.back() != lanes || order.size() == 1)
+    return RowTrend::Even;
+  int64_t rows = cascade.getRankExtents().lookup(lanes);
+  bool isOneTile =
+      !ShapedType::isDynamic(rows) && rows <= mapping.getLaneTiles()[0];
+  return isOneTile ? RowTrend::Even : getRowTrend(cascade);
 }
 
 /// A flag in front of `loop`, false.
@@ -271,8 +325,12 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
         arith::ConstantIndexOp::create(builder, loc, 1));
     func::ReturnOp::create(builder, loc);
     builder.setInsertionPointToStart(loop.getBody());
+    Value item = loop.getInductionVar();
+    RowTrend trend = warps ? getItemTrend(cascade) : RowTrend::Even;
     SmallVector<Value> split =
-        splitItem(builder, loc, loop.getInductionVar(), extents);
+        trend == RowTrend::Even
+            ? splitItem(builder, loc, item, extents)
+            : splitItemByTile(builder, loc, item, extents, trend);
     auto getCoordinate = [&](StringAttr rank) {
       return split[llvm::find(order, rank) - order.begin()];
     };

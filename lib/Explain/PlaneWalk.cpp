@@ -30,7 +30,7 @@ ResidueWalk::ResidueWalk(PlanAttr plan, MappingAttr mapping, int64_t rows,
                         : symbol == PlanSymbols::keyExtent
                             ? planeKeys
                             : llvm::divideFloorSigned(position, residues));
-    planes.emplace_back(KnownPoints{plan, symbols}, mapping,
+    planes.emplace_back(KnownPoints{plan, symbols, {}, {}}, mapping,
                         RowOrder{mapping.getLaneTiles().front()}, planeRows,
                         planeKeys);
   }

@@ -188,9 +188,10 @@ static LogicalResult attach(CascadeOp cascade, bool saysWhatItCosts) {
     iterate.setTokenPlanAttr(isPlanned ? plans->tokenPlan : PlanAttr());
     iterate.setPeriodic(isPlanned && roles.periodic);
     iterate.setBoxes(isPlanned && roles.boxes);
-    if (isPlanned)
+    if (isPlanned) {
       ATTN_DEBUG("plan") << plans->plan << (roles.periodic ? " periodic" : "")
                          << (roles.boxes ? " boxes" : "") << "\n";
+    }
   }
   return success();
 }

@@ -287,3 +287,15 @@ def test_soft_cap_of_one_key(kernels, seed):
     error = np.abs(lse - expected)
     assert (error <= 2.0**-20.5 * np.abs(expected)).all(), error.max()
     assert (np.abs(lse) <= 20).all()
+
+
+@pytest.mark.parametrize("where", [(("causal",),), (("not", ("causal",)),)])
+@pytest.mark.parametrize("batch, queries", [(130, 40), (3, 70), (260, 7)])
+def test_items_by_tile(kernels, seed, where, batch, queries):
+    """Every tile of every head is computed, in groups of some 512 items: several groups,
+    of which the last is smaller, one, and those of a single tile."""
+    spec = Spec(16, 16, heads=4, key_heads=2, where=where)
+    kernel = kernels.device(spec, "--lane-tiles=16")
+    rng = np.random.default_rng([seed, batch])
+    case = operands(spec, batch, queries, 21, rng)
+    judge(case, run(kernel, case))

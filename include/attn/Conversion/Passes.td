@@ -113,12 +113,14 @@ def AttnTileCascade : Pass<"attn-tile-cascade", "::mlir::ModuleOp"> {
     have no use for parts of a step. One that has fewer points than a tile computes
     all, where nothing but copies for products reads tensors at them (`attn.filled`:
     zeros stand where a step has no points), and masks those that it has not. Tiles
-    that a map computes of a tensor of 16 bits say so (`attn.element`).
+    that a map computes of a tensor of 16 bits say so (`attn.element`). Items whose
+    tiles differ in work are numbered by tile, in groups, and those that take longest
+    last, with which a grid of blocks begins.
   }];
   let options = [
     Option<"warps", "warps", "bool", "false",
-           "Build steps for the matrix products of warps where they may take "
-           "them">,
+           "Build for the blocks of a GPU: steps for the matrix products of "
+           "warps where they may take them, long items last">,
     Option<"keyUnit", "key-unit", "int64_t", "0",
            "Ranges of keys of cascades that multiply bf16 begin and end on "
            "multiples of this; 0 is a register tile's rows">,

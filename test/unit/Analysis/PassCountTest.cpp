@@ -205,3 +205,42 @@ TEST_F(PassCountTest, LivePointsAgreeWithEveryPoint) {
         for (int64_t keys : {0, 1, 4, 16, 31})
           count(sparsity, alignment, rows, keys);
 }
+
+// Which half of the rows has more live points, also where heads differ and
+// where extents are known.
+TEST_F(PassCountTest, RowsHaveATrend) {
+  auto getTrend = [&](StringRef clause, StringRef shape = "4x?x?") {
+    std::string type = ("tensor<" + shape + "xf32>").str();
+    std::string rows = ("tensor<" + shape.rsplit('x').first + "xf32>").str();
+    std::string text = R"mlir(
+      %s = "t.s"() : () -> SCORES
+      %o = attn.cascade (%S = %s) CLAUSE : (SCORES) -> ROWS {
+        %r = attn.einsum [h,m] = %S[h,m,n] reduce add(n) : (SCORES) -> ROWS
+        attn.yield %r : ROWS
+      })mlir";
+    replace(text, "SCORES", type);
+    replace(text, "ROWS", rows);
+    replace(text, "CLAUSE", clause);
+    module = parseSourceString<ModuleOp>(text, &context);
+    EXPECT_TRUE(module) << text;
+    RowTrend trend = RowTrend::Even;
+    if (module)
+      module->walk([&](CascadeOp op) { trend = getRowTrend(op); });
+    return trend;
+  };
+  auto where = [](StringRef sparsity) {
+    return ("where " + sparsity + " over (m, n) align bottom_right").str();
+  };
+  EXPECT_EQ(getTrend(""), RowTrend::Even);
+  EXPECT_EQ(getTrend(where("causal")), RowTrend::Rising);
+  EXPECT_EQ(getTrend(where("not causal")), RowTrend::Falling);
+  EXPECT_EQ(getTrend(where("causal or prefix(999)")), RowTrend::Rising);
+  EXPECT_EQ(getTrend(where("causal and window(1023, 0)")), RowTrend::Even);
+  EXPECT_EQ(getTrend(where("causal and window(1023, 0)"), "4x1024x1024"),
+            RowTrend::Rising);
+  EXPECT_EQ(getTrend(where("causal"), "4x64x65536"), RowTrend::Even);
+  EXPECT_EQ(getTrend(where("window(255, 255)")), RowTrend::Even);
+  EXPECT_EQ(getTrend(where("block_diagonal(512)")), RowTrend::Even);
+  EXPECT_EQ(getTrend(where("causal and window([99, 99, 99, 99999], 0) by h")),
+            RowTrend::Rising);
+}
