@@ -9,6 +9,7 @@
 #include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/Partition.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -314,6 +315,15 @@ std::pair<Value, FloatAttr> attn::splitConstant(Value value) {
         return {product->getOperand(operand), factor};
     }
   return {value, {}};
+}
+
+bool attn::isOnePlusPower(Value value) {
+  auto sum = value.getDefiningOp<arith::AddFOp>();
+  return sum && llvm::any_of(ArrayRef<unsigned>{0, 1}, [&](unsigned index) {
+           return matchPattern(sum->getOperand(index), m_OneFloat()) &&
+                  isa_and_nonnull<math::ExpOp, math::Exp2Op>(
+                      sum->getOperand(1 - index).getDefiningOp());
+         });
 }
 
 llvm::SetVector<StringAttr> attn::getExpressionRanks(EinsumOp einsum,

@@ -180,7 +180,7 @@ CascadeToLinalg::addParentCoordinates(OpBuilder &body, EinsumOp einsum,
 static void cloneScalar(OpBuilder &builder, Operation &op, IRMapping &mapping) {
   Operation *copy = builder.clone(op, mapping);
   auto quotient = dyn_cast<arith::DivFOp>(copy);
-  if (!quotient)
+  if (!quotient || isOnePlusPower(quotient.getRhs()))
     return;
   // Points whose divisor is 0 do not exist; their quotient is 0.
   Location loc = op.getLoc();

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EinsumBody.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -108,6 +109,28 @@ Value EinsumBody::toVector(OpBuilder &builder, Value value) {
       builder, loc, VectorType::get({width}, value.getType()), value);
 }
 
+/// A quotient by instructions of a GPU that approximate, where 16 bits of it
+/// are seen or what stands beside it is as exact: within 2 units in the last
+/// place. Null for all other operations.
+Value EinsumBody::emitApproximation(OpBuilder &builder, Operation &op,
+                                    ArrayRef<Value> operands) {
+  auto quotient = dyn_cast<arith::DivFOp>(op);
+  auto result = cast<MemRefType>(einsum.getInit().getType());
+  if (!isOnGPU || !quotient || !operands[0].getType().isF32() ||
+      (result.getElementTypeBitWidth() != 16 &&
+       !bitEnumContainsAll(quotient.getFastmath(), arith::FastMathFlags::afn)))
+    return {};
+  // No divisor of a sigmoid is subnormal, and one too large gives 0.
+  bool isInverse = matchPattern(quotient.getLhs(), m_OneFloat()) &&
+                   isOnePlusPower(quotient.getRhs());
+  StringRef name =
+      isInverse ? "llvm.nvvm.rcp.approx.ftz.f" : "llvm.nvvm.div.full";
+  return LLVM::CallIntrinsicOp::create(
+             builder, loc, operands[0].getType(), builder.getStringAttr(name),
+             isInverse ? operands.drop_front() : operands)
+      .getResult(0);
+}
+
 /// Clones one operation of a map or of a reduction's region, on vectors where
 /// an operand is one.
 void EinsumBody::emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping) {
@@ -124,18 +147,12 @@ void EinsumBody::emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping) {
   state.addAttributes(op.getAttrs());
   for (Type type : op.getResultTypes())
     state.addTypes(isVector ? Type(VectorType::get({width}, type)) : type);
-  Value result;
-  if (isOnGPU && isa<arith::DivFOp>(op) && mapped[0].getType().isF32() &&
-      cast<MemRefType>(einsum.getInit().getType()).getElementTypeBitWidth() ==
-          16)
-    result = LLVM::CallIntrinsicOp::create(
-                 builder, loc, mapped[0].getType(),
-                 builder.getStringAttr("llvm.nvvm.div.full"), mapped)
-                 .getResult(0);
-  else
+  Value result = emitApproximation(builder, op, mapped);
+  if (!result)
     result = builder.create(state)->getResult(0);
   // A quotient whose divisor is 0 is 0: only points with a divisor exist.
-  if (isa<arith::DivFOp>(op)) {
+  if (auto quotient = dyn_cast<arith::DivFOp>(op);
+      quotient && !isOnePlusPower(quotient.getRhs())) {
     Value zero = arith::ConstantOp::create(
         builder, loc, builder.getZeroAttr(result.getType()));
     Value isEmpty = arith::CmpFOp::create(

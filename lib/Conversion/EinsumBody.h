@@ -39,6 +39,8 @@ public:
 
 private:
   void emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping);
+  Value emitApproximation(OpBuilder &builder, Operation &op,
+                          ArrayRef<Value> operands);
   Value toVector(OpBuilder &builder, Value value);
 
   TileEinsumOp einsum;

@@ -40,6 +40,14 @@ static Value createF32(OpBuilder &builder, Location loc, double value) {
                                    builder.getF32FloatAttr(value));
 }
 
+/// `x`, but `least` or `most` where it is beyond; NaN stays.
+static Value limit(OpBuilder &builder, Location loc, Value x, double least,
+                   double most) {
+  x = arith::MinimumFOp::create(builder, loc, x, createF32(builder, loc, most));
+  return arith::MaximumFOp::create(builder, loc, x,
+                                   createF32(builder, loc, least));
+}
+
 namespace {
 
 /// Rewrites `OpTy` on f32, unless told otherwise, or f64 by a member of
@@ -121,15 +129,7 @@ struct ApproximateExpPattern : OpRewritePattern<math::ExpOp> {
     };
     // Beyond, the result is 0 or infinity, and the rest of the exponent is no
     // small number.
-    Value x = op.getOperand();
-    for (auto [predicate, bound] :
-         {std::pair(arith::CmpFPredicate::OLT, -104.0),
-          std::pair(arith::CmpFPredicate::OGT, 90.0)}) {
-      Value limit = constant(bound);
-      x = arith::SelectOp::create(
-          rewriter, loc,
-          arith::CmpFOp::create(rewriter, loc, predicate, x, limit), limit, x);
-    }
+    Value x = limit(rewriter, loc, op.getOperand(), -104, 90);
     constexpr double kLog2E = llvm::numbers::log2e;
     constexpr auto kHigh = static_cast<float>(kLog2E);
     Value high = constant(kHigh);
@@ -159,10 +159,7 @@ struct ApproximateTanhPattern : OpRewritePattern<math::TanhOp> {
     auto constant = [&](double value) {
       return createF32(rewriter, loc, value);
     };
-    Value x = arith::MaximumFOp::create(
-        rewriter, loc,
-        arith::MinimumFOp::create(rewriter, loc, op.getOperand(), constant(8)),
-        constant(-8));
+    Value x = limit(rewriter, loc, op.getOperand(), -8, 8);
     Value square = arith::MulFOp::create(rewriter, loc, x, x);
     auto evaluate = [&](ArrayRef<double> terms) {
       Value sum = constant(terms.back());

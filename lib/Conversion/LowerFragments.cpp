@@ -198,7 +198,7 @@ private:
     for (TileEinsumOp einsum : einsums)
       einsum.walk([](Operation *op) {
         auto math = dyn_cast<arith::ArithFastMathInterface>(op);
-        if (!isa<math::TanhOp, math::ExpOp>(op) || !math)
+        if (!isa<math::TanhOp, math::ExpOp, arith::DivFOp>(op) || !math)
           return;
         arith::FastMathFlags flags = math.getFastMathFlagsAttr().getValue();
         op->setAttr(math.getFastMathAttrName(),

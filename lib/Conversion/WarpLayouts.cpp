@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "WarpLayouts.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -271,16 +272,8 @@ static bool isFraction(Value value) {
   if (auto power = value.getDefiningOp<math::Exp2Op>())
     return bitEnumContainsAll(power.getFastmath(), arith::FastMathFlags::afn);
   auto quotient = value.getDefiningOp<arith::DivFOp>();
-  auto sum = quotient ? quotient.getRhs().getDefiningOp<arith::AddFOp>()
-                      : arith::AddFOp();
-  if (!sum || !matchPattern(quotient.getLhs(), m_OneFloat()))
-    return false;
-  for (auto [one, power] : {std::pair(sum.getLhs(), sum.getRhs()),
-                            std::pair(sum.getRhs(), sum.getLhs())})
-    if (matchPattern(one, m_OneFloat()) &&
-        isa_and_nonnull<math::ExpOp, math::Exp2Op>(power.getDefiningOp()))
-      return true;
-  return false;
+  return quotient && matchPattern(quotient.getLhs(), m_OneFloat()) &&
+         isOnePlusPower(quotient.getRhs());
 }
 
 /// Whether the weights that `product` multiplies are at most 1, masked or not.

@@ -141,6 +141,7 @@ void attn::buildMapCascades(OpPassManager &manager,
   function.addPass(createAttnChooseMapping(mapping));
   function.addPass(createAttnFuseCascade());
   function.addPass(createAttnRebaseExponentials());
+  function.addPass(createAttnInvertDivisors());
   function.addPass(createAttnRelaxWeights());
 }
 

@@ -57,10 +57,8 @@ func.func @tanh(%x: f32) -> (f32, f32) {
 // Where approximations do, an exponential is one of them, with a factor for what rounding
 // the exponent took away; a number beyond its range is the range's end, and NaN stays.
 // CHECK-LABEL: func.func @exp
-// CHECK: %[[LOW:.*]] = arith.cmpf olt, %arg0, %[[LEAST:.*]] : f32
-// CHECK: %[[X:.*]] = arith.select %[[LOW]], %[[LEAST]], %arg0
-// CHECK: %[[HIGH:.*]] = arith.cmpf ogt, %[[X]], %[[MOST:.*]] : f32
-// CHECK: %[[Y:.*]] = arith.select %[[HIGH]], %[[MOST]], %[[X]]
+// CHECK: %[[X:.*]] = arith.minimumf %arg0, %{{.*}} : f32
+// CHECK: %[[Y:.*]] = arith.maximumf %[[X]], %{{.*}} : f32
 // CHECK: %[[EXPONENT:.*]] = arith.mulf %[[Y]], %[[LOG2E:.*]] : f32
 // CHECK: %[[MINUS:.*]] = arith.negf %[[EXPONENT]]
 // CHECK: %[[ROUNDED:.*]] = math.fma %[[Y]], %[[LOG2E]], %[[MINUS]]

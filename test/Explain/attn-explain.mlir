@@ -38,7 +38,8 @@
 // CHECK:          for n1: steps of 64 n
 // CHECK-NEXT:       qk[m,n0] = Q[m,e] * K[n1*N0+n0,e] :: add(e) first-level cache 12288 (12.0 KiB)
 // CHECK:            gm[n1+1,m] = max(gm[n1,m], gm_step[m])
-// CHECK:          av'[m,f] = av[N1,m,f] / sd[N1,m] memory
+// CHECK:          sd'[m] = 1 / sd[N1,m]
+// CHECK-NEXT:     av'[m,f] = av[N1,m,f] * sd'[m] memory
 
 // SIZES: live at a time, for one point of (m)
 // SIZES:   qk[m,n] reduce add(e) {{ *}}N {{ *}}16384 (16.0 KiB)

@@ -110,6 +110,10 @@ void walkExpression(Value value, Block *map,
 /// null if there is none.
 std::pair<Value, FloatAttr> splitConstant(Value value);
 
+/// Whether `value` is 1 plus an exponential, as the divisor of a sigmoid is: at
+/// least 1, or NaN.
+bool isOnePlusPower(Value value);
+
 /// The ranks on which `value`, computed in the map of `einsum`, depends.
 llvm::SetVector<StringAttr> getExpressionRanks(EinsumOp einsum, Value value);
 

@@ -462,6 +462,22 @@ def AttnRebaseExponentials : Pass<"attn-rebase-exponentials"> {
                            "::mlir::math::MathDialect"];
 }
 
+def AttnInvertDivisors : Pass<"attn-invert-divisors"> {
+  let summary = "Divide by a row's sum of weights once";
+  let description = [{
+    A map that divides by a sum of weights which has not all of the map's ranks, as the
+    output of a softmax does for every feature of a row, multiplies by its inverse, which
+    an einsum of its own computes for each row; the product rounds once more. Weights are
+    the powers that `attn-rebase-exponentials` makes, 0 or normal numbers: their sum is 0,
+    of which the quotient is 0 as well, or it has an inverse that is a number. Other
+    divisors may be so small that they have none, and stay.
+  }];
+  let statistics = [
+    Statistic<"numInverted", "divisors-inverted",
+              "Divisors whose inverse is computed once">];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def AttnRelaxWeights : Pass<"attn-relax-weights"> {
   let summary = "Say which weights results of 16 bits alone see";
   let description = [{
