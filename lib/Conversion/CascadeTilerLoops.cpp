@@ -320,6 +320,8 @@ void CascadeTiler::emitInterval(OpBuilder &builder, IterateOp op,
     isFull = condition.isFull;
     auto branch = scf::IfOp::create(builder, loc, condition.mayBeLive,
                                     /*withElse=*/false);
+    if (!hasCaches)
+      branch->setAttr(kLiveStepAttrName, builder.getUnitAttr());
     builder.setInsertionPointToStart(branch.thenBlock());
   } else if (isNeverFull()) {
     emitStep(builder, op, /*masked=*/true);

@@ -218,9 +218,10 @@ bool CascadeTiler::asksTerms() {
 }
 
 /// Whether steps over the ranges of the plan are left out where no point of
-/// them is live. On GPUs, whose copies run ahead of the steps, none is.
+/// them is live. On GPUs, whose copies run ahead of the steps, not those of
+/// boxes, whose rows lie in shared memory.
 bool CascadeTiler::leavesStepsOut() {
-  return hasCaches && !walksTokens() && iterate.getPlan() &&
+  return (hasCaches || !grid) && !walksTokens() && iterate.getPlan() &&
          (getRunLength(*iterate.getPlan()) > 0 || asksTerms());
 }
 

@@ -14,6 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "StagedSteps.h"
 #include "WarpLayouts.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Passes.h"
@@ -106,7 +107,8 @@ static void specializeUntested(scf::IfOp untested, const StepSize &step) {
 
 /// A step whose points are tested, if at all, in a branch; or all of the step.
 static void specializeLoop(scf::ForOp loop) {
-  Block *block = loop.getBody();
+  scf::IfOp live = getLiveStep(loop);
+  Block *block = live ? live.thenBlock() : loop.getBody();
   for (auto branch : block->getOps<scf::IfOp>())
     if (branch->hasAttr(kUntestedAttrName)) {
       if (std::optional<StepSize> step = findSize(branch))

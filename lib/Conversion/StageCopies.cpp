@@ -16,6 +16,9 @@
 //     if there is a next one: copy(next) to the other place
 //     compute
 //
+// A step without live points does nothing but this, and nothing is copied for
+// it.
+//
 // The one barrier does for both: all threads see what has arrived, and all are
 // done with what the copies of the next step replace. A table of tokens that a
 // step computes, by which its copies find rows, is written two steps ahead, to
@@ -131,6 +134,13 @@ public:
   void emitCopy(OpBuilder &builder, const StepCopy &copy) {
     emit(builder, copy.copies.front())
         ->setAttr(kAsyncAttrName, builder.getUnitAttr());
+  }
+  /// A branch for whether a point of the step may be live.
+  void emitLive(OpBuilder &builder, scf::IfOp live) {
+    repeat(builder, live.getCondition());
+    auto branch = scf::IfOp::create(
+        builder, live.getLoc(), mapping.lookupOrDefault(live.getCondition()));
+    builder = branch.getThenBodyBuilder();
   }
   void emitTable(OpBuilder &builder, const StepTable &table) {
     TileEinsumOp einsum = emit(builder, table.writers.front());
@@ -267,7 +277,10 @@ void CopyStager::stageLoop(scf::ForOp loop) {
     for (const StepTable &table : staged.tables)
       emitter.emitTable(inside, table);
   };
+  scf::IfOp live = getLiveStep(loop);
   auto emitCopies = [&](OpBuilder &inside, StepEmitter &emitter) {
+    if (live)
+      emitter.emitLive(inside, live);
     for (const StepCopy &copy : staged.copies)
       emitter.emitCopy(inside, copy);
   };

@@ -56,6 +56,14 @@ static bool isWholeTile(Value memref) {
   return type.getRank() == 2 && type.hasStaticShape();
 }
 
+scf::IfOp attn::getLiveStep(scf::ForOp loop) {
+  auto branches = loop.getBody()->getOps<scf::IfOp>();
+  for (scf::IfOp branch : branches)
+    if (branch->hasAttr(kLiveStepAttrName))
+      return branch;
+  return {};
+}
+
 bool attn::isTileCopy(TileEinsumOp einsum, StringAttr lanes) {
   return !einsum->hasAttr(kAsyncAttrName) && !einsum.getReduction() &&
          einsum.getInputs().size() == 1 && einsum.isIdentityMap() &&
@@ -189,7 +197,10 @@ SmallVector<StepCopy> attn::findStepCopies(scf::ForOp loop, StringAttr lanes,
     llvm::append_range(step.copies, copies);
     found.push_back(step);
   };
-  for (Operation &op : *loop.getBody()) {
+  scf::IfOp live = getLiveStep(loop);
+  if (live && !followsFromStep(live.getCondition(), loop))
+    return {};
+  for (Operation &op : live ? *live.thenBlock() : *loop.getBody()) {
     if (auto einsum = dyn_cast<TileEinsumOp>(op)) {
       if (isTileCopy(einsum, lanes))
         add(einsum);

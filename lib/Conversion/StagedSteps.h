@@ -42,6 +42,10 @@ struct StepTable {
   int64_t ring = 0;
 };
 
+/// The branch that is all that a step of `loop` does, where steps without live
+/// points do nothing; null where there is none.
+scf::IfOp getLiveStep(scf::ForOp loop);
+
 /// Whether `einsum` copies a tile of a tensor, without the rank of the lanes,
 /// that nobody copies ahead yet.
 bool isTileCopy(TileEinsumOp einsum, StringAttr lanes);
@@ -50,8 +54,9 @@ bool isTileCopy(TileEinsumOp einsum, StringAttr lanes);
 /// minds one that a branch would not have computed.
 SmallVector<StepTable> findStepTables(scf::ForOp loop);
 
-/// The copies that every iteration of `loop` makes, each to a place of its own,
-/// of what is known a step ahead: `tables` are.
+/// The copies that every iteration of `loop` makes, if it is one with live
+/// points, each to a place of its own, of what is known a step ahead: `tables`
+/// are.
 SmallVector<StepCopy> findStepCopies(scf::ForOp loop, StringAttr lanes,
                                      ArrayRef<StepTable> tables);
 

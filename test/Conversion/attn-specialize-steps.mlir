@@ -35,6 +35,37 @@ func.func @plain(%begin: index, %end: index) attributes {attn.lanes = "m", attn.
 
 // -----
 
+// A step that is left out where no point is live is two within its branch.
+// CHECK-LABEL: func.func @live
+// CHECK: scf.for
+// CHECK: scf.if %{{.*}} {
+// CHECK-NEXT: arith.constant 16 : index
+// CHECK-NEXT: %[[WHOLE:.*]] = arith.cmpi eq
+// CHECK-NEXT: scf.if %[[WHOLE]] {
+// CHECK: attn.tile_einsum [n0,m] = map(
+// CHECK: } else {
+// CHECK: attn.tile_einsum [n0,m] = map(
+// CHECK: } {attn.live_step}
+!part = memref<?x16xf32, strided<[16, 1]>>
+func.func @live(%begin: index, %end: index, %is: i1) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64} {
+  %c16 = arith.constant 16 : index
+  %tile = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  scf.for %i = %begin to %end step %c16 {
+    %size = arith.minsi %i, %c16 : index
+    scf.if %is {
+      %s = memref.subview %tile[0, 0] [%size, 16] [1, 1] : memref<16x16xf32> to !part
+      attn.tile_einsum [n0,m] = map(%s[n0,m]) {
+      ^bb0(%x: f32):
+        %y = math.exp2 %x : f32
+        attn.yield %y : f32
+      } outs(%s) : (!part) -> !part
+    } {attn.live_step}
+  }
+  return
+}
+
+// -----
+
 // A whole step with an untested branch keeps both, in static sizes; of others points
 // are tested, whether the branch would be taken or not.
 // CHECK-LABEL: func.func @masked

@@ -72,6 +72,92 @@ func.func @step_worker() -> i64 {
 
 // -----
 
+// Steps without live points are awaited like others, do nothing, and nothing is copied for
+// them: the copies ahead ask what the branch of the step asks.
+// CHECK-LABEL: func.func @live_run0
+// CHECK: gpu.barrier
+// CHECK: scf.if %{{.*}} {
+// CHECK: %[[REST:.*]] = arith.remui %[[BEGIN:[a-z0-9_]+]], %c48
+// CHECK-NEXT: %[[IS:.*]] = arith.cmpi eq, %[[REST]], %c16
+// CHECK-NEXT: scf.if %[[IS]] {
+// CHECK: memref.subview %{{.*}}[%[[BEGIN]], 0] [16, 16] [1, 1]
+// CHECK: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
+// CHECK: scf.for %[[I:.*]] = %[[BEGIN]] to %[[END:.*]] step
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+// CHECK: %[[NEXT:.*]] = arith.addi %[[I]], %{{.*}}
+// CHECK: %[[HAS:.*]] = arith.cmpi slt, %[[NEXT]], %[[END]]
+// CHECK: scf.if %[[HAS]] {
+// CHECK: %[[REST:.*]] = arith.remui %[[NEXT]], %c48
+// CHECK-NEXT: %[[IS:.*]] = arith.cmpi eq, %[[REST]], %c16
+// CHECK-NEXT: scf.if %[[IS]] {
+// CHECK: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
+// CHECK: %[[REST:.*]] = arith.remui %[[I]], %c48
+// CHECK-NEXT: %[[LIVE:.*]] = arith.cmpi eq, %[[REST]], %c16
+// CHECK-NEXT: scf.if %[[LIVE]] {
+// CHECK-NOT: attn.tile_einsum [n0,e]
+// CHECK: attn.tile_einsum [n0,m] =
+// CHECK: return
+!rows = memref<16x16xbf16, strided<[24, 1]>>
+func.func @live_run0(%q: memref<16x16xbf16>, %k: memref<?x16xbf16>, %begin: index, %end: index, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64, attn.warp_lanes = 16 : i64} {
+  %c16 = arith.constant 16 : index
+  %c48 = arith.constant 48 : index
+  %c64 = arith.constant 64 : index
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  scf.for %i = %begin to %end step %c16 {
+    %rest = arith.remui %i, %c48 : index
+    %live = arith.cmpi eq, %rest, %c16 : index
+    scf.if %live {
+      %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to memref<16x16xbf16, strided<[16, 1], offset: ?>>
+      %padded = memref.view %w[%c64][] : memref<?xi8> to memref<16x24xbf16>
+      %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+      attn.tile_einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+      attn.tile_einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
+    } {attn.live_step}
+  }
+  return
+}
+func.func @live_worker() -> i64 {
+  %bytes = arith.constant 1216 : i64
+  return %bytes : i64
+}
+
+// Where the item has to be read to know, copies stay in their step.
+// CHECK-LABEL: func.func @unknown_run0
+// CHECK: scf.for
+// CHECK: memref.load
+// CHECK: scf.if
+// CHECK: gpu.barrier
+// CHECK-NEXT: attn.tile_einsum [n0,e] = {{.*}} {attn.async}
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: gpu.barrier
+func.func @unknown_run0(%q: memref<16x16xbf16>, %k: memref<?x16xbf16>, %begin: index, %end: index, %w: memref<?xi8>, %workspace: !llvm.ptr)
+    attributes {attn.lanes = "m", attn.lane_tile = 16 : i64, attn.warp_lanes = 16 : i64} {
+  %c16 = arith.constant 16 : index
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %s = memref.alloca() {attn.layout = "accumulator"} : memref<16x16xf32>
+  scf.for %i = %begin to %end step %c16 {
+    %flags = memref.view %w[%c0][] : memref<?xi8> to memref<16xi1>
+    %live = memref.load %flags[%c0] : memref<16xi1>
+    scf.if %live {
+      %part = memref.subview %k[%i, 0] [16, 16] [1, 1] : memref<?x16xbf16> to memref<16x16xbf16, strided<[16, 1], offset: ?>>
+      %padded = memref.view %w[%c64][] : memref<?xi8> to memref<16x24xbf16>
+      %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+      attn.tile_einsum [n0,e] = %part[n0,e] outs(%keys) : (memref<16x16xbf16, strided<[16, 1], offset: ?>>) -> !rows
+      attn.tile_einsum [n0,m] = mul(%q[m,e], %keys[n0,e]) reduce add(e) outs(%s) : (memref<16x16xbf16>, !rows) -> memref<16x16xf32>
+    } {attn.live_step}
+  }
+  return
+}
+func.func @unknown_worker() -> i64 {
+  %bytes = arith.constant 1216 : i64
+  return %bytes : i64
+}
+
+// -----
+
 // Rows that are awaited in front of the loop arrive beside those of its first step: the
 // wait and the barrier stand behind the copies that are ahead. What writes memory in
 // between keeps them where they are.

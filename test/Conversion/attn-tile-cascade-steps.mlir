@@ -19,12 +19,14 @@
 // CHECK: attn.tile_einsum
 // CHECK: arith.select
 
-// Copies of a kernel for GPUs run ahead of the steps, and all are made.
-// GPU: :[[@LINE+6]]:8: remark: visits all steps of its ranges of keys, of which some have no live point
+// Passes of kernels for GPUs, whose copies run ahead of the steps, find the branch.
+// GPU-NOT: remark
 // GPU-LABEL: func.func @strided_run0
 // GPU: step %c64
-// GPU-NOT: scf.if
+// GPU-NOT: attn.tile_einsum
+// GPU: scf.if
 // GPU: attn.tile_einsum [n0,m]
+// GPU: {attn.live_step}
 func.func @strided(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%Q = %q, %K = %k, %V = %v) where strided(4, 0, block 64) over (m, n) align top_left mapping <lanes = m by [16], stream = 64, rows = 8, parallel = []>
       : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {

@@ -299,3 +299,20 @@ def test_items_by_tile(kernels, seed, where, batch, queries):
     rng = np.random.default_rng([seed, batch])
     case = operands(spec, batch, queries, 21, rng)
     judge(case, run(kernel, case))
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "f32"])
+@pytest.mark.parametrize("where", [
+    (("strided", 5, 1, 32),),
+    (("causal",), ("strided", 3, 0, 64)),
+    (("causal",), ("or", ("window", 20, 0), ("power_of_two", 32))),
+    (("not", ("strided", 2, 0, 64)), ("window", 300, 100)),
+])  # fmt: skip
+def test_steps_left_out(kernels, seed, dtype, where):
+    """Steps without live points, whose keys nobody copies, stand between others."""
+    spec = Spec(16, 16, heads=2, dtype=dtype, where=where)
+    kernel = kernels.device(spec, "--stream-tile=32")
+    assert dtype == "f32" or "mma.sync" in kernel.path.read_text()
+    for queries, keys in [(150, 410), (64, 333), (3, 64)]:
+        case = operands(spec, 1, queries, keys, np.random.default_rng([seed, keys]))
+        judge(case, run(kernel, case))

@@ -58,6 +58,10 @@ inline constexpr StringLiteral kAsyncAttrName = "attn.async";
 /// attn-specialize-steps: it is taken where every point of the step is live,
 /// and the other one, which tests points, computes any step.
 inline constexpr StringLiteral kUntestedAttrName = "attn.untested";
+/// Unit attribute of the branch that is all a step of a loop does, from
+/// attn-tile-cascade for the passes of warps: it is taken where a point of the
+/// step may be live.
+inline constexpr StringLiteral kLiveStepAttrName = "attn.live_step";
 /// Unit attribute of a loop in front of an einsum, from attn-tile-cascade for
 /// attn-lower-einsums: it asks memory for what is read later, and may run a
 /// part at a time, while the einsum sums.

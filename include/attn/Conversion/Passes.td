@@ -280,9 +280,10 @@ def AttnStageCopies : Pass<"attn-stage-copies", "::mlir::ModuleOp"> {
     as `shared-bytes` goes; those of the next step are started before a step
     computes, and awaited at the start of the next one, with one barrier. What a copy
     reads must follow from the number of the step, or be a table of integers that
-    does: such tables are written two steps ahead, to one of three places. Copies
-    that go on while threads do something else have `attn.async`; the others are
-    awaited where they stand.
+    does: such tables are written two steps ahead, to one of three places. Where steps
+    without live points are left out, nothing is copied for them. Copies that go on
+    while threads do something else have `attn.async`; the others are awaited where they
+    stand.
   }];
   let options = [
     Option<"sharedBytes", "shared-bytes", "int64_t", "101376",
