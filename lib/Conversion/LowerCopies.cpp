@@ -55,9 +55,9 @@ private:
   bool isPlain();
   void emitBytes(OpBuilder &builder);
   void emitPlain(OpBuilder &builder, bool isWhole);
-  void emitElements(OpBuilder &builder);
-  void emitPieces(OpBuilder &builder, int64_t width,
-                  function_ref<void(OpBuilder &, Value, Value)> emit);
+  void emitElements(OpBuilder &builder, bool isRare);
+  scf::ForOp emitPieces(OpBuilder &builder, int64_t width,
+                        function_ref<void(OpBuilder &, Value, Value)> emit);
   SmallVector<Value> getSource(OpBuilder &builder, Value row, Value column,
                                Value isInside);
   Value isInside(OpBuilder &builder, Value row);
@@ -125,10 +125,11 @@ SmallVector<Value> CopyLowering::getSource(OpBuilder &builder, Value row,
   return operands.getIndices(builder, 0, at);
 }
 
-/// Gives pieces of `width` elements to the threads, row by row.
-void CopyLowering::emitPieces(
-    OpBuilder &builder, int64_t width,
-    function_ref<void(OpBuilder &, Value, Value)> emit) {
+/// Gives pieces of `width` elements to the threads, row by row. Returns the
+/// loop, null if there is none.
+scf::ForOp
+CopyLowering::emitPieces(OpBuilder &builder, int64_t width,
+                         function_ref<void(OpBuilder &, Value, Value)> emit) {
   int64_t perRow = getColumns() / width;
   int64_t count = type.getDimSize(0) * perRow;
   auto emitPiece = [&](OpBuilder &at, Value number) {
@@ -141,12 +142,13 @@ void CopyLowering::emitPieces(
     for (int64_t first = 0; first < count; first += threads)
       emitPiece(builder, arith::AddIOp::create(builder, loc, thread,
                                                constant(builder, first)));
-    return;
+    return {};
   }
   auto loop = scf::ForOp::create(builder, loc, thread, constant(builder, count),
                                  constant(builder, threads));
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
   emitPiece(body, loop.getInductionVar());
+  return loop;
 }
 
 void CopyLowering::emitBytes(OpBuilder &builder) {
@@ -288,24 +290,36 @@ void CopyLowering::emitPlain(OpBuilder &builder, bool isWhole) {
   }
 }
 
-void CopyLowering::emitElements(OpBuilder &builder) {
-  emitPieces(builder, 1, [&](OpBuilder &at, Value row, Value column) {
-    Value inside = isInside(at, row);
-    TileCoordinates point;
-    SmallVector<StringAttr> ranks = copy.getOutputRanks();
-    point.uniform[ranks[0]] =
-        inside ? arith::SelectOp::create(at, loc, inside, row, constant(at, 0))
-                     .getResult()
-               : row;
-    point.uniform[ranks[1]] = column;
-    Value value = operands.load(at, 0, point, type.getElementType());
-    if (inside)
-      value = arith::SelectOp::create(
-          at, loc, inside, value,
-          arith::ConstantOp::create(at, loc,
-                                    at.getZeroAttr(type.getElementType())));
-    memref::StoreOp::create(at, loc, value, whole, ValueRange{row, column});
-  });
+/// An element at a time. Code that few calls run, as their strides allow no
+/// more, stays small.
+void CopyLowering::emitElements(OpBuilder &builder, bool isRare) {
+  scf::ForOp loop =
+      emitPieces(builder, 1, [&](OpBuilder &at, Value row, Value column) {
+        Value inside = isInside(at, row);
+        TileCoordinates point;
+        SmallVector<StringAttr> ranks = copy.getOutputRanks();
+        point.uniform[ranks[0]] =
+            inside
+                ? arith::SelectOp::create(at, loc, inside, row, constant(at, 0))
+                      .getResult()
+                : row;
+        point.uniform[ranks[1]] = column;
+        Value value = operands.load(at, 0, point, type.getElementType());
+        if (inside)
+          value = arith::SelectOp::create(
+              at, loc, inside, value,
+              arith::ConstantOp::create(at, loc,
+                                        at.getZeroAttr(type.getElementType())));
+        memref::StoreOp::create(at, loc, value, whole, ValueRange{row, column});
+      });
+  if (!isRare)
+    return;
+  MLIRContext *context = builder.getContext();
+  auto unroll = LLVM::LoopUnrollAttr::get(
+      context, /*disable=*/builder.getBoolAttr(true), {}, {}, {}, {}, {}, {});
+  loop->setAttr("loop_annotation", LLVM::LoopAnnotationAttr::get(
+                                       context, {}, {}, {}, unroll, {}, {}, {},
+                                       {}, {}, {}, {}, {}, {}, {}, {}));
 }
 
 void CopyLowering::run() {
@@ -319,9 +333,9 @@ void CopyLowering::run() {
     OpBuilder aligned = branch.getThenBodyBuilder();
     emitBytes(aligned);
     OpBuilder other = branch.getElseBodyBuilder();
-    emitElements(other);
+    emitElements(other, /*isRare=*/true);
   } else {
-    emitElements(builder);
+    emitElements(builder, /*isRare=*/false);
   }
   NVVM::CpAsyncCommitGroupOp::create(builder, loc);
   copy.erase();

@@ -22,13 +22,13 @@
 // CHECK: nvvm.cp.async.shared.global %{{.*}}, %{{.*}}, 16, cache = cg : !llvm.ptr<3>, !llvm.ptr<1>
 // CHECK-NOT: nvvm.cp.async.shared.global
 // CHECK: } else {
-// Elsewhere its elements are copied one by one.
+// Elsewhere its elements are copied one by one, in a loop that is not written out.
 // CHECK: scf.for %[[I:.*]] = %{{.*}} to %c256 step %c32
 // CHECK: %[[R:.*]] = arith.divui %[[I]], %c16
 // CHECK: %[[C:.*]] = arith.remui %[[I]], %c16
 // CHECK: %[[X:.*]] = memref.load %[[K]][%[[R]], %[[C]]]
 // CHECK: memref.store %[[X]], %{{.*}}[%[[R]], %[[C]]] : memref<16x24xbf16>
-// CHECK: }
+// CHECK-NEXT: } {loop_annotation = #loop_annotation}
 // CHECK: nvvm.cp.async.commit.group
 // CHECK-NOT: attn.einsum
 // CHECK: return
@@ -131,6 +131,7 @@ func.func @clamped(%q: !tensor, %w: memref<?xi8>) attributes {attn.block_threads
 // CHECK-LABEL: func.func @apart
 // CHECK-NOT: nvvm.cp.async.shared.global
 // CHECK: scf.for
+// CHECK-NOT: loop_annotation
 // CHECK: nvvm.cp.async.commit.group
 // CHECK: scf.for
 // CHECK: arith.truncf %{{.*}} : f32 to bf16

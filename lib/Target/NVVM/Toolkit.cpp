@@ -64,12 +64,15 @@ LogicalResult mlir::attn::assemble(StringRef ptx, const DeviceOptions &options,
   if (failed(writeFile(source, ptx, emitError)))
     return failure();
   StringRef chip = options.target.getChip();
+  std::vector<std::string> command{*ptxas, "-arch=" + chip.str(),
+                                   "-O" + std::to_string(options.optLevel),
+                                   "--warn-on-spills"};
+  // Kernels are assembled side by side, to the same code.
+  if (ptx.count(".entry ") > 1)
+    command.push_back("--split-compile=0");
+  command.insert(command.end(), {source.str().str(), "-o", cubin.str().str()});
   std::string output;
-  if (failed(runProgram({*ptxas, "-arch=" + chip.str(),
-                         "-O" + std::to_string(options.optLevel),
-                         "--warn-on-spills", source.str().str(), "-o",
-                         cubin.str().str()},
-                        fileName, output)))
+  if (failed(runProgram(command, fileName, output)))
     return emitError() << *ptxas << " failed: " << output;
   if (!output.empty())
     mlir::emitWarning(loc) << "ptxas: " << output;
