@@ -24,6 +24,8 @@ WINDOW = 1024
 SLOTS = 256
 # Of a neighborhood: tokens of an axis, and those of them that a query sees.
 GRID, NEIGHBORS = 256, 80
+# Of every STRIDE blocks of keys one is seen.
+STRIDE, BLOCK = 8, 64
 
 # Two branches, each with a gate for every head and query, in one call.
 STOCHASTIC = """
@@ -73,6 +75,7 @@ def bench_specs() -> dict[str, Spec]:
     found["neighborhood128"] = _spec(
         128, where=(("neighborhood", (NEIGHBORS, NEIGHBORS), (("grid", (GRID, GRID)),)),)
     )
+    found["strided128"] = _spec(128, where=(("causal",), ("strided", STRIDE, 0, BLOCK)))
     # Its shapes; the operator is STOCHASTIC.
     found["stochastic128"] = _spec(128, where=causal)
     return found
@@ -132,6 +135,8 @@ class Workload:
             return [Branch(None)]
         if kind.startswith("window"):
             return [Branch(lambda b, h, m, n: (m >= n) & (m - n <= WINDOW))]
+        if kind.startswith("strided"):
+            return [Branch(lambda b, h, m, n: (m >= n) & (n // BLOCK % STRIDE == 0))]
         if kind.startswith("documents"):
             length = self.queries // DOCUMENTS
             return [Branch(lambda b, h, m, n: (m >= n) & (m // length == n // length))]
@@ -158,6 +163,11 @@ class Workload:
         if self.kernel.startswith("documents"):
             length = m // DOCUMENTS
             return DOCUMENTS * length * (length + 1) / 2
+        if self.kernel.startswith("strided"):
+            firsts = range(0, m, STRIDE * BLOCK)
+            return float(
+                sum(m - n for first in firsts for n in range(first, min(first + BLOCK, m)))
+            )
         if self.kernel.startswith("window"):
             w = WINDOW + 1
             return m * w - w * (w - 1) / 2 if m > w else m * (m + 1) / 2
@@ -194,7 +204,7 @@ def workloads() -> list[Workload]:
         square(kernel, 8192)
         for kernel in ("window128", "documents128", "alibi128", "softcap128", "causal128")
     ]
-    found += [square("gated128", 8192), square("stochastic128", 8192)]
+    found += [square(kernel, 8192) for kernel in ("gated128", "stochastic128", "strided128")]
     found.append(Workload("neighborhood128", 1, GRID * GRID, GRID * GRID))
     found += [Workload("decode128", 16, 1, keys) for keys in (8192, 32768, 2048)]
     for length in (8192, 2048, 16384):
