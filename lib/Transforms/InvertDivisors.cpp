@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // What a row has summed is divided by one number for all features. An inverse
-// costs what one division costs, a product a tenth of it.
+// costs what one division costs, a product a sixth of it.
 //
 //===----------------------------------------------------------------------===//
 
