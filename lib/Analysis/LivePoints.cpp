@@ -232,9 +232,8 @@ LivePoints attn::countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
   return live;
 }
 
-std::optional<LivePoints>
-attn::countLivePoints(CascadeOp cascade, int64_t rows, int64_t keys,
-                      std::optional<int64_t> firstRows) {
+std::optional<LivePoints> attn::countLivePoints(CascadeOp cascade, int64_t rows,
+                                                int64_t keys) {
   CascadeSpace space = cascade.getSpace();
   // An offset and origins are numbers of the call, and so are an order of
   // tokens, segments and lists.
@@ -251,12 +250,11 @@ attn::countLivePoints(CascadeOp cascade, int64_t rows, int64_t keys,
   FailureOr<PlanAttr> plan = planSparsity(cascade.getContext(), restriction);
   if (failed(plan))
     return std::nullopt;
-  int64_t counted = firstRows.value_or(rows);
   if (!*plan)
-    return LivePoints{counted * keys, true};
+    return LivePoints{rows * keys, true};
   PerHeadAttr heads = space.getPerHead();
   if (!heads)
-    return countLivePoints(*plan, counted, keys, {rows, keys});
+    return countLivePoints(*plan, rows, keys, {rows, keys});
 
   // On average over the heads; those with the same symbols have the same
   // points.
@@ -275,37 +273,11 @@ attn::countLivePoints(CascadeOp cascade, int64_t rows, int64_t keys,
     return std::nullopt;
   LivePoints all{0, true};
   for (auto &[symbols, times] : alike) {
-    LivePoints live = countLivePoints(*plan, counted, keys, symbols);
+    LivePoints live = countLivePoints(*plan, rows, keys, symbols);
     all.count += live.count * times;
     all.isExact &= live.isExact;
   }
   all.isExact &= all.count % numHeads == 0;
   all.count = llvm::divideCeil(all.count, numHeads);
   return all;
-}
-
-RowTrend attn::getRowTrend(CascadeOp cascade) {
-  // More than any window of keys that is common.
-  constexpr int64_t kManyTokens = 16384;
-  // Work of tiles that differ by less fills a machine in any order.
-  constexpr double kUneven = 1.25;
-  if (!cascade.hasSpace())
-    return RowTrend::Even;
-  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
-  auto getExtent = [&](StringAttr rank) {
-    int64_t extent = extents.lookup(rank);
-    return ShapedType::isDynamic(extent) ? kManyTokens : extent;
-  };
-  int64_t rows = getExtent(cascade.getQueryRankAttr());
-  int64_t keys = getExtent(cascade.getKeyRankAttr());
-  std::optional<LivePoints> all = countLivePoints(cascade, rows, keys);
-  std::optional<LivePoints> first =
-      countLivePoints(cascade, rows, keys, rows / 2);
-  if (!all || !first)
-    return RowTrend::Even;
-  auto last = static_cast<double>(all->count - first->count);
-  auto before = static_cast<double>(first->count);
-  return last > kUneven * before   ? RowTrend::Rising
-         : before > kUneven * last ? RowTrend::Falling
-                                   : RowTrend::Even;
 }

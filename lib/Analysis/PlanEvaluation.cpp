@@ -140,3 +140,45 @@ bool attn::passesConstraints(PlanAttr plan, int64_t row, int64_t key,
                         });
   });
 }
+
+/// How many keys the row visits, in all pieces.
+static int64_t countVisited(PlanAttr plan, int64_t row, int64_t keys,
+                            ArrayRef<int64_t> symbols) {
+  PlanTile tile(plan, row, row, symbols);
+  int64_t visited = 0;
+  for (const PlanPiece &piece : tile.getPieces()) {
+    KeyRange live = tile.getRanges(piece).live;
+    int64_t begin = std::max<int64_t>(live.begin, 0);
+    visited += std::max<int64_t>(std::min(live.end, keys) - begin, 0);
+  }
+  return visited;
+}
+
+RowTrend attn::getRowTrend(PlanAttr plan, int64_t rows, int64_t keys) {
+  constexpr int64_t kRows = 16, kHeads = 4;
+  // Work of tiles that differ by less fills a machine in any order.
+  constexpr double kUneven = 1.25;
+  double first = 0, last = 0;
+  for (int64_t head = 0; head < kHeads; ++head) {
+    auto getSymbol = [&](StringAttr symbol) -> int64_t {
+      if (symbol == PlanSymbols::rowExtent || symbol == PlanSymbols::rowLength)
+        return rows;
+      if (symbol == PlanSymbols::keyExtent || symbol == PlanSymbols::keyLength)
+        return keys;
+      if (symbol == PlanSymbols::diagonal)
+        return keys - rows;
+      if (PlanAttr::getListNumber(symbol))
+        return 1;
+      return getHeadSymbol(plan, symbol, head).value_or(0);
+    };
+    SmallVector<int64_t> symbols =
+        llvm::map_to_vector(plan.getSymbols(), getSymbol);
+    int64_t distance = std::max<int64_t>(rows / kRows, 1);
+    for (int64_t row = distance / 2; row < rows; row += distance)
+      (row < rows / 2 ? first : last) +=
+          static_cast<double>(countVisited(plan, row, keys, symbols));
+  }
+  return last > kUneven * first   ? RowTrend::Rising
+         : first > kUneven * last ? RowTrend::Falling
+                                  : RowTrend::Even;
+}

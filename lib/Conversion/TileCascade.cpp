@@ -10,7 +10,7 @@
 #include "CascadeTiler.h"
 #include "RankReduction.h"
 #include "attn/Analysis/CostModel.h"
-#include "attn/Analysis/LivePoints.h"
+#include "attn/Analysis/SparsityPlan.h"
 #include "attn/Analysis/StepTest.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/KernelSignature.h"
@@ -197,18 +197,31 @@ void TileCascadePass::runOnOperation() {
 }
 
 /// Which items of a cascade take longer than others: those of its last tiles or
-/// of its first ones, if the tiles vary fastest among the items.
+/// of its first ones, if the tiles lie as the rows do and vary fastest among
+/// the items.
 static RowTrend getItemTrend(CascadeOp cascade) {
+  // More than any window of keys that is common, where extents are dynamic.
+  constexpr int64_t kManyTokens = 16384;
   MappingAttr mapping = *cascade.getMapping();
   StringAttr lanes = mapping.getLanes();
   SmallVector<StringAttr> order = mapping.getItemOrder();
-  if (!cascade.hasSpace() || lanes != cascade.getQueryRankAttr() ||
+  CascadeSpace space = cascade.getSpace();
+  if (!cascade.hasSpace() || space.isPacked() || lanes != space.queryRank ||
       order.back() != lanes || order.size() == 1)
     return RowTrend::Even;
-  int64_t rows = cascade.getRankExtents().lookup(lanes);
-  bool isOneTile =
-      !ShapedType::isDynamic(rows) && rows <= mapping.getLaneTiles()[0];
-  return isOneTile ? RowTrend::Even : getRowTrend(cascade);
+  llvm::MapVector<StringAttr, int64_t> extents = cascade.getRankExtents();
+  auto getExtent = [&](StringAttr rank) {
+    int64_t extent = extents.lookup(rank);
+    return ShapedType::isDynamic(extent) ? kManyTokens : extent;
+  };
+  int64_t rows = getExtent(lanes), keys = getExtent(space.keyRank);
+  if (rows <= mapping.getLaneTiles()[0])
+    return RowTrend::Even;
+  for (auto loop : cascade.getBody().getOps<IterateOp>())
+    if (loop.getParentAttr() == space.keyRank && loop.getPlan() &&
+        !loop.getBoxes())
+      return getRowTrend(*loop.getPlan(), rows, keys);
+  return RowTrend::Even;
 }
 
 /// A flag in front of `loop`, false.

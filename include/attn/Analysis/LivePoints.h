@@ -32,19 +32,9 @@ LivePoints countLivePoints(PlanAttr plan, int64_t rows, int64_t keys,
 
 /// The live points of the plane of `cascade` at these extents, its lengths
 /// taken as full; nothing if the cascade's sparsity cannot be planned, it has
-/// an offset, an origin of the plane, segments or lists, or no space. With
-/// `firstRows`, those of the first rows of that plane.
-std::optional<LivePoints>
-countLivePoints(CascadeOp cascade, int64_t rows, int64_t keys,
-                std::optional<int64_t> firstRows = std::nullopt);
-
-/// Whether the rows of one half of a plane have more live points than those of
-/// the other: `Rising` if the last ones have.
-enum class RowTrend { Even, Rising, Falling };
-
-/// The trend of the plane of `cascade`, at a large size where extents are
-/// dynamic. What is not known is taken for even.
-RowTrend getRowTrend(CascadeOp cascade);
+/// an offset, an origin of the plane, segments or lists, or no space.
+std::optional<LivePoints> countLivePoints(CascadeOp cascade, int64_t rows,
+                                          int64_t keys);
 
 } // namespace mlir::attn
 

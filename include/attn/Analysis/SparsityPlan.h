@@ -125,6 +125,14 @@ private:
   SmallVector<int64_t> symbols;
 };
 
+/// Whether rows of one half of a plane visit more keys than those of the other:
+/// `Rising` if the last ones do.
+enum class RowTrend { Even, Rising, Falling };
+
+/// The trend of a plane of `rows` by `keys`, its lengths full and aligned at
+/// the last token, from some of its rows and heads.
+RowTrend getRowTrend(PlanAttr plan, int64_t rows, int64_t keys);
+
 /// The value of `expr`; a division by zero, which no plan holds, gives 0.
 int64_t evaluateExpr(AffineExpr expr, ArrayRef<int64_t> dims,
                      ArrayRef<int64_t> symbols);

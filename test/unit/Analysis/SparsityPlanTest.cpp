@@ -472,3 +472,28 @@ TEST_F(SparsityPlanTest, RefusesWhatItCannotPlan) {
   EXPECT_TRUE(failed(planSparsity(&context, read(terms))));
   EXPECT_EQ(plan(read("not (" + terms + ")")).getPieces().size(), 1u);
 }
+
+// Which half of the rows visits more keys, also where heads differ.
+TEST_F(SparsityPlanTest, RowsHaveATrend) {
+  auto getTrend = [&](StringRef sparsity, int64_t rows = 16384,
+                      int64_t keys = 16384) {
+    auto attribute = cast<SparsityAttr>(
+        parseAttribute(("#attn.sparsity<" + sparsity + ">").str(), &context));
+    PlaneRestriction restriction;
+    restriction.expression = attribute.getExpression();
+    restriction.alignment = Alignment::BottomRight;
+    return getRowTrend(plan(restriction), rows, keys);
+  };
+  EXPECT_EQ(getTrend("causal"), RowTrend::Rising);
+  EXPECT_EQ(getTrend("not causal"), RowTrend::Falling);
+  EXPECT_EQ(getTrend("causal or prefix(999)"), RowTrend::Rising);
+  EXPECT_EQ(getTrend("causal and radial(256, 512, 0.5, 64)"), RowTrend::Rising);
+  EXPECT_EQ(getTrend("causal and window(1023, 0)"), RowTrend::Even);
+  EXPECT_EQ(getTrend("causal and window(1023, 0)", 1024, 1024),
+            RowTrend::Rising);
+  EXPECT_EQ(getTrend("causal", 64, 65536), RowTrend::Even);
+  EXPECT_EQ(getTrend("window(255, 255)"), RowTrend::Even);
+  EXPECT_EQ(getTrend("block_diagonal(512)"), RowTrend::Even);
+  EXPECT_EQ(getTrend("causal and window([99, 99, 99, 99999], 0)"),
+            RowTrend::Rising);
+}
