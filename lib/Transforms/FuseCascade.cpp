@@ -157,6 +157,18 @@ static bool inlineProducer(EinsumOp consumer) {
   return false;
 }
 
+/// Replaces `op` by `value` times a constant.
+static void replaceByProduct(Operation *op, Value value,
+                             const APFloat &factor) {
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  Value constant = arith::ConstantOp::create(
+      builder, loc, FloatAttr::get(value.getType(), factor));
+  Value product = arith::MulFOp::create(builder, loc, value, constant);
+  op->getResult(0).replaceAllUsesWith(product);
+  op->erase();
+}
+
 /// x / c is x * (1 / c): a product takes a fraction of the time, and rounds
 /// once more, in a constant.
 static bool multiplyByInverse(arith::DivFOp quotient) {
@@ -167,14 +179,7 @@ static bool multiplyByInverse(arith::DivFOp quotient) {
   inverse.divide(divisor.getValue(), APFloat::rmNearestTiesToEven);
   if (!divisor.getValue().isNormal() || !inverse.isNormal())
     return false;
-  OpBuilder builder(quotient);
-  Location loc = quotient.getLoc();
-  Value constant = arith::ConstantOp::create(
-      builder, loc, FloatAttr::get(divisor.getType(), inverse));
-  Value product =
-      arith::MulFOp::create(builder, loc, quotient.getLhs(), constant);
-  quotient.replaceAllUsesWith(product);
-  quotient.erase();
+  replaceByProduct(quotient, quotient.getLhs(), inverse);
   return true;
 }
 
@@ -190,13 +195,7 @@ static bool joinFactors(arith::MulFOp product) {
   if (!innerFactor.getValue().isNormal() ||
       !outerFactor.getValue().isNormal() || !factor.isNormal())
     return false;
-  OpBuilder builder(product);
-  Location loc = product.getLoc();
-  Value constant = arith::ConstantOp::create(
-      builder, loc, FloatAttr::get(product.getType(), factor));
-  Value joined = arith::MulFOp::create(builder, loc, value, constant);
-  product.replaceAllUsesWith(joined);
-  product.erase();
+  replaceByProduct(product, value, factor);
   inner.getDefiningOp()->erase();
   return true;
 }
