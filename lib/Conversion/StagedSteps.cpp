@@ -57,8 +57,7 @@ static bool isWholeTile(Value memref) {
 }
 
 scf::IfOp attn::getLiveStep(scf::ForOp loop) {
-  auto branches = loop.getBody()->getOps<scf::IfOp>();
-  for (scf::IfOp branch : branches)
+  for (auto branch : loop.getBody()->getOps<scf::IfOp>())
     if (branch->hasAttr(kLiveStepAttrName))
       return branch;
   return {};

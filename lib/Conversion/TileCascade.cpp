@@ -148,7 +148,7 @@ checkBoundary(func::FuncOp function, CascadeOp cascade,
 /// run ahead of the steps.
 static void remarkStepsLeft(CascadeOp cascade) {
   for (auto loop : cascade.getBody().getOps<IterateOp>())
-    if (loop.getBoxes() && getRunLength(*loop.getPlan()) > 0)
+    if (loop.getBoxes() && loop.getPlan() && getRunLength(*loop.getPlan()) > 0)
       cascade.emitRemark("visits all steps of its ranges of keys, of which "
                          "some have no live point");
 }
