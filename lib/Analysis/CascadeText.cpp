@@ -257,7 +257,53 @@ struct Infix {
 };
 } // namespace
 
+/// The sign of a comparison, where C's has the same results for NaN. None for
+/// others.
+static std::optional<StringRef> getComparisonSign(Operation *op) {
+  using arith::CmpFPredicate;
+  using arith::CmpIPredicate;
+  if (auto compare = dyn_cast<arith::CmpFOp>(op)) {
+    switch (compare.getPredicate()) {
+    case CmpFPredicate::OEQ:
+      return " == ";
+    case CmpFPredicate::UNE:
+      return " != ";
+    case CmpFPredicate::OLT:
+      return " < ";
+    case CmpFPredicate::OLE:
+      return " <= ";
+    case CmpFPredicate::OGT:
+      return " > ";
+    case CmpFPredicate::OGE:
+      return " >= ";
+    default:
+      return std::nullopt;
+    }
+  }
+  auto compare = dyn_cast<arith::CmpIOp>(op);
+  if (!compare)
+    return std::nullopt;
+  switch (compare.getPredicate()) {
+  case CmpIPredicate::eq:
+    return " == ";
+  case CmpIPredicate::ne:
+    return " != ";
+  case CmpIPredicate::slt:
+    return " < ";
+  case CmpIPredicate::sle:
+    return " <= ";
+  case CmpIPredicate::sgt:
+    return " > ";
+  case CmpIPredicate::sge:
+    return " >= ";
+  default:
+    return std::nullopt;
+  }
+}
+
 static std::optional<Infix> getInfix(Operation *op) {
+  if (std::optional<StringRef> sign = getComparisonSign(op))
+    return Infix{*sign, 0};
   if (isa<arith::AddFOp, arith::AddIOp>(op))
     return Infix{" + ", 1};
   if (isa<arith::SubFOp, arith::SubIOp>(op))
@@ -286,7 +332,7 @@ static std::string getConstantText(Attribute value) {
   return text;
 }
 
-/// What an operation is called in a formula: `exp`, `max`, `cmpf ogt`.
+/// What an operation is called in a formula: `exp`, `max`, `ugt`.
 static std::string getFunctionName(Operation *op) {
   if (isa<arith::MaximumFOp, arith::MaxNumFOp, arith::MaxSIOp>(op))
     return "max";

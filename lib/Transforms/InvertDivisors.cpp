@@ -85,8 +85,8 @@ static bool isShared(EinsumOp einsum, unsigned index) {
   });
 }
 
-/// Replaces x / y by x * (1 / y) with an einsum for 1 / y. Returns whether it
-/// did.
+/// Replaces x / y by x * (1 / y), or 0 where that inverse is 0, with an einsum
+/// for 1 / y. Returns whether it did.
 static bool invertDivisor(EinsumOp einsum, arith::DivFOp quotient) {
   auto divisor = dyn_cast<BlockArgument>(quotient.getRhs());
   if (!divisor || divisor.getOwner() != einsum.getMap() ||
@@ -115,9 +115,16 @@ static bool invertDivisor(EinsumOp einsum, arith::DivFOp quotient) {
       });
   einsum.getInputsMutable()[index].set(inverse.getResult());
   builder.setInsertionPoint(quotient);
-  Value product = arith::MulFOp::create(builder, quotient.getLoc(),
-                                        quotient.getLhs(), divisor);
-  quotient.replaceAllUsesWith(product);
+  Location loc = quotient.getLoc();
+  Value product =
+      arith::MulFOp::create(builder, loc, quotient.getLhs(), divisor);
+  // Weights of 0 have summed NaN where a value is not finite.
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
+  Value isThere = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE,
+                                        divisor, zero);
+  Value result = arith::SelectOp::create(builder, loc, isThere, product, zero);
+  quotient.replaceAllUsesWith(result);
   quotient.erase();
   return true;
 }

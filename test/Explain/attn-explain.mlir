@@ -10,6 +10,7 @@
 // RUN: attn-explain %t/refused.mlir | FileCheck %s --check-prefix=REFUSED
 // RUN: attn-explain %t/short.mlir | FileCheck %s --check-prefix=SHORT
 // RUN: attn-explain %t/pages.mlir | FileCheck %s --check-prefix=PAGES
+// RUN: attn-explain %t/comparisons.mlir | FileCheck %s --check-prefix=COMPARISONS
 // RUN: attn-opt %t/softmax.mlir --emit-bytecode -o %t/softmax.mlirbc
 // RUN: attn-explain %t/softmax.mlirbc | FileCheck %s --check-prefix=BYTECODE
 
@@ -39,7 +40,7 @@
 // CHECK-NEXT:       qk[m,n0] = Q[m,e] * K[n1*N0+n0,e] :: add(e) first-level cache 12288 (12.0 KiB)
 // CHECK:            gm[n1+1,m] = max(gm[n1,m], gm_step[m])
 // CHECK:          sd'[m] = 1 / sd[N1,m]
-// CHECK-NEXT:     av'[m,f] = av[N1,m,f] * sd'[m] memory
+// CHECK-NEXT:     av'[m,f] = select(sd'[m] != 0, av[N1,m,f] * sd'[m], 0) memory
 
 // SIZES: live at a time, for one point of (m)
 // SIZES:   qk[m,n] reduce add(e) {{ *}}N {{ *}}16384 (16.0 KiB)
@@ -91,11 +92,15 @@
 // BYTECODE: #1[m,n] = in0[m,e] * in1[n,e] :: add(e)
 
 // PAGES:      s[m,p,j] = Q[m,e] * K[T[p floordiv 2],j,e] :: add(e)
-// PAGES-NEXT: l[m] = s[m,p,j] :: {select(une(b, 0), b, a) from 0}(p,j)
+// PAGES-NEXT: l[m] = s[m,p,j] :: {select(b != 0, b, a) from 0}(p,j)
 // PAGES:      rank p: 1 pass
 // PAGES:      loop nest
 // PAGES-NEXT: {{.*}}remark: keeps the cascade from a single pass over 'j': reduces by a region that is not declared commutative
 // PAGES-NEXT: {{.*}}remark: the cascade is compiled unfused: rank 'j' of an intermediate has no static extent and is neither parallel, lanes nor streamed
+
+// Comparisons have C's signs where C's have the same results for NaN.
+// COMPARISONS:      a[m,n] = select(m - n < 3, select(S[m,n] >= 1, S[m,n], S[m,n] * 2), 0)
+// COMPARISONS-NEXT: b[m,n] = select(ult(m, n), select(ueq(S[m,n], 1), a[m,n], 1), 0)
 
 //--- softmax.mlir
 func.func @softmax(%q: tensor<?x64xf32>, %k: tensor<?x64xf32>, %v: tensor<?x32xf32>) -> tensor<?x32xf32> {
@@ -196,4 +201,38 @@ func.func @pages(%q: tensor<?x8xf32>, %k: tensor<?x?x8xf32>, %t: tensor<?xi32>, 
     attn.yield %l : tensor<?xf32>
   }
   return %o : tensor<?xf32>
+}
+
+//--- comparisons.mlir
+func.func @comparisons(%s: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %o = attn.cascade (%S = %s) : (tensor<?x?xf32>) -> tensor<?x?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %one = arith.constant 1.0 : f32
+    %two = arith.constant 2.0 : f32
+    %three = arith.constant 3 : index
+    %a = attn.einsum [m,n] = map(%S[m,n]) {
+    ^bb0(%x: f32):
+      %m = attn.index m : index
+      %n = attn.index n : index
+      %d = arith.subi %m, %n : index
+      %near = arith.cmpi slt, %d, %three : index
+      %large = arith.cmpf oge, %x, %one : f32
+      %y = arith.mulf %x, %two : f32
+      %z = arith.select %large, %x, %y : f32
+      %r = arith.select %near, %z, %zero : f32
+      attn.yield %r : f32
+    } : (tensor<?x?xf32>) -> tensor<?x?xf32>
+    %b = attn.einsum [m,n] = map(%S[m,n], %a[m,n]) {
+    ^bb0(%x: f32, %y: f32):
+      %m = attn.index m : index
+      %n = attn.index n : index
+      %below = arith.cmpi ult, %m, %n : index
+      %is = arith.cmpf ueq, %x, %one : f32
+      %z = arith.select %is, %y, %one : f32
+      %r = arith.select %below, %z, %zero : f32
+      attn.yield %r : f32
+    } : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+    attn.yield %b : tensor<?x?xf32>
+  }
+  return %o : tensor<?x?xf32>
 }

@@ -2,7 +2,7 @@
 
 // The sum of a row's weights divides its features once, also where a gate is in the same
 // map: the sum of a running sum times its repair and of a step's weights, those that a
-// mask drops being 0.
+// mask drops being 0. What is divided by a sum of 0 is 0, NaN as well.
 // CHECK-LABEL: func @softmax
 // CHECK: %[[R:.*]]:3 = attn.iterate
 // CHECK: %[[I:.*]] = attn.einsum [m] = map(%[[R]]#1[m]) {
@@ -13,7 +13,10 @@
 // CHECK: attn.einsum [m,f] = map(%[[R]]#2[m,f], %[[I]][m], %{{.*}}[m,f]) {
 // CHECK-NEXT: ^bb0(%[[X:.*]]: f32, %[[Y:.*]]: f32, %[[G:.*]]: f32):
 // CHECK-NEXT: %[[O:.*]] = arith.mulf %[[X]], %[[Y]] : f32
-// CHECK-NEXT: arith.mulf %[[O]], %[[G]] : f32
+// CHECK-NEXT: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK-NEXT: %[[IS:.*]] = arith.cmpf une, %[[Y]], %[[ZERO]] : f32
+// CHECK-NEXT: %[[R:.*]] = arith.select %[[IS]], %[[O]], %[[ZERO]] : f32
+// CHECK-NEXT: arith.mulf %[[R]], %[[G]] : f32
 func.func @softmax(%s: tensor<?x?xf32>, %v: tensor<?x8xf32>, %g: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %o = attn.cascade (%S = %s, %V = %v, %G = %g) : (tensor<?x?xf32>, tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32> {
     %lowest = arith.constant -3.40282347E+38 : f32

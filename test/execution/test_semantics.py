@@ -167,7 +167,9 @@ BIASED = Spec(16, 40, heads=2, key_heads=2, bias="hmn", lse=True)
 
 
 def test_infinite_scores(kernels, dtype):
-    """-inf weighs nothing, a row of it gives 0 and -inf, +inf gives NaN."""
+    """-inf weighs nothing, a row of it gives 0 and -inf, +inf gives NaN.
+
+    A row of -inf is 0 where its values are not finite, too."""
     spec = replace(BIASED, dtype=dtype)
     kernel = kernels.get(spec)
     for queries, keys in [(70, 130), (130, 70)]:
@@ -185,6 +187,11 @@ def test_infinite_scores(kernels, dtype):
         assert np.isnan(out[0, 0, 9]).all() and np.isnan(out[0, 1, 11]).all()
         # One key is left, so its values come out unchanged.
         assert bits(out[0, 1, 7]) == bits(case.arrays["v"][0, 1, keys - 1])
+        case.arrays["v"][0, :, 2, 4] = np.inf
+        case.arrays["v"][0, :, 5, 31] = np.nan
+        spoilt, spoilt_lse = run(kernel, case)
+        judge(case, [spoilt, spoilt_lse])
+        assert (spoilt[0, 1, 5] == 0).all() and bits(spoilt_lse) == bits(lse)
 
 
 @pytest.mark.parametrize("bias", [None, "mn"])

@@ -132,6 +132,20 @@ def test_masked_values(kernels, masked, seed):
     judge(case, outputs)
 
 
+@pytest.mark.parametrize("biased", ["cores_bias", "features", "cores_features", "f64"])
+def test_rows_of_no_weight(kernels, biased, seed):
+    """Rows whose scores are all -inf give 0, whatever the values are."""
+    spec = SPECS[biased]
+    rng = np.random.default_rng([seed, 11])
+    case = operands(spec, 2, 37, 70, rng)
+    case.arrays["bias"][..., 5, :] = -np.inf
+    case.arrays["v"][..., :20, 3] = np.inf
+    case.arrays["v"][..., 20:, 7] = np.nan
+    outputs = run(kernels.device(spec), case)
+    assert (outputs[0][:, :, 5] == 0).all()
+    judge(case, outputs)
+
+
 @pytest.mark.parametrize("magnitude", [6.0, 30.0, 1e6])
 def test_far_scores(kernels, magnitude, seed):
     """Scores far from 0 keep weights of at most 1: rounding what is subtracted from them

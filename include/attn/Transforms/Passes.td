@@ -469,8 +469,9 @@ def AttnInvertDivisors : Pass<"attn-invert-divisors"> {
     output of a softmax does for every feature of a row, multiplies by its inverse, which
     an einsum of its own computes for each row; the product rounds once more. Weights are
     the powers that `attn-rebase-exponentials` makes, 0 or normal numbers: their sum is 0,
-    of which the quotient is 0 as well, or it has an inverse that is a number. Other
-    divisors may be so small that they have none, and stay.
+    or it has an inverse that is a number. Other divisors may be so small that they have
+    none, and stay. The inverse of 0 is 0, and where it is 0 the result is, too: weights of
+    0 have summed NaN where a value is not finite.
   }];
   let statistics = [
     Statistic<"numInverted", "divisors-inverted",
