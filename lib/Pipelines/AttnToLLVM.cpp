@@ -143,6 +143,9 @@ void attn::buildMapCascades(OpPassManager &manager,
   function.addPass(createAttnRebaseExponentials());
   function.addPass(createAttnInvertDivisors());
   function.addPass(createAttnRelaxWeights());
+  // A CPU repairs its sums as it loads them.
+  if (options.sharedBytes != 0)
+    function.addPass(createAttnHoldMaxima());
 }
 
 void attn::buildDeriveCascadesPipeline(OpPassManager &manager,
