@@ -181,12 +181,6 @@ unsigned StepFolder::evaluate(Value value, EinsumOp einsum,
   return fold(op, operands);
 }
 
-/// Whether `value` is what a maximum of no numbers of `type` is.
-static bool isMaximumIdentity(double value, Type type) {
-  return value == -INFINITY ||
-         getNumber(getReductionIdentity(ReductionKind::Max, type)) == value;
-}
-
 std::optional<unsigned>
 StepFolder::foldToConstant(Operation *op, ArrayRef<unsigned> operands) {
   auto is = [&](unsigned operand, double value) {
@@ -206,12 +200,6 @@ StepFolder::foldToConstant(Operation *op, ArrayRef<unsigned> operands) {
     return constant(0);
   if (isa<math::SqrtOp, math::AbsFOp>(op) && is(0, 1))
     return constant(1);
-  // A maximum of nothing is larger than nothing.
-  if (auto compare = dyn_cast<arith::CmpFOp>(op);
-      compare && compare.getPredicate() == arith::CmpFPredicate::OGT)
-    if (std::optional<double> value = getConstant(operands[0]);
-        value && isMaximumIdentity(*value, compare.getLhs().getType()))
-      return constant(0);
   return std::nullopt;
 }
 
@@ -230,7 +218,7 @@ static bool isIdentityOf(Operation *op, double value, unsigned position) {
   if (isa<arith::DivFOp>(op))
     return value == 1 && position == 1;
   if (isa<arith::MaximumFOp, arith::MaxNumFOp>(op))
-    return isMaximumIdentity(value, type);
+    return is(ReductionKind::Max) || value == -INFINITY;
   if (isa<arith::MinimumFOp, arith::MinNumFOp>(op))
     return is(ReductionKind::Min) || value == INFINITY;
   if (isa<arith::MaxSIOp>(op))
@@ -264,8 +252,6 @@ unsigned StepFolder::fold(Operation *op, ArrayRef<unsigned> operands) {
   if (isa<arith::SelectOp>(op)) {
     if (operands[1] == operands[2])
       return operands[1];
-    if (std::optional<double> test = getConstant(operands[0]))
-      return operands[*test == 0 ? 2 : 1];
     // (x == c ? c : x) is x, whatever else has to hold.
     SmallVector<unsigned> conjuncts{operands[0]};
     for (unsigned index = 0; index < conjuncts.size(); ++index) {
