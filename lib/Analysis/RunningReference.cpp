@@ -29,6 +29,8 @@ struct Dependence {
   };
   Kind kind = Kind::Power;
   int before = 0, after = 0;
+  /// Whether it is the larger of the reference and the joint.
+  bool isJoined = false;
   /// 0 is a multiple of every power.
   bool isZero = false;
 
@@ -59,8 +61,11 @@ private:
   Found read(EinsumOp einsum, unsigned index);
   Found follow(EinsumOp einsum, Value value, ArrayRef<Found> arguments);
   Found follow(Operation *op, ArrayRef<Found> operands);
-  Found followPower(math::Exp2Op power, EinsumOp einsum,
+  Found followPower(Operation *power, EinsumOp einsum,
                     ArrayRef<Found> arguments);
+  Found followJoin(arith::MaximumFOp maximum, EinsumOp einsum,
+                   ArrayRef<Found> arguments);
+  bool isUsed(const Dependence &reference);
   bool isLogSum(arith::AddFOp sum, EinsumOp einsum, ArrayRef<Found> arguments);
   Found getTensor(Value tensor) const;
 
@@ -69,6 +74,10 @@ private:
   EinsumOp update;
   SmallVector<StringAttr> rows;
   FloatAttr scale;
+  /// What the reference is joined with, as a sink, and the ranks it is read at.
+  std::optional<std::pair<Value, SmallVector<StringAttr>>> joint;
+  /// Whether exponents subtract the reference joined or alone.
+  std::optional<bool> isJointUsed;
   /// Of tensors that depend on the reference; others have none.
   llvm::DenseMap<Value, Found> tensors;
 };
@@ -122,35 +131,78 @@ ReferenceWalk::Found ReferenceWalk::read(EinsumOp einsum, unsigned index) {
   return tensor;
 }
 
-/// 2^((a - b) * c), where one of a and b is the reference or both are.
-ReferenceWalk::Found ReferenceWalk::followPower(math::Exp2Op power,
+/// Whether `reference` is what all exponents subtract: joined in all, or none.
+bool ReferenceWalk::isUsed(const Dependence &reference) {
+  if (!isJointUsed)
+    isJointUsed = reference.isJoined;
+  return isJointUsed == reference.isJoined;
+}
+
+/// 2^((a - b) * c), where one of a and b is the reference or both are; e^(a -
+/// b) where both are.
+ReferenceWalk::Found ReferenceWalk::followPower(Operation *power,
                                                 EinsumOp einsum,
                                                 ArrayRef<Found> arguments) {
-  auto [product, factor] = splitConstant(power.getOperand());
+  Builder builder(power->getContext());
+  Value product = power->getOperand(0);
+  FloatAttr factor = builder.getF32FloatAttr(llvm::numbers::log2ef);
+  bool isBounded = false;
+  if (auto binary = dyn_cast<math::Exp2Op>(power)) {
+    std::tie(product, factor) = splitConstant(product);
+    // A maximum bounds the exponents of what may underflow.
+    isBounded =
+        bitEnumContainsAll(binary.getFastmath(), arith::FastMathFlags::afn);
+  }
   auto difference = product.getDefiningOp<arith::SubFOp>();
-  // A weight that may underflow is one whose exponent is bounded by a maximum.
-  if (!difference || !factor ||
-      !bitEnumContainsAll(power.getFastmath(), arith::FastMathFlags::afn))
+  if (!difference || !factor)
     return std::nullopt;
   Dependence result;
+  unsigned numReferences = 0;
   for (auto [operand, sign] :
        {std::pair(difference.getLhs(), -1), {difference.getRhs(), 1}}) {
     Found found = follow(einsum, operand, arguments);
     if (!found)
       return std::nullopt;
-    if (found->kind == Dependence::Kind::Before)
-      result.before += sign;
-    else if (found->kind == Dependence::Kind::After)
-      result.after += sign;
-    else if (!found->isIndependent())
+    if (found->isIndependent())
+      continue;
+    if (found->isPower() || !isUsed(*found))
       return std::nullopt;
+    ++numReferences;
+    (found->kind == Dependence::Kind::Before ? result.before : result.after) +=
+        sign;
   }
-  if (result.isIndependent())
+  if (numReferences == 0)
     return result;
-  if (scale && scale != factor)
+  if ((numReferences == 1 && !isBounded) || (scale && scale != factor))
     return std::nullopt;
   scale = factor;
   return result;
+}
+
+/// The larger of the reference and what is the same for all steps: a reference
+/// as well.
+ReferenceWalk::Found ReferenceWalk::followJoin(arith::MaximumFOp maximum,
+                                               EinsumOp einsum,
+                                               ArrayRef<Found> arguments) {
+  for (unsigned index : {0u, 1u}) {
+    Found found = follow(einsum, maximum->getOperand(index), arguments);
+    auto other = dyn_cast<BlockArgument>(maximum->getOperand(1 - index));
+    if (!found || found->isPower() || found->isJoined || !other ||
+        other.getOwner() != einsum.getMap())
+      continue;
+    EinsumAccess access = einsum.getAccess(other.getArgNumber());
+    std::optional<SmallVector<StringAttr>> ranks = getPlainRanks(access);
+    if (!ranks ||
+        iterate->isAncestor(access.tensor.getParentBlock()->getParentOp()))
+      return std::nullopt;
+    if (!joint)
+      joint.emplace(access.tensor, *ranks);
+    if (joint != std::pair(access.tensor, *ranks))
+      return std::nullopt;
+    found->isJoined = true;
+    return found;
+  }
+  return std::nullopt;
 }
 
 /// Whether `sum` is x + ln(d), where d has summed e^(s - x): the logarithm of
@@ -164,8 +216,9 @@ bool ReferenceWalk::isLogSum(arith::AddFOp sum, EinsumOp einsum,
       continue;
     Found reference = follow(einsum, sum->getOperand(index), arguments),
           of = follow(einsum, log.getOperand(), arguments);
-    if (reference && reference->kind == Dependence::Kind::After && of &&
-        of->isPower() && of->before == 0 && of->after == 1)
+    if (reference && reference->kind == Dependence::Kind::After &&
+        isUsed(*reference) && of && of->isPower() && of->before == 0 &&
+        of->after == 1)
       return true;
   }
   return false;
@@ -183,8 +236,11 @@ ReferenceWalk::Found ReferenceWalk::follow(EinsumOp einsum, Value value,
     independent.isZero = true;
   if (op->getNumOperands() == 0)
     return independent;
-  if (auto power = dyn_cast<math::Exp2Op>(op))
-    if (Found found = followPower(power, einsum, arguments))
+  if (isa<math::ExpOp, math::Exp2Op>(op))
+    if (Found found = followPower(op, einsum, arguments))
+      return found;
+  if (auto maximum = dyn_cast<arith::MaximumFOp>(op))
+    if (Found found = followJoin(maximum, einsum, arguments))
       return found;
   if (auto sum = dyn_cast<arith::AddFOp>(op))
     if (isLogSum(sum, einsum, arguments))
@@ -195,8 +251,21 @@ ReferenceWalk::Found ReferenceWalk::follow(EinsumOp einsum, Value value,
   return follow(op, operands);
 }
 
+/// Whether `op` asks whether a running maximum has seen a number: what stands
+/// in its place has, too.
+static bool asksForNumbers(Operation *op) {
+  auto compare = dyn_cast<arith::CmpFOp>(op);
+  FloatAttr limit;
+  return compare && compare.getPredicate() == arith::CmpFPredicate::OLE &&
+         matchPattern(compare.getRhs(), m_Constant(&limit)) &&
+         limit.getValue().isLargest() && limit.getValue().isNegative();
+}
+
 ReferenceWalk::Found ReferenceWalk::follow(Operation *op,
                                            ArrayRef<Found> operands) {
+  if (asksForNumbers(op) && operands[0] && !operands[0]->isPower() &&
+      !operands[0]->isJoined)
+    return Dependence();
   if (llvm::any_of(operands, [](const Found &operand) {
         return !operand || !operand->isPower();
       }))
@@ -233,6 +302,11 @@ ReferenceWalk::Found ReferenceWalk::follow(EinsumOp einsum) {
   Found result = follow(einsum, einsum.getMapResult(), arguments);
   if (!result || result->isIndependent())
     return result;
+  if (!result->isPower())
+    return result->isJoined && !einsum.getEinsumReduction() &&
+                   einsum.getOutputRanks() == rows
+               ? result
+               : std::nullopt;
   std::optional<ReductionKind> kind = einsum.getReduction();
   bool isHomogeneous = !einsum.getEinsumReduction() ||
                        kind == ReductionKind::Add ||
@@ -241,8 +315,7 @@ ReferenceWalk::Found ReferenceWalk::follow(EinsumOp einsum) {
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
   bool keepsRows = llvm::all_of(
       rows, [&](StringAttr rank) { return llvm::is_contained(ranks, rank); });
-  return isHomogeneous && keepsRows && result->isPower() ? result
-                                                         : std::nullopt;
+  return isHomogeneous && keepsRows ? result : std::nullopt;
 }
 
 /// Whether all that depends on the reference from `begin` on is an einsum.
@@ -271,6 +344,8 @@ bool ReferenceWalk::followStep(ArrayRef<bool> areWeighted,
   Block &body = iterate.getBody().front();
   tensors.clear();
   scale = {};
+  joint.reset();
+  isJointUsed.reset();
   for (auto [index, argument] : llvm::enumerate(body.getArguments()))
     if (areWeighted[index])
       tensors[argument] = Dependence{Dependence::Kind::Power, 1, 0};

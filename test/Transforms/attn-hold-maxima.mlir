@@ -150,7 +150,8 @@ func.func @other_factor(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x
 
 // A result of its own.
 // CHECK-LABEL: func @maximum_is_a_result
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @maximum_is_a_result(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x8xf32>, tensor<?xf32>) {
   %o:2 = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> (tensor<?x8xf32>, tensor<?xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -221,7 +222,8 @@ func.func @maximum_is_a_result(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (te
 
 // A sum that a maximum belongs to, as that of a part of the keys.
 // CHECK-LABEL: func @sum_is_a_result
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @sum_is_a_result(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x8xf32>, tensor<?xf32>) {
   %o:2 = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> (tensor<?x8xf32>, tensor<?xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -286,7 +288,8 @@ func.func @sum_is_a_result(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor
 
 // The maximum is not in the units of the logarithm.
 // CHECK-LABEL: func @another_logarithm
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @another_logarithm(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x8xf32>, tensor<?xf32>) {
   %o:2 = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> (tensor<?x8xf32>, tensor<?xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -357,7 +360,8 @@ func.func @another_logarithm(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tens
 
 // Nor where exponents have another factor than log2(e).
 // CHECK-LABEL: func @another_factor_of_the_logarithm
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @another_factor_of_the_logarithm(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x8xf32>, tensor<?xf32>) {
   %o:2 = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> (tensor<?x8xf32>, tensor<?xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -428,7 +432,8 @@ func.func @another_factor_of_the_logarithm(%s: tensor<?x?xf32>, %v: tensor<?x8xb
 
 // Repairs are not those of the weights.
 // CHECK-LABEL: func @repairs_differ
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @repairs_differ(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x8xf32>) {
   %o = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> (tensor<?x8xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -493,7 +498,8 @@ func.func @repairs_differ(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<
 
 // Products of f32 take longer than repairs.
 // CHECK-LABEL: func @wide_values
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @wide_values(%s: tensor<?x?xf32>, %v: tensor<?x8xf32>) -> (tensor<?x8xf32>) {
   %o = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xf32>) -> (tensor<?x8xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -558,7 +564,8 @@ func.func @wide_values(%s: tensor<?x?xf32>, %v: tensor<?x8xf32>) -> (tensor<?x8x
 
 // A root of the sum is no multiple of what the output is one of.
 // CHECK-LABEL: func @root_of_the_sum
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @root_of_the_sum(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x8xf32>) {
   %o = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> (tensor<?x8xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -615,7 +622,8 @@ func.func @root_of_the_sum(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor
 
 // Nor is its square.
 // CHECK-LABEL: func @square_of_the_sum
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @square_of_the_sum(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x8xf32>) {
   %o = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> (tensor<?x8xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -672,7 +680,8 @@ func.func @square_of_the_sum(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tens
 
 // The sum of another row has another maximum.
 // CHECK-LABEL: func @sum_of_another_row
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @sum_of_another_row(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x8xf32>) {
   %o = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> (tensor<?x8xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -728,7 +737,8 @@ func.func @sum_of_another_row(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (ten
 
 // Rows of different maxima are summed.
 // CHECK-LABEL: func @sums_of_rows
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @sums_of_rows(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<8xf32>) {
   %o = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> (tensor<8xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -786,7 +796,8 @@ func.func @sums_of_rows(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<8x
 
 // Exponents that no maximum is known to bound.
 // CHECK-LABEL: func @unbounded
-// CHECK: attn.einsum [m] = max(
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
 func.func @unbounded(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x8xf32>) {
   %o = attn.cascade (%S = %s, %V = %v) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> (tensor<?x8xf32>) {
     %lowest = arith.constant -3.40282347E+38 : f32
@@ -847,4 +858,299 @@ func.func @unbounded(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>) -> (tensor<?x8xf
     attn.yield %r : tensor<?x8xf32>
   }
   return %o : tensor<?x8xf32>
+}
+
+// The maximum is joined by a sink, which counts where a key does: so are all that exponents
+// subtract. RunningReference asks no more of it than that it is the same everywhere.
+// CHECK-LABEL: func @sink
+// CHECK: reduce max(n0)
+// CHECK: arith.constant 5.54517746 : f32
+// CHECK-NEXT: arith.addf
+// CHECK-NEXT: arith.cmpf ogt
+func.func @sink(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>, %t: tensor<?xf32>, %t2: tensor<?xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
+  %o:2 = attn.cascade (%S = %s, %V = %v, %T = %t, %T2 = %t2) : (tensor<?x?xf32>, tensor<?x8xbf16>, tensor<?xf32>, tensor<?xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
+    %lowest = arith.constant -3.40282347E+38 : f32
+    %zero = arith.constant 0.0 : f32
+    %m0 = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %d0 = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %a0 = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %m, %d, %a = attn.iterate n1 of n by n0 init(%m0, %d0, %a0 : tensor<?xf32>, tensor<?xf32>, tensor<?x8xf32>) {
+    ^bb0(%M: tensor<?xf32>, %D: tensor<?xf32>, %A: tensor<?x8xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %m1 = attn.einsum [m] = max(%M[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %j1 = attn.einsum [m] = max(%m1[m], %T[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %p = attn.einsum [m,n0] = map(%S[m,n1*N0+n0], %j1[m]) {
+      ^bb0(%x: f32, %y: f32):
+        %u = arith.subf %x, %y : f32
+        %l = arith.constant 1.44269502 : f32
+        %w = arith.mulf %u, %l : f32
+        %e = math.exp2 %w fastmath<afn> : f32
+        attn.yield %e : f32
+      } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+      %c = attn.einsum [m] = map(%j1[m], %M[m], %T[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %b = arith.maximumf %y, %z : f32
+        %u = arith.subf %b, %x : f32
+        %e = math.exp %u : f32
+        attn.yield %e : f32
+      } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %ld = attn.einsum [m] = %p[m,n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %d1 = attn.einsum [m] = map(%ld[m], %D[m], %c[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %u = arith.mulf %y, %z : f32
+        %w = arith.addf %x, %u : f32
+        attn.yield %w : f32
+      } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %la = attn.einsum [m,f] = mul(%p[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> tensor<?x8xf32>
+      %a1 = attn.einsum [m,f] = map(%la[m,f], %A[m,f], %c[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %u = arith.mulf %y, %z : f32
+        %w = arith.addf %x, %u : f32
+        attn.yield %w : f32
+      } : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+      attn.yield %m1, %d1, %a1 : tensor<?xf32>, tensor<?xf32>, tensor<?x8xf32>
+    }
+    %j = attn.einsum [m] = max(%m[m], %T[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    %sum = attn.einsum [m] = map(%m[m], %d[m], %T[m], %j[m]) {
+    ^bb0(%x: f32, %y: f32, %z: f32, %b: f32):
+      %none = arith.cmpf ole, %x, %lowest : f32
+      %u = arith.subf %z, %b : f32
+      %l = arith.constant 1.44269502 : f32
+      %k = arith.mulf %u, %l : f32
+      %e = math.exp2 %k fastmath<afn> : f32
+      %w = arith.addf %y, %e : f32
+      %is = arith.cmpf ord, %w, %w : f32
+      %and = arith.andi %none, %is : i1
+      %r = arith.select %and, %zero, %w : f32
+      attn.yield %r : f32
+    } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m,f] = div(%a[m,f], %sum[m]) : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+    %lse = attn.einsum [m] = map(%j[m], %sum[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %u = math.log %y : f32
+      %w = arith.addf %x, %u : f32
+      attn.yield %w : f32
+    } : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r, %lse : tensor<?x8xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1 : tensor<?x8xf32>, tensor<?xf32>
+}
+
+// Behind the iteration another sink joins it.
+// CHECK-LABEL: func @another_sink_behind
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
+func.func @another_sink_behind(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>, %t: tensor<?xf32>, %t2: tensor<?xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
+  %o:2 = attn.cascade (%S = %s, %V = %v, %T = %t, %T2 = %t2) : (tensor<?x?xf32>, tensor<?x8xbf16>, tensor<?xf32>, tensor<?xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
+    %lowest = arith.constant -3.40282347E+38 : f32
+    %zero = arith.constant 0.0 : f32
+    %m0 = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %d0 = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %a0 = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %m, %d, %a = attn.iterate n1 of n by n0 init(%m0, %d0, %a0 : tensor<?xf32>, tensor<?xf32>, tensor<?x8xf32>) {
+    ^bb0(%M: tensor<?xf32>, %D: tensor<?xf32>, %A: tensor<?x8xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %m1 = attn.einsum [m] = max(%M[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %j1 = attn.einsum [m] = max(%m1[m], %T[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %p = attn.einsum [m,n0] = map(%S[m,n1*N0+n0], %j1[m]) {
+      ^bb0(%x: f32, %y: f32):
+        %u = arith.subf %x, %y : f32
+        %l = arith.constant 1.44269502 : f32
+        %w = arith.mulf %u, %l : f32
+        %e = math.exp2 %w fastmath<afn> : f32
+        attn.yield %e : f32
+      } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+      %c = attn.einsum [m] = map(%j1[m], %M[m], %T[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %b = arith.maximumf %y, %z : f32
+        %u = arith.subf %b, %x : f32
+        %e = math.exp %u : f32
+        attn.yield %e : f32
+      } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %ld = attn.einsum [m] = %p[m,n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %d1 = attn.einsum [m] = map(%ld[m], %D[m], %c[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %u = arith.mulf %y, %z : f32
+        %w = arith.addf %x, %u : f32
+        attn.yield %w : f32
+      } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %la = attn.einsum [m,f] = mul(%p[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> tensor<?x8xf32>
+      %a1 = attn.einsum [m,f] = map(%la[m,f], %A[m,f], %c[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %u = arith.mulf %y, %z : f32
+        %w = arith.addf %x, %u : f32
+        attn.yield %w : f32
+      } : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+      attn.yield %m1, %d1, %a1 : tensor<?xf32>, tensor<?xf32>, tensor<?x8xf32>
+    }
+    %j = attn.einsum [m] = max(%m[m], %T2[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    %sum = attn.einsum [m] = map(%m[m], %d[m], %T[m], %j[m]) {
+    ^bb0(%x: f32, %y: f32, %z: f32, %b: f32):
+      %none = arith.cmpf ole, %x, %lowest : f32
+      %u = arith.subf %z, %b : f32
+      %l = arith.constant 1.44269502 : f32
+      %k = arith.mulf %u, %l : f32
+      %e = math.exp2 %k fastmath<afn> : f32
+      %w = arith.addf %y, %e : f32
+      %is = arith.cmpf ord, %w, %w : f32
+      %and = arith.andi %none, %is : i1
+      %r = arith.select %and, %zero, %w : f32
+      attn.yield %r : f32
+    } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m,f] = div(%a[m,f], %sum[m]) : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+    %lse = attn.einsum [m] = map(%j[m], %sum[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %u = math.log %y : f32
+      %w = arith.addf %x, %u : f32
+      attn.yield %w : f32
+    } : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r, %lse : tensor<?x8xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1 : tensor<?x8xf32>, tensor<?xf32>
+}
+
+// Repairs have another sink.
+// CHECK-LABEL: func @another_sink_of_the_repair
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
+func.func @another_sink_of_the_repair(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>, %t: tensor<?xf32>, %t2: tensor<?xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
+  %o:2 = attn.cascade (%S = %s, %V = %v, %T = %t, %T2 = %t2) : (tensor<?x?xf32>, tensor<?x8xbf16>, tensor<?xf32>, tensor<?xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
+    %lowest = arith.constant -3.40282347E+38 : f32
+    %zero = arith.constant 0.0 : f32
+    %m0 = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %d0 = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %a0 = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %m, %d, %a = attn.iterate n1 of n by n0 init(%m0, %d0, %a0 : tensor<?xf32>, tensor<?xf32>, tensor<?x8xf32>) {
+    ^bb0(%M: tensor<?xf32>, %D: tensor<?xf32>, %A: tensor<?x8xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %m1 = attn.einsum [m] = max(%M[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %j1 = attn.einsum [m] = max(%m1[m], %T[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %p = attn.einsum [m,n0] = map(%S[m,n1*N0+n0], %j1[m]) {
+      ^bb0(%x: f32, %y: f32):
+        %u = arith.subf %x, %y : f32
+        %l = arith.constant 1.44269502 : f32
+        %w = arith.mulf %u, %l : f32
+        %e = math.exp2 %w fastmath<afn> : f32
+        attn.yield %e : f32
+      } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+      %c = attn.einsum [m] = map(%j1[m], %M[m], %T2[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %b = arith.maximumf %y, %z : f32
+        %u = arith.subf %b, %x : f32
+        %e = math.exp %u : f32
+        attn.yield %e : f32
+      } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %ld = attn.einsum [m] = %p[m,n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %d1 = attn.einsum [m] = map(%ld[m], %D[m], %c[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %u = arith.mulf %y, %z : f32
+        %w = arith.addf %x, %u : f32
+        attn.yield %w : f32
+      } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %la = attn.einsum [m,f] = mul(%p[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> tensor<?x8xf32>
+      %a1 = attn.einsum [m,f] = map(%la[m,f], %A[m,f], %c[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %u = arith.mulf %y, %z : f32
+        %w = arith.addf %x, %u : f32
+        attn.yield %w : f32
+      } : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+      attn.yield %m1, %d1, %a1 : tensor<?xf32>, tensor<?xf32>, tensor<?x8xf32>
+    }
+    %j = attn.einsum [m] = max(%m[m], %T[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    %sum = attn.einsum [m] = map(%m[m], %d[m], %T[m], %j[m]) {
+    ^bb0(%x: f32, %y: f32, %z: f32, %b: f32):
+      %none = arith.cmpf ole, %x, %lowest : f32
+      %u = arith.subf %z, %b : f32
+      %l = arith.constant 1.44269502 : f32
+      %k = arith.mulf %u, %l : f32
+      %e = math.exp2 %k fastmath<afn> : f32
+      %w = arith.addf %y, %e : f32
+      %is = arith.cmpf ord, %w, %w : f32
+      %and = arith.andi %none, %is : i1
+      %r = arith.select %and, %zero, %w : f32
+      attn.yield %r : f32
+    } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m,f] = div(%a[m,f], %sum[m]) : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+    %lse = attn.einsum [m] = map(%j[m], %sum[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %u = math.log %y : f32
+      %w = arith.addf %x, %u : f32
+      attn.yield %w : f32
+    } : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r, %lse : tensor<?x8xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1 : tensor<?x8xf32>, tensor<?xf32>
+}
+
+// Weights have none.
+// CHECK-LABEL: func @weights_without_the_sink
+// CHECK: reduce max(n0)
+// CHECK-NEXT: attn.einsum [m] = max(
+func.func @weights_without_the_sink(%s: tensor<?x?xf32>, %v: tensor<?x8xbf16>, %t: tensor<?xf32>, %t2: tensor<?xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
+  %o:2 = attn.cascade (%S = %s, %V = %v, %T = %t, %T2 = %t2) : (tensor<?x?xf32>, tensor<?x8xbf16>, tensor<?xf32>, tensor<?xf32>) -> (tensor<?x8xf32>, tensor<?xf32>) {
+    %lowest = arith.constant -3.40282347E+38 : f32
+    %zero = arith.constant 0.0 : f32
+    %m0 = attn.einsum [m] = map() { attn.yield %lowest : f32 } : () -> tensor<?xf32>
+    %d0 = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %a0 = attn.einsum [m,f] = map() { attn.yield %zero : f32 } : () -> tensor<?x8xf32>
+    %m, %d, %a = attn.iterate n1 of n by n0 init(%m0, %d0, %a0 : tensor<?xf32>, tensor<?xf32>, tensor<?x8xf32>) {
+    ^bb0(%M: tensor<?xf32>, %D: tensor<?xf32>, %A: tensor<?x8xf32>):
+      %lm = attn.einsum [m] = %S[m,n1*N0+n0] reduce max(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %m1 = attn.einsum [m] = max(%M[m], %lm[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %j1 = attn.einsum [m] = max(%m1[m], %T[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %p = attn.einsum [m,n0] = map(%S[m,n1*N0+n0], %m1[m]) {
+      ^bb0(%x: f32, %y: f32):
+        %u = arith.subf %x, %y : f32
+        %l = arith.constant 1.44269502 : f32
+        %w = arith.mulf %u, %l : f32
+        %e = math.exp2 %w fastmath<afn> : f32
+        attn.yield %e : f32
+      } : (tensor<?x?xf32>, tensor<?xf32>) -> tensor<?x?xf32>
+      %c = attn.einsum [m] = map(%j1[m], %M[m], %T[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %b = arith.maximumf %y, %z : f32
+        %u = arith.subf %b, %x : f32
+        %e = math.exp %u : f32
+        attn.yield %e : f32
+      } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %ld = attn.einsum [m] = %p[m,n0] reduce add(n0) : (tensor<?x?xf32>) -> tensor<?xf32>
+      %d1 = attn.einsum [m] = map(%ld[m], %D[m], %c[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %u = arith.mulf %y, %z : f32
+        %w = arith.addf %x, %u : f32
+        attn.yield %w : f32
+      } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %la = attn.einsum [m,f] = mul(%p[m,n0], %V[n1*N0+n0,f]) reduce add(n0) : (tensor<?x?xf32>, tensor<?x8xbf16>) -> tensor<?x8xf32>
+      %a1 = attn.einsum [m,f] = map(%la[m,f], %A[m,f], %c[m]) {
+      ^bb0(%x: f32, %y: f32, %z: f32):
+        %u = arith.mulf %y, %z : f32
+        %w = arith.addf %x, %u : f32
+        attn.yield %w : f32
+      } : (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+      attn.yield %m1, %d1, %a1 : tensor<?xf32>, tensor<?xf32>, tensor<?x8xf32>
+    }
+    %j = attn.einsum [m] = max(%m[m], %T[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    %sum = attn.einsum [m] = map(%m[m], %d[m], %T[m], %j[m]) {
+    ^bb0(%x: f32, %y: f32, %z: f32, %b: f32):
+      %none = arith.cmpf ole, %x, %lowest : f32
+      %u = arith.subf %z, %b : f32
+      %l = arith.constant 1.44269502 : f32
+      %k = arith.mulf %u, %l : f32
+      %e = math.exp2 %k fastmath<afn> : f32
+      %w = arith.addf %y, %e : f32
+      %is = arith.cmpf ord, %w, %w : f32
+      %and = arith.andi %none, %is : i1
+      %r = arith.select %and, %zero, %w : f32
+      attn.yield %r : f32
+    } : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    %r = attn.einsum [m,f] = div(%a[m,f], %sum[m]) : (tensor<?x8xf32>, tensor<?xf32>) -> tensor<?x8xf32>
+    %lse = attn.einsum [m] = map(%j[m], %sum[m]) {
+    ^bb0(%x: f32, %y: f32):
+      %u = math.log %y : f32
+      %w = arith.addf %x, %u : f32
+      attn.yield %w : f32
+    } : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %r, %lse : tensor<?x8xf32>, tensor<?xf32>
+  }
+  return %o#0, %o#1 : tensor<?x8xf32>, tensor<?xf32>
 }

@@ -303,18 +303,20 @@ def test_soft_cap_of_one_key(kernels, seed):
     assert (np.abs(lse) <= 20).all()
 
 
-@pytest.mark.parametrize("dtype", ["bf16", "f16"])
+@pytest.mark.parametrize("dtype, sinks", [("bf16", False), ("f16", False), ("f16", True)])
 @pytest.mark.parametrize("rise", [0.03, 0.2, 5.5, 5.6, 40.0, -0.2])
-def test_held_maxima(kernels, seed, dtype, rise):
+def test_held_maxima(kernels, seed, dtype, sinks, rise):
     """Maxima stay behind scores that rise by less than weights have room for, from key to
     key or from step to step, and follow what rises more."""
-    spec = Spec(16, 32, heads=2, dtype=dtype, scale=1.0, lse=True)
+    spec = Spec(16, 32, heads=4, dtype=dtype, scale=1.0, lse=True, sinks=sinks)
     kernel = kernels.device(spec, "--stream-tile=32")
     assert "mma.sync" in kernel.path.read_text()
     rng = np.random.default_rng([seed, 13])
     case = operands(spec, 1, 40, 160, rng)
     queries, keys = case.arrays["q"], case.arrays["k"]
     queries[...], keys[..., 1:] = 0, 0
+    if sinks:
+        case.arrays["sink"][:] = [-np.inf, -3, 5, 60]
     # Rows rise at their own pace, some of them not at all.
     queries[..., 0] = rng.choice([0, 0.25, 1, 1.5], size=queries.shape[:3])
     for_keys = rise * np.arange(160)

@@ -13,10 +13,10 @@
 
 namespace mlir::attn {
 
-/// A running maximum that exponents subtract, and nothing else: what is carried
-/// beside it, or multiplied by a repair, is a multiple of a power of it, and
-/// results are multiples of its power 0. So any other number in its place gives
-/// the same results in real arithmetic.
+/// A running maximum that exponents subtract, alone or joined with a sink, and
+/// nothing else: what a step computes of them is a multiple of a power of 2 to
+/// it, and results are multiples of its power 0. So any other number in its
+/// place gives the same results in real arithmetic.
 struct RunningReference {
   /// The maximum of the carried value and of what the step has found.
   EinsumOp update;

@@ -513,7 +513,8 @@ def AttnHoldMaxima : Pass<"attn-hold-maxima"> {
     Only beside products of 16 bits, where repairs take as many instructions as products.
     Sums of values beyond 2^119 may overflow, which those of weights up to 1 do not.
     Behind `attn-rebase-exponentials`, which writes weights so. Not replaced: a maximum
-    that is a result, and one beside which a sink counts.
+    that is a result, or one that anything but an exponent or a log-sum-exp reads. A sink
+    that joins it may.
   }];
   let statistics = [
     Statistic<"numHeld", "maxima-held", "Running maxima that are left behind">];
