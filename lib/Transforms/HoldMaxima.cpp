@@ -57,11 +57,10 @@ static void hold(const RunningReference &reference) {
   Value before = map->getArgument(reference.carried),
         step = map->getArgument(1 - reference.carried);
   float room = kLargestExponent / reference.scale.getValue().convertToFloat();
-  Value limit = arith::AddFOp::create(
-      builder, loc, before,
+  Value rise = arith::SubFOp::create(builder, loc, step, before);
+  Value exceeds = arith::CmpFOp::create(
+      builder, loc, arith::CmpFPredicate::OGT, rise,
       arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(room)));
-  Value exceeds = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT,
-                                        step, limit);
   Value held = arith::SelectOp::create(builder, loc, exceeds, step, before);
   maximum->getResult(0).replaceAllUsesWith(held);
   maximum->erase();
