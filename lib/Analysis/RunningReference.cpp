@@ -59,15 +59,13 @@ private:
   bool followOps(Block::iterator begin, Block::iterator end);
   Found follow(EinsumOp einsum);
   Found read(EinsumOp einsum, unsigned index);
-  Found follow(EinsumOp einsum, Value value, ArrayRef<Found> arguments);
-  Found follow(Operation *op, ArrayRef<Found> operands);
-  Found followPower(Operation *power, EinsumOp einsum,
-                    ArrayRef<Found> arguments);
-  Found followJoin(arith::MaximumFOp maximum, EinsumOp einsum,
-                   ArrayRef<Found> arguments);
+  Found follow(Operation &op, EinsumOp einsum);
+  Found followPower(Operation &power);
+  Found followJoin(arith::MaximumFOp maximum, EinsumOp einsum);
   bool isUsed(const Dependence &reference);
-  bool isLogSum(arith::AddFOp sum, EinsumOp einsum, ArrayRef<Found> arguments);
+  bool isLogSum(arith::AddFOp sum);
   Found getTensor(Value tensor) const;
+  Found getNumber(Value number) const;
 
   IterateOp iterate;
   unsigned number;
@@ -80,6 +78,8 @@ private:
   std::optional<bool> isJointUsed;
   /// Of tensors that depend on the reference; others have none.
   llvm::DenseMap<Value, Found> tensors;
+  /// Of the numbers of the map that is followed.
+  llvm::DenseMap<Value, Found> numbers;
 };
 
 } // namespace
@@ -99,6 +99,18 @@ static std::optional<Dependence> join(const std::optional<Dependence> &a,
 std::optional<Dependence> ReferenceWalk::getTensor(Value tensor) const {
   auto found = tensors.find(tensor);
   return found == tensors.end() ? Found(Dependence()) : found->second;
+}
+
+std::optional<Dependence> ReferenceWalk::getNumber(Value number) const {
+  if (matchPattern(number, m_AnyZeroFloat()))
+    return Dependence{Dependence::Kind::Power, 0, 0, /*isJoined=*/false,
+                      /*isZero=*/true};
+  auto found = numbers.find(number);
+  if (found != numbers.end())
+    return found->second;
+  // Constants of the cascade are visible in maps.
+  return matchPattern(number, m_Constant()) ? Found(Dependence())
+                                            : std::nullopt;
 }
 
 /// The ranks of what `tensor` is computed at.
@@ -140,11 +152,9 @@ bool ReferenceWalk::isUsed(const Dependence &reference) {
 
 /// 2^((a - b) * c), where one of a and b is the reference or both are; e^(a -
 /// b) where both are.
-ReferenceWalk::Found ReferenceWalk::followPower(Operation *power,
-                                                EinsumOp einsum,
-                                                ArrayRef<Found> arguments) {
-  Builder builder(power->getContext());
-  Value product = power->getOperand(0);
+ReferenceWalk::Found ReferenceWalk::followPower(Operation &power) {
+  Builder builder(power.getContext());
+  Value product = power.getOperand(0);
   FloatAttr factor = builder.getF32FloatAttr(llvm::numbers::log2ef);
   bool isBounded = false;
   if (auto binary = dyn_cast<math::Exp2Op>(power)) {
@@ -160,7 +170,7 @@ ReferenceWalk::Found ReferenceWalk::followPower(Operation *power,
   unsigned numReferences = 0;
   for (auto [operand, sign] :
        {std::pair(difference.getLhs(), -1), {difference.getRhs(), 1}}) {
-    Found found = follow(einsum, operand, arguments);
+    Found found = getNumber(operand);
     if (!found)
       return std::nullopt;
     if (found->isIndependent())
@@ -171,9 +181,8 @@ ReferenceWalk::Found ReferenceWalk::followPower(Operation *power,
     (found->kind == Dependence::Kind::Before ? result.before : result.after) +=
         sign;
   }
-  if (numReferences == 0)
-    return result;
-  if ((numReferences == 1 && !isBounded) || (scale && scale != factor))
+  if (numReferences == 0 || (numReferences == 1 && !isBounded) ||
+      (scale && scale != factor))
     return std::nullopt;
   scale = factor;
   return result;
@@ -182,18 +191,21 @@ ReferenceWalk::Found ReferenceWalk::followPower(Operation *power,
 /// The larger of the reference and what is the same for all steps: a reference
 /// as well.
 ReferenceWalk::Found ReferenceWalk::followJoin(arith::MaximumFOp maximum,
-                                               EinsumOp einsum,
-                                               ArrayRef<Found> arguments) {
+                                               EinsumOp einsum) {
   for (unsigned index : {0u, 1u}) {
-    Found found = follow(einsum, maximum->getOperand(index), arguments);
+    Found found = getNumber(maximum->getOperand(index));
     auto other = dyn_cast<BlockArgument>(maximum->getOperand(1 - index));
     if (!found || found->isPower() || found->isJoined || !other ||
         other.getOwner() != einsum.getMap())
       continue;
     EinsumAccess access = einsum.getAccess(other.getArgNumber());
     std::optional<SmallVector<StringAttr>> ranks = getPlainRanks(access);
-    if (!ranks ||
-        iterate->isAncestor(access.tensor.getParentBlock()->getParentOp()))
+    // One of a row, that no step computes.
+    if (!ranks || tensors.contains(access.tensor) ||
+        iterate->isAncestor(access.tensor.getParentBlock()->getParentOp()) ||
+        !llvm::all_of(*ranks, [&](StringAttr rank) {
+          return llvm::is_contained(rows, rank);
+        }))
       return std::nullopt;
     if (!joint)
       joint.emplace(access.tensor, *ranks);
@@ -207,15 +219,14 @@ ReferenceWalk::Found ReferenceWalk::followJoin(arith::MaximumFOp maximum,
 
 /// Whether `sum` is x + ln(d), where d has summed e^(s - x): the logarithm of
 /// the sum of all e^s.
-bool ReferenceWalk::isLogSum(arith::AddFOp sum, EinsumOp einsum,
-                             ArrayRef<Found> arguments) {
+bool ReferenceWalk::isLogSum(arith::AddFOp sum) {
   bool isNatural = scale && scale.getValue() == APFloat(llvm::numbers::log2ef);
   for (unsigned index : {0u, 1u}) {
     auto log = sum->getOperand(1 - index).getDefiningOp<math::LogOp>();
     if (!log || !isNatural)
       continue;
-    Found reference = follow(einsum, sum->getOperand(index), arguments),
-          of = follow(einsum, log.getOperand(), arguments);
+    Found reference = getNumber(sum->getOperand(index)),
+          of = getNumber(log.getOperand());
     if (reference && reference->kind == Dependence::Kind::After &&
         isUsed(*reference) && of && of->isPower() && of->before == 0 &&
         of->after == 1)
@@ -224,36 +235,9 @@ bool ReferenceWalk::isLogSum(arith::AddFOp sum, EinsumOp einsum,
   return false;
 }
 
-ReferenceWalk::Found ReferenceWalk::follow(EinsumOp einsum, Value value,
-                                           ArrayRef<Found> arguments) {
-  if (auto argument = dyn_cast<BlockArgument>(value))
-    return argument.getOwner() == einsum.getMap()
-               ? arguments[argument.getArgNumber()]
-               : std::nullopt;
-  Operation *op = value.getDefiningOp();
-  Dependence independent;
-  if (matchPattern(value, m_AnyZeroFloat()))
-    independent.isZero = true;
-  if (op->getNumOperands() == 0)
-    return independent;
-  if (isa<math::ExpOp, math::Exp2Op>(op))
-    if (Found found = followPower(op, einsum, arguments))
-      return found;
-  if (auto maximum = dyn_cast<arith::MaximumFOp>(op))
-    if (Found found = followJoin(maximum, einsum, arguments))
-      return found;
-  if (auto sum = dyn_cast<arith::AddFOp>(op))
-    if (isLogSum(sum, einsum, arguments))
-      return independent;
-  SmallVector<Found> operands;
-  for (Value operand : op->getOperands())
-    operands.push_back(follow(einsum, operand, arguments));
-  return follow(op, operands);
-}
-
 /// Whether `op` asks whether a running maximum has seen a number: what stands
 /// in its place has, too.
-static bool asksForNumbers(Operation *op) {
+static bool asksForNumbers(Operation &op) {
   auto compare = dyn_cast<arith::CmpFOp>(op);
   FloatAttr limit;
   return compare && compare.getPredicate() == arith::CmpFPredicate::OLE &&
@@ -261,8 +245,21 @@ static bool asksForNumbers(Operation *op) {
          limit.getValue().isLargest() && limit.getValue().isNegative();
 }
 
-ReferenceWalk::Found ReferenceWalk::follow(Operation *op,
-                                           ArrayRef<Found> operands) {
+ReferenceWalk::Found ReferenceWalk::follow(Operation &op, EinsumOp einsum) {
+  SmallVector<Found> operands;
+  for (Value operand : op.getOperands())
+    operands.push_back(getNumber(operand));
+  if (llvm::all_of(operands, [](const Found &operand) {
+        return operand && operand->isIndependent();
+      }))
+    return Dependence();
+  if (isa<math::ExpOp, math::Exp2Op>(op))
+    return followPower(op);
+  if (auto maximum = dyn_cast<arith::MaximumFOp>(op))
+    if (Found found = followJoin(maximum, einsum))
+      return found;
+  if (auto sum = dyn_cast<arith::AddFOp>(op); sum && isLogSum(sum))
+    return Dependence();
   if (asksForNumbers(op) && operands[0] && !operands[0]->isPower() &&
       !operands[0]->isJoined)
     return Dependence();
@@ -270,10 +267,6 @@ ReferenceWalk::Found ReferenceWalk::follow(Operation *op,
         return !operand || !operand->isPower();
       }))
     return std::nullopt;
-  if (llvm::all_of(operands, [](const Found &operand) {
-        return operand->isIndependent();
-      }))
-    return Dependence();
   if (isa<arith::ExtFOp, arith::TruncFOp, arith::NegFOp, math::AbsFOp>(op))
     return operands[0];
   // Of maxima and minima, too: the powers are positive.
@@ -296,10 +289,12 @@ ReferenceWalk::Found ReferenceWalk::follow(Operation *op,
 }
 
 ReferenceWalk::Found ReferenceWalk::follow(EinsumOp einsum) {
-  SmallVector<Found> arguments;
+  numbers.clear();
   for (unsigned index = 0; index < einsum.getInputs().size(); ++index)
-    arguments.push_back(read(einsum, index));
-  Found result = follow(einsum, einsum.getMapResult(), arguments);
+    numbers[einsum.getMap()->getArgument(index)] = read(einsum, index);
+  for (Operation &op : einsum.getMap()->without_terminator())
+    numbers[op.getResult(0)] = follow(op, einsum);
+  Found result = getNumber(einsum.getMapResult());
   if (!result || result->isIndependent())
     return result;
   if (!result->isPower())
@@ -318,7 +313,8 @@ ReferenceWalk::Found ReferenceWalk::follow(EinsumOp einsum) {
   return isHomogeneous && keepsRows ? result : std::nullopt;
 }
 
-/// Whether all that depends on the reference from `begin` on is an einsum.
+/// Follows the einsums from `begin` to `end`. Whether nothing else reads what
+/// depends on the reference.
 bool ReferenceWalk::followOps(Block::iterator begin, Block::iterator end) {
   for (Operation &op : llvm::make_range(begin, end)) {
     auto einsum = dyn_cast<EinsumOp>(op);
@@ -328,10 +324,14 @@ bool ReferenceWalk::followOps(Block::iterator begin, Block::iterator end) {
         tensors[einsum.getResult()] = found;
       continue;
     }
-    // Another iteration has no dependence that is known.
-    if (!einsum && llvm::any_of(op.getOperands(), [&](Value operand) {
-          return tensors.contains(operand);
-        }))
+    // Nothing is known of what another iteration makes of it.
+    WalkResult others = op.walk([&](Operation *inner) {
+      bool reads = llvm::any_of(inner->getOperands(), [&](Value operand) {
+        return tensors.contains(operand);
+      });
+      return reads ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    if (!einsum && others.wasInterrupted())
       return false;
   }
   return true;
