@@ -43,6 +43,8 @@ struct Dependence {
 /// Follows a reference through the step that updates it and what stands behind
 /// the iteration. No dependence stands for one that is none of these.
 class ReferenceWalk {
+  using Found = std::optional<Dependence>;
+
 public:
   ReferenceWalk(IterateOp iterate, unsigned number, EinsumOp update)
       : iterate(iterate), number(number), update(update),
@@ -50,10 +52,12 @@ public:
 
   bool isReference();
   FloatAttr getScale() const { return scale; }
+  bool isWeighted(EinsumOp einsum) const {
+    Found found = getTensor(einsum.getResult());
+    return found && found->isPower() && !found->isIndependent();
+  }
 
 private:
-  using Found = std::optional<Dependence>;
-
   bool followStep(ArrayRef<bool> areWeighted, SmallVectorImpl<Found> &yielded);
   bool followResults(ArrayRef<bool> areWeighted);
   bool followOps(Block::iterator begin, Block::iterator end);
@@ -425,5 +429,9 @@ std::optional<RunningReference> RunningReference::match(IterateOp iterate,
   ReferenceWalk walk(iterate, number, update);
   if (!walk.isReference())
     return std::nullopt;
-  return RunningReference{update, carried, walk.getScale()};
+  RunningReference result{update, carried, walk.getScale(), {}};
+  for (auto einsum : body.getOps<EinsumOp>())
+    if (walk.isWeighted(einsum))
+      result.weighted.push_back(einsum);
+  return result;
 }

@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Analysis/Rounding.h"
 #include "attn/Analysis/RunningReference.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
@@ -29,20 +30,29 @@ using namespace mlir::attn;
 /// Weights are at most 2 to this. f16 has room for 2^15.
 static constexpr float kLargestExponent = 8;
 
-/// Whether a step multiplies matrices of 16 bits, as the products do beside
-/// which a repair takes as long as they do.
-static bool multipliesNarrow(IterateOp iterate) {
-  return llvm::any_of(
-      iterate.getBody().front().getOps<EinsumOp>(), [](EinsumOp einsum) {
-        return einsum.getReduction() == ReductionKind::Add &&
-               isa_and_nonnull<arith::MulFOp>(
-                   einsum.getMapResult().getDefiningOp()) &&
-               llvm::any_of(einsum.getInputs(), [](Value input) {
-                 Type type = getElementTypeOrSelf(input.getType());
-                 return isa<FloatType>(type) &&
-                        type.getIntOrFloatBitWidth() == 16;
-               });
-      });
+/// Whether `sum` multiplies weights by values of 16 bits, and so rounds them.
+static bool roundsWeights(EinsumOp sum) {
+  return sum.getReduction() == ReductionKind::Add &&
+         isa_and_nonnull<arith::MulFOp>(sum.getMapResult().getDefiningOp()) &&
+         llvm::any_of(sum.getInputs(), [](Value input) {
+           Type type = getElementTypeOrSelf(input.getType());
+           return isa<FloatType>(type) && type.getIntOrFloatBitWidth() == 16;
+         });
+}
+
+/// Whether the sums that round weights, of which there are some, are rounded
+/// likewise wherever they are seen. Where a maximum is left behind, the largest
+/// weight, too, has an error, which a result of f32 would show.
+static bool hidesRounding(const RunningReference &reference) {
+  bool rounds = false;
+  for (EinsumOp einsum : reference.weighted) {
+    if (!roundsWeights(einsum))
+      continue;
+    if (!isSeenRounded(einsum.getResult()))
+      return false;
+    rounds = true;
+  }
+  return rounds;
 }
 
 /// Makes the maximum that of the step where that is larger by more than what is
@@ -70,14 +80,14 @@ namespace {
 struct HoldMaximaPass : public attn::impl::AttnHoldMaximaBase<HoldMaximaPass> {
   void runOnOperation() override {
     getOperation()->walk([&](IterateOp iterate) {
-      if (!multipliesNarrow(iterate))
-        return;
-      for (unsigned number = 0; number < iterate.getNumResults(); ++number)
-        if (std::optional<RunningReference> reference =
-                RunningReference::match(iterate, number)) {
-          hold(*reference);
-          ++numHeld;
-        }
+      for (unsigned number = 0; number < iterate.getNumResults(); ++number) {
+        std::optional<RunningReference> reference =
+            RunningReference::match(iterate, number);
+        if (!reference || !hidesRounding(*reference))
+          continue;
+        hold(*reference);
+        ++numHeld;
+      }
     });
   }
 };

@@ -15,14 +15,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Analysis/Rounding.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
 #include "attn/Transforms/Transforms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/Matchers.h"
-#include "mlir/IR/TypeUtilities.h"
-#include "llvm/ADT/SetVector.h"
 
 namespace mlir::attn {
 #define GEN_PASS_DEF_ATTNRELAXWEIGHTS
@@ -52,60 +50,6 @@ static bool isPointWeight(EinsumOp einsum, math::Exp2Op power) {
            return einsum.inputUsesRank(score.getArgNumber(), rank) &&
                   !einsum.inputUsesRank(maximum.getArgNumber(), rank);
          });
-}
-
-/// What holds a number computed from that of `use`, whose relative error is no
-/// larger than the number's, up to sums of both signs, which the accuracy
-/// contract measures by their values. False where it may be larger.
-static bool follow(OpOperand &use, llvm::SetVector<Value> &reached) {
-  Operation *user = use.getOwner();
-  unsigned number = use.getOperandNumber();
-  if (isa<arith::MulFOp, arith::DivFOp, arith::AddFOp, arith::SelectOp,
-          arith::TruncFOp, arith::ExtFOp>(user)) {
-    reached.insert(user->getResult(0));
-    return true;
-  }
-  // Whether a weight is 0 does not change.
-  if (auto test = dyn_cast<arith::CmpFOp>(user))
-    return matchPattern(test.getRhs(), m_AnyZeroFloat());
-  if (auto einsum = dyn_cast<EinsumOp>(user)) {
-    if (number >= einsum.getInputs().size())
-      return false;
-    reached.insert(einsum.getMap()->getArgument(number));
-    return true;
-  }
-  if (auto iterate = dyn_cast<IterateOp>(user)) {
-    reached.insert(iterate.getBody().front().getArgument(number));
-    reached.insert(iterate.getResult(number));
-    return true;
-  }
-  if (!isa<YieldOp>(user))
-    return false;
-  Operation *parent = user->getParentOp();
-  if (auto einsum = dyn_cast<EinsumOp>(parent)) {
-    reached.insert(einsum->getResult(0));
-    return !einsum.getReduction() ||
-           einsum.getReduction() == ReductionKind::Add;
-  }
-  if (auto iterate = dyn_cast<IterateOp>(parent)) {
-    reached.insert(iterate.getBody().front().getArgument(number));
-    reached.insert(iterate.getResult(number));
-    return true;
-  }
-  return isa<CascadeOp>(parent) &&
-         getElementTypeOrSelf(parent->getResult(number).getType())
-                 .getIntOrFloatBitWidth() <= 16;
-}
-
-/// Whether nothing but results of 16 bits sees `weight`.
-static bool isSeenRounded(Value weight) {
-  llvm::SetVector<Value> reached;
-  reached.insert(weight);
-  for (unsigned next = 0; next < reached.size(); ++next)
-    for (OpOperand &use : reached[next].getUses())
-      if (!follow(use, reached))
-        return false;
-  return true;
 }
 
 namespace {

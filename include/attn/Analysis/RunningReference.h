@@ -24,6 +24,8 @@ struct RunningReference {
   unsigned carried;
   /// The factor c of the exponents, 2^((score - reference) * c).
   FloatAttr scale;
+  /// The einsums of the step whose results are multiples of weights.
+  SmallVector<EinsumOp> weighted;
 
   /// Carried value `number` of `iterate`, if it is one.
   static std::optional<RunningReference> match(IterateOp iterate,

@@ -510,8 +510,10 @@ def AttnHoldMaxima : Pass<"attn-hold-maxima"> {
     rows. After FlashAttention-4 (Dao-AILab, 2025), which rescales where the maximum grows
     by 2^8.
 
-    Only beside products of 16 bits, where repairs take as many instructions as products.
-    Sums of values beyond 2^119 may overflow, which those of weights up to 1 do not.
+    Only where weights meet values of 16 bits, beside whose products repairs take as many
+    instructions, and what they give is seen in results of 16 bits alone: the largest weight
+    of a row is no longer 1, and is rounded as all others are. Sums of values beyond 2^119
+    may overflow, which those of weights up to 1 do not.
     Behind `attn-rebase-exponentials`, which writes weights so. Not replaced: a maximum
     that is a result, or one that anything but an exponent or a log-sum-exp reads. A sink
     that joins it may.
