@@ -397,6 +397,31 @@ void FragmentLowering::lowerExponent(const ExponentMap &exponent) {
   lowerMap();
 }
 
+/// What the threads of a row have, combined, for all of them.
+Value FragmentLowering::joinThreads(OpBuilder &builder, Value value,
+                                    function_ref<Value(Value, Value)> combine) {
+  for (int64_t other = kRowThreads / 2; other > 0; other /= 2) {
+    Value from =
+        arith::ConstantIntOp::create(builder, loc, builder.getI32Type(), other);
+    value = combine(value, shuffle(builder, value, from, true));
+  }
+  return value;
+}
+
+/// The sums of the threads of a row, each of its own columns.
+void FragmentLowering::lowerJoin() {
+  OpBuilder builder(einsum);
+  Value out = einsum.getInit();
+  for (int64_t row = 0; row < thread.getRows(); ++row) {
+    Value sum =
+        joinThreads(builder, loadRegister(builder, out, row, 0),
+                    [&](Value left, Value right) -> Value {
+                      return arith::AddFOp::create(builder, loc, left, right);
+                    });
+    storeRegister(builder, out, row, 0, sum);
+  }
+}
+
 /// A number for each row: the thread's columns, then those of the others.
 void FragmentLowering::lowerReduction() {
   OpBuilder builder(einsum);
@@ -409,12 +434,12 @@ void FragmentLowering::lowerReduction() {
     for (auto [row, sum] : llvm::enumerate(sums))
       sum = emitGuarded(builder, row, rank, column, sum, sum);
   }
+  bool isJoined = !einsum->hasAttr(kThreadSumAttrName);
   for (auto [row, sum] : llvm::enumerate(sums)) {
-    for (int64_t other = kRowThreads / 2; other > 0; other /= 2) {
-      Value from = arith::ConstantIntOp::create(builder, loc,
-                                                builder.getI32Type(), other);
-      sum = body.combine(builder, sum, shuffle(builder, sum, from, true));
-    }
+    if (isJoined)
+      sum = joinThreads(builder, sum, [&](Value left, Value right) {
+        return body.combine(builder, left, right);
+      });
     if (einsum.getAccumulate())
       sum = body.combine(builder,
                          loadRegister(builder, einsum.getInit(), row, 0), sum);
@@ -530,6 +555,8 @@ void FragmentLowering::run() {
   else if (cast<MemRefType>(einsum.getInit().getType())
                .getElementTypeBitWidth() == 16)
     lowerRounding();
+  else if (einsum->hasAttr(kJoinThreadsAttrName))
+    lowerJoin();
   else if (isRepair())
     lowerRepair();
   else if (std::optional<ExponentMap> exponent = matchExponent())

@@ -102,6 +102,9 @@ private:
   void lowerRepair();
   std::optional<ExponentMap> matchExponent();
   void lowerExponent(const ExponentMap &exponent);
+  Value joinThreads(OpBuilder &builder, Value value,
+                    function_ref<Value(Value, Value)> combine);
+  void lowerJoin();
   void lowerReduction();
   Value shuffleWeight(OpBuilder &builder, Value weights, int64_t row,
                       Value column);

@@ -127,6 +127,7 @@ void attn::buildMapToGrids(OpPassManager &manager, const GridOptions &options) {
   warps.sharedBytes = options.sharedBytes;
   manager.addPass(createAttnMapToWarps(warps));
   manager.addPass(createAttnDeferScales());
+  manager.addPass(createAttnDeferRowSums());
   AttnStageCopiesOptions stages;
   stages.sharedBytes = options.sharedBytes;
   manager.addPass(createAttnStageCopies(stages));

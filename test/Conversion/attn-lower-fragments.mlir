@@ -472,3 +472,31 @@ func.func @threads(%k: memref<16xf32>, %s: memref<16xf32>) attributes {attn.lane
   attn.tile_einsum [m] = %k[m] outs(%s) : (memref<16xf32>) -> memref<16xf32>
   return
 }
+
+// -----
+
+// A sum of columns that each thread keeps for itself, for both of its rows, and the one
+// that joins those of the four threads of a row.
+// CHECK-LABEL: func.func @by_thread
+// CHECK: %[[D:.*]] = memref.alloca() : memref<2xf32>
+// CHECK-NOT: nvvm.shfl
+// CHECK: memref.store %{{.*}}, %[[D]][%c0]
+// CHECK-NOT: nvvm.shfl
+// CHECK: memref.store %{{.*}}, %[[D]][%c1]
+// CHECK: %[[OWN:.*]] = memref.load %[[D]][%c0
+// CHECK: %[[OTHER:.*]] = nvvm.shfl.sync bfly %c-1_i32{{.*}}, %[[OWN]], %c2_i32{{.*}}, %c31_i32
+// CHECK-NEXT: %[[TWO:.*]] = arith.addf %[[OWN]], %[[OTHER]]
+// CHECK: %[[NEXT:.*]] = nvvm.shfl.sync bfly %c-1_i32{{.*}}, %[[TWO]], %c1_i32{{.*}}, %c31_i32
+// CHECK-NEXT: %[[FOUR:.*]] = arith.addf %[[TWO]], %[[NEXT]]
+// CHECK: memref.store %[[FOUR]], %[[D]][%c0
+// CHECK-COUNT-2: nvvm.shfl.sync bfly
+// CHECK: memref.store %{{.*}}, %[[D]][%c1
+// CHECK-NOT: nvvm.shfl
+// CHECK: return
+func.func @by_thread() attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
+  %d = memref.alloca() {attn.layout = "row_vector"} : memref<16xf32>
+  %p = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
+  attn.tile_einsum [m] = %p[n0,m] reduce add(n0) outs(%d) {attn.thread_sum} : (memref<8x16xf32>) -> memref<16xf32>
+  attn.tile_einsum [m] = %d[m] outs(%d) {attn.join_threads} : (memref<16xf32>) -> memref<16xf32>
+  return
+}

@@ -51,6 +51,12 @@ inline constexpr StringLiteral kFilledAttrName = "attn.filled";
 /// Unit attribute of a loop over the lanes of an item, from attn-map-to-warps:
 /// each thread runs it for the lanes whose rows it holds.
 inline constexpr StringLiteral kRowLoopAttrName = "attn.row_loop";
+/// Unit attribute of a sum over the columns of a tile, from
+/// attn-defer-row-sums: each thread sums the columns that it holds.
+inline constexpr StringLiteral kThreadSumAttrName = "attn.thread_sum";
+/// Unit attribute of an einsum on such sums, in place: those of the threads of
+/// a row become theirs.
+inline constexpr StringLiteral kJoinThreadsAttrName = "attn.join_threads";
 /// Unit attribute of an einsum that copies a tile to shared memory: the copy is
 /// under way until the block waits for it.
 inline constexpr StringLiteral kAsyncAttrName = "attn.async";

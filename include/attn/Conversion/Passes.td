@@ -272,6 +272,21 @@ def AttnDeferScales : Pass<"attn-defer-scales", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def AttnDeferRowSums : Pass<"attn-defer-row-sums", "::mlir::ModuleOp"> {
+  let summary = "Sum rows over the threads that hold them behind the loop";
+  let description = [{
+    For functions of attn-map-to-warps, where four threads hold the columns of a row. A
+    number for each row that starts as 0, that steps add the sums of columns to, multiplied
+    by a number of the row or not, and that nothing reads before the last step, is linear
+    in those sums: every thread keeps that of its own columns (`attn.thread_sum`), and they
+    are added once, behind the last loop (`attn.join_threads`), which saves two shuffles
+    and two additions a row in each step.
+  }];
+  let statistics = [
+    Statistic<"numDeferred", "sums-deferred",
+              "Sums of rows that threads join behind the loop">];
+}
+
 def AttnStageCopies : Pass<"attn-stage-copies", "::mlir::ModuleOp"> {
   let summary = "Copy the tiles of the next step while a step computes";
   let description = [{
