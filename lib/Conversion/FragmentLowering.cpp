@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "FragmentLowering.h"
+#include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
