@@ -10,6 +10,7 @@
 #include "attn/Analysis/ExtentFormula.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Format.h"
 
 using namespace mlir;
@@ -257,64 +258,6 @@ struct Infix {
 };
 } // namespace
 
-/// The sign of a comparison, where C's has the same results for NaN. None for
-/// others.
-static std::optional<StringRef> getComparisonSign(Operation *op) {
-  using arith::CmpFPredicate;
-  using arith::CmpIPredicate;
-  if (auto compare = dyn_cast<arith::CmpFOp>(op)) {
-    switch (compare.getPredicate()) {
-    case CmpFPredicate::OEQ:
-      return " == ";
-    case CmpFPredicate::UNE:
-      return " != ";
-    case CmpFPredicate::OLT:
-      return " < ";
-    case CmpFPredicate::OLE:
-      return " <= ";
-    case CmpFPredicate::OGT:
-      return " > ";
-    case CmpFPredicate::OGE:
-      return " >= ";
-    default:
-      return std::nullopt;
-    }
-  }
-  auto compare = dyn_cast<arith::CmpIOp>(op);
-  if (!compare)
-    return std::nullopt;
-  switch (compare.getPredicate()) {
-  case CmpIPredicate::eq:
-    return " == ";
-  case CmpIPredicate::ne:
-    return " != ";
-  case CmpIPredicate::slt:
-    return " < ";
-  case CmpIPredicate::sle:
-    return " <= ";
-  case CmpIPredicate::sgt:
-    return " > ";
-  case CmpIPredicate::sge:
-    return " >= ";
-  default:
-    return std::nullopt;
-  }
-}
-
-static std::optional<Infix> getInfix(Operation *op) {
-  if (std::optional<StringRef> sign = getComparisonSign(op))
-    return Infix{*sign, 0};
-  if (isa<arith::AddFOp, arith::AddIOp>(op))
-    return Infix{" + ", 1};
-  if (isa<arith::SubFOp, arith::SubIOp>(op))
-    return Infix{" - ", 1};
-  if (isa<arith::MulFOp, arith::MulIOp>(op))
-    return Infix{" * ", 2};
-  if (isa<arith::DivFOp, arith::DivSIOp, arith::DivUIOp>(op))
-    return Infix{" / ", 2};
-  return std::nullopt;
-}
-
 static std::string getConstantText(Attribute value) {
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -346,6 +289,41 @@ static std::string getFunctionName(Operation *op) {
   if (isa<math::AbsFOp, math::AbsIOp>(op))
     return "abs";
   return name.str();
+}
+
+/// The sign of a comparison, where C's has the same results for NaN; empty for
+/// others.
+static StringRef getComparisonSign(Operation *op) {
+  if (!isa<arith::CmpFOp, arith::CmpIOp>(op))
+    return {};
+  return llvm::StringSwitch<StringRef>(getFunctionName(op))
+      .Case("oeq", " == ")
+      .Case("eq", " == ")
+      .Case("une", " != ")
+      .Case("ne", " != ")
+      .Case("olt", " < ")
+      .Case("slt", " < ")
+      .Case("ole", " <= ")
+      .Case("sle", " <= ")
+      .Case("ogt", " > ")
+      .Case("sgt", " > ")
+      .Case("oge", " >= ")
+      .Case("sge", " >= ")
+      .Default({});
+}
+
+static std::optional<Infix> getInfix(Operation *op) {
+  if (StringRef sign = getComparisonSign(op); !sign.empty())
+    return Infix{sign, 0};
+  if (isa<arith::AddFOp, arith::AddIOp>(op))
+    return Infix{" + ", 1};
+  if (isa<arith::SubFOp, arith::SubIOp>(op))
+    return Infix{" - ", 1};
+  if (isa<arith::MulFOp, arith::MulIOp>(op))
+    return Infix{" * ", 2};
+  if (isa<arith::DivFOp, arith::DivSIOp, arith::DivUIOp>(op))
+    return Infix{" / ", 2};
+  return std::nullopt;
 }
 
 std::string CascadeText::getExpression(EinsumOp einsum, Value value,

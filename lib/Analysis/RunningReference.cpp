@@ -321,8 +321,9 @@ ReferenceWalk::Found ReferenceWalk::follow(EinsumOp einsum) {
 /// depends on the reference.
 bool ReferenceWalk::followOps(Block::iterator begin, Block::iterator end) {
   for (Operation &op : llvm::make_range(begin, end)) {
-    auto einsum = dyn_cast<EinsumOp>(op);
-    if (einsum && einsum != update) {
+    if (auto einsum = dyn_cast<EinsumOp>(op)) {
+      if (einsum == update)
+        continue;
       Found found = follow(einsum);
       if (!found || !found->isIndependent())
         tensors[einsum.getResult()] = found;
@@ -335,7 +336,7 @@ bool ReferenceWalk::followOps(Block::iterator begin, Block::iterator end) {
       });
       return reads ? WalkResult::interrupt() : WalkResult::advance();
     });
-    if (!einsum && others.wasInterrupted())
+    if (others.wasInterrupted())
       return false;
   }
   return true;
