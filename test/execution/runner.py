@@ -99,7 +99,8 @@ class KernelCache:
                 program = self.folder / f"{stem}.mlir"
                 program.write_text(source)
                 try:
-                    compile_file(program, library, "attention", flags)
+                    said = compile_file(program, library, "attention", flags)
+                    library.with_suffix(".log").write_text(said)
                 except CompileError as error:
                     library.unlink(missing_ok=True)
                     refused.write_text(str(error))

@@ -8,9 +8,9 @@
 """Every kernel of the list is assembled for its chips: no register is spilled, no
 array lies in local memory, and nothing is serialised."""
 
+import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,8 @@ from gpu_cases import (
     UNFUSED,
     WITHOUT_TENSOR_CORES,
 )
-from operators import text
+from operators import Spec, text
 
-SPILLS = re.compile(r"(\d+) bytes (stack frame|spill stores|spill loads)")
 SERIALISED = re.compile(r"C75(0[8]|1\d)")
 
 
@@ -36,27 +35,23 @@ def find_ptxas() -> str:
     return found
 
 
-def assemble(ptx: Path, chip: str) -> str:
-    """What ptxas says about each kernel."""
-    command = [find_ptxas(), f"-arch={chip}", "-v", str(ptx), "-o", "/dev/null"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stderr
+# Bytes of code that store registers in memory or load them again, and the chip: a step
+# does three of these, or ten. None should.
+SPILLED = {("cores_128", "sm_80"): 24, ("cores_parts", "sm_80"): 76}
 
 
-# Bytes of code that these store, or read again, on the chip that spills most: what a
-# loop does not change, stored before it. A step reads some eight numbers of it; most
-# reads are written out behind the loop. None should.
-SPILLED = {"cores_128": 248, "cores_parts": 8}
-
-
-def check(ptx: Path, chip: str, spilled: int = 0):
-    report = assemble(ptx, chip)
-    sizes = SPILLS.findall(report)
-    kernels = ptx.read_text().count(".entry")
-    assert kernels and len(sizes) == 3 * kernels, report
-    assert all(int(size) <= spilled for size, _ in sizes), report
-    assert not SERIALISED.search(report), report
+def check(kernels, spec: Spec, *flags: str, chip: str, spilled: int = 0):
+    find_ptxas()
+    cubin = kernels.build(
+        text(spec), spec.key, "--target=nvvm", f"--chip={chip}", *flags, suffix=".cubin"
+    )
+    launches = json.loads(cubin.with_suffix(".json").read_text())["launches"]
+    assert launches and all(0 < launch["registers"] <= 255 for launch in launches), launches
+    assert all(launch["spilled"] <= spilled for launch in launches), launches
+    assert all(launch["local"] <= launch["spilled"] for launch in launches), launches
+    said = cubin.with_suffix(".log").read_text()
+    assert not SERIALISED.search(said), said
+    assert ("spills" in said) == any(launch["spilled"] for launch in launches), said
 
 
 def pytest_generate_tests(metafunc):
@@ -74,19 +69,14 @@ def pytest_generate_tests(metafunc):
 
 
 def test_fused(kernels, name, chip):
-    spec = SPECS[name]
-    check(kernels.build_device(text(spec), spec.key, chip=chip), chip, SPILLED.get(name, 0))
+    check(kernels, SPECS[name], chip=chip, spilled=SPILLED.get((name, chip), 0))
 
 
 @pytest.mark.parametrize("unfused", UNFUSED)
 def test_unfused(kernels, unfused):
-    spec = SPECS[unfused]
-    check(kernels.build_device(text(spec), spec.key, "--form=unfused"), "sm_80")
+    check(kernels, SPECS[unfused], "--form=unfused", chip="sm_80")
 
 
 @pytest.mark.parametrize("split", SPLIT)
 def test_split(kernels, split):
-    spec = SPECS[split]
-    check(
-        kernels.build_device(text(spec), spec.key, SPLIT_FLAG), "sm_80", SPILLED.get(split, 0)
-    )  # fmt: skip
+    check(kernels, SPECS[split], SPLIT_FLAG, chip="sm_80")

@@ -133,6 +133,12 @@ llvm::cl::opt<std::string>
                               "none)"),
                llvm::cl::value_desc("file"), llvm::cl::cat(category));
 
+llvm::cl::opt<std::string> ptxFile(
+    "ptx",
+    llvm::cl::desc("PTX file to write beside a cubin or a fat binary, what it "
+                   "was assembled from"),
+    llvm::cl::value_desc("file"), llvm::cl::cat(category));
+
 llvm::cl::opt<std::string> descriptionFile(
     "launches",
     llvm::cl::desc("JSON file to write for a GPU, how a host launches the "
@@ -217,7 +223,9 @@ struct Outputs {
   Emit kind;
   std::string file;
   std::string header;
-  /// Of a GPU: how a host launches the kernels, and C that does.
+  /// Of a GPU: the PTX of a binary, how a host launches the kernels, and C that
+  /// does.
+  std::string ptx;
   std::string description;
   std::string launcher;
 };
@@ -276,7 +284,7 @@ static LogicalResult checkTargetOptions(Emit kind) {
   bool isGPU = targetKind == Target::NVVM;
   const llvm::cl::Option *others[] = {&cpu, &sanitizer, &fromLLVMDialect,
                                       &tuned, &tuningKey};
-  const llvm::cl::Option *gpuOptions[] = {&chip, &residentBlocks,
+  const llvm::cl::Option *gpuOptions[] = {&chip, &residentBlocks, &ptxFile,
                                           &descriptionFile, &launcherFile};
   for (const llvm::cl::Option *option :
        isGPU ? ArrayRef(others) : ArrayRef(gpuOptions))
@@ -298,13 +306,18 @@ static LogicalResult checkTargetOptions(Emit kind) {
   return failure();
 }
 
-/// Refuses options that ask for a launcher that there cannot be.
-static LogicalResult checkLauncher(Emit kind) {
+/// Refuses options that ask for files that there cannot be.
+static LogicalResult checkCompanions(Emit kind) {
   if (targetKind == Target::CPU)
     return success();
   if (launcherFile.empty() && headerFile.getNumOccurrences() != 0) {
     reportError() << "--header declares what a launcher defines: "
                      "--target=nvvm needs --launcher, too\n";
+    return failure();
+  }
+  if (!ptxFile.empty() && kind != Emit::Cubin && kind != Emit::FatBinary) {
+    reportError() << "--ptx writes what a cubin or a fat binary is made of; "
+                     "PTX alone is --emit=ptx\n";
     return failure();
   }
   if (!launcherFile.empty() && kind == Emit::LLVMIR) {
@@ -331,6 +344,7 @@ static LogicalResult checkDistinct(const Outputs &outputs) {
   std::pair<StringRef, StringRef> files[] = {
       {"the output", outputs.file},
       {"the header", outputs.header},
+      {"the PTX", outputs.ptx},
       {"the launches", outputs.description},
       {"the launcher", outputs.launcher}};
   for (auto [index, file] : llvm::enumerate(files))
@@ -364,10 +378,11 @@ static FailureOr<Outputs> getOutputs() {
     return failure();
   }
   outputs.kind = *kind;
-  if (failed(checkTargetOptions(*kind)) || failed(checkLauncher(*kind)))
+  if (failed(checkTargetOptions(*kind)) || failed(checkCompanions(*kind)))
     return failure();
   if (targetKind == Target::NVVM) {
     outputs.description = getCompanion(descriptionFile, outputFile, ".json");
+    outputs.ptx = ptxFile;
     outputs.launcher = launcherFile;
     outputs.header = getCompanion(headerFile, launcherFile, ".h");
   } else {
@@ -518,10 +533,10 @@ static LogicalResult compileForGPU(MLIRContext &context,
   if (failed(lowerToKernelModule(file->getModule(), options,
                                  buildAttnToNVVMPipeline)))
     return failure();
-  return compileDevice(
-      file->getModule(), {*target, optLevel, maxFootprint},
-      *getDeviceArtefact(outputs.kind),
-      {outputs.file, outputs.description, outputs.launcher, outputs.header});
+  return compileDevice(file->getModule(), {*target, optLevel, maxFootprint},
+                       *getDeviceArtefact(outputs.kind),
+                       {outputs.file, outputs.ptx, outputs.description,
+                        outputs.launcher, outputs.header});
 }
 
 static LogicalResult compile() {

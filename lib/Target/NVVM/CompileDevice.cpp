@@ -10,11 +10,11 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Target/TargetMachine.h"
 
+#include "OptimizeDevice.h"
 #include "Toolkit.h"
 
 using namespace mlir;
@@ -55,10 +55,7 @@ FailureOr<std::unique_ptr<llvm::Module>> mlir::attn::translateDevice(
   inlineIntoKernels(*translated);
   if (failed(verifyKernels(*translated, emitError)))
     return failure();
-  runOptimizer(*translated, machine, options.optLevel,
-               [&](llvm::PassBuilder &builder) {
-                 return buildDefaultPipeline(builder, options.optLevel);
-               });
+  optimizeDevice(*translated, machine, options.optLevel);
   if (failed(checkUndefined(*translated, emitError)))
     return failure();
   return translated;
@@ -74,58 +71,75 @@ static FailureOr<std::string> writePTX(llvm::Module &module,
   return buffer.str().str();
 }
 
-/// Writes the artefact, and returns it as the driver takes it: the text of
-/// PTX, or the bytes of a binary. On failure there is no file.
-static FailureOr<std::string> writeDevice(llvm::Module &module,
-                                          llvm::TargetMachine &machine,
-                                          const DeviceOptions &options,
-                                          DeviceArtefact kind,
-                                          StringRef fileName, Location loc) {
+namespace {
+/// An artefact as the driver takes it, the text of PTX or the bytes of a
+/// binary, and what is known of a binary's kernels.
+struct Image {
+  std::string content;
+  std::string ptx;
+  SmallVector<KernelResources> resources;
+};
+} // namespace
+
+/// Writes the artefact, and returns it. On failure there is no file.
+static FailureOr<Image> writeDevice(llvm::Module &module,
+                                    llvm::TargetMachine &machine,
+                                    const DeviceOptions &options,
+                                    DeviceArtefact kind, StringRef fileName,
+                                    Location loc) {
   auto emitError = [&] { return mlir::emitError(loc); };
   bool isText = kind == DeviceArtefact::LLVMIR || kind == DeviceArtefact::PTX;
   if (fileName == "-" && !isText)
     return emitError() << "binaries are not written to the standard output; "
                           "name a file with -o";
+  Image image;
   if (kind == DeviceArtefact::LLVMIR) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
+    llvm::raw_string_ostream stream(image.content);
     module.print(stream, nullptr);
-    if (failed(writeFile(fileName, text, emitError)))
+    if (failed(writeFile(fileName, image.content, emitError)))
       return failure();
-    return text;
+    return image;
   }
   FailureOr<std::string> ptx = writePTX(module, machine, emitError);
   if (failed(ptx))
     return failure();
+  image.ptx = *ptx;
   if (kind == DeviceArtefact::PTX) {
+    image.content = *ptx;
     if (failed(writeFile(fileName, *ptx, emitError)))
       return failure();
-    return ptx;
+    return image;
   }
-  if (failed(assemble(*ptx, options, kind, fileName, loc)))
+  FailureOr<SmallVector<KernelResources>> resources =
+      assemble(*ptx, options, kind, fileName, loc);
+  if (failed(resources))
     return failure();
+  image.resources = std::move(*resources);
   auto buffer = llvm::MemoryBuffer::getFile(fileName);
   if (!buffer) {
     llvm::sys::fs::remove(fileName);
     return emitError() << "cannot read '" << fileName
                        << "': " << buffer.getError().message();
   }
-  return (*buffer)->getBuffer().str();
+  image.content = (*buffer)->getBuffer().str();
+  return image;
 }
 
 /// Writes what goes with an artefact, and removes what it wrote where it fails.
-static LogicalResult writeCompanions(const CompiledKernel &kernel,
-                                     const LaunchPlan &plan,
-                                     const DeviceOptions &options,
-                                     StringRef image, const DeviceFiles &files,
-                                     EmitError emitError) {
+static LogicalResult
+writeCompanions(const CompiledKernel &kernel, const LaunchPlan &plan,
+                const DeviceOptions &options, const Image &image,
+                const DeviceFiles &files, EmitError emitError) {
   SmallVector<std::pair<StringRef, std::string>> contents;
+  if (!files.ptx.empty())
+    contents.emplace_back(files.ptx, image.ptx);
   if (!files.description.empty())
-    contents.emplace_back(files.description,
-                          getLaunchDescription(kernel, plan, options));
+    contents.emplace_back(
+        files.description,
+        getLaunchDescription(kernel, plan, options, image.resources));
   if (!files.launcher.empty()) {
     FailureOr<std::string> launcher =
-        getLauncher(kernel, plan, options, image, emitError);
+        getLauncher(kernel, plan, options, image.content, emitError);
     if (failed(launcher))
       return failure();
     contents.emplace_back(files.launcher, *launcher);
@@ -166,8 +180,8 @@ LogicalResult mlir::attn::compileDevice(ModuleOp module,
       translateDevice(device, *machine, options, context);
   if (failed(translated))
     return failure();
-  FailureOr<std::string> image = writeDevice(
-      **translated, *machine, options, kind, files.artefact, module.getLoc());
+  FailureOr<Image> image = writeDevice(**translated, *machine, options, kind,
+                                       files.artefact, module.getLoc());
   if (failed(image))
     return failure();
   if (succeeded(writeCompanions(kernels->front(), *plan, options, *image, files,

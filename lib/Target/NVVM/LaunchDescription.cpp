@@ -58,9 +58,9 @@ static void writeParameter(llvm::json::OStream &json,
   });
 }
 
-std::string mlir::attn::getLaunchDescription(const CompiledKernel &kernel,
-                                             const LaunchPlan &plan,
-                                             const DeviceOptions &options) {
+std::string mlir::attn::getLaunchDescription(
+    const CompiledKernel &kernel, const LaunchPlan &plan,
+    const DeviceOptions &options, ArrayRef<KernelResources> resources) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   llvm::json::OStream json(stream, /*IndentSize=*/2);
@@ -86,6 +86,13 @@ std::string mlir::attn::getLaunchDescription(const CompiledKernel &kernel,
           json.attribute("blocks", launch.blocks);
           json.attribute("threads", launch.threads);
           json.attribute("shared", launch.sharedBytes);
+          for (const KernelResources &used : resources) {
+            if (used.kernel != launch.kernel)
+              continue;
+            json.attribute("registers", used.registers);
+            json.attribute("local", used.localBytes);
+            json.attribute("spilled", used.spilledBytes);
+          }
         });
     });
   });

@@ -43,9 +43,105 @@ static FailureOr<std::string> getProgram(StringRef name, EmitError emitError) {
                         "which the driver compiles";
 }
 
-LogicalResult mlir::attn::assemble(StringRef ptx, const DeviceOptions &options,
-                                   DeviceArtefact kind, StringRef fileName,
-                                   Location loc) {
+namespace {
+/// What ptxas says of the kernels of a file, and of what it warns.
+struct Assembly {
+  SmallVector<KernelResources> kernels;
+  std::string warnings;
+
+  unsigned getSpilledBytes() const {
+    unsigned bytes = 0;
+    for (const KernelResources &kernel : kernels)
+      bytes += kernel.spilledBytes;
+    return bytes;
+  }
+};
+} // namespace
+
+/// The number that `text` begins with, and what follows it.
+static unsigned takeNumber(StringRef &text) {
+  unsigned number = 0;
+  text = text.ltrim();
+  text.consumeInteger(10, number);
+  return number;
+}
+
+/// Reads what `ptxas -v` prints: of each kernel a line with its name, one of
+/// bytes, and one of registers.
+static Assembly readReport(StringRef report) {
+  Assembly assembly;
+  for (StringRef line : llvm::split(report, '\n')) {
+    StringRef text = line.trim();
+    if (!text.consume_front("ptxas info")) {
+      if (line.starts_with(" ") && text.contains("bytes stack frame") &&
+          !assembly.kernels.empty()) {
+        KernelResources &kernel = assembly.kernels.back();
+        kernel.localBytes = takeNumber(text);
+        for (StringRef part : llvm::split(text, ','))
+          if (part.contains("spill"))
+            kernel.spilledBytes += takeNumber(part);
+      } else if (!text.empty()) {
+        assembly.warnings += (text + "\n").str();
+      }
+      continue;
+    }
+    text = text.ltrim(" :");
+    if (text.consume_front("Function properties for ")) {
+      assembly.kernels.emplace_back();
+      assembly.kernels.back().kernel = text.str();
+    } else if (text.consume_front("Used ") && !assembly.kernels.empty()) {
+      assembly.kernels.back().registers = takeNumber(text);
+    }
+  }
+  return assembly;
+}
+
+/// ptxas counts from 0 to 10 how much it does that needs registers, 5 by
+/// default; up to 3 it makes the same code of our kernels.
+static constexpr llvm::StringLiteral kFewerRegisters =
+    "--register-usage-level=3";
+
+/// Assembles `source` to `cubin`. Where registers are spilled, ptxas orders the
+/// rest to need few, with loads right before what waits for them; asked for
+/// less from the start, it spills nothing in nearly all kernels and loads early
+/// (docs/rationale/gpu-lowering.md).
+static FailureOr<Assembly> runAssembler(StringRef ptxas, StringRef source,
+                                        StringRef cubin, bool hasManyKernels,
+                                        const DeviceOptions &options,
+                                        EmitError emitError) {
+  std::vector<std::string> command{
+      ptxas.str(), "-arch=" + options.target.getChip().str(),
+      "-O" + std::to_string(options.optLevel), "-v"};
+  // Kernels are assembled side by side, to the same code.
+  if (hasManyKernels)
+    command.push_back("--split-compile=0");
+  command.insert(command.end(), {source.str(), "-o", cubin.str()});
+  std::string output;
+  if (failed(runProgram(command, cubin, output)))
+    return emitError() << ptxas << " failed: " << output;
+  Assembly assembly = readReport(output);
+  if (assembly.getSpilledBytes() == 0)
+    return assembly;
+
+  SmallString<128> other = getTemporaryPath(cubin, ".cubin");
+  llvm::scope_exit cleanUp([&] { llvm::sys::fs::remove(other); });
+  command.back() = other.str().str();
+  command.push_back(kFewerRegisters.str());
+  output.clear();
+  // A ptxas that does not know the option leaves what there is.
+  if (failed(runProgram(command, cubin, output)))
+    return assembly;
+  Assembly fewer = readReport(output);
+  if (fewer.getSpilledBytes() >= assembly.getSpilledBytes())
+    return assembly;
+  if (std::error_code code = llvm::sys::fs::rename(other, cubin))
+    return emitError() << "cannot write '" << cubin << "': " << code.message();
+  return fewer;
+}
+
+FailureOr<SmallVector<KernelResources>>
+mlir::attn::assemble(StringRef ptx, const DeviceOptions &options,
+                     DeviceArtefact kind, StringRef fileName, Location loc) {
   auto emitError = [&] { return mlir::emitError(loc); };
   if (llvm::sys::fs::exists(fileName) &&
       !llvm::sys::fs::is_regular_file(fileName))
@@ -63,26 +159,26 @@ LogicalResult mlir::attn::assemble(StringRef ptx, const DeviceOptions &options,
   });
   if (failed(writeFile(source, ptx, emitError)))
     return failure();
-  StringRef chip = options.target.getChip();
-  std::vector<std::string> command{*ptxas, "-arch=" + chip.str(),
-                                   "-O" + std::to_string(options.optLevel),
-                                   "--warn-on-spills"};
-  // Kernels are assembled side by side, to the same code.
-  if (ptx.count(".entry ") > 1)
-    command.push_back("--split-compile=0");
-  command.insert(command.end(), {source.str().str(), "-o", cubin.str().str()});
-  std::string output;
-  if (failed(runProgram(command, fileName, output)))
-    return emitError() << *ptxas << " failed: " << output;
-  if (!output.empty())
-    mlir::emitWarning(loc) << "ptxas: " << output;
+  FailureOr<Assembly> assembly = runAssembler(
+      *ptxas, source, cubin, ptx.count(".entry ") > 1, options, emitError);
+  if (failed(assembly))
+    return failure();
+  if (!assembly->warnings.empty())
+    mlir::emitWarning(loc) << "ptxas: " << assembly->warnings;
+  for (const KernelResources &kernel : assembly->kernels)
+    if (kernel.localBytes || kernel.spilledBytes)
+      mlir::emitWarning(loc)
+          << "'" << kernel.kernel << "' keeps " << kernel.localBytes
+          << " bytes of a thread in memory and spills " << kernel.spilledBytes
+          << " bytes of registers";
 
   StringRef result = cubin;
   if (kind == DeviceArtefact::FatBinary) {
     FailureOr<std::string> fatbinary = getProgram("fatbinary", emitError);
     if (failed(fatbinary))
       return failure();
-    std::string number = chip.drop_front(3).str();
+    std::string number = options.target.getChip().drop_front(3).str();
+    std::string output;
     if (failed(runProgram(
             {*fatbinary, "-64", "--create=" + fat.str().str(),
              "--image3=kind=elf,sm=" + number + ",file=" + cubin.str().str(),
@@ -94,5 +190,5 @@ LogicalResult mlir::attn::assemble(StringRef ptx, const DeviceOptions &options,
   if (std::error_code code = llvm::sys::fs::rename(result, fileName))
     return emitError() << "cannot write '" << fileName
                        << "': " << code.message();
-  return success();
+  return std::move(assembly->kernels);
 }

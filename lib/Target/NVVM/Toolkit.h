@@ -14,9 +14,12 @@
 namespace mlir::attn {
 
 /// Makes a cubin, or a fat binary of it and the PTX, with the programs of the
-/// CUDA toolkit. Warns of registers that ptxas spills.
-LogicalResult assemble(StringRef ptx, const DeviceOptions &options,
-                       DeviceArtefact kind, StringRef fileName, Location loc);
+/// CUDA toolkit. Where ptxas spills registers, it assembles once more with
+/// fewer of them in use, and what spills less is kept. Warns of what is spilled
+/// then, and of all that ptxas warns of.
+FailureOr<SmallVector<KernelResources>>
+assemble(StringRef ptx, const DeviceOptions &options, DeviceArtefact kind,
+         StringRef fileName, Location loc);
 
 } // namespace mlir::attn
 

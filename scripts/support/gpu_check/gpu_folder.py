@@ -15,9 +15,7 @@ instructions/       see gpu_instructions
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,26 +24,6 @@ from attn.compiler import CompileError, compile_file, find_compiler
 from gpu_cases import SPECS, SPLIT, SPLIT_FLAG, UNFUSED
 from gpu_workloads import bench_flags, bench_specs, bench_text
 from operators import Spec, text
-
-_REGISTERS = re.compile(r"Used (\d+) registers")
-_SPILLS = re.compile(r"(\d+) bytes spill (?:stores|loads)")
-
-
-def find_ptxas() -> str:
-    home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
-    found = shutil.which("ptxas") or shutil.which("ptxas", path=f"{home}/bin")
-    if not found:
-        raise FileNotFoundError("ptxas was not found: put it on PATH or set CUDA_HOME")
-    return found
-
-
-def assemble(ptx: Path, cubin: Path, chip: str) -> str:
-    """Runs ptxas; returns what it says about each kernel."""
-    command = [find_ptxas(), f"-arch={chip}", "-v", str(ptx), "-o", str(cubin)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if done.returncode:
-        raise CompileError(f"ptxas: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stderr
 
 
 class Folder:
@@ -91,7 +69,7 @@ def kernels() -> dict[str, tuple[Spec, tuple[str, ...]]]:
 
 
 def build_kernel(folder: Folder, name: str, chip: str, flags: tuple[str, ...]) -> dict:
-    """Compiles and assembles one kernel; what the manifest says of it."""
+    """Compiles one kernel; what the manifest says of it."""
     spec, form = kernels()[name]
     source = folder.file(name, ".mlir")
     workload = name.removeprefix("bench-")
@@ -100,12 +78,12 @@ def build_kernel(folder: Folder, name: str, chip: str, flags: tuple[str, ...]) -
     for path in (ptx, cubin, folder.file(name, ".json")):
         path.unlink(missing_ok=True)
     options = ["--target=nvvm", f"--chip={chip}", *form, *flags]
-    compile_file(source, ptx, "attention", options)
-    report = assemble(ptx, cubin, chip)
+    compile_file(source, cubin, "attention", [*options, f"--ptx={ptx}"])
+    launches = json.loads(folder.file(name, ".json").read_text())["launches"]
     return {
         "flags": options,
-        "registers": max(map(int, _REGISTERS.findall(report)), default=0),
-        "spilled": sum(map(int, _SPILLS.findall(report))),
+        "registers": max(launch["registers"] for launch in launches),
+        "spilled": sum(launch["spilled"] for launch in launches),
     }
 
 

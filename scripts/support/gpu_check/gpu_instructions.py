@@ -10,7 +10,11 @@ simulator makes of them, and compares that with what a GPU makes of them."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -20,7 +24,7 @@ from attn.device import Call
 from attn.launches import Launch
 from attn.simulator import SimulatorCall
 from gpu_draw import BYTES, draw_inputs
-from gpu_folder import Folder, assemble
+from gpu_folder import Folder
 from gpu_instruction_table import Instruction, instructions
 
 THREADS, BLOCKS = 128, 16
@@ -33,6 +37,21 @@ _FLOATS = {
     "tf32": np.float32,
     "f64": np.float64,
 }
+
+
+def find_ptxas() -> str:
+    home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+    found = shutil.which("ptxas") or shutil.which("ptxas", path=f"{home}/bin")
+    if not found:
+        raise FileNotFoundError("ptxas was not found: put it on PATH or set CUDA_HOME")
+    return found
+
+
+def assemble(ptx: Path, cubin: Path, chip: str):
+    command = [find_ptxas(), f"-arch={chip}", str(ptx), "-o", str(cubin)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        raise CompileError(f"ptxas: {done.stderr.strip() or done.stdout.strip()}")
 
 
 def file_name(entry: Instruction) -> str:

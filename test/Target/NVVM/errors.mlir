@@ -20,6 +20,9 @@
 // RUN: not attn-compile %s -o %t/f.so --launcher=%t/f.c 2>&1 | FileCheck %s --check-prefix=LAUNCHER
 // RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --header=%t/f.h 2>&1 | FileCheck %s --check-prefix=HEADER
 // RUN: not attn-compile %s -o %t/f.ll --target=nvvm --launcher=%t/f.c 2>&1 | FileCheck %s --check-prefix=IMAGE
+// RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --ptx=%t/g.ptx 2>&1 | FileCheck %s --check-prefix=BINARY
+// RUN: not attn-compile %s -o %t/f.cubin --target=nvvm --ptx=%t/f.cubin 2>&1 | FileCheck %s --check-prefix=PTX
+// RUN: not attn-compile %s -o %t/f.so --ptx=%t/f.ptx 2>&1 | FileCheck %s --check-prefix=BESIDE
 // RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --launcher=%t/f.ptx 2>&1 | FileCheck %s --check-prefix=TWICE
 // RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --launcher=%t/f.c --header=%t/f.c 2>&1 | FileCheck %s --check-prefix=BOTH
 // RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --launcher=%t/no/f.c --header= 2>&1 | FileCheck %s --check-prefix=C
@@ -28,6 +31,9 @@
 // RUN: not attn-compile %s -o %t/f.ptx --target=nvvm --launcher=%t/f.c --name=attn_launch 2>&1 | FileCheck %s --check-prefix=RESERVED
 // RUN: %python -c "import os, sys; assert os.listdir(sys.argv[1]) == []" %t
 
+// BINARY: error: --ptx writes what a cubin or a fat binary is made of; PTX alone is --emit=ptx
+// PTX: error: the PTX and the output are both '{{.*}}f.cubin'
+// BESIDE: error: --ptx is an option of --target=nvvm
 // OBJECT: error: --target=nvvm writes ll, ptx, cubin or fatbin, the launches as JSON, and with --launcher a C file to compile with a program
 // EXTENSION: error: the extension of '{{.*}}f.bin' does not say what to write; it must be .ptx, .cubin, .fatbin or .ll, or --emit must say it
 // TARGET: error: PTX, cubins and fat binaries need --target=nvvm

@@ -42,6 +42,8 @@ struct DeviceOptions {
 struct DeviceFiles {
   /// Of the kind that is asked for; "-" is the standard output, for text.
   std::string artefact;
+  /// The PTX that a binary was assembled from.
+  std::string ptx = {};
   /// What a host needs to launch the kernels, as JSON.
   std::string description = {};
   /// A C file that launches them, and the header that declares its functions.
@@ -54,10 +56,21 @@ FailureOr<std::unique_ptr<llvm::Module>>
 translateDevice(gpu::GPUModuleOp device, llvm::TargetMachine &machine,
                 const DeviceOptions &options, llvm::LLVMContext &llvmContext);
 
-/// What a host needs to launch the kernels, as JSON.
+/// What a thread of an assembled kernel holds.
+struct KernelResources {
+  std::string kernel;
+  unsigned registers = 0;
+  /// Bytes of its own in memory, and of instructions that store registers there
+  /// and load them again.
+  unsigned localBytes = 0, spilledBytes = 0;
+};
+
+/// What a host needs to launch the kernels, as JSON. `resources` are those of
+/// the kernels of a binary; of PTX they are not known.
 std::string getLaunchDescription(const CompiledKernel &kernel,
                                  const LaunchPlan &plan,
-                                 const DeviceOptions &options);
+                                 const DeviceOptions &options,
+                                 ArrayRef<KernelResources> resources);
 
 /// ptxas or fatbinary, the program of the CUDA toolkit called `name`: on PATH,
 /// in bin of CUDA_HOME or of CUDA_PATH, or in /usr/local/cuda/bin.
