@@ -11,7 +11,6 @@ array lies in local memory, and nothing is serialised."""
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 from gpu_cases import (

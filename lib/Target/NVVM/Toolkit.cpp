@@ -98,12 +98,12 @@ static Assembly readReport(StringRef report) {
 
 /// ptxas counts from 0 to 10 how much it does that needs registers, 5 by
 /// default; up to 3 it makes the same code of our kernels.
-static constexpr llvm::StringLiteral kFewerRegisters =
-    "--register-usage-level=3";
+static constexpr llvm::StringLiteral kFewRegisters = "--register-usage-level=3";
 
-/// Assembles `source` to `cubin`. Where registers are spilled, ptxas orders the
-/// rest to need few, with loads right before what waits for them; asked for
-/// less from the start, it spills nothing in nearly all kernels and loads early
+/// Assembles `source` to `cubin`. A kernel has all registers that there are for
+/// its products: where ptxas needs more it spills, and orders the rest to need
+/// few, with loads right before what waits for them. So it is asked for few
+/// from the start, and left to itself where that spills, too
 /// (docs/rationale/gpu-lowering.md).
 static FailureOr<Assembly> runAssembler(StringRef ptxas, StringRef source,
                                         StringRef cubin, bool hasManyKernels,
@@ -115,28 +115,28 @@ static FailureOr<Assembly> runAssembler(StringRef ptxas, StringRef source,
   // Kernels are assembled side by side, to the same code.
   if (hasManyKernels)
     command.push_back("--split-compile=0");
-  command.insert(command.end(), {source.str(), "-o", cubin.str()});
+  SmallString<128> first = getTemporaryPath(cubin, ".cubin");
+  llvm::scope_exit cleanUp([&] { llvm::sys::fs::remove(first); });
+  command.insert(command.end(),
+                 {source.str(), "-o", first.str().str(), kFewRegisters.str()});
   std::string output;
-  if (failed(runProgram(command, cubin, output)))
-    return emitError() << ptxas << " failed: " << output;
-  Assembly assembly = readReport(output);
-  if (assembly.getSpilledBytes() == 0)
-    return assembly;
-
-  SmallString<128> other = getTemporaryPath(cubin, ".cubin");
-  llvm::scope_exit cleanUp([&] { llvm::sys::fs::remove(other); });
-  command.back() = other.str().str();
-  command.push_back(kFewerRegisters.str());
-  output.clear();
-  // A ptxas that does not know the option leaves what there is.
-  if (failed(runProgram(command, cubin, output)))
-    return assembly;
-  Assembly fewer = readReport(output);
-  if (fewer.getSpilledBytes() >= assembly.getSpilledBytes())
-    return assembly;
-  if (std::error_code code = llvm::sys::fs::rename(other, cubin))
+  std::optional<Assembly> few;
+  // A ptxas that does not know the option is asked without it.
+  if (succeeded(runProgram(command, cubin, output)))
+    few = readReport(output);
+  if (!few || few->getSpilledBytes() > 0) {
+    command.pop_back();
+    command.back() = cubin.str();
+    output.clear();
+    if (failed(runProgram(command, cubin, output)))
+      return emitError() << ptxas << " failed: " << output;
+    Assembly own = readReport(output);
+    if (!few || own.getSpilledBytes() < few->getSpilledBytes())
+      return own;
+  }
+  if (std::error_code code = llvm::sys::fs::rename(first, cubin))
     return emitError() << "cannot write '" << cubin << "': " << code.message();
-  return fewer;
+  return *few;
 }
 
 FailureOr<SmallVector<KernelResources>>

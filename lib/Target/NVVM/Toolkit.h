@@ -14,9 +14,9 @@
 namespace mlir::attn {
 
 /// Makes a cubin, or a fat binary of it and the PTX, with the programs of the
-/// CUDA toolkit. Where ptxas spills registers, it assembles once more with
-/// fewer of them in use, and what spills less is kept. Warns of what is spilled
-/// then, and of all that ptxas warns of.
+/// CUDA toolkit. ptxas is asked to use few registers, and once more without
+/// that where it spills some; what spills less is kept. Warns of what is
+/// spilled then, and of all that ptxas warns of.
 FailureOr<SmallVector<KernelResources>>
 assemble(StringRef ptx, const DeviceOptions &options, DeviceArtefact kind,
          StringRef fileName, Location loc);

@@ -1,19 +1,19 @@
-"""Stands in for ptxas: says that registers are spilled, fewer or none where it is asked
-for less, as the variables SPILLED and SPILLED_LESS have it; "fail" knows no option."""
+"""Stands in for ptxas: says how many bytes of registers are spilled, as the variable
+SPILLED has it, or SPILLED_FEW where few are to be used; "fail" knows no option."""
 
 import os
 import re
 import sys
 
 arguments = sys.argv[1:]
-less = "--register-usage-level=3" in arguments
-spilled = os.environ["SPILLED_LESS" if less else "SPILLED"]
+few = "--register-usage-level=3" in arguments
+spilled = os.environ["SPILLED_FEW" if few else "SPILLED"]
 output = arguments[arguments.index("-o") + 1]
 if spilled == "fail":
     sys.exit("ptxas fatal   : Unknown option '-register-usage-level'")
 source = next(open(name).read() for name in arguments if name.endswith(".ptx"))
 with open(output, "w") as file:
-    file.write("less\n" if less else "first\n")
+    file.write("few\n" if few else "own\n")
 print("ptxas info    : 0 bytes gmem")
 for name in re.findall(r"\.entry (\w+)\(", source):
     print(f"ptxas info    : Compiling entry function '{name}' for 'sm_80'")
