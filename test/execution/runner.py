@@ -88,7 +88,7 @@ class KernelCache:
             # What cannot be fused must fail here, not run unfused unnoticed.
             flags = ("--form=fused", *flags)
         flags = (*self.flags, *flags)
-        digest = hashlib.sha256("\0".join([source, *flags]).encode()).hexdigest()[:12]
+        digest = hashlib.sha256("\0".join([source, *flags, suffix]).encode()).hexdigest()[:12]
         stem = f"{stem}_{digest}"
         library, refused = self.folder / f"{stem}{suffix}", self.folder / f"{stem}.err"
         if library in self._loaded:

@@ -17,13 +17,15 @@ using namespace mlir::attn;
 
 /// A thread's tile is written out already, code generation has passes of its
 /// own, and ptxas optimises once more: these are the passes that find something
-/// (docs/rationale/gpu-lowering.md has the figures). Registers stay allocas
-/// until code generation: as values, they are moved where they need more.
+/// (docs/rationale/gpu-lowering.md has the figures). They run once, when all is
+/// inlined: what they move a second time needs registers. What leaves a loop
+/// makes comparisons in it the same.
 static constexpr llvm::StringLiteral kSimplify =
     "cgscc(inline),function("
     "early-cse<memssa>,simplifycfg,"
     "instcombine<max-iterations=1;no-verify-fixpoint>,"
-    "loop-mssa(licm<allowspeculation>),correlated-propagation,"
+    "loop-mssa(licm<allowspeculation>),early-cse<memssa>,"
+    "correlated-propagation,"
     "instcombine<max-iterations=1;no-verify-fixpoint>,bdce,simplifycfg"
     "),globaldce";
 

@@ -4,6 +4,7 @@ SPILLED has it, or SPILLED_FEW where few are to be used; "fail" knows no option.
 import os
 import re
 import sys
+from pathlib import Path
 
 arguments = sys.argv[1:]
 few = "--register-usage-level=3" in arguments
@@ -11,9 +12,8 @@ spilled = os.environ["SPILLED_FEW" if few else "SPILLED"]
 output = arguments[arguments.index("-o") + 1]
 if spilled == "fail":
     sys.exit("ptxas fatal   : Unknown option '-register-usage-level'")
-source = next(open(name).read() for name in arguments if name.endswith(".ptx"))
-with open(output, "w") as file:
-    file.write("few\n" if few else "own\n")
+source = next(Path(name).read_text() for name in arguments if name.endswith(".ptx"))
+Path(output).write_text("few\n" if few else "own\n")
 print("ptxas info    : 0 bytes gmem")
 for name in re.findall(r"\.entry (\w+)\(", source):
     print(f"ptxas info    : Compiling entry function '{name}' for 'sm_80'")
