@@ -70,7 +70,7 @@ void mlir::attn::optimizeKernels(llvm::Module &module,
   auto build = [&](llvm::PassBuilder &builder) {
     llvm::ModulePassManager passes;
     if (options.optLevel == 0) {
-      passes = buildDefaultPipeline(builder, 0);
+      passes = builder.buildO0DefaultPipeline(llvm::OptimizationLevel::O0);
     } else {
       addPasses(builder, passes, kSimplify);
       if (options.optLevel > 1)

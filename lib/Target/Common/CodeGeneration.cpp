@@ -42,20 +42,6 @@ llvm::CodeGenOptLevel mlir::attn::getCodeGenLevel(unsigned level) {
   return levels[std::min(level, 3u)];
 }
 
-llvm::OptimizationLevel mlir::attn::getOptimizationLevel(unsigned level) {
-  const llvm::OptimizationLevel levels[] = {
-      llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
-      llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
-  return levels[std::min(level, 3u)];
-}
-
-llvm::ModulePassManager
-mlir::attn::buildDefaultPipeline(llvm::PassBuilder &builder, unsigned level) {
-  if (level == 0)
-    return builder.buildO0DefaultPipeline(llvm::OptimizationLevel::O0);
-  return builder.buildPerModuleDefaultPipeline(getOptimizationLevel(level));
-}
-
 void mlir::attn::runOptimizer(
     llvm::Module &module, llvm::TargetMachine &machine, unsigned level,
     function_ref<llvm::ModulePassManager(llvm::PassBuilder &)> build) {

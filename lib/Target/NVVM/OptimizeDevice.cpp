@@ -47,7 +47,7 @@ void mlir::attn::optimizeDevice(llvm::Module &module,
   module.getContext().setOptPassGate(gate);
   runOptimizer(module, machine, level, [&](llvm::PassBuilder &builder) {
     if (level == 0)
-      return buildDefaultPipeline(builder, 0);
+      return builder.buildO0DefaultPipeline(llvm::OptimizationLevel::O0);
     llvm::ModulePassManager passes;
     llvm::cantFail(builder.parsePassPipeline(passes, kSimplify));
     return passes;

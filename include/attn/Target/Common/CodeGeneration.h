@@ -13,7 +13,6 @@
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/IR/PassManager.h"
-#include "llvm/Passes/OptimizationLevel.h"
 #include "llvm/Support/CodeGen.h"
 
 namespace llvm {
@@ -38,13 +37,6 @@ LogicalResult verifyKernels(llvm::Module &module, EmitError emitError);
 
 /// LLVM's code generation level for its optimisation level `level`, 0 to 3.
 llvm::CodeGenOptLevel getCodeGenLevel(unsigned level);
-
-/// LLVM's optimisation level of that number, 0 to 3.
-llvm::OptimizationLevel getOptimizationLevel(unsigned level);
-
-/// LLVM's own pipeline of `level`, 0 to 3.
-llvm::ModulePassManager buildDefaultPipeline(llvm::PassBuilder &builder,
-                                             unsigned level);
 
 /// Runs the passes that `build` makes; loops are unrolled by none of them, and
 /// vectorised from `level` 2.
