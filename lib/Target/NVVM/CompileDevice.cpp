@@ -76,6 +76,7 @@ namespace {
 /// binary, and what is known of a binary's kernels.
 struct Image {
   std::string content;
+  /// Of a binary: what it was assembled from.
   std::string ptx;
   SmallVector<KernelResources> resources;
 };
@@ -103,10 +104,9 @@ static FailureOr<Image> writeDevice(llvm::Module &module,
   FailureOr<std::string> ptx = writePTX(module, machine, emitError);
   if (failed(ptx))
     return failure();
-  image.ptx = *ptx;
   if (kind == DeviceArtefact::PTX) {
-    image.content = *ptx;
-    if (failed(writeFile(fileName, *ptx, emitError)))
+    image.content = std::move(*ptx);
+    if (failed(writeFile(fileName, image.content, emitError)))
       return failure();
     return image;
   }
@@ -114,6 +114,7 @@ static FailureOr<Image> writeDevice(llvm::Module &module,
       assemble(*ptx, options, kind, fileName, loc);
   if (failed(resources))
     return failure();
+  image.ptx = std::move(*ptx);
   image.resources = std::move(*resources);
   auto buffer = llvm::MemoryBuffer::getFile(fileName);
   if (!buffer) {

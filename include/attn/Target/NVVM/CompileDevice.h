@@ -51,7 +51,8 @@ struct DeviceFiles {
   std::string header = {};
 };
 
-/// Translates a device module to optimised LLVM IR for `machine`.
+/// Translates a device module to optimised LLVM IR for `machine`. Code
+/// generation in `llvmContext` leaves out what costs kernels registers.
 FailureOr<std::unique_ptr<llvm::Module>>
 translateDevice(gpu::GPUModuleOp device, llvm::TargetMachine &machine,
                 const DeviceOptions &options, llvm::LLVMContext &llvmContext);
