@@ -463,6 +463,9 @@ private:
                           const PointData &point);
   Value buildPlanTest(OpBuilder &builder, Location loc, PlanAttr plan,
                       ArrayRef<Value> point);
+  Value buildConstraint(OpBuilder &builder, Location loc, PlanAttr plan,
+                        AffineExpr points, Value rest, ArrayRef<Value> dims,
+                        ArrayRef<Value> symbols);
   Value buildTileFinite(OpBuilder &builder, Location loc, EinsumAccess tile);
   Value buildAllFinite(OpBuilder &builder, Location loc,
                        ArrayRef<EinsumAccess> tiles);

@@ -94,7 +94,7 @@ Value EinsumBody::combine(OpBuilder &builder, Value accumulator, Value value) {
     Block *combiner = einsum.getCombinerBlock();
     mapping.map(combiner->getArguments(), ValueRange{accumulator, value});
     for (Operation &op : combiner->without_terminator())
-      emitOp(builder, op, mapping);
+      cloneOp(builder, op, mapping);
     return toVector(builder, mapping.lookupOrDefault(
                                  combiner->getTerminator()->getOperand(0)));
   }
@@ -133,7 +133,8 @@ Value EinsumBody::emitApproximation(OpBuilder &builder, Operation &op,
 
 /// Clones one operation of a map or of a reduction's region, on vectors where
 /// an operand is one.
-void EinsumBody::emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping) {
+void EinsumBody::cloneOp(OpBuilder &builder, Operation &op,
+                         IRMapping &mapping) {
   bool isVector = llvm::any_of(op.getOperands(), [&](Value operand) {
     return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
   });
@@ -162,11 +163,52 @@ void EinsumBody::emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping) {
   mapping.map(op.getResult(0), result);
 }
 
+void EinsumBody::emitOp(OpBuilder &builder, const TileCoordinates &at,
+                        Operation &op, IRMapping &mapping) {
+  if (auto index = dyn_cast<IndexOp>(op))
+    mapping.map(index.getResult(),
+                operands.getIndex(builder, at, index.getRankAttr()));
+  else
+    cloneOp(builder, op, mapping);
+}
+
+/// The operations of `map` that compute `roots`, where `known` ends.
+static llvm::SmallPtrSet<Operation *, 16>
+getNeeded(Block *map, ValueRange roots, const IRMapping &known) {
+  llvm::SmallPtrSet<Operation *, 16> needed;
+  SmallVector<Value> open(roots);
+  while (!open.empty()) {
+    Value value = open.pop_back_val();
+    Operation *op = value.getDefiningOp();
+    if (op && op->getBlock() == map && !known.contains(value) &&
+        needed.insert(op).second)
+      llvm::append_range(open, op->getOperands());
+  }
+  return needed;
+}
+
+SmallVector<Value> EinsumBody::emitOperands(OpBuilder &builder,
+                                            const TileCoordinates &at,
+                                            ArrayRef<Value> arguments,
+                                            Operation *op) {
+  IRMapping mapping;
+  Block *map = einsum.getMap();
+  mapping.map(map->getArguments(), arguments);
+  auto needed = getNeeded(map, op->getOperands(), mapping);
+  for (Operation &other : map->without_terminator())
+    if (needed.contains(&other))
+      emitOp(builder, at, other, mapping);
+  return llvm::map_to_vector(op->getOperands(), [&](Value operand) {
+    return mapping.lookupOrDefault(operand);
+  });
+}
+
 /// Clones the map on vectors; what is uniform across the lanes stays scalar
 /// until it meets a vector. Returns the value, combined with the accumulator.
 Value EinsumBody::emitMap(OpBuilder &builder, const TileCoordinates &at,
-                          ArrayRef<Value> arguments, Value accumulator) {
-  IRMapping mapping;
+                          ArrayRef<Value> arguments, Value accumulator,
+                          const IRMapping &known) {
+  IRMapping mapping(known);
   for (auto [argument, value] :
        llvm::zip_equal(einsum.getMap()->getArguments(), arguments))
     mapping.map(argument, value);
@@ -192,16 +234,11 @@ Value EinsumBody::emitMap(OpBuilder &builder, const TileCoordinates &at,
     yielded = einsum.getMapResult();
     mask = {};
   }
-  for (Operation &op : einsum.getMap()->without_terminator()) {
-    if (isFused && (&op == last || op.getResult(0) == einsum.getMapResult()))
-      continue;
-    if (auto index = dyn_cast<IndexOp>(op)) {
-      mapping.map(index.getResult(),
-                  operands.getIndex(builder, at, index.getRankAttr()));
-      continue;
-    }
-    emitOp(builder, op, mapping);
-  }
+  auto needed = getNeeded(einsum.getMap(), einsum.getMapResult(), known);
+  for (Operation &op : einsum.getMap()->without_terminator())
+    if (needed.contains(&op) &&
+        !(isFused && (&op == last || op.getResult(0) == einsum.getMapResult())))
+      emitOp(builder, at, op, mapping);
   if (isFused) {
     Value left =
         toVector(builder, mapping.lookupOrDefault(last->getOperand(0)));

@@ -29,16 +29,22 @@ public:
         isOnGPU(isOnGPU) {}
 
   /// The map of `arguments` at a point, combined with `accumulator` if there is
-  /// one.
+  /// one. What `known` has results of is not computed, nor what it alone reads.
   Value emitMap(OpBuilder &builder, const TileCoordinates &at,
-                ArrayRef<Value> arguments, Value accumulator);
+                ArrayRef<Value> arguments, Value accumulator,
+                const IRMapping &known = IRMapping());
+  /// What `op` of the map reads at a point.
+  SmallVector<Value> emitOperands(OpBuilder &builder, const TileCoordinates &at,
+                                  ArrayRef<Value> arguments, Operation *op);
   /// Two values under the reduction.
   Value combine(OpBuilder &builder, Value accumulator, Value value);
   /// The value that the reduction starts from, of `type`.
   Value getIdentity(OpBuilder &builder, Type type);
 
 private:
-  void emitOp(OpBuilder &builder, Operation &op, IRMapping &mapping);
+  void emitOp(OpBuilder &builder, const TileCoordinates &at, Operation &op,
+              IRMapping &mapping);
+  void cloneOp(OpBuilder &builder, Operation &op, IRMapping &mapping);
   Value emitApproximation(OpBuilder &builder, Operation &op,
                           ArrayRef<Value> operands);
   Value toVector(OpBuilder &builder, Value value);

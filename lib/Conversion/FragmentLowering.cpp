@@ -210,7 +210,8 @@ Value FragmentLowering::emitPoint(OpBuilder &builder, int64_t row,
       known->second = operands.load(builder, index, at, type);
     arguments.push_back(known->second);
   }
-  return body.emitMap(builder, at, arguments, accumulator);
+  return body.emitMap(builder, at, arguments, accumulator,
+                      emitTests(builder, row, rank, column, arguments));
 }
 
 /// That where the column exists, else `otherwise`.
@@ -550,6 +551,7 @@ void FragmentLowering::lowerSum(std::optional<unsigned> weights) {
 void FragmentLowering::run() {
   OpBuilder builder(einsum);
   operands.prepare(builder, std::nullopt);
+  findTests(getColumnRank());
   std::optional<Contraction> product = Contraction::match(einsum, lane);
   if (!getRegisters(einsum.getInit()))
     lowerStore();

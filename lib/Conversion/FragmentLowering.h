@@ -41,6 +41,8 @@ struct WarpThread {
   Value getColumn(OpBuilder &builder, Location loc, int64_t column) const;
   /// How far behind the first column that is.
   static int64_t getOffset(int64_t column);
+  /// How far behind the first lane that of row `row` of the registers is.
+  static int64_t getRowOffset(int64_t row) { return row * kMatrixRows / 2; }
 };
 
 /// Registers of a thread by the buffers that they are its part of.
@@ -69,6 +71,15 @@ private:
     Value coordinate, exists;
   };
 
+  /// A comparison of the map, and by what the difference of its sides grows
+  /// from a row, and a column, to the next one, unless it reads them in other
+  /// ways.
+  struct PointTest {
+    arith::CmpIOp compare;
+    int64_t row, column;
+    bool readsRow, readsColumn;
+  };
+
   Value getRegisters(Value memref) const {
     return registers.lookup(getWholeBuffer(memref));
   }
@@ -90,6 +101,9 @@ private:
   void storeRegister(OpBuilder &builder, Value memref, int64_t row,
                      int64_t column, Value value, Value exists = {});
   bool readsMemoryAt(StringAttr rank);
+  void findTests(StringAttr column);
+  IRMapping emitTests(OpBuilder &builder, int64_t row, StringAttr rank,
+                      const Column &column, ArrayRef<Value> arguments);
   Value emitPoint(OpBuilder &builder, int64_t row, StringAttr rank,
                   const Column &column, Value accumulator);
   Value emitGuarded(OpBuilder &builder, int64_t row, StringAttr rank,
@@ -139,7 +153,11 @@ private:
   const RegisterTiles &registers;
   TileOperands operands;
   EinsumBody body;
-  /// Numbers that points of a row or of a column share.
+  /// Comparisons of the map whose sides differ by constants from point to
+  /// point.
+  SmallVector<PointTest> tests;
+  /// Numbers that points of a row or of a column share, those of inputs and
+  /// behind them of tests.
   llvm::DenseMap<std::tuple<unsigned, int64_t, int64_t>, Value> loaded;
 };
 

@@ -53,17 +53,23 @@ public:
 private:
   bool isCopyOfRows();
   bool isPlain();
+  bool isEven();
+  bool readsRow(unsigned dim);
   void emitBytes(OpBuilder &builder);
-  void emitPlain(OpBuilder &builder, bool isWhole);
+  void emitEven(OpBuilder &builder, bool isWhole);
   void emitElements(OpBuilder &builder, bool isRare);
   scf::ForOp emitPieces(OpBuilder &builder, int64_t width,
                         function_ref<void(OpBuilder &, Value, Value)> emit);
-  SmallVector<Value> getSource(OpBuilder &builder, Value row, Value column,
-                               Value isInside);
+  TileCoordinates getSource(OpBuilder &builder, Value row, Value column,
+                            Value isInside);
   Value isInside(OpBuilder &builder, Value row);
+  Value countBytes(OpBuilder &builder, Value inside);
+  Value getOffset(OpBuilder &builder, ValueRange indices, ValueRange strides);
   Value constant(OpBuilder &builder, int64_t value) {
     return arith::ConstantIndexOp::create(builder, loc, value);
   }
+  /// Elements of a piece.
+  int64_t getWidth() { return kCopyBytes * 8 / type.getElementTypeBitWidth(); }
   int64_t getColumns() {
     return cast<MemRefType>(copy.getInit().getType()).getShape().back();
   }
@@ -111,18 +117,19 @@ Value CopyLowering::isInside(OpBuilder &builder, Value row) {
                                size);
 }
 
-SmallVector<Value> CopyLowering::getSource(OpBuilder &builder, Value row,
-                                           Value column, Value isInside) {
+/// Where the rows of a copy are found: at `row`, or, where the tensor has none,
+/// at the first one. A step has at least one row.
+TileCoordinates CopyLowering::getSource(OpBuilder &builder, Value row,
+                                        Value column, Value isInside) {
   TileCoordinates at;
   SmallVector<StringAttr> ranks = copy.getOutputRanks();
-  // A step has at least one row.
   at.uniform[ranks[0]] =
       isInside ? arith::SelectOp::create(builder, loc, isInside, row,
                                          constant(builder, 0))
                      .getResult()
                : row;
   at.uniform[ranks[1]] = column;
-  return operands.getIndices(builder, 0, at);
+  return at;
 }
 
 /// Gives pieces of `width` elements to the threads, row by row. Returns the
@@ -151,11 +158,34 @@ CopyLowering::emitPieces(OpBuilder &builder, int64_t width,
   return loop;
 }
 
+/// Bytes that `inside` lets a copy read; null, which is all, without it.
+Value CopyLowering::countBytes(OpBuilder &builder, Value inside) {
+  Type i32 = builder.getI32Type();
+  auto number = [&](int64_t bytes) -> Value {
+    return arith::ConstantIntOp::create(builder, loc, i32, bytes);
+  };
+  return inside ? arith::SelectOp::create(builder, loc, inside,
+                                          number(kCopyBytes), number(0))
+                      .getResult()
+                : Value();
+}
+
+/// The sum of `indices` times `strides`.
+Value CopyLowering::getOffset(OpBuilder &builder, ValueRange indices,
+                              ValueRange strides) {
+  Value offset = constant(builder, 0);
+  for (auto [index, stride] : llvm::zip_equal(indices, strides))
+    offset = arith::AddIOp::create(
+        builder, loc, offset,
+        arith::MulIOp::create(builder, loc, index, stride));
+  return offset;
+}
+
 void CopyLowering::emitBytes(OpBuilder &builder) {
-  if (isPlain()) {
+  if (isEven()) {
     Value size = builder.createOrFold<memref::DimOp>(loc, copy.getInit(), 0);
     if (getConstantIntValue(size) == type.getDimSize(0)) {
-      emitPlain(builder, /*isWhole=*/true);
+      emitEven(builder, /*isWhole=*/true);
       return;
     }
     Value isWhole =
@@ -164,129 +194,143 @@ void CopyLowering::emitBytes(OpBuilder &builder) {
     auto branch = scf::IfOp::create(builder, loc, isWhole,
                                     /*withElseRegion=*/true);
     OpBuilder all = branch.getThenBodyBuilder();
-    emitPlain(all, /*isWhole=*/true);
+    emitEven(all, /*isWhole=*/true);
     OpBuilder some = branch.getElseBodyBuilder();
-    emitPlain(some, /*isWhole=*/false);
+    emitEven(some, /*isWhole=*/false);
     return;
   }
   Value tensor = copy.getInputs().front();
-  SmallVector<Value> strides(
-      memref::ExtractStridedMetadataOp::create(builder, loc, tensor)
-          .getStrides());
-  int64_t width = kCopyBytes * 8 / type.getElementTypeBitWidth();
-  Type i32 = builder.getI32Type();
-  emitPieces(builder, width, [&](OpBuilder &at, Value row, Value column) {
+  auto metadata =
+      memref::ExtractStridedMetadataOp::create(builder, loc, tensor);
+  emitPieces(builder, getWidth(), [&](OpBuilder &at, Value row, Value column) {
     Value inside = isInside(at, row);
-    Value from = constant(at, 0);
-    for (auto [index, stride] :
-         llvm::zip_equal(getSource(at, row, column, inside), strides))
-      from = arith::AddIOp::create(
-          at, loc, from, arith::MulIOp::create(at, loc, index, stride));
+    Value from = getOffset(
+        at, operands.getIndices(at, 0, getSource(at, row, column, inside)),
+        metadata.getStrides());
     Value to = arith::AddIOp::create(
         at, loc,
         arith::MulIOp::create(at, loc, row, constant(at, type.getDimSize(1))),
         column);
-    Value bytes;
-    if (inside)
-      bytes = arith::SelectOp::create(
-          at, loc, inside,
-          arith::ConstantIntOp::create(at, loc, i32, kCopyBytes),
-          arith::ConstantIntOp::create(at, loc, i32, 0));
-    NVVM::CpAsyncOp::create(at, loc,
-                            createPointer(at, loc, whole, to, kSharedSpace),
-                            createPointer(at, loc, tensor, from, kGlobalSpace),
-                            kCopyBytes, NVVM::LoadCacheModifierKind::CG, bytes);
+    NVVM::CpAsyncOp::create(
+        at, loc, createPointer(at, loc, whole, to, kSharedSpace),
+        createPointer(at, loc, tensor, from, kGlobalSpace), kCopyBytes,
+        NVVM::LoadCacheModifierKind::CG, countBytes(at, inside));
   });
+}
+
+/// Whether all threads have equally many pieces, each of one column.
+bool CopyLowering::isEven() {
+  int64_t perRow = getColumns() / getWidth();
+  int64_t count = type.getDimSize(0) * perRow;
+  return threads % perRow == 0 && count % threads == 0 &&
+         count / threads <= kMostWrittenOut;
 }
 
 /// Whether rows that follow each other in the tile do so in the tensor, at one
 /// distance.
 bool CopyLowering::isPlain() {
   EinsumAccess access = copy.getAccess(0);
-  if (access.readsData() || !copy.getClampedRanks().empty())
-    return false;
-  int64_t perRow =
-      getColumns() * type.getElementTypeBitWidth() / 8 / kCopyBytes;
-  int64_t count = type.getDimSize(0) * perRow;
-  return threads % perRow == 0 && count % threads == 0 &&
-         count / threads <= kMostWrittenOut &&
+  return !access.readsData() && copy.getClampedRanks().empty() &&
          llvm::all_of(access.map.getResults(), [&](AffineExpr expr) {
            return isa<AffineDimExpr, AffineConstantExpr>(expr);
          });
 }
 
-/// Each piece of a thread lies one distance behind the last one. Where the step
-/// is whole nothing else is computed for it.
-void CopyLowering::emitPlain(OpBuilder &builder, bool isWhole) {
-  Value tensor = copy.getInputs().front();
-  SmallVector<Value> strides(
-      memref::ExtractStridedMetadataOp::create(builder, loc, tensor)
-          .getStrides());
+/// Whether index `dim` of the operand is another one in another row.
+bool CopyLowering::readsRow(unsigned dim) {
   EinsumAccess access = copy.getAccess(0);
-  SmallVector<StringAttr> ranks = copy.getOutputRanks();
-  int64_t width = kCopyBytes * 8 / type.getElementTypeBitWidth();
-  int64_t perRow = getColumns() / width, rows = threads / perRow;
+  AffineExpr expr = access.map.getResult(dim);
+  bool reads = false;
+  expr.walk([&](AffineExpr inner) {
+    if (auto rank = dyn_cast<AffineDimExpr>(inner))
+      reads |= access.ranks[rank.getPosition()] == copy.getOutputRanks()[0];
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(inner))
+      reads |= access.getData(symbol.getPosition()) != nullptr;
+  });
+  return reads;
+}
+
+/// The pieces of a thread, a number of rows apart. Addresses, not numbers of
+/// elements: in the tile a piece is a constant away from the first one, and in
+/// a tensor whose rows lie in order an addition from the last one. Where the
+/// step is whole no row is tested.
+void CopyLowering::emitEven(OpBuilder &builder, bool isWhole) {
+  Value tensor = copy.getInputs().front();
+  int64_t perRow = getColumns() / getWidth(), rows = threads / perRow;
+  int64_t bytesOfElement = type.getElementTypeBitWidth() / 8;
   Value thread = createOpaqueThread(builder, loc, threads);
   Value first =
       arith::DivUIOp::create(builder, loc, thread, constant(builder, perRow));
   Value column = arith::MulIOp::create(
       builder, loc,
       arith::RemUIOp::create(builder, loc, thread, constant(builder, perRow)),
-      constant(builder, width));
-  Value origin = constant(builder, 0), stride = constant(builder, 0);
-  TileCoordinates at;
-  at.uniform[ranks[0]] = constant(builder, 0);
-  at.uniform[ranks[1]] = column;
-  SmallVector<Value> indices = operands.getIndices(builder, 0, at);
-  for (auto [expr, index, step] :
-       llvm::zip_equal(access.map.getResults(), indices, strides)) {
-    origin = arith::AddIOp::create(
-        builder, loc, origin, arith::MulIOp::create(builder, loc, index, step));
-    if (auto dim = dyn_cast<AffineDimExpr>(expr);
-        dim && access.ranks[dim.getPosition()] == ranks[0])
-      stride = arith::AddIOp::create(builder, loc, stride, step);
+      constant(builder, getWidth()));
+  // Strides of what changes from row to row, apart from all others.
+  auto metadata =
+      memref::ExtractStridedMetadataOp::create(builder, loc, tensor);
+  SmallVector<Value> strides(metadata.getStrides());
+  SmallVector<Value> rowStrides(strides.size(), constant(builder, 0));
+  for (auto [dim, stride] : llvm::enumerate(strides))
+    if (readsRow(dim))
+      std::swap(stride, rowStrides[dim]);
+  auto toBytes = [&](Value elements, int64_t factor) -> Value {
+    return arith::MulIOp::create(builder, loc, elements,
+                                 constant(builder, factor * bytesOfElement));
+  };
+  auto getIndices = [&](Value row, Value inside) {
+    return operands.getIndices(builder, 0,
+                               getSource(builder, row, column, inside));
+  };
+  Type i8 = builder.getI8Type(), i64 = builder.getI64Type();
+  auto move = [&](Value pointer, Value bytes) -> Value {
+    return LLVM::GEPOp::create(
+        builder, loc, pointer.getType(), i8, pointer,
+        ArrayRef<LLVM::GEPArg>{
+            arith::IndexCastOp::create(builder, loc, i64, bytes).getResult()});
+  };
+  Value origin =
+      getOffset(builder, getIndices(constant(builder, 0), {}), strides);
+  Value start = createPointer(builder, loc, tensor, origin, kGlobalSpace);
+  Value place = createPointer(
+      builder, loc, whole,
+      arith::AddIOp::create(
+          builder, loc,
+          arith::MulIOp::create(builder, loc, first,
+                                constant(builder, type.getDimSize(1))),
+          column),
+      kSharedSpace);
+  Value source, distance;
+  if (isPlain()) {
+    SmallVector<Value> ones(strides.size(), constant(builder, 1));
+    Value stride = getOffset(builder, ones, rowStrides);
+    Value from = arith::AddIOp::create(
+        builder, loc, origin,
+        arith::MulIOp::create(builder, loc, first, stride));
+    source = createPointer(builder, loc, tensor, from, kGlobalSpace);
+    distance = toBytes(stride, rows);
+  } else {
+    for (Value &stride : rowStrides)
+      stride = toBytes(stride, 1);
   }
-  Value from = arith::AddIOp::create(
-      builder, loc, origin, arith::MulIOp::create(builder, loc, first, stride));
-  Value to = arith::AddIOp::create(
-      builder, loc,
-      arith::MulIOp::create(builder, loc, first,
-                            constant(builder, type.getDimSize(1))),
-      column);
-  // Addresses, not numbers of elements: a piece is one addition away from the
-  // last one.
-  int64_t bytesOfElement = type.getElementTypeBitWidth() / 8;
-  Type i32 = builder.getI32Type(), i64 = builder.getI64Type();
-  Value distance = arith::IndexCastOp::create(
-      builder, loc, i64,
-      arith::MulIOp::create(builder, loc, stride,
-                            constant(builder, rows * bytesOfElement)));
-  Value source = createPointer(builder, loc, tensor, from, kGlobalSpace);
-  Value place = createPointer(builder, loc, whole, to, kSharedSpace);
-  Value start = isWhole
-                    ? Value()
-                    : createPointer(builder, loc, tensor, origin, kGlobalSpace);
-  Type i8 = builder.getI8Type();
-  for (int64_t row = 0; row < type.getDimSize(0); row += rows) {
-    Value piece = source, bytes;
-    if (!isWhole) {
-      Value inside =
-          isInside(builder, arith::AddIOp::create(builder, loc, first,
-                                                  constant(builder, row)));
+  for (int64_t behind = 0; behind < type.getDimSize(0); behind += rows) {
+    Value row =
+        arith::AddIOp::create(builder, loc, first, constant(builder, behind));
+    Value inside = isWhole ? Value() : isInside(builder, row);
+    Value piece = source;
+    if (!source)
+      piece =
+          move(start, getOffset(builder, getIndices(row, inside), rowStrides));
+    else if (inside)
       piece = arith::SelectOp::create(builder, loc, inside, source, start);
-      bytes = arith::SelectOp::create(
-          builder, loc, inside,
-          arith::ConstantIntOp::create(builder, loc, i32, kCopyBytes),
-          arith::ConstantIntOp::create(builder, loc, i32, 0));
-    }
     auto shift =
-        static_cast<int32_t>(row * type.getDimSize(1) * bytesOfElement);
+        static_cast<int32_t>(behind * type.getDimSize(1) * bytesOfElement);
     Value target = LLVM::GEPOp::create(builder, loc, place.getType(), i8, place,
                                        ArrayRef<LLVM::GEPArg>{shift});
     NVVM::CpAsyncOp::create(builder, loc, target, piece, kCopyBytes,
-                            NVVM::LoadCacheModifierKind::CG, bytes);
-    source = LLVM::GEPOp::create(builder, loc, source.getType(), i8, source,
-                                 ArrayRef<LLVM::GEPArg>{distance});
+                            NVVM::LoadCacheModifierKind::CG,
+                            countBytes(builder, inside));
+    if (source)
+      source = move(source, distance);
   }
 }
 
@@ -296,15 +340,8 @@ void CopyLowering::emitElements(OpBuilder &builder, bool isRare) {
   scf::ForOp loop =
       emitPieces(builder, 1, [&](OpBuilder &at, Value row, Value column) {
         Value inside = isInside(at, row);
-        TileCoordinates point;
-        SmallVector<StringAttr> ranks = copy.getOutputRanks();
-        point.uniform[ranks[0]] =
-            inside
-                ? arith::SelectOp::create(at, loc, inside, row, constant(at, 0))
-                      .getResult()
-                : row;
-        point.uniform[ranks[1]] = column;
-        Value value = operands.load(at, 0, point, type.getElementType());
+        Value value = operands.load(at, 0, getSource(at, row, column, inside),
+                                    type.getElementType());
         if (inside)
           value = arith::SelectOp::create(
               at, loc, inside, value,

@@ -49,9 +49,9 @@ WarpThread WarpThread::create(OpBuilder &builder, Location loc,
   Value row =
       arith::DivUIOp::create(builder, loc, result.number, index(kRowThreads));
   row = arith::AddIOp::create(builder, loc, result.firstLane, row);
-  for (int64_t lanes = 0; lanes < warpLanes; lanes += kMatrixRows / 2)
+  for (int64_t own = 0; getRowOffset(own) < warpLanes; ++own)
     result.lanes.push_back(
-        arith::AddIOp::create(builder, loc, row, index(lanes)));
+        arith::AddIOp::create(builder, loc, row, index(getRowOffset(own))));
   result.firstColumn = arith::MulIOp::create(
       builder, loc,
       arith::RemUIOp::create(builder, loc, result.number, index(kRowThreads)),

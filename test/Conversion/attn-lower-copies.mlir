@@ -16,9 +16,9 @@
 // CHECK: %[[ROW:.*]] = arith.divui %[[T:.*]], %c2
 // CHECK: %[[PIECE:.*]] = arith.remui %[[T]], %c2
 // CHECK: %[[COLUMN:.*]] = arith.muli %[[PIECE]], %c8
-// CHECK: arith.muli %[[ROW]], %[[STRIDES]]#0
 // CHECK: %[[AT:.*]] = arith.muli %[[ROW]], %c24
 // CHECK: arith.addi %[[AT]], %[[COLUMN]]
+// CHECK: arith.muli %[[ROW]], %[[STRIDES]]#0
 // CHECK: nvvm.cp.async.shared.global %{{.*}}, %{{.*}}, 16, cache = cg : !llvm.ptr<3>, !llvm.ptr<1>
 // CHECK-NOT: nvvm.cp.async.shared.global
 // CHECK: } else {
@@ -54,7 +54,7 @@ func.func @rows(%k: !tensor, %w: memref<?xi8>) attributes {attn.block_threads = 
 // CHECK: scf.if %[[WHOLE]] {
 // CHECK-NOT: arith.select
 // CHECK: nvvm.cp.async.shared.global %[[TO:.*]], %[[FROM:.*]], 16, cache = cg : !llvm.ptr<3>, !llvm.ptr<1>{{$}}
-// CHECK-NEXT: %[[NEXT:.*]] = llvm.getelementptr %[[FROM]][%{{.*}}] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i8
+// CHECK: %[[NEXT:.*]] = llvm.getelementptr %[[FROM]][%{{.*}}] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i8
 // CHECK-NEXT: %[[BELOW:.*]] = llvm.getelementptr %[[TO]][768]
 // CHECK-NEXT: nvvm.cp.async.shared.global %[[BELOW]], %[[NEXT]], 16, cache = cg : !llvm.ptr<3>, !llvm.ptr<1>{{$}}
 // CHECK: } else {
@@ -86,23 +86,37 @@ func.func @some(%k: !tensor, %n: index, %w: memref<?xi8>) attributes {attn.block
 // -----
 
 // Rows whose numbers a table holds are looked up one by one, each for the threads
-// that copy it.
+// that copy it. A row adds its number times the stride, in bytes, to an address that
+// all rows share, and its place in the tile is a constant behind the first one: 16 rows
+// of 48 bytes.
 // CHECK-LABEL: func.func @permuted
 // CHECK-SAME: %[[K:[a-z0-9]+]]: memref<?x16xbf16,{{.*}} %[[TABLE:[a-z0-9]+]]: memref<?xindex>
+// CHECK: %{{.*}}, %{{.*}}, %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[K]]
 // CHECK: scf.if
 // CHECK: %[[ROW:.*]] = arith.divui %{{.*}}, %c2
+// CHECK: %[[START:.*]] = llvm.addrspacecast %{{.*}} : !llvm.ptr to !llvm.ptr<1>
+// CHECK: %[[PLACE:.*]] = llvm.addrspacecast %{{.*}} : !llvm.ptr to !llvm.ptr<3>
+// CHECK: %[[STRIDE:.*]] = arith.muli %[[STRIDES]]#0, %c2
 // CHECK: %[[TOKEN:.*]] = memref.load %[[TABLE]][%[[ROW]]]
-// CHECK: nvvm.cp.async.shared.global
+// CHECK: %[[BYTES:.*]] = arith.muli %{{.*}}, %[[STRIDE]]
+// CHECK: %[[OFFSET:.*]] = arith.index_cast %[[BYTES]] : index to i64
+// CHECK: %[[FROM:.*]] = llvm.getelementptr %[[START]][%[[OFFSET]]]
+// CHECK: nvvm.cp.async.shared.global %[[PLACE]], %[[FROM]], 16
+// CHECK: %[[BELOW:.*]] = arith.addi %[[ROW]], %c16
+// CHECK: memref.load %[[TABLE]][%[[BELOW]]]
+// CHECK: %[[NEXT:.*]] = llvm.getelementptr %[[START]][
+// CHECK: %[[TO:.*]] = llvm.getelementptr %[[PLACE]][768]
+// CHECK: nvvm.cp.async.shared.global %[[TO]], %[[NEXT]], 16
 // CHECK: } else {
 // CHECK: memref.load %[[TABLE]]
 // CHECK: memref.load %[[K]]
 // CHECK: memref.store
 !tensor = memref<?x16xbf16, strided<[?, 1], offset: ?>>
-!rows = memref<16x16xbf16, strided<[24, 1]>>
+!rows = memref<32x16xbf16, strided<[24, 1]>>
 func.func @permuted(%k: !tensor, %table: memref<?xindex>, %w: memref<?xi8>) attributes {attn.block_threads = 32 : i64} {
   %c0 = arith.constant 0 : index
-  %padded = memref.view %w[%c0][] : memref<?xi8> to memref<16x24xbf16>
-  %keys = memref.subview %padded[0, 0] [16, 16] [1, 1] : memref<16x24xbf16> to !rows
+  %padded = memref.view %w[%c0][] : memref<?xi8> to memref<32x24xbf16>
+  %keys = memref.subview %padded[0, 0] [32, 16] [1, 1] : memref<32x24xbf16> to !rows
   attn.tile_einsum [n0,e] = %k[%table[n0],e] outs(%keys) {attn.async} : (!tensor, memref<?xindex>) -> !rows
   return
 }

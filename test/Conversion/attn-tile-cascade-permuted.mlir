@@ -27,7 +27,7 @@
 // CHECK: ^bb0(%{{.*}}: f32, %[[M:.*]]: i32, %[[N:.*]]: i32):
 // CHECK: arith.sitofp %[[N]]
 // CHECK: attn.index m
-// CHECK: arith.subi %[[M]], %[[N]] : i32
+// CHECK: arith.cmpi sge, %[[M]], %[[N]] {attn.exact} : i32
 // CHECK: arith.andi
 // CHECK: arith.select
 // In them: tokens alone.

@@ -57,6 +57,9 @@ inline constexpr StringLiteral kThreadSumAttrName = "attn.thread_sum";
 /// Unit attribute of an einsum on such sums, in place: those of the threads of
 /// a row become theirs.
 inline constexpr StringLiteral kJoinThreadsAttrName = "attn.join_threads";
+/// Unit attribute of a comparison of integers in a map: no sum of its sides
+/// wraps around, nor does their difference.
+inline constexpr StringLiteral kExactTestAttrName = "attn.exact";
 /// Unit attribute of an einsum that copies a tile to shared memory: the copy is
 /// under way until the block waits for it.
 inline constexpr StringLiteral kAsyncAttrName = "attn.async";

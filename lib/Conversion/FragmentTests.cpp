@@ -1,0 +1,150 @@
+//===- FragmentTests.cpp - Comparisons of a thread's points ---------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A test of points compares sums of coordinates. A thread's rows and columns
+// lie at constants from its first ones, so one difference of such sums is
+// computed for all its points, and each compares it with a constant of its own.
+// Points on a diagonal share theirs.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FragmentLowering.h"
+#include "attn/Conversion/FusedForm.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlir::attn;
+
+namespace {
+/// How an integer of a map changes from point to point.
+struct PointSum {
+  /// What it grows by from a row, and a column, to the next one.
+  int64_t row = 0, column = 0;
+  /// Whether it depends on the row, or the column, in other ways too.
+  bool readsRow = false, readsColumn = false;
+
+  void dependOn(const PointSum &other) {
+    readsRow |= other.row != 0 || other.readsRow;
+    readsColumn |= other.column != 0 || other.readsColumn;
+  }
+};
+
+class PointSums {
+public:
+  PointSums(TileEinsumOp einsum, StringAttr row, StringAttr column)
+      : einsum(einsum), row(row), column(column) {}
+
+  PointSum get(Value value) {
+    if (auto known = sums.find(value); known != sums.end())
+      return known->second;
+    PointSum sum = compute(value);
+    sums[value] = sum;
+    return sum;
+  }
+
+private:
+  PointSum compute(Value value) {
+    PointSum sum;
+    if (value.getParentBlock() != einsum.getMap())
+      return sum;
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      sum.readsRow = einsum.inputUsesRank(argument.getArgNumber(), row);
+      sum.readsColumn =
+          column && einsum.inputUsesRank(argument.getArgNumber(), column);
+      return sum;
+    }
+    Operation *op = value.getDefiningOp();
+    if (auto index = dyn_cast<IndexOp>(op)) {
+      sum.row = index.getRankAttr() == row;
+      sum.column = index.getRankAttr() == column;
+      return sum;
+    }
+    if (isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op))
+      return get(op->getOperand(0));
+    if (isa<arith::AddIOp, arith::SubIOp>(op)) {
+      PointSum left = get(op->getOperand(0)), right = get(op->getOperand(1));
+      int64_t sign = isa<arith::SubIOp>(op) ? -1 : 1;
+      return {left.row + sign * right.row, left.column + sign * right.column,
+              left.readsRow || right.readsRow,
+              left.readsColumn || right.readsColumn};
+    }
+    APInt factor;
+    if (isa<arith::MulIOp>(op) &&
+        matchPattern(op->getOperand(1), m_ConstantInt(&factor))) {
+      sum = get(op->getOperand(0));
+      sum.row *= factor.getSExtValue();
+      sum.column *= factor.getSExtValue();
+      return sum;
+    }
+    for (Value operand : op->getOperands())
+      sum.dependOn(get(operand));
+    return sum;
+  }
+
+  TileEinsumOp einsum;
+  StringAttr row, column;
+  llvm::DenseMap<Value, PointSum> sums;
+};
+} // namespace
+
+void FragmentLowering::findTests(StringAttr column) {
+  tests.clear();
+  PointSums sums(einsum, lane, column);
+  for (auto compare : einsum.getMap()->getOps<arith::CmpIOp>()) {
+    if (!compare->hasAttr(kExactTestAttrName))
+      continue;
+    PointSum left = sums.get(compare.getLhs()),
+             right = sums.get(compare.getRhs());
+    PointTest test{compare, left.row - right.row, left.column - right.column,
+                   left.readsRow || right.readsRow,
+                   left.readsColumn || right.readsColumn};
+    if (!test.readsRow || !test.readsColumn)
+      tests.push_back(test);
+  }
+}
+
+/// The results of the tests at a point.
+IRMapping FragmentLowering::emitTests(OpBuilder &builder, int64_t row,
+                                      StringAttr rank, const Column &column,
+                                      ArrayRef<Value> arguments) {
+  IRMapping results;
+  for (auto [number, test] : llvm::enumerate(tests)) {
+    // The point of the same row or column that is first in the other direction
+    // stands for all of them.
+    TileCoordinates first = getPoint(row, rank, column);
+    int64_t distance = 0;
+    if (!test.readsRow) {
+      first.uniform[lane] = thread.lanes.front();
+      distance += test.row * WarpThread::getRowOffset(row);
+    }
+    if (rank && !test.readsColumn) {
+      int64_t offset = WarpThread::getOffset(column.number);
+      first.uniform[rank] = arith::SubIOp::create(
+          builder, loc, column.coordinate,
+          arith::ConstantIndexOp::create(builder, loc, offset));
+      distance += test.column * offset;
+    }
+    unsigned key = einsum.getInputs().size() + number;
+    auto [known, isNew] = loaded.try_emplace(
+        {key, test.readsRow ? row : -1, test.readsColumn ? column.number : -1});
+    if (isNew) {
+      SmallVector<Value> sides =
+          body.emitOperands(builder, first, arguments, test.compare);
+      known->second = arith::SubIOp::create(builder, loc, sides[0], sides[1]);
+    }
+    Value difference = known->second;
+    Value bound = arith::ConstantOp::create(
+        builder, loc, builder.getIntegerAttr(difference.getType(), -distance));
+    results.map(test.compare.getResult(),
+                arith::CmpIOp::create(builder, loc, test.compare.getPredicate(),
+                                      difference, bound)
+                    .getResult());
+  }
+  return results;
+}
