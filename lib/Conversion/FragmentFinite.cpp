@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// An infinity or a NaN has an exponent of ones. Adding one to the exponents of
-// a pair of 16 bits then sets the bits of the signs, which were cleared, and
-// carries nothing from one half to the other. A tile has whole pieces of 16
-// bytes in every row, and zeros in rows without a point.
+// Times 0 an infinity or a NaN is NaN, and all else is 0. So a pair of 16 bits
+// is one multiplication and addition, to sums whose bits are 0 until then. A
+// tile has whole pieces of 16 bytes in every row, and zeros in rows without a
+// point.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,30 +29,25 @@ static constexpr int64_t kPieceBytes = 16, kPieceRegisters = 4;
 static constexpr int64_t kMostWrittenOut = 16;
 
 namespace {
-/// The bits of two numbers of a type of 16 bits in one register.
-struct PairBits {
-  /// All of the exponents, and their least bits.
-  uint32_t exponents, ones;
-
-  explicit PairBits(Type type) {
-    unsigned mantissa = cast<FloatType>(type).getFPMantissaWidth() - 1;
-    uint32_t all = 0x7fffu >> mantissa << mantissa;
-    exponents = all << 16 | all;
-    ones = 1u << (16 + mantissa) | 1u << mantissa;
-  }
-};
-
 /// Looks at pieces of one tile.
 class FiniteTest {
 public:
   FiniteTest(TileEinsumOp einsum)
       : rows(einsum.getInputs().front()), loc(einsum.getLoc()),
-        type(cast<MemRefType>(rows.getType())), bits(type.getElementType()) {}
+        type(cast<MemRefType>(rows.getType())),
+        pair(VectorType::get(2, type.getElementType())) {}
 
   int64_t getPiecesOfRow() const {
     return type.getDimSize(1) * sizeof(uint16_t) / kPieceBytes;
   }
-  Value addPiece(OpBuilder &builder, Value number, Value found);
+  /// The sums before any piece, one for each register of a piece: none waits
+  /// for another.
+  SmallVector<Value> start(OpBuilder &builder);
+  /// `sums` with piece `number` of the tile.
+  SmallVector<Value> addPiece(OpBuilder &builder, Value number,
+                              ValueRange sums);
+  /// Whether any of `sums` has seen what is not finite.
+  Value isAny(OpBuilder &builder, ValueRange sums);
   Value number(OpBuilder &builder, uint32_t value) {
     return arith::ConstantOp::create(
         builder, loc, builder.getI32IntegerAttr(static_cast<int32_t>(value)));
@@ -62,12 +57,18 @@ private:
   Value rows;
   Location loc;
   MemRefType type;
-  PairBits bits;
+  VectorType pair;
 };
 } // namespace
 
-/// `found` with the signs set that piece `number` of the tile sets.
-Value FiniteTest::addPiece(OpBuilder &builder, Value number, Value found) {
+SmallVector<Value> FiniteTest::start(OpBuilder &builder) {
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(pair));
+  return SmallVector<Value>(kPieceRegisters, zero);
+}
+
+SmallVector<Value> FiniteTest::addPiece(OpBuilder &builder, Value number,
+                                        ValueRange sums) {
   auto index = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
@@ -87,17 +88,26 @@ Value FiniteTest::addPiece(OpBuilder &builder, Value number, Value found) {
   Value values = LLVM::LoadOp::create(
       builder, loc, VectorType::get(kPieceRegisters, i32),
       createPointer(builder, loc, rows, place, kSharedSpace), kPieceBytes);
-  for (int64_t at = 0; at < kPieceRegisters; ++at) {
-    Value pair = LLVM::ExtractElementOp::create(builder, loc, values,
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(pair));
+  SmallVector<Value> added;
+  for (auto [at, sum] : llvm::enumerate(sums)) {
+    Value bits = LLVM::ExtractElementOp::create(builder, loc, values,
                                                 this->number(builder, at));
-    Value exponents = arith::AndIOp::create(
-        builder, loc, pair, this->number(builder, bits.exponents));
-    found = arith::OrIOp::create(
-        builder, loc, found,
-        arith::AddIOp::create(builder, loc, exponents,
-                              this->number(builder, bits.ones)));
+    Value numbers = LLVM::BitcastOp::create(builder, loc, pair, bits);
+    added.push_back(LLVM::FMAOp::create(builder, loc, numbers, zero, sum));
   }
-  return found;
+  return added;
+}
+
+Value FiniteTest::isAny(OpBuilder &builder, ValueRange sums) {
+  Value bits = number(builder, 0);
+  for (Value sum : sums)
+    bits = arith::OrIOp::create(
+        builder, loc, bits,
+        LLVM::BitcastOp::create(builder, loc, builder.getI32Type(), sum));
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, bits,
+                               number(builder, 0));
 }
 
 void mlir::attn::lowerFiniteSum(TileEinsumOp einsum, int64_t threads) {
@@ -111,32 +121,29 @@ void mlir::attn::lowerFiniteSum(TileEinsumOp einsum, int64_t threads) {
   int64_t count =
       cast<MemRefType>(whole.getType()).getDimSize(0) * test.getPiecesOfRow();
   Value thread = createOpaqueThread(builder, loc, threads);
-  Value found = test.number(builder, 0);
+  SmallVector<Value> sums = test.start(builder);
   if (count % threads == 0 && count / threads <= kMostWrittenOut) {
     for (int64_t first = 0; first < count; first += threads)
-      found = test.addPiece(
+      sums = test.addPiece(
           builder, arith::AddIOp::create(builder, loc, thread, index(first)),
-          found);
+          sums);
   } else {
     auto loop = scf::ForOp::create(builder, loc, thread, index(count),
-                                   index(threads), found);
+                                   index(threads), sums);
     OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-    found =
-        test.addPiece(body, loop.getInductionVar(), loop.getRegionIterArg(0));
-    scf::YieldOp::create(body, loc, found);
-    found = loop.getResult(0);
+    scf::YieldOp::create(
+        body, loc,
+        test.addPiece(body, loop.getInductionVar(), loop.getRegionIterArgs()));
+    sums.assign(loop.getResults().begin(), loop.getResults().end());
   }
-  Value signs = arith::AndIOp::create(builder, loc, found,
-                                      test.number(builder, 0x80008000u));
-  Value isAny = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
-                                      signs, test.number(builder, 0));
   Type i32 = builder.getI32Type();
-  Value any = NVVM::BarrierOp::create(
-                  builder, loc, i32, Value(), Value(),
-                  NVVM::BarrierReductionAttr::get(builder.getContext(),
-                                                  NVVM::BarrierReduction::OR),
-                  arith::ExtUIOp::create(builder, loc, i32, isAny))
-                  .getResult(0);
+  Value any =
+      NVVM::BarrierOp::create(
+          builder, loc, i32, Value(), Value(),
+          NVVM::BarrierReductionAttr::get(builder.getContext(),
+                                          NVVM::BarrierReduction::OR),
+          arith::ExtUIOp::create(builder, loc, i32, test.isAny(builder, sums)))
+          .getResult(0);
   Type type = einsum.getMapResult().getType();
   auto constant = [&](const APFloat &value) -> Value {
     return arith::ConstantOp::create(builder, loc, FloatAttr::get(type, value));

@@ -43,13 +43,14 @@ func.func @coordinates(%first: i32) attributes {attn.lanes = "m", attn.warp_lane
 
 // -----
 
-// Factors count: a row weighs three times as much, and is taken away.
+// Factors count: the key less the row, less twice the row.
 // CHECK-LABEL: func.func @factors
 // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : i32
 // CHECK-DAG: %[[C24:.*]] = arith.constant 24 : i32
 // CHECK-DAG: %[[CM1:.*]] = arith.constant -1 : i32
 // CHECK-DAG: %[[C23:.*]] = arith.constant 23 : i32
-// CHECK: %[[D:.*]] = arith.subi
+// CHECK: %[[BEHIND:.*]] = arith.subi
+// CHECK: %[[D:.*]] = arith.subi %[[BEHIND]], %{{.*}} : i32
 // CHECK: arith.cmpi slt, %[[D]], %[[C0]] : i32
 // CHECK: arith.cmpi slt, %[[D]], %[[C24]] : i32
 // CHECK: arith.cmpi slt, %[[D]], %[[CM1]] : i32
@@ -59,13 +60,14 @@ func.func @factors() attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, a
   %s = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
   attn.tile_einsum [n0,m] = map(%s[n0,m]) {
   ^bb0(%x: f32):
-    %three = arith.constant 3 : i32
+    %two = arith.constant 2 : i32
     %m = attn.index m : index
     %row = arith.index_cast %m : index to i32
-    %far = arith.muli %row, %three : i32
+    %far = arith.muli %row, %two : i32
     %n = attn.index n0 : index
     %key = arith.index_cast %n : index to i32
-    %live = arith.cmpi slt, %key, %far {attn.exact} : i32
+    %behind = arith.subi %key, %row : i32
+    %live = arith.cmpi slt, %behind, %far {attn.exact} : i32
     %none = arith.constant 0xFF800000 : f32
     %y = arith.select %live, %x, %none : f32
     attn.yield %y : f32

@@ -84,34 +84,34 @@ func.func @others() attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, at
 
 // -----
 
-// Whether rows are finite: 64 threads look at 16 bytes each of 32 rows, adding one to
-// the exponents of pairs, and learn together if a sign was set.
+// Whether rows are finite: 64 threads multiply 16 bytes each of 32 rows with 0, and learn
+// together if a sum of any is no longer 0.
 // CHECK-LABEL: func.func @finite
-// CHECK-DAG: %[[SIGN:.*]] = arith.constant -2147450880 : i32
-// CHECK-DAG: %[[MASK:.*]] = arith.constant 2139127680 : i32
-// CHECK-DAG: %[[ONES:.*]] = arith.constant 8388736 : i32
+// CHECK-DAG: %[[NONE:.*]] = arith.constant dense<0.000000e+00> : vector<2xbf16>
+// CHECK-DAG: %[[BITS:.*]] = arith.constant 0 : i32
 // CHECK-DAG: %[[NAN:.*]] = arith.constant 0x7FC00000 : f32
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
 // CHECK: %[[FOUND:.*]] = memref.alloca() : memref<f32>
 // CHECK: %[[PAIRS:.*]] = llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
 // CHECK: %[[PAIR:.*]] = llvm.extractelement %[[PAIRS]]
-// CHECK: %[[E:.*]] = arith.andi %[[PAIR]], %[[MASK]]
-// CHECK: %[[SIGNS:.*]] = arith.addi %[[E]], %[[ONES]]
-// CHECK-COUNT-3: llvm.extractelement
-// CHECK: %[[ALL:.*]] = arith.ori
+// CHECK: %[[X:.*]] = llvm.bitcast %[[PAIR]] : i32 to vector<2xbf16>
+// CHECK: %[[S0:.*]] = llvm.intr.fma(%[[X]], %[[NONE]], %[[NONE]]) : (vector<2xbf16>
+// CHECK-COUNT-3: llvm.intr.fma(%{{.*}}, %[[NONE]], %[[NONE]])
 // CHECK-NOT: llvm.load
-// CHECK: %[[SET:.*]] = arith.andi %[[ALL]], %[[SIGN]]
+// CHECK: %[[B0:.*]] = llvm.bitcast %[[S0]] : vector<2xbf16> to i32
+// CHECK: arith.ori %[[B0]], %{{.*}}
+// CHECK: %[[IS:.*]] = arith.cmpi ne, %{{.*}}, %[[BITS]]
+// CHECK: arith.extui %[[IS]]
 // CHECK: %[[ANY:.*]] = nvvm.barrier
 // CHECK-SAME: <or>
 // CHECK: %[[VOTE:.*]] = nvvm.vote.sync any
 // CHECK: %[[SUM:.*]] = arith.select %[[VOTE]], %[[NAN]], %[[ZERO]] : f32
 // CHECK: memref.store %[[SUM]], %[[FOUND]][]
-// Pieces that threads do not share out evenly are a loop; those of f16 have fewer bits.
+// Pieces that threads do not share out evenly are a loop.
 // CHECK-LABEL: func.func @half
-// CHECK-DAG: arith.constant 2080406528 : i32
-// CHECK-DAG: arith.constant 67109888 : i32
-// CHECK: scf.for
+// CHECK: scf.for {{.*}} iter_args(%[[SUM:.*]] = %{{.*}}, %{{.*}} = %{{.*}}, %{{.*}} = %{{.*}}, %{{.*}} = %{{.*}})
 // CHECK: llvm.load
+// CHECK: llvm.intr.fma(%{{.*}}, %{{.*}}, %[[SUM]]) : (vector<2xf16>
 // CHECK: nvvm.barrier
 func.func @finite(%w: memref<?xi8>) -> f32 attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 64 : i64} {
   %c0 = arith.constant 0 : index
