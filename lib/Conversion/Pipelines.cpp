@@ -133,6 +133,7 @@ void attn::buildMapToGrids(OpPassManager &manager, const GridOptions &options) {
   manager.addPass(createAttnStageCopies(stages));
   manager.addPass(createAttnSpecializeSteps());
   manager.addPass(createAttnMapToThreads());
+  manager.addPass(createAttnNarrowIndices());
   manager.addPass(createAttnLowerCopies());
   manager.addPass(createAttnLowerFragments());
   manager.addPass(createAttnLowerEinsums());

@@ -321,6 +321,17 @@ def AttnSpecializeSteps : Pass<"attn-specialize-steps", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def AttnNarrowIndices : Pass<"attn-narrow-indices", "::mlir::ModuleOp"> {
+  let summary = "Count in 32 bits what is known to fit them";
+  let description = [{
+    For functions that attn-map-to-threads shares out: affine expressions become
+    arithmetic, and indices that ranges of integers show to fit 32 bits are computed in
+    them, since a GPU computes those of 64 in two parts. No tensor of a call has a
+    dimension beyond 2^30: launchers refuse it.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def AttnLowerCopies : Pass<"attn-lower-copies"> {
   let summary = "Lower copies to shared memory to cp.async";
   let description = [{

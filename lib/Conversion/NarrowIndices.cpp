@@ -1,0 +1,108 @@
+//===- NarrowIndices.cpp - Indices of 32 bits where they fit --------------===//
+//
+// Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A GPU has registers of 32 bits, and a comparison of indices of 64 takes two
+// instructions. What bounds a step of keys is known to be far smaller, as the
+// dimensions of tensors are.
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Conversion/FusedForm.h"
+#include "attn/Conversion/Passes.h"
+#include "mlir/Analysis/DataFlow/DeadCodeAnalysis.h"
+#include "mlir/Analysis/DataFlow/IntegerRangeAnalysis.h"
+#include "mlir/Analysis/DataFlowFramework.h"
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::attn {
+#define GEN_PASS_DEF_ATTNNARROWINDICES
+#include "attn/Conversion/Passes.h.inc"
+} // namespace mlir::attn
+
+using namespace mlir;
+using namespace mlir::attn;
+
+/// Whether `memref` is a tensor of the call, or has its elements in other
+/// dimensions. Memory of bytes may be that of a worker.
+static bool isTensor(Value memref) {
+  while (auto reshape = memref.getDefiningOp<memref::ExpandShapeOp>())
+    memref = reshape.getSrc();
+  return isa<BlockArgument>(memref) &&
+         !cast<MemRefType>(memref.getType()).getElementType().isInteger(8);
+}
+
+namespace {
+/// Ranges of integers, of which dimensions of tensors have one.
+class ExtentRangeAnalysis : public dataflow::IntegerRangeAnalysis {
+public:
+  using IntegerRangeAnalysis::IntegerRangeAnalysis;
+
+  LogicalResult visitOperation(
+      Operation *op,
+      ArrayRef<const dataflow::IntegerValueRangeLattice *> operands,
+      ArrayRef<dataflow::IntegerValueRangeLattice *> results) override {
+    auto dim = dyn_cast<memref::DimOp>(op);
+    if (!dim || !isTensor(dim.getSource()))
+      return IntegerRangeAnalysis::visitOperation(op, operands, results);
+    unsigned width = IndexType::kInternalStorageBitWidth;
+    auto range = ConstantIntRanges::fromSigned(
+        APInt::getZero(width), APInt(width, kMostExtentOnGPU));
+    propagateIfChanged(results.front(), results.front()->join(
+                                            IntegerValueRange(range)));
+    return success();
+  }
+};
+
+/// Forgets what is known of values that are gone.
+class StateEraser : public RewriterBase::Listener {
+public:
+  explicit StateEraser(DataFlowSolver &solver) : solver(solver) {}
+
+  void notifyOperationErased(Operation *op) override {
+    solver.eraseState(solver.getProgramPointAfter(op));
+    for (Value result : op->getResults())
+      solver.eraseState(result);
+  }
+
+private:
+  DataFlowSolver &solver;
+};
+
+struct NarrowIndicesPass
+    : public attn::impl::AttnNarrowIndicesBase<NarrowIndicesPass> {
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function->hasAttr(kBlockThreadsAttrName) && failed(narrow(function)))
+        return signalPassFailure();
+  }
+
+private:
+  LogicalResult narrow(func::FuncOp function) {
+    RewritePatternSet expansions(&getContext());
+    populateAffineToStdConversionPatterns(expansions);
+    if (failed(applyPatternsGreedily(function, std::move(expansions))))
+      return failure();
+    DataFlowSolver solver;
+    solver.load<dataflow::DeadCodeAnalysis>();
+    solver.load<ExtentRangeAnalysis>();
+    if (failed(solver.initializeAndRun(function)))
+      return failure();
+    StateEraser eraser(solver);
+    RewritePatternSet patterns(&getContext());
+    arith::populateIntRangeNarrowingPatterns(patterns, solver, {32});
+    return applyPatternsGreedily(function, std::move(patterns),
+                                 GreedyRewriteConfig()
+                                     .setUseTopDownTraversal(false)
+                                     .setListener(&eraser));
+  }
+};
+} // namespace
