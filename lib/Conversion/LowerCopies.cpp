@@ -10,8 +10,8 @@
 // neighbouring threads; each row is found for itself, so rows in permuted order
 // or from lists cost no more than others. Rows that the tile has and the tensor
 // has not are zeros, as products of matrices read them. Where the call's
-// strides or addresses are no multiples of 16 bytes, elements go one by one
-// through registers.
+// strides or addresses are no multiples of 16 bytes, or rows are further apart
+// than 32 bits say, elements go one by one through registers.
 //
 //===----------------------------------------------------------------------===//
 
@@ -54,6 +54,8 @@ private:
   bool isCopyOfRows();
   bool isPlain();
   bool isEven();
+  int64_t getRowsApart();
+  Value isNear(OpBuilder &builder);
   bool readsRow(unsigned dim);
   void emitBytes(OpBuilder &builder);
   void emitEven(OpBuilder &builder, bool isWhole);
@@ -250,13 +252,39 @@ bool CopyLowering::readsRow(unsigned dim) {
   return reads;
 }
 
+/// Rows from a piece of a thread to the next one.
+int64_t CopyLowering::getRowsApart() {
+  return threads / (getColumns() / getWidth());
+}
+
+/// Whether the distance of pieces, or of rows that data names, fits 32 bits;
+/// null where all rows are one.
+Value CopyLowering::isNear(OpBuilder &builder) {
+  auto metadata = memref::ExtractStridedMetadataOp::create(
+      builder, loc, copy.getInputs().front());
+  SmallVector<Value> strides;
+  for (auto [dim, stride] : llvm::enumerate(metadata.getStrides()))
+    if (readsRow(dim))
+      strides.push_back(stride);
+  if (strides.empty())
+    return {};
+  int64_t bytes = type.getElementTypeBitWidth() / 8 * strides.size();
+  int64_t most = std::numeric_limits<int32_t>::max() /
+                 (isPlain() ? bytes * getRowsApart() : bytes);
+  Value largest = strides.front();
+  for (Value stride : ArrayRef(strides).drop_front())
+    largest = arith::MaxUIOp::create(builder, loc, largest, stride);
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, largest,
+                               constant(builder, most));
+}
+
 /// The pieces of a thread, a number of rows apart. Addresses, not numbers of
 /// elements: in the tile a piece is a constant away from the first one, and in
-/// a tensor whose rows lie in order an addition from the last one. Where the
-/// step is whole no row is tested.
+/// a tensor whose rows lie in order so many distances. Where the step is whole
+/// no row is tested.
 void CopyLowering::emitEven(OpBuilder &builder, bool isWhole) {
   Value tensor = copy.getInputs().front();
-  int64_t perRow = getColumns() / getWidth(), rows = threads / perRow;
+  int64_t perRow = getColumns() / getWidth(), rows = getRowsApart();
   int64_t bytesOfElement = type.getElementTypeBitWidth() / 8;
   Value thread = createOpaqueThread(builder, loc, threads);
   Value first =
@@ -273,9 +301,17 @@ void CopyLowering::emitEven(OpBuilder &builder, bool isWhole) {
   for (auto [dim, stride] : llvm::enumerate(strides))
     if (readsRow(dim))
       std::swap(stride, rowStrides[dim]);
+  // What follows from a number of 32 bits that stands for itself is one
+  // instruction; seen as part of one of 64, it would take three.
   auto toBytes = [&](Value elements, int64_t factor) -> Value {
-    return arith::MulIOp::create(builder, loc, elements,
-                                 constant(builder, factor * bytesOfElement));
+    Value bytes = arith::IndexCastOp::create(
+        builder, loc, builder.getI32Type(),
+        arith::MulIOp::create(builder, loc, elements,
+                              constant(builder, factor * bytesOfElement)));
+    bytes = createOpaque(builder, loc, builder.getI32Type(), bytes,
+                         "mov.b32 $0, $1;", "=r,r");
+    return arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(),
+                                        bytes);
   };
   auto getIndices = [&](Value row, Value inside) {
     return operands.getIndices(builder, 0,
@@ -309,19 +345,22 @@ void CopyLowering::emitEven(OpBuilder &builder, bool isWhole) {
     source = createPointer(builder, loc, tensor, from, kGlobalSpace);
     distance = toBytes(stride, rows);
   } else {
-    for (Value &stride : rowStrides)
-      stride = toBytes(stride, 1);
+    for (auto [dim, stride] : llvm::enumerate(rowStrides))
+      if (readsRow(dim))
+        stride = toBytes(stride, 1);
   }
   for (int64_t behind = 0; behind < type.getDimSize(0); behind += rows) {
     Value row =
         arith::AddIOp::create(builder, loc, first, constant(builder, behind));
     Value inside = isWhole ? Value() : isInside(builder, row);
-    Value piece = source;
-    if (!source)
-      piece =
-          move(start, getOffset(builder, getIndices(row, inside), rowStrides));
-    else if (inside)
-      piece = arith::SelectOp::create(builder, loc, inside, source, start);
+    Value piece =
+        source ? move(source,
+                      arith::MulIOp::create(builder, loc, distance,
+                                            constant(builder, behind / rows)))
+               : move(start,
+                      getOffset(builder, getIndices(row, inside), rowStrides));
+    if (source && inside)
+      piece = arith::SelectOp::create(builder, loc, inside, piece, start);
     auto shift =
         static_cast<int32_t>(behind * type.getDimSize(1) * bytesOfElement);
     Value target = LLVM::GEPOp::create(builder, loc, place.getType(), i8, place,
@@ -329,8 +368,6 @@ void CopyLowering::emitEven(OpBuilder &builder, bool isWhole) {
     NVVM::CpAsyncOp::create(builder, loc, target, piece, kCopyBytes,
                             NVVM::LoadCacheModifierKind::CG,
                             countBytes(builder, inside));
-    if (source)
-      source = move(source, distance);
   }
 }
 
@@ -365,6 +402,8 @@ void CopyLowering::run() {
   if (isCopyOfRows()) {
     Value isAligned =
         createIsAligned(builder, loc, copy.getInputs().front(), kCopyBytes);
+    if (Value near = isEven() ? isNear(builder) : Value())
+      isAligned = arith::AndIOp::create(builder, loc, isAligned, near);
     auto branch = scf::IfOp::create(builder, loc, isAligned,
                                     /*withElseRegion=*/true);
     OpBuilder aligned = branch.getThenBodyBuilder();

@@ -54,10 +54,10 @@ public:
     if (!dim || !isTensor(dim.getSource()))
       return IntegerRangeAnalysis::visitOperation(op, operands, results);
     unsigned width = IndexType::kInternalStorageBitWidth;
-    auto range = ConstantIntRanges::fromSigned(
-        APInt::getZero(width), APInt(width, kMostExtentOnGPU));
-    propagateIfChanged(results.front(), results.front()->join(
-                                            IntegerValueRange(range)));
+    auto range = ConstantIntRanges::fromSigned(APInt::getZero(width),
+                                               APInt(width, kMostExtentOnGPU));
+    propagateIfChanged(results.front(),
+                       results.front()->join(IntegerValueRange(range)));
     return success();
   }
 };
@@ -99,10 +99,10 @@ private:
     StateEraser eraser(solver);
     RewritePatternSet patterns(&getContext());
     arith::populateIntRangeNarrowingPatterns(patterns, solver, {32});
-    return applyPatternsGreedily(function, std::move(patterns),
-                                 GreedyRewriteConfig()
-                                     .setUseTopDownTraversal(false)
-                                     .setListener(&eraser));
+    return applyPatternsGreedily(
+        function, std::move(patterns),
+        GreedyRewriteConfig().setUseTopDownTraversal(false).setListener(
+            &eraser));
   }
 };
 } // namespace

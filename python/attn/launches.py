@@ -72,6 +72,10 @@ class Place:
     strides: tuple[int, ...]
 
 
+# The largest dimension of a tensor: the kernels count in 32 bits.
+MOST_EXTENT = 1 << 30
+
+
 def _extents(tensors: Sequence[TensorInfo], shapes) -> dict[str, int]:
     extents: dict[str, int] = {}
     for tensor, shape in zip(tensors, shapes, strict=True):
@@ -81,6 +85,8 @@ def _extents(tensors: Sequence[TensorInfo], shapes) -> dict[str, int]:
             known = dim if isinstance(dim, int) else extents.setdefault(dim, extent)
             if known != extent:
                 raise ValueError(f"{tensor.name}: {dim} is {extent}, not {known}")
+            if extent > MOST_EXTENT:
+                raise ValueError(f"{tensor.name}: {dim} is {extent}, more than {MOST_EXTENT}")
     return extents
 
 

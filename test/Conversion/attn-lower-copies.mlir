@@ -1,7 +1,8 @@
 // RUN: attn-opt %s --attn-lower-copies --canonicalize --cse -split-input-file | FileCheck %s
 
 // 16 rows of 32 bytes are one copy of 16 bytes for each of 32 threads, two to a row,
-// where all rows of the tensor begin at multiples of 16 bytes.
+// where all rows of the tensor begin at multiples of 16 bytes, and those of a thread's
+// pieces, 16 rows apart, at less than 2^31 bytes from each other.
 // CHECK-LABEL: func.func @rows
 // CHECK-SAME: %[[K:[a-z0-9]+]]: memref<?x16xbf16,
 // CHECK: %[[BASE:.*]], %[[OFFSET:.*]], %{{.*}}:2, %[[STRIDES:.*]]:2 = memref.extract_strided_metadata %[[K]]
@@ -11,7 +12,9 @@
 // CHECK: %[[BITS:.*]] = arith.ori %[[BYTES]], %[[ADDRESS]]
 // CHECK: %[[LOW:.*]] = arith.andi %[[BITS]], %c15
 // CHECK: %[[ALIGNED:.*]] = arith.cmpi eq, %[[LOW]], %c0
-// CHECK: scf.if %[[ALIGNED]] {
+// CHECK: %[[NEAR:.*]] = arith.cmpi ule, %[[STRIDES]]#0, %c67108863
+// CHECK: %[[BOTH:.*]] = arith.andi %[[ALIGNED]], %[[NEAR]]
+// CHECK: scf.if %[[BOTH]] {
 // CHECK: gpu.thread_id x
 // CHECK: %[[ROW:.*]] = arith.divui %[[T:.*]], %c2
 // CHECK: %[[PIECE:.*]] = arith.remui %[[T]], %c2
@@ -46,15 +49,20 @@ func.func @rows(%k: !tensor, %w: memref<?xi8>) attributes {attn.block_threads = 
 
 // Of a step with fewer rows than the tile has, the others are zeros: no byte is read,
 // and the address is that of a row that exists. A whole step tests nothing, and a
-// piece is one addition from the last one: 16 rows of 48 bytes further in the tile.
+// piece is a distance of 32 bits from the first one: 16 rows of 48 bytes further in the
+// tile.
 // CHECK-LABEL: func.func @some
 // CHECK-SAME: %[[N:[a-z0-9]+]]: index
 // CHECK: scf.if
 // CHECK: %[[WHOLE:.*]] = arith.cmpi eq, %[[N]], %c32
 // CHECK: scf.if %[[WHOLE]] {
 // CHECK-NOT: arith.select
+// CHECK: llvm.getelementptr
+// CHECK: %[[SMALL:.*]] = llvm.inline_asm has_side_effects {{.*}}"mov.b32 $0, $1;"{{.*}} : (i32) -> i32
+// CHECK: %[[DISTANCE:.*]] = arith.index_castui %[[SMALL]]
 // CHECK: nvvm.cp.async.shared.global %[[TO:.*]], %[[FROM:.*]], 16, cache = cg : !llvm.ptr<3>, !llvm.ptr<1>{{$}}
-// CHECK: %[[NEXT:.*]] = llvm.getelementptr %[[FROM]][%{{.*}}] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i8
+// CHECK: %[[MOVED:.*]] = arith.index_cast %[[DISTANCE]]
+// CHECK: %[[NEXT:.*]] = llvm.getelementptr %[[FROM]][%[[MOVED]]] : (!llvm.ptr<1>, i64) -> !llvm.ptr<1>, i8
 // CHECK-NEXT: %[[BELOW:.*]] = llvm.getelementptr %[[TO]][768]
 // CHECK-NEXT: nvvm.cp.async.shared.global %[[BELOW]], %[[NEXT]], 16, cache = cg : !llvm.ptr<3>, !llvm.ptr<1>{{$}}
 // CHECK: } else {
@@ -96,7 +104,10 @@ func.func @some(%k: !tensor, %n: index, %w: memref<?xi8>) attributes {attn.block
 // CHECK: %[[ROW:.*]] = arith.divui %{{.*}}, %c2
 // CHECK: %[[START:.*]] = llvm.addrspacecast %{{.*}} : !llvm.ptr to !llvm.ptr<1>
 // CHECK: %[[PLACE:.*]] = llvm.addrspacecast %{{.*}} : !llvm.ptr to !llvm.ptr<3>
-// CHECK: %[[STRIDE:.*]] = arith.muli %[[STRIDES]]#0, %c2
+// CHECK: %[[WIDE:.*]] = arith.muli %[[STRIDES]]#0, %c2
+// CHECK: %[[CUT:.*]] = arith.index_cast %[[WIDE]] : index to i32
+// CHECK: %[[SMALL:.*]] = llvm.inline_asm has_side_effects {{.*}}"mov.b32 $0, $1;"{{.*}} %[[CUT]]
+// CHECK: %[[STRIDE:.*]] = arith.index_castui %[[SMALL]]
 // CHECK: %[[TOKEN:.*]] = memref.load %[[TABLE]][%[[ROW]]]
 // CHECK: %[[BYTES:.*]] = arith.muli %{{.*}}, %[[STRIDE]]
 // CHECK: %[[OFFSET:.*]] = arith.index_cast %[[BYTES]] : index to i64

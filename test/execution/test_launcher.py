@@ -202,6 +202,25 @@ def test_wrong_calls(launchers, kernels):
         assert answer(launcher.call, module, right)[0] == STATUS["DEVICE"]
 
 
+def test_extents(launchers):
+    """A dimension that the kernels could not count is refused."""
+    launcher = launchers.get(SPEC)
+    with launcher.loaded() as module:
+        for extent, right in [(1 << 30, True), ((1 << 30) + 1, False)]:
+            arrays = arrays_of(batch=1)
+            tensors = tensors_of(arrays)
+            for i, dim in [(K, 2), (V, 2)]:
+                # Every key is the first one.
+                tensors.tensors[i].shape[dim], tensors.tensors[i].strides[dim] = extent, 0
+            status, message = answer(launcher.check, tensors)
+            assert status == (0 if right else STATUS["SHAPE"]), message
+            assert right or "k: dimension 2 is 1073741825" in message
+            if not right:
+                assert launcher.workspace_size(tensors) == 0
+                assert answer(launcher.call, module, tensors) == (status, message)
+        assert calls(launchers) == []
+
+
 def test_devices(launchers):
     launcher = launchers.get(SPEC)
     for i in range(7):

@@ -95,6 +95,7 @@ def test_arguments(description):
         ([(2, 8, 70, 64), (71,), (2, 8, 70, 64)], "order: m is 71, not 70"),
         ([(2, 8, 70, 32), (70,), (2, 8, 70, 64)], "q: 64 is 32, not 64"),
         ([(8, 70, 64), (70,), (2, 8, 70, 64)], "another rank"),
+        ([(2, 8, 2**30 + 1, 64), (2**30 + 1,), (2, 8, 2**30 + 1, 64)], "q: m is 1073741825, more"),
     ],
 )
 def test_wrong_shapes(description, shapes, message):

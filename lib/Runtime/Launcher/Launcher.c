@@ -203,13 +203,30 @@ static int32_t attn_launch_check_devices(const attn_gpu_module *module,
   return ATTN_OK;
 }
 
-static void attn_launch_get_extents(const attn_launch_code *code,
-                                    const attn_abi_tensors *tensors,
-                                    int64_t *extents) {
+// The kernels count in 32 bits (attn-narrow-indices): kMostExtentOnGPU.
+enum { AttnLaunchMostExtent = 1 << 30 };
+
+// Checks the tensors, and what extents they have.
+static int32_t attn_launch_get_extents(const attn_launch_code *code,
+                                       const DLTensor *const *given,
+                                       int32_t count, int64_t *storage,
+                                       attn_abi_tensors *tensors,
+                                       int64_t *extents,
+                                       const attn_abi_message *message) {
+  int32_t status = attn_abi_check_tensors(code->info, given, count, storage,
+                                          tensors, message);
+  if (status != ATTN_OK)
+    return status;
   for (int32_t i = 0; i < code->info->symbol_count; ++i) {
     attn_launch_extent extent = code->extents[i];
     extents[i] = attn_abi_sizes(tensors, extent.tensor)[extent.dim];
+    if (extents[i] > AttnLaunchMostExtent)
+      return attn_abi_fail(message, ATTN_ERR_SHAPE,
+                           "%s: dimension %d is %lld, but at most %d on a GPU",
+                           code->info->tensors[extent.tensor].name, extent.dim,
+                           (long long)extents[i], AttnLaunchMostExtent);
   }
+  return ATTN_OK;
 }
 
 static attn_launch_int attn_launch_round_up(attn_launch_int bytes,
@@ -282,9 +299,10 @@ static int32_t attn_launch_check(const attn_launch_code *code,
                                  char *text, size_t size) {
   attn_abi_message message = attn_launch_start(code, text, size);
   int64_t storage[attn_abi_storage_words(code->info)];
+  int64_t extents[code->info->symbol_count + 1];
   attn_abi_tensors checked;
-  return attn_abi_check_tensors(code->info, tensors, count, storage, &checked,
-                                &message);
+  return attn_launch_get_extents(code, tensors, count, storage, &checked,
+                                 extents, &message);
 }
 
 static size_t attn_launch_workspace_size(const attn_launch_code *code,
@@ -295,10 +313,9 @@ static size_t attn_launch_workspace_size(const attn_launch_code *code,
   int64_t extents[code->info->symbol_count + 1];
   attn_abi_tensors checked;
   attn_launch_plan plan;
-  if (attn_abi_check_tensors(code->info, tensors, count, storage, &checked,
-                             &nowhere) != ATTN_OK)
+  if (attn_launch_get_extents(code, tensors, count, storage, &checked, extents,
+                              &nowhere) != ATTN_OK)
     return 0;
-  attn_launch_get_extents(code, &checked, extents);
   // A size that does not fit is one that no allocation can meet.
   if (!attn_launch_make_plan(code, extents, &plan))
     return SIZE_MAX;
@@ -445,13 +462,12 @@ static int32_t attn_launch_call(const attn_launch_code *code,
   attn_launch_plan plan;
   int32_t status = attn_launch_check_module(code, module, &message);
   if (status == ATTN_OK)
-    status = attn_abi_check_tensors(code->info, tensors, count, storage,
-                                    &checked, &message);
+    status = attn_launch_get_extents(code, tensors, count, storage, &checked,
+                                     extents, &message);
   if (status == ATTN_OK)
     status = attn_launch_check_devices(module, tensors, count, &message);
   if (status != ATTN_OK)
     return status;
-  attn_launch_get_extents(code, &checked, extents);
   if (!attn_launch_make_plan(code, extents, &plan) ||
       !attn_launch_get_grids(code, extents, grids))
     return attn_abi_fail(&message, ATTN_ERR_MEMORY,
