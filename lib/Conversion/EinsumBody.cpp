@@ -163,16 +163,47 @@ void EinsumBody::cloneOp(OpBuilder &builder, Operation &op,
   mapping.map(op.getResult(0), result);
 }
 
-void EinsumBody::emitOp(OpBuilder &builder, const TileCoordinates &at,
-                        Operation &op, IRMapping &mapping) {
-  if (auto index = dyn_cast<IndexOp>(op))
-    mapping.map(index.getResult(),
-                operands.getIndex(builder, at, index.getRankAttr()));
-  else
-    cloneOp(builder, op, mapping);
+/// The product that `op` of a map adds to something, if it alone reads it: both
+/// are one multiply-add, which rounds once. An operator means real arithmetic;
+/// rounding to a type of 16 bits is its own.
+static arith::MulFOp findProduct(Operation &op) {
+  auto sum = dyn_cast<arith::AddFOp>(op);
+  if (!sum || sum.getType().getIntOrFloatBitWidth() < 32)
+    return {};
+  for (Value operand : sum->getOperands())
+    if (auto product = operand.getDefiningOp<arith::MulFOp>();
+        product && product->hasOneUse() && product->getBlock() == op.getBlock())
+      return product;
+  return {};
 }
 
-/// The operations of `map` that compute `roots`, where `known` ends.
+void EinsumBody::emitOp(OpBuilder &builder, const TileCoordinates &at,
+                        Operation &op, IRMapping &mapping) {
+  if (auto index = dyn_cast<IndexOp>(op)) {
+    mapping.map(index.getResult(),
+                operands.getIndex(builder, at, index.getRankAttr()));
+    return;
+  }
+  arith::MulFOp product = findProduct(op);
+  if (!product) {
+    cloneOp(builder, op, mapping);
+    return;
+  }
+  Value other = op.getOperand(op.getOperand(0) == product.getResult() ? 1 : 0);
+  SmallVector<Value> mapped{mapping.lookupOrDefault(product.getLhs()),
+                            mapping.lookupOrDefault(product.getRhs()),
+                            mapping.lookupOrDefault(other)};
+  if (llvm::any_of(
+          mapped, [](Value value) { return isa<VectorType>(value.getType()); }))
+    for (Value &value : mapped)
+      value = toVector(builder, value);
+  mapping.map(
+      op.getResult(0),
+      math::FmaOp::create(builder, op.getLoc(), mapped[0], mapped[1], mapped[2])
+          .getResult());
+}
+
+/// The operations of `map` that are emitted for `roots`, where `known` ends.
 static llvm::SmallPtrSet<Operation *, 16>
 getNeeded(Block *map, ValueRange roots, const IRMapping &known) {
   llvm::SmallPtrSet<Operation *, 16> needed;
@@ -180,9 +211,15 @@ getNeeded(Block *map, ValueRange roots, const IRMapping &known) {
   while (!open.empty()) {
     Value value = open.pop_back_val();
     Operation *op = value.getDefiningOp();
-    if (op && op->getBlock() == map && !known.contains(value) &&
-        needed.insert(op).second)
-      llvm::append_range(open, op->getOperands());
+    if (!op || op->getBlock() != map || known.contains(value) ||
+        !needed.insert(op).second)
+      continue;
+    arith::MulFOp product = findProduct(*op);
+    for (Value operand : op->getOperands())
+      if (product && operand == product.getResult())
+        llvm::append_range(open, product->getOperands());
+      else
+        open.push_back(operand);
   }
   return needed;
 }
