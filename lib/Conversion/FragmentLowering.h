@@ -101,9 +101,15 @@ private:
   void storeRegister(OpBuilder &builder, Value memref, int64_t row,
                      int64_t column, Value value, Value exists = {});
   bool readsMemoryAt(StringAttr rank);
+
+  // Tests of points: FragmentTests.cpp.
   void findTests(StringAttr column);
+  Value emitDifference(OpBuilder &builder, const PointTest &test, int64_t row,
+                       StringAttr rank, const Column &column,
+                       ArrayRef<Value> arguments);
   IRMapping emitTests(OpBuilder &builder, int64_t row, StringAttr rank,
                       const Column &column, ArrayRef<Value> arguments);
+
   Value emitPoint(OpBuilder &builder, int64_t row, StringAttr rank,
                   const Column &column, Value accumulator);
   Value emitGuarded(OpBuilder &builder, int64_t row, StringAttr rank,

@@ -93,11 +93,25 @@ private:
 };
 } // namespace
 
+/// Whether `predicate` says of a difference what it says of two sides.
+static bool comparesDifferences(arith::CmpIPredicate predicate) {
+  switch (predicate) {
+  case arith::CmpIPredicate::ult:
+  case arith::CmpIPredicate::ule:
+  case arith::CmpIPredicate::ugt:
+  case arith::CmpIPredicate::uge:
+    return false;
+  default:
+    return true;
+  }
+}
+
 void FragmentLowering::findTests(StringAttr column) {
   tests.clear();
   PointSums sums(einsum, lane, column);
   for (auto compare : einsum.getMap()->getOps<arith::CmpIOp>()) {
-    if (!compare->hasAttr(kExactTestAttrName))
+    if (!compare->hasAttr(kExactTestAttrName) ||
+        !comparesDifferences(compare.getPredicate()))
       continue;
     PointSum left = sums.get(compare.getLhs()),
              right = sums.get(compare.getRhs());
@@ -109,41 +123,49 @@ void FragmentLowering::findTests(StringAttr column) {
   }
 }
 
+/// The difference of the sides of `test` at the point of the same row, or of
+/// the same column, that is first in the other direction: it stands for all of
+/// them.
+Value FragmentLowering::emitDifference(OpBuilder &builder,
+                                       const PointTest &test, int64_t row,
+                                       StringAttr rank, const Column &column,
+                                       ArrayRef<Value> arguments) {
+  TileCoordinates first = getPoint(row, rank, column);
+  if (!test.readsRow)
+    first.uniform[lane] = thread.lanes.front();
+  if (rank && !test.readsColumn)
+    first.uniform[rank] = arith::SubIOp::create(
+        builder, loc, column.coordinate,
+        arith::ConstantIndexOp::create(builder, loc,
+                                       WarpThread::getOffset(column.number)));
+  SmallVector<Value> sides =
+      body.emitOperands(builder, first, arguments, test.compare);
+  return arith::SubIOp::create(builder, loc, sides[0], sides[1]);
+}
+
 /// The results of the tests at a point.
 IRMapping FragmentLowering::emitTests(OpBuilder &builder, int64_t row,
                                       StringAttr rank, const Column &column,
                                       ArrayRef<Value> arguments) {
   IRMapping results;
   for (auto [number, test] : llvm::enumerate(tests)) {
-    // The point of the same row or column that is first in the other direction
-    // stands for all of them.
-    TileCoordinates first = getPoint(row, rank, column);
     int64_t distance = 0;
-    if (!test.readsRow) {
-      first.uniform[lane] = thread.lanes.front();
+    if (!test.readsRow)
       distance += test.row * WarpThread::getRowOffset(row);
-    }
-    if (rank && !test.readsColumn) {
-      int64_t offset = WarpThread::getOffset(column.number);
-      first.uniform[rank] = arith::SubIOp::create(
-          builder, loc, column.coordinate,
-          arith::ConstantIndexOp::create(builder, loc, offset));
-      distance += test.column * offset;
-    }
+    if (rank && !test.readsColumn)
+      distance += test.column * WarpThread::getOffset(column.number);
     unsigned key = einsum.getInputs().size() + number;
     auto [known, isNew] = loaded.try_emplace(
         {key, test.readsRow ? row : -1, test.readsColumn ? column.number : -1});
-    if (isNew) {
-      SmallVector<Value> sides =
-          body.emitOperands(builder, first, arguments, test.compare);
-      known->second = arith::SubIOp::create(builder, loc, sides[0], sides[1]);
-    }
-    Value difference = known->second;
+    if (isNew)
+      known->second =
+          emitDifference(builder, test, row, rank, column, arguments);
     Value bound = arith::ConstantOp::create(
-        builder, loc, builder.getIntegerAttr(difference.getType(), -distance));
+        builder, loc,
+        builder.getIntegerAttr(known->second.getType(), -distance));
     results.map(test.compare.getResult(),
                 arith::CmpIOp::create(builder, loc, test.compare.getPredicate(),
-                                      difference, bound)
+                                      known->second, bound)
                     .getResult());
   }
   return results;

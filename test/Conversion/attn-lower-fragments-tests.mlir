@@ -105,8 +105,8 @@ func.func @ends(%ends: memref<16xi32>) attributes {attn.lanes = "m", attn.warp_l
 
 // -----
 
-// Rows and columns that are both loaded, sums that may wrap around, and coordinates that
-// are divided are compared as they stand.
+// Rows and columns that are both loaded, sums that may wrap around, coordinates that are
+// divided, and comparisons without signs stay as they stand.
 // CHECK-LABEL: func.func @others
 // CHECK-SAME: %[[ROWS:.*]]: memref<16xi32>, %[[KEYS:.*]]: memref<8xi32>
 // CHECK-DAG: %[[ROW:.*]] = memref.load %[[ROWS]]
@@ -118,6 +118,7 @@ func.func @ends(%ends: memref<16xi32>) attributes {attn.lanes = "m", attn.warp_l
 // CHECK-DAG: %[[BLOCK:.*]] = arith.divui %[[M]], %c3_i32
 // CHECK-DAG: %[[OTHER:.*]] = arith.divui %[[N]], %c3_i32
 // CHECK-DAG: arith.cmpi eq, %[[BLOCK]], %[[OTHER]] {attn.exact}
+// CHECK-DAG: arith.cmpi ult, %[[N]], %[[M]] {attn.exact}
 // CHECK: return
 func.func @others(%rows: memref<16xi32>, %keys: memref<8xi32>) attributes {attn.lanes = "m", attn.warp_lanes = 16 : i64, attn.block_threads = 32 : i64} {
   %s = memref.alloca() {attn.layout = "accumulator"} : memref<8x16xf32>
@@ -134,7 +135,9 @@ func.func @others(%rows: memref<16xi32>, %keys: memref<8xi32>) attributes {attn.
     %b = arith.cmpi sge, %row, %key : i32
     %c = arith.cmpi eq, %block, %other {attn.exact} : i32
     %ab = arith.andi %a, %b : i1
-    %live = arith.andi %ab, %c : i1
+    %d = arith.cmpi ult, %key, %row {attn.exact} : i32
+    %abc = arith.andi %ab, %c : i1
+    %live = arith.andi %abc, %d : i1
     %none = arith.constant 0xFF800000 : f32
     %y = arith.select %live, %x, %none : f32
     attn.yield %y : f32
