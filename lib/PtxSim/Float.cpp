@@ -310,11 +310,8 @@ static bool decodeExtremum(Decoder &d) {
   if (!expectType(d, type))
     return false;
   bool isMaximum = d.getName() == "max";
-  if (isInteger(type)) {
-    if (d.take("relu"))
-      return d.error("the modifier '.relu' is not simulated");
+  if (isInteger(type))
     return decodeIntegerExtremum(d, type, isMaximum);
-  }
   if (isHalf(type))
     return decodeHalf(
         d, type, isMaximum ? FloatOperation::Maximum : FloatOperation::Minimum);

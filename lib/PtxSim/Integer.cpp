@@ -289,7 +289,20 @@ static bool decodeRemainder(Decoder &d) {
              : d.error("expected a type");
 }
 
+/// What `.relu` leaves of an extremum: nothing below 0.
+template <bool isMaximum>
+static int32_t pickAboveZero(int32_t a, int32_t b) {
+  return std::max(isMaximum ? std::max(a, b) : std::min(a, b), 0);
+}
+
 bool ptxsim::decodeIntegerExtremum(Decoder &d, Type type, bool isMaximum) {
+  if (d.take("relu")) {
+    if (type != Type::S32)
+      return d.error("'.relu' is for .s32 here");
+    return d.decodeWith(type, 2,
+                        isMaximum ? binary<int32_t, pickAboveZero<true>>
+                                  : binary<int32_t, pickAboveZero<false>>);
+  }
   return d.decodeWith(type, 2,
                       isMaximum ? INTEGER_HANDLER(binary, maximum)(type)
                                 : INTEGER_HANDLER(binary, minimum)(type));

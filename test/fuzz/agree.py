@@ -192,7 +192,9 @@ class Campaign:
         source = self.folder / f"operator-{index}.mlir"
         source.write_text(text)
         ptx = source.with_suffix(".ptx")
-        log = compile_file(source, ptx, "kernel", ["--target=nvvm", "--chip=sm_80"])
+        # Newer chips have instructions of their own.
+        chip = ("sm_80", "sm_90a")[index % 2]
+        log = compile_file(source, ptx, "kernel", ["--target=nvvm", f"--chip={chip}"])
         self.counts["fused"] += "compiled unfused" not in log
         self.counts["on tensor cores"] += "mma.sync" in ptx.read_text()
         kernel = SimulatedKernel(ptx, ptx.with_suffix(".json"))

@@ -150,6 +150,8 @@ def _integers() -> Iterator[Instruction]:
         yield _same(f"mul24.lo.{kind}", kind, 2)
         yield _same(f"sad.{kind}", kind, 3)
         yield _same(f"mad24.lo.{kind}", kind, 3)
+    for opcode in ("min", "max"):
+        yield _same(f"{opcode}.relu.s32", "s32", 2, chip=90)
     yield _same("add.sat.s32", "s32", 2)
     yield _same("sub.sat.s32", "s32", 2)
     for kind in ("u32", "s32"):

@@ -57,6 +57,14 @@ TEST(Arithmetic, Integers) {
   checkIntegers<int64_t>("s64");
 }
 
+TEST(Arithmetic, ExtremaAboveZero) {
+  checkBinary<int32_t, int32_t, int32_t>(
+      "min.relu.s32",
+      [](int32_t a, int32_t b) { return std::max(std::min(a, b), 0); });
+  checkBinary<int32_t, int32_t, int32_t>(
+      "max.relu.s32", [](int32_t a, int32_t b) { return std::max({a, b, 0}); });
+}
+
 TEST(Arithmetic, WideProducts) {
   checkBinary<int64_t, int32_t, int32_t>(
       "mul.wide.s32", [](int32_t a, int32_t b) { return int64_t(a) * b; });
