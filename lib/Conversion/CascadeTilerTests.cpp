@@ -1,5 +1,4 @@
-//===- CascadeTilerTests.cpp - Whether a point is live
-//---------------------===//
+//===- CascadeTilerTests.cpp - Whether a point is live --------------------===//
 //
 // Part of attn-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -64,30 +63,35 @@ static double getMagnitude(AffineExpr expr, ArrayRef<double> symbols,
   return magnitude;
 }
 
-/// Splits a sum into the terms that depend on the row or the key, values of the
-/// point included, and the rest.
-static void splitTerms(AffineExpr expr, unsigned numSymbols, AffineExpr &points,
-                       AffineExpr &rest) {
+/// Adds the terms of a sum of which `isFirst` holds to `first`, and all others
+/// to `second`.
+static void splitSum(AffineExpr expr, function_ref<bool(AffineExpr)> isFirst,
+                     AffineExpr &first, AffineExpr &second) {
   auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
   if (sum && sum.getKind() == AffineExprKind::Add) {
-    splitTerms(sum.getLHS(), numSymbols, points, rest);
-    splitTerms(sum.getRHS(), numSymbols, points, rest);
+    splitSum(sum.getLHS(), isFirst, first, second);
+    splitSum(sum.getRHS(), isFirst, first, second);
     return;
   }
-  bool isSame = expr.isSymbolicOrConstant();
-  expr.walk([&](AffineExpr inner) {
-    if (auto symbol = dyn_cast<AffineSymbolExpr>(inner))
-      isSame &= symbol.getPosition() < numSymbols;
-  });
-  AffineExpr &target = isSame ? rest : points;
+  AffineExpr &target = isFirst(expr) ? first : second;
   target = target + expr;
 }
 
+/// Splits a sum into the terms that depend on the row or the key, values of the
+/// point included, and the rest.
 static void splitTerms(AffineExpr expr, unsigned numSymbols,
                        MLIRContext *context, AffineExpr &points,
                        AffineExpr &rest) {
   points = rest = getAffineConstantExpr(0, context);
-  splitTerms(expr, numSymbols, points, rest);
+  auto isSame = [&](AffineExpr term) {
+    bool same = term.isSymbolicOrConstant();
+    term.walk([&](AffineExpr inner) {
+      if (auto symbol = dyn_cast<AffineSymbolExpr>(inner))
+        same &= symbol.getPosition() < numSymbols;
+    });
+    return same;
+  };
+  splitSum(expr, isSame, rest, points);
 }
 
 /// Whether 32 bits hold all that the element test of `plan` computes. A test of
@@ -266,19 +270,6 @@ static bool readsRow(AffineExpr expr, PlanAttr plan) {
   return reads;
 }
 
-/// Splits a sum into the terms that are the same in all rows, and the others.
-static void splitRows(AffineExpr expr, PlanAttr plan, AffineExpr &rows,
-                      AffineExpr &keys) {
-  auto sum = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (sum && sum.getKind() == AffineExprKind::Add) {
-    splitRows(sum.getLHS(), plan, rows, keys);
-    splitRows(sum.getRHS(), plan, rows, keys);
-    return;
-  }
-  AffineExpr &target = readsRow(expr, plan) ? rows : keys;
-  target = target + expr;
-}
-
 /// Whether the terms `points` and the value `rest` sum up to 0 or more. Terms
 /// of the key stand on one side, all others on the other one: a row computes
 /// its side once for all keys.
@@ -287,7 +278,9 @@ Value CascadeTiler::buildConstraint(OpBuilder &builder, Location loc,
                                     Value rest, ArrayRef<Value> dims,
                                     ArrayRef<Value> symbols) {
   AffineExpr rows = builder.getAffineConstantExpr(0), keys = rows;
-  splitRows(points, plan, rows, keys);
+  splitSum(
+      points, [&](AffineExpr term) { return readsRow(term, plan); }, rows,
+      keys);
   auto build = [&](AffineExpr expr) {
     return buildAffineExpr(builder, loc, expr, dims, symbols);
   };

@@ -131,18 +131,25 @@ Value EinsumBody::emitApproximation(OpBuilder &builder, Operation &op,
       .getResult(0);
 }
 
+/// What `mapping` has for `values`, all as vectors if one of them is.
+SmallVector<Value> EinsumBody::mapOperands(OpBuilder &builder,
+                                           ValueRange values,
+                                           const IRMapping &mapping) {
+  auto mapped = llvm::map_to_vector(
+      values, [&](Value value) { return mapping.lookupOrDefault(value); });
+  if (llvm::any_of(
+          mapped, [](Value value) { return isa<VectorType>(value.getType()); }))
+    for (Value &value : mapped)
+      value = toVector(builder, value);
+  return mapped;
+}
+
 /// Clones one operation of a map or of a reduction's region, on vectors where
 /// an operand is one.
 void EinsumBody::cloneOp(OpBuilder &builder, Operation &op,
                          IRMapping &mapping) {
-  bool isVector = llvm::any_of(op.getOperands(), [&](Value operand) {
-    return isa<VectorType>(mapping.lookupOrDefault(operand).getType());
-  });
-  SmallVector<Value> mapped;
-  for (Value operand : op.getOperands()) {
-    Value value = mapping.lookupOrDefault(operand);
-    mapped.push_back(isVector ? toVector(builder, value) : value);
-  }
+  SmallVector<Value> mapped = mapOperands(builder, op.getOperands(), mapping);
+  bool isVector = !mapped.empty() && isa<VectorType>(mapped.front().getType());
   OperationState state(op.getLoc(), op.getName());
   state.addOperands(mapped);
   state.addAttributes(op.getAttrs());
@@ -190,13 +197,8 @@ void EinsumBody::emitOp(OpBuilder &builder, const TileCoordinates &at,
     return;
   }
   Value other = op.getOperand(op.getOperand(0) == product.getResult() ? 1 : 0);
-  SmallVector<Value> mapped{mapping.lookupOrDefault(product.getLhs()),
-                            mapping.lookupOrDefault(product.getRhs()),
-                            mapping.lookupOrDefault(other)};
-  if (llvm::any_of(
-          mapped, [](Value value) { return isa<VectorType>(value.getType()); }))
-    for (Value &value : mapped)
-      value = toVector(builder, value);
+  SmallVector<Value> mapped = mapOperands(
+      builder, {product.getLhs(), product.getRhs(), other}, mapping);
   mapping.map(
       op.getResult(0),
       math::FmaOp::create(builder, op.getLoc(), mapped[0], mapped[1], mapped[2])

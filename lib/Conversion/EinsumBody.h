@@ -44,6 +44,8 @@ public:
 private:
   void emitOp(OpBuilder &builder, const TileCoordinates &at, Operation &op,
               IRMapping &mapping);
+  SmallVector<Value> mapOperands(OpBuilder &builder, ValueRange values,
+                                 const IRMapping &mapping);
   void cloneOp(OpBuilder &builder, Operation &op, IRMapping &mapping);
   Value emitApproximation(OpBuilder &builder, Operation &op,
                           ArrayRef<Value> operands);

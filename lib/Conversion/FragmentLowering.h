@@ -48,6 +48,20 @@ struct WarpThread {
 /// Registers of a thread by the buffers that they are its part of.
 using RegisterTiles = llvm::DenseMap<Value, Value>;
 
+/// How an integer of a map changes from point to point.
+struct PointSum {
+  /// What it grows by from a row, and a column, to the next one.
+  int64_t row = 0, column = 0;
+  /// Whether it depends on the row, or the column, in other ways too.
+  bool readsRow = false, readsColumn = false;
+
+  /// The sum of this and `sign` times `other`.
+  PointSum add(const PointSum &other, int64_t sign) const {
+    return {row + sign * other.row, column + sign * other.column,
+            readsRow || other.readsRow, readsColumn || other.readsColumn};
+  }
+};
+
 /// Lowers one einsum whose result has the rank of the lanes, or, in a loop over
 /// the lanes, is a row of a tensor.
 class FragmentLowering {
@@ -71,13 +85,10 @@ private:
     Value coordinate, exists;
   };
 
-  /// A comparison of the map, and by what the difference of its sides grows
-  /// from a row, and a column, to the next one, unless it reads them in other
-  /// ways.
+  /// A comparison of the map, and how the difference of its sides changes.
   struct PointTest {
     arith::CmpIOp compare;
-    int64_t row, column;
-    bool readsRow, readsColumn;
+    PointSum difference;
   };
 
   Value getRegisters(Value memref) const {

@@ -162,7 +162,6 @@ void FragmentLowering::lowerStore() {
 void FragmentLowering::runForRow(int64_t row) {
   OpBuilder builder(einsum);
   operands.prepare(builder, std::nullopt);
-  findTests(getColumnRank());
   if (einsum.getOutputRanks().empty())
     builder = scf::IfOp::create(builder, loc, isFirstOfRow(builder))
                   .getThenBodyBuilder();

@@ -22,19 +22,7 @@ using namespace mlir;
 using namespace mlir::attn;
 
 namespace {
-/// How an integer of a map changes from point to point.
-struct PointSum {
-  /// What it grows by from a row, and a column, to the next one.
-  int64_t row = 0, column = 0;
-  /// Whether it depends on the row, or the column, in other ways too.
-  bool readsRow = false, readsColumn = false;
-
-  void dependOn(const PointSum &other) {
-    readsRow |= other.row != 0 || other.readsRow;
-    readsColumn |= other.column != 0 || other.readsColumn;
-  }
-};
-
+/// Finds how integers of a map change from point to point.
 class PointSums {
 public:
   PointSums(TileEinsumOp einsum, StringAttr row, StringAttr column)
@@ -68,11 +56,8 @@ private:
     if (isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op))
       return get(op->getOperand(0));
     if (isa<arith::AddIOp, arith::SubIOp>(op)) {
-      PointSum left = get(op->getOperand(0)), right = get(op->getOperand(1));
       int64_t sign = isa<arith::SubIOp>(op) ? -1 : 1;
-      return {left.row + sign * right.row, left.column + sign * right.column,
-              left.readsRow || right.readsRow,
-              left.readsColumn || right.readsColumn};
+      return get(op->getOperand(0)).add(get(op->getOperand(1)), sign);
     }
     APInt factor;
     if (isa<arith::MulIOp>(op) &&
@@ -82,8 +67,11 @@ private:
       sum.column *= factor.getSExtValue();
       return sum;
     }
-    for (Value operand : op->getOperands())
-      sum.dependOn(get(operand));
+    for (Value operand : op->getOperands()) {
+      PointSum other = get(operand);
+      sum.readsRow |= other.row != 0 || other.readsRow;
+      sum.readsColumn |= other.column != 0 || other.readsColumn;
+    }
     return sum;
   }
 
@@ -113,13 +101,10 @@ void FragmentLowering::findTests(StringAttr column) {
     if (!compare->hasAttr(kExactTestAttrName) ||
         !comparesDifferences(compare.getPredicate()))
       continue;
-    PointSum left = sums.get(compare.getLhs()),
-             right = sums.get(compare.getRhs());
-    PointTest test{compare, left.row - right.row, left.column - right.column,
-                   left.readsRow || right.readsRow,
-                   left.readsColumn || right.readsColumn};
-    if (!test.readsRow || !test.readsColumn)
-      tests.push_back(test);
+    PointSum difference =
+        sums.get(compare.getLhs()).add(sums.get(compare.getRhs()), -1);
+    if (!difference.readsRow || !difference.readsColumn)
+      tests.push_back({compare, difference});
   }
 }
 
@@ -131,9 +116,9 @@ Value FragmentLowering::emitDifference(OpBuilder &builder,
                                        StringAttr rank, const Column &column,
                                        ArrayRef<Value> arguments) {
   TileCoordinates first = getPoint(row, rank, column);
-  if (!test.readsRow)
+  if (!test.difference.readsRow)
     first.uniform[lane] = thread.lanes.front();
-  if (rank && !test.readsColumn)
+  if (rank && !test.difference.readsColumn)
     first.uniform[rank] = arith::SubIOp::create(
         builder, loc, column.coordinate,
         arith::ConstantIndexOp::create(builder, loc,
@@ -150,13 +135,14 @@ IRMapping FragmentLowering::emitTests(OpBuilder &builder, int64_t row,
   IRMapping results;
   for (auto [number, test] : llvm::enumerate(tests)) {
     int64_t distance = 0;
-    if (!test.readsRow)
-      distance += test.row * WarpThread::getRowOffset(row);
-    if (rank && !test.readsColumn)
-      distance += test.column * WarpThread::getOffset(column.number);
+    if (!test.difference.readsRow)
+      distance += test.difference.row * WarpThread::getRowOffset(row);
+    if (rank && !test.difference.readsColumn)
+      distance += test.difference.column * WarpThread::getOffset(column.number);
     unsigned key = einsum.getInputs().size() + number;
-    auto [known, isNew] = loaded.try_emplace(
-        {key, test.readsRow ? row : -1, test.readsColumn ? column.number : -1});
+    auto [known, isNew] =
+        loaded.try_emplace({key, test.difference.readsRow ? row : -1,
+                            test.difference.readsColumn ? column.number : -1});
     if (isNew)
       known->second =
           emitDifference(builder, test, row, rank, column, arguments);

@@ -57,8 +57,6 @@ inline constexpr StringLiteral kThreadSumAttrName = "attn.thread_sum";
 /// Unit attribute of an einsum on such sums, in place: those of the threads of
 /// a row become theirs.
 inline constexpr StringLiteral kJoinThreadsAttrName = "attn.join_threads";
-/// The largest dimension of a tensor that kernels of a GPU take.
-inline constexpr int64_t kMostExtentOnGPU = int64_t(1) << 30;
 /// Unit attribute of a comparison of integers in a map: no sum of its sides
 /// wraps around, nor does their difference.
 inline constexpr StringLiteral kExactTestAttrName = "attn.exact";

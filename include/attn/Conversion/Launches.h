@@ -31,6 +31,10 @@ namespace mlir::attn {
 
 inline constexpr StringLiteral kLaunchesAttrName = "attn.launches";
 
+/// The largest dimension of a tensor that the kernels take, which count in 32
+/// bits (attn-narrow-indices).
+inline constexpr int64_t kMostExtentOnGPU = int64_t(1) << 30;
+
 /// A parameter of the kernels.
 struct LaunchParameter {
   enum class Kind {

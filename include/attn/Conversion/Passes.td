@@ -329,7 +329,9 @@ def AttnNarrowIndices : Pass<"attn-narrow-indices", "::mlir::ModuleOp"> {
     them, since a GPU computes those of 64 in two parts. No tensor of a call has a
     dimension beyond 2^30: launchers refuse it.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 def AttnLowerCopies : Pass<"attn-lower-copies"> {
