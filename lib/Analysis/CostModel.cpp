@@ -220,9 +220,21 @@ static std::optional<int64_t> getSplitSize(CascadeOp cascade) {
 /// tile.
 static constexpr int64_t kWidestLanes = 128;
 
-/// Points of a step over a list of tokens: the rows of the next one are asked
-/// for during a step, and few lists are long.
-static constexpr int64_t kListedPoints = 32;
+/// Points of a step whose tokens lie anywhere, from a list or in permuted order.
+/// The rows of the next one are asked for during a step, and both stay in the
+/// first level of cache, where rows that are no neighbours displace each other
+/// sooner. Few lists are long, besides.
+static constexpr int64_t kScatteredPoints = 32;
+
+/// Whether an order that is an operand says where the keys of a step lie.
+static bool hasPermutedSteps(CascadeOp cascade) {
+  CascadeSpace space = cascade.getSpace();
+  if (!space.readsSlots())
+    return false;
+  return llvm::any_of(CascadeRanks(cascade).getLoops(), [&](IterateOp loop) {
+    return static_cast<bool>(space.getPermutation(loop.getParentAttr()));
+  });
+}
 
 FailureOr<MappingAttr>
 attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
@@ -292,9 +304,12 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
     streamTile =
         chooseStreamTile(getWorkingSet(cascade, roles, laneTiles.front()),
                          machine, roles.innerLanes, usesMatrixUnit, usesPairs);
+  // Where bf16 is multiplied in pairs or tiles, a step copies such keys.
+  bool isPermuted = !block && !usesMatrixUnit && !usesPairs &&
+                    hasPermutedSteps(cascade);
   if (!overrides.streamTile && !fixedStep &&
-      isa_and_nonnull<IndicesAttr>(terms.list))
-    streamTile = std::min(streamTile, kListedPoints);
+      (isPermuted || isa_and_nonnull<IndicesAttr>(terms.list)))
+    streamTile = std::min(streamTile, kScatteredPoints);
   if (!overrides.streamTile && !fixedStep && !block && gridTile.empty())
     streamTile = chooseRunTile(cascade, streamTile, laneTiles.front());
   // A step lies in one split.
