@@ -39,6 +39,18 @@ Value mlir::attn::getOperandExtent(OpBuilder &builder, TileEinsumOp einsum,
   return {};
 }
 
+int64_t mlir::attn::getStaticExtent(TileEinsumOp einsum, StringAttr rank) {
+  auto outType = cast<MemRefType>(einsum.getInit().getType());
+  for (auto [dim, name] : llvm::enumerate(einsum.getOutputRanks()))
+    if (name == rank)
+      return outType.getDimSize(dim);
+  for (const EinsumAccess &access : einsum.getAccesses())
+    for (unsigned dim = 0; dim < access.map.getNumResults(); ++dim)
+      if (getPlainRank(access, dim) == rank)
+        return cast<MemRefType>(access.tensor.getType()).getDimSize(dim);
+  return ShapedType::kDynamic;
+}
+
 bool mlir::attn::usesRank(const EinsumAccess &access, StringAttr rank) {
   auto *found = llvm::find(access.ranks, rank);
   return found != access.ranks.end() &&

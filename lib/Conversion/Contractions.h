@@ -38,6 +38,9 @@ StringAttr getPlainRank(const EinsumAccess &access, unsigned dim);
 Value getOperandExtent(OpBuilder &builder, TileEinsumOp einsum,
                        StringAttr rank);
 
+/// The extent of `rank` as the type of an operand states it.
+int64_t getStaticExtent(TileEinsumOp einsum, StringAttr rank);
+
 bool usesRank(const EinsumAccess &access, StringAttr rank);
 
 /// Whether `op` is an einsum that reads or writes `buffer` or a part of it, or

@@ -9,6 +9,7 @@
 #ifndef ATTN_LIB_CONVERSION_EINSUMLOWERING_H
 #define ATTN_LIB_CONVERSION_EINSUMLOWERING_H
 
+#include "Contractions.h"
 #include "EinsumBody.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -68,7 +69,9 @@ private:
   void chooseLane();
   void chooseRows(int64_t rowTileOption);
   void chooseInnerRows(int64_t most);
-  int64_t getStaticExtent(StringAttr rank);
+  int64_t getStaticExtent(StringAttr rank) {
+    return attn::getStaticExtent(einsum, rank);
+  }
   void emitThreads(OpBuilder &builder, ArrayRef<StringAttr> ranks);
   bool isBlockSum();
   void emitBlockSum(OpBuilder &builder);

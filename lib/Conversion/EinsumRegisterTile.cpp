@@ -148,16 +148,3 @@ void EinsumLowering::chooseInnerRows(int64_t most) {
     looped.erase(looped.begin() + position);
   }
 }
-
-/// The extent of `rank` as a type states it.
-int64_t EinsumLowering::getStaticExtent(StringAttr rank) {
-  for (auto [dim, name] : llvm::enumerate(outRanks))
-    if (name == rank)
-      return outType.getDimSize(dim);
-  for (const EinsumAccess &access : einsum.getAccesses())
-    for (auto [dim, expr] : llvm::enumerate(access.map.getResults()))
-      if (auto plain = dyn_cast<AffineDimExpr>(expr);
-          plain && access.ranks[plain.getPosition()] == rank)
-        return cast<MemRefType>(access.tensor.getType()).getDimSize(dim);
-  return ShapedType::kDynamic;
-}

@@ -53,7 +53,8 @@ private:
       sum.column = index.getRankAttr() == column;
       return sum;
     }
-    if (isa<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(op))
+    if (isa<arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtSIOp,
+            arith::TruncIOp>(op))
       return get(op->getOperand(0));
     if (isa<arith::AddIOp, arith::SubIOp>(op)) {
       int64_t sign = isa<arith::SubIOp>(op) ? -1 : 1;

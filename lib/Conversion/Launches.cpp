@@ -57,14 +57,16 @@ void LaunchPlan::attachTo(Operation *device) const {
   SmallVector<Attribute> texts, steps;
   for (const LaunchParameter &parameter : parameters)
     texts.push_back(builder.getStringAttr(writeParameter(parameter)));
-  for (const Launch &launch : launches)
-    steps.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("kernel", builder.getStringAttr(launch.kernel)),
-         builder.getNamedAttr("blocks", builder.getStringAttr(launch.blocks)),
-         builder.getNamedAttr("threads",
-                              builder.getI64IntegerAttr(launch.threads)),
-         builder.getNamedAttr("shared",
-                              builder.getI64IntegerAttr(launch.sharedBytes))}));
+  for (const Launch &launch : launches) {
+    NamedAttrList entries;
+    entries.append("kernel", builder.getStringAttr(launch.kernel));
+    if (!launch.items.empty())
+      entries.append("items", builder.getStringAttr(launch.items));
+    entries.append("blocks", builder.getStringAttr(launch.blocks));
+    entries.append("threads", builder.getI64IntegerAttr(launch.threads));
+    entries.append("shared", builder.getI64IntegerAttr(launch.sharedBytes));
+    steps.push_back(entries.getDictionary(builder.getContext()));
+  }
   device->setAttr(
       kLaunchesAttrName,
       builder.getDictionaryAttr(
@@ -103,13 +105,14 @@ FailureOr<LaunchPlan> LaunchPlan::get(Operation *device) {
   for (Attribute step : steps) {
     auto entries = dyn_cast<DictionaryAttr>(step);
     auto kernel = entries ? entries.getAs<StringAttr>("kernel") : nullptr;
+    auto items = entries ? entries.getAs<StringAttr>("items") : nullptr;
     auto blocks = entries ? entries.getAs<StringAttr>("blocks") : nullptr;
     auto threads = entries ? entries.getAs<IntegerAttr>("threads") : nullptr;
     auto shared = entries ? entries.getAs<IntegerAttr>("shared") : nullptr;
     if (!kernel || !blocks || !threads || !shared)
       return refuse();
-    plan.launches.push_back(
-        {kernel.str(), blocks.str(), threads.getInt(), shared.getInt()});
+    plan.launches.push_back({kernel.str(), items ? items.str() : std::string(),
+                             blocks.str(), threads.getInt(), shared.getInt()});
   }
   return plan;
 }

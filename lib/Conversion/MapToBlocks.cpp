@@ -70,8 +70,6 @@ private:
 
 /// Bytes that the parameters of a kernel may take on every chip.
 static constexpr int64_t kMostParameterBytes = 4096;
-/// The most blocks along the first dimension of a grid.
-static constexpr int64_t kMostBlocks = 2147483647;
 /// Name of the memory that the threads of a block share.
 static constexpr StringLiteral kBlockMemory = "attn_block_memory";
 
@@ -278,15 +276,17 @@ LogicalResult BlockMapper::run() {
     FailureOr<std::string> items = getLaunchFormula(phase.items, signature);
     if (failed(items))
       return failure();
-    // Blocks with scratch in global memory are as many as there is room for.
-    std::string most = std::to_string(kMostBlocks);
-    if (!phase.shared)
-      most = "max(1, min(" + std::to_string(maxBlocks) + ", floordiv(" +
-             std::to_string(maxScratch) + ", max(1, " + phase.workerBytes +
-             "))))";
     Launch launch;
     launch.kernel = getKernelName(number);
-    launch.blocks = "min(" + *items + ", " + most + ")";
+    launch.blocks = *items;
+    // Blocks with scratch in global memory are as many as there is room for.
+    if (!phase.shared) {
+      launch.items = *items;
+      launch.blocks = "min(" + *items + ", max(1, min(" +
+                      std::to_string(maxBlocks) + ", floordiv(" +
+                      std::to_string(maxScratch) + ", max(1, " +
+                      phase.workerBytes + ")))))";
+    }
     launch.threads = phase.threads;
     launch.sharedBytes = phase.shared.value_or(0);
     plan.launches.push_back(launch);

@@ -8,10 +8,11 @@
 //
 // A GPU has registers of 32 bits, and a comparison of indices of 64 takes two
 // instructions. What bounds a step of keys is known to be far smaller, as the
-// dimensions of tensors are.
+// dimensions of tensors are, the numbers of items and the places in a tile.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Contractions.h"
 #include "attn/Conversion/FusedForm.h"
 #include "attn/Conversion/Launches.h"
 #include "attn/Conversion/Passes.h"
@@ -43,24 +44,47 @@ static bool isTensor(Value memref) {
 }
 
 namespace {
-/// Ranges of integers, of which dimensions of tensors have one.
+/// Ranges of integers, of which dimensions of tensors have one, points of a tile
+/// and numbers of items.
 class ExtentRangeAnalysis : public dataflow::IntegerRangeAnalysis {
 public:
   using IntegerRangeAnalysis::IntegerRangeAnalysis;
+
+  void setToEntryState(dataflow::IntegerValueRangeLattice *lattice) override {
+    // The first item of a call and that behind its last one.
+    auto argument = dyn_cast<BlockArgument>(lattice->getAnchor());
+    if (argument && argument.getType().isInteger(64) &&
+        isa<func::FuncOp>(argument.getOwner()->getParentOp()))
+      return setMost(lattice, kMostItemsOnGPU);
+    IntegerRangeAnalysis::setToEntryState(lattice);
+  }
 
   LogicalResult visitOperation(
       Operation *op,
       ArrayRef<const dataflow::IntegerValueRangeLattice *> operands,
       ArrayRef<dataflow::IntegerValueRangeLattice *> results) override {
+    if (auto index = dyn_cast<IndexOp>(op)) {
+      auto einsum = index->getParentOfType<TileEinsumOp>();
+      int64_t extent = einsum ? getStaticExtent(einsum, index.getRankAttr())
+                              : ShapedType::kDynamic;
+      if (extent > 0) {
+        setMost(results.front(), extent - 1);
+        return success();
+      }
+    }
     auto dim = dyn_cast<memref::DimOp>(op);
     if (!dim || !isTensor(dim.getSource()))
       return IntegerRangeAnalysis::visitOperation(op, operands, results);
-    unsigned width = IndexType::kInternalStorageBitWidth;
-    auto range = ConstantIntRanges::fromSigned(APInt::getZero(width),
-                                               APInt(width, kMostExtentOnGPU));
-    propagateIfChanged(results.front(),
-                       results.front()->join(IntegerValueRange(range)));
+    setMost(results.front(), kMostExtentOnGPU);
     return success();
+  }
+
+private:
+  /// The value of `lattice`, of 64 bits, lies between 0 and `most`.
+  void setMost(dataflow::IntegerValueRangeLattice *lattice, int64_t most) {
+    auto range =
+        ConstantIntRanges::fromSigned(APInt::getZero(64), APInt(64, most));
+    propagateIfChanged(lattice, lattice->join(IntegerValueRange(range)));
   }
 };
 

@@ -72,8 +72,10 @@ class Place:
     strides: tuple[int, ...]
 
 
-# The largest dimension of a tensor: the kernels count in 32 bits.
+# The largest dimension of a tensor, and the most items of a launch: the kernels count
+# in 32 bits.
 MOST_EXTENT = 1 << 30
+MOST_ITEMS = (1 << 31) - 1
 
 
 def _extents(tensors: Sequence[TensorInfo], shapes) -> dict[str, int]:
@@ -136,7 +138,12 @@ class LaunchDescription:
         return evaluate(self._check, extents) if self._check else 0
 
     def launches(self, extents: Mapping[str, int]) -> list[Launch]:
-        """What to launch, in order. A grid without blocks is left out."""
+        """What to launch, in order. A grid without blocks is left out. Raises ValueError
+        where there are more items than kernels count."""
+        for launch in self._launches:
+            items = evaluate(launch.get("items", launch["blocks"]), extents)
+            if items > MOST_ITEMS:
+                raise ValueError(f"{launch['kernel']}: {items} items, more than {MOST_ITEMS}")
         grids = [
             Launch(
                 launch["kernel"],

@@ -10,7 +10,7 @@
 // CHECK-SAME: check = "4 * (16 + ceildiv(m, 32))"
 // CHECK-SAME: {blocks = "min(ceildiv(16 + ceildiv(m, 32), 256), 1024)", kernel = "f_prepare", shared = 0 : i64, threads = 256 : i64}
 // CHECK-SAME: {blocks = "min(ceildiv(max(1, m), 256), 1024)", kernel = "f_check", shared = 0 : i64, threads = 256 : i64}
-// CHECK-SAME: {blocks = "min(ceildiv(m, 32) * 2, 2147483647)", kernel = "f_kernel0", shared = 2048 : i64, threads = 32 : i64}
+// CHECK-SAME: {blocks = "ceildiv(m, 32) * 2", kernel = "f_kernel0", shared = 2048 : i64, threads = 32 : i64}
 // CHECK-SAME: parameters = ["pointer 0", "stride 0 0", "pointer 1", "pointer 2", "stride 2 0", "extent m", "workspace", "check"]
 // CHECK-SAME: workspace = "64"
 // CHECK: llvm.mlir.global external @attn_block_memory() {addr_space = 3 : i32, alignment = 64 : i64}
@@ -44,7 +44,7 @@
 
 // Scratch that does not fit lies behind what the blocks share.
 // GLOBAL: remark: the scratch of a block takes 2048 bytes, more than the 1000 that its threads can share; it lies in global memory
-// GLOBAL: blocks = "min(ceildiv(m, 32) * 2, max(1, min(7, floordiv(5000, max(1, 2048)))))", kernel = "f_kernel0", shared = 0
+// GLOBAL: blocks = "min(ceildiv(m, 32) * 2, max(1, min(7, floordiv(5000, max(1, 2048)))))", items = "ceildiv(m, 32) * 2", kernel = "f_kernel0", shared = 0
 // GLOBAL-SAME: workspace = "64 + min(ceildiv(m, 32) * 2, max(1, min(7, floordiv(5000, max(1, 2048))))) * 2048"
 // GLOBAL: gpu.func @f_kernel0
 // GLOBAL: %[[OWN:.*]] = arith.muli %c2048_i64, %{{.*}} : i64

@@ -56,3 +56,30 @@ func.func @items(%k: memref<?x64xbf16>) -> index {
   %items = affine.apply affine_map<()[s0] -> (s0 ceildiv 64)>()[%dim]
   return %items : index
 }
+
+// So do the items of a call, which launchers count, and points of a tile.
+// CHECK-LABEL: func.func @items_and_points
+// CHECK-SAME: %[[FIRST:[a-z0-9]+]]: i64, %[[LAST:[a-z0-9]+]]: i64
+// CHECK: scf.for %[[ITEM:.*]] = %{{.*}} to
+// CHECK: %[[AT:.*]] = arith.index_castui %[[ITEM]] : index to i32
+// CHECK: arith.divui %[[AT]], %c3_i32 : i32
+// CHECK: attn.tile_einsum
+// CHECK: %[[POINT:.*]] = attn.index m : index
+// CHECK: %[[PLACE:.*]] = arith.index_castui %[[POINT]] : index to i32
+// CHECK: arith.addi %[[PLACE]], %{{.*}} : i32
+func.func @items_and_points(%out: memref<16xi1>, %first: i64, %last: i64) attributes {attn.block_threads = 128 : i64} {
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %from = arith.index_cast %first : i64 to index
+  %to = arith.index_cast %last : i64 to index
+  scf.for %item = %from to %to step %c1 {
+    %batch = arith.divui %item, %c3 : index
+    attn.tile_einsum [m] = map() {
+      %m = attn.index m : index
+      %sum = arith.addi %m, %batch : index
+      %odd = arith.cmpi eq, %sum, %c3 : index
+      attn.yield %odd : i1
+    } outs(%out) : () -> memref<16xi1>
+  }
+  return
+}

@@ -6,7 +6,7 @@
 
 // CHECK: attn.kernels = [{name = "attention"
 // CHECK: gpu.module @attention_device
-// CHECK-SAME: launches = [{blocks = "min(b * 8 * ceildiv(m, 64), 2147483647)", kernel = "attention_kernel0", shared = [[SHARED:[0-9]+]] : i64, threads = 64 : i64}]
+// CHECK-SAME: launches = [{blocks = "b * 8 * ceildiv(m, 64)", kernel = "attention_kernel0", shared = [[SHARED:[0-9]+]] : i64, threads = 64 : i64}]
 // CHECK-SAME: workspace = "0"
 // CHECK: llvm.func @attention_phase0_run0
 // CHECK: nvvm.read.ptx.sreg.tid.x range <i32, 0, 64> : i32
@@ -17,10 +17,10 @@
 // CHECK-NOT: func.func
 // CHECK-NOT: unrealized_conversion_cast
 
-// UNFUSED: launches = [{blocks = "min(b * 8, {{.*}}", kernel = "attention_kernel0", shared = 0 : i64, threads = 128 : i64}]
+// UNFUSED: launches = [{blocks = "min(b * 8, {{.*}}", items = "b * 8", kernel = "attention_kernel0", shared = 0 : i64, threads = 128 : i64}]
 // UNFUSED: nvvm.barrier0
 
-// GIVEN: launches = [{blocks = "min(b * 8 * ceildiv(m, 32), 2147483647)", kernel = "attention_kernel0", shared = {{[0-9]+}} : i64, threads = 32 : i64}]
+// GIVEN: launches = [{blocks = "b * 8 * ceildiv(m, 32)", kernel = "attention_kernel0", shared = {{[0-9]+}} : i64, threads = 32 : i64}]
 func.func @attention(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>, %v: tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32> {
   %o = attn.attention(%q, %k, %v) where causal
       : (tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x64xf32>) -> tensor<?x8x?x64xf32>

@@ -12,6 +12,7 @@ import ctypes
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import ml_dtypes
 import numpy as np
@@ -218,6 +219,26 @@ def test_extents(launchers):
             if not right:
                 assert launcher.workspace_size(tensors) == 0
                 assert answer(launcher.call, module, tensors) == (status, message)
+        assert calls(launchers) == []
+
+
+@pytest.mark.parametrize("features", [16, 4096])
+def test_items(launchers, features):
+    """So are more items than they could count, and be it that fewer blocks, whose scratch
+    no longer fits shared memory, take turns at them."""
+    spec = replace(SPEC, e=features, f=features)
+    launcher = launchers.get(spec)
+    grid = launcher.description.launches({"b": 1000, "m": 1, "n": 1})[0]
+    assert (grid.blocks < 4000) == (features > 16)
+    with launcher.loaded() as module:
+        tensors = tensors_of(arrays_of(spec, batch=1, queries=1))
+        for number, tensor in enumerate(tensors.tensors):
+            if number != SINK:
+                # Nothing is read: all lie apart in an address space of their own.
+                tensor.shape[0], tensor.struct.data = 1 << 30, (number + 1) << 57
+        launcher.check(tensors)
+        status, message = answer(launcher.call, module, tensors)
+        assert status == STATUS["MEMORY"] and "2^31 - 1 items" in message
         assert calls(launchers) == []
 
 

@@ -34,23 +34,16 @@ def find_ptxas() -> str:
     return found
 
 
-# Bytes of code that store registers in memory or load them again, and the chip: a step
-# does a few of these. None should.
-SPILLED = {("cores_region", "sm_90a"): 36}
-
-
-def check(kernels, spec: Spec, *flags: str, chip: str, spilled: int = 0):
+def check(kernels, spec: Spec, *flags: str, chip: str):
     find_ptxas()
     cubin = kernels.build(
         text(spec), spec.key, "--target=nvvm", f"--chip={chip}", *flags, suffix=".cubin"
     )
     launches = json.loads(cubin.with_suffix(".json").read_text())["launches"]
     assert launches and all(0 < launch["registers"] <= 255 for launch in launches), launches
-    assert all(launch["spilled"] <= spilled for launch in launches), launches
-    assert all(launch["local"] <= launch["spilled"] for launch in launches), launches
+    assert not any(launch["spilled"] or launch["local"] for launch in launches), launches
     said = cubin.with_suffix(".log").read_text()
-    assert not SERIALISED.search(said), said
-    assert ("spills" in said) == any(launch["spilled"] for launch in launches), said
+    assert not SERIALISED.search(said) and "spills" not in said, said
 
 
 def pytest_generate_tests(metafunc):
@@ -68,7 +61,7 @@ def pytest_generate_tests(metafunc):
 
 
 def test_fused(kernels, name, chip):
-    check(kernels, SPECS[name], chip=chip, spilled=SPILLED.get((name, chip), 0))
+    check(kernels, SPECS[name], chip=chip)
 
 
 @pytest.mark.parametrize("unfused", UNFUSED)

@@ -31,8 +31,8 @@ CONTENT = {
     "check": "4 * (16 + ceildiv(m, 32))",
     "launches": [
         {"kernel": "f_check", "blocks": "min(ceildiv(m, 256), 1024)", "threads": 256, "shared": 0},
-        {"kernel": "f_kernel0", "blocks": "min(b * 8 * ceildiv(m, 64), 2147483647)",
-         "threads": 64, "shared": 4096},
+        {"kernel": "f_kernel0", "items": "b * 8 * ceildiv(m, 64)",
+         "blocks": "min(b * 8 * ceildiv(m, 64), 1000)", "threads": 64, "shared": 4096},
     ],
 }  # fmt: skip
 
@@ -74,6 +74,10 @@ def test_launches(description):
         Launch("f_check", 1, 256, 0),
         Launch("f_kernel0", 32, 64, 4096),
     ]
+    # Blocks that take turns at items may be few.
+    many = {"b": 1 << 20, "m": 1 << 14}
+    with pytest.raises(ValueError, match="f_kernel0: 2147483648 items, more than 2147483647"):
+        description.launches(many)
     # A grid without blocks is left out.
     assert description.launches({"b": 0, "m": 70}) == [Launch("f_check", 1, 256, 0)]
 

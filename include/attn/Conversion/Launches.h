@@ -12,7 +12,7 @@
 //   attn.launches = {
 //     parameters = ["pointer 0", "stride 0 0", ..., "extent m", "workspace"],
 //     launches = [{kernel = "attention_kernel0",
-//                  blocks = "min(b * 8 * ceildiv(m, 64), 2147483647)",
+//                  blocks = "b * 8 * ceildiv(m, 64)",
 //                  threads = 64, shared = 41216}],
 //     workspace = "0", check = ""}
 //
@@ -34,6 +34,10 @@ inline constexpr StringLiteral kLaunchesAttrName = "attn.launches";
 /// The largest dimension of a tensor that the kernels take, which count in 32
 /// bits (attn-narrow-indices).
 inline constexpr int64_t kMostExtentOnGPU = int64_t(1) << 30;
+
+/// The most items of a launch, for the same reason, and the most blocks along
+/// the first dimension of a grid.
+inline constexpr int64_t kMostItemsOnGPU = (int64_t(1) << 31) - 1;
 
 /// A parameter of the kernels.
 struct LaunchParameter {
@@ -72,6 +76,8 @@ struct LaunchParameter {
 /// gives 0.
 struct Launch {
   std::string kernel;
+  /// What the blocks take turns at; empty where each has an item of its own.
+  std::string items;
   std::string blocks;
   int64_t threads = 0;
   /// Bytes of dynamic shared memory.

@@ -327,7 +327,8 @@ def AttnNarrowIndices : Pass<"attn-narrow-indices", "::mlir::ModuleOp"> {
     For functions that attn-map-to-threads shares out: affine expressions become
     arithmetic, and indices that ranges of integers show to fit 32 bits are computed in
     them, since a GPU computes those of 64 in two parts. No tensor of a call has a
-    dimension beyond 2^30: launchers refuse it.
+    dimension beyond 2^30, and no launch more than 2^31 - 1 items: launchers refuse
+    them. Points of a tile lie in the static extents of its operands.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect",

@@ -254,13 +254,16 @@ static bool attn_launch_make_plan(const attn_launch_code *code,
 }
 
 // The blocks of every step, 0 where there is nothing to launch; false where a
-// grid does not fit.
+// grid does not fit, or items are more than the kernels count in 32 bits
+// (attn-narrow-indices): kMostItemsOnGPU.
 static bool attn_launch_get_grids(const attn_launch_code *code,
                                   const int64_t *extents, uint32_t *grids) {
   for (int32_t i = 0; i < code->stepCount; ++i) {
     bool wrong = false;
-    attn_launch_int blocks = code->steps[i].blocks(extents, &wrong);
-    if (wrong || blocks > INT32_MAX)
+    const attn_launch_step *step = &code->steps[i];
+    attn_launch_int blocks = step->blocks(extents, &wrong);
+    attn_launch_int items = step->items ? step->items(extents, &wrong) : blocks;
+    if (wrong || items > INT32_MAX)
       return false;
     grids[i] = blocks > 0 ? (uint32_t)blocks : 0;
   }
@@ -472,7 +475,7 @@ static int32_t attn_launch_call(const attn_launch_code *code,
       !attn_launch_get_grids(code, extents, grids))
     return attn_abi_fail(&message, ATTN_ERR_MEMORY,
                          "the call would need more than 2^63 - 1 bytes of "
-                         "workspace or 2^31 - 1 blocks");
+                         "workspace or 2^31 - 1 items");
   if (workspace)
     status = attn_launch_check_workspace(&checked, &plan, workspace,
                                          workspaceSize, &message);

@@ -122,6 +122,7 @@ typedef struct attn_launch_extent {
 
 typedef struct attn_launch_step {
   const char *kernel;
+  attn_launch_formula items; // NULL where each has a block of its own
   attn_launch_formula blocks;
   uint32_t threads;
   uint32_t shared; // bytes of dynamic shared memory

@@ -83,6 +83,8 @@ std::string mlir::attn::getLaunchDescription(
       for (const Launch &launch : plan.launches)
         json.object([&] {
           json.attribute("kernel", launch.kernel);
+          if (!launch.items.empty())
+            json.attribute("items", launch.items);
           json.attribute("blocks", launch.blocks);
           json.attribute("threads", launch.threads);
           json.attribute("shared", launch.sharedBytes);

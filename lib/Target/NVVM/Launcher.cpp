@@ -273,11 +273,14 @@ std::string TableWriter::writeParameters() {
 std::string TableWriter::writeSteps() {
   SmallVector<std::string> steps;
   for (auto [index, launch] : llvm::enumerate(plan.launches)) {
-    std::string blocks = writeFormula(launch.blocks, "attn_launch_blocks" +
-                                                         std::to_string(index));
-    steps.push_back(
-        brace({quote(launch.kernel), blocks, std::to_string(launch.threads),
-               std::to_string(launch.sharedBytes)}));
+    std::string number = std::to_string(index), items = "NULL";
+    if (!launch.items.empty())
+      items = writeFormula(launch.items, "attn_launch_items" + number);
+    std::string blocks =
+        writeFormula(launch.blocks, "attn_launch_blocks" + number);
+    steps.push_back(brace({quote(launch.kernel), items, blocks,
+                           std::to_string(launch.threads),
+                           std::to_string(launch.sharedBytes)}));
   }
   return writeArray("attn_launch_step", "attn_launch_kernels", steps);
 }

@@ -48,7 +48,7 @@
 // JSON: "workspace": "0",
 // JSON-NEXT: "launches": [
 // JSON: "kernel": "f_kernel0",
-// JSON-NEXT: "blocks": "min(b * 2 * ceildiv(m, 128), 2147483647)",
+// JSON-NEXT: "blocks": "b * 2 * ceildiv(m, 128)",
 // JSON-NEXT: "threads": 128,
 // JSON-NEXT: "shared": {{[0-9]+}}
 func.func @f(%q: tensor<?x2x?x16xf32>, %k: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x16xf32>) -> tensor<?x2x?x16xf32> {

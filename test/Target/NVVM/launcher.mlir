@@ -53,13 +53,13 @@
 // C-NEXT: {AttnLaunchExtent, 1, 0},
 // C-NEXT: {AttnLaunchWorkspace, 0, 0},
 // C-NEXT: {AttnLaunchCheck, 0, 0},
-// C: /* min(b * 2 * ceildiv(m, 128), 2147483647) */
+// C: /* b * 2 * ceildiv(m, 128) */
 // C-NEXT: static attn_launch_int attn_launch_blocks2(const int64_t *extents, bool *wrong) {
-// C: return attn_launch_min(attn_launch_mul(attn_launch_mul(extents[0], 2, wrong), attn_launch_ceildiv(extents[1], 128, wrong), wrong), 2147483647);
+// C: return attn_launch_mul(attn_launch_mul(extents[0], 2, wrong), attn_launch_ceildiv(extents[1], 128, wrong), wrong);
 // C: static const attn_launch_step attn_launch_kernels[] = {
-// C-NEXT: {"f_prepare", attn_launch_blocks0, {{[0-9]+}}, 0},
-// C-NEXT: {"f_check", attn_launch_blocks1, {{[0-9]+}}, 0},
-// C-NEXT: {"f_kernel0", attn_launch_blocks2, 128, {{[0-9]+}}},
+// C-NEXT: {"f_prepare", NULL, attn_launch_blocks0, {{[0-9]+}}, 0},
+// C-NEXT: {"f_check", NULL, attn_launch_blocks1, {{[0-9]+}}, 0},
+// C-NEXT: {"f_kernel0", NULL, attn_launch_blocks2, 128, {{[0-9]+}}},
 // C: static attn_launch_int attn_launch_values(
 // C: static const _Alignas(16) unsigned char attn_launch_image[] = {
 // C: {{^}}0};
@@ -68,7 +68,7 @@
 // C-NEXT: 3, attn_launch_kernels, attn_launch_workspace, attn_launch_values,
 // C-NEXT: 4294967296, attn_launch_image};
 
-// G: {"g_kernel0", attn_launch_blocks2,
+// G: {"g_kernel0", NULL, attn_launch_blocks2,
 // G: 123, attn_launch_image};
 // G: int32_t g_load(
 
