@@ -138,22 +138,23 @@ bool attn::readsAtOwnPoint(EinsumOp producer, const EinsumAccess &access) {
   CascadeSpace space = cascade.getSpace();
   if (!space.restricts())
     return true;
-  auto isOf = [&](StringAttr rank, StringAttr plane) {
-    if (rank == plane)
-      return true;
+  // The rank of the cascade that `rank` counts the points of.
+  auto getWhole = [&](StringAttr rank) {
     auto iterate = producer->getParentOfType<IterateOp>();
-    while (iterate &&
-           (iterate.getParentAttr() != plane || iterate.getPointAttr() != rank))
-      iterate = iterate->getParentOfType<IterateOp>();
-    return static_cast<bool>(iterate);
+    for (; iterate; iterate = iterate->getParentOfType<IterateOp>())
+      if (iterate.getPointAttr() == rank)
+        return iterate.getParentAttr();
+    return rank;
   };
+  SmallVector<StringAttr> planeRanks = space.getPlaneRanks();
   unsigned inPlane = 0;
   bool isOwn = true;
   for (auto [rank, expr] :
        llvm::zip(producer.getOutputRanks(), access.map.getResults())) {
-    if (!isOf(rank, space.queryRank) && !isOf(rank, space.keyRank))
+    StringAttr whole = getWhole(rank);
+    if (!llvm::is_contained(planeRanks, whole))
       continue;
-    ++inPlane;
+    inPlane += whole == space.queryRank || whole == space.keyRank;
     auto dim = dyn_cast<AffineDimExpr>(expr);
     isOwn &= dim && access.ranks[dim.getPosition()] == rank;
   }
@@ -425,6 +426,37 @@ void attn::eraseDeadEinsums(Block &block) {
   for (Operation *op : llvm::reverse(ops))
     if (op->use_empty())
       op->erase();
+}
+
+bool attn::isExtremum(EinsumOp einsum) {
+  // spec: MR-3
+  std::optional<ReductionKind> kind = einsum.getReduction();
+  return isa<FloatType>(einsum.getOutputType().getElementType()) &&
+         (kind == ReductionKind::Max || kind == ReductionKind::Min);
+}
+
+EinsumOp attn::createExtremumResult(OpBuilder &builder, EinsumOp einsum,
+                                    Value tensor) {
+  bool isMax = einsum.getReduction() == ReductionKind::Max;
+  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
+  return EinsumOp::create(
+      builder, einsum.getLoc(), Type(einsum.getOutputType()), ranks,
+      {EinsumAccess::get(tensor, ranks)}, std::nullopt,
+      [&](OpBuilder &map, Location loc, ValueRange args) -> Value {
+        auto type = cast<FloatType>(args[0].getType());
+        Value limit = arith::ConstantOp::create(
+            map, loc, getReductionIdentity(*einsum.getReduction(), type));
+        Value infinity = arith::ConstantOp::create(
+            map, loc,
+            map.getFloatAttr(type, APFloat::getInf(type.getFloatSemantics(),
+                                                   /*Negative=*/isMax)));
+        Value isEmpty = arith::CmpFOp::create(map, loc,
+                                              isMax
+                                                  ? arith::CmpFPredicate::OLE
+                                                  : arith::CmpFPredicate::OGE,
+                                              args[0], limit);
+        return arith::SelectOp::create(map, loc, isEmpty, infinity, args[0]);
+      });
 }
 
 TypedAttr attn::getReductionIdentity(ReductionKind kind, Type element) {

@@ -27,17 +27,33 @@ static unsigned getPosition(EinsumOp einsum, EinsumOp reader) {
          reader.getInputs().begin();
 }
 
+/// Whether indices that `einsum` computes with are the same at the reader's
+/// ranks of its result: those count from the same origins.
+static bool keepsIndices(EinsumOp einsum, ArrayRef<StringAttr> ranks) {
+  CascadeSpace space = einsum->getParentOfType<CascadeOp>().getSpace();
+  SmallVector<StringAttr> own = einsum.getOutputRanks();
+  return llvm::all_of(einsum.getBody().getOps<IndexOp>(), [&](IndexOp index) {
+    auto *found = llvm::find(own, index.getRankAttr());
+    if (found == own.end() || *found == ranks[found - own.begin()])
+      return true;
+    return !space.getOrigin(*found) &&
+           !space.getOrigin(ranks[found - own.begin()]);
+  });
+}
+
 bool attn::canComputeInReader(EinsumOp einsum, EinsumOp reader) {
   if (einsum.getReduction() || reader.getReduction())
     return false;
-  unsigned index = getPosition(einsum, reader);
-  std::optional<SmallVector<StringAttr>> ranks =
-      getPlainRanks(reader.getAccess(index));
+  EinsumAccess access = reader.getAccess(getPosition(einsum, reader));
+  std::optional<SmallVector<StringAttr>> ranks = getPlainRanks(access);
   llvm::SmallDenseSet<StringAttr> distinct;
-  if (!ranks || !llvm::all_of(*ranks, [&](StringAttr rank) {
-        return distinct.insert(rank).second;
-      }))
+  if (!ranks ||
+      !llvm::all_of(
+          *ranks,
+          [&](StringAttr rank) { return distinct.insert(rank).second; }) ||
+      !keepsIndices(einsum, *ranks) || !readsAtOwnPoint(einsum, access))
     return false;
+  unsigned index = getPosition(einsum, reader);
   // A narrower result rounds; the map would no longer see that.
   return !isa<FloatType>(einsum.getOutputType().getElementType()) ||
          einsum.getMapResult().getType() ==

@@ -50,22 +50,10 @@ std::optional<SummedProduct> SummedProduct::get(EinsumOp reduction) {
 
 SmallVector<StringAttr> attn::getSumRanks(EinsumOp reduction,
                                           ArrayRef<EinsumAccess> factors) {
-  // The plane's ranks and those of lengths and segments say which points are
-  // summed.
   llvm::SmallDenseSet<StringAttr> needed;
   auto cascade = reduction->getParentOfType<CascadeOp>();
-  if (cascade.hasSpace())
-    needed.insert(cascade.getQueryRankAttr());
-  CascadeSpace space = cascade.getSpace();
-  for (AccessAttr access : {space.keyLengths, space.queryLengths,
-                            space.keySegments, space.querySegments})
-    if (access)
-      needed.insert_range(access.getRanks());
-  for (AccessAttr operand : space.getPointOperands())
-    needed.insert_range(operand.getRanks());
-  needed.insert_range(space.getIndexedRanks());
-  if (PerHeadAttr heads = space.getPerHead())
-    needed.insert_range(heads.getRanks());
+  // They say which points are summed.
+  needed.insert_range(cascade.getSpace().getPlaneRanks());
   for (const EinsumAccess &factor : factors)
     needed.insert_range(getAccessRanks(factor));
   return llvm::filter_to_vector(

@@ -156,8 +156,11 @@ void EinsumBody::cloneOp(OpBuilder &builder, Operation &op,
   for (Type type : op.getResultTypes())
     state.addTypes(isVector ? Type(VectorType::get({width}, type)) : type);
   Value result = emitApproximation(builder, op, mapped);
-  if (!result)
-    result = builder.create(state)->getResult(0);
+  if (!result) {
+    Operation *clone = builder.create(state);
+    mapping.map(op.getResults(), clone->getResults());
+    result = clone->getResult(0);
+  }
   // A quotient whose divisor is 0 is 0: only points with a divisor exist.
   if (auto quotient = dyn_cast<arith::DivFOp>(op);
       quotient && !isOnePlusPower(quotient.getRhs())) {

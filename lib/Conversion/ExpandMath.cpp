@@ -180,6 +180,165 @@ struct ApproximateTanhPattern : OpRewritePattern<math::TanhOp> {
   }
 };
 
+/// A constant of `type`, an integer, a float or a vector of them.
+static Value createConstant(OpBuilder &builder, Location loc, Type type,
+                            const APFloat &value) {
+  TypedAttr number = builder.getFloatAttr(getElementTypeOrSelf(type), value);
+  if (auto vector = dyn_cast<VectorType>(type))
+    number = SplatElementsAttr::get(vector, ArrayRef<Attribute>(number));
+  return arith::ConstantOp::create(builder, loc, number);
+}
+
+static Value createConstant(OpBuilder &builder, Location loc, Type type,
+                            int64_t value) {
+  TypedAttr number = builder.getIntegerAttr(
+      getElementTypeOrSelf(type),
+      APInt(64, value, true)
+          .sextOrTrunc(getElementTypeOrSelf(type).getIntOrFloatBitWidth()));
+  if (auto vector = dyn_cast<VectorType>(type))
+    number = SplatElementsAttr::get(vector, ArrayRef<Attribute>(number));
+  return arith::ConstantOp::create(builder, loc, number);
+}
+
+/// The magnitude of a float is compared with `bound`.
+static Value compareMagnitude(OpBuilder &builder, Location loc, Value x,
+                              arith::CmpFPredicate predicate,
+                              const APFloat &bound) {
+  Value magnitude = math::AbsFOp::create(builder, loc, x);
+  return arith::CmpFOp::create(
+      builder, loc, predicate, magnitude,
+      createConstant(builder, loc, x.getType(), bound));
+}
+
+static const llvm::fltSemantics &getSemantics(Value x) {
+  return cast<FloatType>(getElementTypeOrSelf(x.getType())).getFloatSemantics();
+}
+
+struct IsInfPattern : OpRewritePattern<math::IsInfOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::IsInfOp op,
+                                PatternRewriter &rewriter) const override {
+    Value x = op.getOperand();
+    rewriter.replaceOp(op, compareMagnitude(rewriter, op.getLoc(), x,
+                                            arith::CmpFPredicate::OEQ,
+                                            APFloat::getInf(getSemantics(x))));
+    return success();
+  }
+};
+
+struct IsNormalPattern : OpRewritePattern<math::IsNormalOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::IsNormalOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value x = op.getOperand();
+    const llvm::fltSemantics &semantics = getSemantics(x);
+    Value isLarge =
+        compareMagnitude(rewriter, loc, x, arith::CmpFPredicate::OGE,
+                         APFloat::getSmallestNormalized(semantics));
+    Value isFinite =
+        compareMagnitude(rewriter, loc, x, arith::CmpFPredicate::OLE,
+                         APFloat::getLargest(semantics));
+    rewriter.replaceOpWithNewOp<arith::AndIOp>(op, isLarge, isFinite);
+    return success();
+  }
+};
+
+/// NaN stays, as with arith.maximumf.
+struct ClampPattern : OpRewritePattern<math::ClampFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::ClampFOp op,
+                                PatternRewriter &rewriter) const override {
+    Value atLeast = arith::MaximumFOp::create(rewriter, op.getLoc(),
+                                              op.getValue(), op.getMin());
+    rewriter.replaceOpWithNewOp<arith::MinimumFOp>(op, atLeast, op.getMax());
+    return success();
+  }
+};
+
+/// `base` to the power of the unsigned `exponent`: a product of squares, one
+/// for each of its bits.
+template <typename ProductOp>
+static Value multiplySquares(OpBuilder &builder, Location loc, Value base,
+                             Value exponent, Value one) {
+  Type type = exponent.getType();
+  unsigned bits = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+  Value zero = createConstant(builder, loc, type, 0), power = one;
+  for (unsigned bit = 0; bit < bits; ++bit) {
+    Value mask =
+        createConstant(builder, loc, type, static_cast<int64_t>(1ULL << bit));
+    Value isSet = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ne,
+        arith::AndIOp::create(builder, loc, exponent, mask), zero);
+    Value next = ProductOp::create(builder, loc, power, base);
+    power = arith::SelectOp::create(builder, loc, isSet, next, power);
+    if (bit + 1 < bits)
+      base = ProductOp::create(builder, loc, base, base);
+  }
+  return power;
+}
+
+/// Of a negative exponent the inverse: 1 for 1, 1 or -1 for -1, 0 for others.
+struct IntegerPowerPattern : OpRewritePattern<math::IPowIOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::IPowIOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value base = op.getLhs(), exponent = op.getRhs();
+    Type type = op.getType();
+    if (isa<TensorType>(type))
+      return failure();
+    Value one = createConstant(rewriter, loc, type, 1);
+    Value power =
+        multiplySquares<arith::MulIOp>(rewriter, loc, base, exponent, one);
+    auto compare = [&](arith::CmpIPredicate predicate, Value a, int64_t b) {
+      return arith::CmpIOp::create(rewriter, loc, predicate, a,
+                                   createConstant(rewriter, loc, type, b));
+    };
+    Value isNegative = compare(arith::CmpIPredicate::slt, exponent, 0);
+    Value isUnit = arith::OrIOp::create(
+        rewriter, loc, compare(arith::CmpIPredicate::eq, base, 1),
+        compare(arith::CmpIPredicate::eq, base, -1));
+    Value inverse = arith::SelectOp::create(
+        rewriter, loc, isUnit, power, createConstant(rewriter, loc, type, 0));
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, isNegative, inverse,
+                                                 power);
+    return success();
+  }
+};
+
+/// As compiler-rt's powi: of a negative exponent the inverse of the power.
+struct FloatPowerPattern : OpRewritePattern<math::FPowIOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::FPowIOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value exponent = op.getRhs();
+    Type type = op.getType();
+    if (isa<TensorType>(type))
+      return failure();
+    Value one = createConstant(rewriter, loc, type,
+                               APFloat::getOne(getSemantics(op.getLhs())));
+    Value zero = createConstant(rewriter, loc, exponent.getType(), 0);
+    Value isNegative = arith::CmpIOp::create(
+        rewriter, loc, arith::CmpIPredicate::slt, exponent, zero);
+    Value magnitude = arith::SelectOp::create(
+        rewriter, loc, isNegative,
+        arith::SubIOp::create(rewriter, loc, zero, exponent), exponent);
+    Value power = multiplySquares<arith::MulFOp>(rewriter, loc, op.getLhs(),
+                                                 magnitude, one);
+    Value inverse = arith::DivFOp::create(rewriter, loc, one, power);
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, isNegative, inverse,
+                                                 power);
+    return success();
+  }
+};
+
 /// Computes a function on bf16 or f16 in f32. Functions that only look at bits
 /// are exact in every type and stay.
 struct WidenPattern : RewritePattern {
@@ -227,7 +386,8 @@ struct ExpandMathPass : public attn::impl::AttnExpandMathBase<ExpandMathPass> {
     target.fma = fma;
     target.scalef = avx512;
     RewritePatternSet patterns(context);
-    patterns.add<WidenPattern>(context);
+    patterns.add<WidenPattern, IsInfPattern, IsNormalPattern, ClampPattern,
+                 IntegerPowerPattern, FloatPowerPattern>(context);
     // Of f32 a GPU has it as an instruction.
     if (gpu) {
       patterns.add<ApproximateExp2Pattern, ApproximateExpPattern,

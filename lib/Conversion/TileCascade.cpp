@@ -9,6 +9,7 @@
 #include "BoundaryViews.h"
 #include "CascadeTiler.h"
 #include "RankReduction.h"
+#include "attn/Analysis/CascadeUtils.h"
 #include "attn/Analysis/CostModel.h"
 #include "attn/Analysis/SparsityPlan.h"
 #include "attn/Analysis/StepTest.h"
@@ -224,6 +225,18 @@ static RowTrend getItemTrend(CascadeOp cascade) {
   return RowTrend::Even;
 }
 
+/// Lets extrema that are results and reduce what an item holds be infinite over
+/// nothing. Those of a stream are already.
+static void finishExtrema(CascadeOp cascade) {
+  Operation *end = cascade.getBody().front().getTerminator();
+  OpBuilder builder(end);
+  for (OpOperand &yielded : end->getOpOperands())
+    if (auto einsum = yielded.get().getDefiningOp<EinsumOp>();
+        einsum && isExtremum(einsum))
+      yielded.set(createExtremumResult(builder, einsum, einsum.getResult())
+                      .getResult());
+}
+
 /// A flag in front of `loop`, false.
 static Value createFlag(scf::ForOp loop) {
   OpBuilder builder(loop);
@@ -253,6 +266,7 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
   if (failed(checkFusedCascade(cascade, emit)) ||
       failed(checkBoundary(function, cascade, emit)))
     return failure();
+  finishExtrema(cascade);
 
   Location loc = cascade.getLoc();
   OpBuilder builder(&getContext());

@@ -63,9 +63,10 @@ bool CascadeEmitter::isFixedLayout(EinsumOp einsum) {
 }
 
 /// Whether both einsums compute the same tensor. The names of ranks that both
-/// reduce do not matter, unless one is a rank of the cascade's space.
+/// reduce do not matter, unless they are `fixed` or the map computes with their
+/// indices.
 static bool isSameEinsum(EinsumOp a, EinsumOp b,
-                         ArrayRef<StringAttr> spaceRanks) {
+                         const llvm::SmallDenseSet<StringAttr> &fixed) {
   if (a->getOperands() != b->getOperands() ||
       a.getInputs().size() != b.getInputs().size() ||
       a->getResultTypes() != b->getResultTypes() ||
@@ -80,10 +81,15 @@ static bool isSameEinsum(EinsumOp a, EinsumOp b,
   if (ranks.size() != others.size() ||
       reduced.size() != b.getReducedRanks().size())
     return false;
+  auto isFixed = [&](StringAttr rank) {
+    return fixed.contains(rank) ||
+           llvm::any_of(a.getBody().getOps<IndexOp>(), [&](IndexOp index) {
+             return index.getRankAttr() == rank;
+           });
+  };
   for (auto [rank, other] : llvm::zip_equal(ranks, others))
-    if (rank != other && (!llvm::is_contained(reduced, rank) ||
-                          llvm::is_contained(spaceRanks, rank) ||
-                          llvm::is_contained(spaceRanks, other)))
+    if (rank != other && (!llvm::is_contained(reduced, rank) || isFixed(rank) ||
+                          isFixed(other)))
       return false;
   return OperationEquivalence::isRegionEquivalentTo(
       &a.getBody(), &b.getBody(), OperationEquivalence::Flags::IgnoreLocations);
@@ -239,13 +245,16 @@ Value CascadeEmitter::emitEinsum(EinsumOp einsum, Scope *scope) {
             [&](StringAttr rank) { return rename(rank); }, mapping);
       });
   copyNotes(einsum, created);
-  SmallVector<StringAttr> spaceRanks;
-  for (StringAttr rank : {source.getQueryRankAttr(), source.getKeyRankAttr()})
-    if (rank)
-      spaceRanks.push_back(rename(rank));
+  // Ranks of the plane, and of the loops that walk them.
+  llvm::SmallDenseSet<StringAttr> fixed;
+  for (StringAttr rank : source.getSpace().getPlaneRanks())
+    fixed.insert(rename(rank));
+  for (auto loop = created->getParentOfType<IterateOp>(); loop;
+       loop = loop->getParentOfType<IterateOp>())
+    fixed.insert_range(ArrayRef{loop.getRankAttr(), loop.getPointAttr()});
   for (Scope *known = scope; known; known = known->parent)
     for (EinsumOp other : known->einsums)
-      if (isSameEinsum(created, other, spaceRanks)) {
+      if (isSameEinsum(created, other, fixed)) {
         if (created.getResidencyAttr())
           other.setResidencyAttr(created.getResidencyAttr());
         created.erase();

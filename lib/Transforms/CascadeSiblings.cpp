@@ -114,11 +114,15 @@ bool SiblingMerger::haveSameSpace() {
     auto found = llvm::find(inputs, producer.getInputs()[input]);
     return found == inputs.end() ? -1 : std::distance(inputs.begin(), found);
   };
+  // A rank that nothing binds is the producer's own, whatever its name.
+  bool isBound = true;
   auto getName = [&](StringAttr rank) {
     StringAttr name = names.lookup(rank);
+    isBound &= static_cast<bool>(name);
     return name ? name : rank;
   };
-  return producer.getSpace().map(getInput, getName).isSameAs(reader.getSpace());
+  CascadeSpace space = producer.getSpace().map(getInput, getName);
+  return isBound && space.isSameAs(reader.getSpace());
 }
 
 /// Whether nothing that depends on the producer's results is computed in the

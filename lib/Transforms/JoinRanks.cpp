@@ -183,6 +183,12 @@ bool RankJoiner::check() {
   if (PerHeadAttr heads = space.getPerHead())
     if (llvm::any_of(heads.getRanks(), isNamed))
       return false;
+  // Indices of the parts are computed from that of the joined rank, which has
+  // no origin.
+  if (llvm::any_of(space.origins, [&](OriginAttr origin) {
+        return isNamed(origin.getRank());
+      }))
+    return false;
   StringAttr stream = StreamingAnalysis::findRank(cascade);
   if (!stream || !isPart(stream))
     return false;

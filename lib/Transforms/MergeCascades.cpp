@@ -543,11 +543,13 @@ private:
     OpResult link = getLink(operand.get());
     if (!link || link.getOwner()->getBlock() != reader->getBlock())
       return false;
-    // Only the reader, perhaps through the reshape, may read it.
+    // Only the reader may read it, or the reshape: where both do, what is
+    // moved out of the way of one read would stand in that of the other.
     Operation *between = operand.get().getDefiningOp();
-    for (Operation *user : link.getUsers())
-      if (user != reader && user != between)
-        return false;
+    Operation *user = between == link.getOwner() ? reader : between;
+    if (!llvm::all_of(link.getUsers(),
+                      [&](Operation *other) { return other == user; }))
+      return false;
     if (between != link.getOwner())
       return removeReshape(operand);
     CascadeMerger merger(cast<CascadeOp>(link.getOwner()), reader,

@@ -320,36 +320,17 @@ Value SinglePassWriter::reduceStep(EinsumOp einsum, Value carried) {
 /// The value of a reduction after the loop. As a result of the cascade the
 /// extremum of nothing is infinite; inside it stays finite.
 Value SinglePassWriter::finish(EinsumOp einsum, Value carried, bool isResult) {
-  auto floatType = dyn_cast<FloatType>(einsum.getMapResult().getType());
-  bool isExtremum = einsum.getReduction() == ReductionKind::Max ||
-                    einsum.getReduction() == ReductionKind::Min;
-  bool toInfinity = isResult && floatType && isExtremum;
-  if (!toInfinity && carried.getType() == einsum.getOutputType())
+  if (isResult && isExtremum(einsum))
+    return createExtremumResult(builder, einsum, carried).getResult();
+  if (carried.getType() == einsum.getOutputType())
     return carried;
-  bool isMax = einsum.getReduction() == ReductionKind::Max;
   SmallVector<StringAttr> ranks = einsum.getOutputRanks();
-  return EinsumOp::create(
-             builder, einsum.getLoc(), Type(einsum.getOutputType()), ranks,
-             {EinsumAccess::get(carried, ranks)}, std::nullopt,
-             [&](OpBuilder &builder, Location loc, ValueRange args) -> Value {
-               if (!toInfinity)
-                 return args[0];
-               Value limit = arith::ConstantOp::create(
-                   builder, loc,
-                   getReductionIdentity(*einsum.getReduction(), floatType));
-               Value infinity = arith::ConstantOp::create(
-                   builder, loc,
-                   builder.getFloatAttr(
-                       floatType, APFloat::getInf(floatType.getFloatSemantics(),
-                                                  /*Negative=*/isMax)));
-               Value empty =
-                   arith::CmpFOp::create(builder, loc,
-                                         isMax ? arith::CmpFPredicate::OLE
-                                               : arith::CmpFPredicate::OGE,
-                                         args[0], limit);
-               return arith::SelectOp::create(builder, loc, empty, infinity,
-                                              args[0]);
-             })
+  return EinsumOp::create(builder, einsum.getLoc(),
+                          Type(einsum.getOutputType()), ranks,
+                          {EinsumAccess::get(carried, ranks)}, std::nullopt,
+                          [](OpBuilder &, Location, ValueRange args) -> Value {
+                            return args[0];
+                          })
       .getResult();
 }
 

@@ -72,15 +72,6 @@ void PassSplitter::need(Value tensor) {
     need(operand);
 }
 
-/// Whether `einsum` is infinite as a result where it reduces nothing, and
-/// finite where a map reads it.
-static bool isExtremum(EinsumOp einsum) {
-  // spec: MR-3
-  std::optional<ReductionKind> kind = einsum.getReduction();
-  return isa<FloatType>(einsum.getOutputType().getElementType()) &&
-         (kind == ReductionKind::Max || kind == ReductionKind::Min);
-}
-
 /// The extremum `producer`, of which `tensor` is the value, as a map reads it.
 static EinsumOp createFinite(OpBuilder &builder, EinsumOp producer,
                              Value tensor) {

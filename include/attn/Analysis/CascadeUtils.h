@@ -157,6 +157,15 @@ TypedAttr getReductionIdentity(ReductionKind kind, Type element);
 /// The same for the reduction of `einsum`, which may be by a region.
 TypedAttr getReductionIdentity(EinsumOpInterface einsum, Type element);
 
+/// Whether `einsum` is a maximum or a minimum of floats: infinite as a result
+/// where it reduces nothing, and finite where a map reads it (MR-3).
+bool isExtremum(EinsumOp einsum);
+
+/// Emits the extremum `einsum`, whose value inside the cascade is `tensor`, as
+/// a result: infinite where it is no nearer than what a reduction starts at.
+EinsumOp createExtremumResult(OpBuilder &builder, EinsumOp einsum,
+                              Value tensor);
+
 /// Combines two values as a reduction of `kind` does, one that has a name. Sums
 /// and products of floats carry the flags.
 Value combineValues(OpBuilder &builder, Location loc, ReductionKind kind,

@@ -47,6 +47,23 @@ SmallVector<AccessAttr> CascadeSpace::getPlaneAccesses() const {
   return accesses;
 }
 
+SmallVector<StringAttr> CascadeSpace::getPlaneRanks() const {
+  llvm::SmallSetVector<StringAttr, 4> ranks;
+  for (StringAttr rank : {queryRank, keyRank})
+    if (rank)
+      ranks.insert(rank);
+  for (AccessAttr access : getPlaneAccesses())
+    ranks.insert_range(access.getRanks());
+  if (PerHeadAttr heads = getPerHead())
+    ranks.insert_range(heads.getRanks());
+  for (StringAttr rank : getIndexedRanks()) {
+    ranks.insert(rank);
+    if (AccessAttr origin = getOrigin(rank))
+      ranks.insert_range(origin.getRanks());
+  }
+  return ranks.takeVector();
+}
+
 SmallVector<AccessAttr> CascadeSpace::getAccesses() const {
   SmallVector<AccessAttr> accesses;
   for (AccessAttr access :

@@ -359,19 +359,8 @@ static LogicalResult verifyAccessRanks(CascadeOp cascade) {
       return;
     if (einsum.getReduction() && cascade.hasSpace() && space.restricts() &&
         walks(einsum, space.queryRank) && walks(einsum, space.keyRank)) {
-      for (AccessAttr access : space.getPlaneAccesses())
-        failedOne |= !failedOne &&
-                     failed(check(einsum, "is restricted", access.getRanks()));
-      if (PerHeadAttr heads = space.getPerHead())
-        failedOne |= !failedOne &&
-                     failed(check(einsum, "is restricted", heads.getRanks()));
-      SmallVector<StringAttr> indexed = space.getIndexedRanks();
-      failedOne |=
-          !failedOne && failed(check(einsum, "is restricted", indexed));
-      for (StringAttr rank : indexed)
-        if (AccessAttr origin = space.getOrigin(rank))
-          failedOne |= !failedOne && failed(check(einsum, "is restricted",
-                                                  origin.getRanks()));
+      failedOne =
+          failed(check(einsum, "is restricted", space.getPlaneRanks()));
     }
     einsum.getBody().walk([&](IndexOp index) {
       if (AccessAttr origin = space.getOrigin(index.getRankAttr()))

@@ -143,6 +143,10 @@ struct CascadeSpace {
   SmallVector<AccessAttr> getAccesses() const;
   /// What positional tests of the plane read.
   SmallVector<AccessAttr> getPlaneAccesses() const;
+  /// The ranks whose indices say whether a point is removed: those of the plane,
+  /// of what its tests read, of heads that differ and of what predicates
+  /// receive.
+  SmallVector<StringAttr> getPlaneRanks() const;
   /// This space over other inputs and ranks.
   CascadeSpace map(function_ref<int64_t(int64_t)> input,
                    function_ref<StringAttr(StringAttr)> rank) const;
