@@ -220,11 +220,22 @@ static std::optional<int64_t> getSplitSize(CascadeOp cascade) {
 /// tile.
 static constexpr int64_t kWidestLanes = 128;
 
-/// Points of a step whose tokens lie anywhere, from a list or in permuted order.
-/// The rows of the next one are asked for during a step, and both stay in the
-/// first level of cache, where rows that are no neighbours displace each other
-/// sooner. Few lists are long, besides.
+/// Points of a step whose tokens lie anywhere, from a list or in permuted
+/// order. The rows of the next one are asked for during a step, and both stay
+/// in the first level of cache, where rows that are no neighbours displace each
+/// other sooner. Few lists are long, besides.
 static constexpr int64_t kScatteredPoints = 32;
+
+/// The points of a step, at most `most`, that divide a split: a multiple of
+/// kSplitUnit if there is one.
+static int64_t divideSplit(int64_t split, int64_t most) {
+  for (int64_t unit : {kSplitUnit, int64_t(1)})
+    for (int64_t points = std::min(most, split) / unit * unit; points > 0;
+         points -= unit)
+      if (split % points == 0)
+        return points;
+  return 1;
+}
 
 /// Whether an order that is an operand says where the keys of a step lie.
 static bool hasPermutedSteps(CascadeOp cascade) {
@@ -305,8 +316,8 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
         chooseStreamTile(getWorkingSet(cascade, roles, laneTiles.front()),
                          machine, roles.innerLanes, usesMatrixUnit, usesPairs);
   // Where bf16 is multiplied in pairs or tiles, a step copies such keys.
-  bool isPermuted = !block && !usesMatrixUnit && !usesPairs &&
-                    hasPermutedSteps(cascade);
+  bool isPermuted =
+      !block && !usesMatrixUnit && !usesPairs && hasPermutedSteps(cascade);
   if (!overrides.streamTile && !fixedStep &&
       (isPermuted || isa_and_nonnull<IndicesAttr>(terms.list)))
     streamTile = std::min(streamTile, kScatteredPoints);
@@ -320,8 +331,14 @@ attn::chooseMapping(CascadeOp cascade, const MachineModel &machine,
                 << " points of a split";
     return failure();
   }
-  while (split && *split % streamTile != 0)
-    streamTile -= kSplitUnit;
+  if (split && fixedStep && *split % *fixedStep != 0) {
+    emitError() << "the cascade's tensors fix steps of " << *fixedStep
+                << " points, which do not divide the " << *split
+                << " points of a split";
+    return failure();
+  }
+  if (split)
+    streamTile = divideSplit(*split, streamTile);
   if (!overrides.rowTile)
     rowTile = chooseRowTile(roles.innerLanes ? kWidestLanes : laneTiles.front(),
                             getComputeBits(cascade), machine);

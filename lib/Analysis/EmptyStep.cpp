@@ -147,7 +147,13 @@ unsigned StepFolder::evaluate(EinsumOp einsum) {
     }
     // What stands outside of the loop is the same in every step; it is equal to
     // what is read at the same place.
-    if (iterate->isAncestor(access.tensor.getParentBlock()->getParentOp())) {
+    auto isInLoop = [&](Value tensor) {
+      return iterate->isAncestor(tensor.getParentBlock()->getParentOp());
+    };
+    if (isInLoop(access.tensor) ||
+        llvm::any_of(access.data, [&](const DataIndex &data) {
+          return isInLoop(data.tensor);
+        })) {
       arguments.push_back(leaf());
       continue;
     }
@@ -157,6 +163,14 @@ unsigned StepFolder::evaluate(EinsumOp einsum) {
     SmallVector<Attribute> place{AffineMapAttr::get(access.map),
                                  builder.getIndexAttr(tensor)};
     llvm::append_range(place, access.ranks);
+    llvm::append_range(place, access.extents);
+    for (const DataIndex &data : access.data) {
+      unsigned table =
+          outside.insert({data.tensor, outside.size()}).first->second;
+      llvm::append_range(place,
+                         ArrayRef<Attribute>{builder.getIndexAttr(table),
+                                             AffineMapAttr::get(data.map)});
+    }
     arguments.push_back(number({"load", builder.getArrayAttr(place), {}}));
   }
   if (std::optional<unsigned> left = findCombined(einsum))

@@ -274,6 +274,9 @@ private:
       result[index] = row[variable];
     return result;
   }
+  /// Whether a function adds up a few numbers of tokens, and no positions or
+  /// other numbers of the call, which may be far larger.
+  bool isOfTokens(const Row &row) const;
   /// The function without its term in n, over (first, last)[symbols].
   AffineExpr getExpr(const Row &row) const;
   /// What variable `index` of this space is.
@@ -411,11 +414,40 @@ TileSpace::getBounds(SmallVector<Row> rows) const {
       upper.push_back(getExpr(row).floorDiv(-factor) + 1);
   }
   // A condition c >= 0 becomes the bound n < N * (c + 1): no restriction
-  // where it holds, and nothing left where it fails.
+  // where it holds, and nothing left where it fails. Of numbers of the call, c
+  // is divided first: the quotient is as negative as c, and its product with an
+  // extent fits 64 bits.
   AffineExpr extent = getAffineSymbolExpr(1, context);
-  for (const Row &row : conditions)
-    upper.push_back((getExpr(row) + 1) * extent);
+  for (const Row &row : conditions) {
+    AffineExpr condition = getExpr(row);
+    if (!isOfTokens(row))
+      condition = condition.floorDiv(kFarPosition);
+    upper.push_back((condition + 1) * extent);
+  }
   return {getMap(lower), getMap(upper)};
+}
+
+bool TileSpace::isOfTokens(const Row &row) const {
+  // Tensors have at most 2^30 tokens on GPUs, and few have more elsewhere.
+  constexpr int64_t kMostTerms = 4, kMostConstant = int64_t(1) << 30;
+  int64_t terms = 0;
+  for (unsigned i = kFirst; i < getNumVariables(); ++i) {
+    if (row[i] == 0)
+      continue;
+    bool isRow = i < kFirstSymbol;
+    if (!isRow && i >= kFirstSymbol + plane.getSymbolNames().size())
+      return false;
+    if (!isRow) {
+      StringRef name = plane.getSymbolNames()[i - kFirstSymbol];
+      if (name == PlanSymbols::diagonal || name == PlanSymbols::keyOrigin ||
+          name == PlanSymbols::head || name.starts_with("T"))
+        return false;
+    }
+    int64_t factor = std::abs(toInt(row[i]));
+    if (factor > kMostTerms || (terms += factor) > kMostTerms)
+      return false;
+  }
+  return std::abs(toInt(row.back())) < kMostConstant;
 }
 
 AffineExpr TileSpace::getExpr(const Row &row) const {

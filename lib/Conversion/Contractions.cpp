@@ -51,6 +51,16 @@ int64_t mlir::attn::getStaticExtent(TileEinsumOp einsum, StringAttr rank) {
   return ShapedType::kDynamic;
 }
 
+bool mlir::attn::writesMemory(Operation *op) {
+  return op
+      ->walk([](Operation *inner) {
+        bool isWrite =
+            isa<TileEinsumOp, scf::ParallelOp, memref::StoreOp>(inner);
+        return isWrite ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 bool mlir::attn::usesRank(const EinsumAccess &access, StringAttr rank) {
   auto *found = llvm::find(access.ranks, rank);
   return found != access.ranks.end() &&

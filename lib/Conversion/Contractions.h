@@ -43,6 +43,9 @@ int64_t getStaticExtent(TileEinsumOp einsum, StringAttr rank);
 
 bool usesRank(const EinsumAccess &access, StringAttr rank);
 
+/// Whether `op` writes memory, or an operation in it.
+bool writesMemory(Operation *op);
+
 /// Whether `op` is an einsum that reads or writes `buffer` or a part of it, or
 /// has one in it.
 bool touches(Operation *op, Value buffer);

@@ -211,9 +211,16 @@ void ScoreScale::defer() {
   if (multiplications.empty())
     return;
   APFloat factor(1.0f);
+  for (arith::MulFOp product : multiplications)
+    factor.multiply(splitConstant(product).second.getValue(),
+                    APFloat::rmNearestTiesToEven);
+  // The exponent multiplies by log2(e), too; what is out of range then is
+  // another factor.
+  APFloat doubled = factor + factor;
+  if (!factor.isNormal() || !doubled.isFinite())
+    return;
   for (arith::MulFOp product : multiplications) {
-    auto [value, constant] = splitConstant(product);
-    factor.multiply(constant.getValue(), APFloat::rmNearestTiesToEven);
+    Value value = splitConstant(product).first;
     SmallVector<Value> operands(product->getOperands());
     product.getResult().replaceAllUsesWith(value);
     product.erase();

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Contractions.h"
 #include "LaunchArguments.h"
 #include "LaunchFormula.h"
 #include "WorkspaceBytes.h"
@@ -94,11 +95,13 @@ FailureOr<BlockMapper::Phase> BlockMapper::getPhase(int64_t number) {
     prefix = call.getCallee();
     prefix.consume_back("_run0");
   }
+  // What writes nothing, as there is nothing to write, needs no threads.
+  constexpr int64_t kWarp = 32;
   auto threads = body->getAttrOfType<IntegerAttr>(kBlockThreadsAttrName);
-  if (!threads)
+  if (!threads && writesMemory(body))
     return body.emitError() << "has no '" << kBlockThreadsAttrName
                             << "'; run attn-map-to-threads first";
-  phase.threads = threads.getInt();
+  phase.threads = threads ? threads.getInt() : kWarp;
   func::FuncOp worker = lookUp(prefix + "_worker");
   if (!worker || worker.isExternal())
     return body.emitError() << "has no function '" << prefix << "_worker'";

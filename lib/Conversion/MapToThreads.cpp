@@ -33,16 +33,6 @@ namespace mlir::attn {
 using namespace mlir;
 using namespace mlir::attn;
 
-static bool writesMemory(Operation *op) {
-  return op
-      ->walk([](Operation *inner) {
-        bool isWrite =
-            isa<TileEinsumOp, scf::ParallelOp, memref::StoreOp>(inner);
-        return isWrite ? WalkResult::interrupt() : WalkResult::advance();
-      })
-      .wasInterrupted();
-}
-
 namespace {
 
 class ThreadMapper {

@@ -12,6 +12,7 @@
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Transforms/Passes.h"
 #include "attn/Transforms/Transforms.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace mlir::attn {
@@ -248,6 +249,22 @@ static void splitMaps(CascadeOp cascade) {
   }
 }
 
+/// Lets functions be as exact as the spec says: what may be computed by an
+/// instruction that approximates is for later passes to say, which know of a
+/// power that it is at most 1 (attn-rebase-exponentials).
+static void dropApproximations(CascadeOp cascade) {
+  cascade.getBody().walk([](arith::ArithFastMathInterface op) {
+    arith::FastMathFlagsAttr flags = op.getFastMathFlagsAttr();
+    if (!flags ||
+        !bitEnumContainsAll(flags.getValue(), arith::FastMathFlags::afn))
+      return;
+    op->setAttr(op.getFastMathAttrName(),
+                arith::FastMathFlagsAttr::get(op->getContext(),
+                                              flags.getValue() &
+                                                  ~arith::FastMathFlags::afn));
+  });
+}
+
 CascadeOp attn::normalizeCascade(CascadeOp cascade, bool renameRanks,
                                  NormalizationCounts *counts) {
   // A mapped cascade is past this: its plan and mapping name ranks.
@@ -256,6 +273,7 @@ CascadeOp attn::normalizeCascade(CascadeOp cascade, bool renameRanks,
       [&](IterateOp iterate) { isMapped |= iterate.getPlanAttr() != nullptr; });
   if (isMapped)
     return cascade;
+  dropApproximations(cascade);
   // A tensor that goes may be the only one that fixes the size of a step.
   StatedExtents stated(cascade);
   SmallVector<OpResult> results;

@@ -77,10 +77,10 @@ def random_array(tensor: TensorInfo, extents: Mapping[str, int], rng, limit: int
     """Standard normal floats; integers from 0 to `limit`, which suits lengths."""
     shape = tensor.shape(extents)
     if tensor.dtype.kind in "iub" and tensor.dtype != BFLOAT16:
-        return rng.integers(0, limit + 1, shape).astype(tensor.dtype)
-    if tensor.dtype == np.float64:
-        return rng.standard_normal(shape)
-    return rng.standard_normal(shape, np.float32).astype(tensor.dtype)
+        return np.asarray(rng.integers(0, limit + 1, shape), tensor.dtype)
+    wide = np.float64 if tensor.dtype == np.float64 else np.float32
+    # Without dimensions the generator gives a number in place of an array.
+    return np.asarray(rng.standard_normal(shape, wide), tensor.dtype)
 
 
 def save(path: str | Path, array: np.ndarray):

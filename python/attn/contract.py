@@ -56,8 +56,16 @@ def finite_max(values) -> float:
 
 
 def same_positions(actual, expected, what: str):
-    """Fails unless the same elements of both are finite."""
-    wrong = np.isfinite(np.asarray(actual).astype(expected.dtype)) != np.isfinite(expected)
+    """Fails unless the same elements of both are finite, and infinities have one sign."""
+    wide = np.asarray(actual).astype(expected.dtype)
+    wrong = np.isfinite(wide) != np.isfinite(expected)
+    opposite = np.isinf(wide) & np.isinf(expected) & (wide != expected)
+    if opposite.any():
+        first = tuple(int(i) for i in np.argwhere(opposite)[0])
+        raise AccuracyError(
+            f"{what}: {int(opposite.sum())} infinities have the other sign; the first is "
+            f"{first}: kernel {actual[first]}, reference {expected[first]}"
+        )
     if wrong.any():
         where = np.argwhere(wrong)
         first = tuple(int(i) for i in where[0])

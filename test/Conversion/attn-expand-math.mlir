@@ -141,3 +141,19 @@ func.func @double_shapes(%a: vector<3x16xf64>, %b: vector<4xf64>, %c: vector<2xf
   %6 = math.log1p %d : f64
   return %0, %1, %2, %3, %4, %5, %6 : vector<3x16xf64>, vector<4xf64>, vector<2xf64>, f64, f64, f64, f64
 }
+
+// -----
+
+// What looks at bits, clamps and integer powers have no instruction or library function.
+// CHECK-LABEL: func.func @arithmetic
+// CHECK-NOT: math.{{clampf|isinf|isnormal|ipowi|fpowi}}
+// CHECK: return
+func.func @arithmetic(%x: vector<8xf32>, %y: f64, %n: vector<8xi32>, %i: i64) -> (vector<8xf32>, vector<8xi1>, i1, vector<8xi32>, i64, vector<8xf32>) {
+  %a = math.clampf %x to [%x, %x] : vector<8xf32>
+  %b = math.isinf %x : vector<8xf32>
+  %c = math.isnormal %y : f64
+  %d = math.ipowi %n, %n : vector<8xi32>
+  %e = math.ipowi %i, %i : i64
+  %f = math.fpowi %x, %n : vector<8xf32>, vector<8xi32>
+  return %a, %b, %c, %d, %e, %f : vector<8xf32>, vector<8xi1>, i1, vector<8xi32>, i64, vector<8xf32>
+}

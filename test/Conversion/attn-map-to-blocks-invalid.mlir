@@ -29,6 +29,9 @@ module attributes {attn.kernels = [{name = "f", phases = 1 : i64, worker_workspa
   }
   // expected-error @+1 {{has no 'attn.block_threads'; run attn-map-to-threads first}}
   func.func @f_run0(%a: memref<?xf32, strided<[1], offset: ?>>, %o: memref<?xf32, strided<[1], offset: ?>>, %begin: i64, %end: i64, %worker: !llvm.ptr, %shared: !llvm.ptr) attributes {attn.other} {
+    %first = arith.constant 0 : index
+    %zero = arith.constant 0.0 : f32
+    memref.store %zero, %o[%first] : memref<?xf32, strided<[1], offset: ?>>
     return
   }
   func.func @f_shared(%a: memref<?xf32, strided<[1], offset: ?>>, %o: memref<?xf32, strided<[1], offset: ?>>) -> i64 {

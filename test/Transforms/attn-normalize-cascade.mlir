@@ -285,3 +285,20 @@ func.func @predicate_of_nothing(%s: tensor<?xf32>, %t: tensor<?x4xf32>) -> tenso
   }
   return %r : tensor<4xf32>
 }
+
+// -----
+
+// Later passes know powers to be at most 1 by this flag, which the caller's have not.
+// CHECK-LABEL: func @flags
+// CHECK: math.exp2 %{{.*}} fastmath<nnan,contract> : f32
+func.func @flags(%s: tensor<?xf32>) -> tensor<?xf32> {
+  %r = attn.cascade (%S = %s) : (tensor<?xf32>) -> tensor<?xf32> {
+    %p = attn.einsum [m] = map(%S[m]) {
+    ^bb0(%x: f32):
+      %y = math.exp2 %x fastmath<nnan,contract,afn> : f32
+      attn.yield %y : f32
+    } : (tensor<?xf32>) -> tensor<?xf32>
+    attn.yield %p : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}

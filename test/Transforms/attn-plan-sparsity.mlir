@@ -868,3 +868,29 @@ func.func @nothing_leads(%s: tensor<2x?x?xf32>) -> tensor<2x?xf32> {
   }
   return %o : tensor<2x?xf32>
 }
+
+// -----
+
+// One tensor at the places that two others name: a step without live points adds their
+// difference, and may not be skipped.
+// CHECK-LABEL: @looked_up
+// CHECK-NOT: plan <
+// CHECK: return
+func.func @looked_up(%s: tensor<?x?xf32>, %w: tensor<16xf32>, %x: tensor<8xf32>, %t: tensor<?xi32>, %u: tensor<?xi32>) -> tensor<?xf32> {
+  %a = attn.cascade (%S = %s, %W = %w, %X = %x, %T = %t, %U = %u) where causal over (m, n) align top_left : (tensor<?x?xf32>, tensor<16xf32>, tensor<8xf32>, tensor<?xi32>, tensor<?xi32>) -> tensor<?xf32> {
+    %zero = arith.constant 0.0 : f32
+    %i = attn.einsum [m] = map() { attn.yield %zero : f32 } : () -> tensor<?xf32>
+    %r = attn.iterate n1 of n by n0 init(%i : tensor<?xf32>) {
+    ^bb0(%A: tensor<?xf32>):
+      %l = attn.einsum [m] = mul(%S[m,n1*N0+n0], %W[n0]) reduce add(n0) : (tensor<?x?xf32>, tensor<16xf32>) -> tensor<?xf32>
+      %d1 = attn.einsum [m] = %X[%T[m]] : (tensor<8xf32>, tensor<?xi32>) -> tensor<?xf32>
+      %d2 = attn.einsum [m] = %X[%U[m]] : (tensor<8xf32>, tensor<?xi32>) -> tensor<?xf32>
+      %d = attn.einsum [m] = sub(%d1[m], %d2[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %e = attn.einsum [m] = add(%l[m], %d[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      %n = attn.einsum [m] = add(%A[m], %e[m]) : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+      attn.yield %n : tensor<?xf32>
+    }
+    attn.yield %r : tensor<?xf32>
+  }
+  return %a : tensor<?xf32>
+}

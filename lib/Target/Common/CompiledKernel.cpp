@@ -28,8 +28,43 @@ constexpr uint8_t kBool = 6;
 constexpr StringLiteral kPublicSuffixes[] = {
     "",       "_check",     "_workspace_size", "_phases",
     "_items", "_run_items", "_info",           "_supported"};
+/// What a launcher for GPUs declares beside some of these.
+constexpr StringLiteral kLauncherSuffixes[] = {"_load", "_unload", "_status"};
 
 } // namespace
+
+/// Whether `name` is a type or a macro of the headers of C and DLPack that
+/// generated code includes, or a function of dlfcn.h.
+static bool isOfHeaders(StringRef name) {
+  static const llvm::StringSet<> names = {
+      "NULL",   "offsetof", "size_t",  "ptrdiff_t", "max_align_t",
+      "errno",  "stdin",    "stdout",  "stderr",    "va_list",
+      "dlopen", "dlclose",  "dlerror", "dlsym",     "dladdr"};
+  if (names.contains(name) || name.starts_with("DL") ||
+      name.starts_with("kDL") || name.starts_with("RTLD_") ||
+      name.starts_with("ATTN_") || name.starts_with("EXIT_"))
+    return true;
+  // Those of stdint.h are made of these.
+  StringRef rest = name;
+  bool isType = rest.consume_back("_t");
+  bool isMacro =
+      !isType && (rest.consume_back("_MAX") || rest.consume_back("_MIN") ||
+                  rest.consume_back("_C"));
+  if (!isType && !isMacro)
+    return false;
+  std::string lower = rest.lower();
+  rest = lower;
+  if (rest == "size" || rest == "ptrdiff" || rest == "wchar" ||
+      rest == "sig_atomic")
+    return true;
+  rest.consume_front("u");
+  if (!rest.consume_front("int"))
+    return false;
+  if (!rest.consume_front("_least"))
+    rest.consume_front("_fast");
+  return rest == "max" || rest == "ptr" || rest == "8" || rest == "16" ||
+         rest == "32" || rest == "64";
+}
 
 /// Names a header could not declare, or that would take the place of a type of
 /// attn-c/kernel.h.
@@ -141,8 +176,9 @@ static bool isReserved(StringRef name) {
       "attn_gpu_module",
       "attn_gpu_tensor",
   };
-  return reserved.contains(name) || name.starts_with("attn_abi_") ||
-         name.starts_with("attn_driver") || name.starts_with("attn_launch") ||
+  return reserved.contains(name) || isOfHeaders(name) ||
+         name.starts_with("attn_abi_") || name.starts_with("attn_driver") ||
+         name.starts_with("attn_launch") ||
          (name.starts_with("attn_kernel_") && name.ends_with("_fn"));
 }
 
@@ -187,9 +223,15 @@ LogicalResult Reader::checkName(StringRef name) {
     return error() << "the kernel name '" << name
                    << "' must be a C identifier: letters, digits and '_', not "
                       "starting with a digit";
-  if (isReserved(name))
-    return error() << "the kernel name '" << name
-                   << "' is reserved in C or in attn-c/kernel.h";
+  for (ArrayRef<StringLiteral> suffixes :
+       {ArrayRef(kPublicSuffixes), ArrayRef(kLauncherSuffixes)})
+    for (StringRef suffix : suffixes)
+      if (std::string whole = (name + suffix).str(); isReserved(whole))
+        return error() << "the kernel name '" << name << "' is reserved in C"
+                       << " or in attn-c/kernel.h"
+                       << (suffix.empty()
+                               ? ""
+                               : ", with '" + suffix + "' behind it");
   if (isLibraryFunction(name))
     return error() << "the kernel name '" << name
                    << "' is that of a function of the C library";
@@ -202,7 +244,8 @@ LogicalResult Reader::readDim(StringRef dim, int64_t extent,
   result.name = dim.str();
   int64_t number;
   if (!dim.getAsInteger(10, number)) {
-    if (number != extent)
+    // A dimension that the type leaves open may be that of a static one.
+    if (number < 0 || (number != extent && !ShapedType::isDynamic(extent)))
       return error() << "tensor '" << tensor.name << "' has dimension '" << dim
                      << "' where its type has "
                      << (ShapedType::isDynamic(extent)

@@ -752,3 +752,19 @@ func.func @mix_type(%a: tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf80> {
   %o = attn.mix %a : (tensor<2x8x?x64xf32>) -> tensor<2x8x?x64xf80>
   return %o : tensor<2x8x?x64xf80>
 }
+
+// -----
+
+func.func @scale_beyond_f32(%q: tensor<1x1x?x8xbf16>) -> tensor<1x1x?x8xbf16> {
+  // expected-error @+1 {{scale 1.000000e+300 is no number of 'f32', in which scores are computed; magnitudes from 1.4e-45 to 3.4e38 are, and 0}}
+  %o = attn.attention(%q, %q, %q) score [scale(1.0e+300), scale(1.0e-300)] : (tensor<1x1x?x8xbf16>, tensor<1x1x?x8xbf16>, tensor<1x1x?x8xbf16>) -> tensor<1x1x?x8xbf16>
+  return %o : tensor<1x1x?x8xbf16>
+}
+
+// -----
+
+func.func @cap_beyond_f32(%q: tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32> {
+  // expected-error @+1 {{soft cap 1.000000e-50 is no number of 'f32', in which scores are computed; magnitudes from 1.4e-45 to 3.4e38 are}}
+  %o = attn.attention(%q, %q, %q) score [scale(1.0), softcap(1.0e-50)] : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
+  return %o : tensor<1x1x?x8xf32>
+}

@@ -9,6 +9,8 @@
 #include "Verification.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mlir::attn;
 
@@ -346,6 +348,28 @@ static LogicalResult verifyMap(AttentionOp op, ScoreMapAttr map, StringRef what,
   return success();
 }
 
+/// Whether f32 has a number near `value`: rounding makes it neither infinite
+/// nor 0.
+static bool fitsSingle(double value) {
+  auto rounded = static_cast<float>(value);
+  return std::isfinite(rounded) && (rounded != 0 || value == 0);
+}
+
+static LogicalResult verifyConstant(AttentionOp op, Attribute modifier) {
+  // spec: MD-2, MD-3
+  Type compute = getComputeType(getElementTypeOrSelf(op.getQuery().getType()));
+  auto scale = dyn_cast<ScaleAttr>(modifier);
+  FloatAttr value =
+      scale ? scale.getValue() : cast<SoftCapAttr>(modifier).getValue();
+  if (compute.isF64() || fitsSingle(value.getValueAsDouble()))
+    return success();
+  return op.emitOpError(scale ? "scale " : "soft cap ")
+         << value.getValueAsDouble() << " is no number of " << compute
+         << ", in which scores are computed; magnitudes from 1.4e-45 to 3.4e38 "
+            "are"
+         << (scale ? ", and 0" : "");
+}
+
 LogicalResult AttentionOp::verify() {
   auto query = cast<RankedTensorType>(getQuery().getType());
   auto key = cast<RankedTensorType>(getKey().getType());
@@ -435,7 +459,10 @@ LogicalResult AttentionOp::verify() {
     } else if (auto map = dyn_cast<ScoreMapAttr>(modifier)) {
       if (failed(verifyMap(*this, map, "a score map", numSlots, numRegions)))
         return failure();
-    } else if (!isa<ScaleAttr, SoftCapAttr>(modifier)) {
+    } else if (isa<ScaleAttr, SoftCapAttr>(modifier)) {
+      if (failed(verifyConstant(*this, modifier)))
+        return failure();
+    } else {
       return emitOpError("'score' lists scale, softcap, bias and map; got ")
              << modifier;
     }
