@@ -451,9 +451,8 @@ EinsumOp attn::createExtremumResult(OpBuilder &builder, EinsumOp einsum,
             map.getFloatAttr(type, APFloat::getInf(type.getFloatSemantics(),
                                                    /*Negative=*/isMax)));
         Value isEmpty = arith::CmpFOp::create(map, loc,
-                                              isMax
-                                                  ? arith::CmpFPredicate::OLE
-                                                  : arith::CmpFPredicate::OGE,
+                                              isMax ? arith::CmpFPredicate::OLE
+                                                    : arith::CmpFPredicate::OGE,
                                               args[0], limit);
         return arith::SelectOp::create(map, loc, isEmpty, infinity, args[0]);
       });

@@ -44,8 +44,8 @@ static bool isTensor(Value memref) {
 }
 
 namespace {
-/// Ranges of integers, of which dimensions of tensors have one, points of a tile
-/// and numbers of items.
+/// Ranges of integers, of which dimensions of tensors have one, points of a
+/// tile and numbers of items.
 class ExtentRangeAnalysis : public dataflow::IntegerRangeAnalysis {
 public:
   using IntegerRangeAnalysis::IntegerRangeAnalysis;

@@ -88,8 +88,8 @@ static bool isSameEinsum(EinsumOp a, EinsumOp b,
            });
   };
   for (auto [rank, other] : llvm::zip_equal(ranks, others))
-    if (rank != other && (!llvm::is_contained(reduced, rank) || isFixed(rank) ||
-                          isFixed(other)))
+    if (rank != other &&
+        (!llvm::is_contained(reduced, rank) || isFixed(rank) || isFixed(other)))
       return false;
   return OperationEquivalence::isRegionEquivalentTo(
       &a.getBody(), &b.getBody(), OperationEquivalence::Flags::IgnoreLocations);

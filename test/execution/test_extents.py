@@ -19,7 +19,7 @@ func.func @attention(%q: tensor<1x2x?x16xf32>, %k: tensor<?x2x40x16xf32>, %v: te
       : (tensor<1x2x?x16xf32>, tensor<?x2x40x16xf32>, tensor<1x2x?x16xf32>) -> tensor<?x2x?x16xf32>
   return %o : tensor<?x2x?x16xf32>
 }
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("form", ["fused", "unfused"])
@@ -47,7 +47,7 @@ func.func @attention(%q: tensor<1x1x?x16xf32>, %k: tensor<1x1x?x16xf32>, %v: ten
       : (tensor<1x1x?x16xf32>, tensor<1x1x?x16xf32>, tensor<1x1x?x16xf32>) -> tensor<1x1x?x16xf32>
   return %o : tensor<1x1x?x16xf32>
 }
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("position", [0, 3, 1 << 40, -(1 << 40)])

@@ -25,7 +25,7 @@ func.func @attention(%s: tensor<2x2x?x?xf32>, %kl: tensor<2xi64>) -> (tensor<?xf
   }
   return %a#0, %a#1 : tensor<?xf32>, tensor<?xf32>
 }
-"""
+"""  # noqa: E501
 
 EQUAL_BUT_FOR_INDICES = """
 func.func @attention(%s: tensor<3x3x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
@@ -63,7 +63,7 @@ func.func @attention(%s: tensor<2x?x?xf32>, %v: tensor<2x?xf32>, %kl: tensor<2xi
   }
   return %a : tensor<2x?xf32>
 }
-"""
+"""  # noqa: E501
 
 SIBLINGS = """
 func.func @attention(%q1: tensor<5x8xf32>, %q2: tensor<7x8xf32>, %k: tensor<7x8xf32>, %v: tensor<7x4xf32>) -> tensor<7x4xf32> {
@@ -82,7 +82,7 @@ func.func @attention(%q1: tensor<5x8xf32>, %q2: tensor<7x8xf32>, %k: tensor<7x8x
   }
   return %r : tensor<7x4xf32>
 }
-"""
+"""  # noqa: E501
 
 INDEX = """
       %ii = attn.index RANK : index
@@ -95,7 +95,7 @@ func.func @attention(%n: tensor<?x16xf32>, %z: tensor<16xf32>, %x: tensor<i32>) 
   %o = attn.cascade (%N = %n, %Z = %z, %X = %x) origin(e = %X[])
       : (tensor<?x16xf32>, tensor<16xf32>, tensor<i32>) -> tensor<?x16xf32> {
     %c = attn.einsum [e] = map(%Z[e]) {
-    ^bb0(%a: f32):"""
+    ^bb0(%a: f32):"""  # noqa: E501
     + INDEX.replace("RANK", "e")
     + """
       %g = arith.mulf %p, %a : f32
@@ -106,7 +106,7 @@ func.func @attention(%n: tensor<?x16xf32>, %z: tensor<16xf32>, %x: tensor<i32>) 
   }
   return %o : tensor<?x16xf32>
 }
-"""
+"""  # noqa: E501
 )
 
 ORIGIN_OF_A_PART = (
@@ -115,7 +115,7 @@ func.func @attention(%s: tensor<?x?x32xf32>, %v: tensor<?x32x8xf32>, %x: tensor<
   %o = attn.cascade (%S = %s, %V = %v, %X = %x) origin(p = %X[])
       : (tensor<?x?x32xf32>, tensor<?x32x8xf32>, tensor<i32>) -> tensor<?x8xf32> {
     %w = attn.einsum [m,p,j] = map(%S[m,p,j]) {
-    ^bb0(%a: f32):"""
+    ^bb0(%a: f32):"""  # noqa: E501
     + INDEX.replace("RANK", "p")
     + """
       %g = arith.mulf %p, %a : f32

@@ -60,7 +60,7 @@ func.func @attention(%X: tensor<?xf32>, %Y: tensor<?xf32>, %I: tensor<?xi32>, %J
   }}
   return %a : tensor<?x{element}>
 }}
-"""
+"""  # noqa: E501
     out = np.full(COUNT, 85, np.float32 if element == "f32" else np.int32)
     Counter.executions += 1
     kernels.compile(text, "attention", f"--form={form}").run([*arrays, out])

@@ -359,8 +359,7 @@ static LogicalResult verifyAccessRanks(CascadeOp cascade) {
       return;
     if (einsum.getReduction() && cascade.hasSpace() && space.restricts() &&
         walks(einsum, space.queryRank) && walks(einsum, space.keyRank)) {
-      failedOne =
-          failed(check(einsum, "is restricted", space.getPlaneRanks()));
+      failedOne = failed(check(einsum, "is restricted", space.getPlaneRanks()));
     }
     einsum.getBody().walk([&](IndexOp index) {
       if (AccessAttr origin = space.getOrigin(index.getRankAttr()))

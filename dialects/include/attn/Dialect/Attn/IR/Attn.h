@@ -143,8 +143,8 @@ struct CascadeSpace {
   SmallVector<AccessAttr> getAccesses() const;
   /// What positional tests of the plane read.
   SmallVector<AccessAttr> getPlaneAccesses() const;
-  /// The ranks whose indices say whether a point is removed: those of the plane,
-  /// of what its tests read, of heads that differ and of what predicates
+  /// The ranks whose indices say whether a point is removed: those of the
+  /// plane, of what its tests read, of heads that differ and of what predicates
   /// receive.
   SmallVector<StringAttr> getPlaneRanks() const;
   /// This space over other inputs and ranks.
