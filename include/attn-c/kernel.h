@@ -123,7 +123,8 @@ typedef int32_t (*attn_kernel_check_fn)(const DLTensor *const *tensors,
                                         size_t message_size);
 
 /* NAME_workspace_size: bytes of workspace for `workers` workers; 0 when none is
- * needed, and when the tensors do not pass NAME_check. */
+ * needed, and when NAME_check refuses the tensors for another reason than the
+ * values in them, which it does not look at. */
 typedef size_t (*attn_kernel_workspace_size_fn)(const DLTensor *const *tensors,
                                                 int32_t count, int32_t workers);
 
@@ -132,13 +133,14 @@ typedef size_t (*attn_kernel_workspace_size_fn)(const DLTensor *const *tensors,
 typedef int32_t (*attn_kernel_phases_fn)(void);
 
 /* NAME_items: number of items of a phase for these tensors; the negated status
- * when the tensors do not pass NAME_check or there is no such phase. */
+ * when there is no such phase, or NAME_check refuses the tensors for another
+ * reason than the values of orders, lists and offsets. */
 typedef int64_t (*attn_kernel_items_fn)(const DLTensor *const *tensors,
                                         int32_t count, int32_t phase);
 
-/* NAME_run_items: check, then run items [begin, end) of one phase as worker
- * number `worker`. All workers of a call share one workspace, whose size
- * follows from the number of workers. */
+/* NAME_run_items: check as NAME_items does, then run items [begin, end) of one
+ * phase as worker number `worker`. All workers of a call share one workspace,
+ * whose size follows from the number of workers. */
 typedef int32_t (*attn_kernel_run_items_fn)(const DLTensor *const *tensors,
                                             int32_t count, int32_t phase,
                                             int64_t begin, int64_t end,

@@ -26,10 +26,10 @@ attn::parseRankSizes(ArrayRef<std::string> texts,
     auto [rank, number] = text.split('=');
     int64_t size = 0;
     if (rank.empty() || number.getAsInteger(10, size) || size < 0 ||
-        size > (int64_t(1) << 40)) {
+        size > (int64_t(1) << 31)) {
       emitError() << "'" << text
                   << "' is no size; write RANK=EXTENT, as in m=4096, with an "
-                     "extent from 0 to 2^40";
+                     "extent from 0 to 2^31";
       return failure();
     }
     if (!sizes.insert({rank.str(), size}).second) {

@@ -84,7 +84,7 @@ attn::findWrongOption(const AttnToLLVMOptions &options) {
       {"max-footprint", options.maxFootprint, 0},
       {"shared-bytes", options.sharedBytes, 0},
       {"resident-blocks", options.residentBlocks, 1, kMostResidentBlocks},
-      {"stream-tile", options.streamTile, 0},
+      {"stream-tile", options.streamTile, 0, 65536},
       {"row-tile", options.rowTile, 0},
   };
   for (const auto &option : numbers) {

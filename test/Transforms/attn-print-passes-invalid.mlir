@@ -5,7 +5,7 @@
 // RUN: not attn-opt %s "--attn-print-passes=sizes=n=16" 2>&1 | FileCheck %s --check-prefix=TYPE
 // TYPE: error: option 'sizes': the size 16 of rank 'n' contradicts its type, which says 8
 // RUN: not attn-opt %s "--attn-print-passes=sizes=m=many" 2>&1 | FileCheck %s --check-prefix=NUMBER
-// NUMBER: error: option 'sizes': 'm=many' is no size; write RANK=EXTENT, as in m=4096, with an extent from 0 to 2^40
+// NUMBER: error: option 'sizes': 'm=many' is no size; write RANK=EXTENT, as in m=4096, with an extent from 0 to 2^31
 // RUN: not attn-opt %s "--attn-print-passes=sizes=m=-1" 2>&1 | FileCheck %s --check-prefix=NEGATIVE
 // NEGATIVE: error: option 'sizes': 'm=-1' is no size
 // RUN: not attn-opt %s "--attn-print-passes=sizes=m=1,m=2" 2>&1 | FileCheck %s --check-prefix=TWICE

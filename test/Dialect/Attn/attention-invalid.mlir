@@ -768,3 +768,11 @@ func.func @cap_beyond_f32(%q: tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32> {
   %o = attn.attention(%q, %q, %q) score [scale(1.0), softcap(1.0e-50)] : (tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>, tensor<1x1x?x8xf32>) -> tensor<1x1x?x8xf32>
   return %o : tensor<1x1x?x8xf32>
 }
+
+// -----
+
+func.func @clause_order(%q: tensor<1x4x?x8xf32>, %s: tensor<4xf32>, %p: tensor<?xi32>) -> tensor<1x4x?x8xf32> {
+  // expected-error @+1 {{'permute' stands behind another clause or twice; the order of clauses is score, where, align, origin, lengths, segments, permute, sinks, normalise, weights, gate}}
+  %o = attn.attention(%q, %q, %q) where causal sinks(%s : tensor<4xf32>) permute(%p : tensor<?xi32>) : (tensor<1x4x?x8xf32>, tensor<1x4x?x8xf32>, tensor<1x4x?x8xf32>) -> tensor<1x4x?x8xf32>
+  return %o : tensor<1x4x?x8xf32>
+}

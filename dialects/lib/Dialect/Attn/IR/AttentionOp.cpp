@@ -9,6 +9,7 @@
 #include "IndexExpression.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/IR/OpImplementation.h"
+#include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -192,6 +193,11 @@ struct AttentionParser {
 };
 } // namespace
 
+/// The clauses behind the operands, in order.
+static constexpr StringLiteral kClauses[] = {
+    "score",   "where", "align",     "origin",  "lengths", "segments",
+    "permute", "sinks", "normalise", "weights", "gate"};
+
 ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
   MLIRContext *context = parser.getContext();
   auto &properties = result.getOrAddProperties<Properties>();
@@ -343,6 +349,13 @@ ParseResult AttentionOp::parse(OpAsmParser &parser, OperationState &result) {
   SmallVector<Type> types;
   auto parseType = [&]() { return parser.parseType(types.emplace_back()); };
   SMLoc typeLocation;
+  // A clause that stands here stands behind one that it goes in front of.
+  SMLoc misplaced = parser.getCurrentLocation();
+  for (StringRef clause : kClauses)
+    if (succeeded(parser.parseOptionalKeyword(clause)))
+      return parser.emitError(misplaced)
+             << "'" << clause << "' stands behind another clause or twice; the "
+             << "order of clauses is " << llvm::join(ArrayRef(kClauses), ", ");
   if (parser.parseOptionalAttrDict(result.attributes) || parser.parseColon() ||
       parser.getCurrentLocation(&typeLocation) ||
       parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseType) ||

@@ -42,6 +42,11 @@ def Attn_AttentionOp : Attn_Op<"attention", [Pure, AttrSizedOperandSegments]> {
         P          = exp(S' - max_n S')          over live (m, n) only
         O[b,h,m,f] = sum_n (P / sum_n P) * V[b,k,n,f]
 
+    Clauses behind the operands stand in this order: `score`, `where`, `align`,
+    `origin`, `lengths`, `segments`, `permute`, `sinks`, `normalise`, `weights` and
+    any number of `gate`; that of keys stands in front of that of queries in
+    `lengths`, and behind it in `segments` and `permute`.
+
     `score` lists the modifiers in the order in which they apply: `scale(c)`,
     `softcap(c)` (`c * tanh(s / c)`), `bias(%t[ranks] : type)` and
     `map(%t[ranks] : type, ...) { region }`, whose region receives the score,
