@@ -10,6 +10,7 @@
 #define ATTN_PTXSIM_ARITHMETIC_H
 
 #include "Decoder.h"
+#include "FloatFormats.h"
 
 namespace ptxsim {
 
@@ -35,6 +36,12 @@ enum class FloatOperation : uint8_t {
 /// Half.cpp: .f16, .bf16 and pairs of them.
 bool decodeHalf(Decoder &d, Type type, FloatOperation operation);
 bool isHalf(Type type);
+
+/// A value of .f16 or .bf16, or one of a pair of them; .f32 has them all.
+inline float widenHalf(uint16_t bits, Type type) {
+  bool isBfloat = type == Type::BF16 || type == Type::BF16x2;
+  return isBfloat ? bfloatToFloat(bits) : halfToFloat(bits);
+}
 
 } // namespace ptxsim
 

@@ -103,15 +103,19 @@ static uint32_t compareLanes(Comparison comparison, const T *a, const T *b) {
   return result;
 }
 
-/// Half `part` of each lane's value as a float.
-static void decodeHalves(Warp &warp, const Operand &operand, Type type,
-                         unsigned part, float (&values)[warpSize]) {
+/// Half `part` of each lane's value as a float. Only .f16 is flushed.
+static void decodeHalves(Warp &warp, const Instruction &instruction,
+                         const Operand &operand, unsigned part,
+                         float (&values)[warpSize]) {
+  constexpr float leastNormal = 0x1p-14f;
+  Type type = instruction.sourceType;
   unsigned count = getBytes(type) / 2;
   const uint16_t *bits = warp.read<uint16_t>(operand);
-  bool isBfloat = type == Type::BF16 || type == Type::BF16x2;
   for (unsigned lane = 0; lane < warpSize; ++lane) {
-    uint16_t half = bits[lane * count + part];
-    values[lane] = isBfloat ? bfloatToFloat(half) : halfToFloat(half);
+    float value = widenHalf(bits[lane * count + part], type);
+    bool isFlushed =
+        instruction.flags & Flush && std::fabs(value) < leastNormal;
+    values[lane] = isFlushed ? std::copysign(0.0f, value) : value;
   }
 }
 
@@ -150,8 +154,8 @@ static uint32_t compare(Warp &warp, const Instruction &instruction,
   case Type::BF16:
   case Type::BF16x2: {
     float x[warpSize], y[warpSize];
-    decodeHalves(warp, a, type, part, x);
-    decodeHalves(warp, b, type, part, y);
+    decodeHalves(warp, instruction, a, part, x);
+    decodeHalves(warp, instruction, b, part, y);
     return compareLanes(comparison, x, y);
   }
   default:
@@ -253,9 +257,14 @@ static void runSelectBySign(Warp &warp, const Instruction &instruction,
   const Operand &operand = instruction.operands[3];
   uint32_t condition = 0;
   for (unsigned lane = 0; lane < warpSize; ++lane) {
-    bool holds = instruction.sourceType == Type::S32
-                     ? warp.read<int32_t>(operand)[lane] >= 0
-                     : warp.read<float>(operand)[lane] >= 0;
+    bool holds;
+    if (instruction.sourceType == Type::S32) {
+      holds = warp.read<int32_t>(operand)[lane] >= 0;
+    } else {
+      float sign = warp.read<float>(operand)[lane];
+      // A negative number that is flushed is -0, which is no less than 0.
+      holds = (instruction.flags & Flush ? flush(sign) : sign) >= 0;
+    }
     condition |= uint32_t(holds) << lane;
   }
   select<T>(warp, instruction, mask, condition, warp.getPoison(operand));
@@ -287,7 +296,7 @@ static bool checkComparison(Decoder &d, Type type) {
   if (!isValid)
     return d.error("this comparison does not apply to the type");
   if (type == Type::F32 || type == Type::F16 || type == Type::F16x2)
-    d.instruction.flags |= d.take("ftz") && type == Type::F32 ? Flush : 0;
+    d.instruction.flags |= d.take("ftz") ? Flush : 0;
   d.instruction.sourceType = type;
   return true;
 }
@@ -345,7 +354,6 @@ static bool decodeSet(Decoder &d) {
 
 static bool decodeSelect(Decoder &d) {
   bool isBySign = d.getName() == "slct";
-  d.instruction.flags |= isBySign && d.take("ftz") ? Flush : 0;
   std::optional<Type> type = d.takeType();
   if (!type)
     return d.error("expected a type");
@@ -371,6 +379,8 @@ static bool decodeSelect(Decoder &d) {
     if (sign != Type::S32 && sign != Type::F32)
       return d.error("expected .s32 or .f32");
     condition = d.instruction.sourceType = *sign;
+    if (condition == Type::F32)
+      d.instruction.flags |= d.take("ftz") ? Flush : 0;
   }
   return d.expectOperands(4) && d.addDestination(d.getOperand(0), *type) &&
          d.addSource(d.getOperand(1), *type) &&

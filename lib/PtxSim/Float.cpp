@@ -42,6 +42,23 @@ static void flushAll(const T *from, T *to, unsigned count, uint8_t flags) {
     to[index] = flags & Flush ? flush(from[index]) : from[index];
 }
 
+/// Reads a source, flushed if the flags say so. In mixed precision the first
+/// `value` sources are halves of the type `sourceType`.
+template <typename T>
+static void readSource(Warp &warp, const Instruction &instruction,
+                       unsigned source, T *values) {
+  const Operand &operand = instruction.operands[1 + source];
+  if (source < instruction.value) {
+    const uint16_t *halves = warp.read<uint16_t>(operand);
+    for (unsigned lane = 0; lane < warpSize; ++lane)
+      values[lane] = widenHalf(halves[lane], instruction.sourceType);
+    return;
+  }
+  // Two for each lane of .f32x2.
+  flushAll(warp.read<T>(operand), values, instruction.vector * warpSize,
+           instruction.flags);
+}
+
 template <typename T>
 static T multiplyAdd(T a, T b, T c) {
   return std::fma(a, b, c);
@@ -53,13 +70,11 @@ template <typename T, unsigned sources, typename Apply>
 static void runFloat(Warp &warp, const Instruction &instruction, uint32_t mask,
                      Apply apply) {
   const Operand *operands = instruction.operands;
-  // Two for each lane of .f32x2.
   unsigned count = instruction.vector * warpSize;
   T values[3][2 * warpSize] = {};
   uint32_t poison = 0;
   for (unsigned source = 0; source < sources; ++source) {
-    flushAll(warp.read<T>(operands[1 + source]), values[source], count,
-             instruction.flags);
+    readSource(warp, instruction, source, values[source]);
     poison |= warp.getPoison(operands[1 + source]);
   }
   T result[2 * warpSize];
@@ -212,12 +227,18 @@ static void copySigns(Warp &warp, const Instruction &instruction,
 
 // ---- decoding ---- //
 
-/// Rounding, .ftz and .sat of an instruction on .f32 or .f64.
-static bool decodeFloatModifiers(Decoder &d, Type type, bool mustRound) {
+static bool decodeRounding(Decoder &d, bool mustRound) {
   int rounding = d.takeOneOf({"rn", "rz", "rm", "rp"});
   if (mustRound && rounding < 0)
     return d.error("expected a rounding mode");
   d.instruction.mode = static_cast<uint8_t>(std::max(rounding, 0));
+  return true;
+}
+
+/// Rounding, .ftz and .sat of an instruction on .f32 or .f64.
+static bool decodeFloatModifiers(Decoder &d, Type type, bool mustRound) {
+  if (!decodeRounding(d, mustRound))
+    return false;
   if (type != Type::F64)
     d.instruction.flags |= d.take("ftz") ? Flush : 0;
   if (type == Type::F32)
@@ -225,11 +246,35 @@ static bool decodeFloatModifiers(Decoder &d, Type type, bool mustRound) {
   return true;
 }
 
+/// Mixed precision: all sources but the last one are .f16 or .bf16. There is no
+/// .ftz; subnormal numbers are kept.
+static bool decodeMixed(Decoder &d, Type half, size_t sources, bool mustRound,
+                        Handler handler) {
+  if (half != Type::F16 && half != Type::BF16)
+    return d.unsupportedType(half);
+  d.instruction.run = handler;
+  d.instruction.sourceType = half;
+  d.instruction.value = sources - 1;
+  if (!decodeRounding(d, mustRound))
+    return false;
+  d.instruction.flags |= d.take("sat") ? Saturate : 0;
+  if (!d.expectOperands(1 + sources) ||
+      !d.addDestination(d.getOperand(0), Type::F32))
+    return false;
+  for (size_t index = 1; index < sources; ++index)
+    if (!d.addSource(d.getOperand(index), half))
+      return false;
+  return d.addSource(d.getOperand(sources), Type::F32);
+}
+
 static bool decodeFloat(Decoder &d, Type type, size_t sources, bool mustRound,
                         Handler single, Handler wide) {
-  bool isPair =
-      type == Type::F32x2 && (d.getName() == "add" || d.getName() == "sub" ||
-                              d.getName() == "mul" || d.getName() == "fma");
+  bool isSum =
+      d.getName() == "add" || d.getName() == "sub" || d.getName() == "fma";
+  if (type == Type::F32 && isSum)
+    if (std::optional<Type> half = d.takeType())
+      return decodeMixed(d, *half, sources, mustRound, single);
+  bool isPair = type == Type::F32x2 && (isSum || d.getName() == "mul");
   if (type != Type::F32 && type != Type::F64 && !isPair)
     return d.unsupportedType(type);
   d.instruction.run = type == Type::F64 ? wide : single;

@@ -76,9 +76,9 @@ class KernelCache:
         return self.compile_device(text(spec), spec.key, *flags)
 
     def compile_device(self, source: str, stem: str, *flags: str) -> SimulatedKernel:
-        """For one chip or the other, by the source: newer ones have instructions of
+        """For one of three chips, by the source: newer ones have instructions of
         their own, and the simulator knows those of all."""
-        chip = ("sm_80", "sm_90a")[zlib.crc32(source.encode()) % 2]
+        chip = ("sm_80", "sm_90a", "sm_120")[zlib.crc32(source.encode()) % 3]
         ptx = self.build_device(source, stem, *flags, chip=chip)
         return SimulatedKernel(ptx, ptx.with_suffix(".json"))
 

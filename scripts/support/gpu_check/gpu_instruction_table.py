@@ -70,6 +70,11 @@ def _floats() -> Iterator[Instruction]:
         yield _same(f"{opcode}.rn.sat.f32", "f32", count)
     for opcode, count in [("div", 2), ("rcp", 1), ("sqrt", 1)]:
         yield _same(f"{opcode}.rn.ftz.f32", "f32", count)
+    for kind in ("f16", "bf16"):
+        for mode in (*_ROUNDINGS, "rn.sat"):
+            for opcode, halves in [("add", 1), ("sub", 1), ("fma", 2)]:
+                inputs = " ".join([kind] * halves + ["f32"])
+                yield _plain(f"{opcode}.{mode}.f32.{kind}", inputs, "f32", chip=100)
     for opcode in ("min", "max"):
         for modifiers in ("ftz", "NaN", "ftz.NaN", "xorsign.abs", "NaN.xorsign.abs"):
             chip = 86 if "xorsign" in modifiers else 80
@@ -197,12 +202,15 @@ def _selections() -> Iterator[Instruction]:
             body = f"setp.{name}.{kind} %p0, %a0, %a1; selp.b32 %d0, 1, 0, %p0;"
             chip = 90 if kind == "bf16" else 80
             yield Instruction(f"setp.{name}.{kind}", body, (kind, kind), ("b32",), chip=chip)
-    for kind in ("f16x2", "bf16x2"):
-        body = (
-            f"setp.lt.{kind} %p0|%p1, %a0, %a1; selp.b32 %d0, 1, 0, %p0; selp.b32 %d1, 1, 0, %p1;"
-        )
+    for kind in ("f32", "f16"):
+        for name in ("eq", "lt", "geu"):
+            body = f"setp.{name}.ftz.{kind} %p0, %a0, %a1; selp.b32 %d0, 1, 0, %p0;"
+            yield Instruction(f"setp.{name}.ftz.{kind}", body, (kind, kind), ("b32",))
+    for opcode in ("setp.lt.f16x2", "setp.lt.ftz.f16x2", "setp.lt.bf16x2"):
+        kind = opcode.split(".")[-1]
+        body = f"{opcode} %p0|%p1, %a0, %a1; selp.b32 %d0, 1, 0, %p0; selp.b32 %d1, 1, 0, %p1;"
         chip = 90 if kind == "bf16x2" else 80
-        yield Instruction(f"setp.lt.{kind}", body, (kind, kind), ("b32", "b32"), chip=chip)
+        yield Instruction(opcode, body, (kind, kind), ("b32", "b32"), chip=chip)
     for boolean in ("and", "or", "xor"):
         body = (
             f"setp.ne.b32 %p1, %a2, 0; setp.lt.{boolean}.s32 %p0|%p2, %a0, %a1, %p1;"
@@ -214,12 +222,14 @@ def _selections() -> Iterator[Instruction]:
         )
     yield _plain("set.lt.u32.f32", "f32 f32", "u32")
     yield _plain("set.geu.f32.f32", "f32 f32", "f32")
+    yield _plain("set.lt.ftz.u32.f16", "f16 f16", "u32")
     for kind in ("b16", "b32", "b64", "f32", "f64"):
         body = f"setp.ne.b32 %p0, %a2, 0; selp.{kind} %d0, %a0, %a1, %p0;"
         draw = (kind, kind, "bit")
         yield Instruction(f"selp.{kind}", body, (kind, kind, "b32"), (kind,), draw=draw)
     yield _plain("slct.b32.s32", "b32 b32 s32", "b32")
     yield _plain("slct.f32.f32", "f32 f32 f32", "f32")
+    yield _plain("slct.ftz.f32.f32", "f32 f32 f32", "f32")
 
 
 def _conversions() -> Iterator[Instruction]:

@@ -54,6 +54,10 @@ def assemble(ptx: Path, cubin: Path, chip: str):
         raise CompileError(f"ptxas: {done.stderr.strip() or done.stdout.strip()}")
 
 
+def chip_number(chip: str) -> int:
+    return int(re.sub(r"\D", "", chip))
+
+
 def file_name(entry: Instruction) -> str:
     return f"instructions/{entry.name}"
 
@@ -63,7 +67,9 @@ def ptx_text(entry: Instruction, chip: str) -> str:
     slots = [("%d", f"out{i}", kind) for i, kind in enumerate(entry.outputs)]
     slots += [("%a", f"in{i}", kind) for i, kind in enumerate(entry.inputs)]
     parameters = ", ".join(f".param .u64 {name}" for _, name, _ in slots)
-    lines = [".version 8.0", f".target {chip}", ".address_size 64", ""]
+    # Newer chips need a version that older drivers do not take.
+    version = "8.7" if chip_number(chip) >= 100 else "8.0"
+    lines = [f".version {version}", f".target {chip}", ".address_size 64", ""]
     lines += [f".visible .entry {_KERNEL}({parameters}) {{"]
     lines += ["  .reg .pred %p<4>;", "  .reg .b16 %h<4>;", "  .reg .b32 %t<8>;"]
     lines += ["  .reg .b64 %u<4>;", "  .reg .b32 %thread, %gid, %lane, %smem, %mine;"]
@@ -122,7 +128,7 @@ def simulate(sim: dict, entry: Instruction, text: str, inputs) -> list[np.ndarra
 def build_instructions(folder: Folder, chip: str, only: re.Pattern, results, seed: int):
     """Makes instructions/: a PTX file, a cubin and the arrays of each."""
     (folder.path / "instructions").mkdir(exist_ok=True)
-    number = int(re.sub(r"\D", "", chip))
+    number = chip_number(chip)
     sim = ptx_sim.load()
     built, failed = 0, 0
     for entry in instructions(number):
@@ -195,7 +201,7 @@ def compare(kind: str, expected: np.ndarray, actual: np.ndarray, bound: tuple | 
 
 def jobs(chip: str, folder: Folder) -> list[str]:
     """Those that were built."""
-    entries = instructions(int(re.sub(r"\D", "", chip)))
+    entries = instructions(chip_number(chip))
     return [file_name(e) for e in entries if folder.file(file_name(e), ".npz").is_file()]
 
 

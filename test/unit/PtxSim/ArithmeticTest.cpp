@@ -107,14 +107,18 @@ static auto rounded(int mode, F apply) {
   return result;
 }
 
+struct Mode {
+  const char *name;
+  int mode;
+};
+constexpr Mode modes[] = {{"rn", FE_TONEAREST},
+                          {"rz", FE_TOWARDZERO},
+                          {"rm", FE_DOWNWARD},
+                          {"rp", FE_UPWARD}};
+
 template <typename T>
 static void checkFloats(const std::string &type) {
-  struct Mode {
-    const char *name;
-    int mode;
-  };
-  for (Mode mode : {Mode{"rn", FE_TONEAREST}, Mode{"rz", FE_TOWARDZERO},
-                    Mode{"rm", FE_DOWNWARD}, Mode{"rp", FE_UPWARD}}) {
+  for (Mode mode : modes) {
     std::string suffix = std::string(".") + mode.name + "." + type;
     auto in = [&](auto apply) { return T(rounded(mode.mode, apply)); };
     checkBinary<T, T, T>("add" + suffix, [&](volatile T a, volatile T b) {
@@ -143,10 +147,99 @@ static void checkFloats(const std::string &type) {
   checkUnary<T, T>("abs." + type, [](T a) { return std::fabs(a); });
 }
 
+/// .f32 with sources of a type of 16 bits, whose values follow from its
+/// definition.
+static void checkMixed(const std::string &type, int exponentBits) {
+  auto decode = [=](uint16_t bits) -> float {
+    int mantissaBits = 15 - exponentBits, bias = (1 << (exponentBits - 1)) - 1;
+    int exponent = bits >> mantissaBits & ((1 << exponentBits) - 1);
+    int mantissa = bits & ((1 << mantissaBits) - 1);
+    double value = std::ldexp(mantissa + (exponent ? 1 << mantissaBits : 0),
+                              std::max(exponent, 1) - bias - mantissaBits);
+    if (exponent == (1 << exponentBits) - 1)
+      value = mantissa ? std::nan("") : std::numeric_limits<double>::infinity();
+    return static_cast<float>(bits >> 15 ? -value : value);
+  };
+  for (Mode mode : modes) {
+    std::string suffix = std::string(".") + mode.name + ".f32." + type;
+    auto in = [&](auto apply) { return float(rounded(mode.mode, apply)); };
+    checkBinary<float, uint16_t, float>(
+        "add" + suffix, [&](uint16_t a, volatile float c) {
+          volatile float wide = decode(a);
+          return in([&]() -> float { return wide + c; });
+        });
+    checkBinary<float, uint16_t, float>(
+        "sub" + suffix, [&](uint16_t a, volatile float c) {
+          volatile float wide = decode(a);
+          return in([&]() -> float { return wide - c; });
+        });
+    checkTernary<float, uint16_t, uint16_t, float>(
+        "fma" + suffix, [&](uint16_t a, uint16_t b, float c) {
+          float x = decode(a), y = decode(b);
+          return in([&]() -> float { return std::fma(x, y, c); });
+        });
+  }
+}
+
 namespace {
 TEST(Arithmetic, Floats) {
   checkFloats<float>("f32");
   checkFloats<double>("f64");
+}
+
+TEST(Arithmetic, MixedPrecision) {
+  checkMixed("f16", 5);
+  checkMixed("bf16", 8);
+}
+
+TEST(Arithmetic, MixedPrecisionExactly) {
+  auto add = [](const std::string &modifiers, uint16_t a, float c) {
+    return evaluate<uint32_t>("add" + modifiers + " %d, %a, %b;",
+                              std::vector<uint16_t>{a},
+                              std::vector<float>{c})[0];
+  };
+  auto fma = [](const std::string &modifiers, uint16_t a, uint16_t b, float c) {
+    return evaluate<uint32_t>(
+        "fma" + modifiers + " %d, %a, %b, %c;", std::vector<uint16_t>{a},
+        std::vector<uint16_t>{b}, std::vector<float>{c})[0];
+  };
+  // Subnormal numbers of each format are numbers: 2^-24, 2^-133 and 2^-149.
+  EXPECT_EQ(fma(".rn.f32.f16", 0x0001, 0x0001, 0), 0x27800000u);
+  EXPECT_EQ(add(".f32.f16", 0x8001, 0), 0xb3800000u);
+  EXPECT_EQ(add(".f32.bf16", 0x0001, 0x1p-149f), 0x00010001u);
+  EXPECT_EQ(fma(".rn.f32.bf16", 0x0001, 0x4000, 0), 0x00020000u);
+  // The products, 2^128 and 2^-150, are no numbers of .f32; the sums are, or
+  // halfway between two.
+  EXPECT_EQ(fma(".rn.f32.bf16", 0x5f80, 0x5f80, -0x1p127f), 0x7f000000u);
+  EXPECT_EQ(fma(".rn.f32.bf16", 0x1a00, 0x1a00, 0x1p-149f), 0x00000002u);
+  // 1 + 2^-24 is halfway between two numbers.
+  EXPECT_EQ(add(".f32.f16", 0x0001, 1), 0x3f800000u);
+  EXPECT_EQ(add(".rp.f32.f16", 0x0001, 1), 0x3f800001u);
+  EXPECT_EQ(add(".rm.f32.f16", 0x8001, -1), 0xbf800001u);
+  EXPECT_EQ(add(".rz.f32.f16", 0x8001, -1), 0xbf800000u);
+  // So is 1 - 2^-25.
+  EXPECT_EQ(fma(".rn.f32.f16", 0x0001, 0xb800, 1), 0x3f800000u);
+  EXPECT_EQ(fma(".rm.f32.f16", 0x0001, 0xb800, 1), 0x3f7fffffu);
+  // The largest .f16, infinity and NaN, which becomes the canonical one.
+  EXPECT_EQ(add(".f32.f16", 0x7bff, 0), 0x477fe000u);
+  EXPECT_EQ(add(".f32.f16", 0xfc00, 1), 0xff800000u);
+  EXPECT_EQ(add(".f32.f16", 0xfc01, 1), 0x7fffffffu);
+  EXPECT_EQ(add(".f32.bf16", 0xff81, 1), 0x7fffffffu);
+  EXPECT_EQ(fma(".rn.f32.bf16", 0x7f80, 0x8000, 1), 0x7fffffffu);
+  // Results are clamped to [0, 1], NaN to +0.
+  EXPECT_EQ(add(".sat.f32.bf16", 0x4000, 1), 0x3f800000u);
+  EXPECT_EQ(add(".rn.sat.f32.bf16", 0xc000, 1), 0u);
+  EXPECT_EQ(add(".sat.f32.f16", 0x7e00, 1), 0u);
+  EXPECT_EQ(fma(".rz.sat.f32.f16", 0x3800, 0x3800, 0), 0x3e800000u);
+  // The half is what is subtracted from; -0 - +0 is -0.
+  std::vector<uint16_t> a = {0x3c00, 0x8000};
+  EXPECT_EQ(evaluate<uint32_t>("sub.f32.f16 %d, %a, %b;", a,
+                               std::vector<float>{3, 0}),
+            (std::vector<uint32_t>{0xc0000000, 0x80000000}));
+  // An immediate is bits of the half.
+  EXPECT_EQ(evaluate<uint32_t>("fma.rn.f32.bf16 %d, 0x4040, %a, 0f3f800000;",
+                               std::vector<uint16_t>{0x4000})[0],
+            0x40e00000u);
 }
 
 TEST(Arithmetic, FlushingAndSaturating) {

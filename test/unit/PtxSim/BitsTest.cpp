@@ -104,6 +104,68 @@ TEST(Bits, Comparisons) {
   EXPECT_EQ(run("nan"), "0001");
 }
 
+/// Numbers below the least normal one are zeros of their sign.
+TEST(Bits, FlushedComparisons) {
+  auto set = [](const std::string &comparison, std::vector<uint16_t> a,
+                std::vector<uint16_t> b) {
+    std::vector<uint32_t> viaPredicate =
+        evaluate<uint32_t>("setp." + comparison +
+                               ".f16 %p, %a, %b;\nselp.u32 %d, 0xffffffff, 0, "
+                               "%p;",
+                           a, b);
+    EXPECT_EQ(
+        evaluate<uint32_t>("set." + comparison + ".u32.f16 %d, %a, %b;", a, b),
+        viaPredicate);
+    std::string text;
+    for (uint32_t value : viaPredicate)
+      text += value ? '1' : '0';
+    return text;
+  };
+  // The largest subnormal number, the least normal one, and NaN.
+  std::vector<uint16_t> a = {0x0001, 0x83ff, 0x0400, 0x8400, 0x7e00};
+  std::vector<uint16_t> b = {0x0000, 0x03ff, 0x0000, 0x83ff, 0x0001};
+  EXPECT_EQ(set("eq.ftz", a, b), "11000");
+  EXPECT_EQ(set("eq", a, b), "00000");
+  EXPECT_EQ(set("lt.ftz", a, b), "00010");
+  EXPECT_EQ(set("lt", a, b), "01010");
+  EXPECT_EQ(set("gt.ftz", a, b), "00100");
+  EXPECT_EQ(set("neu.ftz", a, b), "00111");
+  // The lower half of a pair is the first predicate.
+  std::vector<uint32_t> pairs = {0x00010400, 0x84008001};
+  auto both = [&](const std::string &modifiers) {
+    return evaluate<uint32_t>("setp.ne" + modifiers +
+                                  ".f16x2 %p|%q, %a, 0;\n"
+                                  "selp.u32 %d, 1, 0, %p;\n"
+                                  "@%q add.u32 %d, %d, 10;",
+                              pairs);
+  };
+  EXPECT_EQ(both(".ftz"), (std::vector<uint32_t>{1, 10}));
+  EXPECT_EQ(both(""), (std::vector<uint32_t>{11, 11}));
+  std::vector<uint32_t> floats = {0x00000001, 0x807fffff, 0x00800000};
+  EXPECT_EQ(
+      evaluate<uint32_t>("set.eq.ftz.u32.f32 %d, %a, 0f00000000;", floats),
+      (std::vector<uint32_t>{~0u, ~0u, 0}));
+}
+
+TEST(Bits, SelectionBySign) {
+  // -0 is no less than 0, and a NaN selects the second source.
+  std::vector<uint32_t> c = {0x3f800000, 0xbf800000, 0x80000000, 0x7fc00000,
+                             0x80000001, 0x807fffff, 0x80800000, 0x00000001};
+  EXPECT_EQ(evaluate<uint32_t>("slct.u32.f32 %d, 1, 2, %a;", c),
+            (std::vector<uint32_t>{1, 2, 1, 2, 2, 2, 2, 1}));
+  EXPECT_EQ(evaluate<uint32_t>("slct.ftz.u32.f32 %d, 1, 2, %a;", c),
+            (std::vector<uint32_t>{1, 2, 1, 2, 1, 1, 2, 1}));
+  EXPECT_EQ(evaluate<uint64_t>("slct.ftz.u64.f32 %d, 1, 2, %a;", c),
+            (std::vector<uint64_t>{1, 2, 1, 2, 1, 1, 2, 1}));
+  EXPECT_EQ(evaluate<uint32_t>("slct.u32.s32 %d, 1, 2, %a;", c),
+            (std::vector<uint32_t>{1, 2, 2, 1, 2, 2, 2, 1}));
+  // What is selected keeps its bits.
+  EXPECT_EQ(
+      evaluate<uint32_t>("slct.ftz.f32.f32 %d, %a, 0f3f800000, %a;", c),
+      (std::vector<uint32_t>{0x3f800000, 0x3f800000, 0x80000000, 0x3f800000,
+                             0x80000001, 0x807fffff, 0x3f800000, 0x00000001}));
+}
+
 TEST(Bits, SignsOfComparisons) {
   auto check = [](const std::string &comparison, auto reference) {
     std::vector<uint32_t> a = getValues<uint32_t>(300);
