@@ -193,7 +193,7 @@ class Campaign:
         source.write_text(text)
         ptx = source.with_suffix(".ptx")
         # Newer chips have instructions of their own.
-        chip = ("sm_80", "sm_90a")[index % 2]
+        chip = ("sm_80", "sm_90a", "sm_120")[index % 3]
         log = compile_file(source, ptx, "kernel", ["--target=nvvm", f"--chip={chip}"])
         self.counts["fused"] += "compiled unfused" not in log
         self.counts["on tensor cores"] += "mma.sync" in ptx.read_text()
