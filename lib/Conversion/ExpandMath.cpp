@@ -48,6 +48,66 @@ static Value limit(OpBuilder &builder, Location loc, Value x, double least,
                                    createF32(builder, loc, least));
 }
 
+/// `number`, in every place where `type` is a vector.
+static Value createSplat(OpBuilder &builder, Location loc, Type type,
+                         TypedAttr number) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    number = SplatElementsAttr::get(vector, ArrayRef<Attribute>(number));
+  return arith::ConstantOp::create(builder, loc, number);
+}
+
+static Value createConstant(OpBuilder &builder, Location loc, Type type,
+                            const APFloat &value) {
+  Type element = getElementTypeOrSelf(type);
+  return createSplat(builder, loc, type, builder.getFloatAttr(element, value));
+}
+
+static Value createConstant(OpBuilder &builder, Location loc, Type type,
+                            int64_t value) {
+  Type element = getElementTypeOrSelf(type);
+  return createSplat(
+      builder, loc, type,
+      builder.getIntegerAttr(
+          element, APInt(64, value, /*isSigned=*/true)
+                       .sextOrTrunc(element.getIntOrFloatBitWidth())));
+}
+
+/// The magnitude of a float is compared with `bound`.
+static Value compareMagnitude(OpBuilder &builder, Location loc, Value x,
+                              arith::CmpFPredicate predicate,
+                              const APFloat &bound) {
+  Value magnitude = math::AbsFOp::create(builder, loc, x);
+  return arith::CmpFOp::create(
+      builder, loc, predicate, magnitude,
+      createConstant(builder, loc, x.getType(), bound));
+}
+
+static const llvm::fltSemantics &getSemantics(Value x) {
+  return cast<FloatType>(getElementTypeOrSelf(x.getType())).getFloatSemantics();
+}
+
+/// `base` to the power of the unsigned `exponent`: a product of squares, one
+/// for each of its bits.
+template <typename ProductOp>
+static Value multiplySquares(OpBuilder &builder, Location loc, Value base,
+                             Value exponent, Value one) {
+  Type type = exponent.getType();
+  unsigned bits = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+  Value zero = createConstant(builder, loc, type, 0), power = one;
+  for (unsigned bit = 0; bit < bits; ++bit) {
+    Value mask =
+        createConstant(builder, loc, type, static_cast<int64_t>(1ULL << bit));
+    Value isSet = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ne,
+        arith::AndIOp::create(builder, loc, exponent, mask), zero);
+    Value next = ProductOp::create(builder, loc, power, base);
+    power = arith::SelectOp::create(builder, loc, isSet, next, power);
+    if (bit + 1 < bits)
+      base = ProductOp::create(builder, loc, base, base);
+  }
+  return power;
+}
+
 namespace {
 
 /// Rewrites `OpTy` on f32, unless told otherwise, or f64 by a member of
@@ -180,40 +240,6 @@ struct ApproximateTanhPattern : OpRewritePattern<math::TanhOp> {
   }
 };
 
-/// A constant of `type`, an integer, a float or a vector of them.
-static Value createConstant(OpBuilder &builder, Location loc, Type type,
-                            const APFloat &value) {
-  TypedAttr number = builder.getFloatAttr(getElementTypeOrSelf(type), value);
-  if (auto vector = dyn_cast<VectorType>(type))
-    number = SplatElementsAttr::get(vector, ArrayRef<Attribute>(number));
-  return arith::ConstantOp::create(builder, loc, number);
-}
-
-static Value createConstant(OpBuilder &builder, Location loc, Type type,
-                            int64_t value) {
-  TypedAttr number = builder.getIntegerAttr(
-      getElementTypeOrSelf(type),
-      APInt(64, value, true)
-          .sextOrTrunc(getElementTypeOrSelf(type).getIntOrFloatBitWidth()));
-  if (auto vector = dyn_cast<VectorType>(type))
-    number = SplatElementsAttr::get(vector, ArrayRef<Attribute>(number));
-  return arith::ConstantOp::create(builder, loc, number);
-}
-
-/// The magnitude of a float is compared with `bound`.
-static Value compareMagnitude(OpBuilder &builder, Location loc, Value x,
-                              arith::CmpFPredicate predicate,
-                              const APFloat &bound) {
-  Value magnitude = math::AbsFOp::create(builder, loc, x);
-  return arith::CmpFOp::create(
-      builder, loc, predicate, magnitude,
-      createConstant(builder, loc, x.getType(), bound));
-}
-
-static const llvm::fltSemantics &getSemantics(Value x) {
-  return cast<FloatType>(getElementTypeOrSelf(x.getType())).getFloatSemantics();
-}
-
 struct IsInfPattern : OpRewritePattern<math::IsInfOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -258,28 +284,6 @@ struct ClampPattern : OpRewritePattern<math::ClampFOp> {
     return success();
   }
 };
-
-/// `base` to the power of the unsigned `exponent`: a product of squares, one
-/// for each of its bits.
-template <typename ProductOp>
-static Value multiplySquares(OpBuilder &builder, Location loc, Value base,
-                             Value exponent, Value one) {
-  Type type = exponent.getType();
-  unsigned bits = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
-  Value zero = createConstant(builder, loc, type, 0), power = one;
-  for (unsigned bit = 0; bit < bits; ++bit) {
-    Value mask =
-        createConstant(builder, loc, type, static_cast<int64_t>(1ULL << bit));
-    Value isSet = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::ne,
-        arith::AndIOp::create(builder, loc, exponent, mask), zero);
-    Value next = ProductOp::create(builder, loc, power, base);
-    power = arith::SelectOp::create(builder, loc, isSet, next, power);
-    if (bit + 1 < bits)
-      base = ProductOp::create(builder, loc, base, base);
-  }
-  return power;
-}
 
 /// Of a negative exponent the inverse: 1 for 1, 1 or -1 for -1, 0 for others.
 struct IntegerPowerPattern : OpRewritePattern<math::IPowIOp> {
