@@ -27,30 +27,34 @@ func.func @attention(%s: tensor<2x2x?x?xf32>, %kl: tensor<2xi64>) -> (tensor<?xf
 }
 """  # noqa: E501
 
-EQUAL_BUT_FOR_INDICES = """
-func.func @attention(%s: tensor<3x3x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
-  %a:2 = attn.cascade (%S = %s) : (tensor<3x3x?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
-    %x = attn.einsum [m] = map(%S[c,b,m]) {
-    ^bb0(%u: f32):
-      %i = attn.index b : index
-      %j = arith.index_cast %i : index to i32
-      %f = arith.sitofp %j : i32 to f32
-      %p = arith.mulf %u, %f : f32
-      attn.yield %p : f32
-    } reduce add(c, b) : (tensor<3x3x?xf32>) -> tensor<?xf32>
-    %y = attn.einsum [m] = map(%S[b,c,m]) {
-    ^bb0(%u: f32):
-      %i = attn.index b : index
-      %j = arith.index_cast %i : index to i32
-      %f = arith.sitofp %j : i32 to f32
-      %p = arith.mulf %u, %f : f32
-      attn.yield %p : f32
-    } reduce add(b, c) : (tensor<3x3x?xf32>) -> tensor<?xf32>
-    attn.yield %x, %y : tensor<?xf32>, tensor<?xf32>
-  }
-  return %a#0, %a#1 : tensor<?xf32>, tensor<?xf32>
-}
-"""
+INDEX = """
+      %ii = attn.index RANK : index
+      %i = arith.index_cast %ii : index to i32
+      %p = arith.sitofp %i : i32 to f32"""
+
+# A sum whose map computes with the index of one dimension or of the other.
+WEIGHTED = (
+    """map(%S[ACCESS,m]) {
+    ^bb0(%u: f32):"""
+    + INDEX.replace("RANK", "b")
+    + """
+      %g = arith.mulf %u, %p : f32
+      attn.yield %g : f32
+    } reduce add(REDUCED) : (tensor<3x3x?xf32>) -> tensor<?xf32>"""
+)
+
+EQUAL_BUT_FOR_INDICES = f"""
+func.func @attention(%s: tensor<3x3x?xf32>, %z: tensor<3x3xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<3xf32>) {{
+  %a:3 = attn.cascade (%S = %s, %Z = %z)
+      : (tensor<3x3x?xf32>, tensor<3x3xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<3xf32>) {{
+    %w = attn.einsum [d] = %Z[d,b] reduce add(b) : (tensor<3x3xf32>) -> tensor<3xf32>
+    %x = attn.einsum [m] = {WEIGHTED.replace("ACCESS", "b,c").replace("REDUCED", "b, c")}
+    %y = attn.einsum [m] = {WEIGHTED.replace("ACCESS", "d,b").replace("REDUCED", "d, b")}
+    attn.yield %x, %y, %w : tensor<?xf32>, tensor<?xf32>, tensor<3xf32>
+  }}
+  return %a#0, %a#1, %a#2 : tensor<?xf32>, tensor<?xf32>, tensor<3xf32>
+}}
+"""  # noqa: E501
 
 COPIED = """
 func.func @attention(%s: tensor<2x?x?xf32>, %v: tensor<2x?xf32>, %kl: tensor<2xi64>) -> tensor<2x?xf32> {
@@ -83,11 +87,6 @@ func.func @attention(%q1: tensor<5x8xf32>, %q2: tensor<7x8xf32>, %k: tensor<7x8x
   return %r : tensor<7x4xf32>
 }
 """  # noqa: E501
-
-INDEX = """
-      %ii = attn.index RANK : index
-      %i = arith.index_cast %ii : index to i32
-      %p = arith.sitofp %i : i32 to f32"""
 
 ORIGIN_OF_ANOTHER_RANK = (
     """
@@ -140,8 +139,10 @@ def equal_but_for_lengths(rng):
 
 
 def equal_but_for_indices(rng):
-    s, number = rng.standard_normal((3, 3, M)), np.arange(3)
-    return [s], [np.einsum("cbm,b->m", s, number), np.einsum("bcm,b->m", s, number)]
+    s, z, number = rng.standard_normal((3, 3, M)), rng.standard_normal((3, 3)), np.arange(3)
+    return [s, z], [
+        np.einsum("bcm,b->m", s, number), np.einsum("dbm,b->m", s, number), z.sum(1),
+    ]  # fmt: skip
 
 
 def copied(rng):

@@ -51,6 +51,13 @@ def test_rejects_a_missing_nan(case):
         contract.check_attention(q, k, v, operator, simple.out)
 
 
+def test_rejects_an_infinity_of_the_other_sign():
+    right = np.array([np.inf, np.nan, 1.0])
+    contract.check(right, right, 0.0, 1e-9)
+    with pytest.raises(AccuracyError, match="1 infinities have the other sign"):
+        contract.check(np.array([-np.inf, np.nan, 1.0]), right, 0.0, 1e-9)
+
+
 def test_rejects_another_alignment_and_a_wrong_lse(case):
     q, k, v, operator, simple = case
     with pytest.raises(AccuracyError):

@@ -152,6 +152,13 @@ def test_random_integers_are_valid_lengths():
     assert drawn.dtype == np.int32 and drawn.min() == 0 and drawn.max() == 9
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])
+def test_random_numbers_without_dimensions_are_arrays(dtype):
+    tensor = TensorInfo("x", np.dtype(dtype), (), False)
+    drawn = arrays.random_array(tensor, {}, np.random.default_rng(0), 9)
+    assert isinstance(drawn, np.ndarray) and drawn.shape == () and drawn.dtype == dtype
+
+
 @pytest.mark.parametrize("align", ["top_left", "bottom_right"])
 @pytest.mark.parametrize(
     "atoms", [[], [("causal",)], [("window", 3, 2)], [("prefix", 4), ("window", 2, 9)]]
