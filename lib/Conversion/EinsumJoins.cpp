@@ -76,22 +76,26 @@ TileEinsumOp EinsumLowering::findEpilogue(TileEinsumOp einsum) {
 }
 
 /// Whether what is written to `one` can be told to lie apart from `other`:
-/// constant parts of one memory do, and so do memory of a worker and tensors.
+/// constant parts of one memory do, and so do memories of a worker, of which
+/// each has one source, and tensors.
 static bool liesApart(Value one, Value other) {
+  auto left = getWholeBuffer(one).getDefiningOp<memref::ViewOp>();
+  auto right = getWholeBuffer(other).getDefiningOp<memref::ViewOp>();
+  if (!left || !right)
+    return false;
+  if (left.getSource() != right.getSource())
+    return true;
   auto getRange =
-      [](Value memref) -> std::optional<std::pair<int64_t, int64_t>> {
-    auto view = getWholeBuffer(memref).getDefiningOp<memref::ViewOp>();
-    if (!view || !view.getType().hasStaticShape())
-      return std::nullopt;
+      [](memref::ViewOp view) -> std::optional<std::pair<int64_t, int64_t>> {
     std::optional<int64_t> shift = getConstantIntValue(view.getByteShift());
-    if (!shift)
+    if (!shift || !view.getType().hasStaticShape())
       return std::nullopt;
     int64_t width =
         llvm::divideCeil(view.getType().getElementTypeBitWidth(), 8);
     return std::make_pair(*shift,
                           *shift + view.getType().getNumElements() * width);
   };
-  auto own = getRange(one), its = getRange(other);
+  auto own = getRange(left), its = getRange(right);
   return own && its && (own->second <= its->first || its->second <= own->first);
 }
 

@@ -264,10 +264,14 @@ void ProductPairer::run() {
         paired.insert(einsum);
       }
   });
-  std::optional<int64_t> scratch = getScratchBytes(worker);
-  if (products.empty() || !scratch)
+  std::optional<int64_t> scratchBytes = getScratchBytes(worker);
+  if (products.empty() || !scratchBytes)
     return;
-  bytes = llvm::alignTo(*scratch, kWorkspaceAlignment);
+  bytes = llvm::alignTo(*scratchBytes, kWorkspaceAlignment);
+  scratch =
+      cast<memref::ViewOp>(
+          getWholeBuffer(products.front().rightCopy.getInit()).getDefiningOp())
+          .getSource();
   llvm::SetVector<Operation *> copies;
   for (PairedProduct &product : products) {
     copies.insert(product.rightCopy);
@@ -289,6 +293,7 @@ void ProductPairer::run() {
   for (Operation *copy : dead)
     copy->erase();
   setScratchBytes(function, worker, bytes);
+  kept.finish(worker, bytes);
 }
 
 namespace {
@@ -307,7 +312,7 @@ struct PairProductsPass
       if (func::FuncOp worker = findWorker(function))
         ProductPairer(function, worker,
                       tiles ? PairUnit::MatrixTiles : PairUnit::Dots,
-                      vectorBits / 32)
+                      vectorBits / 32, keptBytes)
             .run();
     }
   }

@@ -10,6 +10,7 @@
 #define ATTN_LIB_CONVERSION_PAIRPRODUCTS_H
 
 #include "Contractions.h"
+#include "KeptCopies.h"
 #include "PairRows.h"
 #include "attn/Conversion/FusedForm.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -33,10 +34,10 @@ struct PairedProduct {
 class ProductPairer {
 public:
   ProductPairer(func::FuncOp function, func::FuncOp worker, PairUnit unit,
-                int64_t lanes)
+                int64_t lanes, int64_t keptBytes)
       : function(function), worker(worker), unit(unit), vectorLanes(lanes),
         lane(function->getAttrOfType<StringAttr>(kLanesAttrName)),
-        context(function.getContext()) {}
+        context(function.getContext()), kept(function, keptBytes) {}
 
   void run();
 
@@ -95,7 +96,9 @@ private:
   SmallVector<PackedWeights> packedWeights;
   /// What computes weights that are read in pairs alone.
   llvm::SmallPtrSet<Operation *, 8> packedOnly;
-  /// Bytes of the worker's scratch so far.
+  KeptCopies kept;
+  /// The worker's scratch, and its bytes so far.
+  Value scratch;
   int64_t bytes = 0;
 };
 

@@ -30,7 +30,7 @@ Value ProductPairer::createPlace(OpBuilder &builder, Value old, bool isDead,
     shift = arith::ConstantIndexOp::create(builder, loc, bytes);
     bytes += llvm::alignTo(size, kWorkspaceAlignment);
   }
-  return memref::ViewOp::create(builder, loc, type, view.getSource(), shift,
+  return memref::ViewOp::create(builder, loc, type, scratch, shift,
                                 ValueRange());
 }
 
@@ -40,50 +40,72 @@ Value ProductPairer::getRight(const PairedProduct &product) {
   auto [place, isNew] = known.try_emplace({copy, product.isDepthLast}, Value());
   if (!isNew)
     return place->second;
-  OpBuilder builder(copy);
-  Location loc = copy.getLoc();
-  auto whole = cast<MemRefType>(getWholeBuffer(copy.getInit()).getType());
-  Type bf16 = builder.getBF16Type();
-  SmallVector<StringAttr> ranks = copy.getOutputRanks();
-  Value size = builder.createOrFold<memref::DimOp>(loc, copy.getInit(), 0);
   // The place of the copy is free once.
   bool isDead =
       dead.contains(copy) && !known.contains({copy, !product.isDepthLast});
+  OpBuilder builder(copy);
+  Location loc = copy.getLoc();
+  auto whole = cast<MemRefType>(getWholeBuffer(copy.getInit()).getType());
+  SmallVector<StringAttr> ranks = copy.getOutputRanks();
+  Value size = builder.createOrFold<memref::DimOp>(loc, copy.getInit(), 0);
   bool isTiled = unit == PairUnit::MatrixTiles;
-  if (!product.isDepthLast) {
-    int64_t columns = whole.getDimSize(1);
-    SmallVector<int64_t> shape = {countPairs(whole.getDimSize(0)), columns, 2};
-    if (isTiled)
-      shape = {columns, static_cast<int64_t>(llvm::alignTo(whole.getDimSize(0),
-                                                           kMatrixTilePoints))};
-    Value buffer = createPlace(builder, copy.getInit(), isDead,
-                               MemRefType::get(shape, bf16));
-    Value rows = isTiled ? packColumns(builder, buffer, copy.getAccess(0),
-                                       ranks[1], ranks[0], size)
-                         : packRows(builder, buffer, copy.getAccess(0),
-                                    ranks[1], ranks[0], size, unit);
-    return known[{copy, false}] = rows;
-  }
-  int64_t points = whole.getDimSize(1);
-  int64_t width = isTiled ? llvm::alignTo(points, kMatrixTilePoints) : points;
-  Value buffer =
-      createPlace(builder, copy.getInit(), isDead,
-                  MemRefType::get({whole.getDimSize(0), width}, bf16));
-  auto getPart = [&](Value rows, int64_t first, int64_t end) {
-    return takePart(
-        builder, loc, buffer,
-        {builder.getIndexAttr(0), builder.getIndexAttr(first)},
-        {getAsOpFoldResult(rows), builder.getIndexAttr(end - first)});
+  int64_t rows = whole.getDimSize(0), columns = whole.getDimSize(1);
+  auto align = [&](int64_t points) -> int64_t {
+    return isTiled ? llvm::alignTo(points, kMatrixTilePoints) : points;
   };
-  Value rows = getPart(size, 0, points);
-  TileEinsumOp::create(builder, loc, rows, ranks, copy.getAccess(0),
-                       std::nullopt,
-                       /*accumulate=*/false, {}, yieldFirst);
-  if (width > points)
-    clear(builder, loc, getPart(size, points, width), ranks);
-  if (isTiled)
-    rows = getPart(alignSize(builder, loc, size, kMatrixTileRows), 0, width);
-  return known[{copy, true}] = rows;
+  SmallVector<int64_t> shape;
+  int64_t rowUnit = 1;
+  if (product.isDepthLast) {
+    shape = {rows, align(columns)};
+    rowUnit = isTiled ? kMatrixTileRows : 1;
+  } else if (isTiled) {
+    shape = {columns, align(rows)};
+    rowUnit = kMatrixTilePoints;
+  } else {
+    shape = {countPairs(rows), columns, 2};
+    rowUnit = 2;
+  }
+  auto type = MemRefType::get(shape, builder.getBF16Type());
+
+  // What is copied where, and which part of that is read.
+  EinsumAccess access = copy.getAccess(0);
+  Value buffer, first, copied = size;
+  OpBuilder fill = builder;
+  if (std::optional<KeptCopies::Rows> found = kept.take(copy, type, rowUnit)) {
+    buffer = found->buffer;
+    first = found->first;
+    copied = found->size;
+    access = found->access;
+    fill = found->fill.getThenBodyBuilder();
+  } else {
+    buffer = createPlace(builder, copy.getInit(), isDead, type);
+    first = arith::ConstantIndexOp::create(builder, loc, 0);
+  }
+  auto getPart = [&](OpBuilder &at, Value firstRow, Value count,
+                     int64_t firstColumn, int64_t end) {
+    return takePart(
+        at, loc, buffer,
+        {getAsOpFoldResult(firstRow), at.getIndexAttr(firstColumn)},
+        {getAsOpFoldResult(count), at.getIndexAttr(end - firstColumn)});
+  };
+  Value part;
+  if (product.isDepthLast) {
+    Value zero = arith::ConstantIndexOp::create(fill, loc, 0);
+    TileEinsumOp::create(fill, loc, getPart(fill, zero, copied, 0, columns),
+                         ranks, access, std::nullopt, /*accumulate=*/false, {},
+                         yieldFirst);
+    if (shape[1] > columns)
+      clear(fill, loc, getPart(fill, zero, copied, columns, shape[1]), ranks);
+    Value all = isTiled ? alignSize(builder, loc, size, kMatrixTileRows) : size;
+    part = getPart(builder, first, all, 0, shape[1]);
+  } else if (isTiled) {
+    packColumns(fill, buffer, access, ranks[1], ranks[0], copied);
+    part = takeColumns(builder, loc, buffer, first, size);
+  } else {
+    packRows(fill, buffer, access, ranks[1], ranks[0], copied, unit);
+    part = takePairs(builder, loc, buffer, first, size, unit);
+  }
+  return known[{copy, product.isDepthLast}] = part;
 }
 
 /// The operand over the lanes, [pair, lane, 2].
@@ -225,11 +247,14 @@ Value ProductPairer::packWeights(const PairedProduct &product) {
   auto type =
       MemRefType::get({countPairs(points), view.getType().getDimSize(1), 2},
                       builder.getBF16Type());
-  Value pairs = packRows(
-      builder, createPlace(builder, left, /*isDead=*/false, type),
-      EinsumAccess::get(left, {product.parts.depth, lane}), lane,
-      product.parts.depth, builder.createOrFold<memref::DimOp>(loc, left, 0),
-      unit, packedOnly.contains(writer));
+  Value buffer = createPlace(builder, left, /*isDead=*/false, type);
+  Value size = builder.createOrFold<memref::DimOp>(loc, left, 0);
+  packRows(builder, buffer,
+           EinsumAccess::get(left, {product.parts.depth, lane}), lane,
+           product.parts.depth, size, unit, packedOnly.contains(writer));
+  Value pairs =
+      takePairs(builder, loc, buffer,
+                arith::ConstantIndexOp::create(builder, loc, 0), size, unit);
   packedWeights.push_back({user, writer, left, pairs});
   return pairs;
 }

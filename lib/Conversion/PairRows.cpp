@@ -184,37 +184,64 @@ static void packOddRow(OpBuilder &builder, Value buffer,
       });
 }
 
-Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
-                           const EinsumAccess &access, StringAttr column,
-                           StringAttr depth, Value size, PairUnit unit,
-                           bool isLastReader) {
+/// Pairs that `size` points take, whole matrix tiles of them for such a unit.
+static Value getPairCount(OpBuilder &builder, Location loc, Value size,
+                          PairUnit unit) {
+  if (unit == PairUnit::MatrixTiles)
+    size = alignSize(builder, loc, size, kMatrixTilePoints);
+  Value two = arith::ConstantIndexOp::create(builder, loc, 2);
+  return builder.createOrFold<arith::CeilDivUIOp>(loc, size, two);
+}
+
+/// `count` pairs of a buffer from `first` on.
+static Value getPairs(OpBuilder &builder, Location loc, Value buffer,
+                      Value first, Value count) {
+  int64_t columns = cast<MemRefType>(buffer.getType()).getDimSize(1);
+  Attribute zero = builder.getIndexAttr(0);
+  return takePart(builder, loc, buffer, {getAsOpFoldResult(first), zero, zero},
+                  {getAsOpFoldResult(count), builder.getIndexAttr(columns),
+                   builder.getIndexAttr(2)});
+}
+
+Value mlir::attn::takePairs(OpBuilder &builder, Location loc, Value buffer,
+                            Value first, Value size, PairUnit unit) {
+  Value two = arith::ConstantIndexOp::create(builder, loc, 2);
+  return getPairs(builder, loc, buffer,
+                  builder.createOrFold<arith::DivUIOp>(loc, first, two),
+                  getPairCount(builder, loc, size, unit));
+}
+
+Value mlir::attn::takeColumns(OpBuilder &builder, Location loc, Value buffer,
+                              Value first, Value size) {
+  int64_t columns = cast<MemRefType>(buffer.getType()).getDimSize(0);
+  Value all = alignSize(builder, loc, size, kMatrixTilePoints);
+  return takePart(builder, loc, buffer,
+                  {builder.getIndexAttr(0), getAsOpFoldResult(first)},
+                  {builder.getIndexAttr(columns), getAsOpFoldResult(all)});
+}
+
+void mlir::attn::packRows(OpBuilder &builder, Value buffer,
+                          const EinsumAccess &access, StringAttr column,
+                          StringAttr depth, Value size, PairUnit unit,
+                          bool isLastReader) {
   Location loc = size.getLoc();
   StringAttr pair = getPairRank(depth), place = getPlaceRank(depth);
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value two = arith::ConstantIndexOp::create(builder, loc, 2);
   Value whole = builder.createOrFold<arith::DivUIOp>(loc, size, two);
   Value rest = builder.createOrFold<arith::RemUIOp>(loc, size, two);
-  auto type = cast<MemRefType>(buffer.getType());
-  SmallVector<OpFoldResult> zeros(3, builder.getIndexAttr(0));
-  auto getPart = [&](OpFoldResult pairs) -> Value {
-    SmallVector<OpFoldResult> sizes = {pairs,
-                                       builder.getIndexAttr(type.getDimSize(1)),
-                                       builder.getIndexAttr(2)};
-    return takePart(builder, loc, buffer, zeros, sizes);
-  };
   AffineExpr within = builder.getAffineDimExpr(2);
   // An instruction that adds its second product first has the first row there.
   if (unit == PairUnit::Dots)
     within = 1 - within;
   SmallVector<StringAttr> ranks = {pair, column, place};
   auto copy = TileEinsumOp::create(
-      builder, loc, getPart(getAsOpFoldResult(whole)), ranks,
+      builder, loc, getPairs(builder, loc, buffer, zero, whole), ranks,
       replaceRank(access, depth, builder.getAffineDimExpr(0) * 2 + within,
                   ranks),
       std::nullopt, /*accumulate=*/false, {}, yieldFirst);
   if (isLastReader)
     copy->setAttr(kLastReaderAttrName, builder.getUnitAttr());
-  Value pairs = builder.createOrFold<arith::AddIOp>(loc, whole, rest);
   if (getConstantIntValue(rest) != 0) {
     Value isOdd = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne,
                                         rest, zero);
@@ -222,36 +249,30 @@ Value mlir::attn::packRows(OpBuilder &builder, Value buffer,
     OpBuilder tail = branch.getThenBodyBuilder();
     packOddRow(tail, buffer, access, column, depth, whole, size, unit);
   }
-  if (unit == PairUnit::MatrixTiles) {
-    Value all = alignSize(builder, loc, pairs, kMatrixTilePoints / 2);
-    clearFrom(builder, loc, buffer, 0, pairs, all, ranks);
-    pairs = all;
-  }
-  return getPart(getAsOpFoldResult(pairs));
+  if (unit == PairUnit::MatrixTiles)
+    clearFrom(builder, loc, buffer, 0,
+              getPairCount(builder, loc, size, PairUnit::Dots),
+              getPairCount(builder, loc, size, unit), ranks);
 }
 
-Value mlir::attn::packColumns(OpBuilder &builder, Value buffer,
-                              const EinsumAccess &access, StringAttr column,
-                              StringAttr depth, Value size) {
+void mlir::attn::packColumns(OpBuilder &builder, Value buffer,
+                             const EinsumAccess &access, StringAttr column,
+                             StringAttr depth, Value size) {
   Location loc = size.getLoc();
-  int64_t columns = cast<MemRefType>(buffer.getType()).getDimSize(0);
-  SmallVector<OpFoldResult> zeros(2, builder.getIndexAttr(0));
   // Whole tiles, which repeat the last row: that is shorter code than a tail.
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value all = alignSize(builder, loc, size, kMatrixTilePoints);
-  Value part =
-      takePart(builder, loc, buffer, zeros,
-               {builder.getIndexAttr(columns), getAsOpFoldResult(all)});
-  auto copy = TileEinsumOp::create(builder, loc, part, {column, depth}, access,
-                                   std::nullopt, /*accumulate=*/false, {depth},
-                                   yieldFirst);
+  auto copy = TileEinsumOp::create(
+      builder, loc, takeColumns(builder, loc, buffer, zero, size),
+      {column, depth}, access, std::nullopt, /*accumulate=*/false, {depth},
+      yieldFirst);
   copy->setAttr(kMatrixTilesAttrName, builder.getUnitAttr());
   std::optional<int64_t> known = getConstantIntValue(size);
   if (known && *known % kMatrixTilePoints == 0)
-    return part;
+    return;
   Value isShort =
       arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, size, all);
   auto branch = scf::IfOp::create(builder, loc, isShort);
   OpBuilder tail = branch.getThenBodyBuilder();
   clearFrom(tail, loc, buffer, 1, size, all, {column, depth});
-  return part;
 }

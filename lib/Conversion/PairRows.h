@@ -51,18 +51,25 @@ void clear(OpBuilder &builder, Location loc, Value memref,
            ArrayRef<StringAttr> ranks);
 
 /// Lays rows of rank `depth` out in pairs, [pair, column, 2]: `size` rows that
-/// `access` reads go to `buffer`, whose part with all pairs is returned. Rows
-/// that the last pair, or the last matrix tile, lacks are 0. The copy may be
-/// the last reader of the rows.
-Value packRows(OpBuilder &builder, Value buffer, const EinsumAccess &access,
-               StringAttr column, StringAttr depth, Value size, PairUnit unit,
-               bool isLastReader = false);
+/// `access` reads go to the front of `buffer`. Rows that the last pair, or the
+/// last matrix tile, lacks are 0. The copy may be the last reader of the rows.
+void packRows(OpBuilder &builder, Value buffer, const EinsumAccess &access,
+              StringAttr column, StringAttr depth, Value size, PairUnit unit,
+              bool isLastReader = false);
+/// The part of such a buffer with the pairs, or the whole matrix tiles, of
+/// `size` rows from `first` on.
+Value takePairs(OpBuilder &builder, Location loc, Value buffer, Value first,
+                Value size, PairUnit unit);
 
 /// Lays rows of rank `depth` out as columns, [column, depth], for matrix tiles:
-/// `size` rows that `access` reads go to `buffer`, whose part with all tiles is
-/// returned. Rows that the last tile lacks are 0.
-Value packColumns(OpBuilder &builder, Value buffer, const EinsumAccess &access,
-                  StringAttr column, StringAttr depth, Value size);
+/// `size` rows that `access` reads go to the front of `buffer`. Rows that the
+/// last tile lacks are 0.
+void packColumns(OpBuilder &builder, Value buffer, const EinsumAccess &access,
+                 StringAttr column, StringAttr depth, Value size);
+/// The part of such a buffer with the whole tiles of `size` rows from `first`
+/// on.
+Value takeColumns(OpBuilder &builder, Location loc, Value buffer, Value first,
+                  Value size);
 
 } // namespace mlir::attn
 

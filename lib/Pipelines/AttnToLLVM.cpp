@@ -170,6 +170,10 @@ void attn::buildFormPhases(OpPassManager &manager,
     AttnPairProductsOptions pairs;
     pairs.tiles = isTiled;
     pairs.vectorBits = options.vectorBits;
+    // A small part of what a call may allocate, for there may be many workers.
+    if (options.maxFootprint > 0)
+      pairs.keptBytes =
+          std::min<int64_t>(pairs.keptBytes, options.maxFootprint / 256);
     manager.addPass(createAttnPairProducts(pairs));
   }
   manager.addPass(createAttnDistributeCascade());

@@ -27,13 +27,14 @@
 // CHECK: attn.tile_einsum [n0_pair,m,n0_place] = map() {
 // Values are columns: the last row is repeated, and then cleared.
 // CHECK: %[[V:.*]] = memref.view %{{.*}}[%{{.*}}][] : memref<?xi8> to memref<16x64xbf16>
-// CHECK: %[[VALUES:.*]] = memref.subview %[[V]][0, 0] [16, %{{.*}}]
-// CHECK: attn.tile_einsum [f,n0] = %{{.*}}[n0,f] outs(%[[VALUES]]) clamp [n0] {attn.matrix_tiles}
+// CHECK: %[[COPIED:.*]] = memref.subview %[[V]][0, 0] [16, %{{.*}}]
+// CHECK: attn.tile_einsum [f,n0] = %{{.*}}[n0,f] outs(%[[COPIED]]) clamp [n0] {attn.matrix_tiles}
 // CHECK: %[[SHORT:.*]] = arith.cmpi ne, %[[N]], %{{.*}} : index
 // CHECK: scf.if %[[SHORT]] {
 // CHECK: %[[TAIL:.*]] = memref.subview %[[V]][0, %[[N]]] [16, %{{.*}}]
 // CHECK: attn.tile_einsum [f,n0] = map() {
 // CHECK: outs(%[[TAIL]])
+// CHECK: %[[VALUES:.*]] = memref.subview %[[V]][0, 0] [16, %{{.*}}]
 // CHECK: attn.tile_einsum [f,m] = mul(%{{.*}}[n0_pair,m,n0_place], %[[VALUES]][f,n0_pair*2+n0_place]) reduce add(n0_pair,n0_place) outs(%{{.*}}) accumulate {attn.matrix_tiles, attn.pairs = "n0_place"}
 // A masked product is that of finite values and, one by one, that of the others.
 // CHECK: %[[FINITE:.*]] = memref.subview %{{.*}}[0, 0] [16, %{{.*}}]

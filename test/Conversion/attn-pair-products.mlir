@@ -183,9 +183,14 @@ func.func @kept_worker() -> i64 {
 // Keys whose features lie apart, and keys that are looked up, have a copy: a load of
 // a pair takes two neighbours, and would look its row up each time.
 // CHECK-LABEL: func.func @apart_run0
-// CHECK: attn.tile_einsum [n0,e] = %arg1[n0,e] outs(%[[APART:.*]]) :
+// CHECK: %[[PLACE:.*]] = memref.view %{{.*}} to memref<32x16xbf16>
+// CHECK: %[[COPY:.*]] = memref.subview %[[PLACE]][0, 0] [32, 16]
+// CHECK: attn.tile_einsum [n0,e] = %arg1[n0,e] outs(%[[COPY]]) :
+// CHECK: %[[APART:.*]] = memref.subview %[[PLACE]][0, 0] [32, 16]
 // CHECK: mul(%{{.*}}[e_pair,m,e_place], %[[APART]][n0,e_pair*2+e_place])
-// CHECK: attn.tile_einsum [n0,e] = %arg2[%arg3[n0],e] outs(%[[FOUND:.*]]) :
+// CHECK: %[[OTHER:.*]] = memref.view %{{.*}} to memref<32x16xbf16>
+// CHECK: attn.tile_einsum [n0,e] = %arg2[%arg3[n0],e] outs(%{{.*}}) :
+// CHECK: %[[FOUND:.*]] = memref.subview %[[OTHER]][0, 0] [32, 16]
 // CHECK: mul(%{{.*}}[e_pair,m,e_place], %[[FOUND]][n0,e_pair*2+e_place])
 !descriptor = !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
 func.func @apart_run0(%q: memref<16x16xbf16>, %k: memref<32x16xbf16, strided<[1, 32]>>, %l: memref<64x16xbf16>, %t: memref<32xi32>, %scratch: !llvm.ptr, %workspace: !llvm.ptr)

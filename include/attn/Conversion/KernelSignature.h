@@ -17,6 +17,9 @@
 //   i64  NAME_worker(memrefs...)                         bytes of workspace of
 //                                                        a worker, optional
 //
+// The first 8 bytes of a worker's workspace, if it has one, are 0 when its
+// first items of a phase run; what these leave in it, later ones find.
+//
 // All of them take every tensor: the arguments in order, then the results. The
 // module attribute `attn.kernels` describes them. Both routes, fused and
 // unfused, use this file:

@@ -212,14 +212,22 @@ def AttnPairProducts : Pass<"attn-pair-products", "::mlir::ModuleOp"> {
     and every extent filled up to whole tiles, with zeros along the sum. Such products
     have `attn.matrix_tiles`, too. A product with a mask becomes that of what is finite,
     in tiles, and that of what is not, one by one (docs/rationale/matrix-tiles.md).
+
+    Copies of tensors that the function only reads stay behind the worker's scratch,
+    where later items find them, `kept-bytes` of a tensor at most. Such functions take
+    8 bytes in front of the scratch that are 0 when a worker's first items of a phase run
+    (docs/rationale/kept-copies.md).
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "512",
            "width of a vector register in bits">,
     Option<"tiles", "tiles", "bool", "false",
            "lay pairs out for a unit that multiplies tiles of 16 rows and 16 "
-           "pairs (AMX)">];
+           "pairs (AMX)">,
+    Option<"keptBytes", "kept-bytes", "int64_t", "8388608",
+           "bytes that a worker may keep of a tensor's copies for later items">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect"];

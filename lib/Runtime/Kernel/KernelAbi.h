@@ -33,6 +33,8 @@ typedef void *const *attn_descriptors;
 // operands (lengths, offsets) make no sense.
 typedef int64_t (*attn_phase_items_fn)(attn_descriptors descriptors);
 
+// Runs items [begin, end). The first word of the worker's workspace, if it has
+// one, is 0 for its first items of the phase.
 typedef void (*attn_phase_run_fn)(attn_descriptors descriptors, int64_t begin,
                                   int64_t end, void *workerWorkspace,
                                   void *sharedWorkspace);

@@ -112,6 +112,17 @@ static void *workerPart(const attn_launch *launch, int32_t worker) {
   return launch->workspace + launch->plan.shared + worker * launch->plan.worker;
 }
 
+// A worker's part begins with a word that its items find 0 when they are the
+// first of a phase.
+static void startWorkers(const attn_launch *launch, int32_t first,
+                         int32_t end) {
+  for (int32_t worker = first; worker < end; ++worker) {
+    int64_t *word = (int64_t *)workerPart(launch, worker);
+    if (word)
+      *word = 0;
+  }
+}
+
 static void runTask(void *context, int64_t begin, int64_t end, int32_t worker) {
   attn_launch *launch = context;
   if (worker < 0 || worker >= launch->workers || begin < 0 ||
@@ -145,6 +156,7 @@ static int32_t runPhases(const attn_kernel_code *code,
     launch.phase = &code->phases[phase];
     launch.items = items;
     launch.done = 0;
+    startWorkers(&launch, 0, workers);
     if (parallel)
       parallel->run(parallel->self, items, runTask, &launch);
     else
@@ -346,6 +358,7 @@ int32_t attn_abi_run_items(const attn_kernel_code *code,
                         .plan = plan,
                         .items = items,
                         .workers = worker + 1};
+  startWorkers(&launch, worker, worker + 1);
   runTask(&launch, begin, end, worker);
   return ATTN_OK;
 }
