@@ -385,6 +385,8 @@ struct ExpandMathPass : public attn::impl::AttnExpandMathBase<ExpandMathPass> {
   using AttnExpandMathBase::AttnExpandMathBase;
 
   void runOnOperation() override {
+    if (failed(checkTypes()))
+      return signalPassFailure();
     MLIRContext *context = &getContext();
     MathTarget target;
     target.fma = fma;
@@ -424,6 +426,27 @@ struct ExpandMathPass : public attn::impl::AttnExpandMathBase<ExpandMathPass> {
   }
 
 private:
+  /// Refuses floating point that LLVM has no type for, as f8E4M3FN and tf32.
+  LogicalResult checkTypes() {
+    WalkResult walk = getOperation()->walk([](Operation *op) {
+      auto types =
+          llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes());
+      for (Type type : types) {
+        Type element = getElementTypeOrSelf(type);
+        if (!isa<FloatType>(element) ||
+            isa<BFloat16Type, Float16Type, Float32Type, Float64Type,
+                Float80Type, Float128Type>(element))
+          continue;
+        emitNotSupported(op)
+            << "'" << op->getName() << "' computes with " << element
+            << "; kernels compute with bf16, f16, f32, f64 and integers";
+        return WalkResult::interrupt();
+      }
+      return WalkResult::advance();
+    });
+    return failure(walk.wasInterrupted());
+  }
+
   /// Refuses what would become a call of libm.
   LogicalResult checkInstructions() {
     WalkResult walk = getOperation()->walk([](Operation *op) {
