@@ -247,17 +247,29 @@ StreamingAnalysis::getInfo(const EinsumAccess &access) const {
   return info;
 }
 
-/// Whether `value` of the map of `einsum` is never negative.
-static bool isNonNegativeValue(EinsumOp einsum, Value value) {
+namespace {
+/// Finds values that are never negative. Each is looked at once: maps may use
+/// one many times.
+struct Signs {
+  llvm::DenseMap<Value, bool> known;
+
+  bool isNonNegative(Value tensor);
+  bool isNonNegative(EinsumOp einsum, Value value);
+
+private:
+  bool find(EinsumOp einsum, Value value);
+};
+} // namespace
+
+bool Signs::find(EinsumOp einsum, Value value) {
   if (auto argument = dyn_cast<BlockArgument>(value))
-    return StreamingAnalysis::isNonNegative(
-        einsum.getInputs()[argument.getArgNumber()]);
+    return isNonNegative(einsum.getInputs()[argument.getArgNumber()]);
   APFloat constant(0.0);
   if (matchPattern(value, m_ConstantFloat(&constant)))
     return !constant.isNegative() && !constant.isNaN();
   Operation *op = value.getDefiningOp();
   auto operand = [&](unsigned index) {
-    return isNonNegativeValue(einsum, op->getOperand(index));
+    return isNonNegative(einsum, op->getOperand(index));
   };
   if (isa<math::ExpOp, math::Exp2Op, math::AbsFOp, math::SqrtOp>(op))
     return true;
@@ -272,10 +284,30 @@ static bool isNonNegativeValue(EinsumOp einsum, Value value) {
   return false;
 }
 
-bool StreamingAnalysis::isNonNegative(Value tensor) {
+bool Signs::isNonNegative(EinsumOp einsum, Value value) {
+  auto found = known.find(value);
+  if (found != known.end())
+    return found->second;
+  bool result = find(einsum, value);
+  known[value] = result;
+  return result;
+}
+
+/// A maximum of nothing is negative, and a combiner may yield anything.
+bool Signs::isNonNegative(Value tensor) {
   auto einsum = tensor.getDefiningOp<EinsumOp>();
-  return einsum && isa<FloatType>(einsum.getMapResult().getType()) &&
-         isNonNegativeValue(einsum, einsum.getMapResult());
+  if (!einsum || !isa<FloatType>(einsum.getMapResult().getType()))
+    return false;
+  if (std::optional<ReductionKind> reduction = einsum.getReduction())
+    if (!llvm::is_contained(
+            {ReductionKind::Add, ReductionKind::Mul, ReductionKind::Min},
+            *reduction))
+      return false;
+  return isNonNegative(einsum, einsum.getMapResult());
+}
+
+bool StreamingAnalysis::isNonNegative(Value tensor) {
+  return Signs().isNonNegative(tensor);
 }
 
 int StreamingAnalysis::getDirection(Value tensor) const {
