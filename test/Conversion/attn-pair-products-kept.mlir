@@ -43,7 +43,8 @@
 // CHECK: %[[NUMBER:.*]] = arith.divui %[[KEY]], %{{.*}}
 // CHECK: %[[FIRST:.*]] = arith.muli %[[NUMBER]], %{{.*}}
 // CHECK: %[[LAST:.*]] = arith.minui %{{.*}}, %[[ROWS]]
-// CHECK: arith.cmpi ule, %[[END]], %[[LAST]]
+// CHECK: %[[INSIDE:.*]] = arith.cmpi ule, %[[END]], %[[LAST]]
+// CHECK: arith.andi %[[AGAIN]], %[[INSIDE]]
 // CHECK: arith.cmpi ult, %[[NUMBER]], %[[SLOTS]]
 // CHECK: arith.remui %[[KEY]], %{{.*}}
 // CHECK: arith.remui %[[END]], %{{.*}}
