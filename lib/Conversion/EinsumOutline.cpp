@@ -7,9 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // A transposed copy is some hundred instructions, and the same one stands in
-// every form of a step and for every size of lane tile. It becomes a function
-// that all of them call: the call is nothing beside the copy, and what is
-// compiled once takes less time to compile.
+// every form of a step and for every size of lane tile, as do copies that few
+// steps run. They become functions that all of them call: the call is nothing
+// beside the copy, and what is compiled once takes less time to compile.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,9 +43,11 @@ static func::FuncOp createCallee(ModuleOp module, TileEinsumOp einsum,
 void mlir::attn::outlineCopies(ModuleOp module) {
   SmallVector<SmallVector<TileEinsumOp>> groups;
   module.walk([&](TileEinsumOp einsum) {
+    bool isTransposed = einsum->hasAttr(kMatrixTilesAttrName) &&
+                        !einsum->hasAttr(kPairsAttrName);
     // What a map captures is not known in another function.
-    if (!einsum->hasAttr(kMatrixTilesAttrName) ||
-        einsum->hasAttr(kPairsAttrName) || !einsum.isIdentityMap())
+    if ((!isTransposed && !einsum->hasAttr(kSeldomAttrName)) ||
+        !einsum.isIdentityMap())
       return;
     auto *group = llvm::find_if(groups, [&](ArrayRef<TileEinsumOp> known) {
       return OperationEquivalence::isEquivalentTo(

@@ -71,11 +71,13 @@ Value ProductPairer::getRight(const PairedProduct &product) {
   EinsumAccess access = copy.getAccess(0);
   Value buffer, first, copied = size;
   OpBuilder fill = builder;
+  Block *fillBlock = nullptr;
   if (std::optional<KeptCopies::Rows> found = kept.take(copy, type, rowUnit)) {
     buffer = found->buffer;
     first = found->first;
     copied = found->size;
     access = found->access;
+    fillBlock = found->fill.thenBlock();
     fill = found->fill.getThenBodyBuilder();
   } else {
     buffer = createPlace(builder, copy.getInit(), isDead, type);
@@ -105,6 +107,9 @@ Value ProductPairer::getRight(const PairedProduct &product) {
     packRows(fill, buffer, access, ranks[1], ranks[0], copied, unit);
     part = takePairs(builder, loc, buffer, first, size, unit);
   }
+  if (fillBlock)
+    for (auto filling : fillBlock->getOps<TileEinsumOp>())
+      filling->setAttr(kSeldomAttrName, builder.getUnitAttr());
   return known[{copy, product.isDepthLast}] = part;
 }
 

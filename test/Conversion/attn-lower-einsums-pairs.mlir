@@ -79,3 +79,17 @@ func.func @interleave(%v: memref<16x64xbf16>, %pairs: memref<8x64x2xbf16>) {
   attn.tile_einsum [p,f,i] = %v[p*2+i*(-1)+1,f] outs(%pairs) : (memref<16x64xbf16>) -> memref<8x64x2xbf16>
   return
 }
+
+// A copy that few steps run is a function where it stands twice, and others stay.
+// CHECK-LABEL: func.func @seldom
+// CHECK-COUNT-2: call @attn_copy0(
+// CHECK-NOT: call
+// CHECK: vector.store
+// CHECK: return
+// CHECK: func.func private @attn_copy0
+func.func @seldom(%v: memref<16x32xbf16>, %a: memref<8x32x2xbf16>, %b: memref<8x32x2xbf16>, %c: memref<8x32x2xbf16>) {
+  attn.tile_einsum [p,f,i] = %v[p*2+1 - i,f] outs(%a) {attn.seldom} : (memref<16x32xbf16>) -> memref<8x32x2xbf16>
+  attn.tile_einsum [p,f,i] = %v[p*2+1 - i,f] outs(%b) {attn.seldom} : (memref<16x32xbf16>) -> memref<8x32x2xbf16>
+  attn.tile_einsum [p,f,i] = %v[p*2+1 - i,f] outs(%c) : (memref<16x32xbf16>) -> memref<8x32x2xbf16>
+  return
+}

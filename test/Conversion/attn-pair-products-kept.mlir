@@ -67,7 +67,7 @@
 // CHECK: scf.if %[[MISSING]] {
 // CHECK: memref.store %{{.*}}, %[[TAGS]]
 // CHECK: memref.subview %[[V]][%[[HEAD]], %[[FROM]], 0] [1, %[[FILLED]], 16]
-// CHECK: attn.tile_einsum [n0_pair,f,n0_place]
+// CHECK: attn.tile_einsum [n0_pair,f,n0_place] = %{{.*}} outs(%{{.*}}) {attn.seldom}
 // CHECK: %[[PAIR:.*]] = arith.divui %[[AT]], %{{.*}}
 // CHECK: %[[READ:.*]] = memref.subview %[[SLOT]][%[[PAIR]], 0, 0]
 // CHECK: mul(%{{.*}}, %[[READ]][n0_pair,f,n0_place])

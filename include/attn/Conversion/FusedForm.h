@@ -90,6 +90,9 @@ inline constexpr StringLiteral kMatrixTilesAttrName = "attn.matrix_tiles";
 /// Unit attribute of an einsum that copies pairs of rows, from
 /// attn-pair-products: nothing reads these rows of its operand any more.
 inline constexpr StringLiteral kLastReaderAttrName = "attn.last_reader";
+/// Unit attribute of an einsum that few steps run, a copy that others find:
+/// its code is shared with others of its kind.
+inline constexpr StringLiteral kSeldomAttrName = "attn.seldom";
 
 /// Whether attn-tile-cascade can turn a mapped cascade into loops. Where it
 /// cannot, says which operation stops it and why through `emit`, at a severity

@@ -163,8 +163,8 @@ def AttnLowerEinsums : Pass<"attn-lower-einsums"> {
     What the next einsum does with a tile joins its loops where that is one operation
     of arithmetic on sums, in place, a reduction over the rows, in their order, or a copy
     of the rows in pairs. A product of accumulators in place joins the sum behind it. An operand that has the rows side by side is transposed in
-    registers; such a copy of whole matrix tiles that stands in several places becomes a
-    function. A loop with `attn.requests` in front of products, which asks memory for rows
+    registers; such a copy of whole matrix tiles, and one with `attn.seldom`, that stands in
+    several places becomes a function. A loop with `attn.requests` in front of products, which asks memory for rows
     that are read later, runs a part at a time between their sums.
   }];
   let options = [
@@ -214,7 +214,8 @@ def AttnPairProducts : Pass<"attn-pair-products", "::mlir::ModuleOp"> {
     in tiles, and that of what is not, one by one (docs/rationale/matrix-tiles.md).
 
     Copies of tensors that the function only reads stay behind the worker's scratch,
-    where later items find them, `kept-bytes` of a tensor at most. Such functions take
+    where later items find them, `kept-bytes` of a tensor at most; what makes such a copy
+    has `attn.seldom`. Such functions take
     8 bytes in front of the scratch that are 0 when a worker's first items of a phase run
     (docs/rationale/kept-copies.md).
   }];
