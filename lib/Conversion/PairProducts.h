@@ -53,6 +53,7 @@ private:
 
   Value createPlace(OpBuilder &builder, Value old, bool isDead,
                     MemRefType type);
+  std::pair<MemRefType, int64_t> getRightType(const PairedProduct &product);
   Value getRight(const PairedProduct &product);
   Value getLeft(const PairedProduct &product);
   /// The operation in front of which weights are complete, and the einsum that

@@ -34,6 +34,26 @@ Value ProductPairer::createPlace(OpBuilder &builder, Value old, bool isDead,
                                 ValueRange());
 }
 
+/// The type of the operand without lanes, of all rows that a step may have, and
+/// how many rows a part of it begins and ends at multiples of.
+std::pair<MemRefType, int64_t>
+ProductPairer::getRightType(const PairedProduct &product) {
+  TileEinsumOp copy = product.rightCopy;
+  auto whole = cast<MemRefType>(getWholeBuffer(copy.getInit()).getType());
+  int64_t rows = whole.getDimSize(0), columns = whole.getDimSize(1);
+  Type bf16 = BFloat16Type::get(context);
+  bool isTiled = unit == PairUnit::MatrixTiles;
+  auto align = [&](int64_t points) -> int64_t {
+    return isTiled ? llvm::alignTo(points, kMatrixTilePoints) : points;
+  };
+  if (product.isDepthLast)
+    return {MemRefType::get({rows, align(columns)}, bf16),
+            isTiled ? kMatrixTileRows : 1};
+  if (isTiled)
+    return {MemRefType::get({columns, align(rows)}, bf16), kMatrixTilePoints};
+  return {MemRefType::get({countPairs(rows), columns, 2}, bf16), 2};
+}
+
 /// The operand without lanes: where its copy stands, a copy in bf16.
 Value ProductPairer::getRight(const PairedProduct &product) {
   TileEinsumOp copy = product.rightCopy;
@@ -45,27 +65,10 @@ Value ProductPairer::getRight(const PairedProduct &product) {
       dead.contains(copy) && !known.contains({copy, !product.isDepthLast});
   OpBuilder builder(copy);
   Location loc = copy.getLoc();
-  auto whole = cast<MemRefType>(getWholeBuffer(copy.getInit()).getType());
   SmallVector<StringAttr> ranks = copy.getOutputRanks();
-  Value size = builder.createOrFold<memref::DimOp>(loc, copy.getInit(), 0);
   bool isTiled = unit == PairUnit::MatrixTiles;
-  int64_t rows = whole.getDimSize(0), columns = whole.getDimSize(1);
-  auto align = [&](int64_t points) -> int64_t {
-    return isTiled ? llvm::alignTo(points, kMatrixTilePoints) : points;
-  };
-  SmallVector<int64_t> shape;
-  int64_t rowUnit = 1;
-  if (product.isDepthLast) {
-    shape = {rows, align(columns)};
-    rowUnit = isTiled ? kMatrixTileRows : 1;
-  } else if (isTiled) {
-    shape = {columns, align(rows)};
-    rowUnit = kMatrixTilePoints;
-  } else {
-    shape = {countPairs(rows), columns, 2};
-    rowUnit = 2;
-  }
-  auto type = MemRefType::get(shape, builder.getBF16Type());
+  Value size = builder.createOrFold<memref::DimOp>(loc, copy.getInit(), 0);
+  auto [type, rowUnit] = getRightType(product);
 
   // What is copied where, and which part of that is read.
   EinsumAccess access = copy.getAccess(0);
@@ -92,14 +95,16 @@ Value ProductPairer::getRight(const PairedProduct &product) {
   };
   Value part;
   if (product.isDepthLast) {
+    int64_t width = type.getDimSize(1);
+    int64_t columns = cast<MemRefType>(copy.getInit().getType()).getDimSize(1);
     Value zero = arith::ConstantIndexOp::create(fill, loc, 0);
     TileEinsumOp::create(fill, loc, getPart(fill, zero, copied, 0, columns),
                          ranks, access, std::nullopt, /*accumulate=*/false, {},
                          yieldFirst);
-    if (shape[1] > columns)
-      clear(fill, loc, getPart(fill, zero, copied, columns, shape[1]), ranks);
+    if (width > columns)
+      clear(fill, loc, getPart(fill, zero, copied, columns, width), ranks);
     Value all = isTiled ? alignSize(builder, loc, size, kMatrixTileRows) : size;
-    part = getPart(builder, first, all, 0, shape[1]);
+    part = getPart(builder, first, all, 0, width);
   } else if (isTiled) {
     packColumns(fill, buffer, access, ranks[1], ranks[0], copied);
     part = takeColumns(builder, loc, buffer, first, size);
