@@ -128,11 +128,13 @@ static FailureOr<Assembly> runAssembler(StringRef ptxas, StringRef source,
     command.pop_back();
     command.back() = cubin.str();
     output.clear();
-    if (failed(runProgram(command, cubin, output)))
+    if (succeeded(runProgram(command, cubin, output))) {
+      Assembly own = readReport(output);
+      if (!few || own.getSpilledBytes() < few->getSpilledBytes())
+        return own;
+    } else if (!few) {
       return emitError() << ptxas << " failed: " << output;
-    Assembly own = readReport(output);
-    if (!few || own.getSpilledBytes() < few->getSpilledBytes())
-      return own;
+    }
   }
   if (std::error_code code = llvm::sys::fs::rename(first, cubin))
     return emitError() << "cannot write '" << cubin << "': " << code.message();

@@ -10,6 +10,8 @@
 // RUN: FileCheck %s --check-prefix=OWN --input-file=%t/b.cubin
 // RUN: env PATH=%t/bin:/usr/bin:/bin SPILLED_FEW=12 SPILLED=12 %attn_build/bin/attn-compile %s -o %t/c.cubin --target=nvvm 2>&1 | FileCheck %s --check-prefix=SAME
 // RUN: cat %t/c.cubin %t/c.json | FileCheck %s --check-prefix=KEPT
+// RUN: env PATH=%t/bin:/usr/bin:/bin SPILLED_FEW=12 SPILLED=fail %attn_build/bin/attn-compile %s -o %t/f.cubin --target=nvvm 2>&1 | FileCheck %s --check-prefix=SAME
+// RUN: cat %t/f.cubin %t/f.json | FileCheck %s --check-prefix=KEPT
 // RUN: env PATH=%t/bin:/usr/bin:/bin SPILLED_FEW=fail SPILLED=12 %attn_build/bin/attn-compile %s -o %t/d.cubin --target=nvvm 2>&1 | FileCheck %s --check-prefix=SAME
 // RUN: FileCheck %s --check-prefix=OWN --input-file=%t/d.cubin
 // RUN: not env PATH=%t/bin:/usr/bin:/bin SPILLED_FEW=fail SPILLED=fail %attn_build/bin/attn-compile %s -o %t/e.cubin --target=nvvm 2>&1 | FileCheck %s --check-prefix=FAIL
@@ -29,7 +31,7 @@
 // KEPT: few
 // KEPT: "spilled": 16
 // FAIL: error: {{.*}}ptxas failed: ptxas fatal   : Unknown option
-// FILES: {{^}}a.cubin a.json a.ptx b.cubin b.json bin c.cubin c.json d.cubin d.json{{$}}
+// FILES: {{^}}a.cubin a.json a.ptx b.cubin b.json bin c.cubin c.json d.cubin d.json f.cubin f.json{{$}}
 func.func @f(%q: tensor<?x2x?x16xf32>, %k: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x16xf32>) -> tensor<?x2x?x16xf32> {
   %o = attn.attention(%q, %k, %v)
       : (tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>) -> tensor<?x2x?x16xf32>
