@@ -78,12 +78,8 @@ static std::optional<Periodicity> getPeriodicity(AffineExpr expr) {
   if (!constant)
     return std::nullopt;
   int64_t number = constant.getValue();
-  if (expr.getKind() == AffineExprKind::Mul) {
-    int64_t rise;
-    if (llvm::MulOverflow(left->rise, number, rise))
-      return std::nullopt;
-    return limit({left->period, rise});
-  }
+  if (expr.getKind() == AffineExprKind::Mul)
+    return limit({left->period, left->rise * number});
   // A quotient rises evenly where what is divided does by multiples.
   int64_t periods = number / std::gcd(left->rise, number);
   if (periods > kLongestSearch / left->period)
