@@ -20,8 +20,8 @@
 
 #include "KeptCopies.h"
 #include "Contractions.h"
+#include "IndexBuilder.h"
 #include "PairRows.h"
-#include "WorkerScratch.h"
 #include "WorkspaceBytes.h"
 #include "attn/Conversion/KernelSignature.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -47,31 +47,19 @@ static BlockArgument getArgument(Value memref) {
 }
 
 namespace {
-/// Writes numbers at one place of the code.
-struct NumberBuilder {
-  OpBuilder &builder;
-  Location loc;
-
-  Value constant(int64_t value) {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  }
-  Value get(OpFoldResult value) {
+/// Computes with indices, some of which lie in memory.
+struct NumberBuilder : IndexBuilder {
+  Value get(OpFoldResult value) const {
     return getValueOrCreateConstantIndexOp(builder, loc, value);
   }
   template <typename OpT>
-  Value create(Value left, Value right) {
-    return builder.createOrFold<OpT>(loc, left, right);
+  Value create(Value left, Value right) const {
+    return OpT::create(builder, loc, left, right);
   }
-  Value compare(arith::CmpIPredicate predicate, Value left, Value right) {
-    return arith::CmpIOp::create(builder, loc, predicate, left, right);
-  }
-  Value select(Value condition, Value left, Value right) {
-    return arith::SelectOp::create(builder, loc, condition, left, right);
-  }
-  Value load(Value memref, Value at) {
+  Value load(Value memref, Value at) const {
     return memref::LoadOp::create(builder, loc, memref, at);
   }
-  void store(Value value, Value memref, Value at) {
+  void store(Value value, Value memref, Value at) const {
     memref::StoreOp::create(builder, loc, value, memref, at);
   }
 };
@@ -233,17 +221,13 @@ KeptCopies::Sizes KeptCopies::getSizes(OpBuilder &builder, Location loc,
   sizes.tiles =
       numbers.create<arith::CeilDivUIOp>(extent, numbers.constant(group.tile));
   int64_t most = std::max<int64_t>(mostBytes / getSlotBytes(group.type), 1);
-  sizes.slots =
-      numbers.create<arith::MinUIOp>(sizes.tiles, numbers.constant(most));
-  sizes.tags =
-      numbers.create<arith::AddIOp>(sizes.slots, numbers.constant(kTilePlace));
-  sizes.tagBytes = alignSize(builder, loc,
-                             numbers.create<arith::MulIOp>(
-                                 sizes.tags, numbers.constant(sizeof(int64_t))),
-                             kWorkspaceAlignment);
-  Value all = numbers.create<arith::AddIOp>(sizes.slots, numbers.constant(1));
-  sizes.slotBytes = numbers.create<arith::MulIOp>(
-      all, numbers.constant(getSlotBytes(group.type)));
+  sizes.slots = numbers.least(sizes.tiles, numbers.constant(most));
+  sizes.tags = numbers.add(sizes.slots, numbers.constant(kTilePlace));
+  sizes.tagBytes =
+      alignSize(builder, loc, numbers.times(sizes.tags, sizeof(int64_t)),
+                kWorkspaceAlignment);
+  Value all = numbers.add(sizes.slots, numbers.constant(1));
+  sizes.slotBytes = numbers.times(all, getSlotBytes(group.type));
   return sizes;
 }
 
@@ -280,8 +264,8 @@ KeptCopies::Group &KeptCopies::getGroup(const Part &part, TileEinsumOp copy,
   Value tagsAt = bytes;
   if (groups.size() == 1)
     tagsAt = numbers.constant(0);
-  group.firstSlot = numbers.create<arith::AddIOp>(tagsAt, sizes.tagBytes);
-  bytes = numbers.create<arith::AddIOp>(group.firstSlot, sizes.slotBytes);
+  group.firstSlot = numbers.add(tagsAt, sizes.tagBytes);
+  bytes = numbers.add(group.firstSlot, sizes.slotBytes);
   group.tiles = sizes.tiles;
   group.slots = sizes.slots;
   builder.setInsertionPoint(items);
@@ -292,8 +276,8 @@ KeptCopies::Group &KeptCopies::getGroup(const Part &part, TileEinsumOp copy,
   return group;
 }
 
-/// The number of the head that `offsets` name, and whether an item before this
-/// one read it, too.
+/// The number of the head that `view` is a part of, and whether an item before
+/// this one read it, too.
 static std::pair<Value, Value> findHead(NumberBuilder numbers,
                                         memref::SubViewOp view, unsigned rowDim,
                                         Value tags, Value item) {
@@ -304,8 +288,8 @@ static std::pair<Value, Value> findHead(NumberBuilder numbers,
       continue;
     Value extent =
         memref::DimOp::create(builder, numbers.loc, view.getSource(), dim);
-    head = numbers.create<arith::AddIOp>(
-        numbers.create<arith::MulIOp>(head, extent), numbers.get(offset));
+    head = numbers.add(numbers.create<arith::MulIOp>(head, extent),
+                       numbers.get(offset));
   }
   Value headPlace = numbers.constant(kHeadPlace);
   Value itemPlace = numbers.constant(kItemPlace);
@@ -331,49 +315,44 @@ KeptCopies::Slot KeptCopies::findSlot(OpBuilder &builder, const Group &group,
   Slot slot;
   slot.begin = numbers.get(view.getMixedOffsets()[rowDim]);
   Value count = numbers.get(view.getMixedSizes()[rowDim]);
-  Value end = numbers.create<arith::AddIOp>(slot.begin, count);
+  Value end = numbers.add(slot.begin, count);
   auto [head, isAgain] =
       findHead(numbers, view, rowDim, group.tags, items.getInductionVar());
   Value keeps = isAgain;
   auto require = [&](Value condition) {
-    keeps = numbers.create<arith::AndIOp>(keeps, condition);
+    keeps = numbers.both(keeps, condition);
   };
 
   // The tile that the step is in, if it is in one.
   Value tileSize = numbers.constant(group.tile);
-  Value number = numbers.create<arith::DivUIOp>(slot.begin, tileSize);
-  Value tileBegin = numbers.create<arith::MulIOp>(number, tileSize);
-  Value tileEnd = numbers.create<arith::MinUIOp>(
-      numbers.create<arith::AddIOp>(tileBegin, tileSize), group.extent);
+  Value number = numbers.divide(slot.begin, tileSize);
+  Value tileBegin = numbers.times(number, group.tile);
+  Value tileEnd = numbers.least(numbers.add(tileBegin, tileSize), group.extent);
   require(numbers.compare(Predicate::ule, end, tileEnd));
   require(numbers.compare(Predicate::ult, number, group.slots));
   if (unit != 1) {
     auto isWhole = [&](Value value) {
-      return numbers.compare(
-          Predicate::eq,
+      return numbers.equal(
           numbers.create<arith::RemUIOp>(value, numbers.constant(unit)),
           numbers.constant(0));
     };
     require(isWhole(slot.begin));
-    require(numbers.create<arith::OrIOp>(
-        isWhole(end), numbers.compare(Predicate::eq, end, group.extent)));
+    require(numbers.create<arith::OrIOp>(isWhole(end),
+                                         numbers.equal(end, group.extent)));
   }
 
-  Value place = numbers.select(
-      keeps, numbers.create<arith::AddIOp>(number, numbers.constant(1)),
-      numbers.constant(0));
+  Value place = numbers.select(keeps, numbers.add(number, numbers.constant(1)),
+                               numbers.constant(0));
   slot.from = numbers.select(keeps, tileBegin, slot.begin);
   slot.to = numbers.select(keeps, tileEnd, end);
-  Value tag = numbers.create<arith::AddIOp>(
-      numbers.create<arith::MulIOp>(head, group.tiles), number);
-  slot.tagPlace =
-      numbers.create<arith::AddIOp>(place, numbers.constant(kSparePlace));
+  Value tag =
+      numbers.add(numbers.create<arith::MulIOp>(head, group.tiles), number);
+  slot.tagPlace = numbers.add(place, numbers.constant(kSparePlace));
   slot.isMissing = numbers.compare(
       Predicate::ne, numbers.load(group.tags, slot.tagPlace), tag);
   slot.tag = numbers.select(keeps, tag, numbers.constant(kNoTile));
-  slot.shift = numbers.create<arith::AddIOp>(
-      group.firstSlot, numbers.create<arith::MulIOp>(
-                           place, numbers.constant(getSlotBytes(group.type))));
+  slot.shift = numbers.add(group.firstSlot,
+                           numbers.times(place, getSlotBytes(group.type)));
   return slot;
 }
 
@@ -407,8 +386,8 @@ KeptCopies::take(TileEinsumOp copy, MemRefType type, int64_t unit) {
   Rows rows;
   rows.buffer = memref::ViewOp::create(builder, loc, type, memory, slot.shift,
                                        ValueRange());
-  rows.first = numbers.create<arith::SubIOp>(slot.begin, slot.from);
-  rows.size = numbers.create<arith::SubIOp>(slot.to, slot.from);
+  rows.first = numbers.subtract(slot.begin, slot.from);
+  rows.size = numbers.subtract(slot.to, slot.from);
   redirect(group, copy, slot);
 
   builder.setInsertionPoint(copy);
@@ -463,12 +442,10 @@ void KeptCopies::redirect(const Group &group, TileEinsumOp copy,
     Value place = memref::ViewOp::create(found, loc, flat, memory, slot.shift,
                                          ValueRange());
     for (memref::PrefetchOp request : requests) {
-      Value row = numbers.create<arith::SubIOp>(
-          request.getIndices()[group.part.sourceDim], slot.from);
-      Value first =
-          numbers.create<arith::MulIOp>(row, numbers.constant(perRow));
-      Value at =
-          numbers.create<arith::AddIOp>(first, request.getIndices().back());
+      Value row = numbers.subtract(request.getIndices()[group.part.sourceDim],
+                                   slot.from);
+      Value first = numbers.times(row, perRow);
+      Value at = numbers.add(first, request.getIndices().back());
       memref::PrefetchOp::create(found, loc, place, at, request.getIsWrite(),
                                  request.getLocalityHint(),
                                  request.getIsDataCache());
@@ -497,8 +474,7 @@ void KeptCopies::clearTags() {
       createWorkspaceBuffer(builder, loc, worker,
                             numbers.constant(kWorkspaceAlignment)),
       zero, ValueRange());
-  Value isFresh =
-      numbers.compare(arith::CmpIPredicate::eq, numbers.load(word, zero), zero);
+  Value isFresh = numbers.equal(numbers.load(word, zero), zero);
   auto branch = scf::IfOp::create(builder, loc, isFresh);
   builder.setInsertionPointToStart(branch.thenBlock());
   numbers.store(one, word, zero);
@@ -530,8 +506,8 @@ void KeptCopies::finish(func::FuncOp worker, int64_t bytesOfScratch) {
         builder, loc, worker.getArgument(group->part.argument),
         group->part.argumentDim);
     Sizes sizes = getSizes(builder, loc, *group, extent);
-    all = numbers.create<arith::AddIOp>(all, sizes.tagBytes);
-    all = numbers.create<arith::AddIOp>(all, sizes.slotBytes);
+    all = numbers.add(all, sizes.tagBytes);
+    all = numbers.add(all, sizes.slotBytes);
   }
   end->setOperand(
       0, arith::IndexCastOp::create(builder, loc, builder.getI64Type(), all));

@@ -19,7 +19,7 @@
 // CHECK: %[[ROWS:.*]] = memref.dim %[[V]], %{{.*}}
 // CHECK: %[[COUNTED:.*]] = arith.ceildivui %[[ROWS]], %{{.*}}
 // CHECK: %[[FOUR:.*]] = arith.constant 4 : index
-// CHECK: %[[SLOTS:.*]] = arith.minui %[[COUNTED]], %[[FOUR]]
+// CHECK: %[[SLOTS:.*]] = arith.minsi %[[COUNTED]], %[[FOUR]]
 // Behind it, the tags and the slots.
 // CHECK: %[[SIZE:.*]] = arith.constant 8192 : i64
 // CHECK: %[[BASE:.*]] = llvm.getelementptr %[[WORKER]][64]
@@ -42,7 +42,7 @@
 // CHECK: %[[AGAIN:.*]] = arith.cmpi ne, %{{.*}}, %[[ITEM]] : index
 // CHECK: %[[NUMBER:.*]] = arith.divui %[[KEY]], %{{.*}}
 // CHECK: %[[FIRST:.*]] = arith.muli %[[NUMBER]], %{{.*}}
-// CHECK: %[[LAST:.*]] = arith.minui %{{.*}}, %[[ROWS]]
+// CHECK: %[[LAST:.*]] = arith.minsi %{{.*}}, %[[ROWS]]
 // CHECK: %[[INSIDE:.*]] = arith.cmpi ule, %[[END]], %[[LAST]]
 // CHECK: arith.andi %[[AGAIN]], %[[INSIDE]]
 // CHECK: arith.cmpi ult, %[[NUMBER]], %[[SLOTS]]
