@@ -186,7 +186,8 @@ def test_random_neighborhoods(kernels, seed, tier):
             BASE, where=beside(draw, atom), align=draw.choice(["top_left", "bottom_right"])
         )
         walked += walks_grid(spec)
-        count = tokens(spec)
+        # Of the drawn grid: the term beside may be a neighborhood with a grid of its own or none.
+        count = int(np.prod(grid))
         sizes = [draw.randint(1, count + 40) for _ in range(2)] if index % 2 else [count, count]
         data = operands(spec, 1, *sizes, np.random.default_rng([seed, index]))
         judge(data, run(kernels.get(spec), data), seed)
