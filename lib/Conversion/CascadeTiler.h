@@ -66,8 +66,9 @@ public:
   void alignKeys(int64_t unit) { keyUnit = unit; }
   /// Products take pairs of bf16 from where these lie.
   void readPairs(bool inPairs) { hasPairs = inPairs; }
-  /// Few sums at a time keep the multiply-adds busy.
-  void sumRowsInTurn() { keepsOrder = true; }
+  /// Asks for keys while values are summed up, and for values meanwhile, where
+  /// few rows share them.
+  void alternateRequests() { alternates = true; }
 
   /// Leaves rows of keys to caches: they are asked for ahead of time, and read
   /// in place, wherever they lie. What has none copies all
@@ -278,6 +279,11 @@ private:
                         const Tokens &tokens);
   SmallVector<StringAttr> getTokensOfTest();
   SmallVector<StringAttr> getTokensRead(EinsumOp einsum, bool isMasked);
+  void enterRows(OpBuilder &builder, Location loc);
+  void leaveRows();
+  Value sliceRow(OpBuilder &builder, Location loc, Value output,
+                 ArrayRef<StringAttr> tensorRanks,
+                 SmallVectorImpl<StringAttr> &ranks);
   void emitPermutedOutput(OpBuilder &builder, Location loc, Value result,
                           Value output, ArrayRef<StringAttr> ranks);
   EinsumAccess fixRow(OpBuilder &builder, Location loc, EinsumAccess access);
@@ -375,9 +381,9 @@ private:
   bool asksForKeys(EinsumOp einsum) const;
   void emitInChunks(OpBuilder &builder, Location loc, EinsumOp einsum,
                     function_ref<void()> emit);
-  bool readsInTurn(EinsumOp einsum);
-  void emitPrefetch(OpBuilder &builder, Location loc, Value chunk,
-                    bool isInTurn);
+  bool alternatesRequests();
+  int64_t countKeysAtHand(EinsumOp einsum);
+  void emitPrefetch(OpBuilder &builder, Location loc, Value chunk);
   void emitPrefetchListed(OpBuilder &builder, Location loc, Value count,
                           EinsumOp einsum);
   void emitPrefetchRows(OpBuilder &builder, Location loc, Value token,
@@ -385,9 +391,13 @@ private:
   Value isFarAway(OpBuilder &builder, Location loc);
   bool yieldsPoints(EinsumOp einsum) const;
   void emitRequests(OpBuilder &builder, EinsumOp einsum);
+  bool sumsRows(EinsumOp einsum);
+  void emitPrefetchOfNextKeys(OpBuilder &builder, Location loc,
+                              EinsumOp einsum);
   void emitPrefetchOfStep(OpBuilder &builder, Location loc, EinsumOp einsum);
   void emitPrefetchRow(OpBuilder &builder, Location loc,
                        const EinsumAccess &read, Value token);
+  void emitPrefetchOfOutputs(OpBuilder &builder, Location loc);
 
   /// Whether lists say which keys a tile visits.
   bool walksLists() const { return listAtom || !cuts.empty(); }
@@ -542,7 +552,7 @@ private:
   /// has not are dead.
   bool fillsStep = false;
   int64_t keyUnit = 0;
-  bool hasPairs = false, keepsOrder = false;
+  bool hasPairs = false, alternates = false;
   /// The contractions whose sums show factors that are not finite, and the flag
   /// that says whether the worker has met one.
   SmallVector<EinsumOp> trustedSums;

@@ -556,6 +556,7 @@ void CascadeTiler::emitItem(OpBuilder &builder, Location loc,
   for (OriginAttr origin : space.origins)
     getOrigin(builder, loc, origin.getRank());
   loadRowTokens(builder, loc);
+  emitPrefetchOfOutputs(builder, loc);
   cascade.getBody().walk([&](arith::ConstantOp constant) {
     if (!constant->getParentOfType<EinsumOp>())
       constants.map(constant.getResult(),

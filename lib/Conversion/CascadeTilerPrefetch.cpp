@@ -30,12 +30,16 @@ using namespace mlir::attn;
 
 /// Bytes that one request brings.
 static constexpr int64_t kLineBytes = 64;
+/// Where to: a line that is used a step later would be displaced in the first
+/// level, and a core waits for fewer lines there.
+static constexpr unsigned kFirstLevel = 3, kSecondLevel = 2;
 /// Keys whose scores are computed between the requests for as many.
 static constexpr int64_t kChunk = 8;
 
-/// Sums that wait for themselves, of which so many are under way at a time
-/// where one multiply-add begins in a cycle.
-static constexpr int64_t kSumsUnderWay = 4;
+/// Keys whose scores are computed between the requests for their values, as
+/// many as attn-lower-einsums takes into a register tile: of few rows that
+/// share a key more.
+static constexpr int64_t kKeysOfRows = 4, kKeysOfFewRows = 8, kFewRows = 2;
 
 /// Between the key at hand and the one that is asked for, where keys lie in
 /// order.
@@ -44,36 +48,53 @@ static constexpr int64_t kKeysAhead = 16;
 /// first level of cache holds.
 static constexpr int64_t kStepsNearby = 16;
 
+/// Asks for the lines of `memref` at `indices`, which lack the last one if
+/// there are `rowBytes` along it.
+static void emitPrefetchLines(OpBuilder &builder, Location loc, Value memref,
+                              ArrayRef<Value> indices, int64_t rowBytes,
+                              bool isWrite, unsigned locality) {
+  auto type = cast<MemRefType>(memref.getType());
+  int64_t perLine = kLineBytes * 8 / type.getElementTypeBitWidth();
+  for (int64_t byte = 0; byte == 0 || byte < rowBytes; byte += kLineBytes) {
+    SmallVector<Value> at(indices);
+    if (rowBytes != 0)
+      at.push_back(arith::ConstantIndexOp::create(builder, loc,
+                                                  byte / kLineBytes * perLine));
+    memref::PrefetchOp::create(builder, loc, memref, at, isWrite, locality,
+                               /*isDataCache=*/true);
+  }
+}
+
 /// Whether keys are asked for while `einsum` computes scores, a sum for each.
 bool CascadeTiler::asksForKeys(EinsumOp einsum) const {
   return hasCaches && (asksForListed() || innerLanes) && yieldsPoints(einsum) &&
          !stepOffset;
 }
 
-/// Whether each key is read as it lies, and multiplied with all that share it,
-/// before the next one: hardware follows what is read so. The sums of a key
-/// must be enough to keep the multiply-adds busy.
-bool CascadeTiler::readsInTurn(EinsumOp einsum) {
-  if (!keepsOrder || asksForListed() || isPermuted(iterate.getParentAttr()))
+/// Whether values are asked for while scores are computed, and keys of the next
+/// step while values are summed up.
+bool CascadeTiler::alternatesRequests() {
+  if (!alternates || asksForListed() || isPermuted(iterate.getParentAttr()))
     return false;
-  // As attn-lower-einsums takes them into a register tile.
-  int64_t sums = 1;
-  SmallVector<StringAttr> ranks = einsum.getOutputRanks();
-  for (StringAttr rank : llvm::reverse(ranks)) {
-    if (isPoint(rank) || isParallel(rank))
-      continue;
-    int64_t extent = rank == lane
-                         ? laneTile
-                         : attn::getExtent(cascade.getRankExtents(), rank);
-    if (!ShapedType::isDynamic(extent) && sums * extent <= kSumsUnderWay)
-      sums *= extent;
-  }
-  return sums == kSumsUnderWay;
+  int64_t rows = attn::getExtent(cascade.getRankExtents(), lane);
+  return innerLanes || (!ShapedType::isDynamic(rows) && rows <= laneTile);
+}
+
+/// How many keys of `einsum` are computed between the requests for their
+/// values.
+int64_t CascadeTiler::countKeysAtHand(EinsumOp einsum) {
+  int64_t rows = 1;
+  for (StringAttr rank : einsum.getOutputRanks())
+    if (!isPoint(rank) && !isParallel(rank))
+      rows = multiplyExtents(
+          rows, rank == lane ? laneTile
+                             : attn::getExtent(cascade.getRankExtents(), rank));
+  return rows <= kFewRows ? kKeysOfFewRows : kKeysOfRows;
 }
 
 /// Emits a contraction over the points of a step in chunks, with requests for
 /// the rows of as many keys of the next step before each; for values of the
-/// keys at hand alone, where these are read in turn.
+/// keys at hand alone, where keys are asked for elsewhere.
 void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
                                 EinsumOp einsum, function_ref<void()> emit) {
   // What the load of the tile converts is converted once, for all chunks.
@@ -90,12 +111,10 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   Value first = stepFirst, count = stepCount;
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   // As many as one row's register tile holds, where it has lanes of its own.
-  bool isInTurn = readsInTurn(einsum);
-  Value chunk =
-      arith::ConstantIndexOp::create(builder, loc,
-                                     asksForListed() ? kChunk
-                                     : isInTurn ? kKeysAhead / kSumsUnderWay
-                                                : kKeysAhead);
+  int64_t keys = asksForListed()        ? kChunk
+                 : alternatesRequests() ? countKeysAtHand(einsum)
+                                        : kKeysAhead;
+  Value chunk = arith::ConstantIndexOp::create(builder, loc, keys);
   auto loop = scf::ForOp::create(builder, loc, zero, count, chunk);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
@@ -107,12 +126,8 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   if (asksForListed())
     emitPrefetchListed(builder, loc, stepCount, einsum);
   else
-    emitPrefetch(builder, loc, chunk, isInTurn);
+    emitPrefetch(builder, loc, chunk);
   emit();
-  if (isInTurn)
-    for (auto sum : loop.getBody()->getOps<TileEinsumOp>())
-      if (sum.getReduction())
-        sum->setAttr(kRowsInTurnAttrName, builder.getUnitAttr());
   stepFirst = first;
   stepCount = count;
   stepOffset = {};
@@ -128,23 +143,25 @@ Value CascadeTiler::isFarAway(OpBuilder &builder, Location loc) {
                                nearby);
 }
 
-/// Asks for the rows of `chunk` keys, kKeysAhead behind those at hand; of those
-/// that are read in turn, for what is summed over the keys at hand.
-void CascadeTiler::emitPrefetch(OpBuilder &builder, Location loc, Value chunk,
-                                bool isInTurn) {
+/// Asks for the rows of `chunk` keys, kKeysAhead behind those at hand, or for
+/// what is summed over the keys at hand.
+void CascadeTiler::emitPrefetch(OpBuilder &builder, Location loc, Value chunk) {
+  bool onlySummed = alternatesRequests();
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value count = arith::SelectOp::create(builder, loc, isFarAway(builder, loc),
                                         chunk, zero);
-  Value first = arith::AddIOp::create(
-      builder, loc, toTensor(builder, loc, stepFirst, place.keyBase),
-      arith::ConstantIndexOp::create(builder, loc, isInTurn ? 0 : kKeysAhead));
+  Value first = toTensor(builder, loc, stepFirst, place.keyBase);
+  if (!onlySummed)
+    first = arith::AddIOp::create(
+        builder, loc, first,
+        arith::ConstantIndexOp::create(builder, loc, kKeysAhead));
   auto loop = scf::ForOp::create(builder, loc, zero, count, one);
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
   emitPrefetchRows(
       body, loc,
       arith::AddIOp::create(body, loc, first, loop.getInductionVar()),
-      /*einsum=*/{}, isInTurn);
+      /*einsum=*/{}, onlySummed);
 }
 
 /// Asks for the rows of `count` listed keys, one step behind those at hand, of
@@ -220,6 +237,7 @@ void CascadeTiler::emitRequests(OpBuilder &builder, EinsumOp einsum) {
     return;
   Location loc = einsum.getLoc();
   if (!asksForListed()) {
+    emitPrefetchOfNextKeys(builder, loc, einsum);
     emitPrefetchOfStep(builder, loc, einsum);
   } else if (reducesPoints(einsum)) {
     Value count = arith::ConstantIndexOp::create(
@@ -231,6 +249,49 @@ void CascadeTiler::emitRequests(OpBuilder &builder, EinsumOp einsum) {
 /// Whether `einsum` computes scores, a sum for each point of a step.
 bool CascadeTiler::yieldsPoints(EinsumOp einsum) const {
   return isInSpace(einsum) && einsum.getReduction() && !reducesPoints(einsum);
+}
+
+/// Whether `einsum` sums up rows of an input over the points of a step.
+bool CascadeTiler::sumsRows(EinsumOp einsum) {
+  if (!einsum.getReduction() || !reducesPoints(einsum))
+    return false;
+  for (unsigned index = 0; index < einsum.getInputs().size(); ++index) {
+    EinsumAccess read = einsum.getAccess(index);
+    if (isInput(read.tensor) && read.map.getNumResults() != 0 &&
+        classify(read, read.map.getResults().back()) == IndexRole::Local)
+      return true;
+  }
+  return false;
+}
+
+/// Asks, in front of the first sum of rows of a step, for the keys of the next
+/// step: so memory has something to bring in either phase.
+void CascadeTiler::emitPrefetchOfNextKeys(OpBuilder &builder, Location loc,
+                                          EinsumOp einsum) {
+  if (!alternatesRequests())
+    return;
+  auto einsums = iterate.getBody().front().getOps<EinsumOp>();
+  auto scores = llvm::find_if(
+      einsums, [&](EinsumOp other) { return yieldsPoints(other); });
+  auto sum =
+      llvm::find_if(einsums, [&](EinsumOp other) { return sumsRows(other); });
+  if (scores == einsums.end() || sum == einsums.end() || *sum != einsum)
+    return;
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value step = arith::ConstantIndexOp::create(
+      builder, loc, cascade.getMapping()->getStreamTile());
+  Value isFar = isFarAway(builder, loc);
+  Value next = arith::AddIOp::create(
+      builder, loc, toTensor(builder, loc, stepFirst, place.keyBase), step);
+  auto loop = scf::ForOp::create(builder, loc, zero, step, one);
+  loop->setAttr(kRequestsAttrName, builder.getUnitAttr());
+  OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+  auto branch = scf::IfOp::create(body, loc, isFar);
+  OpBuilder then = branch.getThenBodyBuilder();
+  emitPrefetchRows(
+      then, loc, arith::AddIOp::create(then, loc, next, loop.getInductionVar()),
+      *scores);
 }
 
 /// Asks, in front of a step's first scores, for the rows that are summed up
@@ -252,8 +313,9 @@ void CascadeTiler::emitPrefetchOfStep(OpBuilder &builder, Location loc,
       EinsumAccess read = reader.getAccess(index);
       Type element = getElementTypeOrSelf(read.tensor.getType());
       // What is converted is copied first, row by row.
-      bool isConverted =
-          getComputeType(element) != element && !(hasPairs && element.isBF16());
+      bool isConverted = getComputeType(element) != element &&
+                         !(hasPairs && element.isBF16()) &&
+                         !alternatesRequests();
       if (!isInput(read.tensor) || isConverted ||
           !asked.insert(read.tensor).second)
         continue;
@@ -346,14 +408,29 @@ void CascadeTiler::emitPrefetchRow(OpBuilder &builder, Location loc,
   }
   if (!isStreamed)
     return;
-  bool hasFeatures = rowBytes != 0;
-  int64_t perLine = kLineBytes * 8 / type.getElementTypeBitWidth();
-  for (int64_t byte = 0; byte == 0 || byte < rowBytes; byte += kLineBytes) {
-    SmallVector<Value> at(indices);
-    if (hasFeatures)
-      at.push_back(arith::ConstantIndexOp::create(builder, loc,
-                                                  byte / kLineBytes * perLine));
-    memref::PrefetchOp::create(builder, loc, input, at, /*isWrite=*/false,
-                               /*localityHint=*/3, /*isDataCache=*/true);
+  emitPrefetchLines(builder, loc, input, indices, rowBytes,
+                    /*isWrite=*/false,
+                    alternatesRequests() ? kSecondLevel : kFirstLevel);
+}
+
+/// Asks for the rows of the results that a tile of permuted tokens writes: they
+/// lie all over, and each store would wait for its line.
+void CascadeTiler::emitPrefetchOfOutputs(OpBuilder &builder, Location loc) {
+  if (!hasCaches || !isPermuted(lane))
+    return;
+  OpBuilder::InsertionGuard guard(builder);
+  enterRows(builder, loc);
+  for (auto [result, output] : llvm::zip(cascade.getYielded(), outputs)) {
+    SmallVector<StringAttr> ranks;
+    Value row = sliceRow(builder, loc, output, getTileRanks(result), ranks);
+    auto type = cast<MemRefType>(row.getType());
+    if (!type.hasStaticShape() || type.getRank() > 1)
+      continue;
+    int64_t rowBytes =
+        type.getNumElements() * type.getElementTypeBitWidth() / 8;
+    emitPrefetchLines(builder, loc, row, /*indices=*/{},
+                      type.getRank() == 0 ? 0 : rowBytes, /*isWrite=*/true,
+                      kSecondLevel);
   }
+  leaveRows();
 }

@@ -283,15 +283,13 @@ EinsumAccess CascadeTiler::fixRow(OpBuilder &builder, Location loc,
       access.ranks);
 }
 
-/// Stores a result row by row, each where its token lies.
-void CascadeTiler::emitPermutedOutput(OpBuilder &builder, Location loc,
-                                      Value result, Value output,
-                                      ArrayRef<StringAttr> tensorRanks) {
-  auto einsum = result.getDefiningOp<EinsumOp>();
+/// Starts a loop over the rows of the tile, each where its token lies, and
+/// inserts into it. What reads or writes rows then does so at that one, until
+/// leaveRows.
+void CascadeTiler::enterRows(OpBuilder &builder, Location loc) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   auto loop = scf::ForOp::create(builder, loc, zero, rowCount, one);
-  OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   fixedRow = loop.getInductionVar();
   Value token = memref::LoadOp::create(builder, loc, rowTokens, fixedRow);
@@ -302,12 +300,18 @@ void CascadeTiler::emitPermutedOutput(OpBuilder &builder, Location loc,
       arith::SubIOp::create(builder, loc, getExtent(builder, loc, lane), one);
   token = arith::MinSIOp::create(builder, loc, token, last);
   fixedToken = arith::MaxSIOp::create(builder, loc, token, zero);
+}
 
+void CascadeTiler::leaveRows() { fixedRow = fixedToken = {}; }
+
+/// The row at hand of `output`, with its ranks.
+Value CascadeTiler::sliceRow(OpBuilder &builder, Location loc, Value output,
+                             ArrayRef<StringAttr> tensorRanks,
+                             SmallVectorImpl<StringAttr> &ranks) {
   auto type = cast<MemRefType>(output.getType());
   SmallVector<OpFoldResult> offsets, sizes,
       strides(type.getRank(), builder.getIndexAttr(1));
   SmallVector<int64_t> shape;
-  SmallVector<StringAttr> ranks;
   for (auto [dim, rank] : llvm::enumerate(tensorRanks)) {
     bool isWhole = !isParallel(rank) && rank != lane;
     if (isParallel(rank))
@@ -325,8 +329,19 @@ void CascadeTiler::emitPermutedOutput(OpBuilder &builder, Location loc,
   }
   auto viewType = memref::SubViewOp::inferRankReducedResultType(
       shape, type, offsets, sizes, strides);
-  Value view = memref::SubViewOp::create(builder, loc, viewType, output,
-                                         offsets, sizes, strides);
+  return memref::SubViewOp::create(builder, loc, viewType, output, offsets,
+                                   sizes, strides);
+}
+
+/// Stores a result row by row, each where its token lies.
+void CascadeTiler::emitPermutedOutput(OpBuilder &builder, Location loc,
+                                      Value result, Value output,
+                                      ArrayRef<StringAttr> tensorRanks) {
+  OpBuilder::InsertionGuard guard(builder);
+  enterRows(builder, loc);
+  auto einsum = result.getDefiningOp<EinsumOp>();
+  SmallVector<StringAttr> ranks;
+  Value view = sliceRow(builder, loc, output, tensorRanks, ranks);
   if (einsum && !buffers.contains(result)) {
     emitMap(builder, einsum, view, ranks, /*accumulate=*/false, std::nullopt);
   } else {
@@ -336,5 +351,5 @@ void CascadeTiler::emitPermutedOutput(OpBuilder &builder, Location loc,
       from.ranks.push_back(tensorRanks[dim]);
     emitCopy(builder, loc, from, view, ranks);
   }
-  fixedRow = fixedToken = {};
+  leaveRows();
 }

@@ -60,10 +60,13 @@ private:
     Value count;
   };
 
-  /// A result rank whose points are all written out in a register tile.
+  /// A result rank whose points are written out in a register tile: all of
+  /// them, or `extent` from `first` on.
   struct InnerRank {
     StringAttr rank;
     int64_t extent;
+    bool isWhole = true;
+    Value first;
   };
 
   void chooseLane();
@@ -96,6 +99,8 @@ private:
                      const LaneBlock &lanes, Value firstRow, int64_t rows,
                      SmallVectorImpl<Value> &accumulators);
   void emitReducedLanes(OpBuilder &builder);
+  void emitPartsOfReducedLanes(OpBuilder &builder, Value firstRow,
+                               int64_t rows);
   void emitRowsOfReducedLanes(OpBuilder &builder, Value firstRow, int64_t rows);
   void emitLaneReduction(OpBuilder &builder, unsigned position, Value firstRow,
                          int64_t rows, SmallVectorImpl<Value> &accumulators);
@@ -138,7 +143,8 @@ private:
   int64_t getBlockLanes() const {
     return std::min(outType.getShape().back(), blockVectors * vectorWidth);
   }
-  int64_t countParts();
+  int64_t countRequests(int64_t lanes) const;
+  int64_t countParts(int64_t count);
   int64_t getLoadedRow(unsigned index, int64_t row);
   Value getExtent(OpBuilder &builder, StringAttr rank);
   TileCoordinates getCoordinates(OpBuilder &builder, const LaneBlock &lanes,
@@ -186,7 +192,7 @@ private:
   TileEinsumOp pack;
   /// The loop of requests that runs along, if there is one.
   scf::ForOp requests;
-  /// How many of them a register tile makes.
+  /// How many of them a tile of rows makes, over all of its lanes.
   int64_t tileRequests = 0;
   /// Values of the ranks whose loops are open.
   llvm::DenseMap<StringAttr, Value> point;

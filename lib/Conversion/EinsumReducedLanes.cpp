@@ -100,7 +100,7 @@ void EinsumLowering::emitReducedLanes(OpBuilder &builder) {
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   auto emitTiles = [&](OpBuilder &at, Value firstRow, int64_t rows) {
     emitLoops(at, 0, [&](OpBuilder &body) {
-      emitRowsOfReducedLanes(body, firstRow, rows);
+      emitPartsOfReducedLanes(body, firstRow, rows);
     });
   };
   auto emitLoop = [&](Value from, Value to, int64_t rows) {
@@ -128,6 +128,36 @@ void EinsumLowering::emitReducedLanes(OpBuilder &builder) {
     emitLoop(whole, size, 1);
 }
 
+/// Register tiles of `rows` points of the row rank: one for each part of the
+/// inner rank that does not fit whole.
+void EinsumLowering::emitPartsOfReducedLanes(OpBuilder &builder, Value firstRow,
+                                             int64_t rows) {
+  if (innerRanks.empty() || innerRanks.back().isWhole) {
+    emitRowsOfReducedLanes(builder, firstRow, rows);
+    return;
+  }
+  InnerRank &inner = innerRanks.back();
+  int64_t part = inner.extent, extent = getStaticExtent(inner.rank);
+  int64_t whole = extent / part * part;
+  auto loop = scf::ForOp::create(
+      builder, loc, arith::ConstantIndexOp::create(builder, loc, 0),
+      arith::ConstantIndexOp::create(builder, loc, whole),
+      arith::ConstantIndexOp::create(builder, loc, part));
+  OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+  inner.first = loop.getInductionVar();
+  emitRowsOfReducedLanes(body, firstRow, rows);
+  if (whole < extent) {
+    int64_t others = innerRows / part;
+    inner.first = arith::ConstantIndexOp::create(builder, loc, whole);
+    inner.extent = extent - whole;
+    innerRows = others * inner.extent;
+    emitRowsOfReducedLanes(builder, firstRow, rows);
+    inner.extent = part;
+    innerRows = others * part;
+  }
+  inner.first = {};
+}
+
 /// One register tile: `rows` points of the row rank, for each point of the
 /// inner ranks.
 void EinsumLowering::emitRowsOfReducedLanes(OpBuilder &builder, Value firstRow,
@@ -145,22 +175,7 @@ void EinsumLowering::emitRowsOfReducedLanes(OpBuilder &builder, Value firstRow,
     }
     accumulators.push_back(start);
   }
-  // All rows at once, or one after the other.
-  int64_t together = einsum->hasAttr(kRowsInTurnAttrName) ? 1 : rows;
-  for (int64_t row = 0; row < rows; row += together) {
-    Value from = row == 0
-                     ? firstRow
-                     : arith::AddIOp::create(
-                           builder, loc, firstRow,
-                           arith::ConstantIndexOp::create(builder, loc, row))
-                           .getResult();
-    MutableArrayRef<Value> sums =
-        MutableArrayRef(accumulators)
-            .slice(row * innerRows, together * innerRows);
-    SmallVector<Value> own(sums);
-    emitLaneReduction(builder, 0, from, together * innerRows, own);
-    llvm::copy(own, sums.begin());
-  }
+  emitLaneReduction(builder, 0, firstRow, rows * innerRows, accumulators);
   storeSums(builder, firstRow, rows, accumulators);
 }
 

@@ -104,7 +104,7 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
     if (ShapedType::isDynamic(extent) ||
         multiplyExtents(extent, innerRows * 2) > rowTileOption)
       break;
-    innerRanks.push_back({*rowRank, extent});
+    innerRanks.push_back({*rowRank, extent, /*isWhole=*/true, {}});
     innerRows *= extent;
     rowRank = looped.pop_back_val();
   }
@@ -136,15 +136,38 @@ void EinsumLowering::chooseRows(int64_t rowTileOption) {
 }
 
 /// Takes ranks of `looped` whole into the register tile, from the last on, up
-/// to `most` rows.
+/// to `most` rows, or one rank, or an even part of it, where that has more.
 void EinsumLowering::chooseInnerRows(int64_t most) {
-  for (size_t position = looped.size(); position-- > 0;) {
-    int64_t extent = getStaticExtent(looped[position]);
-    if (ShapedType::isDynamic(extent) ||
-        multiplyExtents(extent, innerRows) > most)
+  auto take = [&](StringAttr *rank, int64_t rows, bool isWhole) {
+    innerRanks.push_back({*rank, rows, isWhole, {}});
+    innerRows *= rows;
+    looped.erase(rank);
+  };
+  auto fits = [&](StringAttr rank, int64_t rows) {
+    int64_t extent = getStaticExtent(rank);
+    return !ShapedType::isDynamic(extent) &&
+           multiplyExtents(extent, rows) <= most;
+  };
+  int64_t several = 1, one = 1;
+  StringAttr *best = nullptr;
+  for (StringAttr &rank : llvm::reverse(looped)) {
+    int64_t extent = getStaticExtent(rank);
+    if (ShapedType::isDynamic(extent) || extent == 0)
       continue;
-    innerRanks.push_back({looped[position], extent});
-    innerRows *= extent;
-    looped.erase(looped.begin() + position);
+    if (fits(rank, several))
+      several *= extent;
+    int64_t part = llvm::divideCeil(extent, llvm::divideCeil(extent, most));
+    if (part > one) {
+      one = part;
+      best = &rank;
+    }
   }
+  if (one > several) {
+    take(best, one, /*isWhole=*/one == getStaticExtent(*best));
+    return;
+  }
+  for (size_t position = looped.size(); position-- > 0;)
+    if (fits(looped[position], innerRows))
+      take(&looped[position], getStaticExtent(looped[position]),
+           /*isWhole=*/true);
 }

@@ -33,8 +33,8 @@ static scf::ForOp findRequests(TileEinsumOp einsum) {
 }
 
 bool EinsumLowering::canWeave() const {
-  return canJoin() && rowRank && looped.empty() &&
-         reduced.size() == (pairs ? 2 : 1) && rowTile > 1;
+  return lane && !threadRanks && !reducesLanes && !interleaved && rowRank &&
+         reduced.size() == (pairs ? 2 : 1) && rowTile * innerRows > 1;
 }
 
 /// Requests that are as many as the rows of the einsum are made with their
@@ -48,21 +48,40 @@ void EinsumLowering::takeRequests() {
   int64_t lanes = outType.getShape().back();
   if (ShapedType::isDynamic(lanes) || lanes == 0)
     return;
-  // Each block of lanes makes its part of them, all alike.
-  int64_t blockLanes = getBlockLanes(), blocks = lanes / blockLanes;
-  if (lanes % blockLanes != 0 ||
-      (blockLanes > vectorWidth && blockLanes % vectorWidth != 0))
+  int64_t rows = getStaticExtent(*rowRank), all = count.value_or(rowTile);
+  if (rows == 0 || all <= 0)
     return;
-  int64_t rows = getStaticExtent(*rowRank);
-  if (ShapedType::isDynamic(rows))
-    rows = rowTile;
-  // A rest of static rows would ask for nothing.
-  int64_t tiles = count ? rows / rowTile * blocks : blocks;
-  int64_t all = count.value_or(rowTile);
-  if (rows % rowTile != 0 || tiles == 0 || all <= 0 || all % tiles != 0)
+  int64_t tiles = 1;
+  if (count) {
+    if (ShapedType::isDynamic(rows))
+      return;
+    // Tiles as even as can be. Rows that remain ask for nothing.
+    rowTile = llvm::divideCeil(rows, llvm::divideCeil(rows, rowTile));
+    tiles = rows / rowTile;
+    for (StringAttr rank : looped) {
+      int64_t extent = getStaticExtent(rank);
+      if (ShapedType::isDynamic(extent))
+        return;
+      tiles = multiplyExtents(tiles, extent);
+    }
+  } else if (!looped.empty() ||
+             (!ShapedType::isDynamic(rows) && rows % rowTile != 0)) {
+    return;
+  }
+  if (tiles == 0 || all % tiles != 0)
+    return;
+  // Each block of lanes makes its part of a tile's.
+  int64_t blockLanes = getBlockLanes();
+  if ((blockLanes < lanes && lanes % vectorWidth != 0) ||
+      all / tiles * blockLanes % lanes != 0)
     return;
   tileRequests = all / tiles;
   requests = loop;
+}
+
+/// How many requests a register tile with so many lanes makes.
+int64_t EinsumLowering::countRequests(int64_t lanes) const {
+  return tileRequests * lanes / outType.getShape().back();
 }
 
 /// The first request of a register tile, as a number of the loop's.
@@ -72,24 +91,32 @@ Value EinsumLowering::getFirstRequest(OpBuilder &builder,
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
   int64_t blockLanes = getBlockLanes();
-  int64_t blocks = outType.getShape().back() / blockLanes;
-  // Per row tile, each block has its part.
   Value tile =
       builder.createOrFold<arith::DivUIOp>(loc, firstRow, constant(rowTile));
-  Value first = builder.createOrFold<arith::MulIOp>(
-      loc, tile, constant(tileRequests * blocks));
+  // Loops outside have a part each.
+  int64_t inside = getStaticExtent(*rowRank) / rowTile;
+  for (StringAttr rank : llvm::reverse(looped)) {
+    tile = builder.createOrFold<arith::AddIOp>(
+        loc, tile,
+        builder.createOrFold<arith::MulIOp>(loc, point.at(rank),
+                                            constant(inside)));
+    inside *= getStaticExtent(rank);
+  }
+  Value first =
+      builder.createOrFold<arith::MulIOp>(loc, tile, constant(tileRequests));
   Value block = builder.createOrFold<arith::DivUIOp>(loc, lanes.first,
                                                      constant(blockLanes));
   return builder.createOrFold<arith::AddIOp>(
       loc, first,
-      builder.createOrFold<arith::MulIOp>(loc, block, constant(tileRequests)));
+      builder.createOrFold<arith::MulIOp>(loc, block,
+                                          constant(countRequests(blockLanes))));
 }
 
 /// In how many parts the sums of a register tile are cut: one for each request,
 /// unless a loop over what is left between two of them would be too short.
-int64_t EinsumLowering::countParts() {
+int64_t EinsumLowering::countParts(int64_t count) {
   constexpr int64_t kLeastSums = 8;
-  int64_t extent = getStaticExtent(reduced.front()), parts = tileRequests;
+  int64_t extent = getStaticExtent(reduced.front()), parts = count;
   while (!ShapedType::isDynamic(extent) && parts % 2 == 0 &&
          extent < parts * kLeastSums)
     parts /= 2;
@@ -101,7 +128,10 @@ void EinsumLowering::emitReductionWithRequests(
     OpBuilder &builder, const LaneBlock &lanes, Value firstRow, int64_t rows,
     SmallVectorImpl<Value> &accumulators) {
   StringAttr rank = reduced.front();
-  int64_t parts = countParts(), perPart = tileRequests / parts;
+  int64_t blockLanes =
+      std::min(outType.getShape().back(), lanes.vectors * vectorWidth);
+  int64_t all = countRequests(blockLanes);
+  int64_t parts = countParts(all), perPart = all / parts;
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value count = arith::ConstantIndexOp::create(builder, loc, parts);

@@ -249,8 +249,12 @@ TileCoordinates EinsumLowering::getCoordinates(OpBuilder &builder,
   at.uniform = point;
   // The points of the inner ranks are the last digits of the row's number.
   for (const InnerRank &inner : innerRanks) {
-    at.uniform[inner.rank] =
+    Value digit =
         arith::ConstantIndexOp::create(builder, loc, row % inner.extent);
+    at.uniform[inner.rank] =
+        inner.first
+            ? builder.createOrFold<arith::AddIOp>(loc, inner.first, digit)
+            : digit;
     row /= inner.extent;
   }
   if (rowRank)
@@ -335,7 +339,7 @@ void EinsumLowering::emitReduction(OpBuilder &builder, unsigned position,
     emitPairs(builder, lanes, firstRow, rows, accumulators);
     return;
   }
-  if (requests && rows == rowTile) {
+  if (requests && rows == rowTile * innerRows) {
     emitReductionWithRequests(builder, lanes, firstRow, rows, accumulators);
     return;
   }

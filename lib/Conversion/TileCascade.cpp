@@ -401,7 +401,7 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
         tiler.alignKeys(keyUnit);
       tiler.readPairs(pairs);
       if (vectorMultiplies == 1)
-        tiler.sumRowsInTurn();
+        tiler.alternateRequests();
       tiler.reserve(places.getWorkspaceBytes());
       tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());

@@ -36,21 +36,38 @@ func.func @scores(%q: memref<4x1x128xf32>, %k: memref<?x128xf32>, %s: memref<4x1
 
 // -----
 
-// Rows in turn: a loop over the features for each of the four keys of a register tile,
-// with four sums.
-// CHECK-LABEL: func @in_turn
+// Seven rows of a group are parts of four and three, each with four keys: what a key has
+// is loaded once for a part.
+// CHECK-LABEL: func @parts
 // CHECK: scf.for %[[KEY:.*]] = %{{.*}} to %{{.*}} step %c4
-// CHECK: %[[FIRST:.*]]:4 = scf.for
-// CHECK: vector.load %arg1[%[[KEY]],
-// CHECK: %[[NEXT:.*]] = arith.addi %[[KEY]], %c1
-// CHECK: %[[SECOND:.*]]:4 = scf.for
-// CHECK: vector.load %arg1[%[[NEXT]],
-// CHECK: %{{.*}}:4 = scf.for
-// CHECK: %{{.*}}:4 = scf.for
-// CHECK: vector.shuffle %[[FIRST]]#0, %
-func.func @in_turn(%q: memref<4x1x128xf32>, %k: memref<?x128xf32>, %s: memref<4x1x?xf32>) {
-  attn.tile_einsum [g,m,n] = mul(%q[g,m,e], %k[n,e]) reduce add(e) outs(%s) {attn.rows_in_turn}
-      : (memref<4x1x128xf32>, memref<?x128xf32>) -> memref<4x1x?xf32>
+// CHECK: scf.for %[[ROW:.*]] = %c0{{.*}} to %c4{{.*}} step %c4
+// CHECK: %[[SUMS:.*]]:16 = scf.for
+// CHECK: vector.load %arg0[%[[ROW]],
+// CHECK: scf.yield
+// CHECK-COUNT-4: vector.store %{{.*}} : memref<7x?xf32>, vector<4xf32>
+// CHECK: }
+// CHECK: %[[REST:.*]]:12 = scf.for
+// CHECK: vector.load %arg0[%c4{{.*}},
+// CHECK: scf.yield
+// CHECK-COUNT-3: vector.store %{{.*}} : memref<7x?xf32>, vector<4xf32>
+// CHECK-NOT: vector.store %{{.*}} : memref<7x?xf32>, vector<4xf32>
+// CHECK: return
+func.func @parts(%q: memref<7x128xf32>, %k: memref<?x128xf32>, %s: memref<7x?xf32>) {
+  attn.tile_einsum [g,n] = mul(%q[g,e], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<7x128xf32>, memref<?x128xf32>) -> memref<7x?xf32>
+  return
+}
+
+// -----
+
+// Four heads fill a register tile better than two queries do.
+// CHECK-LABEL: func @longer
+// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c4
+// CHECK: scf.for %{{.*}} = %c0{{.*}} to %c2{{.*}} step %c1
+// CHECK: :16 = scf.for
+func.func @longer(%q: memref<4x2x128xf32>, %k: memref<?x128xf32>, %s: memref<4x2x?xf32>) {
+  attn.tile_einsum [g,m,n] = mul(%q[g,m,e], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<4x2x128xf32>, memref<?x128xf32>) -> memref<4x2x?xf32>
   return
 }
 

@@ -140,3 +140,56 @@ func.func @pairs(%q: memref<64x48x2xbf16>, %k: memref<?x128xbf16>, %s: memref<?x
       : (memref<64x48x2xbf16>, memref<?x128xbf16>) -> memref<?x48xf32>
   return
 }
+
+// -----
+
+// A loop over two queries goes around the register tiles, whose blocks have three vectors
+// of lanes or two. They share the 64 requests: of each query's 32, 12 and 12 and 8.
+// CHECK-LABEL: func @uneven
+// CHECK: scf.for %[[QUERY:.*]] = %c0 to %c2 step %c1
+// CHECK: scf.for %[[LANE:.*]] = %c0 to %c96 step %c48
+// CHECK: %[[OWN:.*]] = arith.muli %[[QUERY]], %c32
+// CHECK: %[[BLOCK:.*]] = arith.divui %[[LANE]], %c48
+// CHECK: %[[BEFORE:.*]] = arith.muli %[[BLOCK]], %c12
+// CHECK: arith.addi %[[OWN]], %[[BEFORE]]
+// CHECK: scf.for %[[PART:.*]] = %c0 to %c12 step %c1 iter_args
+// CHECK: memref.prefetch %arg3
+// CHECK: scf.for
+// CHECK-COUNT-24: vector.fma
+// CHECK: scf.for %{{.*}} = %c0 to %c8 step %c1 iter_args
+// CHECK: memref.prefetch %arg3
+// CHECK: scf.for
+// CHECK-COUNT-16: vector.fma
+// CHECK-NOT: attn.requests
+func.func @uneven(%w: memref<2x8x?xf32>, %v: memref<?x128xf32>, %o: memref<2x8x128xf32>, %next: memref<?x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  scf.for %i = %c0 to %c64 step %c1 {
+    memref.prefetch %next[%i, %c0], read, locality<2>, data : memref<?x16xf32>
+  } {attn.requests}
+  attn.tile_einsum [m,g,f] = mul(%w[m,g,n], %v[n,f]) reduce add(n) outs(%o) accumulate
+      : (memref<2x8x?xf32>, memref<?x128xf32>) -> memref<2x8x128xf32>
+  return
+}
+
+// -----
+
+// Twelve rows are two tiles of six, each of which makes half of the requests.
+// CHECK-LABEL: func @even
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %c12 step %c6
+// CHECK: %[[TILE:.*]] = arith.divui %[[ROW]], %c6
+// CHECK: %[[FIRST:.*]] = arith.muli %[[TILE]], %c32
+// CHECK: memref.prefetch %arg3
+// CHECK-NOT: attn.requests
+func.func @even(%w: memref<12x?xf32>, %v: memref<?x16xf32>, %o: memref<12x16xf32>, %next: memref<?x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  scf.for %i = %c0 to %c64 step %c1 {
+    memref.prefetch %next[%i, %c0], read, locality<2>, data : memref<?x16xf32>
+  } {attn.requests}
+  attn.tile_einsum [g,f] = mul(%w[g,n], %v[n,f]) reduce add(n) outs(%o) accumulate
+      : (memref<12x?xf32>, memref<?x16xf32>) -> memref<12x16xf32>
+  return
+}

@@ -30,18 +30,25 @@
 // CHECK: attn.tile_einsum [g,m,n0] = map(
 // CHECK: attn.index m
 // CHECK: attn.index n0
-// Where one multiply-add begins in a cycle, the four sums of a key keep it busy, and
-// keys are read in turn, which hardware follows. The values of four keys at hand are
-// asked for.
+// Where one multiply-add begins in a cycle, values of the keys at hand are asked for
+// while their scores are computed, and keys of the next step while values are summed up:
+// to the second level of cache, as a step goes by before they are read.
 // TURN-LABEL: func.func @few_run0
 // TURN: scf.for %{{.*}} step %c4 {
-// TURN: %[[AT:.*]] = arith.addi
 // TURN: arith.cmpi sgt, %{{.*}}, %c2048
 // TURN: scf.for
 // TURN-NOT: memref.prefetch %arg1
-// TURN-COUNT-2: memref.prefetch %arg2
+// TURN-COUNT-2: memref.prefetch %arg2{{.*}}, read, locality<2>
 // TURN-NOT: memref.prefetch
-// TURN: attn.tile_einsum [g,m,n0] = mul(%{{.*}}[g,m,e], %{{.*}}[n0,e]) reduce add(e) outs(%{{.*}}) {attn.rows_in_turn}
+// TURN: attn.tile_einsum [g,m,n0] = mul(%{{.*}}[g,m,e], %{{.*}}[n0,e]) reduce add(e)
+// TURN: %[[NEXT:.*]] = arith.addi %{{.*}}, %c128
+// TURN: scf.for %[[ROW:.*]] = %c0 to %c128 step %c1 {
+// TURN-NEXT: scf.if
+// TURN-NEXT: arith.addi %[[NEXT]], %[[ROW]]
+// TURN-COUNT-2: memref.prefetch %arg1{{.*}}, read, locality<2>
+// TURN-NOT: memref.prefetch
+// TURN: } {attn.requests}
+// TURN-NEXT: attn.tile_einsum [g,m,f] = mul(%{{.*}}[g,m,n0], %{{.*}}[n0,f]) reduce add(n0)
 func.func @few(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x2x?x64xbf16>, %v: tensor<1x2x?x64xbf16>) -> tensor<1x4x2x64xbf16> {
   %o = attn.attention(%q, %k, %v) where window(255, 0) : (tensor<1x4x2x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>) -> tensor<1x4x2x64xbf16>
   return %o : tensor<1x4x2x64xbf16>
@@ -49,14 +56,34 @@ func.func @few(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x2x?x64xbf16>, %v: tensor<
 
 // -----
 
-// One row for each key is one sum, which waits for itself: 16 keys take turns, and are
-// asked for ahead.
+// One row for each key leaves a register tile to more keys.
 // TURN-LABEL: func.func @one_run0
-// TURN: scf.for %{{.*}} step %c16
+// TURN: scf.for %{{.*}} step %c8
+// TURN-NOT: memref.prefetch %arg1
+// TURN: memref.prefetch %arg2
 // TURN: memref.prefetch %arg1
-// TURN-NOT: attn.rows_in_turn
+// TURN: } {attn.requests}
 // TURN: return
 func.func @one(%q: tensor<1x2x1x64xf32>, %k: tensor<1x2x?x64xf32>, %v: tensor<1x2x?x64xf32>) -> tensor<1x2x1x64xf32> {
   %o = attn.attention(%q, %k, %v) : (tensor<1x2x1x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x2x1x64xf32>
   return %o : tensor<1x2x1x64xf32>
+}
+
+// -----
+
+// The heads of a group fill the lanes, and no other tile reads the keys.
+// TURN-LABEL: func.func @lanes_run0
+// TURN: memref.prefetch %arg2{{.*}}, read, locality<2>
+// TURN-NOT: memref.prefetch %arg1
+// TURN: } {attn.requests}
+// TURN: attn.tile_einsum [n0,g] = mul(
+// TURN: memref.prefetch %arg1{{.*}}, read, locality<2>
+// TURN-NOT: memref.prefetch %arg2
+// TURN: } {attn.requests}
+// TURN-NEXT: attn.tile_einsum [f,g] = mul(
+// CHECK-LABEL: func.func @lanes_run0
+// CHECK-NOT: memref.prefetch %arg1
+func.func @lanes(%q: tensor<1x16x1x64xf32>, %k: tensor<1x1x?x64xf32>, %v: tensor<1x1x?x64xf32>) -> tensor<1x16x1x64xf32> {
+  %o = attn.attention(%q, %k, %v) : (tensor<1x16x1x64xf32>, tensor<1x1x?x64xf32>, tensor<1x1x?x64xf32>) -> tensor<1x16x1x64xf32>
+  return %o : tensor<1x16x1x64xf32>
 }

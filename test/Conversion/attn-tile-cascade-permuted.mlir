@@ -6,6 +6,10 @@
 // CHECK: %[[ROWS:.*]] = memref.view %{{.*}} : memref<?xi8> to memref<16xi32>
 // CHECK: attn.tile_einsum [m] = map(%{{.*}}[m]) {
 // CHECK: } outs(%[[ROWS]]) clamp [m]
+// The rows of the result are asked for: stores to them would wait one by one.
+// CHECK: scf.for %[[WRITTEN:.*]] = %c0 to
+// CHECK: memref.load %[[ROWS]][%[[WRITTEN]]]
+// CHECK: memref.prefetch %{{.*}}, write, locality<2>
 // CHECK: attn.tile_einsum [e,m] = %{{.*}}[%[[ROWS]][m],e] outs(
 // No step is free of tests, as tokens may be dead in any slot.
 // CHECK: scf.for

@@ -59,6 +59,15 @@ FORMS = {
         "<lanes = g",
     ),
     # More rows than an item holds: heads are items.
+    # Groups that a register tile of scores takes part by part.
+    "five": (replace(BASE, heads=10, queries=2, where=(("causal",),)), TILE),
+    "seven": (replace(BASE, heads=14, queries=1, sinks=True), "<tile = g"),
+    "nine_bf16": (
+        replace(BASE, heads=9, key_heads=1, queries=1, dtype="bf16", softcap=20.0), "<tile = g",
+    ),
+    "three_of_six": (
+        replace(BASE, heads=2, key_heads=1, queries=6, where=(("window", 90, 0),)), TILE,
+    ),
     "many_rows": (replace(BASE, heads=16, queries=12, where=(("causal",),)), TILE),
     "per_head": (
         replace(BASE, queries=2, where=(("strided", 5, 2, 8),), bias="hmn", softcap=20.0),

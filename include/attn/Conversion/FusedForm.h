@@ -76,11 +76,6 @@ inline constexpr StringLiteral kLiveStepAttrName = "attn.live_step";
 /// part at a time, while the einsum sums.
 inline constexpr StringLiteral kRequestsAttrName = "attn.requests";
 
-/// Unit attribute of an einsum that sums along its lanes, from
-/// attn-tile-cascade for attn-lower-einsums: the rows of a register tile are
-/// summed one after the other, as they lie in memory.
-inline constexpr StringLiteral kRowsInTurnAttrName = "attn.rows_in_turn";
-
 /// Attribute of an einsum that sums products of pairs, from attn-pair-products
 /// for attn-lower-einsums: the rank of the two points of a pair.
 inline constexpr StringLiteral kPairsAttrName = "attn.pairs";
