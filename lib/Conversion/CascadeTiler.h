@@ -378,12 +378,14 @@ private:
   /// Whether the tokens of the walk at hand are asked for chunk by chunk. Those
   /// of a box lie next to each other.
   bool asksForListed() const { return walksTokens() && !walksBoxes; }
-  bool asksForKeys(EinsumOp einsum) const;
+  bool asksForKeys(EinsumOp einsum);
   void emitInChunks(OpBuilder &builder, Location loc, EinsumOp einsum,
                     function_ref<void()> emit);
   bool alternatesRequests();
-  int64_t countKeysAtHand(EinsumOp einsum);
   void emitPrefetch(OpBuilder &builder, Location loc, Value chunk);
+  void emitRequestsOfKeys(OpBuilder &builder, Location loc, Value first,
+                          Value count, EinsumOp einsum,
+                          bool onlySummed = false);
   void emitPrefetchListed(OpBuilder &builder, Location loc, Value count,
                           EinsumOp einsum);
   void emitPrefetchRows(OpBuilder &builder, Location loc, Value token,

@@ -36,11 +36,6 @@ static constexpr unsigned kFirstLevel = 3, kSecondLevel = 2;
 /// Keys whose scores are computed between the requests for as many.
 static constexpr int64_t kChunk = 8;
 
-/// Keys whose scores are computed between the requests for their values, as
-/// many as attn-lower-einsums takes into a register tile: of few rows that
-/// share a key more.
-static constexpr int64_t kKeysOfRows = 4, kKeysOfFewRows = 8, kFewRows = 2;
-
 /// Between the key at hand and the one that is asked for, where keys lie in
 /// order.
 static constexpr int64_t kKeysAhead = 16;
@@ -66,9 +61,10 @@ static void emitPrefetchLines(OpBuilder &builder, Location loc, Value memref,
 }
 
 /// Whether keys are asked for while `einsum` computes scores, a sum for each.
-bool CascadeTiler::asksForKeys(EinsumOp einsum) const {
-  return hasCaches && (asksForListed() || innerLanes) && yieldsPoints(einsum) &&
-         !stepOffset;
+bool CascadeTiler::asksForKeys(EinsumOp einsum) {
+  return hasCaches &&
+         (asksForListed() || (innerLanes && !alternatesRequests())) &&
+         yieldsPoints(einsum) && !stepOffset;
 }
 
 /// Whether values are asked for while scores are computed, and keys of the next
@@ -80,21 +76,8 @@ bool CascadeTiler::alternatesRequests() {
   return innerLanes || (!ShapedType::isDynamic(rows) && rows <= laneTile);
 }
 
-/// How many keys of `einsum` are computed between the requests for their
-/// values.
-int64_t CascadeTiler::countKeysAtHand(EinsumOp einsum) {
-  int64_t rows = 1;
-  for (StringAttr rank : einsum.getOutputRanks())
-    if (!isPoint(rank) && !isParallel(rank))
-      rows = multiplyExtents(
-          rows, rank == lane ? laneTile
-                             : attn::getExtent(cascade.getRankExtents(), rank));
-  return rows <= kFewRows ? kKeysOfFewRows : kKeysOfRows;
-}
-
 /// Emits a contraction over the points of a step in chunks, with requests for
-/// the rows of as many keys of the next step before each; for values of the
-/// keys at hand alone, where keys are asked for elsewhere.
+/// the rows of as many keys of the next step before each.
 void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
                                 EinsumOp einsum, function_ref<void()> emit) {
   // What the load of the tile converts is converted once, for all chunks.
@@ -111,10 +94,8 @@ void CascadeTiler::emitInChunks(OpBuilder &builder, Location loc,
   Value first = stepFirst, count = stepCount;
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   // As many as one row's register tile holds, where it has lanes of its own.
-  int64_t keys = asksForListed()        ? kChunk
-                 : alternatesRequests() ? countKeysAtHand(einsum)
-                                        : kKeysAhead;
-  Value chunk = arith::ConstantIndexOp::create(builder, loc, keys);
+  Value chunk = arith::ConstantIndexOp::create(
+      builder, loc, asksForListed() ? kChunk : kKeysAhead);
   auto loop = scf::ForOp::create(builder, loc, zero, count, chunk);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
@@ -143,25 +124,40 @@ Value CascadeTiler::isFarAway(OpBuilder &builder, Location loc) {
                                nearby);
 }
 
-/// Asks for the rows of `chunk` keys, kKeysAhead behind those at hand, or for
-/// what is summed over the keys at hand.
+/// Asks for the rows of `chunk` keys, kKeysAhead behind those at hand.
 void CascadeTiler::emitPrefetch(OpBuilder &builder, Location loc, Value chunk) {
-  bool onlySummed = alternatesRequests();
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value count = arith::SelectOp::create(builder, loc, isFarAway(builder, loc),
                                         chunk, zero);
-  Value first = toTensor(builder, loc, stepFirst, place.keyBase);
-  if (!onlySummed)
-    first = arith::AddIOp::create(
-        builder, loc, first,
-        arith::ConstantIndexOp::create(builder, loc, kKeysAhead));
+  Value first = arith::AddIOp::create(
+      builder, loc, toTensor(builder, loc, stepFirst, place.keyBase),
+      arith::ConstantIndexOp::create(builder, loc, kKeysAhead));
   auto loop = scf::ForOp::create(builder, loc, zero, count, one);
   OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
   emitPrefetchRows(
       body, loc,
-      arith::AddIOp::create(body, loc, first, loop.getInductionVar()),
-      /*einsum=*/{}, onlySummed);
+      arith::AddIOp::create(body, loc, first, loop.getInductionVar()));
+}
+
+/// Asks for the rows at `count` keys from `first` on, if keys are too many for
+/// caches: of what `einsum` asks for, or of what is summed over points alone.
+void CascadeTiler::emitRequestsOfKeys(OpBuilder &builder, Location loc,
+                                      Value first, Value count, EinsumOp einsum,
+                                      bool onlySummed) {
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value isFar = isFarAway(builder, loc);
+  Value token = toTensor(builder, loc, first, place.keyBase);
+  auto loop = scf::ForOp::create(builder, loc, zero, count, one);
+  loop->setAttr(kRequestsAttrName, builder.getUnitAttr());
+  OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
+  auto branch = scf::IfOp::create(body, loc, isFar);
+  OpBuilder then = branch.getThenBodyBuilder();
+  emitPrefetchRows(
+      then, loc,
+      arith::AddIOp::create(then, loc, token, loop.getInductionVar()), einsum,
+      onlySummed);
 }
 
 /// Asks for the rows of `count` listed keys, one step behind those at hand, of
@@ -237,6 +233,9 @@ void CascadeTiler::emitRequests(OpBuilder &builder, EinsumOp einsum) {
     return;
   Location loc = einsum.getLoc();
   if (!asksForListed()) {
+    if (innerLanes && alternatesRequests() && yieldsPoints(einsum))
+      emitRequestsOfKeys(builder, loc, stepFirst, stepCount, /*einsum=*/{},
+                         /*onlySummed=*/true);
     emitPrefetchOfNextKeys(builder, loc, einsum);
     emitPrefetchOfStep(builder, loc, einsum);
   } else if (reducesPoints(einsum)) {
@@ -277,21 +276,11 @@ void CascadeTiler::emitPrefetchOfNextKeys(OpBuilder &builder, Location loc,
       llvm::find_if(einsums, [&](EinsumOp other) { return sumsRows(other); });
   if (scores == einsums.end() || sum == einsums.end() || *sum != einsum)
     return;
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value step = arith::ConstantIndexOp::create(
       builder, loc, cascade.getMapping()->getStreamTile());
-  Value isFar = isFarAway(builder, loc);
-  Value next = arith::AddIOp::create(
-      builder, loc, toTensor(builder, loc, stepFirst, place.keyBase), step);
-  auto loop = scf::ForOp::create(builder, loc, zero, step, one);
-  loop->setAttr(kRequestsAttrName, builder.getUnitAttr());
-  OpBuilder body = OpBuilder::atBlockBegin(loop.getBody());
-  auto branch = scf::IfOp::create(body, loc, isFar);
-  OpBuilder then = branch.getThenBodyBuilder();
-  emitPrefetchRows(
-      then, loc, arith::AddIOp::create(then, loc, next, loop.getInductionVar()),
-      *scores);
+  emitRequestsOfKeys(builder, loc,
+                     arith::AddIOp::create(builder, loc, stepFirst, step), step,
+                     *scores);
 }
 
 /// Asks, in front of a step's first scores, for the rows that are summed up

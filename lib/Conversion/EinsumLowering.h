@@ -132,6 +132,7 @@ private:
                                Value firstRow, unsigned index);
   void emitPairs(OpBuilder &builder, const LaneBlock &lanes, Value firstRow,
                  int64_t rows, SmallVectorImpl<Value> &accumulators);
+  void emitRequests(OpBuilder &builder, Value first, int64_t count);
   void emitReductionWithRequests(OpBuilder &builder, const LaneBlock &lanes,
                                  Value firstRow, int64_t rows,
                                  SmallVectorImpl<Value> &accumulators);

@@ -99,6 +99,8 @@ void EinsumLowering::emitReducedLanes(OpBuilder &builder) {
   // near.
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   auto emitTiles = [&](OpBuilder &at, Value firstRow, int64_t rows) {
+    if (requests)
+      emitRequests(at, firstRow, rows);
     emitLoops(at, 0, [&](OpBuilder &body) {
       emitPartsOfReducedLanes(body, firstRow, rows);
     });

@@ -41,10 +41,19 @@ bool EinsumLowering::canWeave() const {
 /// rows; a constant number of others is dealt out to all register tiles.
 void EinsumLowering::takeRequests() {
   scf::ForOp loop = findRequests(einsum);
-  if (!loop || !canWeave() || getConstantIntValue(loop.getLowerBound()) != 0 ||
+  if (!loop || getConstantIntValue(loop.getLowerBound()) != 0 ||
       getConstantIntValue(loop.getStep()) != 1)
     return;
   std::optional<int64_t> count = getConstantIntValue(loop.getUpperBound());
+  if (reducesLanes && rowRank &&
+      (!count || count == getStaticExtent(*rowRank))) {
+    // Few rows at a time, so that they are asked for and read as they lie.
+    constexpr int64_t kMostRows = 4;
+    rowTile = std::min(rowTile, kMostRows);
+    requests = loop;
+  }
+  if (!canWeave())
+    return;
   int64_t lanes = outType.getShape().back();
   if (ShapedType::isDynamic(lanes) || lanes == 0)
     return;
@@ -123,6 +132,20 @@ int64_t EinsumLowering::countParts(int64_t count) {
   return parts;
 }
 
+/// Makes `count` requests from number `first` on.
+void EinsumLowering::emitRequests(OpBuilder &builder, Value first,
+                                  int64_t count) {
+  for (int64_t index = 0; index < count; ++index) {
+    IRMapping mapping;
+    mapping.map(
+        requests.getInductionVar(),
+        builder.createOrFold<arith::AddIOp>(
+            loc, first, arith::ConstantIndexOp::create(builder, loc, index)));
+    for (Operation &op : requests.getBody()->without_terminator())
+      builder.clone(op, mapping);
+  }
+}
+
 /// Nests the sums of a register tile in a loop over its share of the requests.
 void EinsumLowering::emitReductionWithRequests(
     OpBuilder &builder, const LaneBlock &lanes, Value firstRow, int64_t rows,
@@ -144,15 +167,7 @@ void EinsumLowering::emitReductionWithRequests(
   Value done = arith::MulIOp::create(
       body, loc, number, arith::ConstantIndexOp::create(body, loc, perPart));
   Value firstOfPart = arith::AddIOp::create(body, loc, firstRequest, done);
-  for (int64_t index = 0; index < perPart; ++index) {
-    IRMapping mapping;
-    mapping.map(requests.getInductionVar(),
-                arith::AddIOp::create(
-                    body, loc, firstOfPart,
-                    arith::ConstantIndexOp::create(body, loc, index)));
-    for (Operation &op : requests.getBody()->without_terminator())
-      body.clone(op, mapping);
-  }
+  emitRequests(body, firstOfPart, perPart);
   Value first = arith::MulIOp::create(body, loc, number, sums);
   Value end = arith::MinSIOp::create(
       body, loc, arith::AddIOp::create(body, loc, first, sums), extent);

@@ -193,3 +193,28 @@ func.func @even(%w: memref<12x?xf32>, %v: memref<?x16xf32>, %o: memref<12x16xf32
       : (memref<12x?xf32>, memref<?x16xf32>) -> memref<12x16xf32>
   return
 }
+
+// -----
+
+// Where lanes are summed, rows are asked for in front of the register tile that reads
+// them, four at a time, and not sixteen.
+// CHECK-LABEL: func @reduced
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %[[WHOLE:.*]] step %c4
+// CHECK: memref.prefetch %arg3[%[[ROW]], %c0]
+// CHECK-COUNT-3: memref.prefetch %arg3
+// CHECK-NOT: memref.prefetch
+// CHECK: :4 = scf.for
+// CHECK: scf.for %[[REST:.*]] = %[[WHOLE]] to %{{.*}} step %c1
+// CHECK: memref.prefetch %arg3[%[[REST]], %c0]
+// CHECK-NOT: memref.prefetch
+// CHECK-NOT: attn.requests
+func.func @reduced(%q: memref<1x128xf32>, %k: memref<?x128xf32>, %s: memref<1x?xf32>, %v: memref<?x16xf32>, %count: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %i = %c0 to %count step %c1 {
+    memref.prefetch %v[%i, %c0], read, locality<2>, data : memref<?x16xf32>
+  } {attn.requests}
+  attn.tile_einsum [g,n] = mul(%q[g,e], %k[n,e]) reduce add(e) outs(%s)
+      : (memref<1x128xf32>, memref<?x128xf32>) -> memref<1x?xf32>
+  return
+}

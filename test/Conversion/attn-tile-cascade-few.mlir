@@ -34,14 +34,16 @@
 // while their scores are computed, and keys of the next step while values are summed up:
 // to the second level of cache, as a step goes by before they are read.
 // TURN-LABEL: func.func @few_run0
-// TURN: scf.for %{{.*}} step %c4 {
-// TURN: arith.cmpi sgt, %{{.*}}, %c2048
-// TURN: scf.for
+// TURN: %[[FAR:.*]] = arith.cmpi sgt, %{{.*}}, %c2048
+// TURN: scf.for %[[KEY:.*]] = %c0 to %[[COUNT:.*]] step %c1 {
+// TURN-NEXT: scf.if %[[FAR]]
+// TURN-NEXT: arith.addi %[[FIRST:.*]], %[[KEY]]
 // TURN-NOT: memref.prefetch %arg1
 // TURN-COUNT-2: memref.prefetch %arg2{{.*}}, read, locality<2>
 // TURN-NOT: memref.prefetch
-// TURN: attn.tile_einsum [g,m,n0] = mul(%{{.*}}[g,m,e], %{{.*}}[n0,e]) reduce add(e)
-// TURN: %[[NEXT:.*]] = arith.addi %{{.*}}, %c128
+// TURN: } {attn.requests}
+// TURN-NEXT: attn.tile_einsum [g,m,n0] = mul(%{{.*}}[g,m,e], %{{.*}}[n0,e]) reduce add(e)
+// TURN: %[[NEXT:.*]] = arith.addi %[[FIRST]], %c128
 // TURN: scf.for %[[ROW:.*]] = %c0 to %c128 step %c1 {
 // TURN-NEXT: scf.if
 // TURN-NEXT: arith.addi %[[NEXT]], %[[ROW]]
@@ -56,11 +58,12 @@ func.func @few(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x2x?x64xbf16>, %v: tensor<
 
 // -----
 
-// One row for each key leaves a register tile to more keys.
+// So with one row for each key.
 // TURN-LABEL: func.func @one_run0
-// TURN: scf.for %{{.*}} step %c8
-// TURN-NOT: memref.prefetch %arg1
 // TURN: memref.prefetch %arg2
+// TURN-NOT: memref.prefetch %arg1
+// TURN: } {attn.requests}
+// TURN-NEXT: attn.tile_einsum [g,m,n0] = mul(
 // TURN: memref.prefetch %arg1
 // TURN: } {attn.requests}
 // TURN: return
