@@ -66,9 +66,8 @@ public:
   void alignKeys(int64_t unit) { keyUnit = unit; }
   /// Products take pairs of bf16 from where these lie.
   void readPairs(bool inPairs) { hasPairs = inPairs; }
-  /// Asks for keys while values are summed up, and for values meanwhile, where
-  /// few rows share them.
-  void alternateRequests() { alternates = true; }
+  /// How many fused multiply-adds of whole vectors begin in a cycle.
+  void setVectorMultiplies(int64_t number) { vectorMultiplies = number; }
 
   /// Leaves rows of keys to caches: they are asked for ahead of time, and read
   /// in place, wherever they lie. What has none copies all
@@ -554,7 +553,8 @@ private:
   /// has not are dead.
   bool fillsStep = false;
   int64_t keyUnit = 0;
-  bool hasPairs = false, alternates = false;
+  bool hasPairs = false;
+  int64_t vectorMultiplies = 2;
   /// The contractions whose sums show factors that are not finite, and the flag
   /// that says whether the worker has met one.
   SmallVector<EinsumOp> trustedSums;

@@ -126,11 +126,13 @@ EinsumAccess CascadeTiler::stageInput(OpBuilder &builder, Location loc,
 }
 
 /// Whether loads convert what a step reads: where the rows that share it fit a
-/// register tile, each vector is loaded about once.
+/// register tile, each vector is loaded about once. Where multiply-adds take
+/// all cycles of one kind of pipe conversions run beside them, of two tiles as
+/// well.
 bool CascadeTiler::isConvertedByLoads(const EinsumAccess &access) const {
   if (!innerLanes)
     return false;
-  constexpr int64_t kMostRows = 8;
+  const int64_t mostRows = vectorMultiplies == 1 ? 16 : 8;
   int64_t rows = 1;
   for (unsigned position = 0; position < access.ranks.size(); ++position) {
     StringAttr rank = access.ranks[position];
@@ -143,7 +145,7 @@ bool CascadeTiler::isConvertedByLoads(const EinsumAccess &access) const {
       continue;
     rows = multiplyExtents(rows, rank == lane ? laneTile : found->second);
   }
-  return rows <= kMostRows;
+  return rows <= mostRows;
 }
 
 /// Packs the inputs that the steps of the stream read along the lanes.

@@ -70,7 +70,8 @@ bool CascadeTiler::asksForKeys(EinsumOp einsum) {
 /// Whether values are asked for while scores are computed, and keys of the next
 /// step while values are summed up.
 bool CascadeTiler::alternatesRequests() {
-  if (!alternates || asksForListed() || isPermuted(iterate.getParentAttr()))
+  if (vectorMultiplies != 1 || asksForListed() ||
+      isPermuted(iterate.getParentAttr()))
     return false;
   int64_t rows = attn::getExtent(cascade.getRankExtents(), lane);
   return innerLanes || (!ShapedType::isDynamic(rows) && rows <= laneTile);

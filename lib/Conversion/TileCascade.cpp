@@ -400,8 +400,7 @@ LogicalResult TileCascadePass::tile(func::FuncOp function) {
       if (multipliesBf16(cascade))
         tiler.alignKeys(keyUnit);
       tiler.readPairs(pairs);
-      if (vectorMultiplies == 1)
-        tiler.alternateRequests();
+      tiler.setVectorMultiplies(vectorMultiplies);
       tiler.reserve(places.getWorkspaceBytes());
       tiler.emitItem(body, loc, coordinates, place);
       bytes = std::max(bytes, tiler.getWorkspaceBytes());

@@ -90,3 +90,16 @@ func.func @lanes(%q: tensor<1x16x1x64xf32>, %k: tensor<1x1x?x64xf32>, %v: tensor
   %o = attn.attention(%q, %k, %v) : (tensor<1x16x1x64xf32>, tensor<1x1x?x64xf32>, tensor<1x1x?x64xf32>) -> tensor<1x16x1x64xf32>
   return %o : tensor<1x16x1x64xf32>
 }
+
+// -----
+
+// Sixteen rows are two register tiles: each converts what it reads only where conversions
+// run beside multiply-adds.
+// CHECK-LABEL: func.func @narrow_run0
+// CHECK: attn.tile_einsum [g,m,n0] = mul(%{{.*}}[g,m,e], %{{.*}}[n0,e]) reduce add(e) outs(%{{.*}}) : (memref<4x4x64xf32>, memref<?x64xf32
+// TURN-LABEL: func.func @narrow_run0
+// TURN: attn.tile_einsum [g,m,n0] = mul(%{{.*}}[g,m,e], %{{.*}}[n0,e]) reduce add(e) outs(%{{.*}}) : (memref<4x4x64xf32>, memref<?x64xf16
+func.func @narrow(%q: tensor<1x4x4x64xf16>, %k: tensor<1x1x?x64xf16>, %v: tensor<1x1x?x64xf16>) -> tensor<1x4x4x64xf16> {
+  %o = attn.attention(%q, %k, %v) : (tensor<1x4x4x64xf16>, tensor<1x1x?x64xf16>, tensor<1x1x?x64xf16>) -> tensor<1x4x4x64xf16>
+  return %o : tensor<1x4x4x64xf16>
+}
